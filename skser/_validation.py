@@ -1,0 +1,95 @@
+"""The checks that every estimator of frame sequences makes of its input."""
+
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from skser.sequences import Sequences, as_sequences
+
+
+def validate_sequences(estimator, X, *, reset):
+    """Check X and return it as `Sequences`.
+
+    Sets (`reset`) or compares ``n_features_in_`` and ``feature_names_in_``. A 2-D array is a
+    batch of one-channel sequences of one length, and its columns are its features.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+    X : Sequences, list of 2-D arrays, or 2-D or 3-D array
+    reset : bool
+        True in `fit`.
+
+    Returns
+    -------
+    Sequences
+
+    Raises
+    ------
+    ValueError
+        In scikit-learn's wording, naming the first offending utterance.
+    TypeError
+        If X is no form of numbers.
+    """
+    is_flat = not is_sequences(X)
+    if not reset and is_flat != estimator._fitted_on_flat:
+        forms = ("frame sequences", "a 2-D array")
+        raise ValueError(
+            f"{type(estimator).__name__} was fitted on {forms[estimator._fitted_on_flat]} and "
+            f"is now given {forms[is_flat]}."
+        )
+    if is_flat:
+        if isinstance(X, str) or (isinstance(X, list | tuple) and len(X) and isinstance(X[0], str)):
+            raise TypeError(
+                f"{type(estimator).__name__} takes frame sequences, not audio: put a transformer "
+                "such as MelSpectrogram before it in a Pipeline."
+            )
+        array = validate_data(estimator, X, dtype=np.float32, reset=reset)
+        sequences = as_sequences(array)
+    else:
+        sequences = as_sequences(X)
+        check_sequences(sequences)
+        if reset:
+            estimator.n_features_in_ = sequences.n_columns
+            estimator.__dict__.pop("feature_names_in_", None)
+        elif sequences.n_columns != estimator.n_features_in_:
+            raise ValueError(
+                f"X has {sequences.n_columns} features, but {type(estimator).__name__} is "
+                f"expecting {estimator.n_features_in_} features as input."
+            )
+    if reset:
+        estimator._fitted_on_flat = is_flat
+    return sequences
+
+
+def is_sequences(X):
+    """Whether X is a form of frame sequences other than a 2-D array."""
+    if isinstance(X, Sequences):
+        return True
+    if isinstance(X, list | tuple):
+        return len(X) > 0 and np.ndim(X[0]) == 2
+    return getattr(X, "ndim", None) == 3
+
+
+def check_sequences(X):
+    """Raise if an utterance of `X` (Sequences) has no frames, or a value that is not finite.
+
+    Raises
+    ------
+    ValueError
+        Naming the first offending utterance by its position.
+    """
+    if len(X) == 0:
+        raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
+    if X.lengths.min() == 0:
+        raise ValueError(f"Utterance {int(np.argmin(X.lengths))} has 0 frames; leave it out.")
+    for i, frames in _unless_all_finite(X):
+        if not np.isfinite(frames).all():
+            kind = "NaN" if np.isnan(frames).any() else "infinity"
+            raise ValueError(f"Input X contains {kind} (utterance {i}).")
+
+
+def _unless_all_finite(X):
+    # A finite sum has finite terms; only a sum that is not calls for a look at each utterance.
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = sum(float(frames.sum(dtype=np.float64)) for frames in X)
+    return () if np.isfinite(total) else enumerate(X)

@@ -1,0 +1,208 @@
+"""The one way audio comes in: a file or an array becomes mono float32 at a stated rate."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+_BLOCK_SAMPLES = 2**20
+
+
+class AudioReadError(ValueError):
+    """Audio inputs that could not be read, each with its reason.
+
+    Parameters
+    ----------
+    failures : list of (str, str)
+        Name of the input (a path, or ``"utterance 3"`` for an array) and the reason.
+    n_inputs : int, default=1
+        How many inputs were tried.
+
+    Attributes
+    ----------
+    failures : list of (str, str)
+    n_inputs : int
+    """
+
+    def __init__(self, failures, n_inputs=1):
+        super().__init__(failures, n_inputs)
+        self.failures = failures
+        self.n_inputs = n_inputs
+
+    def __str__(self):
+        listed = "; ".join(f"{name}: {reason}" for name, reason in self.failures)
+        if self.n_inputs == 1:
+            return listed
+        return f"{len(self.failures)} of {self.n_inputs} inputs could not be used: {listed}"
+
+
+def load_audio(path, sampling_rate=None):
+    """Read an audio file as mono float32.
+
+    Channels are averaged; other rates are resampled (soxr, high quality).
+
+    Parameters
+    ----------
+    path : str or path-like
+        WAV (8 to 32 bits or float), FLAC, OGG, MP3, AIFF or whatever else libsndfile reads.
+        The content decides, not the file's name.
+    sampling_rate : float or None, default=None
+        Rate of the result in Hz; None keeps the file's own.
+
+    Returns
+    -------
+    samples : ndarray of shape (n_samples,), float32
+        Full scale is 1.
+    sampling_rate : float
+        In Hz.
+
+    Raises
+    ------
+    AudioReadError
+        If the file is missing, a directory, empty, not audio, of zero length, or holds
+        values that are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np, soundfile, tempfile, os
+    >>> path = os.path.join(tempfile.mkdtemp(), "tone.wav")
+    >>> soundfile.write(path, np.sin(np.arange(8000) / 10), 8000)
+    >>> samples, rate = load_audio(path, sampling_rate=16000)
+    >>> samples.shape, samples.dtype, rate
+    ((16000,), dtype('float32'), 16000)
+    """
+    import soundfile
+
+    path = Path(path)
+    name = str(path)
+    if path.is_dir():
+        raise AudioReadError([(name, "is a directory, not an audio file")])
+    if not path.exists():
+        raise AudioReadError([(name, "no such file")])
+    if path.stat().st_size == 0:
+        raise AudioReadError([(name, "the file is empty (0 bytes)")])
+    try:
+        with soundfile.SoundFile(path) as file:
+            file_rate = file.samplerate
+            samples = _read_mono(file)
+    except (soundfile.LibsndfileError, OSError) as error:
+        reason = getattr(error, "error_string", None) or str(error)
+        raise AudioReadError([(name, f"cannot be read as audio ({reason.strip()})")]) from error
+    if samples.size == 0:
+        raise AudioReadError([(name, "holds no samples (zero length)")])
+    if not np.isfinite(samples).all():
+        raise AudioReadError([(name, "holds samples that are NaN or infinite")])
+    return resample(samples, file_rate, sampling_rate), sampling_rate or file_rate
+
+
+def _read_mono(file):
+    # In blocks, so that memory follows what the file holds, not what its header claims.
+    n_frames = max(1, _BLOCK_SAMPLES // file.channels)
+    blocks = []
+    while True:
+        block = file.read(n_frames, dtype="float32", always_2d=True)
+        if len(block):
+            blocks.append(block[:, 0] if file.channels == 1 else block.mean(axis=1))
+        if len(block) < n_frames:
+            return np.concatenate(blocks) if blocks else np.empty(0, np.float32)
+
+
+def resample(samples, from_rate, to_rate):
+    """Resample mono float32 `samples` between rates in Hz; `to_rate` None changes nothing."""
+    if to_rate is None or to_rate == from_rate:
+        return samples
+    import soxr
+
+    return soxr.resample(samples, from_rate, to_rate)
+
+
+def audio_inputs(X, input_sampling_rate=None):
+    """Check that X is a form of audio and return it as a list.
+
+    Parameters
+    ----------
+    X : list or 1-D array of paths, list or object array of 1-D arrays, 2-D float array, or \
+            DataFrame with a column ``audio``
+    input_sampling_rate : float or None, default=None
+        Rate of arrays in Hz; paths state their own.
+
+    Returns
+    -------
+    list of str or list of ndarray
+        Paths, or arrays as given.
+
+    Raises
+    ------
+    TypeError
+        If X is a single path, or mixes paths and arrays.
+    ValueError
+        If X is empty, or holds arrays and `input_sampling_rate` is None.
+    """
+    if hasattr(X, "columns"):
+        if "audio" not in X.columns:
+            raise ValueError(
+                f"The utterance table has no column 'audio'; its columns are {list(X.columns)}."
+            )
+        X = X["audio"]
+    if isinstance(X, str | os.PathLike):
+        raise TypeError(f"X is a single path ({os.fspath(X)!r}); pass a list: [path].")
+    if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind in "fiu":
+        raise TypeError("X is a single 1-D array of samples; pass a list: [samples].")
+    if not hasattr(X, "__len__") or hasattr(X, "toarray"):  # the latter: sparse matrices
+        raise TypeError(f"X must be a list of paths or of 1-D arrays, not {type(X).__name__}.")
+    items = list(X)
+    if not items:
+        raise ValueError("X is empty: 0 utterances, at least 1 is required.")
+    is_path = [isinstance(item, str | os.PathLike) for item in items]
+    if all(is_path):
+        return [os.fspath(item) for item in items]
+    if any(is_path):
+        first_other = is_path.index(not is_path[0])
+        kinds = ("a path", "an array") if is_path[0] else ("an array", "a path")
+        raise TypeError(
+            f"X mixes paths and arrays: utterance 0 is {kinds[0]}, utterance {first_other} is "
+            f"{kinds[1]}. Read the files with load_audio, or write the arrays to files."
+        )
+    if input_sampling_rate is None:
+        raise ValueError(
+            "X holds arrays of samples, whose sampling rate nobody can guess: "
+            "set input_sampling_rate= (in Hz)."
+        )
+    return items
+
+
+def read_utterance(item, index, input_sampling_rate, sampling_rate):
+    """Turn one element of `audio_inputs` into mono float32 at `sampling_rate`.
+
+    Parameters
+    ----------
+    item : str or array-like of shape (n_samples,)
+        Integer samples are scaled by their type's full scale.
+    index : int
+        Position in X, to name an array in errors.
+    input_sampling_rate, sampling_rate : float
+        In Hz; the former is that of arrays.
+
+    Raises
+    ------
+    AudioReadError
+        As `load_audio`, for arrays too.
+    """
+    if isinstance(item, str):
+        return load_audio(item, sampling_rate)[0]
+    name = f"utterance {index}"
+    samples = np.asarray(item)
+    if samples.ndim != 1 or samples.dtype.kind not in "fiu":
+        reason = f"must be a 1-D array of numbers, not {samples.dtype} of shape {samples.shape}"
+        raise AudioReadError([(name, reason)])
+    if samples.size == 0:
+        raise AudioReadError([(name, "holds no samples (zero length)")])
+    if samples.dtype.kind in "iu":
+        info = np.iinfo(samples.dtype)
+        middle = 0 if info.min < 0 else (info.max + 1) / 2
+        full_scale = info.max + 1 - middle
+        samples = (samples.astype(np.float64) - middle) / full_scale
+    samples = samples.astype(np.float32, copy=False)
+    if not np.isfinite(samples).all():
+        raise AudioReadError([(name, "holds samples that are NaN or infinite")])
+    return resample(samples, input_sampling_rate, sampling_rate)

@@ -1,0 +1,181 @@
+"""What all transformers of audio share: reading, parallel work, errors, cache."""
+
+import os
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skser.audio import AudioReadError, audio_inputs, read_utterance
+from skser.feature_extraction._cache import FeatureCache
+from skser.sequences import Sequences
+
+# Not part of what is computed, so not part of a cached entry's key.
+_HOW_NOT_WHAT = {"n_jobs", "verbose", "on_error", "memory", "input_sampling_rate"}
+
+
+class AudioTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+    """Base of transformers from audio to `Sequences`.
+
+    A subclass gives `_prepare`, which turns the parameters into whatever is the same for
+    every utterance, `_extract`, which turns one utterance into frames, and `_layout`.
+    """
+
+    _parameter_constraints = {
+        "sampling_rate": [Interval(Real, 0, None, closed="neither")],
+        "input_sampling_rate": [Interval(Real, 0, None, closed="neither"), None],
+        "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
+        "on_error": [StrOptions({"raise", "empty"})],
+        "memory": [str, os.PathLike, None],
+    }
+
+    def _prepare(self):
+        """Check parameters against each other; return what every utterance needs."""
+        raise NotImplementedError
+
+    def _extract(self, samples, prepared):
+        """Frames (n_frames, n_columns) float32 of mono float32 `samples`."""
+        raise NotImplementedError
+
+    def _layout(self, prepared):
+        raise NotImplementedError
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X=None, y=None):
+        """Check the parameters; nothing is learned from X.
+
+        Parameters
+        ----------
+        X : ignored
+        y : ignored
+
+        Returns
+        -------
+        self : object
+        """
+        self._layout(self._prepare())
+        return self
+
+    def transform(self, X):
+        """Compute the features of every utterance.
+
+        Parameters
+        ----------
+        X : list or 1-D array of paths, list or object array of 1-D arrays, or DataFrame
+            Audio; arrays need `input_sampling_rate`. A DataFrame is taken by its column
+            ``audio``.
+
+        Returns
+        -------
+        Sequences of shape (n_utterances,)
+
+        Raises
+        ------
+        AudioReadError
+            After all other utterances are done, naming each that could not be used, if
+            `on_error` is "raise".
+        """
+        items = audio_inputs(X, self.input_sampling_rate)
+        prepared = self._prepare()
+        layout = self._layout(prepared)
+        results = self._extract_all(items, prepared)
+        failures = [result for result in results if isinstance(result, tuple)]
+        if failures:
+            error = AudioReadError(failures, len(items))
+            if self.on_error == "raise":
+                raise error
+            warnings.warn(f"{error}. They are left with 0 frames.", stacklevel=2)
+            empty = np.empty((0, len(layout.feature_names)), np.float32)
+            results = [empty if isinstance(result, tuple) else result for result in results]
+        return Sequences.from_list(results, layout)
+
+    def _extract_all(self, items, prepared):
+        """One array, or (name, reason), per item."""
+        cache = None
+        if self.memory is not None:
+            cache = FeatureCache(self.memory, self._setting())
+        results = self._run(range(len(items)), items, prepared, cache, wait=False)
+        # What another process was busy with has waited until the end.
+        left = [i for i, result in enumerate(results) if result is None]
+        if left:
+            for i, result in zip(
+                left, self._run(left, items, prepared, cache, wait=True), strict=True
+            ):
+                results[i] = result
+        return results
+
+    def _run(self, indices, items, prepared, cache, wait):
+        work = Parallel(n_jobs=self.n_jobs, return_as="generator")(
+            delayed(_extract_one)(self, i, items[i], prepared, cache, wait) for i in indices
+        )
+        if self.verbose:
+            from tqdm.auto import tqdm
+
+            work = tqdm(work, total=len(indices), desc=type(self).__name__, unit="utterance")
+        return list(work)
+
+    def _setting(self):
+        parameters = {k: v for k, v in self.get_params().items() if k not in _HOW_NOT_WHAT}
+        return f"{type(self).__qualname__} {sorted(parameters.items())!r}"
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns.
+
+        Parameters
+        ----------
+        input_features : ignored
+
+        Returns
+        -------
+        ndarray of str
+        """
+        return np.asarray(self._layout(self._prepare()).feature_names, dtype=object)
+
+    def set_output(self, *, transform=None):
+        """Accept and ignore: `Sequences` are the only container of frame sequences.
+
+        Parameters
+        ----------
+        transform : ignored
+
+        Returns
+        -------
+        self : object
+        """
+        return self
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _extract_one(transformer, index, item, prepared, cache, wait):
+    def compute():
+        samples = read_utterance(
+            item, index, transformer.input_sampling_rate, transformer.sampling_rate
+        )
+        return transformer._extract(samples, prepared)
+
+    try:
+        key = cache and cache.key(item, transformer.input_sampling_rate)
+        return compute() if not key else cache.get(key, compute, wait=wait)
+    except AudioReadError as error:
+        return error.failures[0]
+    except UtteranceTooShort as error:
+        name = item if isinstance(item, str) else f"utterance {index}"
+        return name, str(error)
+
+
+class UtteranceTooShort(ValueError):
+    """An utterance shorter than one analysis window."""

@@ -1,0 +1,299 @@
+"""Mel spectrogram and mel-frequency cepstral coefficients."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+import scipy.fft
+import scipy.sparse
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skser.feature_extraction._base import AudioTransformer
+from skser.feature_extraction._short_time import (
+    ShortTimeFourier,
+    delta_names,
+    to_decibels,
+    with_deltas,
+)
+from skser.sequences import Layout
+
+_COMMON_CONSTRAINTS = {
+    **AudioTransformer._parameter_constraints,
+    "n_mels": [Interval(Integral, 1, None, closed="left")],
+    "window": [Interval(Real, 0, None, closed="neither")],
+    "hop": [Interval(Real, 0, None, closed="neither")],
+    "window_type": [str, tuple],
+    "n_fft": [Interval(Integral, 2, None, closed="left"), None],
+    "fmin": [Interval(Real, 0, None, closed="left")],
+    "fmax": [Interval(Real, 0, None, closed="neither"), None],
+    "deltas": [Interval(Integral, 0, 2, closed="both")],
+    "top_db": [Interval(Real, 0, None, closed="neither"), None],
+}
+
+
+class _MelTransformer(AudioTransformer):
+    """Settings of the mel filterbank, shared by what stands on it."""
+
+    def _prepare(self):
+        import librosa.filters
+
+        fourier = ShortTimeFourier.from_seconds(
+            self.sampling_rate, self.window, self.hop, self.n_fft, self.window_type
+        )
+        nyquist = self.sampling_rate / 2
+        fmax = min(nyquist, self.fmax or nyquist)
+        if self.fmin >= fmax:
+            raise ValueError(
+                f"fmin={self.fmin} Hz must lie below fmax={fmax} Hz (at most half the "
+                f"sampling rate of {self.sampling_rate} Hz)."
+            )
+        with warnings.catch_warnings():  # of empty bands, which are refused below
+            warnings.simplefilter("ignore")
+            filters = librosa.filters.mel(
+                sr=self.sampling_rate,
+                n_fft=fourier.n_fft,
+                n_mels=self.n_mels,
+                fmin=self.fmin,
+                fmax=fmax,
+            )
+        empty = np.flatnonzero(~filters.any(axis=1))
+        if empty.size:
+            raise ValueError(
+                f"n_mels={self.n_mels} is too many for n_fft={fourier.n_fft}: mel band "
+                f"{empty[0]} covers no frequency bin. Take fewer bands or a longer n_fft=."
+            )
+        edges = librosa.mel_frequencies(self.n_mels + 2, fmin=self.fmin, fmax=fmax)
+        # Sparse, since a bin belongs to two bands at most; and unlike a threaded dense product
+        # its sums never depend on the number of threads.
+        return fourier, scipy.sparse.csr_array(filters), edges[1:-1]
+
+    def _decibels(self, samples, prepared):
+        fourier, filters, _ = prepared
+        return to_decibels(
+            fourier.magnitude_squared(samples, lambda p: (filters @ p.T).T), self.top_db
+        )
+
+
+class MelSpectrogram(_MelTransformer):
+    """Mel spectrogram in decibels, with differences as further channels.
+
+    Parameters
+    ----------
+    n_mels : int, default=64
+        Mel bands.
+    window : float, default=0.025
+        Length of the analysis window, in seconds.
+    hop : float, default=0.010
+        Seconds between successive frames.
+    window_type : str or tuple, default="hamming"
+        Any window of `scipy.signal.get_window`.
+    n_fft : int or None, default=None
+        Length of the Fourier transform in samples; None takes the next power of two.
+    fmin, fmax : float, default=50.0, 8000.0
+        Range of the mel bands in Hz; `fmax` None, or anything higher than that, means half
+        the sampling rate.
+    deltas : {0, 1, 2}, default=2
+        Differences to append as channels: regression slopes over nine frames, per frame.
+    level : {"utterance", None}, default="utterance"
+        "utterance" subtracts each utterance's mean over all cells, in dB: loudness of the
+        recording then tells nothing.
+    top_db : float or None, default=60.0
+        Floor below each utterance's maximum, in dB.
+    sampling_rate : float, default=16000
+        Rate that features are computed at, in Hz; other rates are resampled.
+    input_sampling_rate : float or None, default=None
+        Rate of arrays given to `transform`, in Hz.
+    n_jobs : int or None, default=None
+        Processes, as in joblib.
+    verbose : bool, default=False
+        Whether to draw a progress bar over utterances.
+    on_error : {"raise", "empty"}, default="raise"
+        What to do about unreadable utterances once all others are done: name them in an
+        error, or leave each with 0 frames and name them in a warning.
+    memory : path-like or None, default=None
+        Folder where each utterance's features are kept and found again.
+
+    Notes
+    -----
+    The static channel agrees with ``librosa.power_to_db(librosa.feature.melspectrogram(...))``
+    (Slaney's mel scale and area normalisation) within 0.01 dB over the top 60 dB.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.feature_extraction import MelSpectrogram
+    >>> noise = np.random.RandomState(0).randn(16000)
+    >>> X = MelSpectrogram(input_sampling_rate=16000).transform([noise])
+    >>> X, X.layout.n_channels, X.layout.n_bands, X.layout.hop
+    (Sequences(1 utterances, 101 frames, 192 columns), 3, 64, 0.01)
+    """
+
+    _parameter_constraints = {
+        **_COMMON_CONSTRAINTS,
+        "level": [StrOptions({"utterance"}), None],
+    }
+
+    def __init__(
+        self,
+        n_mels=64,
+        window=0.025,
+        hop=0.010,
+        window_type="hamming",
+        n_fft=None,
+        fmin=50.0,
+        fmax=8000.0,
+        deltas=2,
+        level="utterance",
+        top_db=60.0,
+        *,
+        sampling_rate=16000,
+        input_sampling_rate=None,
+        n_jobs=None,
+        verbose=False,
+        on_error="raise",
+        memory=None,
+    ):
+        self.n_mels = n_mels
+        self.window = window
+        self.hop = hop
+        self.window_type = window_type
+        self.n_fft = n_fft
+        self.fmin = fmin
+        self.fmax = fmax
+        self.deltas = deltas
+        self.level = level
+        self.top_db = top_db
+        self.sampling_rate = sampling_rate
+        self.input_sampling_rate = input_sampling_rate
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.on_error = on_error
+        self.memory = memory
+
+    def _extract(self, samples, prepared):
+        static = self._decibels(samples, prepared)
+        if self.level == "utterance":
+            static -= static.mean()
+        return with_deltas(static, self.deltas)
+
+    def _layout(self, prepared):
+        centres = prepared[2]
+        return Layout(
+            feature_names=delta_names([f"mel{i}" for i in range(self.n_mels)], self.deltas),
+            hop=float(self.hop),
+            frequencies=tuple(float(f) for f in centres),
+            n_channels=1 + self.deltas,
+        )
+
+
+class MFCC(_MelTransformer):
+    """Mel-frequency cepstral coefficients.
+
+    The orthonormal discrete cosine transform (type II) of the mel spectrogram in decibels.
+
+    Parameters
+    ----------
+    n_mfcc : int, default=20
+        Coefficients to keep, the zeroth (level) included.
+    n_mels : int, default=64
+        Mel bands.
+    window : float, default=0.025
+        Length of the analysis window, in seconds.
+    hop : float, default=0.010
+        Seconds between successive frames.
+    window_type : str or tuple, default="hamming"
+        Any window of `scipy.signal.get_window`.
+    n_fft : int or None, default=None
+        Length of the Fourier transform in samples; None takes the next power of two.
+    fmin, fmax : float, default=50.0, 8000.0
+        Range of the mel bands in Hz; `fmax` None, or anything higher than that, means half
+        the sampling rate.
+    deltas : {0, 1, 2}, default=0
+        Differences to append as channels: regression slopes over nine frames, per frame.
+    top_db : float or None, default=80.0
+        Floor below each utterance's maximum, in dB, before the transform.
+    sampling_rate : float, default=16000
+        Rate that features are computed at, in Hz; other rates are resampled.
+    input_sampling_rate : float or None, default=None
+        Rate of arrays given to `transform`, in Hz.
+    n_jobs : int or None, default=None
+        Processes, as in joblib.
+    verbose : bool, default=False
+        Whether to draw a progress bar over utterances.
+    on_error : {"raise", "empty"}, default="raise"
+        What to do about unreadable utterances once all others are done: name them in an
+        error, or leave each with 0 frames and name them in a warning.
+    memory : path-like or None, default=None
+        Folder where each utterance's features are kept and found again.
+
+    References
+    ----------
+    Davis, S. and Mermelstein, P. (1980). Comparison of parametric representations for
+    monosyllabic word recognition in continuously spoken sentences. IEEE TASSP 28(4).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.feature_extraction import MFCC
+    >>> noise = np.random.RandomState(0).randn(16000)
+    >>> MFCC(input_sampling_rate=16000).transform([noise])[0].shape
+    (101, 20)
+    """
+
+    _parameter_constraints = {
+        **_COMMON_CONSTRAINTS,
+        "n_mfcc": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_mfcc=20,
+        n_mels=64,
+        window=0.025,
+        hop=0.010,
+        window_type="hamming",
+        n_fft=None,
+        fmin=50.0,
+        fmax=8000.0,
+        deltas=0,
+        top_db=80.0,
+        *,
+        sampling_rate=16000,
+        input_sampling_rate=None,
+        n_jobs=None,
+        verbose=False,
+        on_error="raise",
+        memory=None,
+    ):
+        self.n_mfcc = n_mfcc
+        self.n_mels = n_mels
+        self.window = window
+        self.hop = hop
+        self.window_type = window_type
+        self.n_fft = n_fft
+        self.fmin = fmin
+        self.fmax = fmax
+        self.deltas = deltas
+        self.top_db = top_db
+        self.sampling_rate = sampling_rate
+        self.input_sampling_rate = input_sampling_rate
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.on_error = on_error
+        self.memory = memory
+
+    def _prepare(self):
+        if self.n_mfcc > self.n_mels:
+            raise ValueError(f"n_mfcc={self.n_mfcc} exceeds n_mels={self.n_mels}.")
+        return super()._prepare()
+
+    def _extract(self, samples, prepared):
+        cepstrum = scipy.fft.dct(self._decibels(samples, prepared), axis=1, norm="ortho")
+        return with_deltas(cepstrum[:, : self.n_mfcc], self.deltas)
+
+    def _layout(self, prepared):
+        return Layout(
+            feature_names=delta_names([f"mfcc{i}" for i in range(self.n_mfcc)], self.deltas),
+            hop=float(self.hop),
+            n_channels=1 + self.deltas,
+        )

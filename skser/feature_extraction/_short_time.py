@@ -1,0 +1,109 @@
+"""Short-time spectra of one utterance, and what is done to their decibels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+import scipy.ndimage
+import scipy.signal
+
+from skser.feature_extraction._base import UtteranceTooShort
+
+_FRAMES_AT_ONCE = 1024
+_DELTA_REACH = 4
+
+
+@dataclass(frozen=True)
+class ShortTimeFourier:
+    """Settings of a short-time Fourier transform, in samples.
+
+    Frames are centred on multiples of `hop`; the signal continues as zeros on both sides.
+
+    Parameters
+    ----------
+    window : ndarray of shape (n_window,), float32
+    hop : int
+    n_fft : int
+    """
+
+    window: np.ndarray
+    hop: int
+    n_fft: int
+
+    @classmethod
+    def from_seconds(cls, sampling_rate, window, hop, n_fft, window_type):
+        """Check the settings and convert them; `n_fft` None takes the next power of two."""
+        n_window = round(window * sampling_rate)
+        n_hop = round(hop * sampling_rate)
+        if n_window < 2 or n_hop < 1:
+            raise ValueError(
+                f"window={window} s and hop={hop} s are {n_window} and {n_hop} samples at "
+                f"{sampling_rate} Hz; at least 2 and 1 are needed."
+            )
+        n_fft = n_fft or 1 << (n_window - 1).bit_length()
+        if n_fft < n_window:
+            raise ValueError(f"n_fft={n_fft} is shorter than the window of {n_window} samples.")
+        taper = scipy.signal.get_window(window_type, n_window).astype(np.float32)
+        return cls(taper, n_hop, n_fft)
+
+    def magnitude_squared(self, samples, project=None):
+        """Power spectrum of every frame.
+
+        Parameters
+        ----------
+        samples : ndarray of shape (n_samples,), float32
+        project : callable or None
+            Applied to each run of frames (n, n_fft // 2 + 1), to keep less than all bins.
+
+        Returns
+        -------
+        ndarray of shape (1 + n_samples // hop, n_bins), float32
+        """
+        n_window = len(self.window)
+        if len(samples) < n_window:
+            raise UtteranceTooShort(
+                f"has {len(samples)} samples, less than one window of {n_window}: "
+                "leave it out or take a shorter window="
+            )
+        # librosa centres a window shorter than n_fft inside it, which moves it by half the
+        # difference; the power spectrum does not see where in the frame the window lies.
+        before = self.n_fft // 2 - (self.n_fft - n_window) // 2
+        padded = np.pad(samples, (before, n_window))
+        frames = np.lib.stride_tricks.sliding_window_view(padded, n_window)[:: self.hop]
+        frames = frames[: 1 + len(samples) // self.hop]
+        parts = []
+        for first in range(0, len(frames), _FRAMES_AT_ONCE):
+            windowed = frames[first : first + _FRAMES_AT_ONCE] * self.window
+            spectrum = scipy.fft.rfft(windowed, self.n_fft, axis=1, overwrite_x=True)
+            power = np.square(spectrum.real)
+            power += np.square(spectrum.imag)
+            parts.append(power if project is None else project(power))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def to_decibels(power, top_db):
+    """``10 log10(power)``, no lower than `top_db` below its maximum (None: no floor)."""
+    decibels = np.maximum(power, np.float32(1e-10))
+    np.log10(decibels, out=decibels)
+    decibels *= 10
+    if top_db is not None:
+        np.maximum(decibels, decibels.max() - np.float32(top_db), out=decibels)
+    return decibels
+
+
+def with_deltas(static, n_deltas):
+    """Append regression differences over +-4 frames, `n_deltas` times, channel-major.
+
+    Edges repeat the outermost frame.
+    """
+    channels = [static]
+    reach = np.arange(-_DELTA_REACH, _DELTA_REACH + 1, dtype=np.float32)
+    weights = reach / np.square(reach).sum()
+    for _ in range(n_deltas):
+        channels.append(scipy.ndimage.correlate1d(channels[-1], weights, axis=0, mode="nearest"))
+    return np.concatenate(channels, axis=1) if n_deltas else static
+
+
+def delta_names(names, n_deltas):
+    """Column names of `with_deltas`, as a tuple."""
+    return tuple(prefix + name for prefix in ("", "Δ", "ΔΔ")[: n_deltas + 1] for name in names)

@@ -1,0 +1,142 @@
+"""Linear-frequency spectrogram."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skser.feature_extraction._base import AudioTransformer
+from skser.feature_extraction._short_time import ShortTimeFourier, to_decibels
+from skser.sequences import Layout
+
+
+class Spectrogram(AudioTransformer):
+    """Short-time spectrum on a linear frequency axis.
+
+    Parameters
+    ----------
+    window : float, default=0.040
+        Length of the analysis window, in seconds.
+    hop : float, default=0.010
+        Seconds between successive frames.
+    window_type : str or tuple, default="hamming"
+        Any window of `scipy.signal.get_window`.
+    n_fft : int or None, default=None
+        Length of the Fourier transform in samples; None takes the next power of two.
+    fmin, fmax : float, default=0.0, None
+        Frequency range in Hz, ``fmin <= f < fmax``; None keeps everything up to half the
+        sampling rate, and that too.
+    scale : {"db", "log", "power", "linear"}, default="db"
+        ``10 log10`` of the power, natural logarithm of the magnitude, power, or magnitude.
+    top_db : float or None, default=80.0
+        With `scale` "db" or "log": floor below each utterance's maximum, in dB.
+    sampling_rate : float, default=16000
+        Rate that features are computed at, in Hz; other rates are resampled.
+    input_sampling_rate : float or None, default=None
+        Rate of arrays given to `transform`, in Hz.
+    n_jobs : int or None, default=None
+        Processes, as in joblib.
+    verbose : bool, default=False
+        Whether to draw a progress bar over utterances.
+    on_error : {"raise", "empty"}, default="raise"
+        What to do about unreadable utterances once all others are done: name them in an
+        error, or leave each with 0 frames and name them in a warning.
+    memory : path-like or None, default=None
+        Folder where each utterance's features are kept and found again.
+
+    Notes
+    -----
+    Frames are centred on multiples of `hop`, the first on time 0, and the signal continues
+    as zeros on both sides: with the same window, `n_fft` and hop the power is that of
+    ``numpy.abs(librosa.stft(...)) ** 2``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.feature_extraction import Spectrogram
+    >>> tone = np.sin(2 * np.pi * 1000 * np.arange(16000) / 16000).astype(np.float32)
+    >>> X = Spectrogram(n_fft=800, fmax=4000, input_sampling_rate=16000).transform([tone])
+    >>> X[0].shape
+    (101, 200)
+    >>> X.layout.frequencies[X[0][50].argmax()]
+    1000.0
+    """
+
+    _parameter_constraints = {
+        **AudioTransformer._parameter_constraints,
+        "window": [Interval(Real, 0, None, closed="neither")],
+        "hop": [Interval(Real, 0, None, closed="neither")],
+        "window_type": [str, tuple],
+        "n_fft": [Interval(Integral, 2, None, closed="left"), None],
+        "fmin": [Interval(Real, 0, None, closed="left")],
+        "fmax": [Interval(Real, 0, None, closed="neither"), None],
+        "scale": [StrOptions({"db", "log", "power", "linear"})],
+        "top_db": [Interval(Real, 0, None, closed="neither"), None],
+    }
+
+    def __init__(
+        self,
+        window=0.040,
+        hop=0.010,
+        window_type="hamming",
+        n_fft=None,
+        fmin=0.0,
+        fmax=None,
+        scale="db",
+        top_db=80.0,
+        *,
+        sampling_rate=16000,
+        input_sampling_rate=None,
+        n_jobs=None,
+        verbose=False,
+        on_error="raise",
+        memory=None,
+    ):
+        self.window = window
+        self.hop = hop
+        self.window_type = window_type
+        self.n_fft = n_fft
+        self.fmin = fmin
+        self.fmax = fmax
+        self.scale = scale
+        self.top_db = top_db
+        self.sampling_rate = sampling_rate
+        self.input_sampling_rate = input_sampling_rate
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.on_error = on_error
+        self.memory = memory
+
+    def _prepare(self):
+        fourier = ShortTimeFourier.from_seconds(
+            self.sampling_rate, self.window, self.hop, self.n_fft, self.window_type
+        )
+        frequencies = np.arange(fourier.n_fft // 2 + 1) * (self.sampling_rate / fourier.n_fft)
+        fmax = np.inf if self.fmax is None else self.fmax
+        first, last = np.searchsorted(frequencies, (self.fmin, fmax))
+        if first >= last:
+            raise ValueError(
+                f"No frequency bin lies between fmin={self.fmin} and fmax={self.fmax} Hz "
+                f"at n_fft={fourier.n_fft}."
+            )
+        return fourier, slice(first, last), frequencies[first:last]
+
+    def _extract(self, samples, prepared):
+        fourier, bins, _ = prepared
+        power = fourier.magnitude_squared(samples, lambda p: p[:, bins])
+        if self.scale == "power":
+            return np.ascontiguousarray(power)
+        if self.scale == "linear":
+            return np.sqrt(power)
+        decibels = to_decibels(power, self.top_db)
+        if self.scale == "log":
+            decibels *= np.float32(np.log(10) / 20)
+        return decibels
+
+    def _layout(self, prepared):
+        frequencies = prepared[2]
+        return Layout(
+            feature_names=tuple(f"{f:g}Hz" for f in frequencies),
+            hop=float(self.hop),
+            frequencies=tuple(float(f) for f in frequencies),
+        )

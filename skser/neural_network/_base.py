@@ -1,0 +1,427 @@
+"""What the estimators share: validation, the skorch net, classes."""
+
+import copy
+import warnings
+from abc import abstractmethod
+from functools import partial
+from numbers import Integral, Real
+
+import numpy as np
+import scipy.special
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context
+from sklearn.model_selection import (
+    GroupKFold,
+    ShuffleSplit,
+    StratifiedGroupKFold,
+    StratifiedShuffleSplit,
+)
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.validation import (
+    _assert_all_finite,
+    _check_y,
+    check_consistent_length,
+    check_is_fitted,
+)
+from skorch.callbacks import EarlyStopping
+from skorch.helper import predefined_split
+
+from skser._validation import validate_sequences
+from skser.neural_network._augmentation import SpecAugment
+from skser.neural_network._batching import (
+    BatchIterator,
+    SequenceDataset,
+    bucketed_indices,
+    padded_batch,
+)
+from skser.neural_network._training import (
+    OneCycle,
+    SequenceNet,
+    SoftCrossEntropy,
+    WarnOfSingleClass,
+    autocast,
+    resolve_device,
+    torch_settings,
+    transfer_weights,
+)
+
+_MAX_SEED = 2**31 - 1
+
+
+class NeuralEstimator(BaseEstimator):
+    """Base of estimators that build and train a skorch net in `fit`.
+
+    A subclass names its parameters, gives `_make_module`, and is joined with
+    `SequenceClassifier` or `SequenceRegressor`.
+    """
+
+    _parameter_constraints = {
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate_schedule": [StrOptions({"one-cycle", "constant"})],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "augment": [StrOptions({"auto"}), callable, None],
+        "initialize_from": [HasMethods("predict"), None],
+        "warm_start": ["boolean"],
+        "callbacks": ["array-like"],
+        "device": [str],
+        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "precision": [StrOptions({"float32", "bfloat16"})],
+        "compile": ["boolean"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    @abstractmethod
+    def _make_module(self, layout, n_outputs):
+        """The torch module, with weights drawn from torch's global generator."""
+
+    @abstractmethod
+    def _encode_targets(self, y, *, reset, classes=None):
+        """Check y and return the array that the criterion takes."""
+
+    @abstractmethod
+    def _make_criterion(self, targets):
+        """The loss, a torch module."""
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, *, groups=None):
+        """Train from new weights, or go on from the present ones if `warm_start`.
+
+        Parameters
+        ----------
+        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+        y : array-like of shape (n_utterances,) or (n_utterances, n_outputs)
+        groups : array-like of shape (n_utterances,) or None, default=None
+            Speakers, held apart by the validation split of `early_stopping`.
+
+        Returns
+        -------
+        self : object
+        """
+        goes_on = self.warm_start and hasattr(self, "net_")
+        sequences, targets = self._validate(X, y, reset=not goes_on)
+        if groups is not None:
+            groups = column_or_1d(groups)
+            check_consistent_length(sequences, groups)
+        train, valid = self._split(sequences, targets, groups)
+        if not goes_on:
+            self._initialize(sequences, targets)
+        self._new_optimizer()
+        self._train(train, valid, epochs=self.max_epochs, schedule=self.learning_rate_schedule)
+        # Its state is no part of a fitted model: partial_fit starts from a fresh one.
+        self._new_optimizer()
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def _partial_fit(self, X, y, classes=None):
+        first = not hasattr(self, "net_")
+        sequences, targets = self._validate(X, y, reset=first, classes=classes)
+        if first:
+            self._initialize(sequences, targets)
+            self._new_optimizer()
+        dataset = SequenceDataset(sequences, targets)
+        self._train(dataset, None, epochs=1, schedule="constant", fresh_statistics=False)
+        return self
+
+    def _validate(self, X, y, *, reset, classes=None):
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, "
+                "but the target y is None."
+            )
+        sequences = validate_sequences(self, X, reset=reset)
+        targets = self._encode_targets(y, reset=reset, classes=classes)
+        check_consistent_length(sequences, targets)
+        return sequences, targets
+
+    def _split(self, sequences, targets, groups):
+        dataset = SequenceDataset(sequences, targets)
+        if not self.early_stopping:
+            return dataset, None
+        if groups is None:
+            warnings.warn(
+                "early_stopping without groups= may put one speaker into training and "
+                "validation; pass the speakers as groups.",
+                stacklevel=3,
+            )
+        seed = check_random_state(self.random_state).randint(_MAX_SEED)
+        splitter = self._validation_splitter(targets, groups, seed)
+        train, valid = next(splitter.split(np.zeros(len(targets)), targets, groups))
+        return tuple(SequenceDataset(sequences[i], targets[i]) for i in (train, valid))
+
+    def _initialize(self, sequences, targets):
+        self._random = check_random_state(self.random_state)
+        device = resolve_device(self.device)
+        with torch_settings(seed=self._random.randint(_MAX_SEED)):
+            module = self._make_module(sequences.layout, self._n_outputs)
+        if self.initialize_from is not None:
+            transfer_weights(self.initialize_from, module)
+        # Biases and normalisation are not shrunk towards zero.
+        undecayed = [
+            (name, {"weight_decay": 0.0}) for name, p in module.named_parameters() if p.ndim < 2
+        ]
+        self.net_ = SequenceNet(
+            module,
+            criterion=self._make_criterion(targets),
+            optimizer=torch.optim.AdamW,
+            optimizer__param_groups=undecayed,
+            iterator_valid=BatchIterator,
+            device=device,
+            precision=self.precision,
+            compile=self.compile,
+            verbose=int(self.verbose),
+        ).initialize()
+
+    def _train(self, train, valid, *, epochs, schedule, fresh_statistics=True):
+        net = self.net_
+        augment = self.augment
+        if isinstance(augment, str):
+            augment = SpecAugment() if train.sequences.layout.n_bands > 1 else None
+        net.train_split = None if valid is None else predefined_split(valid)
+        net.fresh_statistics = fresh_statistics
+        net.batch_size = self.batch_size
+        net.iterator_train = partial(
+            BatchIterator, seed=self._random.randint(_MAX_SEED), augment=augment
+        )
+        n_steps = epochs * len(BatchIterator(train, self.batch_size))
+        net.callbacks = [
+            *self._own_callbacks(),
+            *([OneCycle(self.learning_rate, n_steps)] if schedule == "one-cycle" else []),
+            *_early_stopping(valid, self.n_iter_no_change),
+            *copy.deepcopy(list(self.callbacks)),
+        ]
+        net.initialize_callbacks()
+        with torch_settings(self.n_threads, self._random.randint(_MAX_SEED), net.device):
+            net.partial_fit(train, epochs=epochs)
+        self.history_ = net.history
+        self.n_iter_ = len(net.history)
+
+    def _new_optimizer(self):
+        self.net_.lr = self.learning_rate
+        self.net_.optimizer__weight_decay = self.weight_decay
+        self.net_.initialize_optimizer()
+
+    def _outputs(self, X):
+        """Outputs of the module, one float64 row per utterance, in the order of X."""
+        check_is_fitted(self)
+        sequences = validate_sequences(self, X, reset=False)
+        outputs = None
+        for indices, batch in self._batches(sequences):
+            part = self.net_.module_(**batch).float().cpu().numpy()[: len(indices)]
+            if outputs is None:
+                outputs = np.empty((len(sequences), *part.shape[1:]))
+            outputs[indices] = part
+        return outputs
+
+    def _batches(self, sequences):
+        """Indices and padded inputs on the device, in the surroundings of inference."""
+        net = self.net_
+        net.module_.eval()
+        with (
+            torch_settings(self.n_threads),
+            torch.inference_mode(),
+            autocast(net.device, self.precision),
+        ):
+            for indices in bucketed_indices(sequences.lengths, self.batch_size):
+                # Matrix products round otherwise for other numbers of rows. A 2-D array is
+                # quick to compute, so its batches are all of one size, and each row's output
+                # is the same to the last digit in any company.
+                rows = np.resize(indices, self.batch_size) if self._fitted_on_flat else indices
+                batch = padded_batch(sequences, rows)
+                yield indices, {name: t.to(net.device) for name, t in batch.items()}
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+class SequenceClassifier(ClassifierMixin, NeuralEstimator):
+    """Base of classifiers: classes, class weights, probabilities."""
+
+    _parameter_constraints = {
+        **NeuralEstimator._parameter_constraints,
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    def partial_fit(self, X, y, classes=None):
+        """Train for one epoch at a constant learning rate.
+
+        Parameters
+        ----------
+        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+        y : array-like of shape (n_utterances,)
+        classes : array-like of shape (n_classes,) or None, default=None
+            All classes; needed in the first call if y does not hold them all.
+
+        Returns
+        -------
+        self : object
+        """
+        return self._partial_fit(X, y, classes)
+
+    def predict_proba(self, X):
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+
+        Returns
+        -------
+        ndarray of shape (n_utterances, n_classes), float64
+            In the order of ``classes_``.
+        """
+        return scipy.special.softmax(self._outputs(X), axis=1)
+
+    def predict(self, X):
+        """The most probable class of every utterance.
+
+        Parameters
+        ----------
+        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+
+        Returns
+        -------
+        ndarray of shape (n_utterances,)
+        """
+        outputs = self._outputs(X)
+        return self.classes_[outputs.argmax(axis=1)]
+
+    def _encode_targets(self, y, *, reset, classes=None):
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        _assert_all_finite(y, input_name="y", estimator_name=type(self).__name__)
+        if reset:
+            self.classes_ = unique_labels(y if classes is None else classes)
+            if len(self.classes_) < 2:
+                raise ValueError(
+                    f"y holds one class, {self.classes_[0]!r}; "
+                    "a classifier needs at least 2 classes."
+                )
+        known = np.isin(y, self.classes_)
+        if not known.all():
+            unknown = np.unique(y[~known]).tolist()
+            raise ValueError(
+                f"y holds classes that the classifier does not know: {unknown}. It knows "
+                f"{self.classes_.tolist()}; name them all in the first fit or partial_fit."
+            )
+        return np.searchsorted(self.classes_, y)
+
+    @property
+    def _n_outputs(self):
+        return len(self.classes_)
+
+    def _make_criterion(self, targets):
+        weight = None
+        if self.class_weight is not None:
+            present = np.unique(targets)
+            weight = np.ones(len(self.classes_))
+            weight[present] = compute_class_weight(
+                self.class_weight, classes=self.classes_[present], y=self.classes_[targets]
+            )
+            weight /= weight[targets].mean()
+            weight = torch.tensor(weight, dtype=torch.float32)
+        return SoftCrossEntropy(weight, self.label_smoothing)
+
+    def _own_callbacks(self):
+        return [WarnOfSingleClass(self.classes_)]
+
+    def _validation_splitter(self, targets, groups, seed):
+        if groups is None:
+            return StratifiedShuffleSplit(1, test_size=self.validation_fraction, random_state=seed)
+        n_splits = _n_group_folds(groups, self.validation_fraction)
+        return StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed)
+
+
+class SequenceRegressor(RegressorMixin, NeuralEstimator):
+    """Base of regressors: targets are standardised for training and scaled back."""
+
+    def partial_fit(self, X, y):
+        """Train for one epoch at a constant learning rate.
+
+        Targets are scaled as in the first call.
+
+        Parameters
+        ----------
+        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+        y : array-like of shape (n_utterances,) or (n_utterances, n_outputs)
+
+        Returns
+        -------
+        self : object
+        """
+        return self._partial_fit(X, y)
+
+    def predict(self, X):
+        """Predict the targets of every utterance.
+
+        Parameters
+        ----------
+        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+
+        Returns
+        -------
+        ndarray of shape (n_utterances,) or (n_utterances, n_outputs), float64
+            As many dimensions as the y of `fit`.
+        """
+        predicted = self._outputs(X) * self._target_scale + self._target_mean
+        return predicted[:, 0] if self._target_is_1d else predicted
+
+    def _encode_targets(self, y, *, reset, classes=None):
+        y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
+        is_1d = y.ndim == 1
+        y = y.reshape(len(y), -1).astype(np.float64)
+        if reset:
+            self._target_is_1d = is_1d
+            self._target_mean = y.mean(axis=0)
+            self._target_scale = y.std(axis=0)
+            self._target_scale[self._target_scale == 0] = 1
+        elif y.shape[1] != self._n_outputs:
+            raise ValueError(f"y has {y.shape[1]} outputs, the regressor has {self._n_outputs}.")
+        return ((y - self._target_mean) / self._target_scale).astype(np.float32)
+
+    @property
+    def _n_outputs(self):
+        return len(self._target_mean)
+
+    def _make_criterion(self, targets):
+        return torch.nn.MSELoss()
+
+    def _own_callbacks(self):
+        return []
+
+    def _validation_splitter(self, targets, groups, seed):
+        if groups is None:
+            return ShuffleSplit(1, test_size=self.validation_fraction, random_state=seed)
+        n_splits = _n_group_folds(groups, self.validation_fraction)
+        return GroupKFold(n_splits, shuffle=True, random_state=seed)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _n_group_folds(groups, validation_fraction):
+    n_groups = len(np.unique(groups))
+    if n_groups < 2:
+        raise ValueError("early_stopping with groups= needs at least 2 groups; there is 1.")
+    return min(n_groups, max(2, round(1 / validation_fraction)))
+
+
+def _early_stopping(valid, patience):
+    return [] if valid is None else [EarlyStopping(patience=patience, sink=_silent, load_best=True)]
+
+
+def _silent(message):
+    """Take EarlyStopping's messages; n_iter_ and history_ tell the same."""

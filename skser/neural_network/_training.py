@@ -1,0 +1,218 @@
+"""The skorch net that every estimator trains, and the surroundings it trains in."""
+
+import contextlib
+import math
+import warnings
+
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
+from skorch import NeuralNet
+from skorch.callbacks import Callback
+from torch import nn
+
+
+class SequenceNet(NeuralNet):
+    """skorch's training loop over `BatchIterator`.
+
+    Parameters
+    ----------
+    precision : {"float32", "bfloat16"}
+        Of the forward pass; weights stay float32.
+    fresh_statistics : bool
+        Whether batch normalisation averages its statistics anew in each epoch.
+    """
+
+    def __init__(self, *args, precision="float32", fresh_statistics=True, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.precision = precision
+        self.fresh_statistics = fresh_statistics
+
+    def infer(self, x, **fit_params):
+        with autocast(self.device, self.precision):
+            outputs = super().infer(x, **fit_params)
+        return outputs.float()
+
+    def on_epoch_begin(self, net, **kwargs):
+        super().on_epoch_begin(net, **kwargs)
+        if self.fresh_statistics:
+            for module in self.module_.modules():
+                if hasattr(module, "reset_running_stats"):
+                    module.reset_running_stats()
+
+
+class OneCycle(Callback):
+    """Learning rate that rises and falls once over all updates, along half cosines.
+
+    Parameters
+    ----------
+    peak : float
+    n_steps : int
+        Updates of the whole training.
+    rise : float, default=0.25
+        Share of the updates before the peak.
+
+    References
+    ----------
+    Smith, L. N. and Topin, N. (2018). Super-Convergence: Very Fast Training of Neural
+    Networks Using Large Learning Rates. arXiv:1708.07120.
+    """
+
+    def __init__(self, peak, n_steps, rise=0.25):
+        self.peak = peak
+        self.n_steps = n_steps
+        self.rise = rise
+
+    def on_train_begin(self, net, **kwargs):
+        self.step_ = 0
+
+    def on_batch_begin(self, net, training=True, **kwargs):
+        if not training:
+            return
+        progress = (self.step_ + 0.5) / self.n_steps
+        if progress < self.rise:
+            start, share = self.peak / 25, progress / self.rise
+        else:
+            start, share = 0.0, (1 - progress) / (1 - self.rise)
+        rate = start + (self.peak - start) * 0.5 * (1 - math.cos(math.pi * share))
+        for group in net.optimizer_.param_groups:
+            group["lr"] = rate
+        self.step_ += 1
+
+
+class WarnOfSingleClass(Callback):
+    """Warn after training if the last epoch's own outputs were all of one class."""
+
+    def __init__(self, classes):
+        self.classes = classes
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.counts_ = torch.zeros(len(self.classes), dtype=torch.int64, device=net.device)
+
+    def on_batch_end(self, net, training, y_pred=None, **kwargs):
+        if training:
+            predicted = y_pred.detach().argmax(dim=1)
+            self.counts_ += torch.bincount(predicted, minlength=len(self.classes))
+
+    def on_train_end(self, net, **kwargs):
+        if int((self.counts_ > 0).sum()) == 1:
+            warnings.warn(
+                "In its last epoch the network predicted "
+                f"{str(self.classes[int(self.counts_.argmax())])!r} "
+                "for every training utterance. Try more epochs, another learning rate, scaled "
+                "input or class_weight='balanced'.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+
+
+class SoftCrossEntropy(nn.Module):
+    """Cross-entropy against smoothed one-hot targets, weighted by class.
+
+    The weights have mean 1 over the training utterances and the loss is divided by the
+    number of utterances, so that a batch of rare classes counts for more than a batch of
+    frequent ones.
+
+    Parameters
+    ----------
+    class_weight : tensor of shape (n_classes,) or None
+    label_smoothing : float
+        Share of each target that is spread over all classes.
+    """
+
+    def __init__(self, class_weight=None, label_smoothing=0.0):
+        super().__init__()
+        self.label_smoothing = label_smoothing
+        self.register_buffer("class_weight", class_weight)
+
+    def forward(self, logits, targets):
+        """Mean loss of logits (batch, n_classes) for class indices (batch,)."""
+        losses = nn.functional.cross_entropy(
+            logits, targets, reduction="none", label_smoothing=self.label_smoothing
+        )
+        if self.class_weight is not None:
+            losses = losses * self.class_weight[targets]
+        return losses.mean()
+
+
+def resolve_device(device):
+    """Name of a torch device that is there.
+
+    Parameters
+    ----------
+    device : str
+        "auto" takes cuda, mps or cpu, in that order.
+
+    Raises
+    ------
+    ValueError
+        If torch does not know the device, or this machine does not have it.
+    """
+    if device == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"device={device!r} is not available here ({reason}); "
+            "device='auto' takes what there is."
+        ) from error
+    return device
+
+
+def autocast(device, precision):
+    """Context in which torch computes in `precision`."""
+    if precision == "float32":
+        return contextlib.nullcontext()
+    return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
+
+
+@contextlib.contextmanager
+def torch_settings(n_threads=None, seed=None, device="cpu"):
+    """Set torch's threads and seed, and put back what was there."""
+    threads_before = torch.get_num_threads()
+    cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        try:
+            if n_threads is not None:
+                torch.set_num_threads(n_threads)
+            if seed is not None:
+                torch.manual_seed(seed)
+            yield
+        finally:
+            torch.set_num_threads(threads_before)
+
+
+def transfer_weights(source, module):
+    """Copy a fitted estimator's weights into a module of the same architecture.
+
+    Parameters
+    ----------
+    source : fitted neural estimator
+    module : torch.nn.Module
+        Layers named ``output`` are left as they are where their shape differs: they belong
+        to the classes.
+
+    Raises
+    ------
+    ValueError
+        Naming the layers that do not fit.
+    """
+    check_is_fitted(source, "net_")
+    theirs, ours = source.net_.module_.state_dict(), module.state_dict()
+    fitting = {
+        name: value
+        for name, value in theirs.items()
+        if name in ours and ours[name].shape == value.shape
+    }
+    odd = sorted(name for name in theirs.keys() ^ ours.keys() | (ours.keys() - fitting.keys()))
+    odd = [name for name in odd if not name.startswith("output.")]
+    if odd:
+        raise ValueError(
+            f"The layers of initialize_from={type(source).__name__} do not fit: {', '.join(odd)}. "
+            "Give both estimators the same architecture and input."
+        )
+    module.load_state_dict(fitting, strict=False)

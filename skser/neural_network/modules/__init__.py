@@ -1,0 +1,1 @@
+"""Plain torch modules; nothing of the estimators, nothing of scikit-learn."""

@@ -1,0 +1,70 @@
+"""Attention pooling: a set of annotation vectors becomes one vector."""
+
+import math
+
+import torch
+from torch import nn
+
+
+class AttentionPooling(nn.Module):
+    r"""Weighted mean of annotation vectors, with weights from a scaled softmax.
+
+    For annotations :math:`a_i` of an utterance and each head,
+
+    .. math::
+        e_i = u^T \tanh(W a_i + b), \quad
+        \alpha_i = \exp(\lambda e_i) / \sum_k \exp(\lambda e_k), \quad
+        c = \sum_i \alpha_i a_i.
+
+    The sum runs over the valid positions of one utterance. :math:`\lambda = 1` is the
+    ordinary softmax and :math:`\lambda = 0` mean pooling.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of an annotation vector.
+    n_heads : int, default=1
+        Heads, each with its own :math:`W, b, u`; their outputs are concatenated.
+    temperature : float, default=1.0
+        :math:`\lambda`.
+    n_hidden : int or None, default=None
+        Rows of :math:`W`; None means `n_features`.
+
+    References
+    ----------
+    Zhang, Y., Du, J., Wang, Z., Zhang, J. and Tu, Y. (2018). Attention Based Fully
+    Convolutional Network for Speech Emotion Recognition. APSIPA. Equations 1 to 3.
+    """
+
+    def __init__(self, n_features, n_heads=1, temperature=1.0, n_hidden=None):
+        super().__init__()
+        n_hidden = n_hidden or n_features
+        self.n_heads = n_heads
+        self.temperature = temperature
+        self.projection = nn.Linear(n_features, n_heads * n_hidden)
+        self.context = nn.Parameter(torch.empty(n_heads, n_hidden))
+        nn.init.uniform_(self.context, -1 / math.sqrt(n_hidden), 1 / math.sqrt(n_hidden))
+
+    def weights(self, annotations, mask):
+        """Attention weights.
+
+        Parameters
+        ----------
+        annotations : tensor of shape (batch, positions, features)
+        mask : bool tensor of shape (batch, positions)
+            True at valid positions; at least one per utterance.
+
+        Returns
+        -------
+        tensor of shape (batch, positions, heads)
+            Zero outside the mask; each head sums to 1 over positions.
+        """
+        hidden = torch.tanh(self.projection(annotations)).unflatten(-1, self.context.shape)
+        scores = self.temperature * (hidden * self.context).sum(dim=-1)
+        scores = scores.masked_fill(~mask[:, :, None], float("-inf"))
+        return torch.softmax(scores, dim=1)
+
+    def forward(self, annotations, mask):
+        """Pooled vectors, (batch, heads * features); arguments as for `weights`."""
+        weights = self.weights(annotations, mask)
+        return torch.einsum("nph,npc->nhc", weights, annotations).flatten(1)

@@ -1,0 +1,162 @@
+"""Fully convolutional encoder with attention over every position."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from skser.neural_network.modules.attention import AttentionPooling
+from skser.neural_network.modules.normalization import MaskedBatchNormReLU, Padding, time_mask
+
+
+def output_length(length, kernel_size, stride):
+    """Positions that remain of `length` after a convolution or pooling.
+
+    Every layer pads by half its kernel, so any length of at least 1 leaves at least 1.
+    """
+    return (length + 2 * (kernel_size // 2) - kernel_size) // stride + 1
+
+
+class ConvolutionBlock(nn.Module):
+    """Convolution, normalisation, ReLU and max pooling, blind to padding.
+
+    Parameters
+    ----------
+    n_inputs, n_outputs : int
+        Channels.
+    kernel_size, stride, pool_size, pool_stride : tuple of two int
+        Along (time, bands). A pool size of (1, 1) means no pooling.
+    normalization : {"batch", "local_response", "none"}
+        What stands between convolution and ReLU; local response normalisation
+        (Krizhevsky et al. 2012) stands after the ReLU, as published.
+    """
+
+    def __init__(
+        self, n_inputs, n_outputs, kernel_size, stride, pool_size, pool_stride, normalization
+    ):
+        super().__init__()
+        self.convolution = nn.Conv2d(
+            n_inputs,
+            n_outputs,
+            kernel_size,
+            stride,
+            padding=tuple(k // 2 for k in kernel_size),
+            bias=normalization != "batch",
+        )
+        nn.init.kaiming_normal_(self.convolution.weight, nonlinearity="relu")
+        self.batch_norm = MaskedBatchNormReLU(n_outputs) if normalization == "batch" else None
+        self.local_response = nn.LocalResponseNorm(5) if normalization == "local_response" else None
+        self.pool_size = pool_size
+        self.pool_stride = pool_stride
+        self.steps = [(kernel_size, stride)]
+        if max(pool_size) > 1:
+            self.steps.append((pool_size, pool_stride))
+
+    def forward(self, x, lengths):
+        """Take and return (tensor (batch, channels, time, bands), lengths (batch,)).
+
+        Positions of ``x`` beyond an utterance's length must be zero; so they come out.
+        """
+        x = self.convolution(x)
+        lengths = output_length(lengths, self.steps[0][0][0], self.steps[0][1][0])
+        padding = Padding(lengths, x.shape[2])
+        if self.batch_norm is not None:
+            x = self.batch_norm(x, padding)
+        else:
+            x = torch.relu(x) * padding.mask[:, None, :, None]
+        if self.local_response is not None:
+            x = self.local_response(x)
+        if max(self.pool_size) > 1:
+            # The zeros of padding never win a maximum over what a ReLU put out, but a window
+            # that begins in the padding may still reach back into the utterance.
+            x = functional.max_pool2d(
+                x, self.pool_size, self.pool_stride, padding=tuple(k // 2 for k in self.pool_size)
+            )
+            lengths = output_length(lengths, self.pool_size[0], self.pool_stride[0])
+            x = x * time_mask(lengths, x.shape[2])[:, None, :, None]
+        return x, lengths
+
+
+class AttentionFCN(nn.Module):
+    """Convolution blocks, attention pooling over every (time, band) cell, linear output.
+
+    Parameters
+    ----------
+    n_channels : int
+        Channels of the input (static features and their differences).
+    n_outputs : int
+    filters : sequence of int
+        Channels of each block.
+    kernel_sizes, strides, pool_sizes, pool_strides : sequence of (int, int)
+        One pair (time, bands) per block.
+    normalizations : sequence of {"batch", "local_response", "none"}
+    n_heads, temperature
+        See `AttentionPooling`.
+    dropout : float
+        On the pooled vectors.
+
+    References
+    ----------
+    Zhang, Y., Du, J., Wang, Z., Zhang, J. and Tu, Y. (2018). Attention Based Fully
+    Convolutional Network for Speech Emotion Recognition. APSIPA.
+    """
+
+    def __init__(
+        self,
+        n_channels,
+        n_outputs,
+        *,
+        filters,
+        kernel_sizes,
+        strides,
+        pool_sizes,
+        pool_strides,
+        normalizations,
+        n_heads,
+        temperature,
+        dropout,
+    ):
+        super().__init__()
+        widths = [n_channels, *filters]
+        self.blocks = nn.ModuleList(
+            ConvolutionBlock(*arguments)
+            for arguments in zip(
+                widths[:-1],
+                widths[1:],
+                kernel_sizes,
+                strides,
+                pool_sizes,
+                pool_strides,
+                normalizations,
+                strict=True,
+            )
+        )
+        self.pooling = AttentionPooling(filters[-1], n_heads, temperature)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(filters[-1] * n_heads, n_outputs)
+        # From equal outputs for all classes the first updates go by the evidence alone.
+        nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
+
+    def steps(self):
+        """(kernel, stride) of every convolution and pooling, along time and along bands."""
+        steps = [step for block in self.blocks for step in block.steps]
+        return tuple([(kernel[axis], stride[axis]) for kernel, stride in steps] for axis in (0, 1))
+
+    def _annotations(self, x, lengths):
+        """Cells of the last layer (batch, time, bands, features), and their mask."""
+        for block in self.blocks:
+            x, lengths = block(x, lengths)
+        cells = x.permute(0, 2, 3, 1)
+        mask = time_mask(lengths, cells.shape[1])[:, :, None].expand(cells.shape[:3])
+        return cells, mask.flatten(1), lengths
+
+    def forward(self, x, lengths):
+        """Outputs (batch, n_outputs) of a padded batch (batch, channels, time, bands)."""
+        cells, mask, _ = self._annotations(x, lengths)
+        return self.output(self.dropout(self.pooling(cells.flatten(1, 2), mask)))
+
+    def attention(self, x, lengths):
+        """Weights (batch, heads, time, bands), and the utterances' lengths on that grid."""
+        cells, mask, lengths = self._annotations(x, lengths)
+        weights = self.pooling.weights(cells.flatten(1, 2), mask)
+        return weights.transpose(1, 2).unflatten(2, cells.shape[1:3]), lengths

@@ -1,0 +1,140 @@
+"""Scaling of frame sequences, column by column."""
+
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted
+
+from skser._validation import is_sequences, validate_sequences
+
+
+class SequenceScaler(
+    OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
+    """Standardise each column over all frames of all utterances.
+
+    A 2-D array is a batch of one-channel sequences (n_utterances, n_frames): all its values
+    share one mean and one standard deviation, and it comes back as a 2-D array.
+
+    Parameters
+    ----------
+    with_mean : bool, default=True
+        Whether to subtract the mean.
+    with_std : bool, default=True
+        Whether to divide by the standard deviation; constant columns are left unscaled.
+
+    Attributes
+    ----------
+    mean_ : ndarray of shape (n_columns,) or None
+        Mean over the frames seen.
+    scale_ : ndarray of shape (n_columns,) or None
+        Standard deviation over the frames seen.
+    n_frames_seen_ : int
+    n_features_in_ : int
+        Columns of the frames; of a 2-D array, its columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.preprocessing import SequenceScaler
+    >>> from skser.sequences import Sequences
+    >>> X = Sequences.from_list([[[1.0, 10.0]], [[3.0, 10.0], [5.0, 40.0]]])
+    >>> scaled = SequenceScaler().fit_transform(X)
+    >>> scaled.lengths, np.round(scaled.values.mean(axis=0), 6) + 0.0
+    (array([1, 2]), array([0., 0.], dtype=float32))
+    """
+
+    _parameter_constraints = {"with_mean": ["boolean"], "with_std": ["boolean"]}
+
+    def __init__(self, with_mean=True, with_std=True):
+        self.with_mean = with_mean
+        self.with_std = with_std
+
+    def fit(self, X, y=None):
+        """Learn mean and standard deviation, forgetting what was learned before.
+
+        Parameters
+        ----------
+        X : Sequences, list of 2-D arrays, or 2-D or 3-D array
+        y : ignored
+
+        Returns
+        -------
+        self : object
+        """
+        for attribute in ("_scaler", "n_features_in_", "feature_names_in_"):
+            self.__dict__.pop(attribute, None)
+        return self.partial_fit(X, y)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Update mean and standard deviation with more utterances.
+
+        Parameters
+        ----------
+        X : Sequences, list of 2-D arrays, or 2-D or 3-D array
+        y : ignored
+
+        Returns
+        -------
+        self : object
+        """
+        first = not hasattr(self, "_scaler")
+        sequences = validate_sequences(self, X, reset=first)
+        if first:
+            self._scaler = StandardScaler(with_mean=self.with_mean, with_std=self.with_std)
+        self._scaler.partial_fit(sequences.frames())
+        self.mean_ = self._scaler.mean_
+        self.scale_ = self._scaler.scale_
+        self.n_frames_seen_ = int(self._scaler.n_samples_seen_)
+        return self
+
+    def transform(self, X):
+        """Standardise.
+
+        Parameters
+        ----------
+        X : Sequences, list of 2-D arrays, or 2-D or 3-D array
+
+        Returns
+        -------
+        Sequences, or ndarray of the shape of X if X is a 2-D array; float32
+        """
+        return self._apply(X, self._scaler.transform)
+
+    def inverse_transform(self, X):
+        """Undo `transform`.
+
+        Parameters
+        ----------
+        X : Sequences, list of 2-D arrays, or 2-D or 3-D array
+
+        Returns
+        -------
+        Sequences, or ndarray of the shape of X if X is a 2-D array; float32
+        """
+        return self._apply(X, self._scaler.inverse_transform)
+
+    def _apply(self, X, function):
+        check_is_fitted(self)
+        sequences = validate_sequences(self, X, reset=False)
+        result = sequences.map_values(function)
+        return result if is_sequences(X) else result.values.reshape(len(sequences), -1)
+
+    def set_output(self, *, transform=None):
+        """Accept and ignore: `Sequences` are the only container of frame sequences.
+
+        Parameters
+        ----------
+        transform : ignored
+
+        Returns
+        -------
+        self : object
+        """
+        return self
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+import soundfile
+
+from skser.audio import AudioReadError, audio_inputs, load_audio, read_utterance
+
+RATE = 16000
+TONE = (0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("name", "kwargs", "tolerance"),
+    [
+        ("a.wav", {"subtype": "PCM_U8"}, 0.01),
+        ("a.wav", {"subtype": "PCM_16"}, 1e-4),
+        ("a.wav", {"subtype": "PCM_24"}, 1e-6),
+        ("a.wav", {"subtype": "PCM_32"}, 1e-6),
+        ("a.wav", {"subtype": "FLOAT"}, 0),
+        ("a.flac", {}, 1e-4),
+        ("a.ogg", {}, 0.05),
+        ("a.aiff", {}, 1e-4),
+        ("a.wav", {"format": "AIFF"}, 1e-4),
+    ],
+)
+def test_formats_are_read_by_content(wav, name, kwargs, tolerance):
+    samples, rate = load_audio(wav(TONE, name=name, **kwargs))
+    assert samples.dtype == np.float32
+    assert rate == RATE
+    assert np.abs(samples - TONE).max() <= tolerance
+
+
+def test_mp3_is_read(wav):
+    samples, _ = load_audio(wav(TONE, name="a.mp3", format="MP3"))
+    assert len(samples) >= len(TONE)
+    middle = slice(4000, 12000)
+    assert np.sqrt(np.mean(samples[middle] ** 2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.02)
+
+
+@pytest.mark.parametrize("n_channels", [2, 5])
+def test_channels_are_averaged(wav, n_channels):
+    channels = np.stack([TONE * k for k in range(n_channels)], axis=1) / n_channels
+    samples, _ = load_audio(wav(channels, subtype="FLOAT"))
+    np.testing.assert_allclose(samples, channels.mean(axis=1), atol=1e-7)
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 48000])
+def test_other_rates_are_resampled(wav, rate):
+    tone = np.sin(2 * np.pi * 440 * np.arange(rate) / rate)
+    samples, given = load_audio(wav(tone, rate=rate, subtype="FLOAT"), RATE)
+    expected = np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)
+    assert given == RATE
+    assert len(samples) == RATE
+    assert np.abs(samples - expected)[500:-500].max() < 1e-3
+
+
+def test_long_files_are_read_whole(wav):
+    samples = np.random.RandomState(0).uniform(-1, 1, 2**20 + 12345).astype(np.float32)
+    np.testing.assert_array_equal(load_audio(wav(samples, subtype="FLOAT"))[0], samples)
+
+
+def test_error_survives_a_pickle():
+    import pickle
+
+    error = AudioReadError([("a.wav", "no such file"), ("b.wav", "is a directory")], 7)
+    copy = pickle.loads(pickle.dumps(error))
+    assert str(copy) == str(error)
+    assert "2 of 7" in str(copy)
+    assert "b.wav: is a directory" in str(copy)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.uint8])
+def test_integer_samples_are_scaled_by_their_full_scale(dtype):
+    info = np.iinfo(dtype)
+    middle = 0 if info.min < 0 else 128
+    samples = np.array([info.min, middle, info.max], dtype)
+    scaled = read_utterance(samples, 0, RATE, RATE)
+    np.testing.assert_allclose(scaled, [-1, 0, 1], atol=0.01)
+
+
+def test_a_table_is_taken_by_its_column_audio():
+    import pandas as pd
+
+    assert audio_inputs(pd.DataFrame({"audio": ["a.wav"], "speaker": ["x"]})) == ["a.wav"]
+    with pytest.raises(ValueError, match="no column 'audio'.*'path'"):
+        audio_inputs(pd.DataFrame({"path": ["a.wav"]}))
+
+
+@pytest.mark.real_data
+def test_published_files_agree_with_their_16_khz_copies(ravdess_originals_path, ravdess_path):
+    for original in ravdess_originals_path.rglob("*.wav"):
+        info = soundfile.info(original)
+        assert info.samplerate == 48000
+        ours, _ = load_audio(original, RATE)
+        copy, _ = load_audio(ravdess_path / original.parent.name / f"{original.stem}.flac", RATE)
+        assert abs(len(ours) - len(copy)) <= 2
+        n = min(len(ours), len(copy))
+        assert np.corrcoef(ours[:n], copy[:n])[0, 1] > 0.999

@@ -1,0 +1,258 @@
+"""Checks that run over every estimator of the package, whatever it is called."""
+
+import importlib
+import inspect
+import re
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.utils import estimator_checks
+
+import skser
+from skser.feature_extraction._base import AudioTransformer
+from skser.neural_network._base import NeuralEstimator
+from tests import audio_checks
+
+
+def all_estimators():
+    for name in skser._SUBMODULES:
+        module = importlib.import_module(f"skser.{name}")
+        for public in getattr(module, "__all__", ()):
+            cls = getattr(module, public)
+            if inspect.isclass(cls) and issubclass(cls, BaseEstimator) and hasattr(cls, "fit"):
+                yield cls
+
+
+ALL = list(all_estimators())
+AUDIO = [cls for cls in ALL if issubclass(cls, AudioTransformer)]
+NETWORKS = [cls for cls in ALL if issubclass(cls, NeuralEstimator)]
+
+
+def instance(cls):
+    return cls(max_epochs=2, device="cpu") if issubclass(cls, NeuralEstimator) else cls()
+
+
+def by_name(cls):
+    return cls.__name__
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("cls", [cls for cls in ALL if cls not in AUDIO], ids=by_name)
+def test_check_estimator_passes_with_no_excuses(cls):
+    results = estimator_checks.check_estimator(instance(cls), on_skip=None)
+    assert len(results) > 40
+    assert {result["status"] for result in results} == {"passed"}
+
+
+class _PretendsTo2D:
+    """Says that it takes 2-D arrays, so that scikit-learn lists all its checks."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = True
+        return tags
+
+
+def checks_of_a_transformer(cls):
+    pretender = type(cls.__name__, (_PretendsTo2D, cls), {"__init__": cls.__init__})
+    for _, check in estimator_checks.estimator_checks_generator(pretender(), legacy=True):
+        yield getattr(check, "func", check).__name__
+
+
+NAMES = sorted(set(checks_of_a_transformer(AUDIO[0])))
+
+
+@pytest.mark.parametrize("cls", AUDIO, ids=by_name)
+@pytest.mark.parametrize("check", NAMES)
+def test_every_check_of_scikit_learn_or_the_one_of_its_name_on_audio(cls, check, tmp_path):
+    ours = getattr(audio_checks, check, None)
+    if ours is None:
+        getattr(estimator_checks, check)(cls.__name__, cls())
+    elif "tmp_path" in inspect.signature(ours).parameters:
+        ours(cls.__name__, cls(), tmp_path)
+    else:
+        ours(cls.__name__, cls())
+
+
+def test_every_audio_check_stands_for_one_of_scikit_learn():
+    ours = {name for name in vars(audio_checks) if name.startswith("check_")}
+    assert ours <= set(NAMES)
+    assert len(ours) > 25
+
+
+@pytest.mark.parametrize("cls", ALL, ids=by_name)
+def test_every_parameter_is_constrained_and_documented(cls):
+    parameters = set(inspect.signature(cls.__init__).parameters) - {"self"}
+    assert parameters == set(cls._parameter_constraints)
+    section = cls.__doc__.split("Parameters\n", 1)[1].split("\n    Attributes\n")[0]
+    documented = set()
+    for line in re.findall(r"^    (\w[\w, ]*) : ", section, flags=re.M):
+        documented |= set(line.split(", "))
+    assert parameters <= documented
+
+
+@pytest.mark.parametrize("cls", ALL, ids=by_name)
+def test_html_repr_and_text_repr(cls):
+    estimator = instance(cls)
+    assert cls.__name__ in estimator._repr_html_()
+    assert cls.__name__ in repr(estimator)
+
+
+@pytest.mark.filterwarnings("ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("cls", NETWORKS, ids=by_name)
+class TestNetworks:
+    """The contracts of the networks, on frame sequences."""
+
+    @pytest.fixture
+    def y(self, cls, corpus):
+        if hasattr(cls, "predict_proba"):
+            return corpus.target
+        return corpus.frame[["valence", "activation", "dominance"]].to_numpy()
+
+    @staticmethod
+    def outputs(model, X):
+        return model.predict_proba(X) if hasattr(model, "predict_proba") else model.predict(X)
+
+    @staticmethod
+    def fitted(cls, X, y, **kwargs):
+        settings = {"max_epochs": 2, "device": "cpu", "random_state": 0, "n_threads": 1}
+        return cls(**{**settings, **kwargs}).fit(X, y)
+
+    def test_neither_padding_nor_batch_nor_order_changes_an_output(self, cls, mels, y):
+        model = self.fitted(cls, mels, y)
+        expected = self.outputs(model, mels)
+        for batch_size in (1, 3, 40):
+            model.set_params(batch_size=batch_size)
+            np.testing.assert_allclose(self.outputs(model, mels), expected, atol=1e-5)
+        order = np.random.RandomState(0).permutation(len(mels))
+        np.testing.assert_allclose(self.outputs(model, mels[order]), expected[order], atol=1e-5)
+
+    def test_padding_of_one_utterance_changes_nothing(self, cls, mels, y):
+        import torch
+
+        model = self.fitted(cls, mels, y)
+        module = model.net_.module_.eval()
+        x = torch.from_numpy(mels[0]).unflatten(1, (2, 16)).transpose(0, 1)[None]
+        lengths = torch.tensor([len(mels[0])])
+        with torch.inference_mode():
+            plain = module(x, lengths)
+            for n_padding in (1, 2, 3, 7, 64, 301):
+                padded = torch.cat([x, torch.zeros(1, 2, n_padding, 16)], dim=2)
+                torch.testing.assert_close(module(padded, lengths), plain, atol=1e-5, rtol=0)
+
+    def test_two_fits_are_identical_bit_for_bit(self, cls, mels, y):
+        a, b = (self.fitted(cls, mels, y, early_stopping=False) for _ in range(2))
+        np.testing.assert_array_equal(self.outputs(a, mels), self.outputs(b, mels))
+        c = self.fitted(cls, mels, y, random_state=1)
+        assert np.abs(self.outputs(c, mels) - self.outputs(a, mels)).max() > 1e-4
+
+    def test_every_form_of_sequences_gives_the_same(self, cls, y):
+        array = np.random.RandomState(0).randn(40, 30, 4).astype(np.float32)
+        model = self.fitted(cls, array, y)
+        expected = self.outputs(model, array)
+        np.testing.assert_allclose(self.outputs(model, list(array)), expected, atol=1e-5)
+        assert model.n_features_in_ == 4
+
+    def test_global_seed_and_threads_are_left_alone(self, cls, mels, y):
+        import torch
+
+        torch.manual_seed(5)
+        expected = torch.rand(1)
+        threads = torch.get_num_threads()
+        torch.manual_seed(5)
+        model = self.fitted(cls, mels, y)
+        self.outputs(model, mels)
+        assert torch.rand(1) == expected
+        assert torch.get_num_threads() == threads
+
+    def test_warm_start_goes_on_and_fit_starts_afresh(self, cls, mels, y):
+        model = self.fitted(cls, mels, y, warm_start=True)
+        first = self.outputs(model, mels)
+        assert model.fit(mels, y).n_iter_ == 4
+        assert not np.allclose(self.outputs(model, mels), first, atol=1e-4)
+        model.set_params(warm_start=False).fit(mels, y)
+        assert model.n_iter_ == 2
+        np.testing.assert_array_equal(self.outputs(model, mels), first)
+
+    def test_partial_fit_learns_on(self, cls, mels, y):
+        model = cls(device="cpu", random_state=0)
+        losses = [model.partial_fit(mels, y).history_[-1]["train_loss"] for _ in range(8)]
+        assert model.n_iter_ == 8
+        assert min(losses[-2:]) < losses[0]
+
+    def test_a_pickle_predicts_the_same(self, cls, mels, y):
+        import pickle
+
+        model = self.fitted(cls, mels, y)
+        copy = pickle.loads(pickle.dumps(model))
+        np.testing.assert_array_equal(self.outputs(copy, mels), self.outputs(model, mels))
+
+    def test_early_stopping_keeps_speakers_apart(self, cls, mels, y, corpus, monkeypatch):
+        from skser.neural_network import _base
+
+        seen = []
+        split = _base.NeuralEstimator._split
+
+        def spy(self, sequences, targets, groups):
+            parts = split(self, sequences, targets, groups)
+            seen.extend(parts)
+            return parts
+
+        monkeypatch.setattr(_base.NeuralEstimator, "_split", spy)
+        model = cls(
+            max_epochs=30, n_iter_no_change=2, early_stopping=True, validation_fraction=0.25,
+            learning_rate=0.05, learning_rate_schedule="constant", device="cpu", random_state=0,
+        )  # fmt: skip
+        model.fit(mels, y, groups=corpus.speakers)
+        speaker = dict(zip(mels.starts, corpus.speakers, strict=True))
+        train, valid = ({speaker[s] for s in part.sequences.starts} for part in seen)
+        assert train.isdisjoint(valid)
+        assert len(valid) == 1
+        assert model.n_iter_ < 30
+        losses = model.history_[:, "valid_loss"]
+        assert model.n_iter_ == int(np.argmin(losses)) + 1 + 2
+
+    def test_early_stopping_without_groups_warns(self, cls, mels, y):
+        with pytest.warns(UserWarning, match="one speaker into training and validation"):
+            self.fitted(cls, mels, y, early_stopping=True, validation_fraction=0.25)
+
+    def test_one_group_cannot_be_held_out(self, cls, mels, y):
+        with pytest.raises(ValueError, match=r"[gG]roup"):
+            cls(early_stopping=True, device="cpu").fit(mels, y, groups=np.zeros(len(mels)))
+
+    def test_weights_are_taken_over(self, cls, mels, y):
+        source = self.fitted(cls, mels, y, max_epochs=4)
+        kwargs = {"learning_rate": 1e-9, "weight_decay": 0.0, "max_epochs": 1}
+        model = self.fitted(cls, mels, y, initialize_from=source, **kwargs)
+        ours, theirs = (m.net_.module_.state_dict() for m in (model, source))
+        name = "blocks.0.convolution.weight"
+        np.testing.assert_allclose(ours[name], theirs[name], atol=1e-6)
+
+    def test_layers_that_do_not_fit_are_named(self, cls, mels, y):
+        source = self.fitted(cls, mels[:, ...], y, filters=(8, 32, 48, 64))
+        with pytest.raises(ValueError, match=r"blocks\.0\.convolution\.weight"):
+            self.fitted(cls, mels, y, initialize_from=source)
+
+    def test_bfloat16_comes_close(self, cls, mels, y):
+        model = self.fitted(cls, mels, y)
+        expected = self.outputs(model, mels)
+        model.set_params(precision="bfloat16")
+        half = self.outputs(model, mels)
+        assert np.abs(half - expected).max() < 0.1 * max(1, np.abs(expected).max())
+        trained = self.fitted(cls, mels, y, precision="bfloat16")
+        assert np.isfinite(self.outputs(trained, mels)).all()
+
+    def test_callbacks_run_and_are_left_as_given(self, cls, mels, y):
+        from skorch.callbacks import Callback
+
+        class Count(Callback):
+            epochs = 0
+
+            def on_epoch_end(self, net, **kwargs):
+                self.epochs += 1
+
+        callback = Count()
+        model = self.fitted(cls, mels, y, callbacks=[callback])
+        assert callback.epochs == 0
+        assert dict(model.net_.callbacks_)["Count"].epochs == 2
