@@ -41,7 +41,7 @@ def find_audio(path, pattern, corpus, example):
     found = {}
     n_others = 0
     for file in sorted(path.rglob("*")):
-        if file.suffix.lower() not in AUDIO_SUFFIXES:
+        if file.suffix.lower() not in AUDIO_SUFFIXES or not file.is_file():
             continue
         match = pattern.fullmatch(file.stem)
         if match is None:

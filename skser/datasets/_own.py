@@ -109,7 +109,9 @@ def load_folder(root, *, return_X_y=False):
         raise FileNotFoundError(f"{root} holds no folders; one per class is expected.")
     rows, empty = [], []
     for folder in folders:
-        files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
+        files = sorted(
+            p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file()
+        )
         rows += [{"audio": str(file), "emotion": folder.name} for file in files]
         if not files:
             empty.append(folder.name)

@@ -34,7 +34,7 @@ class FeatureCache:
         """Identity of an utterance: its bytes, wherever they lie and whatever their name."""
         if isinstance(item, str):
             try:
-                content, kind = Path(item).read_bytes(), "file"
+                content, kind = Path(item).read_bytes(), b"file"
             except OSError:
                 return None  # the reader will say what is wrong with it
         else:
@@ -42,10 +42,8 @@ class FeatureCache:
             if array.dtype == object:
                 return None
             content = np.ascontiguousarray(array).tobytes()
-            kind = f"{array.dtype} {array.shape} {input_sampling_rate}"
-        return hashlib.blake2b(
-            content, digest_size=16, person=b"skser", key=_short(kind)
-        ).hexdigest()
+            kind = f"{array.dtype.str} {input_sampling_rate:g}".encode()[:16]
+        return hashlib.blake2b(content, digest_size=16, person=kind).hexdigest()
 
     def get(self, key, compute, *, wait):
         """Read an entry, or compute and keep it.
@@ -78,10 +76,6 @@ class FeatureCache:
                 return found
         except Timeout:
             return None
-
-
-def _short(text):
-    return hashlib.blake2b(text.encode(), digest_size=32).digest()
 
 
 def _load(path):

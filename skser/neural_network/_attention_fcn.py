@@ -105,7 +105,7 @@ class _AttentionFCN(NeuralEstimator):
         for indices, batch in self._batches(sequences):
             weights, lengths = module.attention(**batch)
             weights = weights.float().cpu().numpy().astype(np.float64)
-            for i, w, length in zip(indices, weights, lengths.tolist(), strict=True):
+            for i, w, length in zip(indices, weights, lengths.tolist(), strict=False):
                 seconds = np.arange(sequences.lengths[i]) * (layout.hop or 1) + layout.offset
                 times, time_extents = _cells(time_steps, length, seconds)
                 frequencies, frequency_extents = _cells(band_steps, w.shape[2], bands)

@@ -299,13 +299,13 @@ class SequenceClassifier(ClassifierMixin, NeuralEstimator):
 
     def _encode_targets(self, y, *, reset, classes=None):
         y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
         _assert_all_finite(y, input_name="y", estimator_name=type(self).__name__)
+        check_classification_targets(y)
         if reset:
             self.classes_ = unique_labels(y if classes is None else classes)
             if len(self.classes_) < 2:
                 raise ValueError(
-                    f"y holds one class, {self.classes_[0]!r}; "
+                    f"y holds one class, {str(self.classes_[0])!r}; "
                     "a classifier needs at least 2 classes."
                 )
         known = np.isin(y, self.classes_)

@@ -99,7 +99,7 @@ class SequenceScaler(
         -------
         Sequences, or ndarray of the shape of X if X is a 2-D array; float32
         """
-        return self._apply(X, self._scaler.transform)
+        return self._apply(X, "transform")
 
     def inverse_transform(self, X):
         """Undo `transform`.
@@ -112,12 +112,12 @@ class SequenceScaler(
         -------
         Sequences, or ndarray of the shape of X if X is a 2-D array; float32
         """
-        return self._apply(X, self._scaler.inverse_transform)
+        return self._apply(X, "inverse_transform")
 
-    def _apply(self, X, function):
+    def _apply(self, X, method):
         check_is_fitted(self)
         sequences = validate_sequences(self, X, reset=False)
-        result = sequences.map_values(function)
+        result = sequences.map_values(getattr(self._scaler, method))
         return result if is_sequences(X) else result.values.reshape(len(sequences), -1)
 
     def set_output(self, *, transform=None):

@@ -1,0 +1,152 @@
+"""Default pipeline, from scratch, on EmoDB-LOSO and RAVDESS-5.
+
+    python benchmarks/attention_fcn.py emodb-loso --seeds 3
+    python benchmarks/attention_fcn.py ravdess-5 --seeds 3
+
+Needs SKSER_DATA. Every fold and seed is one fit of
+``MelSpectrogram() -> SequenceScaler() -> AttentionFCNClassifier(random_state=seed)`` on one
+thread; nothing looks at a test fold before it is scored. Finished fits are kept in the result
+file, so that a run that was stopped goes on where it was.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
+from sklearn.pipeline import make_pipeline
+
+from skser.datasets import load_emodb, load_ravdess
+from skser.feature_extraction import MelSpectrogram
+from skser.neural_network import AttentionFCNClassifier
+from skser.preprocessing import SequenceScaler
+
+RESULTS = Path(__file__).parent / "results"
+# Luna-Jiménez et al. (2021), Sensors 21(22): 7665.
+RAVDESS_FOLDS = (
+    ("02", "05", "14", "15", "16"),
+    ("03", "06", "07", "13", "18"),
+    ("10", "11", "12", "19", "20"),
+    ("08", "17", "21", "23", "24"),
+    ("01", "04", "09", "22"),
+)
+PACKAGES = ("scikit-learn", "torch", "skorch", "numpy", "librosa")
+
+
+def load(protocol):
+    """The corpus and its folds, each a list of speakers."""
+    data = Path(os.environ["SKSER_DATA"])
+    if protocol == "emodb-loso":
+        corpus = load_emodb(data / "emodb")
+        return corpus, [[speaker] for speaker in sorted(set(corpus.speakers))]
+    return load_ravdess(data / "ravdess"), [list(fold) for fold in RAVDESS_FOLDS]
+
+
+def fit_fold(X, y, speakers, held_out, seed):
+    """One fit; predictions on the held-out speakers and what the fit cost."""
+    test = np.isin(speakers, held_out)
+    model = make_pipeline(
+        SequenceScaler(), AttentionFCNClassifier(random_state=seed, n_threads=1, device="cpu")
+    )
+    start, start_cpu = time.perf_counter(), time.process_time()
+    model.fit(X[~test], y[~test])
+    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - start_cpu
+    predicted = model.predict(X[test])
+    return {
+        "seed": seed,
+        "held_out": held_out,
+        "uar": balanced_accuracy_score(y[test], predicted),
+        "accuracy": accuracy_score(y[test], predicted),
+        "fit_seconds": round(seconds, 1),
+        "fit_cpu_seconds": round(cpu_seconds, 1),
+        "true": y[test].tolist(),
+        "predicted": predicted.tolist(),
+    }
+
+
+def summarise(fits):
+    """UAR and accuracy: pooled over folds (mean and sd over seeds), and over folds."""
+    seeds = sorted({fit["seed"] for fit in fits})
+    pooled = {"uar": [], "accuracy": []}
+    for seed in seeds:
+        of_seed = [fit for fit in fits if fit["seed"] == seed]
+        true = np.concatenate([fit["true"] for fit in of_seed])
+        predicted = np.concatenate([fit["predicted"] for fit in of_seed])
+        pooled["uar"].append(balanced_accuracy_score(true, predicted))
+        pooled["accuracy"].append(accuracy_score(true, predicted))
+    summary = {"n_seeds": len(seeds)}
+    for name, values in pooled.items():
+        over_folds = [fit[name] for fit in fits]
+        summary[name] = {
+            "pooled_mean": float(np.mean(values)),
+            "pooled_sd_over_seeds": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+            "fold_mean": float(np.mean(over_folds)),
+            "fold_sd": float(np.std(over_folds, ddof=1)),
+            "worst_fold": float(np.min(over_folds)),
+        }
+    summary["fit_cpu_seconds_max"] = max(fit["fit_cpu_seconds"] for fit in fits)
+    summary["fit_cpu_seconds_mean"] = float(np.mean([fit["fit_cpu_seconds"] for fit in fits]))
+    return summary
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("protocol", choices=["emodb-loso", "ravdess-5"])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--n-jobs", type=int, default=1)
+    arguments = parser.parse_args()
+
+    corpus, folds = load(arguments.protocol)
+    start = time.process_time()
+    X = MelSpectrogram().fit_transform(corpus.data)
+    feature_seconds = time.process_time() - start
+
+    model = make_pipeline(MelSpectrogram(), SequenceScaler(), AttentionFCNClassifier())
+    path = RESULTS / f"attention_fcn_{arguments.protocol}.json"
+    result = {
+        "protocol": arguments.protocol,
+        "from_scratch": True,
+        "transductive": False,
+        "pipeline": repr(model.set_params(attentionfcnclassifier__random_state="seed")),
+        "settings": repr(AttentionFCNClassifier().get_params()),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in PACKAGES},
+        "feature_cpu_seconds": round(feature_seconds, 1),
+        "fits": [],
+    }
+    if path.exists():
+        kept = json.loads(path.read_text())
+        if all(kept[key] == result[key] for key in ("settings", "versions")):
+            result["fits"] = kept["fits"]
+    done = {(fit["seed"], *fit["held_out"]) for fit in result["fits"]}
+    todo = [
+        (fold, seed)
+        for seed in range(arguments.seeds)
+        for fold in folds
+        if (seed, *fold) not in done
+    ]
+    y, speakers = corpus.target.astype(str), corpus.speakers.astype(str)
+    fits = Parallel(n_jobs=arguments.n_jobs, return_as="generator_unordered")(
+        delayed(fit_fold)(X, y, speakers, fold, seed) for fold, seed in todo
+    )
+    for fit in fits:
+        result["fits"].append(fit)
+        result["fits"].sort(key=lambda fit: (fit["seed"], fit["held_out"]))
+        result["summary"] = summarise(result["fits"])
+        path.write_text(json.dumps(result, indent=1) + "\n")
+        print(
+            f"seed {fit['seed']} without {','.join(fit['held_out'])}: UAR {fit['uar']:.3f}, "
+            f"accuracy {fit['accuracy']:.3f}, {fit['fit_cpu_seconds']:.0f} s of one core",
+            flush=True,
+        )
+    print(json.dumps(result["summary"], indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+import sys
+from pathlib import Path
+
+import skser
+
+project = "skser"
+author = "the skser developers"
+copyright = "2026, the skser developers"
+release = version = skser.__version__
+
+extensions = [
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+]
+autosummary_generate = True
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+templates_path = ["_templates"]
+exclude_patterns = ["_build"]
+html_theme = "pydata_sphinx_theme"
+html_title = "skser"
+default_role = "code"
+
+sys.path.insert(0, str(Path(__file__).parent))
+from render_results import write_tables  # noqa: E402
+
+write_tables(Path(__file__).parent)

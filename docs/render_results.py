@@ -1,0 +1,47 @@
+"""Turn benchmarks/results/*.json into tables of the documentation."""
+
+import json
+from pathlib import Path
+
+TITLES = {"emodb-loso": "EmoDB-LOSO", "ravdess-5": "RAVDESS-5"}
+
+
+def percent(summary):
+    """Mean over seeds and, with several, their standard deviation, in percent."""
+    mean, sd = 100 * summary["pooled_mean"], summary["pooled_sd_over_seeds"]
+    return f"{mean:.1f}" if sd is None else f"{mean:.1f} ± {100 * sd:.1f}"
+
+
+def write_tables(docs):
+    """Write ``generated/attention_fcn.rst`` from what results there are."""
+    results = sorted((docs.parent / "benchmarks/results").glob("attention_fcn_*.json"))
+    lines = [
+        ".. list-table::",
+        "   :header-rows: 1",
+        "",
+        "   * - protocol",
+        "     - UAR",
+        "     - accuracy",
+        "     - worst fold's UAR",
+        "     - seeds",
+        "     - seconds of one core per fit, at most",
+    ]
+    for path in results:
+        result = json.loads(path.read_text())
+        summary = result["summary"]
+        cells = [
+            TITLES[result["protocol"]],
+            percent(summary["uar"]),
+            percent(summary["accuracy"]),
+            f"{100 * summary['uar']['worst_fold']:.1f}",
+            str(summary["n_seeds"]),
+            f"{summary['fit_cpu_seconds_max']:.0f}",
+        ]
+        lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(cells)]
+    target = docs / "generated"
+    target.mkdir(exist_ok=True)
+    (target / "attention_fcn.rst").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    write_tables(Path(__file__).parent)
