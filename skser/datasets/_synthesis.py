@@ -34,7 +34,7 @@ class _Voice:
     attack: float = 0.03
     jitter: float = 0.005
     shimmer: float = 0.05
-    breath: float = 0.02
+    breath: float = 0.01
     tremor: float = 0.0
 
 
@@ -51,11 +51,11 @@ _VOICES = {
     ),
     "sadness": _Voice(
         -0.7, -0.6, -0.5, level=-2, span=1, contour=-2, declination=-4, tempo=0.85, tilt=-3.5,
-        attack=0.06, jitter=0.01, shimmer=0.1, breath=0.1,
+        attack=0.06, jitter=0.01, shimmer=0.1, breath=0.025,
     ),
     "fear": _Voice(
         -0.7, 0.6, -0.7, level=5, span=1.5, contour=1.5, declination=1, tempo=1.15,
-        tilt=-1.5, attack=0.02, jitter=0.015, shimmer=0.1, breath=0.08, tremor=1.2,
+        tilt=-1.5, attack=0.02, jitter=0.015, shimmer=0.1, breath=0.02, tremor=1.2,
     ),
     "boredom": _Voice(
         -0.3, -0.7, -0.2, level=-1.5, span=0.6, contour=0, declination=-1, tempo=0.8,
@@ -182,11 +182,11 @@ def make_emotional_speech(
     rows = []
     for number in range(n_speakers):
         speaker = _make_speaker(random, "female" if number % 2 else "male")
-        # Sentences advance by one more whenever the emotions have had their turn, so that each
-        # emotion meets each sentence whatever their numbers have in common.
+        # Sentences change when the emotions have had their turn, so that each emotion meets
+        # each sentence whatever their numbers have in common.
         for i in range(n_utterances_per_speaker):
             emotion = emotions[i % len(emotions)]
-            sentence = (i + i // len(emotions) + number) % n_sentences
+            sentence = (i // len(emotions) + number) % n_sentences
             intensity = random.uniform(0.7, 1.3) * speaker["expression"] * expressiveness
             samples = _speak(
                 sentences[sentence], speaker, _VOICES[emotion], intensity, sampling_rate, random
@@ -233,12 +233,12 @@ def _make_speaker(random, sex):
     female = sex == "female"
     return {
         "sex": sex,
-        "pitch": (205.0 if female else 115.0) * 2 ** (random.normal(0, 1.7) / 12),
-        "tract": (1.16 if female else 1.0) * np.exp(random.normal(0, 0.05)),
+        "pitch": (205.0 if female else 115.0) * 2 ** (random.normal(0, 2.0) / 12),
+        "tract": (1.16 if female else 1.0) * np.exp(random.normal(0, 0.06)),
         "tempo": np.exp(random.normal(0, 0.12)),
-        "tilt": random.normal(-9.0, 0.8),
+        "tilt": random.normal(-9.0, 1.0),
         "span": np.exp(random.normal(0, 0.25)),
-        "breath": random.uniform(0.5, 2.0),
+        "breath": random.uniform(0.5, 1.5),
         "expression": random.uniform(0.8, 1.2),
     }
 
