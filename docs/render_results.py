@@ -38,6 +38,8 @@ def write_tables(docs):
             f"{summary['fit_cpu_seconds_max']:.0f}",
         ]
         lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(cells)]
+    if not results:
+        lines = ["No results are in ``benchmarks/results`` yet."]
     target = docs / "generated"
     target.mkdir(exist_ok=True)
     (target / "attention_fcn.rst").write_text("\n".join(lines) + "\n")
