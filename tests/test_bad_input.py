@@ -128,6 +128,12 @@ def test_bad_input_to_fit(call, message):
         call(model)
     assert len(str(caught.value)) < 400
     assert not hasattr(model, "net_")
+    model.set_params(**NETWORK.get_params()).fit(sequences(), Y)
+    before = model.predict_proba(sequences())
+    with pytest.raises((ValueError, TypeError), match=message):
+        call(model)
+    model.set_params(**NETWORK.get_params())
+    np.testing.assert_array_equal(model.predict_proba(sequences()), before)
 
 
 @pytest.fixture(scope="module")

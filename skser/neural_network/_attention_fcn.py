@@ -1,6 +1,5 @@
 """Attention-based fully convolutional network (Zhang et al., 2018)."""
 
-from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
@@ -8,35 +7,13 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skser._validation import validate_sequences
-from skser.neural_network._base import NeuralEstimator, SequenceClassifier, SequenceRegressor
+from skser.neural_network._attention_map import AttentionMap, cell_positions
+from skser.neural_network._base import NeuralEstimator
+from skser.neural_network._classification import SequenceClassifier
+from skser.neural_network._regression import SequenceRegressor
 from skser.neural_network.modules.fcn import AttentionFCN
 
 _NORMALIZATIONS = ("batch", "local_response", "none")
-
-
-@dataclass(frozen=True)
-class AttentionMap:
-    """Where a network looked in one utterance.
-
-    Attributes
-    ----------
-    weights : ndarray of shape (n_heads, n_times, n_bands), float64
-        Each head sums to 1.
-    times : ndarray of shape (n_times,)
-        Centres of the cells in seconds; in frames where the input has no hop.
-    time_extents : ndarray of shape (n_times, 2)
-        First and last instant that each cell sees, clipped to the utterance's frames.
-    frequencies : ndarray of shape (n_bands,)
-        Centres of the cells in Hz; in bands where the input has no frequencies.
-    frequency_extents : ndarray of shape (n_bands, 2)
-        Lowest and highest frequency that each cell sees, clipped to the input's bands.
-    """
-
-    weights: np.ndarray
-    times: np.ndarray
-    time_extents: np.ndarray
-    frequencies: np.ndarray
-    frequency_extents: np.ndarray
 
 
 class _AttentionFCN(NeuralEstimator):
@@ -107,8 +84,8 @@ class _AttentionFCN(NeuralEstimator):
             weights = weights.float().cpu().numpy().astype(np.float64)
             for i, w, length in zip(indices, weights, lengths.tolist(), strict=False):
                 seconds = np.arange(sequences.lengths[i]) * (layout.hop or 1) + layout.offset
-                times, time_extents = _cells(time_steps, length, seconds)
-                frequencies, frequency_extents = _cells(band_steps, w.shape[2], bands)
+                times, time_extents = cell_positions(time_steps, length, seconds)
+                frequencies, frequency_extents = cell_positions(band_steps, w.shape[2], bands)
                 maps[i] = AttentionMap(
                     w[:, :length], times, time_extents, frequencies, frequency_extents
                 )
@@ -451,21 +428,3 @@ def _per_layer(name, value, n_layers, *, one_dimensional):
     if any(len(pair) != 2 or min(pair) < 1 for pair in pairs):
         raise ValueError(f"{name}={value!r} must hold numbers of at least 1, or pairs of them.")
     return [(time, 1) for time, _ in pairs] if one_dimensional else pairs
-
-
-def _cells(steps, n_cells, positions):
-    """Centres and extents of the last layer's cells, in the units of `positions`.
-
-    Cell i of a layer with kernel k, stride s and k // 2 of padding covers the inputs from
-    i s - k // 2 to i s - k // 2 + k - 1.
-    """
-    first, last, spacing = 0, 0, 1
-    for kernel, stride in steps:
-        first -= kernel // 2 * spacing
-        last += (kernel - 1 - kernel // 2) * spacing
-        spacing *= stride
-    index = np.arange(n_cells) * spacing
-    known = np.arange(len(positions))
-    edges = np.stack([index + first, index + last], axis=1)
-    # np.interp clips what lies outside to the first and last position.
-    return np.interp(edges.mean(axis=1), known, positions), np.interp(edges, known, positions)

@@ -1,4 +1,4 @@
-"""What the estimators share: validation, the skorch net, classes."""
+"""What the estimators share: validation, the skorch net, training and outputs."""
 
 import copy
 import warnings
@@ -7,22 +7,11 @@ from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
-import scipy.special
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context
-from sklearn.model_selection import (
-    GroupKFold,
-    ShuffleSplit,
-    StratifiedGroupKFold,
-    StratifiedShuffleSplit,
-)
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import (
-    _assert_all_finite,
-    _check_y,
     check_consistent_length,
     check_is_fitted,
 )
@@ -40,8 +29,6 @@ from skser.neural_network._batching import (
 from skser.neural_network._training import (
     OneCycle,
     SequenceNet,
-    SoftCrossEntropy,
-    WarnOfSingleClass,
     autocast,
     resolve_device,
     torch_settings,
@@ -54,8 +41,8 @@ _MAX_SEED = 2**31 - 1
 class NeuralEstimator(BaseEstimator):
     """Base of estimators that build and train a skorch net in `fit`.
 
-    A subclass names its parameters, gives `_make_module`, and is joined with
-    `SequenceClassifier` or `SequenceRegressor`.
+    A subclass names its parameters, gives `_make_module`, and derives from
+    `SequenceClassifier` or `SequenceRegressor` as well.
     """
 
     _parameter_constraints = {
@@ -106,6 +93,17 @@ class NeuralEstimator(BaseEstimator):
         -------
         self : object
         """
+        before = vars(self).copy()
+        try:
+            self._fit(X, y, groups)
+        except BaseException:
+            # A model that was fitted before is as usable as it was.
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+        return self
+
+    def _fit(self, X, y, groups):
         goes_on = self.warm_start and hasattr(self, "net_")
         sequences, targets = self._validate(X, y, reset=not goes_on)
         if groups is not None:
@@ -118,7 +116,6 @@ class NeuralEstimator(BaseEstimator):
         self._train(train, valid, epochs=self.max_epochs, schedule=self.learning_rate_schedule)
         # Its state is no part of a fitted model: partial_fit starts from a fresh one.
         self._new_optimizer()
-        return self
 
     @_fit_context(prefer_skip_nested_validation=True)
     def _partial_fit(self, X, y, classes=None):
@@ -244,175 +241,8 @@ class NeuralEstimator(BaseEstimator):
         return tags
 
 
-class SequenceClassifier(ClassifierMixin, NeuralEstimator):
-    """Base of classifiers: classes, class weights, probabilities."""
-
-    _parameter_constraints = {
-        **NeuralEstimator._parameter_constraints,
-        "class_weight": [StrOptions({"balanced"}), dict, None],
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-    }
-
-    def partial_fit(self, X, y, classes=None):
-        """Train for one epoch at a constant learning rate.
-
-        Parameters
-        ----------
-        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
-        y : array-like of shape (n_utterances,)
-        classes : array-like of shape (n_classes,) or None, default=None
-            All classes; needed in the first call if y does not hold them all.
-
-        Returns
-        -------
-        self : object
-        """
-        return self._partial_fit(X, y, classes)
-
-    def predict_proba(self, X):
-        """Probabilities of the classes.
-
-        Parameters
-        ----------
-        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
-
-        Returns
-        -------
-        ndarray of shape (n_utterances, n_classes), float64
-            In the order of ``classes_``.
-        """
-        return scipy.special.softmax(self._outputs(X), axis=1)
-
-    def predict(self, X):
-        """The most probable class of every utterance.
-
-        Parameters
-        ----------
-        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
-
-        Returns
-        -------
-        ndarray of shape (n_utterances,)
-        """
-        outputs = self._outputs(X)
-        return self.classes_[outputs.argmax(axis=1)]
-
-    def _encode_targets(self, y, *, reset, classes=None):
-        y = column_or_1d(y, warn=True)
-        _assert_all_finite(y, input_name="y", estimator_name=type(self).__name__)
-        check_classification_targets(y)
-        if reset:
-            self.classes_ = unique_labels(y if classes is None else classes)
-            if len(self.classes_) < 2:
-                raise ValueError(
-                    f"y holds one class, {str(self.classes_[0])!r}; "
-                    "a classifier needs at least 2 classes."
-                )
-        known = np.isin(y, self.classes_)
-        if not known.all():
-            unknown = np.unique(y[~known]).tolist()
-            raise ValueError(
-                f"y holds classes that the classifier does not know: {unknown}. It knows "
-                f"{self.classes_.tolist()}; name them all in the first fit or partial_fit."
-            )
-        return np.searchsorted(self.classes_, y)
-
-    @property
-    def _n_outputs(self):
-        return len(self.classes_)
-
-    def _make_criterion(self, targets):
-        weight = None
-        if self.class_weight is not None:
-            present = np.unique(targets)
-            weight = np.ones(len(self.classes_))
-            weight[present] = compute_class_weight(
-                self.class_weight, classes=self.classes_[present], y=self.classes_[targets]
-            )
-            weight /= weight[targets].mean()
-            weight = torch.tensor(weight, dtype=torch.float32)
-        return SoftCrossEntropy(weight, self.label_smoothing)
-
-    def _own_callbacks(self):
-        return [WarnOfSingleClass(self.classes_)]
-
-    def _validation_splitter(self, targets, groups, seed):
-        if groups is None:
-            return StratifiedShuffleSplit(1, test_size=self.validation_fraction, random_state=seed)
-        n_splits = _n_group_folds(groups, self.validation_fraction)
-        return StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed)
-
-
-class SequenceRegressor(RegressorMixin, NeuralEstimator):
-    """Base of regressors: targets are standardised for training and scaled back."""
-
-    def partial_fit(self, X, y):
-        """Train for one epoch at a constant learning rate.
-
-        Targets are scaled as in the first call.
-
-        Parameters
-        ----------
-        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
-        y : array-like of shape (n_utterances,) or (n_utterances, n_outputs)
-
-        Returns
-        -------
-        self : object
-        """
-        return self._partial_fit(X, y)
-
-    def predict(self, X):
-        """Predict the targets of every utterance.
-
-        Parameters
-        ----------
-        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
-
-        Returns
-        -------
-        ndarray of shape (n_utterances,) or (n_utterances, n_outputs), float64
-            As many dimensions as the y of `fit`.
-        """
-        predicted = self._outputs(X) * self._target_scale + self._target_mean
-        return predicted[:, 0] if self._target_is_1d else predicted
-
-    def _encode_targets(self, y, *, reset, classes=None):
-        y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
-        is_1d = y.ndim == 1
-        y = y.reshape(len(y), -1).astype(np.float64)
-        if reset:
-            self._target_is_1d = is_1d
-            self._target_mean = y.mean(axis=0)
-            self._target_scale = y.std(axis=0)
-            self._target_scale[self._target_scale == 0] = 1
-        elif y.shape[1] != self._n_outputs:
-            raise ValueError(f"y has {y.shape[1]} outputs, the regressor has {self._n_outputs}.")
-        return ((y - self._target_mean) / self._target_scale).astype(np.float32)
-
-    @property
-    def _n_outputs(self):
-        return len(self._target_mean)
-
-    def _make_criterion(self, targets):
-        return torch.nn.MSELoss()
-
-    def _own_callbacks(self):
-        return []
-
-    def _validation_splitter(self, targets, groups, seed):
-        if groups is None:
-            return ShuffleSplit(1, test_size=self.validation_fraction, random_state=seed)
-        n_splits = _n_group_folds(groups, self.validation_fraction)
-        return GroupKFold(n_splits, shuffle=True, random_state=seed)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
-
-
-def _n_group_folds(groups, validation_fraction):
+def n_group_folds(groups, validation_fraction):
+    """Folds of which one holds about `validation_fraction` of the groups."""
     n_groups = len(np.unique(groups))
     if n_groups < 2:
         raise ValueError("early_stopping with groups= needs at least 2 groups; there is 1.")

@@ -1,0 +1,116 @@
+"""What the classifiers share: classes, class weights, probabilities."""
+
+from numbers import Real
+
+import numpy as np
+import scipy.special
+import torch
+from sklearn.base import ClassifierMixin
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedShuffleSplit
+from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.validation import _assert_all_finite
+
+from skser.neural_network._base import NeuralEstimator, n_group_folds
+from skser.neural_network._training import SoftCrossEntropy, WarnOfSingleClass
+
+
+class SequenceClassifier(ClassifierMixin, NeuralEstimator):
+    """Base of classifiers: classes, class weights, probabilities."""
+
+    _parameter_constraints = {
+        **NeuralEstimator._parameter_constraints,
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    def partial_fit(self, X, y, classes=None):
+        """Train for one epoch at a constant learning rate.
+
+        Parameters
+        ----------
+        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+        y : array-like of shape (n_utterances,)
+        classes : array-like of shape (n_classes,) or None, default=None
+            All classes; needed in the first call if y does not hold them all.
+
+        Returns
+        -------
+        self : object
+        """
+        return self._partial_fit(X, y, classes)
+
+    def predict_proba(self, X):
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+
+        Returns
+        -------
+        ndarray of shape (n_utterances, n_classes), float64
+            In the order of ``classes_``.
+        """
+        return scipy.special.softmax(self._outputs(X), axis=1)
+
+    def predict(self, X):
+        """The most probable class of every utterance.
+
+        Parameters
+        ----------
+        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+
+        Returns
+        -------
+        ndarray of shape (n_utterances,)
+        """
+        outputs = self._outputs(X)
+        return self.classes_[outputs.argmax(axis=1)]
+
+    def _encode_targets(self, y, *, reset, classes=None):
+        y = column_or_1d(y, warn=True)
+        _assert_all_finite(y, input_name="y", estimator_name=type(self).__name__)
+        check_classification_targets(y)
+        if reset:
+            self.classes_ = unique_labels(y if classes is None else classes)
+            if len(self.classes_) < 2:
+                raise ValueError(
+                    f"y holds one class, {str(self.classes_[0])!r}; "
+                    "a classifier needs at least 2 classes."
+                )
+        known = np.isin(y, self.classes_)
+        if not known.all():
+            unknown = np.unique(y[~known]).tolist()
+            raise ValueError(
+                f"y holds classes that the classifier does not know: {unknown}. It knows "
+                f"{self.classes_.tolist()}; name them all in the first fit or partial_fit."
+            )
+        return np.searchsorted(self.classes_, y)
+
+    @property
+    def _n_outputs(self):
+        return len(self.classes_)
+
+    def _make_criterion(self, targets):
+        weight = None
+        if self.class_weight is not None:
+            present = np.unique(targets)
+            weight = np.ones(len(self.classes_))
+            weight[present] = compute_class_weight(
+                self.class_weight, classes=self.classes_[present], y=self.classes_[targets]
+            )
+            weight /= weight[targets].mean()
+            weight = torch.tensor(weight, dtype=torch.float32)
+        return SoftCrossEntropy(weight, self.label_smoothing)
+
+    def _own_callbacks(self):
+        return [WarnOfSingleClass(self.classes_)]
+
+    def _validation_splitter(self, targets, groups, seed):
+        if groups is None:
+            return StratifiedShuffleSplit(1, test_size=self.validation_fraction, random_state=seed)
+        n_splits = n_group_folds(groups, self.validation_fraction)
+        return StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed)
