@@ -87,7 +87,7 @@ def summarise(fits):
             "pooled_mean": float(np.mean(values)),
             "pooled_sd_over_seeds": float(np.std(values, ddof=1)) if len(values) > 1 else None,
             "fold_mean": float(np.mean(over_folds)),
-            "fold_sd": float(np.std(over_folds, ddof=1)),
+            "fold_sd": float(np.std(over_folds, ddof=1)) if len(fits) > 1 else None,
             "worst_fold": float(np.min(over_folds)),
         }
     summary["fit_cpu_seconds_max"] = max(fit["fit_cpu_seconds"] for fit in fits)

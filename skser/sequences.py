@@ -229,7 +229,9 @@ class Sequences:
 
     def compact(self):
         """Copy into a block that holds these utterances alone, one after the other."""
-        return type(self)(np.array(self.frames()), self.lengths, layout=self.layout)
+        frames = self.frames()
+        copied = np.array(frames) if np.shares_memory(frames, self.values) else frames
+        return type(self)(copied, self.lengths, layout=self.layout)
 
     def frames(self):
         """All frames, utterance after utterance: the block itself if it holds no others."""

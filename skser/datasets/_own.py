@@ -39,11 +39,11 @@ def load_table(table, *, root=None, name="table", return_X_y=False):
 
     Examples
     --------
-    >>> import pandas as pd, os, tempfile
+    >>> import pandas as pd, pathlib, tempfile
     >>> from skser.datasets import load_table
-    >>> folder = tempfile.mkdtemp()
-    >>> for file in ("a.wav", "b.wav"):
-    ...     _ = open(os.path.join(folder, file), "w")
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> (folder / "a.wav").touch()
+    >>> (folder / "b.wav").touch()
     >>> table = pd.DataFrame(
     ...     {"audio": ["a.wav", "b.wav"], "emotion": ["anger", "neutral"], "speaker": ["x", "y"]}
     ... )

@@ -79,6 +79,7 @@ class AudioTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
             After all other utterances are done, naming each that could not be used, if
             `on_error` is "raise".
         """
+        self._validate_params()
         items = audio_inputs(X, self.input_sampling_rate)
         prepared = self._prepare()
         layout = self._layout(prepared)

@@ -107,7 +107,7 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         (time, bands). So for `strides`, `pool_size` and `pool_strides`.
     strides : int or tuple, default=(2, 1, 1, 1)
         Of the convolutions.
-    pool_size : int or tuple, default=(1, 2, 2, 2)
+    pool_size : int or tuple, default=(2, 2, 2, 1)
         Maximum pooling behind each layer; 1 means none.
     pool_strides : int, tuple or None, default=None
         None means those of `pool_size`.
@@ -123,7 +123,7 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         Share of each target spread over all classes.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class in the loss.
-    max_epochs : int, default=40
+    max_epochs : int, default=70
         Epochs of `fit`.
     batch_size : int, default=16
         Utterances per update at most, and per batch in prediction.
@@ -185,7 +185,7 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
     >>> from skser.neural_network import AttentionFCNClassifier
     >>> corpus = make_emotional_speech(n_speakers=2, n_utterances_per_speaker=5, random_state=0)
     >>> X = MelSpectrogram(input_sampling_rate=corpus.sampling_rate).transform(corpus.data)
-    >>> model = AttentionFCNClassifier(max_epochs=2, device="cpu", random_state=0)
+    >>> model = AttentionFCNClassifier(max_epochs=10, device="cpu", random_state=0)
     >>> model.fit(X, corpus.target).predict_proba(X).shape
     (10, 5)
     >>> model.attention(X[:1])[0].weights.sum(axis=(1, 2)).round(5)
@@ -202,7 +202,7 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         filters=(16, 32, 48, 64),
         kernel_size=3,
         strides=(2, 1, 1, 1),
-        pool_size=(1, 2, 2, 2),
+        pool_size=(2, 2, 2, 1),
         pool_strides=None,
         normalization="batch",
         n_heads=4,
@@ -211,7 +211,7 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         *,
         label_smoothing=0.1,
         class_weight=None,
-        max_epochs=40,
+        max_epochs=70,
         batch_size=16,
         learning_rate=0.003,
         learning_rate_schedule="one-cycle",
@@ -288,7 +288,7 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
         Factor λ of the attention scores: 1 is the ordinary softmax, 0 is mean pooling.
     dropout : float, default=0.3
         Share of the pooled vector dropped in training.
-    max_epochs : int, default=40
+    max_epochs : int, default=70
         Epochs of `fit`.
     batch_size : int, default=16
         Utterances per update at most, and per batch in prediction.
@@ -371,7 +371,7 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
         temperature=1.0,
         dropout=0.3,
         *,
-        max_epochs=40,
+        max_epochs=70,
         batch_size=16,
         learning_rate=0.01,
         learning_rate_schedule="one-cycle",
