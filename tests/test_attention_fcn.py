@@ -233,3 +233,26 @@ def test_a_pipeline_predicts_files(tmp_path):
         copy.predict_proba(corpus.data[:3]), model.predict_proba(corpus.data[:3])
     )
     assert model.predict(corpus.frame[:2]).shape == (2,)
+
+
+@pytest.mark.filterwarnings("ignore:In its last epoch")
+def test_a_mapped_block_trains_as_one_in_memory(tmp_path):
+    X, y, _ = planted(24)
+    X.save(tmp_path / "block")
+    mapped = Sequences.open(tmp_path / "block", "r")
+    model = AttentionFCNClassifier(max_epochs=2, **TOY)
+    expected = model.fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(model.fit(mapped, y).predict_proba(mapped), expected)
+
+
+def test_networks_vote():
+    from sklearn.ensemble import VotingClassifier
+
+    X, y, _ = planted()
+    members = [
+        (f"seed{seed}", AttentionFCNClassifier(max_epochs=4, **{**TOY, "random_state": seed}))
+        for seed in range(2)
+    ]
+    voting = VotingClassifier(members, voting="soft").fit(X, y)
+    mean = np.mean([member.predict_proba(X) for member in voting.estimators_], axis=0)
+    np.testing.assert_allclose(voting.predict_proba(X), mean)

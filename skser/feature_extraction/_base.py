@@ -120,8 +120,14 @@ class AudioTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
         return list(work)
 
     def _setting(self):
-        parameters = {k: v for k, v in self.get_params().items() if k not in _HOW_NOT_WHAT}
-        return f"{type(self).__qualname__} {sorted(parameters.items())!r}"
+        parameters = self.get_params()
+        # 16000, 16000.0 and numpy's 16000 are one setting.
+        setting = [
+            (name, float(value) if isinstance(value, Real) else value)
+            for name, value in sorted(parameters.items())
+            if name not in _HOW_NOT_WHAT
+        ]
+        return f"{type(self).__qualname__} {setting!r}"
 
     def get_feature_names_out(self, input_features=None):
         """Names of the columns.
