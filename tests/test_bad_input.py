@@ -149,6 +149,7 @@ PREDICTS = [
     ("a 2-D array", lambda m: m.predict(np.ones((3, 4))), "fitted on frame sequences and is now given a 2-D"),
     ("an utterance of no frames", lambda m: m.predict([np.ones((0, 4))]), "Utterance 0 has 0 frames"),
     ("an unknown class", lambda m: m.partial_fit(sequences(), ["z"] * 8), r"does not know: \['z'\].*\['a', 'b'\]"),
+    ("balance in pieces", lambda m: m.__class__(class_weight="balanced").partial_fit(sequences(), Y), "give the weights as a dict"),
     ("attention to another width", lambda m: m.attention(sequences(width=5)), "X has 5 features"),
 ]  # fmt: skip
 

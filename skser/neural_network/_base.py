@@ -1,5 +1,6 @@
 """What the estimators share: validation, the skorch net, training and outputs."""
 
+import contextlib
 import copy
 import warnings
 from abc import abstractmethod
@@ -93,40 +94,43 @@ class NeuralEstimator(BaseEstimator):
         -------
         self : object
         """
-        before = vars(self).copy()
-        try:
-            self._fit(X, y, groups)
-        except BaseException:
-            # A model that was fitted before is as usable as it was.
-            vars(self).clear()
-            vars(self).update(before)
-            raise
+        with self._as_before_on_failure():
+            goes_on = self.warm_start and hasattr(self, "net_")
+            sequences, targets = self._validate(X, y, reset=not goes_on)
+            if groups is not None:
+                groups = column_or_1d(groups)
+                check_consistent_length(sequences, groups)
+            train, valid = self._split(sequences, targets, groups)
+            if not goes_on:
+                self._initialize(sequences, targets)
+            self._new_optimizer()
+            self._train(train, valid, epochs=self.max_epochs, schedule=self.learning_rate_schedule)
+            # Its state is no part of a fitted model: partial_fit starts from a fresh one.
+            self._new_optimizer()
         return self
-
-    def _fit(self, X, y, groups):
-        goes_on = self.warm_start and hasattr(self, "net_")
-        sequences, targets = self._validate(X, y, reset=not goes_on)
-        if groups is not None:
-            groups = column_or_1d(groups)
-            check_consistent_length(sequences, groups)
-        train, valid = self._split(sequences, targets, groups)
-        if not goes_on:
-            self._initialize(sequences, targets)
-        self._new_optimizer()
-        self._train(train, valid, epochs=self.max_epochs, schedule=self.learning_rate_schedule)
-        # Its state is no part of a fitted model: partial_fit starts from a fresh one.
-        self._new_optimizer()
 
     @_fit_context(prefer_skip_nested_validation=True)
     def _partial_fit(self, X, y, classes=None):
-        first = not hasattr(self, "net_")
-        sequences, targets = self._validate(X, y, reset=first, classes=classes)
-        if first:
-            self._initialize(sequences, targets)
-            self._new_optimizer()
-        dataset = SequenceDataset(sequences, targets)
-        self._train(dataset, None, epochs=1, schedule="constant", fresh_statistics=False)
+        with self._as_before_on_failure():
+            first = not hasattr(self, "net_")
+            sequences, targets = self._validate(X, y, reset=first, classes=classes)
+            if first:
+                self._initialize(sequences, targets)
+                self._new_optimizer()
+            dataset = SequenceDataset(sequences, targets)
+            self._train(dataset, None, epochs=1, schedule="constant", fresh_statistics=False)
         return self
+
+    @contextlib.contextmanager
+    def _as_before_on_failure(self):
+        """Keep a model that was fitted before as usable as it was."""
+        before = vars(self).copy()
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
 
     def _validate(self, X, y, *, reset, classes=None):
         if y is None:

@@ -39,7 +39,17 @@ class SequenceClassifier(ClassifierMixin, NeuralEstimator):
         Returns
         -------
         self : object
+
+        Raises
+        ------
+        ValueError
+            If `class_weight` is "balanced".
         """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' needs all labels at once, which partial_fit does not "
+                "have; give the weights as a dict."
+            )
         return self._partial_fit(X, y, classes)
 
     def predict_proba(self, X):
