@@ -256,3 +256,20 @@ def test_networks_vote():
     voting = VotingClassifier(members, voting="soft").fit(X, y)
     mean = np.mean([member.predict_proba(X) for member in voting.estimators_], axis=0)
     np.testing.assert_allclose(voting.predict_proba(X), mean)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_compiled_network_computes_the_same():
+    import pickle
+    import shutil
+
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler, which torch.compile needs")
+    X, y, _ = planted(12)
+    settings = {**TOY, "filters": (4,), "max_epochs": 1, "batch_size": 12}
+    plain = AttentionFCNClassifier(**settings).fit(X, y)
+    compiled = AttentionFCNClassifier(compile=True, **settings).fit(X, y)
+    np.testing.assert_allclose(compiled.predict_proba(X), plain.predict_proba(X), atol=1e-4)
+    loaded = pickle.loads(pickle.dumps(compiled))
+    np.testing.assert_allclose(loaded.predict_proba(X), plain.predict_proba(X), atol=1e-4)
+    AttentionFCNClassifier(initialize_from=compiled, **settings).fit(X, y)

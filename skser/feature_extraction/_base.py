@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from abc import abstractmethod
 from numbers import Integral, Real
 
 import numpy as np
@@ -33,16 +34,17 @@ class AudioTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
         "memory": [str, os.PathLike, None],
     }
 
+    @abstractmethod
     def _prepare(self):
         """Check parameters against each other; return what every utterance needs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _extract(self, samples, prepared):
         """Frames (n_frames, n_columns) float32 of mono float32 `samples`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _layout(self, prepared):
-        raise NotImplementedError
+        """Meaning of the columns, a `Layout`."""
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X=None, y=None):

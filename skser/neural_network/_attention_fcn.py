@@ -156,7 +156,8 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
     precision : {"float32", "bfloat16"}, default="float32"
         Of the forward pass.
     compile : bool, default=False
-        Whether to run the network through ``torch.compile``.
+        Whether to run the network through ``torch.compile``, which needs a C compiler; a
+        model that was pickled and loaded runs uncompiled.
     verbose : int, default=0
         Above 0, print each epoch.
     random_state : int, RandomState instance or None, default=None
@@ -321,7 +322,8 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
     precision : {"float32", "bfloat16"}, default="float32"
         Of the forward pass.
     compile : bool, default=False
-        Whether to run the network through ``torch.compile``.
+        Whether to run the network through ``torch.compile``, which needs a C compiler; a
+        model that was pickled and loaded runs uncompiled.
     verbose : int, default=0
         Above 0, print each epoch.
     random_state : int, RandomState instance or None, default=None

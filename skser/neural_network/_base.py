@@ -165,6 +165,8 @@ class NeuralEstimator(BaseEstimator):
             module = self._make_module(sequences.layout, self._n_outputs)
         if self.initialize_from is not None:
             transfer_weights(self.initialize_from, module)
+        if self.compile:
+            module.compile()  # in place: names of weights and pickles stay as they are
         # Biases and normalisation are not shrunk towards zero.
         undecayed = [
             (name, {"weight_decay": 0.0}) for name, p in module.named_parameters() if p.ndim < 2
@@ -177,7 +179,6 @@ class NeuralEstimator(BaseEstimator):
             iterator_valid=BatchIterator,
             device=device,
             precision=self.precision,
-            compile=self.compile,
             verbose=int(self.verbose),
         ).initialize()
 

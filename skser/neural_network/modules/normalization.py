@@ -119,8 +119,10 @@ class Padding:
         self.mask = time_mask(lengths, n_times)
         self.n_positions = lengths.sum().to(torch.float32)
         # Only the tail behind the shortest utterance needs a look. On a GPU the copy is
-        # cheap and asking for the shortest would make the host wait.
-        self._first = 0 if lengths.is_cuda else int(lengths.min())
+        # cheap and asking for the shortest would make the host wait; a compiled graph would
+        # break at the question.
+        look_at_all = lengths.is_cuda or torch.compiler.is_compiling()
+        self._first = 0 if look_at_all else int(lengths.min())
         self._n_times = n_times
 
     def fill_with_zero(self, x):
