@@ -7,9 +7,10 @@ from numbers import Integral, Real
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skser._base import SequenceTransformerMixin
 from skser.audio import AudioReadError, audio_inputs, read_utterance
 from skser.feature_extraction._cache import FeatureCache
 from skser.sequences import Sequences
@@ -18,7 +19,7 @@ from skser.sequences import Sequences
 _HOW_NOT_WHAT = {"n_jobs", "verbose", "on_error", "memory", "input_sampling_rate"}
 
 
-class AudioTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
     """Base of transformers from audio to `Sequences`.
 
     A subclass gives `_prepare`, which turns the parameters into whatever is the same for
@@ -143,19 +144,6 @@ class AudioTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
         ndarray of str
         """
         return np.asarray(self._layout(self._prepare()).feature_names, dtype=object)
-
-    def set_output(self, *, transform=None):
-        """Accept and ignore: `Sequences` are the only container of frame sequences.
-
-        Parameters
-        ----------
-        transform : ignored
-
-        Returns
-        -------
-        self : object
-        """
-        return self
 
     def __sklearn_is_fitted__(self):
         return True

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skser._validation import validate_sequences
+from skser._base import validate_sequences
 from skser.neural_network._attention_map import AttentionMap, cell_positions
 from skser.neural_network._base import NeuralEstimator
 from skser.neural_network._classification import SequenceClassifier

@@ -19,7 +19,7 @@ from sklearn.utils.validation import (
 from skorch.callbacks import EarlyStopping
 from skorch.helper import predefined_split
 
-from skser._validation import validate_sequences
+from skser._base import validate_sequences
 from skser.neural_network._augmentation import SpecAugment
 from skser.neural_network._batching import (
     BatchIterator,

@@ -1,15 +1,13 @@
 """Scaling of frame sequences, column by column."""
 
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, _fit_context
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from skser._validation import is_sequences, validate_sequences
+from skser._base import SequenceTransformerMixin, is_sequences, validate_sequences
 
 
-class SequenceScaler(
-    OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
-):
+class SequenceScaler(OneToOneFeatureMixin, SequenceTransformerMixin, BaseEstimator):
     """Standardise each column over all frames of all utterances.
 
     A 2-D array is a batch of one-channel sequences (n_utterances, n_frames): all its values
@@ -119,19 +117,6 @@ class SequenceScaler(
         sequences = validate_sequences(self, X, reset=False)
         result = sequences.map_values(getattr(self._scaler, method))
         return result if is_sequences(X) else result.values.reshape(len(sequences), -1)
-
-    def set_output(self, *, transform=None):
-        """Accept and ignore: `Sequences` are the only container of frame sequences.
-
-        Parameters
-        ----------
-        transform : ignored
-
-        Returns
-        -------
-        self : object
-        """
-        return self
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,9 +1,27 @@
-"""The checks that every estimator of frame sequences makes of its input."""
+"""What every estimator of frame sequences does: check its input, ignore `set_output`."""
 
 import numpy as np
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import validate_data
 
 from skser.sequences import Sequences, as_sequences
+
+
+class SequenceTransformerMixin(TransformerMixin, auto_wrap_output_keys=None):
+    """Mixin of transformers that return `Sequences`."""
+
+    def set_output(self, *, transform=None):
+        """Accept and ignore: `Sequences` are the only container of frame sequences.
+
+        Parameters
+        ----------
+        transform : ignored
+
+        Returns
+        -------
+        self : object
+        """
+        return self
 
 
 def validate_sequences(estimator, X, *, reset):
