@@ -61,8 +61,8 @@ def draw_attention(model, file, path):
     axes[1].set(title="mean over heads", ylabel="Hz")
     for head, weight in enumerate(attention.weights):
         axes[2].plot(attention.times, weight.sum(axis=1), label=f"head {head + 1}")
-    axes[2].set(title="over all bands", xlabel="seconds", ylabel="attention")
-    axes[2].legend(ncols=4, fontsize="small")
+    axes[2].set(title="over all bands", xlabel="seconds", ylabel="attention", ylim=(0, None))
+    axes[2].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small")
     for ax in axes[:2]:
         ax.set_yscale("symlog", linthresh=1000)
         ax.set_yticks([250, 500, 1000, 2000, 4000, 8000])
