@@ -5,9 +5,11 @@ import librosa
 import numpy as np
 import pytest
 import soundfile
+from filelock import FileLock
 
 from skser.audio import AudioReadError, load_audio
 from skser.feature_extraction import MFCC, MelSpectrogram, Spectrogram
+from skser.feature_extraction._cache import FeatureCache
 from skser.feature_extraction._short_time import with_deltas
 
 RATE = 16000
@@ -235,6 +237,13 @@ class TestCache:
             MelSpectrogram(memory=tmp_path, input_sampling_rate=RATE).transform([speech])
         left = [p for p in tmp_path.rglob("*") if p.is_file() and p.suffix != ".lock"]
         assert left == []
+
+    def test_what_another_process_computes_is_left_for_later(self, tmp_path):
+        cache = FeatureCache(tmp_path, "a setting")
+        with FileLock(cache.folder / "busy.lock"):
+            assert cache.get("busy", lambda: np.ones(1), wait=False) is None
+            assert cache.get("free", lambda: np.ones(2), wait=False).shape == (2,)
+        assert cache.get("busy", lambda: np.ones(1), wait=True).shape == (1,)
 
     @pytest.mark.real_data
     def test_reading_back_costs_less_than_a_quarter(self, emodb_path, tmp_path):

@@ -1,14 +1,13 @@
 """Berlin Database of Emotional Speech."""
 
 import re
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from skser.datasets._corpus import SpeechCorpus, finish
-from skser.datasets._files import find_audio
+from skser.datasets._files import find_audio, warn_of_missing
 
 _LABELS = {
     "W": "anger",
@@ -91,7 +90,7 @@ def load_emodb(path, *, return_X_y=False):
         for file, match in found
     ]
     frame = pd.DataFrame(rows)
-    _warn_of_missing(frame["speaker"])
+    warn_of_missing("EmoDB", frame["speaker"], _UTTERANCES)
     test = _listening_test(path)
     names = [file.stem for file, _ in found]
     frame["recognition"] = [test.get(name, (np.nan, np.nan))[0] for name in names]
@@ -108,21 +107,6 @@ def load_emodb(path, *, return_X_y=False):
         description=_DESCRIPTION,
     )
     return finish(corpus, return_X_y)
-
-
-def _warn_of_missing(speakers):
-    counts = speakers.value_counts()
-    missing = [
-        f"{speaker} ({counts.get(speaker, 0)} of {expected})"
-        for speaker, expected in _UTTERANCES.items()
-        if counts.get(speaker, 0) < expected
-    ]
-    if missing:
-        warnings.warn(
-            f"EmoDB is incomplete: {len(speakers)} of 535 utterances. Speakers with fewer than "
-            f"published: {', '.join(missing)}.",
-            stacklevel=3,
-        )
 
 
 def _listening_test(path):

@@ -1,5 +1,6 @@
 """Finding a corpus's files."""
 
+import warnings
 from pathlib import Path
 
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff"}
@@ -60,3 +61,29 @@ def find_audio(path, pattern, corpus, example):
             f"Is this the folder that {corpus} was unpacked into?"
         )
     return [found[stem] for stem in sorted(found)]
+
+
+def warn_of_missing(corpus, speakers, published):
+    """Warn of speakers with fewer utterances than published.
+
+    Parameters
+    ----------
+    corpus : str
+        The corpus's name.
+    speakers : Series of str
+        Speaker of each utterance found.
+    published : dict
+        From every speaker to the number of utterances.
+    """
+    counts = speakers.value_counts()
+    missing = [
+        f"{speaker} ({counts.get(speaker, 0)} of {expected})"
+        for speaker, expected in published.items()
+        if counts.get(speaker, 0) < expected
+    ]
+    if missing:
+        warnings.warn(
+            f"{corpus} is incomplete: {len(speakers)} of {sum(published.values())} utterances. "
+            f"Speakers with fewer than published: {', '.join(missing)}.",
+            stacklevel=3,
+        )

@@ -1,12 +1,11 @@
 """Ryerson Audio-Visual Database of Emotional Speech and Song, the speech part."""
 
 import re
-import warnings
 
 import pandas as pd
 
 from skser.datasets._corpus import SpeechCorpus, finish
-from skser.datasets._files import find_audio
+from skser.datasets._files import find_audio, warn_of_missing
 
 _LABELS = {
     "01": "neutral",
@@ -20,7 +19,7 @@ _LABELS = {
 }
 _INTENSITIES = {"01": "normal", "02": "strong"}
 _SENTENCES = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by the door."}
-_UTTERANCES_PER_ACTOR = 60
+_UTTERANCES = {f"{actor:02d}": 60 for actor in range(1, 25)}
 _NAME = re.compile(
     r"03-01-(?P<code>0[1-8])-(?P<intensity>0[12])-(?P<sentence>0[12])-(?P<repetition>0[12])"
     r"-(?P<actor>[012]\d)"
@@ -80,18 +79,7 @@ def load_ravdess(path, *, return_X_y=False):
         for file, match in find_audio(path, _NAME, "RAVDESS speech", "03-01-05-01-02-01-12.wav")
     ]
     frame = pd.DataFrame(rows)
-    counts = frame["speaker"].value_counts()
-    missing = [
-        f"{actor:02d} ({counts.get(f'{actor:02d}', 0)} of {_UTTERANCES_PER_ACTOR})"
-        for actor in range(1, 25)
-        if counts.get(f"{actor:02d}", 0) < _UTTERANCES_PER_ACTOR
-    ]
-    if missing:
-        warnings.warn(
-            f"RAVDESS is incomplete: {len(frame)} of 1440 utterances. Actors with fewer than "
-            f"published: {', '.join(missing)}.",
-            stacklevel=2,
-        )
+    warn_of_missing("RAVDESS", frame["speaker"], _UTTERANCES)
     corpus = SpeechCorpus(
         frame,
         "RAVDESS",
