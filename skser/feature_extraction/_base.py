@@ -85,17 +85,26 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
         self._validate_params()
         items = audio_inputs(X, self.input_sampling_rate)
         prepared = self._prepare()
-        layout = self._layout(prepared)
         results = self._extract_all(items, prepared)
         failures = [result for result in results if isinstance(result, tuple)]
         if failures:
             error = AudioReadError(failures, len(items))
             if self.on_error == "raise":
                 raise error
-            warnings.warn(f"{error}. They are left with 0 frames.", stacklevel=2)
-            empty = np.empty((0, len(layout.feature_names)), np.float32)
-            results = [empty if isinstance(result, tuple) else result for result in results]
-        return Sequences.from_list(results, layout)
+            warnings.warn(f"{error}. They are left with {self._nothing_said}.", stacklevel=2)
+            nothing = self._nothing(prepared)
+            results = [nothing if isinstance(result, tuple) else result for result in results]
+        return self._collect(results, prepared)
+
+    _nothing_said = "0 frames"
+
+    def _nothing(self, prepared):
+        """What stands for an utterance that could not be read."""
+        return np.empty((0, len(self._layout(prepared).feature_names)), np.float32)
+
+    def _collect(self, results, prepared):
+        """The result of `transform` from one array per utterance."""
+        return Sequences.from_list(results, self._layout(prepared))
 
     def _extract_all(self, items, prepared):
         """One array, or (name, reason), per item."""
