@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.fft
-import scipy.ndimage
 import scipy.signal
 
 from skser.feature_extraction._base import UtteranceTooShort
@@ -68,22 +67,29 @@ class ShortTimeFourier:
         # librosa centres a window shorter than n_fft inside it, which moves it by half the
         # difference; the power spectrum does not see where in the frame the window lies.
         before = self.n_fft // 2 - (self.n_fft - n_window) // 2
-        padded = np.pad(samples, (before, n_window))
+        padded = np.zeros(len(samples) + before + n_window, np.float32)
+        padded[before : before + len(samples)] = samples
         frames = np.lib.stride_tricks.sliding_window_view(padded, n_window)[:: self.hop]
         frames = frames[: 1 + len(samples) // self.hop]
         parts = []
         for first in range(0, len(frames), _FRAMES_AT_ONCE):
-            windowed = frames[first : first + _FRAMES_AT_ONCE] * self.window
-            spectrum = scipy.fft.rfft(windowed, self.n_fft, axis=1, overwrite_x=True)
-            power = np.square(spectrum.real)
-            power += np.square(spectrum.imag)
+            power = self._power(frames[first : first + _FRAMES_AT_ONCE])
             parts.append(power if project is None else project(power))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _power(self, frames):
+        # In place wherever it can be: at this size, passes over memory cost as much as the FFT.
+        windowed = np.zeros((len(frames), self.n_fft), np.float32)
+        np.multiply(frames, self.window, out=windowed[:, : len(self.window)])
+        parts = scipy.fft.rfft(windowed, axis=1, overwrite_x=True).view(np.float32)
+        np.square(parts, out=parts)
+        return parts[:, 0::2] + parts[:, 1::2]
 
 
 def to_decibels(power, top_db):
     """``10 log10(power)``, no lower than `top_db` below its maximum (None: no floor)."""
-    decibels = np.maximum(power, np.float32(1e-10))
+    decibels = np.empty(power.shape, np.float32)  # C-contiguous, whatever `power` is
+    np.maximum(power, np.float32(1e-10), out=decibels)
     np.log10(decibels, out=decibels)
     decibels *= 10
     if top_db is not None:
@@ -96,12 +102,28 @@ def with_deltas(static, n_deltas):
 
     Edges repeat the outermost frame.
     """
-    channels = [static]
-    reach = np.arange(-_DELTA_REACH, _DELTA_REACH + 1, dtype=np.float32)
-    weights = reach / np.square(reach).sum()
-    for _ in range(n_deltas):
-        channels.append(scipy.ndimage.correlate1d(channels[-1], weights, axis=0, mode="nearest"))
-    return np.concatenate(channels, axis=1) if n_deltas else static
+    if not n_deltas:
+        return static
+    n_frames, n_columns = static.shape
+    channels = np.empty((n_frames, 1 + n_deltas, n_columns), np.float32)
+    channels[:, 0] = static
+    padded = np.empty((n_frames + 2 * _DELTA_REACH, n_columns), np.float32)
+    scratch = np.empty((n_frames, n_columns), np.float32)
+    norm = np.float32(2 * sum(k * k for k in range(1, _DELTA_REACH + 1)))
+    for i in range(n_deltas):
+        padded[_DELTA_REACH:-_DELTA_REACH] = channels[:, i]
+        padded[:_DELTA_REACH] = channels[0, i]
+        padded[-_DELTA_REACH:] = channels[-1, i]
+        slope = channels[:, i + 1]
+        slope[:] = 0
+        for k in range(1, _DELTA_REACH + 1):
+            ahead, behind = _DELTA_REACH + k, _DELTA_REACH - k
+            np.subtract(
+                padded[ahead : ahead + n_frames], padded[behind : behind + n_frames], out=scratch
+            )
+            scratch *= np.float32(k) / norm
+            slope += scratch
+    return channels.reshape(n_frames, -1)
 
 
 def delta_names(names, n_deltas):
