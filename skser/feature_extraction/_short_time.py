@@ -58,26 +58,31 @@ class ShortTimeFourier:
         -------
         ndarray of shape (1 + n_samples // hop, n_bins), float32
         """
-        n_window = len(self.window)
-        if len(samples) < n_window:
+        if len(samples) < len(self.window):
             raise UtteranceTooShort(
-                f"has {len(samples)} samples, less than one window of {n_window}: "
+                f"has {len(samples)} samples, less than one window of {len(self.window)}: "
                 "leave it out or take a shorter window="
             )
+        frames = self.frames(samples)
+        parts = []
+        for first in range(0, len(frames), _FRAMES_AT_ONCE):
+            power = self.power(frames[first : first + _FRAMES_AT_ONCE])
+            parts.append(power if project is None else project(power))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def frames(self, samples):
+        """View of the frames, (1 + n_samples // hop, n_window), without the taper."""
+        n_window = len(self.window)
         # librosa centres a window shorter than n_fft inside it, which moves it by half the
         # difference; the power spectrum does not see where in the frame the window lies.
         before = self.n_fft // 2 - (self.n_fft - n_window) // 2
         padded = np.zeros(len(samples) + before + n_window, np.float32)
         padded[before : before + len(samples)] = samples
         frames = np.lib.stride_tricks.sliding_window_view(padded, n_window)[:: self.hop]
-        frames = frames[: 1 + len(samples) // self.hop]
-        parts = []
-        for first in range(0, len(frames), _FRAMES_AT_ONCE):
-            power = self._power(frames[first : first + _FRAMES_AT_ONCE])
-            parts.append(power if project is None else project(power))
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return frames[: 1 + len(samples) // self.hop]
 
-    def _power(self, frames):
+    def power(self, frames):
+        """Power spectra (n_frames, n_fft // 2 + 1) of what `frames` gave."""
         # In place wherever it can be: at this size, passes over memory cost as much as the FFT.
         windowed = np.zeros((len(frames), self.n_fft), np.float32)
         np.multiply(frames, self.window, out=windowed[:, : len(self.window)])

@@ -1,0 +1,162 @@
+"""Statistics over the course of an utterance, for many utterances at once.
+
+Every function takes rows (n_columns, n_frames), a column of frame sequences each, and the
+`Segments` that the utterances are in them, and gives a dict from the statistic's name to
+values (n_columns, n_utterances).
+"""
+
+import numpy as np
+
+from skser.feature_extraction._segments import PERCENTILES, Segments
+
+N_COSINES = 7
+LAGS = (1, 2, 4, 8, 16, 32)
+
+
+def moments(rows, segments):
+    """Mean, standard deviation, skewness and excess-free kurtosis."""
+    mean = segments.mean(rows)
+    centred = rows - segments.spread(mean)
+    square = centred * centred
+    variance = segments.mean(square)
+    # What rounding leaves of a constant has no shape.
+    varies = variance > 1e-12 * mean**2 + 1e-24
+    safe = np.where(varies, variance, 1)
+    skewness = segments.mean(square * centred) / safe**1.5
+    kurtosis = segments.mean(square * square) / safe**2
+    return {
+        "mean": mean,
+        "std": np.sqrt(variance),
+        "skewness": np.where(varies, skewness, 0),
+        "kurtosis": np.where(varies, kurtosis, 0),
+    }
+
+
+def percentiles(rows, segments):
+    """Percentiles, and the ranges between them."""
+    values = dict(zip(PERCENTILES, segments.percentiles(rows), strict=True))
+    ranges = {
+        f"p{low}-{high}": values[high] - values[low] for low, high in ((25, 75), (10, 90), (1, 99))
+    }
+    return {f"p{p}": value for p, value in values.items()} | ranges
+
+
+def slopes(rows, segments):
+    """Rising and falling steps from frame to frame: means, deviations, share of rising ones."""
+    steps = np.zeros(rows.shape)
+    np.subtract(rows[:, 1:], rows[:, :-1], out=steps[:, 1:])
+    steps[:, segments.starts] = 0
+    n_steps = np.maximum(segments.lengths - 1, 1)
+    result = {}
+    for name, part in (("rise", np.maximum(steps, 0)), ("fall", np.minimum(steps, 0))):
+        count = segments.sum(part != 0)
+        mean = segments.sum(part) / np.maximum(count, 1)
+        square = segments.sum(part * part) / np.maximum(count, 1)
+        result[name] = mean
+        result[f"{name}_std"] = np.sqrt(np.maximum(square - mean**2, 0))
+        result[f"{name}_share"] = count / n_steps
+    return result
+
+
+def regression(rows, segments):
+    """Linear and quadratic coefficient over time from -1 to 1, and the error of the line."""
+    last = np.maximum(segments.spread(segments.lengths) - 1, 1)
+    time = 2 * segments.position() / last - 1
+    centred = rows - segments.spread(segments.mean(rows))
+    slope = segments.sum(centred * time) / np.maximum(segments.sum(time * time), 1e-9)
+    bow = time * time - segments.spread(segments.mean(time * time))
+    curvature = segments.sum(centred * bow) / np.maximum(segments.sum(bow * bow), 1e-9)
+    rest = segments.mean((centred - segments.spread(slope) * time) ** 2)
+    return {"slope": slope, "curvature": curvature, "regression_error": np.sqrt(rest)}
+
+
+def thirds(rows, segments):
+    """Mean and standard deviation of the first, middle and last third."""
+    cuts = [k * segments.lengths // 3 for k in range(4)]
+    parts = Segments(np.stack([cuts[k + 1] - cuts[k] for k in range(3)], axis=1).ravel())
+    mean = parts.mean(rows)
+    deviation = np.sqrt(parts.mean((rows - parts.spread(mean)) ** 2))
+    return {
+        f"{which}_{name}": values[:, k::3]
+        for name, values in (("mean", mean), ("std", deviation))
+        for k, which in enumerate(("first", "middle", "last"))
+    }
+
+
+def contour(rows, segments):
+    """Cosine coefficients 1 to 7 of the course over the whole utterance."""
+    angle = np.pi * (segments.position() + 0.5) / segments.spread(segments.lengths)
+    return {f"cosine{k}": segments.mean(rows * np.cos(k * angle)) for k in range(1, N_COSINES + 1)}
+
+
+def change(rows, segments):
+    """Logarithm of the root mean square change over 1, 2, 4, ... 32 frames."""
+    centred = rows - segments.spread(segments.mean(rows))
+    floor = 1e-2 * np.sqrt(segments.mean(centred * centred)) + 1e-6
+    return {f"change{lag}": np.log(segments.change(rows, lag) + floor) for lag in LAGS}
+
+
+def correlations(rows, segments):
+    """Correlation of each pair of rows, (n_pairs, n_utterances)."""
+    centred = rows - segments.spread(segments.mean(rows))
+    deviation = np.sqrt(segments.mean(centred * centred))
+    centred /= segments.spread(np.maximum(deviation, 1e-9))
+    first, second = np.triu_indices(len(rows), 1)
+    return segments.mean(centred[first] * centred[second])
+
+
+def rhythm(voiced, segments, hop):
+    """Voiced stretches and pauses.
+
+    Parameters
+    ----------
+    voiced : ndarray of shape (n_frames,), bool
+    segments : Segments
+    hop : float
+        Seconds per frame.
+    """
+    before = np.concatenate([[False], voiced[:-1]])
+    before[segments.starts] = False
+    after = np.concatenate([voiced[1:], [False]])
+    after[segments.starts[1:] - 1] = False
+    begin, end = np.flatnonzero(voiced & ~before), np.flatnonzero(voiced & ~after) + 1
+    n = len(segments.lengths)
+    owner = np.searchsorted(segments.starts, begin, side="right") - 1
+    inner = owner[1:] == owner[:-1]
+    count, length, length_std = _grouped(hop * (end - begin), owner, n)
+    _, pause, pause_std = _grouped(hop * (begin[1:] - end[:-1])[inner], owner[1:][inner], n)
+    duration = hop * segments.lengths
+    return {
+        "voiced_per_second": count / duration,
+        "voiced_length": length,
+        "voiced_length_std": length_std,
+        "pause_length": pause,
+        "pause_length_std": pause_std,
+        "voiced_share": segments.mean(voiced),
+        "duration": duration,
+    }
+
+
+def _grouped(values, owner, n):
+    count = np.bincount(owner, minlength=n)
+    safe = np.maximum(count, 1)
+    mean = np.bincount(owner, values, n) / safe
+    variance = np.bincount(owner, (values - mean[owner]) ** 2, n) / safe
+    return count, mean, np.sqrt(variance)
+
+
+def bridged(row, voiced, segments):
+    """A row whose unvoiced frames are interpolated from the voiced ones around them."""
+    here = np.arange(len(row))
+    first, last = (
+        segments.spread(segments.starts),
+        segments.spread(segments.starts + segments.lengths),
+    )
+    left = np.maximum.accumulate(np.where(voiced, here, -1))
+    right = np.minimum.accumulate(np.where(voiced, here, len(row))[::-1])[::-1]
+    left = np.where(left < first, right, left)
+    right = np.where(right >= last, left, right)
+    none = left >= last
+    left, right = np.where(none, here, left), np.where(none, here, right)
+    share = (here - left) / np.maximum(right - left, 1)
+    return row[left] + (row[right] - row[left]) * share

@@ -1,0 +1,189 @@
+"""Fundamental frequency by autocorrelation, after Boersma (1993)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+import scipy.signal
+from numba import njit
+
+from skser.feature_extraction._short_time import ShortTimeFourier
+
+_N_CANDIDATES = 8  # per frame, beside the unvoiced one
+_BAND = 4000.0  # in Hz; above it noise outweighs harmonics
+
+# Boersma's recommended settings; costs of jumps are per 10 ms.
+_SILENCE_THRESHOLD = 0.03
+_VOICING_THRESHOLD = 0.45
+_OCTAVE_COST = 0.01
+_OCTAVE_JUMP_COST = 0.35
+_VOICING_CHANGE_COST = 0.14
+
+
+@dataclass(frozen=True)
+class PitchTracker:
+    """Settings of the autocorrelation method.
+
+    Parameters
+    ----------
+    fourier : ShortTimeFourier
+        Its window spans three periods of the lowest pitch.
+    window_correlation : ndarray of shape (max_lag + 2,), float32
+        Normalised autocorrelation of the window.
+    min_lag, max_lag : int
+        Shortest and longest period, in samples.
+    sampling_rate : float
+        In Hz.
+    """
+
+    fourier: ShortTimeFourier
+    window_correlation: np.ndarray
+    min_lag: int
+    max_lag: int
+    sampling_rate: float
+
+    @classmethod
+    def from_hertz(cls, sampling_rate, hop, pitch_range):
+        """Settings for a `pitch_range` (lowest, highest) in Hz and a hop in samples."""
+        lowest, highest = pitch_range
+        n_window = round(3 * sampling_rate / lowest)
+        min_lag = max(2, int(sampling_rate / highest))
+        max_lag = int(np.ceil(sampling_rate / lowest))
+        n_fft = scipy.fft.next_fast_len(n_window + max_lag + 2, real=True)
+        window = scipy.signal.get_window("hann", n_window).astype(np.float32)
+        correlation = scipy.fft.irfft(np.abs(scipy.fft.rfft(window, n_fft)) ** 2, n_fft)
+        return cls(
+            ShortTimeFourier(window, hop, n_fft),
+            correlation[: max_lag + 2] / correlation[0],
+            min_lag,
+            max_lag,
+            sampling_rate,
+        )
+
+    def candidates(self, power):
+        """Periods that each frame could have.
+
+        Parameters
+        ----------
+        power : ndarray of shape (n_frames, n_bins), float32
+            Power spectra of `fourier`; what lies above 4 kHz is left out.
+
+        Returns
+        -------
+        ndarray of shape (n_frames, 1 + 2 * n_candidates), float32
+            Amplitude of the frame; lags in samples, 0 where there are fewer; autocorrelation
+            at these lags, free of the window's (Boersma's equation 9).
+        """
+        n_fft = self.fourier.n_fft
+        band = power[:, : int(_BAND * n_fft / self.sampling_rate) + 1]
+        correlation = scipy.fft.irfft(band, n_fft, axis=1)[:, : self.max_lag + 2]
+        return _find_candidates(
+            correlation, self.window_correlation, self.min_lag, _N_CANDIDATES, _VOICING_THRESHOLD
+        )
+
+    def track(self, candidates):
+        """The path through the candidates of least cost.
+
+        Parameters
+        ----------
+        candidates : ndarray of shape (n_frames, 1 + 2 * n_candidates), float32
+
+        Returns
+        -------
+        pitch : ndarray of shape (n_frames,), float32
+            In Hz, 0 where unvoiced.
+        periodicity : ndarray of shape (n_frames,), float32
+            Autocorrelation at the period, from 0 to 1; where unvoiced, that of the best
+            candidate.
+        """
+        amplitude = candidates[:, 0]
+        lags, correlations = np.split(candidates[:, 1:], 2, axis=1)
+        loudest = amplitude.max()
+        relative = amplitude / loudest if loudest > 0 else np.zeros_like(amplitude)
+        quietness = 2 - relative * ((1 + _VOICING_THRESHOLD) / _SILENCE_THRESHOLD)
+        unvoiced = (_VOICING_THRESHOLD + np.maximum(quietness, 0)).astype(np.float32)
+        steps = 0.01 * self.sampling_rate / self.fourier.hop
+        chosen = _cheapest_path(
+            lags,
+            correlations - _octave_costs(lags, self.max_lag),
+            unvoiced,
+            steps * _OCTAVE_JUMP_COST,
+            steps * _VOICING_CHANGE_COST,
+        )
+        frames = np.arange(len(lags))
+        voiced = chosen >= 0
+        pitch = np.zeros(len(lags), np.float32)
+        pitch[voiced] = self.sampling_rate / lags[frames, chosen][voiced]
+        periodicity = np.where(voiced, correlations[frames, chosen], correlations.max(axis=1))
+        return pitch, np.clip(periodicity, 0, 1)
+
+
+def _octave_costs(lags, max_lag):
+    # Boersma's equation 24: of two lags that fit alike, the shorter one is the period.
+    return _OCTAVE_COST * np.log2(np.maximum(lags, 1) / np.float32(max_lag), dtype=np.float32)
+
+
+@njit(cache=True, nogil=True)
+def _find_candidates(correlation, window_correlation, min_lag, n_candidates, voicing_threshold):
+    n_frames, n_lags = correlation.shape
+    found = np.zeros((n_frames, 1 + 2 * n_candidates), np.float32)
+    normed = np.empty(n_lags, np.float32)
+    for t in range(n_frames):
+        energy = correlation[t, 0]
+        if energy <= 0:
+            continue
+        found[t, 0] = np.sqrt(energy)
+        lags = found[t, 1 : 1 + n_candidates]
+        heights = found[t, 1 + n_candidates :]
+        for lag in range(min_lag - 1, n_lags):
+            normed[lag] = correlation[t, lag] / (energy * window_correlation[lag])
+        for lag in range(min_lag, n_lags - 1):
+            before, here, after = normed[lag - 1], normed[lag], normed[lag + 1]
+            if here < 0.5 * voicing_threshold or here <= before or here < after:
+                continue
+            # The vertex of the parabola through the three points.
+            bend = 2 * here - before - after
+            lean = np.float32(0.5) * (after - before)
+            height = here + np.float32(0.5) * lean * lean / bend
+            if height > 1:
+                height = 1 / height
+            weakest = np.argmin(heights)
+            if height > heights[weakest]:
+                heights[weakest] = height
+                lags[weakest] = lag + lean / bend
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _cheapest_path(lags, strengths, unvoiced, jump_cost, voicing_cost):
+    """Viterbi's algorithm; the chosen candidate of each frame, -1 for unvoiced."""
+    n_frames, n_candidates = lags.shape
+    came_from = np.zeros((n_frames, n_candidates + 1), np.int8)
+    score = np.empty(n_candidates + 1)
+    for t in range(n_frames):
+        previous = score.copy()
+        for i in range(n_candidates + 1):
+            if i < n_candidates and lags[t, i] == 0:
+                score[i] = -np.inf
+                continue
+            best, origin = 0.0, 0
+            if t > 0:
+                best = -np.inf
+                for j in range(n_candidates + 1):
+                    if previous[j] == -np.inf:
+                        continue
+                    cost = 0.0
+                    if (i == n_candidates) != (j == n_candidates):
+                        cost = voicing_cost
+                    elif i < n_candidates:
+                        cost = jump_cost * abs(np.log2(lags[t, i] / lags[t - 1, j]))
+                    if previous[j] - cost > best:
+                        best, origin = previous[j] - cost, j
+            score[i] = best + (unvoiced[t] if i == n_candidates else strengths[t, i])
+            came_from[t, i] = origin
+    chosen = np.empty(n_frames, np.int64)
+    state = np.argmax(score)
+    for t in range(n_frames - 1, -1, -1):
+        chosen[t] = -1 if state == n_candidates else state
+        state = came_from[t, state]
+    return chosen

@@ -1,0 +1,80 @@
+"""Statistics of many segments of a row-major block at once."""
+
+import numpy as np
+
+PERCENTILES = (1, 10, 25, 50, 75, 90, 99)
+
+
+class Segments:
+    """Consecutive segments of the columns of a block (n_rows, n_frames).
+
+    Parameters
+    ----------
+    lengths : ndarray of shape (n_segments,), int
+        All above 0.
+    """
+
+    def __init__(self, lengths):
+        self.lengths = np.asarray(lengths)
+        self.starts = np.cumsum(self.lengths) - self.lengths
+
+    def within(self, kept):
+        """Segments of what a mask over frames keeps; None if it leaves one of them empty."""
+        lengths = np.add.reduceat(kept, self.starts, dtype=np.int64)
+        return Segments(lengths) if lengths.all() else None
+
+    def position(self):
+        """Frame number within its segment, for each frame."""
+        return np.arange(self.lengths.sum()) - np.repeat(self.starts, self.lengths)
+
+    def sum(self, block):
+        """Sums in double precision, (n_rows, n_segments)."""
+        return np.add.reduceat(block.astype(np.float64, copy=False), self.starts, axis=-1)
+
+    def mean(self, block):
+        """Means, (n_rows, n_segments)."""
+        return self.sum(block) / self.lengths
+
+    def spread(self, values):
+        """Each segment's value on each of its frames."""
+        return np.repeat(values, self.lengths, axis=-1)
+
+    def percentiles(self, block):
+        """Percentiles with linear interpolation, (n_percentiles, n_rows, n_segments)."""
+        # Sorted in rows of one length: sorting many short rows is far quicker than one long one.
+        n_rows, n_segments = len(block), len(self.lengths)
+        longest = self.lengths.max()
+        padded = np.full((n_rows, n_segments, longest), np.inf, block.dtype)
+        padded[:, np.arange(longest) < self.lengths[:, None]] = block
+        padded.sort(axis=-1)
+        places = np.outer(np.asarray(PERCENTILES) / 100, self.lengths - 1)
+        below = places.astype(np.int64)
+        above = np.minimum(below + 1, self.lengths - 1)
+        segment = np.arange(n_segments)
+        low, high = padded[:, segment, below], padded[:, segment, above]
+        return np.moveaxis(low + (high - low) * (places - below), 0, 1)
+
+    def change(self, block, lag):
+        """Root mean square change over `lag` frames, 0 in segments that are no longer."""
+        if block.shape[1] <= lag:
+            return np.zeros((len(block), len(self.lengths)))
+        squares = np.zeros(block.shape, np.float64)
+        np.subtract(block[:, lag:], block[:, :-lag], out=squares[:, lag:])
+        squares *= squares
+        squares[:, self.position() < lag] = 0
+        return np.sqrt(self.sum(squares) / np.maximum(self.lengths - lag, 1))
+
+    def slopes(self, block, reach):
+        """Regression slopes over +-`reach` frames, edges repeating the outermost frame."""
+        longer = Segments(self.lengths + 2 * reach)
+        place = longer.position() - reach
+        inside = np.minimum(np.maximum(place, 0), np.repeat(self.lengths - 1, longer.lengths))
+        padded = block.take(inside + np.repeat(self.starts, longer.lengths), axis=1)
+        n = padded.shape[1] - 2 * reach
+        total = np.zeros((len(block), n), block.dtype)
+        for k in range(1, reach + 1):
+            total += np.float32(k) * (
+                padded[:, reach + k : reach + k + n] - padded[:, reach - k : reach - k + n]
+            )
+        total /= np.float32(2 * sum(k * k for k in range(1, reach + 1)))
+        return total.take(np.flatnonzero(place == inside) - reach, axis=1)
