@@ -76,7 +76,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     classes_ : ndarray of shape (n_classes,)
     n_features_in_ : int
         Only if X was a 2-D array, which is a batch of utterances of one length: its columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,), str
+    feature_names_in_ : ndarray of shape (n_features,), str
         Only if X was a DataFrame of numbers.
 
     Notes

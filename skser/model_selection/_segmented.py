@@ -49,7 +49,7 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     classes_ : ndarray of shape (n_classes,)
     n_features_in_ : int
         Columns of the frames; of a 2-D array, its columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,), str
+    feature_names_in_ : ndarray of shape (n_features,), str
         Only if X was a DataFrame of numbers.
     window_frames_, hop_frames_ : int
         `window` and `hop` in frames.
