@@ -3,7 +3,6 @@
 Each function has the name of the check that it stands for and takes its arguments.
 """
 
-import copy
 import pickle
 
 import joblib
@@ -24,7 +23,9 @@ def speech(n=4, dtype=np.float32):
 
 
 def ready(transformer):
-    return clone(transformer).set_params(input_sampling_rate=RATE)
+    rates = [p for p in transformer.get_params() if p.endswith("input_sampling_rate")]
+    transformer = clone(transformer).set_params(**dict.fromkeys(rates, RATE))
+    return transformer.fit(speech()) if transformer.__sklearn_tags__().requires_fit else transformer
 
 
 def assert_equal(a, b):
@@ -40,9 +41,9 @@ def check_fit_score_takes_y(name, transformer):
 
 def check_estimators_overwrite_params(name, transformer):
     transformer = ready(transformer)
-    before = copy.deepcopy(transformer.get_params())
+    before = joblib.hash(transformer.get_params())
     transformer.fit(speech()).transform(speech())
-    assert transformer.get_params() == before
+    assert joblib.hash(transformer.get_params()) == before
 
 
 def check_dont_overwrite_parameters(name, transformer):
@@ -212,9 +213,9 @@ def check_fit2d_1feature(name, transformer):
 
 def check_dict_unchanged(name, transformer):
     transformer = ready(transformer).fit(speech())
-    before = copy.deepcopy(vars(transformer))
+    before = joblib.hash(vars(transformer))
     transformer.transform(speech())
-    assert vars(transformer) == before
+    assert joblib.hash(vars(transformer)) == before
 
 
 def check_fit_idempotent(name, transformer):

@@ -7,12 +7,16 @@ import re
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils import estimator_checks
 
 import skser
+from skser.feature_extraction import MelSpectrogram
 from skser.feature_extraction._base import AudioTransformer
+from skser.model_selection import AugmentedClassifier, SegmentedClassifier
 from skser.neural_network._base import NeuralEstimator
-from tests import audio_checks
+from skser.preprocessing import SpeakerScaler
+from tests import audio_checks, table_checks
 
 
 def all_estimators():
@@ -26,10 +30,21 @@ def all_estimators():
 
 ALL = list(all_estimators())
 AUDIO = [cls for cls in ALL if issubclass(cls, AudioTransformer)]
+TABLES = [SpeakerScaler]
 NETWORKS = [cls for cls in ALL if issubclass(cls, NeuralEstimator)]
 
 
+def add_noise(samples, sampling_rate, random_state):
+    return samples + 1e-3 * random_state.standard_normal(len(samples))
+
+
 def instance(cls):
+    if cls is SegmentedClassifier:
+        return cls(LogisticRegression())
+    if cls is AugmentedClassifier:
+        return cls(LogisticRegression(), add_noise, input_sampling_rate=16000)
+    if issubclass(cls, SpeakerScaler):
+        return cls(MelSpectrogram())
     return cls(max_epochs=2, device="cpu") if issubclass(cls, NeuralEstimator) else cls()
 
 
@@ -38,7 +53,7 @@ def by_name(cls):
 
 
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("cls", [cls for cls in ALL if cls not in AUDIO], ids=by_name)
+@pytest.mark.parametrize("cls", [cls for cls in ALL if cls not in AUDIO + TABLES], ids=by_name)
 def test_check_estimator_passes_with_no_excuses(cls):
     results = estimator_checks.check_estimator(instance(cls), on_skip=None)
     assert len(results) > 40
@@ -75,8 +90,16 @@ def test_every_check_of_scikit_learn_or_the_one_of_its_name_on_audio(cls, check,
         ours(cls.__name__, cls())
 
 
+@pytest.mark.parametrize("check", NAMES)
+def test_every_check_of_scikit_learn_or_the_one_of_its_name_on_tables(check, tmp_path):
+    ours = getattr(table_checks, check, None) or getattr(estimator_checks, check)
+    transformer = instance(table_checks.OneSpeakerPerUtterance)
+    folder = [tmp_path] if "tmp_path" in inspect.signature(ours).parameters else []
+    ours(type(transformer).__name__, transformer, *folder)
+
+
 def test_every_audio_check_stands_for_one_of_scikit_learn():
-    ours = {name for name in vars(audio_checks) if name.startswith("check_")}
+    ours = {name for name in vars(table_checks) if name.startswith("check_")}
     assert ours <= set(NAMES)
     assert len(ours) > 25
 

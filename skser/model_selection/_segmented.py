@@ -1,0 +1,239 @@
+"""Training on windows of utterances, predicting utterances."""
+
+from numbers import Real
+
+import numpy as np
+import pandas as pd
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    MetaEstimatorMixin,
+    _fit_context,
+    clone,
+)
+from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.metadata_routing import UNUSED
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from skser._base import validate_sequences
+from skser.model_selection._groups import groups_of_rows, routing_to_inner
+
+
+class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Train on windows of each utterance, and pool their probabilities.
+
+    Every window of a training utterance is a training sequence with the utterance's label.
+    A prediction is pooled from those of all its windows. Windows are views: no frame is
+    copied before the inner estimator does so.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Classifier of frame sequences with `predict_proba`, or a pipeline that ends in one.
+    window : float, default=2.0
+        Length of a window in seconds, by the hop of the frames (``layout.hop``), rounded to
+        frames. Arrays and lists have no hop: there it counts frames. An utterance that is
+        shorter is one window as it is.
+    hop : float, default=1.0
+        From the start of one window to the start of the next, in the unit of `window`. If
+        frames are left over at the end, a last window ends with the utterance.
+    pooling : {"mean", "geometric", "max"}, default="mean"
+        Mean of the windows' probabilities, their geometric mean (mean log probability), or
+        their maximum; the last two are divided by their sum over classes.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted clone of `estimator`.
+    classes_ : ndarray of shape (n_classes,)
+    n_features_in_ : int
+        Columns of the frames; of a 2-D array, its columns.
+    feature_names_in_ : ndarray of shape (n_features,), str
+        Only if X was a DataFrame of numbers.
+    window_frames_, hop_frames_ : int
+        `window` and `hop` in frames.
+
+    Notes
+    -----
+    A 2-D array is a batch of one-channel sequences of one length, and the inner estimator is
+    given its windows as a 2-D array; anything else reaches it as `Sequences`.
+
+    Windows that overlap are scaled, and copied by the scaler, once each where a scaler is part
+    of `estimator`. Put before the `SegmentedClassifier`, it sees every frame once.
+
+    Examples
+    --------
+    >>> from skser.datasets import make_emotional_speech
+    >>> from skser.feature_extraction import MelSpectrogram
+    >>> from skser.model_selection import SegmentedClassifier
+    >>> from skser.neural_network import AttentionFCNClassifier
+    >>> corpus = make_emotional_speech(2, 10, random_state=0)
+    >>> X = MelSpectrogram(n_mels=16, input_sampling_rate=16000).transform(corpus.data)
+    >>> network = AttentionFCNClassifier(max_epochs=5, random_state=0)
+    >>> model = SegmentedClassifier(network, window=0.5, hop=0.25).fit(X, corpus.target)
+    >>> model.window_frames_, model.predict_proba(X).shape
+    (50, (20, 5))
+    >>> model.window_proba(X[:1])[["utterance", "start", "end"]].head(2)
+       utterance  start   end
+    0          0   0.00  0.50
+    1          0   0.25  0.75
+    """
+
+    _parameter_constraints = {
+        "estimator": [HasMethods(["fit", "predict_proba"])],
+        "window": [Interval(Real, 0, None, closed="neither")],
+        "hop": [Interval(Real, 0, None, closed="neither")],
+        "pooling": [StrOptions({"mean", "geometric", "max"})],
+    }
+
+    __metadata_request__fit = {"groups": UNUSED}  # they are the inner estimator's
+
+    def __init__(self, estimator, window=2.0, hop=1.0, pooling="mean"):
+        self.estimator = estimator
+        self.window = window
+        self.hop = hop
+        self.pooling = pooling
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, *, groups=None):
+        """Train a clone of the estimator on the windows of all utterances.
+
+        Parameters
+        ----------
+        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+        y : array-like of shape (n_utterances,)
+        groups : array-like of shape (n_utterances,) or None, default=None
+            Speakers, repeated per window for an inner estimator that takes them. None makes
+            each utterance a group: early stopping then has all its windows on one side, but
+            one speaker may be on both.
+
+        Returns
+        -------
+        self : object
+        """
+        sequences = validate_sequences(self, X, reset=True)
+        if y is None:
+            raise ValueError(
+                "SegmentedClassifier requires y to be passed, but the target y is None."
+            )
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(sequences, y, groups)
+        self._seconds_per_frame = sequences.layout.hop
+        self.window_frames_ = self._in_frames("window")
+        self.hop_frames_ = self._in_frames("hop")
+        windows, utterances = self._windows(sequences)
+        routed = groups_of_rows(self, groups, utterances)
+        self.estimator_ = clone(self.estimator)
+        self.estimator_.fit(self._as_given(windows), y[utterances], **routed)
+        self.classes_ = self.estimator_.classes_
+        return self
+
+    def predict_proba(self, X):
+        """Probabilities of the classes, pooled over each utterance's windows.
+
+        Parameters
+        ----------
+        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+
+        Returns
+        -------
+        ndarray of shape (n_utterances, n_classes), float64
+            In the order of ``classes_``.
+        """
+        proba, utterances, _ = self._predict_windows(X)
+        first = np.flatnonzero(np.diff(utterances, prepend=-1))
+        if self.pooling == "mean":
+            return np.add.reduceat(proba, first) / np.bincount(utterances)[:, None]
+        if self.pooling == "max":
+            pooled = np.maximum.reduceat(proba, first)
+        else:
+            log = np.log(np.maximum(proba, np.finfo(float).tiny))
+            mean = np.add.reduceat(log, first) / np.bincount(utterances)[:, None]
+            pooled = np.exp(mean - mean.max(axis=1, keepdims=True))
+        return pooled / pooled.sum(axis=1, keepdims=True)
+
+    def predict(self, X):
+        """The most probable class of every utterance.
+
+        Parameters
+        ----------
+        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+
+        Returns
+        -------
+        ndarray of shape (n_utterances,)
+        """
+        proba = self.predict_proba(X)
+        return self.classes_[proba.argmax(axis=1)]
+
+    def window_proba(self, X):
+        """Probabilities of every window: how emotion moves within an utterance.
+
+        Parameters
+        ----------
+        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+
+        Returns
+        -------
+        DataFrame of shape (n_windows, 3 + n_classes)
+            Columns ``utterance`` (position in X), ``start`` and ``end`` of the window in
+            seconds (in frames where the frames have no hop), and one per class.
+        """
+        proba, utterances, bounds = self._predict_windows(X)
+        table = pd.DataFrame({"utterance": utterances, "start": bounds[0], "end": bounds[1]})
+        return pd.concat([table, pd.DataFrame(proba, columns=self.classes_)], axis=1)
+
+    def _predict_windows(self, X):
+        check_is_fitted(self)
+        sequences = validate_sequences(self, X, reset=False)
+        hops = self._seconds_per_frame, sequences.layout.hop
+        if None not in hops and hops[0] != hops[1]:
+            raise ValueError(
+                f"SegmentedClassifier was fitted on frames {hops[0]} s apart and is now given "
+                f"frames {hops[1]} s apart."
+            )
+        windows, utterances = self._windows(sequences)
+        proba = self.estimator_.predict_proba(self._as_given(windows))
+        starts = windows.starts - sequences.starts[utterances]
+        bounds = np.stack([starts, starts + windows.lengths])
+        if self._seconds_per_frame is not None:
+            # To the nanosecond, so that 0.15 s is not 0.15000000000000002 s.
+            bounds = (bounds * self._seconds_per_frame + sequences.layout.offset).round(9)
+        return proba, utterances, bounds
+
+    def _in_frames(self, name):
+        given = getattr(self, name)
+        n_frames = round(given / (self._seconds_per_frame or 1))
+        if n_frames < 1:
+            unit = "frames" if self._seconds_per_frame is None else "s"
+            raise ValueError(f"{name}={given} {unit} is less than one frame.")
+        return n_frames
+
+    def _windows(self, sequences):
+        """Views on the windows, and the utterance of each."""
+        lengths = np.minimum(sequences.lengths, self.window_frames_)
+        last = sequences.lengths - lengths
+        counts = 1 - (-last // self.hop_frames_)
+        utterances = np.repeat(np.arange(len(sequences)), counts)
+        nth = np.arange(len(utterances)) - np.repeat(np.cumsum(counts) - counts, counts)
+        starts = np.minimum(nth * self.hop_frames_, last[utterances])
+        windows = sequences._view(sequences.starts[utterances] + starts, lengths[utterances])
+        return windows, utterances
+
+    def _as_given(self, windows):
+        return windows.frames().reshape(len(windows), -1) if self._fitted_on_flat else windows
+
+    def get_metadata_routing(self):
+        """How metadata are routed: `groups` go to the inner `fit`.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        return routing_to_inner(self)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags

@@ -1,0 +1,227 @@
+"""Features scaled within each speaker."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, _fit_context, clone
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.validation import check_is_fitted
+
+from skser._base import check_sequences, is_sequences
+from skser.sequences import Sequences, as_sequences
+
+
+class SpeakerScaler(
+    MetaEstimatorMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
+    """Extract features and standardise each of them within each speaker.
+
+    *Transductive*: the mean and the standard deviation of a speaker are those of the speaker's
+    own utterances in the table that is given to `transform`, without their labels. Nothing is
+    remembered from `fit`. On a test set this uses the test speakers' utterances all at once, so
+    it needs to be known who speaks, and a prediction depends on which other utterances of that
+    speaker are predicted with it. Figures reached in this way must be reported as such, and do
+    not compare with those of systems that hear one utterance at a time.
+
+    Parameters
+    ----------
+    transformer : transformer
+        From an utterance table, by its column ``audio``, to `Sequences` or to vectors, a 2-D
+        array or DataFrame: a transformer of audio such as `MelSpectrogram`, or a pipeline of
+        transformers that begins with one.
+    speaker : str, default="speaker"
+        Column of the table that tells who speaks.
+
+    Attributes
+    ----------
+    transformer_ : transformer
+        The fitted clone of `transformer`.
+
+    See Also
+    --------
+    SequenceScaler : Statistics of the training set, for speakers unknown.
+
+    Notes
+    -----
+    Statistics are over all frames of a speaker where `transformer` gives `Sequences`, over the
+    speaker's utterances where it gives vectors. Columns that are constant within a speaker are
+    centred and left unscaled. The vector of a speaker's only utterance becomes 0; a warning
+    names the speaker.
+
+    Examples
+    --------
+    >>> from skser.datasets import make_emotional_speech
+    >>> from skser.feature_extraction import MelSpectrogram
+    >>> from skser.preprocessing import SpeakerScaler
+    >>> corpus = make_emotional_speech(2, 5, random_state=0)
+    >>> mel = MelSpectrogram(n_mels=4, deltas=0, input_sampling_rate=corpus.sampling_rate)
+    >>> X = SpeakerScaler(mel).fit_transform(corpus.frame)
+    >>> second_speaker = X[corpus.speakers == "02"].frames()
+    >>> bool(abs(second_speaker.mean(axis=0)).max() < 1e-5), second_speaker.std(axis=0).round(3)
+    (True, array([1., 1., 1., 1.], dtype=float32))
+    """
+
+    _parameter_constraints = {
+        "transformer": [HasMethods(["fit", "fit_transform", "transform"])],
+        "speaker": [str],
+    }
+
+    def __init__(self, transformer, speaker="speaker"):
+        self.transformer = transformer
+        self.speaker = speaker
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Fit a clone of the transformer.
+
+        Parameters
+        ----------
+        X : DataFrame of n_utterances rows
+            Utterance table, with a column ``audio`` and the column `speaker`.
+        y : array-like of shape (n_utterances,) or None, default=None
+            For the transformer, if it takes labels.
+
+        Returns
+        -------
+        self : object
+        """
+        self._speaker_codes(X)
+        self.transformer_ = clone(self.transformer).fit(X, y)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit_transform(self, X, y=None):
+        """Fit a clone of the transformer and scale what it gives, extracted once.
+
+        Parameters
+        ----------
+        X : DataFrame of n_utterances rows
+            Utterance table, with a column ``audio`` and the column `speaker`.
+        y : array-like of shape (n_utterances,) or None, default=None
+            For the transformer, if it takes labels.
+
+        Returns
+        -------
+        Sequences, ndarray or DataFrame of n_utterances rows
+        """
+        codes = self._speaker_codes(X)
+        self.transformer_ = clone(self.transformer)
+        return self._scale(self.transformer_.fit_transform(X, y), *codes)
+
+    def transform(self, X):
+        """Extract, and standardise within the speakers of this table.
+
+        Parameters
+        ----------
+        X : DataFrame of n_utterances rows
+            Utterance table, with a column ``audio`` and the column `speaker`.
+
+        Returns
+        -------
+        Sequences, ndarray or DataFrame of n_utterances rows
+            What the transformer gives, scaled.
+
+        Raises
+        ------
+        TypeError
+            If X is no DataFrame.
+        ValueError
+            If the column `speaker` is not there, or lacks a value.
+        """
+        check_is_fitted(self)
+        codes = self._speaker_codes(X)
+        return self._scale(self.transformer_.transform(X), *codes)
+
+    def _speaker_codes(self, X):
+        """Number of each utterance's speaker, and the speakers."""
+        if not isinstance(X, pd.DataFrame):
+            raise TypeError(
+                "SpeakerScaler takes an utterance table, a DataFrame with columns 'audio' and "
+                f"{self.speaker!r}, not {type(X).__name__}."
+            )
+        if self.speaker not in X.columns:
+            raise ValueError(
+                f"The utterance table has no column {self.speaker!r}; its columns are "
+                f"{list(X.columns)}."
+            )
+        codes, speakers = pd.factorize(X[self.speaker])
+        if (codes < 0).any():
+            missing = np.flatnonzero(codes < 0)
+            raise ValueError(
+                f"{len(missing)} of {len(X)} utterances have no {self.speaker!r}; the first is "
+                f"utterance {missing[0]}."
+            )
+        return codes, speakers
+
+    def _scale(self, extracted, codes, speakers):
+        if is_sequences(extracted):
+            sequences = as_sequences(extracted)
+            check_sequences(sequences)
+            codes = np.repeat(codes, sequences.lengths)
+            scaled = _scaled_within(codes, sequences.frames())
+            return Sequences(scaled, sequences.lengths, layout=sequences.layout)
+        vectors = check_array(
+            extracted, dtype=[np.float64, np.float32], ensure_all_finite=False, input_name="X"
+        )
+        finite = np.isfinite(vectors).all(axis=1)
+        if not finite.all():
+            raise ValueError(f"The features of utterance {np.argmin(finite)} are not finite.")
+        alone = speakers[np.bincount(codes) == 1]
+        if len(alone):
+            warnings.warn(
+                f"SpeakerScaler was given one utterance only of {list(alone)}: scaled by itself, "
+                "a vector becomes 0.",
+                stacklevel=3,
+            )
+        scaled = _scaled_within(codes, vectors)
+        if isinstance(extracted, pd.DataFrame):
+            return pd.DataFrame(scaled, index=extracted.index, columns=extracted.columns)
+        return scaled
+
+    def set_output(self, *, transform=None):
+        """Choose the container of vectors; `Sequences` stay what they are.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas"} or None, default=None
+            As in scikit-learn; None changes nothing.
+
+        Returns
+        -------
+        self : object
+        """
+        for transformer in (self.transformer, getattr(self, "transformer_", None)):
+            if hasattr(transformer, "set_output"):
+                transformer.set_output(transform=transform)
+        return self
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns, those of the transformer.
+
+        Parameters
+        ----------
+        input_features : ignored
+
+        Returns
+        -------
+        ndarray of str
+        """
+        check_is_fitted(self)
+        return self.transformer_.get_feature_names_out()
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _scaled_within(codes, rows):
+    scaled = np.empty_like(rows)
+    for code in range(codes.max() + 1):
+        of_speaker = np.flatnonzero(codes == code)
+        scaled[of_speaker] = StandardScaler().fit_transform(rows[of_speaker])
+    return scaled

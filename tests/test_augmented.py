@@ -1,0 +1,384 @@
+import pickle
+import random
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    LeaveOneGroupOut,
+    cross_val_predict,
+)
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.svm import LinearSVC
+
+from skser.audio import AudioReadError
+from skser.feature_extraction import MelSpectrogram
+from skser.model_selection import AugmentedClassifier
+from skser.neural_network import AttentionFCNClassifier
+from skser.preprocessing import SpeakerScaler
+
+RATE = 16000
+
+
+class Means(TransformerMixin, BaseEstimator):
+    """Mean and spread of every column over the frames of an utterance."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.array([np.r_[frames.mean(axis=0), frames.std(axis=0)] for frames in X])
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
+class Recorder(ClassifierMixin, BaseEstimator):
+    """Keeps what it is given."""
+
+    def fit(self, X, y, groups=None):
+        self.X_, self.y_, self.groups_ = X, y, groups
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        self.seen_ = X
+        return np.repeat(self.classes_[:1], len(X))
+
+
+def add_noise(samples, sampling_rate, random_state):
+    return samples + 0.01 * random_state.standard_normal(len(samples))
+
+
+def halve(samples, sampling_rate, random_state):
+    samples *= 0.5
+    return samples
+
+
+def features(**kwargs):
+    return MelSpectrogram(n_mels=8, deltas=0, level=None, **kwargs)
+
+
+def audiomentations_chain():
+    from audiomentations import AddGaussianSNR, Compose, PitchShift
+
+    return Compose([AddGaussianSNR(5, 20, p=1.0), PitchShift(-2, 2, p=0.5)])
+
+
+@pytest.fixture
+def y():
+    return np.array(list("aabb"))
+
+
+@pytest.fixture
+def speech(corpus):
+    return list(corpus.data[:4])
+
+
+def augmented(inner=None, augment=add_noise, **kwargs):
+    kwargs = {"input_sampling_rate": RATE, "random_state": 0, **kwargs}
+    return AugmentedClassifier(Recorder() if inner is None else inner, augment, **kwargs)
+
+
+def test_training_has_the_utterances_and_their_copies_with_their_labels(speech, y):
+    inner = augmented(n_copies=2).fit(speech, y, groups=y).estimator_
+    assert len(inner.X_) == 12
+    assert inner.y_.tolist() == inner.groups_.tolist() == list("aabb") * 3
+    for i, original in enumerate(speech):
+        np.testing.assert_array_equal(inner.X_[i], original)
+        for copy in (inner.X_[4 + i], inner.X_[8 + i]):
+            assert copy.dtype == np.float32
+            assert (copy - original).std() == pytest.approx(0.01, rel=0.1)
+        assert np.abs(inner.X_[4 + i] - inner.X_[8 + i]).max() > 0.01
+
+
+def test_no_copies_are_no_augmentation(speech, y):
+    inner = augmented(n_copies=0).fit(speech, y).estimator_
+    assert len(inner.X_) == 4
+
+
+def test_prediction_is_of_plain_audio(speech, y):
+    model = augmented().fit(speech, y)
+    assert model.predict(speech).tolist() == ["a"] * 4
+    for given, seen in zip(speech, model.estimator_.seen_, strict=True):
+        np.testing.assert_array_equal(given, seen)
+
+
+def test_without_groups_an_utterance_and_its_copies_are_one(speech, y):
+    inner = augmented(n_copies=2).fit(speech, y).estimator_
+    assert inner.groups_.tolist() == [0, 1, 2, 3] * 3
+
+
+def test_a_search_inside_keeps_copies_together_too(corpus, monkeypatch):
+    seen = []
+    split = GroupKFold.split
+
+    def spy(self, X, y=None, groups=None):
+        seen.append(groups)
+        return split(self, X, y, groups)
+
+    monkeypatch.setattr(GroupKFold, "split", spy)
+    pipeline = make_pipeline(features(), Means(), RandomForestClassifier(random_state=0))
+    search = GridSearchCV(pipeline, {"randomforestclassifier__n_estimators": [2]}, cv=GroupKFold(2))
+    augmented(search).fit(corpus.data, corpus.target)
+    assert seen[0].tolist() == list(range(40)) * 2
+
+
+def test_routed_groups_reach_the_inner_estimator(speech, y):
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = augmented(Recorder().set_fit_request(groups=True)).fit(speech, y, groups=y)
+        assert model.estimator_.groups_.tolist() == list("aabb") * 2
+        assert augmented().fit(speech, y).estimator_.groups_ is None
+
+
+def test_a_copy_is_the_same_in_every_fold_and_order(speech, y):
+    whole = augmented().fit(speech, y).estimator_.X_
+    part = augmented().fit([speech[3], speech[1]], ["b", "a"]).estimator_.X_
+    np.testing.assert_array_equal(part[2], whole[7])
+    np.testing.assert_array_equal(part[3], whole[5])
+    other = augmented(random_state=1).fit(speech, y).estimator_.X_
+    assert np.abs(other[4] - whole[4]).max() > 0.001
+
+
+@pytest.mark.parametrize("augment", [add_noise, audiomentations_chain()], ids=["own", "library"])
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_jobs_change_no_copy(speech, y, augment, backend):
+    alone = augmented(augment=augment, n_copies=2).fit(speech, y).estimator_.X_
+    with joblib.parallel_config(backend=backend):
+        jobs = augmented(augment=augment, n_copies=2, n_jobs=2).fit(speech, y).estimator_.X_
+    for a, b in zip(alone, jobs, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_augment_writes_into_is_its_own(speech, y):
+    before = [samples.copy() for samples in speech]
+    inner = augmented(augment=halve).fit(speech, y).estimator_
+    for given, original, copy in zip(speech, before, inner.X_[4:], strict=True):
+        np.testing.assert_array_equal(given, original)
+        np.testing.assert_array_equal(copy, original * np.float32(0.5))
+
+
+def test_global_generators_are_left_as_they_were(speech, y):
+    random.seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    expected = random.random(), np.random.random()  # noqa: NPY002
+    random.seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    augmented(augment=audiomentations_chain()).fit(speech, y)
+    assert (random.random(), np.random.random()) == expected  # noqa: NPY002
+
+
+def test_the_transforms_of_a_user_keep_their_state(speech, y):
+    chain = audiomentations_chain()
+    before = pickle.dumps(chain)
+    augmented(augment=chain).fit(speech, y)
+    assert pickle.dumps(chain) == before
+
+
+def test_a_copy_may_be_longer_or_shorter(speech, y):
+    inner = augmented(augment=lambda x, rate, random: np.tile(x, 2)[: -rate // 10])
+    lengths = [len(x) for x in inner.fit(speech, y).estimator_.X_]
+    assert lengths[4:] == [2 * n - RATE // 10 for n in lengths[:4]]
+
+
+def test_augment_is_told_the_rate_that_audio_is_read_at(wav, speech, y):
+    rates = set()
+
+    def remember(samples, sampling_rate, random_state):
+        rates.add(sampling_rate)
+        return samples
+
+    files = [wav(x, RATE, f"{i}.wav", subtype="FLOAT") for i, x in enumerate(speech)]
+    inner = augmented(augment=remember, sampling_rate=8000).fit(files, y).estimator_
+    assert rates == {8000}
+    assert [len(x) for x in inner.X_[:4]] == pytest.approx([len(x) / 2 for x in speech], abs=1)
+
+
+@pytest.mark.parametrize("rate", [None, 44100])
+def test_the_first_step_learns_the_rate_of_what_it_is_given(wav, speech, y, rate):
+    pipeline = make_pipeline(
+        "passthrough",
+        make_union(make_pipeline(features(input_sampling_rate=rate), Means())),
+        LogisticRegression(),
+    )
+    model = augmented(pipeline, n_copies=0, input_sampling_rate=None)
+    files = [wav(x, RATE, f"{i}.wav", subtype="FLOAT") for i, x in enumerate(speech)]
+    model.fit(files, y)
+    np.testing.assert_array_equal(
+        model.predict_proba(files), pipeline.fit(files, y).predict_proba(files)
+    )
+    inner = model.estimator_.get_params()
+    given = [value for name, value in inner.items() if name.endswith("input_sampling_rate")]
+    assert given == [RATE]
+    assert model.get_params()["estimator"] is pipeline
+
+
+def test_a_rate_below_that_of_the_features_is_refused(speech, y):
+    model = augmented(make_pipeline(features(), Means(), LogisticRegression()), sampling_rate=8000)
+    with pytest.raises(ValueError, match="MelSpectrogram works at .*16000.* set its sampling_rate"):
+        model.fit(speech, y)
+
+
+def test_a_table_stays_a_table(corpus):
+    table = corpus.frame[:12]
+    inner = augmented(Recorder()).fit(table, corpus.target[:12]).estimator_
+    assert inner.X_["speaker"].tolist() == table["speaker"].tolist() * 2
+    np.testing.assert_array_equal(inner.X_["audio"][3], table["audio"][3])
+    lengths = [len(x) for x in inner.X_["audio"]]
+    assert lengths[12:] == lengths[:12]
+    scaler = SpeakerScaler(make_pipeline(features(), Means()))
+    model = augmented(make_pipeline(scaler, LogisticRegression()))
+    assert model.fit(table, corpus.target[:12]).predict(table).shape == (12,)
+    same_length = pd.DataFrame({"audio": list(np.stack([x[:4000] for x in corpus.data[:4]]))})
+    assert len(augmented().fit(same_length, list("aabb")).estimator_.X_) == 8
+
+
+def test_audiomentations_under_cross_validation_and_search(corpus):
+    pipeline = make_pipeline(features(), Means(), RandomForestClassifier(5, random_state=0))
+    model = augmented(pipeline, augment=audiomentations_chain())
+    proba = cross_val_predict(
+        model, corpus.data, corpus.target, groups=corpus.speakers, cv=LeaveOneGroupOut(),
+        method="predict_proba",
+    )  # fmt: skip
+    assert proba.shape == (40, 5)
+    search = GridSearchCV(
+        model, {"n_copies": [0, 1]}, cv=GroupKFold(2), scoring="balanced_accuracy", n_jobs=2
+    ).fit(corpus.data, corpus.target, groups=corpus.speakers)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    again = pickle.loads(pickle.dumps(search.best_estimator_))
+    np.testing.assert_array_equal(again.predict(corpus.data), search.predict(corpus.data))
+
+
+def test_no_copy_of_a_test_utterance_is_trained_on(corpus):
+    trained = []
+
+    class Watch(Recorder):
+        def fit(self, X, y, groups=None):
+            trained.append({len(x) for x in X})
+            return super().fit(X, y)
+
+    # Every utterance is known by its length, which noise does not change.
+    audio = [samples[: 6000 + i] for i, samples in enumerate(corpus.data)]
+    cv = GroupKFold(4)
+    cross_val_predict(augmented(Watch()), audio, corpus.target, groups=corpus.speakers, cv=cv)
+    for lengths, (train, _) in zip(trained, cv.split(audio, groups=corpus.speakers), strict=True):
+        assert lengths == {6000 + i for i in train}
+
+
+def test_features_of_copies_are_found_again(corpus, tmp_path):
+    def entries():
+        return len(list(tmp_path.rglob("*.npy")))
+
+    pipeline = make_pipeline(features(memory=tmp_path), Means(), LogisticRegression(C=1e-3))
+    model = augmented(pipeline, n_copies=2)
+    model.fit(corpus.data[:20], corpus.target[:20])
+    assert entries() == 60
+    model.fit(corpus.data[:20], corpus.target[:20]).predict(corpus.data[:20])
+    assert entries() == 60
+    data, target, speakers = corpus.data, corpus.target, corpus.speakers
+    cross_val_predict(model, data, target, groups=speakers, cv=LeaveOneGroupOut())
+    assert entries() == 120
+    cross_val_predict(model, data, target, groups=speakers, cv=GroupKFold(2))
+    assert entries() == 120
+    model.set_params(random_state=1).fit(corpus.data[:20], corpus.target[:20])
+    assert entries() == 160
+
+
+@pytest.mark.filterwarnings("ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning")
+def test_early_stopping_inside_trains_on_no_copy_of_what_it_validates_on(corpus, monkeypatch):
+    parts = []
+    split = AttentionFCNClassifier._split
+
+    def spy(self, sequences, *args):
+        number = {start: i for i, start in enumerate(sequences.starts)}
+        found = split(self, sequences, *args)
+        parts.extend({number[start] % 40 for start in part.sequences.starts} for part in found)
+        return found
+
+    monkeypatch.setattr(AttentionFCNClassifier, "_split", spy)
+    network = AttentionFCNClassifier(
+        filters=(4, 8), strides=2, pool_size=1, max_epochs=1, early_stopping=True, device="cpu",
+        n_threads=1, random_state=0,
+    )  # fmt: skip
+    augmented(make_pipeline(features(), network)).fit(corpus.data, corpus.target)
+    train, valid = parts
+    assert train | valid == set(range(40))
+    assert not train & valid
+
+
+def test_the_methods_are_those_of_the_inner_estimator(corpus):
+    def around(classifier):
+        return augmented(make_pipeline(features(), Means(), classifier))
+
+    model = around(LinearSVC(C=1e-3)).fit(corpus.data, corpus.target)
+    assert not hasattr(model, "predict_proba")
+    assert model.decision_function(corpus.data).shape == (40, 5)
+    forest = around(RandomForestClassifier(3, random_state=0))
+    assert not hasattr(forest, "decision_function")
+    assert forest.fit(corpus.data, corpus.target).predict_proba(corpus.data).shape == (40, 5)
+    assert forest.classes_.tolist() == corpus.target_names
+    assert not hasattr(forest, "n_features_in_")
+
+
+@pytest.mark.parametrize(
+    ("returned", "reason"),
+    [
+        (np.empty(0), "no samples"),
+        (np.array([0.0, np.nan]), "NaN or infinite"),
+        (np.zeros((2, 5)), r"float64 of shape \(2, 5\), not a 1-D array of floats"),
+        (np.zeros(5, int), "int64 of shape"),
+        (None, "object of shape"),
+    ],
+)
+def test_what_augment_must_not_return_is_refused_by_utterance(wav, speech, y, returned, reason):
+    def augment(samples, sampling_rate, random_state):
+        return returned if len(samples) == len(speech[2]) else samples
+
+    with pytest.raises(ValueError, match=f"augment returned.*{reason}.*for utterance 2"):
+        augmented(augment=augment).fit(speech, y)
+    files = [wav(x, RATE, f"{i}.wav") for i, x in enumerate(speech)]
+    with pytest.raises(ValueError, match=r"for .*2\.wav"):
+        augmented(augment=augment).fit(files, y)
+
+
+def test_an_augment_that_fails_is_told_with_the_utterance(speech, y):
+    def augment(samples, sampling_rate, random_state):
+        if len(samples) == len(speech[1]):
+            raise KeyError("oh")
+        return samples
+
+    with pytest.raises(ValueError, match="augment failed on utterance 1: KeyError: 'oh'"):
+        augmented(augment=augment).fit(speech, y)
+
+
+def test_every_unreadable_file_is_named(wav, speech, y, tmp_path):
+    files = [wav(speech[0]), str(tmp_path / "no.wav"), wav(speech[1]), str(tmp_path / "nor.wav")]
+    with pytest.raises(AudioReadError, match=r"2 of 4.*no\.wav: no such.*nor\.wav: no such"):
+        augmented().fit(files, y)
+    model = augmented().fit(speech, y)
+    with pytest.raises(AudioReadError, match=r"1 of 2.*no\.wav"):
+        model.predict(files[:2])
+
+
+def test_bad_input_is_refused(speech, y):
+    with pytest.raises(ValueError, match="set input_sampling_rate="):
+        augmented(input_sampling_rate=None).fit(speech, y)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        augmented().fit(speech, y[:3])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        augmented().fit(speech, y, groups=y[:3])
+    with pytest.raises(ValueError, match="'augment' parameter.*callable"):
+        augmented(augment="noise").fit(speech, y)
+    with pytest.raises(ValueError, match="'n_copies' parameter"):
+        augmented(n_copies=-1).fit(speech, y)
+    with pytest.raises(ValueError, match="no column 'audio'"):
+        augmented().fit(pd.DataFrame({"file": ["a.wav"]}), ["a"])
+    with pytest.raises(TypeError, match="single path"):
+        augmented().fit("a.wav", ["a"])
