@@ -1,5 +1,7 @@
 """One vector per utterance from the course of its descriptors."""
 
+from functools import partial
+
 import numpy as np
 
 from skser.feature_extraction import _course as course
