@@ -1,6 +1,8 @@
-"""Stateless transformers: audio becomes frame sequences."""
+"""Stateless transformers: audio becomes frame sequences, frame sequences become vectors."""
 
+from skser.feature_extraction._frame_features import FrameFeatures
+from skser.feature_extraction._functionals import Functionals
 from skser.feature_extraction._mel import MFCC, MelSpectrogram
 from skser.feature_extraction._spectrogram import Spectrogram
 
-__all__ = ["MFCC", "MelSpectrogram", "Spectrogram"]
+__all__ = ["MFCC", "FrameFeatures", "Functionals", "MelSpectrogram", "Spectrogram"]

@@ -86,19 +86,29 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
             After all other utterances are done, naming each that could not be used, if
             `on_error` is "raise".
         """
+        results, prepared = self._results(X)
+        return self._collect(results, prepared)
+
+    def _results(self, X, reduce=None, nothing=None, nothing_said=None):
+        """An array per utterance, after all errors are dealt with, and what was prepared.
+
+        `reduce` takes the frames of some utterances, a list, and gives an array for each, where
+        they are computed; `nothing` then stands for an utterance that could not be read.
+        """
         self._validate_params()
         items = audio_inputs(X, self.input_sampling_rate)
         prepared = self._prepare()
-        results = self._extract_all(items, prepared)
+        results = self._extract_all(items, prepared, reduce)
         failures = [result for result in results if isinstance(result, tuple)]
         if failures:
             error = AudioReadError(failures, len(items))
             if self.on_error == "raise":
                 raise error
-            self._warn_of(error)
-            nothing = self._nothing(prepared)
+            self._warn_of(error, nothing_said, stacklevel=4)
+            if nothing is None:
+                nothing = self._nothing(prepared)
             results = [nothing if isinstance(result, tuple) else result for result in results]
-        return self._collect(results, prepared)
+        return results, prepared
 
     def transform_to(self, X, directory):
         """Write the features of every utterance into a directory, in bounded memory.
@@ -145,8 +155,9 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
             )
         return extract_to(directory, self, items, prepared, nothing.layout)
 
-    def _warn_of(self, error, stacklevel=3):
-        warnings.warn(f"{error}. They are left with {self._nothing_said}.", stacklevel=stacklevel)
+    def _warn_of(self, error, nothing_said=None, stacklevel=3):
+        nothing_said = nothing_said or self._nothing_said
+        warnings.warn(f"{error}. They are left with {nothing_said}.", stacklevel=stacklevel)
 
     _nothing_said = "0 frames"
 
@@ -158,25 +169,26 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
         """The result of `transform` from one array per utterance."""
         return Sequences.from_list(results, self._layout(prepared))
 
-    def _extract_all(self, items, prepared):
+    def _extract_all(self, items, prepared, reduce=None):
         """One array, or (name, reason), per item."""
         cache = self._cache()
-        results = list(self._run(range(len(items)), items, prepared, cache, wait=False))
+        results = list(self._run(range(len(items)), items, prepared, cache, False, reduce))
         # What another process was busy with has waited until the end.
         left = [i for i, result in enumerate(results) if result is None]
-        for i, result in zip(left, self._run(left, items, prepared, cache, wait=True), strict=True):
+        late = self._run(left, items, prepared, cache, True, reduce)
+        for i, result in zip(left, late, strict=True):
             results[i] = result
         return results
 
     def _cache(self):
         return None if self.memory is None else FeatureCache(self.memory, self._setting())
 
-    def _run(self, indices, items, prepared, cache, wait):
-        """Yield what `_extract_one` gives for each index, in order."""
-        runs = _runs(indices, items, n_workers(self.n_jobs))
+    def _run(self, indices, items, prepared, cache, wait, reduce=None):
+        """Yield what `_extract_one`, or then `reduce`, gives for each index, in order."""
+        runs = _runs(indices, items, n_workers(self.n_jobs), together=reduce is not None)
         work = in_order(
             _extract_run,
-            [(self, run, [items[i] for i in run], prepared, cache, wait) for run in runs],
+            [(self, run, [items[i] for i in run], prepared, cache, wait, reduce) for run in runs],
             self.n_jobs,
         )
         results = (result for results in work for result in results)
@@ -230,10 +242,14 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
         return tags
 
 
-def _runs(indices, items, n_workers):
-    """Cut into runs, short enough that every worker gets several."""
+def _runs(indices, items, n_workers, together):
+    """Cut into runs, short enough that every worker gets several.
+
+    One process alone takes utterances one by one, unless working on them `together` pays.
+    """
     share = len(indices) // (4 * n_workers)
-    n_utterances = 1 if n_workers == 1 else max(1, min(_RUN_UTTERANCES, share))
+    alone = n_workers == 1 and not together
+    n_utterances = 1 if alone else max(1, min(_RUN_UTTERANCES, share))
     runs, n_bytes = [], _RUN_BYTES
     for i in indices:
         if n_bytes >= _RUN_BYTES or len(runs[-1]) == n_utterances:
@@ -253,12 +269,17 @@ def _n_bytes(item):
         return 0
 
 
-def _extract_run(transformer, indices, items, prepared, cache, wait):
+def _extract_run(transformer, indices, items, prepared, cache, wait, reduce=None):
     """What one task does."""
-    return [
+    results = [
         _extract_one(transformer, i, item, prepared, cache, wait)
         for i, item in zip(indices, items, strict=True)
     ]
+    done = [i for i, result in enumerate(results) if isinstance(result, np.ndarray)]
+    if reduce is not None and done:
+        for i, reduced in zip(done, reduce([results[i] for i in done]), strict=True):
+            results[i] = reduced
+    return results
 
 
 def _extract_one(transformer, index, item, prepared, cache, wait):

@@ -10,7 +10,6 @@ import numpy as np
 from skser.feature_extraction._segments import PERCENTILES, Segments
 
 N_COSINES = 7
-LAGS = (1, 2, 4, 8, 16, 32)
 
 
 def moments(rows, segments):
@@ -87,22 +86,6 @@ def contour(rows, segments):
     """Cosine coefficients 1 to 7 of the course over the whole utterance."""
     angle = np.pi * (segments.position() + 0.5) / segments.spread(segments.lengths)
     return {f"cosine{k}": segments.mean(rows * np.cos(k * angle)) for k in range(1, N_COSINES + 1)}
-
-
-def change(rows, segments):
-    """Logarithm of the root mean square change over 1, 2, 4, ... 32 frames."""
-    centred = rows - segments.spread(segments.mean(rows))
-    floor = 1e-2 * np.sqrt(segments.mean(centred * centred)) + 1e-6
-    return {f"change{lag}": np.log(segments.change(rows, lag) + floor) for lag in LAGS}
-
-
-def correlations(rows, segments):
-    """Correlation of each pair of rows, (n_pairs, n_utterances)."""
-    centred = rows - segments.spread(segments.mean(rows))
-    deviation = np.sqrt(segments.mean(centred * centred))
-    centred /= segments.spread(np.maximum(deviation, 1e-9))
-    first, second = np.triu_indices(len(rows), 1)
-    return segments.mean(centred[first] * centred[second])
 
 
 def rhythm(voiced, segments, hop):

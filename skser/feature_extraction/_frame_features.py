@@ -36,6 +36,8 @@ COLUMNS = {
 VOICED_COLUMNS = ("F0", *COLUMNS["quality"], *COLUMNS["formants"])
 _LOWEST_NOTE = 27.5  # in Hz, where semitones are counted from
 _MOST_HARMONIC = 40.0  # in dB
+_LOWEST_RATE = 6000
+_HIGHEST_PITCH = 1000.0  # in Hz
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,103 @@ class _Prepared:
 
 
 class FrameFeatures(AudioTransformer):
+    """Low-level descriptors of 20-ms frames: voice, loudness, spectrum.
+
+    Parameters
+    ----------
+    descriptors : sequence of str, default=all of these
+        Groups of columns to compute. With power spectra P(f) of a Hamming window:
+
+        "pitch"
+            ``F0``, fundamental frequency in semitones above 27.5 Hz, 0 where unvoiced;
+            ``voicing``, the autocorrelation at the period, 0 to 1. Autocorrelation of three
+            periods of the lowest pitch below 4 kHz, freed of the window's, and the path of
+            least cost through eight candidates per frame [1]_.
+        "energy"
+            ``loudness``, the sum over 26 mel bands of the cube root of their power weighted by
+            the ear's sensitivity [2]_; ``energy``, 10 log10 of the mean square of the frame, in
+            dB of full scale, at least -100; ``zero_crossings``, the share of neighbouring
+            samples whose signs differ.
+        "spectral"
+            ``centroid`` and ``bandwidth``, mean and standard deviation of f weighted by P, in
+            Hz; ``rolloff25`` and ``rolloff85``, the first f below which 25 or 85 % of P lie, in
+            Hz; ``flatness``, geometric over arithmetic mean of P; ``slope0-500`` and
+            ``slope500-1500``, regression of P in dB on f in these ranges, in dB per kHz;
+            ``alpha_ratio``, P from 50 Hz to 1 kHz over P from 1 to 5 kHz, in dB;
+            ``hammarberg``, the maximum of P up to 2 kHz over that from 2 to 5 kHz, in dB [3]_,
+            [4]_; ``flux``, the Euclidean distance between successive 26-band magnitude spectra
+            of sum 1, 0 for the first frame.
+        "quality"
+            ``HNR``, 10 log10(r / (1 - r)) of the autocorrelation r at the period, in dB, at
+            most 40 [1]_; ``jitter`` and ``shimmer``, mean absolute difference of neighbouring
+            periods over their mean, of duration and of peak-to-peak amplitude, within three
+            periods of the lowest pitch around the frame; periods are found by matching
+            waveforms. 0 where unvoiced.
+        "formants"
+            ``F1``, ``F2``, ``F3`` and ``F1_bandwidth`` to ``F3_bandwidth`` in Hz: poles of a
+            linear prediction of order 10 of the band up to 5.5 kHz [5]_, pre-emphasised from
+            50 Hz; 0 where there are fewer.
+        "mfcc"
+            ``mfcc1`` to ``mfcc13``, orthonormal DCT-II of the mel bands in dB.
+        "mel"
+            ``mel0`` to ``mel25``, 26 mel bands from 20 Hz to 8 kHz (Slaney's scale), in dB.
+    window : float, default=0.020
+        Length of a frame in seconds. Pitch, quality and formants look at three periods of the
+        lowest pitch around its centre.
+    hop : float, default=0.010
+        Seconds between successive frames.
+    pitch_range : (float, float), default=(60.0, 600.0)
+        Lowest and highest fundamental frequency in Hz.
+    deltas : {0, 1, 2}, default=0
+        Differences to append as channels: regression slopes over nine frames, per frame.
+    sampling_rate : float, default=16000
+        Rate that features are computed at, in Hz; other rates are resampled.
+    input_sampling_rate : float or None, default=None
+        Rate of arrays given to `transform`, in Hz.
+    n_jobs : int or None, default=None
+        Processes, as in joblib.
+    verbose : bool, default=False
+        Whether to draw a progress bar over utterances.
+    on_error : {"raise", "empty"}, default="raise"
+        What to do about unreadable utterances once all others are done: name them in an
+        error, or leave each with 0 frames and name them in a warning.
+    memory : path-like or None, default=None
+        Folder where each utterance's features are kept and found again.
+
+    Notes
+    -----
+    Frames are centred on multiples of `hop`, the first on time 0, and the signal continues as
+    zeros on both sides. The mean of each utterance is subtracted first, so an offset of the
+    recording changes nothing. All values are finite for any finite signal. Powers are floored
+    at 1e-10 before logarithms.
+
+    References
+    ----------
+    .. [1] Boersma, P. (1993). Accurate short-term analysis of the fundamental frequency and the
+           harmonics-to-noise ratio of a sampled sound. Proc. Institute of Phonetic Sciences 17,
+           97-110; equations 4, 9, 23, 24, 26.
+    .. [2] Hermansky, H. (1990). Perceptual linear predictive (PLP) analysis of speech. JASA 87,
+           1738-1752; equations 7 and 9.
+    .. [3] Eyben, F. et al. (2016). The Geneva Minimalistic Acoustic Parameter Set (GeMAPS) for
+           voice research and affective computing. IEEE Trans. Affective Computing 7, 190-202.
+    .. [4] Hammarberg, B. et al. (1980). Perceptual and acoustic correlates of abnormal voice
+           qualities. Acta Oto-Laryngologica 90, 441-451.
+    .. [5] Makhoul, J. (1975). Linear prediction: a tutorial review. Proc. IEEE 63, 561-580;
+           section on selective linear prediction.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.feature_extraction import FrameFeatures
+    >>> time = np.arange(16000) / 16000
+    >>> tone = sum(np.sin(2 * np.pi * 110 * k * time) / k for k in range(1, 20))
+    >>> X = FrameFeatures(("pitch",), input_sampling_rate=16000).transform([tone])
+    >>> X.layout.feature_names, X[0].shape
+    (('F0', 'voicing'), (101, 2))
+    >>> X[0][50].round(1)  # 110 Hz is two octaves above 27.5 Hz
+    array([24.,  1.], dtype=float32)
+    """
+
     _parameter_constraints = {
         **AudioTransformer._parameter_constraints,
         "descriptors": ["array-like"],
@@ -89,6 +188,23 @@ class FrameFeatures(AudioTransformer):
         from skser.feature_extraction._formants import FormantFinder
         from skser.feature_extraction._pitch import PitchTracker
 
+        unknown = sorted(set(self.descriptors) - set(COLUMNS))
+        if unknown or not len(self.descriptors):
+            raise ValueError(
+                f"descriptors={self.descriptors!r} holds {unknown or 'nothing'}; known are "
+                f"{tuple(COLUMNS)}."
+            )
+        if self.sampling_rate < _LOWEST_RATE:
+            raise ValueError(
+                f"sampling_rate={self.sampling_rate} Hz is too low: descriptors of speech need "
+                f"at least {_LOWEST_RATE} Hz."
+            )
+        lowest, highest = self.pitch_range
+        if not 0 < lowest < highest <= _HIGHEST_PITCH:
+            raise ValueError(
+                f"pitch_range={self.pitch_range} must rise, from above 0 to at most "
+                f"{_HIGHEST_PITCH} Hz."
+            )
         fourier = ShortTimeFourier.from_seconds(
             self.sampling_rate, self.window, self.hop, None, "hamming"
         )

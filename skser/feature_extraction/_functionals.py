@@ -3,10 +3,15 @@
 from functools import partial
 
 import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils.validation import check_is_fitted
 
+from skser._base import validate_sequences
 from skser.feature_extraction import _course as course
+from skser.feature_extraction._base import AudioTransformer
 from skser.feature_extraction._frame_features import VOICED_COLUMNS
 from skser.feature_extraction._segments import Segments
+from skser.sequences import Layout
 
 STATISTICS = (
     "moments",
@@ -15,16 +20,210 @@ STATISTICS = (
     "regression",
     "thirds",
     "contour",
-    "change",
     "differences",
     "voiced",
-    "correlations",
     "rhythm",
 )
 _REACH = 4  # of differences, in frames to either side
 _EDGE = 5  # frames kept before the first voiced frame and after the last
 _FEWEST_VOICED = 3
 _FRAMES_AT_ONCE = 2**14
+
+
+class Functionals(TransformerMixin, BaseEstimator):
+    """Statistics over the course of an utterance: one vector of named numbers for each.
+
+    Every column of the frames (*plain* columns below) is described over all frames. Columns
+    that mean something in voiced speech only (F0, harmonics-to-noise ratio, jitter, shimmer,
+    formants) are described over voiced frames; the course of F0 besides, with unvoiced gaps
+    bridged by straight lines, as plain column ``bridged_F0``. Frames are voiced where the
+    column ``F0`` is above 0; without such a column all are plain.
+
+    Parameters
+    ----------
+    transformer : transformer of audio or None, default=None
+        What makes frames of audio, such as `FrameFeatures`: X is then audio, frames are
+        reduced where they are computed, and memory does not grow with them. None: X is
+        frame sequences.
+    statistics : sequence of str, default=all of these
+        - "moments": mean, standard deviation, skewness, kurtosis (3 if Gaussian);
+        - "percentiles": 1, 10, 25, 50, 75, 90 and 99 %, with linear interpolation, and the
+          ranges 25-75, 10-90 and 1-99 %;
+        - "slopes": mean and standard deviation of rising and of falling steps from frame to
+          frame, and the share of each;
+        - "regression": linear and quadratic coefficient over a time from -1 to 1, and the root
+          mean square error of the line;
+        - "thirds": mean and standard deviation of the first, middle and last third; plain
+          columns only;
+        - "contour": coefficients 1 to 7 of the cosine transform (DCT-II) of the course; plain
+          columns only;
+        - "differences": moments and percentiles of first and second differences (regression
+          slopes over nine frames, per frame); plain columns only;
+        - "voiced": moments and percentiles of plain columns, and of their first differences,
+          over voiced frames;
+        - "rhythm": voiced stretches per second, mean and standard deviation of their length
+          and of the pauses between them, share of voiced frames, duration; in seconds.
+    active_only : bool, default=True
+        Whether silence before the first voiced frame and after the last, but for 5 frames,
+        is left out.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Columns of the frames, if X is frame sequences.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        If X is a DataFrame of numbers.
+
+    Notes
+    -----
+    An utterance with fewer than three voiced frames is described as if all were voiced, and
+    one of fewer than three frames as if its last frame lasted. Values are finite for any
+    finite input; what has no spread has skewness and kurtosis 0. Sums are formed utterance by
+    utterance in double precision, so a vector does not depend on which others are computed
+    with it.
+
+    References
+    ----------
+    The approach, brute-force statistics of low-level descriptors, is that of Schuller, B. et
+    al. (2009). The INTERSPEECH 2009 Emotion Challenge. Proc. Interspeech. The choice of
+    statistics is this package's own.
+
+    Examples
+    --------
+    >>> from skser.datasets import make_emotional_speech
+    >>> from skser.feature_extraction import FrameFeatures, Functionals
+    >>> corpus = make_emotional_speech(n_speakers=2, n_utterances_per_speaker=3, random_state=0)
+    >>> frames = FrameFeatures(("pitch", "energy"), input_sampling_rate=corpus.sampling_rate)
+    >>> functionals = Functionals(frames, ("moments", "rhythm")).set_output(transform="pandas")
+    >>> X = functionals.fit_transform(corpus.data)
+    >>> X.shape, list(X.columns[:4])
+    ((6, 31), ['F0_mean', 'F0_std', 'F0_skewness', 'F0_kurtosis'])
+    >>> X["rhythm_voiced_share"].between(0.2, 1).all()
+    np.True_
+    """
+
+    _parameter_constraints = {
+        "transformer": [AudioTransformer, None],
+        "statistics": ["array-like"],
+        "active_only": ["boolean"],
+    }
+
+    def __init__(self, transformer=None, statistics=STATISTICS, active_only=True):
+        self.transformer = transformer
+        self.statistics = statistics
+        self.active_only = active_only
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the names of the columns, and nothing else.
+
+        Parameters
+        ----------
+        X : audio, if `transformer` is given; else Sequences, list of 2-D arrays, or 2-D or \
+                3-D array
+        y : ignored
+
+        Returns
+        -------
+        self : object
+        """
+        unknown = sorted(set(self.statistics) - set(STATISTICS))
+        if unknown or not len(self.statistics):
+            raise ValueError(
+                f"statistics={self.statistics!r} holds {unknown or 'nothing'}; known are "
+                f"{STATISTICS}."
+            )
+        if self.transformer is None:
+            self._layout = validate_sequences(self, X, reset=True).layout
+        else:
+            self._layout = _frame_layout(self.transformer.fit(X))
+        return self
+
+    def transform(self, X):
+        """Describe every utterance.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n_utterances, n_statistics), float32
+            A row of NaN for an utterance that could not be read, if the transformer's
+            `on_error` is "empty".
+
+        Raises
+        ------
+        AudioReadError
+            As the `transform` of the transformer.
+        """
+        check_is_fitted(self)
+        if self.transformer is None:
+            return self._of_sequences(validate_sequences(self, X, reset=False))
+        nothing = np.full(len(self.get_feature_names_out()), np.nan, np.float32)
+        reduce = partial(_reduce, describe=self._describe)
+        return np.stack(self.transformer._results(X, reduce, nothing, "NaN")[0])
+
+    def _of_sequences(self, sequences):
+        # In order of length, since percentiles sort utterances that are padded to one length.
+        order = np.argsort(sequences.lengths, kind="stable")
+        vectors = np.empty((len(order), len(self.get_feature_names_out())), np.float32)
+        first = 0
+        while first < len(order):
+            some = order[first : first + _FRAMES_AT_ONCE // sequences.lengths[order[first]] + 1]
+            run = sequences[some]
+            vectors[some] = self._describe(run.frames(), run.lengths)[1]
+            first += len(some)
+        return vectors
+
+    @property
+    def _describe(self):
+        return partial(
+            describe,
+            columns=self._layout.feature_names,
+            statistics=tuple(self.statistics),
+            hop=self._layout.hop or 1.0,
+            active_only=self.active_only,
+        )
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the statistics, ``<column>_<statistic>``.
+
+        Parameters
+        ----------
+        input_features : ignored
+
+        Returns
+        -------
+        ndarray of str
+        """
+        check_is_fitted(self)
+        width = len(self._layout.feature_names)
+        names, _ = self._describe(np.zeros((3, width), np.float32), np.array([3]))
+        return np.asarray(names, dtype=object)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_layout")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.two_d_array = self.transformer is None
+        tags.input_tags.string = self.transformer is not None
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+def _frame_layout(transformer):
+    layout = transformer._layout(transformer._prepare())
+    if not isinstance(layout, Layout):
+        raise TypeError(f"{type(transformer).__name__} gives no frame sequences to describe.")
+    return layout
+
+
+def _reduce(arrays, describe):
+    lengths = np.array([len(array) for array in arrays])
+    return describe(np.concatenate(arrays), lengths)[1]
 
 
 def describe(frames, lengths, columns, statistics, hop, active_only):
@@ -84,13 +283,7 @@ def describe(frames, lengths, columns, statistics, hop, active_only):
             add_all(columns[plain], spoken[plain], part, "voiced_")
         add("rhythm", ["rhythm"], lambda: course.rhythm(voiced, segments, hop))
     add_all(course_of, moving, segments)
-    for function in (
-        course.slopes,
-        course.regression,
-        course.thirds,
-        course.contour,
-        course.change,
-    ):
+    for function in (course.slopes, course.regression, course.thirds, course.contour):
         add(function.__name__, course_of, partial(function, moving, segments))
     if "differences" in statistics:
         first = segments.slopes(moving, _REACH)
@@ -98,6 +291,10 @@ def describe(frames, lengths, columns, statistics, hop, active_only):
         add_all(course_of, segments.slopes(first, _REACH), segments, "ΔΔ")
         if voiced is not None and "voiced" in statistics:
             add_all(course_of, first[:, counted], part, "voiced_Δ")
+    if not names:
+        raise ValueError(
+            f"statistics={tuple(statistics)} say nothing of columns without 'F0'; add others."
+        )
     return names, np.concatenate(values).T.astype(np.float32)
 
 

@@ -66,8 +66,9 @@ def _periods(samples, pitch, hop, sampling_rate):
         Which voiced run each belongs to.
     """
     n_samples = len(samples)
-    # No period is shorter than two samples.
-    centres = np.empty(n_samples // 2 + 2)
+    # As many as there would be if all were the shortest that `_match` accepts.
+    most = n_samples * pitch.max() / ((1 - _REACH) * sampling_rate)
+    centres = np.empty(int(most) + 2 * len(pitch) + 2)
     durations = np.empty_like(centres)
     amplitudes = np.empty_like(centres)
     runs = np.empty(len(centres), np.int64)

@@ -54,16 +54,6 @@ class Segments:
         low, high = padded[:, segment, below], padded[:, segment, above]
         return np.moveaxis(low + (high - low) * (places - below), 0, 1)
 
-    def change(self, block, lag):
-        """Root mean square change over `lag` frames, 0 in segments that are no longer."""
-        if block.shape[1] <= lag:
-            return np.zeros((len(block), len(self.lengths)))
-        squares = np.zeros(block.shape, np.float64)
-        np.subtract(block[:, lag:], block[:, :-lag], out=squares[:, lag:])
-        squares *= squares
-        squares[:, self.position() < lag] = 0
-        return np.sqrt(self.sum(squares) / np.maximum(self.lengths - lag, 1))
-
     def slopes(self, block, reach):
         """Regression slopes over +-`reach` frames, edges repeating the outermost frame."""
         longer = Segments(self.lengths + 2 * reach)
