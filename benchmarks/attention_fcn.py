@@ -14,41 +14,17 @@ the fold with most training utterances.
 
 import argparse
 import json
-import os
-import platform
 import time
-from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
+from protocols import PROTOCOLS, RESULTS, load, versions
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.pipeline import make_pipeline
 
-from skser.datasets import load_emodb, load_ravdess
 from skser.feature_extraction import MelSpectrogram
 from skser.neural_network import AttentionFCNClassifier
 from skser.preprocessing import SequenceScaler
-
-RESULTS = Path(__file__).parent / "results"
-# Luna-Jiménez et al. (2021), Sensors 21(22): 7665.
-RAVDESS_FOLDS = (
-    ("02", "05", "14", "15", "16"),
-    ("03", "06", "07", "13", "18"),
-    ("10", "11", "12", "19", "20"),
-    ("08", "17", "21", "23", "24"),
-    ("01", "04", "09", "22"),
-)
-PACKAGES = ("scikit-learn", "torch", "skorch", "numpy", "librosa")
-
-
-def load(protocol):
-    """The corpus and its folds, each a list of speakers."""
-    data = Path(os.environ["SKSER_DATA"])
-    if protocol == "emodb-loso":
-        corpus = load_emodb(data / "emodb")
-        return corpus, [[speaker] for speaker in sorted(set(corpus.speakers))]
-    return load_ravdess(data / "ravdess"), [list(fold) for fold in RAVDESS_FOLDS]
 
 
 def fit_fold(X, y, speakers, held_out, seed):
@@ -100,7 +76,7 @@ def summarise(fits):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("protocol", choices=["emodb-loso", "ravdess-5"])
+    parser.add_argument("protocol", choices=PROTOCOLS)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--n-jobs", type=int, default=1)
     parser.add_argument("--time-alone", action="store_true")
@@ -119,8 +95,7 @@ def main():
         "transductive": False,
         "pipeline": repr(model.set_params(attentionfcnclassifier__random_state="seed")),
         "settings": repr(AttentionFCNClassifier().get_params()),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": versions("scikit-learn", "torch", "skorch", "numpy", "librosa"),
         "feature_cpu_seconds": round(feature_seconds, 1),
         "fits": [],
     }

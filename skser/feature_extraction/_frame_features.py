@@ -218,6 +218,7 @@ class FrameFeatures(AudioTransformer):
         )
 
     def _extract(self, samples, prepared):
+        prepared.fourier.check_length(samples)
         wanted = set(self.descriptors)
         samples = samples - samples.mean(dtype=np.float64).astype(np.float32)
         groups = {}

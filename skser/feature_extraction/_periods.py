@@ -6,6 +6,7 @@ from numba import njit
 _REACH = 0.2  # a period differs from what the pitch says by a fifth at most
 _LARGEST_RATIO = 1.3  # of neighbouring periods; beyond, the voice has broken
 _LARGEST_AMPLITUDE_RATIO = 1.6
+_FAINTEST = 0.02  # of the strongest period; below, the voice only rings out
 
 
 def perturbations(samples, pitch, hop, sampling_rate, window):
@@ -30,8 +31,9 @@ def perturbations(samples, pitch, hop, sampling_rate, window):
         peak-to-peak amplitude; 0 where there are no two neighbouring periods.
     """
     centres, durations, amplitudes, runs = _periods(samples, pitch, hop, sampling_rate)
-    neighbours = np.diff(runs) == 0
     d, a = durations, amplitudes
+    loud = a > _FAINTEST * a.max(initial=0)
+    neighbours = (np.diff(runs) == 0) & loud[1:] & loud[:-1]
     neighbours &= np.maximum(d[1:], d[:-1]) < _LARGEST_RATIO * np.minimum(d[1:], d[:-1])
     neighbours &= np.maximum(a[1:], a[:-1]) < _LARGEST_AMPLITUDE_RATIO * np.minimum(a[1:], a[:-1])
     times = (0.5 * (centres[1:] + centres[:-1]))[neighbours]
@@ -102,8 +104,8 @@ def _periods(samples, pitch, hop, sampling_rate):
                 following = place + direction * step
                 if step == 0 or following < begin or following > end:
                     break
-                left = max(0, int(min(place, following)))
-                right = min(n_samples, int(max(place, following)) + 1)
+                left = max(0, int(place - 0.5 * step))
+                right = min(n_samples, int(place + 0.5 * step) + 1)
                 centres[n] = 0.5 * (place + following)
                 durations[n] = step
                 amplitudes[n] = samples[left:right].max() - samples[left:right].min()

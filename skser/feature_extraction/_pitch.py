@@ -19,6 +19,12 @@ _OCTAVE_COST = 0.01
 _OCTAVE_JUMP_COST = 0.35
 _VOICING_CHANGE_COST = 0.14
 
+# A sinc under a Hann window: a peak of the autocorrelation is too sharp for a parabola alone,
+# which would prefer the multiple of a short period that happens to fall on a sample.
+_HALF_SAMPLE = (np.sinc(np.arange(-7.5, 8)) * np.cos(np.pi / 16 * np.arange(-7.5, 8)) ** 2).astype(
+    np.float32
+)
+
 
 @dataclass(frozen=True)
 class PitchTracker:
@@ -28,7 +34,7 @@ class PitchTracker:
     ----------
     fourier : ShortTimeFourier
         Its window spans three periods of the lowest pitch.
-    window_correlation : ndarray of shape (max_lag + 2,), float32
+    window_correlation : ndarray of shape (n_lags,), float32
         Normalised autocorrelation of the window.
     min_lag, max_lag : int
         Shortest and longest period, in samples.
@@ -49,12 +55,13 @@ class PitchTracker:
         n_window = round(3 * sampling_rate / lowest)
         min_lag = max(2, int(sampling_rate / highest))
         max_lag = int(np.ceil(sampling_rate / lowest))
-        n_fft = scipy.fft.next_fast_len(n_window + max_lag + 2, real=True)
+        n_lags = max_lag + 2 + len(_HALF_SAMPLE) // 2
+        n_fft = scipy.fft.next_fast_len(n_window + n_lags, real=True)
         window = scipy.signal.get_window("hann", n_window).astype(np.float32)
         correlation = scipy.fft.irfft(np.abs(scipy.fft.rfft(window, n_fft)) ** 2, n_fft)
         return cls(
             ShortTimeFourier(window, hop, n_fft),
-            correlation[: max_lag + 2] / correlation[0],
+            correlation[:n_lags] / correlation[0],
             min_lag,
             max_lag,
             sampling_rate,
@@ -76,9 +83,14 @@ class PitchTracker:
         """
         n_fft = self.fourier.n_fft
         band = power[:, : int(_BAND * n_fft / self.sampling_rate) + 1]
-        correlation = scipy.fft.irfft(band, n_fft, axis=1)[:, : self.max_lag + 2]
+        correlation = scipy.fft.irfft(band, n_fft, axis=1)
         return _find_candidates(
-            correlation, self.window_correlation, self.min_lag, _N_CANDIDATES, _VOICING_THRESHOLD
+            correlation[:, : len(self.window_correlation)],
+            self.window_correlation,
+            self.min_lag,
+            self.max_lag,
+            _N_CANDIDATES,
+            _VOICING_THRESHOLD,
         )
 
     def track(self, candidates):
@@ -124,7 +136,9 @@ def _octave_costs(lags, max_lag):
 
 
 @njit(cache=True, nogil=True)
-def _find_candidates(correlation, window_correlation, min_lag, n_candidates, voicing_threshold):
+def _find_candidates(
+    correlation, window_correlation, min_lag, max_lag, n_candidates, voicing_threshold
+):
     n_frames, n_lags = correlation.shape
     found = np.zeros((n_frames, 1 + 2 * n_candidates), np.float32)
     normed = np.empty(n_lags, np.float32)
@@ -135,23 +149,48 @@ def _find_candidates(correlation, window_correlation, min_lag, n_candidates, voi
         found[t, 0] = np.sqrt(energy)
         lags = found[t, 1 : 1 + n_candidates]
         heights = found[t, 1 + n_candidates :]
-        for lag in range(min_lag - 1, n_lags):
+        for lag in range(n_lags):
             normed[lag] = correlation[t, lag] / (energy * window_correlation[lag])
-        for lag in range(min_lag, n_lags - 1):
-            before, here, after = normed[lag - 1], normed[lag], normed[lag + 1]
-            if here < 0.5 * voicing_threshold or here <= before or here < after:
+        for lag in range(min_lag, max_lag + 1):
+            here = normed[lag]
+            if here < 0.5 * voicing_threshold or here <= normed[lag - 1] or here < normed[lag + 1]:
                 continue
-            # The vertex of the parabola through the three points.
-            bend = 2 * here - before - after
-            lean = np.float32(0.5) * (after - before)
-            height = here + np.float32(0.5) * lean * lean / bend
+            place, height = _peak(normed, lag)
             if height > 1:
                 height = 1 / height
             weakest = np.argmin(heights)
             if height > heights[weakest]:
                 heights[weakest] = height
-                lags[weakest] = lag + lean / bend
+                lags[weakest] = place
     return found
+
+
+@njit(cache=True, nogil=True)
+def _peak(values, lag):
+    """Place and height of the maximum around `lag`, by a parabola through half samples."""
+    before, here, after = _between(values, lag - 1), values[lag], _between(values, lag)
+    place = float(lag)
+    if before > here and before >= after:
+        before, here, after = values[lag - 1], before, here
+        place -= 0.5
+    elif after > here:
+        before, here, after = here, after, values[lag + 1]
+        place += 0.5
+    bend = 2 * here - before - after
+    if bend <= 0:
+        return place, here
+    lean = 0.5 * (after - before)
+    return place + 0.5 * lean / bend, here + 0.5 * lean * lean / bend
+
+
+@njit(cache=True, nogil=True)
+def _between(values, index):
+    """Value half-way between `index` and the next one."""
+    total = np.float32(0)
+    for k in range(len(_HALF_SAMPLE)):
+        i = abs(index + k + 1 - len(_HALF_SAMPLE) // 2)  # an autocorrelation is even
+        total += values[i] * _HALF_SAMPLE[k]
+    return total
 
 
 @njit(cache=True, nogil=True)

@@ -58,17 +58,21 @@ class ShortTimeFourier:
         -------
         ndarray of shape (1 + n_samples // hop, n_bins), float32
         """
-        if len(samples) < len(self.window):
-            raise UtteranceTooShort(
-                f"has {len(samples)} samples, less than one window of {len(self.window)}: "
-                "leave it out or take a shorter window="
-            )
+        self.check_length(samples)
         frames = self.frames(samples)
         parts = []
         for first in range(0, len(frames), _FRAMES_AT_ONCE):
             power = self.power(frames[first : first + _FRAMES_AT_ONCE])
             parts.append(power if project is None else project(power))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def check_length(self, samples):
+        """Raise `UtteranceTooShort` if `samples` do not fill one window."""
+        if len(samples) < len(self.window):
+            raise UtteranceTooShort(
+                f"has {len(samples)} samples, less than one window of {len(self.window)}: "
+                "leave it out or take a shorter window="
+            )
 
     def frames(self, samples):
         """View of the frames, (1 + n_samples // hop, n_window), without the taper."""

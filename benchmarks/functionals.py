@@ -1,0 +1,72 @@
+"""Linear SVM on sentence-level vectors, on EmoDB-LOSO and RAVDESS-5.
+
+    python benchmarks/functionals.py
+
+Needs SKSER_DATA, and the extra "opensmile" for the feature sets compared with. Every system is
+``features -> StandardScaler() -> SVC(kernel="linear", C=1e-3)``, with nothing tuned on these
+folds; C is that of the published figures for ComParE_2016. Nothing is random, so there are no
+seeds.
+"""
+
+import json
+
+import numpy as np
+from protocols import PROTOCOLS, RESULTS, load, versions
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from skser.feature_extraction import FrameFeatures, Functionals, OpenSmile
+
+SYSTEMS = {
+    "functionals": Functionals(FrameFeatures()),
+    "ComParE_2016": OpenSmile("ComParE_2016"),
+    "eGeMAPSv02": OpenSmile("eGeMAPSv02"),
+}
+C = 1e-3
+
+
+def main():
+    result = {
+        "protocols": list(PROTOCOLS),
+        "from_scratch": True,
+        "transductive": False,
+        "classifier": f'StandardScaler() -> SVC(kernel="linear", C={C})',
+        "versions": versions("scikit-learn", "numpy", "scipy", "numba", "soxr", "opensmile"),
+        "systems": {},
+    }
+    for protocol in PROTOCOLS:
+        corpus, folds = load(protocol)
+        y = corpus.target.astype(str)
+        fold = np.full(len(y), -1)
+        for i, speakers in enumerate(folds):
+            fold[np.isin(corpus.speakers.astype(str), speakers)] = i
+        for name, features in SYSTEMS.items():
+            X = features.fit_transform(corpus.data)
+            model = make_pipeline(StandardScaler(), SVC(kernel="linear", C=C))
+            predicted = cross_val_predict(model, X, y, cv=PredefinedSplit(fold))
+            over_folds = [
+                balanced_accuracy_score(y[fold == i], predicted[fold == i])
+                for i in range(len(folds))
+            ]
+            entry = {
+                "features": repr(features),
+                "n_features": X.shape[1],
+                "uar": balanced_accuracy_score(y, predicted),
+                "accuracy": accuracy_score(y, predicted),
+                "fold_uar": over_folds,
+            }
+            result["systems"].setdefault(name, {})[protocol] = entry
+            print(
+                f"{protocol} {name}: UAR {100 * entry['uar']:.1f}, accuracy "
+                f"{100 * entry['accuracy']:.1f}, folds {100 * np.mean(over_folds):.1f} "
+                f"± {100 * np.std(over_folds, ddof=1):.1f}",
+                flush=True,
+            )
+    (RESULTS / "functionals.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
