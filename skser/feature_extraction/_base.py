@@ -9,6 +9,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._set_output import _wrap_data_with_container
 
 from skser._base import SequenceTransformerMixin
 from skser.audio import AudioReadError, audio_inputs, read_utterance
@@ -20,7 +21,7 @@ _HOW_NOT_WHAT = {"n_jobs", "verbose", "on_error", "memory", "input_sampling_rate
 
 
 class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
-    """Base of transformers from audio to `Sequences`.
+    """Base of transformers from audio, to `Sequences` unless `_collect` says otherwise.
 
     A subclass gives `_prepare`, which turns the parameters into whatever is the same for
     every utterance, `_extract`, which turns one utterance into frames, and `_layout`.
@@ -74,7 +75,7 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
 
         Returns
         -------
-        Sequences of shape (n_utterances,)
+        Sequences of shape (n_utterances,), unless the class says otherwise
 
         Raises
         ------
@@ -94,7 +95,26 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
             warnings.warn(f"{error}. They are left with {self._nothing_said}.", stacklevel=2)
             nothing = self._nothing(prepared)
             results = [nothing if isinstance(result, tuple) else result for result in results]
-        return self._collect(results, prepared)
+        collected = self._collect(results, prepared)
+        if isinstance(collected, Sequences):
+            return collected
+        return _wrap_data_with_container("transform", collected, X, self)
+
+    def fit_transform(self, X, y=None):
+        """Check the parameters and compute the features of every utterance.
+
+        Parameters
+        ----------
+        X : list, array or DataFrame
+            Audio, as for `transform`.
+        y : ignored
+
+        Returns
+        -------
+        What `transform` returns
+        """
+        # scikit-learn's own would wrap the result again, and cannot wrap Sequences.
+        return self.fit(X, y).transform(X)
 
     _nothing_said = "0 frames"
 
