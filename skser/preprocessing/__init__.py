@@ -1,5 +1,6 @@
-"""Fitted transformers of frame sequences."""
+"""Trimming of audio, and fitted transformers of frame sequences."""
 
 from skser.preprocessing._scaler import SequenceScaler
+from skser.preprocessing._trimmer import VoiceActivityTrimmer
 
-__all__ = ["SequenceScaler"]
+__all__ = ["SequenceScaler", "VoiceActivityTrimmer"]
