@@ -8,7 +8,15 @@ from skser.sequences import Sequences, as_sequences
 
 
 class SequenceTransformerMixin(TransformerMixin, auto_wrap_output_keys=None):
-    """Mixin of transformers that return `Sequences`."""
+    """Mixin of transformers that return `Sequences`.
+
+    A class that returns vectors under some settings is declared with
+    ``auto_wrap_output_keys=("transform",)`` and takes back ``TransformerMixin.set_output``.
+    """
+
+    def __init_subclass__(cls, auto_wrap_output_keys=None, **kwargs):
+        # scikit-learn's default, for each subclass anew, is to wrap what transform returns.
+        super().__init_subclass__(auto_wrap_output_keys=auto_wrap_output_keys, **kwargs)
 
     def set_output(self, *, transform=None):
         """Accept and ignore: `Sequences` are the only container of frame sequences.

@@ -3,6 +3,7 @@
 from skser.feature_extraction._frame_features import FrameFeatures
 from skser.feature_extraction._functionals import Functionals
 from skser.feature_extraction._mel import MFCC, MelSpectrogram
+from skser.feature_extraction._opensmile import OpenSmile
 from skser.feature_extraction._spectrogram import Spectrogram
 
-__all__ = ["MFCC", "FrameFeatures", "Functionals", "MelSpectrogram", "Spectrogram"]
+__all__ = ["MFCC", "FrameFeatures", "Functionals", "MelSpectrogram", "OpenSmile", "Spectrogram"]

@@ -8,6 +8,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._set_output import _wrap_data_with_container
 
 from skser._base import SequenceTransformerMixin
 from skser.audio import AudioReadError, audio_inputs, read_utterance
@@ -24,7 +25,7 @@ _RUN_BYTES = 2**22
 
 
 class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
-    """Base of transformers from audio to `Sequences`.
+    """Base of transformers from audio, to `Sequences` unless `_collect` says otherwise.
 
     A subclass gives `_prepare`, which turns the parameters into whatever is the same for
     every utterance, `_extract`, which turns one utterance into frames, and `_layout`.
@@ -78,7 +79,7 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
 
         Returns
         -------
-        Sequences of shape (n_utterances,)
+        Sequences of shape (n_utterances,), unless the class says otherwise
 
         Raises
         ------
@@ -87,7 +88,26 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
             `on_error` is "raise".
         """
         results, prepared = self._results(X)
-        return self._collect(results, prepared)
+        collected = self._collect(results, prepared)
+        if isinstance(collected, Sequences):
+            return collected
+        return _wrap_data_with_container("transform", collected, X, self)
+
+    def fit_transform(self, X, y=None):
+        """Check the parameters and compute the features of every utterance.
+
+        Parameters
+        ----------
+        X : list, array or DataFrame
+            Audio, as for `transform`.
+        y : ignored
+
+        Returns
+        -------
+        What `transform` returns
+        """
+        # scikit-learn's own would wrap the result again, and cannot wrap Sequences.
+        return self.fit(X, y).transform(X)
 
     def _results(self, X, reduce=None, nothing=None, nothing_said=None):
         """An array per utterance, after all errors are dealt with, and what was prepared.
@@ -147,13 +167,18 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
         self._validate_params()
         items = audio_inputs(X, self.input_sampling_rate)
         prepared = self._prepare()
+        layout = self._sequence_layout(prepared)
+        return extract_to(directory, self, items, prepared, layout)
+
+    def _sequence_layout(self, prepared):
+        """Layout of the `Sequences` that come out; TypeError if something else does."""
         nothing = self._collect([self._nothing(prepared)], prepared)
         if not isinstance(nothing, Sequences):
             raise TypeError(
-                f"transform_to writes frame sequences, and {type(self).__name__} gives "
-                f"{type(nothing).__name__}: use transform."
+                f"{type(self).__name__} gives {type(nothing).__name__} here, not frame sequences: "
+                "use its transform."
             )
-        return extract_to(directory, self, items, prepared, nothing.layout)
+        return nothing.layout
 
     def _warn_of(self, error, nothing_said=None, stacklevel=3):
         nothing_said = nothing_said or self._nothing_said

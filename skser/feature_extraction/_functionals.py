@@ -11,7 +11,6 @@ from skser.feature_extraction import _course as course
 from skser.feature_extraction._base import AudioTransformer
 from skser.feature_extraction._frame_features import VOICED_COLUMNS
 from skser.feature_extraction._segments import Segments
-from skser.sequences import Layout
 
 STATISTICS = (
     "moments",
@@ -136,7 +135,9 @@ class Functionals(TransformerMixin, BaseEstimator):
         if self.transformer is None:
             self._layout = validate_sequences(self, X, reset=True).layout
         else:
-            self._layout = _frame_layout(self.transformer.fit(X))
+            self.transformer.fit(X)
+            self._layout = self.transformer._sequence_layout(self.transformer._prepare())
+        self.get_feature_names_out()  # refuses statistics that say nothing
         return self
 
     def transform(self, X):
@@ -212,13 +213,6 @@ class Functionals(TransformerMixin, BaseEstimator):
         tags.input_tags.string = self.transformer is not None
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-
-def _frame_layout(transformer):
-    layout = transformer._layout(transformer._prepare())
-    if not isinstance(layout, Layout):
-        raise TypeError(f"{type(transformer).__name__} gives no frame sequences to describe.")
-    return layout
 
 
 def _reduce(arrays, describe):

@@ -1,6 +1,7 @@
-"""Fitted transformers of frame sequences."""
+"""Trimming of audio, and fitted transformers of frame sequences."""
 
 from skser.preprocessing._scaler import SequenceScaler
 from skser.preprocessing._speaker_scaler import SpeakerScaler
+from skser.preprocessing._trimmer import VoiceActivityTrimmer
 
-__all__ = ["SequenceScaler", "SpeakerScaler"]
+__all__ = ["SequenceScaler", "SpeakerScaler", "VoiceActivityTrimmer"]
