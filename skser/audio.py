@@ -1,7 +1,6 @@
 """The one way audio comes in: a file or an array becomes mono float32 at a stated rate."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 
@@ -73,38 +72,50 @@ def load_audio(path, sampling_rate=None):
     """
     import soundfile
 
-    path = Path(path)
-    name = str(path)
-    if path.is_dir():
-        raise AudioReadError([(name, "is a directory, not an audio file")])
-    if not path.exists():
-        raise AudioReadError([(name, "no such file")])
-    if path.stat().st_size == 0:
-        raise AudioReadError([(name, "the file is empty (0 bytes)")])
+    name = os.fspath(path)
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(name) as file:
             file_rate = file.samplerate
             samples = _read_mono(file)
     except (soundfile.LibsndfileError, OSError) as error:
-        reason = getattr(error, "error_string", None) or str(error)
-        raise AudioReadError([(name, f"cannot be read as audio ({reason.strip()})")]) from error
+        raise AudioReadError([(name, _why_unreadable(name, error))]) from error
     if samples.size == 0:
         raise AudioReadError([(name, "holds no samples (zero length)")])
-    if not np.isfinite(samples).all():
+    if not _all_finite(samples):
         raise AudioReadError([(name, "holds samples that are NaN or infinite")])
     return resample(samples, file_rate, sampling_rate), sampling_rate or file_rate
 
 
+def _why_unreadable(name, error):
+    if os.path.isdir(name):
+        return "is a directory, not an audio file"
+    if not os.path.exists(name):
+        return "no such file"
+    if os.path.getsize(name) == 0:
+        return "the file is empty (0 bytes)"
+    reason = getattr(error, "error_string", None) or str(error)
+    return f"cannot be read as audio ({reason.strip()})"
+
+
 def _read_mono(file):
     # In blocks, so that memory follows what the file holds, not what its header claims.
-    n_frames = max(1, _BLOCK_SAMPLES // file.channels)
+    n_frames = max(1, min(file.frames + 1, _BLOCK_SAMPLES // file.channels))
     blocks = []
     while True:
         block = file.read(n_frames, dtype="float32", always_2d=True)
         if len(block):
             blocks.append(block[:, 0] if file.channels == 1 else block.mean(axis=1))
         if len(block) < n_frames:
-            return np.concatenate(blocks) if blocks else np.empty(0, np.float32)
+            break
+    if len(blocks) == 1:
+        return blocks[0]
+    return np.concatenate(blocks) if blocks else np.empty(0, np.float32)
+
+
+def _all_finite(samples):
+    # A finite sum of squares has finite terms, and is found in one quick pass.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.isfinite(np.dot(samples, samples)) or np.isfinite(samples).all()
 
 
 def resample(samples, from_rate, to_rate):
@@ -203,6 +214,6 @@ def read_utterance(item, index, input_sampling_rate, sampling_rate):
         full_scale = info.max + 1 - middle
         samples = (samples.astype(np.float64) - middle) / full_scale
     samples = samples.astype(np.float32, copy=False)
-    if not np.isfinite(samples).all():
+    if not _all_finite(samples):
         raise AudioReadError([(name, "holds samples that are NaN or infinite")])
     return resample(samples, input_sampling_rate, sampling_rate)

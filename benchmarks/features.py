@@ -1,0 +1,336 @@
+"""Speed of the features against their peers, on one thread, and over two processes.
+
+    python benchmarks/features.py            (about 15 minutes; an idle machine)
+    python benchmarks/features.py --quick    (does it run?)
+
+Needs SKSER_DATA. Every comparison runs its sides in turn in one process, with the same window,
+hop, transform and bands, and reports the median over the alternations of the ratio of their
+times. Peers that are not installed are left out and named. The result file is
+results/features.json.
+"""
+
+import os
+
+for name in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
+    os.environ[f"{name}_NUM_THREADS"] = "1"
+
+import argparse
+import gc
+import importlib.util
+import json
+import tempfile
+import time
+import warnings
+from functools import partial
+from pathlib import Path
+
+import librosa
+import numpy as np
+import psutil
+import soundfile
+import soxr
+from protocols import RESULTS, load, versions
+
+from skser.feature_extraction import (
+    MFCC,
+    FrameFeatures,
+    Functionals,
+    MelSpectrogram,
+    OpenSmile,
+    Spectrogram,
+)
+
+RATE = 16000
+STFT = {"n_fft": 512, "win_length": 400, "hop_length": 160, "window": "hamming"}
+BANDS = {"n_mels": 64, "fmin": 50, "fmax": 8000}
+FRAMES = {"window": 0.025, "hop": 0.010}
+
+
+def has(module):
+    return importlib.util.find_spec(module) is not None
+
+
+# Peers, each of one array of samples ------------------------------------------------------
+
+
+def librosa_mel(samples):
+    power = librosa.feature.melspectrogram(y=samples, sr=RATE, **STFT, **BANDS)
+    return librosa.power_to_db(power, top_db=60)
+
+
+def librosa_mel_and_differences(samples):
+    mel = librosa_mel(samples)
+    first = librosa.feature.delta(mel, mode="nearest")
+    return np.concatenate([mel, first, librosa.feature.delta(first, mode="nearest")])
+
+
+def librosa_mfcc(samples):
+    return librosa.feature.mfcc(y=samples, sr=RATE, n_mfcc=20, **STFT, **BANDS)
+
+
+def librosa_spectrogram(samples):
+    return librosa.power_to_db(np.abs(librosa.stft(samples, **STFT)) ** 2, top_db=80)
+
+
+def kaldi(samples, mfcc=False):
+    import kaldi_native_fbank
+
+    options = kaldi_native_fbank.MfccOptions() if mfcc else kaldi_native_fbank.FbankOptions()
+    options.frame_opts.dither = 0
+    options.frame_opts.window_type = "hamming"
+    options.frame_opts.frame_length_ms = 25
+    options.frame_opts.frame_shift_ms = 10
+    options.mel_opts.num_bins = BANDS["n_mels"]
+    options.mel_opts.low_freq = BANDS["fmin"]
+    options.mel_opts.high_freq = BANDS["fmax"]
+    if mfcc:
+        options.num_ceps = 20
+    make = kaldi_native_fbank.OnlineMfcc if mfcc else kaldi_native_fbank.OnlineFbank
+    online = make(options)
+    online.accept_waveform(RATE, samples)
+    online.input_finished()
+    return np.stack([online.get_frame(i) for i in range(online.num_frames_ready)])
+
+
+def speech_features(samples, mfcc=False):
+    import python_speech_features
+
+    settings = {"samplerate": RATE, "winlen": 0.025, "winstep": 0.010, "nfft": 512}
+    settings |= {"nfilt": BANDS["n_mels"], "lowfreq": BANDS["fmin"], "highfreq": BANDS["fmax"]}
+    settings |= {"winfunc": np.hamming}
+    if mfcc:
+        return python_speech_features.mfcc(samples, numcep=20, **settings)
+    del settings["winfunc"]  # which its fbank does not pass on
+    return python_speech_features.logfbank(samples, **settings)
+
+
+def torchaudio_mel(samples):
+    import torch
+    import torchaudio
+
+    transform = torchaudio.transforms.MelSpectrogram(
+        RATE, n_fft=512, win_length=400, hop_length=160, n_mels=64, f_min=50, f_max=8000
+    )
+    with torch.inference_mode():
+        return torchaudio.functional.amplitude_to_DB(
+            transform(torch.from_numpy(samples)), 10, 1e-10, 0, top_db=60
+        )
+
+
+def each(function, inputs):
+    for one in inputs:
+        function(one)
+
+
+def from_file(function, path):
+    return function(librosa.load(path, sr=RATE)[0])
+
+
+# Measuring --------------------------------------------------------------------------------
+
+
+def alternate(sides, n_alternations):
+    """Median seconds of every side, and median ratios to the first."""
+    for run in sides.values():
+        run()
+    seconds = {name: [] for name in sides}
+    for _ in range(n_alternations):
+        for name, run in sides.items():
+            gc.collect()
+            start = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - start)
+    ours = np.array(next(iter(seconds.values())))
+    return {
+        name: {
+            "seconds": float(np.median(values)),
+            "times_ours": float(np.median(np.array(values) / ours)),
+        }
+        for name, values in seconds.items()
+    }
+
+
+def compare(sides, inputs, n_alternations, audio_seconds):
+    compared = alternate(
+        {name: partial(run, inputs) for name, run in sides.items()}, n_alternations
+    )
+    for entry in compared.values():
+        entry["times_real_time"] = audio_seconds / entry["seconds"]
+    return {"n_utterances": len(inputs), "audio_seconds": audio_seconds, "sides": compared}
+
+
+def peers(ours, librosas, **others):
+    """Sides of one comparison on arrays; `others` by the module they need."""
+    sides = {"skser": ours.transform, "librosa": partial(each, librosas)}
+    for name, function in others.items():
+        if has(name):
+            sides[name] = partial(each, function)
+    return sides
+
+
+def over_processes(files):
+    one, two = MelSpectrogram(n_jobs=1), MelSpectrogram(n_jobs=2)
+    two.transform(files[:200])
+    seconds = {1: [], 2: []}
+    for _ in range(3):
+        for n_jobs, transformer in ((1, one), (2, two)):
+            start = time.perf_counter()
+            transformer.transform(files)
+            seconds[n_jobs].append(time.perf_counter() - start)
+    ratios = np.array(seconds[1]) / np.array(seconds[2])
+    return {
+        "n_files": len(files),
+        "n_cpus": os.cpu_count(),
+        "seconds_one": seconds[1],
+        "seconds_two": seconds[2],
+        "times_faster": float(np.median(ratios)),
+    }
+
+
+def memory(files):
+    """Growth of this process over its size after a first call, beside what is returned."""
+    functionals = Functionals(FrameFeatures()).fit(files)
+    functionals.transform(files[:100])
+    process, result = psutil.Process(), []
+    for n in (len(files) // 8, len(files)):
+        gc.collect()
+        before, peak = process.memory_info().rss, [0]
+        original = FrameFeatures._extract
+
+        def watched(self, samples, prepared, original=original, peak=peak):
+            peak[0] = max(peak[0], process.memory_info().rss)
+            return original(self, samples, prepared)
+
+        FrameFeatures._extract = watched
+        returned = functionals.transform(files[:n]).nbytes
+        FrameFeatures._extract = original
+        entry = {"n_files": n, "returned_mb": returned / 1e6, "growth_mb": (peak[0] - before) / 1e6}
+        result.append(entry)
+    return result
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args().quick
+    warnings.simplefilter("ignore")
+    n_alternations, n_utterances, n_slow = (2, 10, 4) if quick else (10, 150, 30)
+
+    corpora = {name: load(name)[0].data for name in ("ravdess-5", "emodb-loso")}
+    mel = {"level": None, "deltas": 0, "top_db": 60.0, **FRAMES, **BANDS}
+    result = {
+        "protocol": "sides in turn in one process, one thread; medians of the alternations",
+        "n_alternations": n_alternations,
+        "settings": {"stft": STFT, "bands": BANDS},
+        "versions": versions(
+            *("numpy", "scipy", "numba", "librosa", "soundfile", "soxr", "opensmile"),
+            *("kaldi-native-fbank", "python-speech-features", "torchaudio"),
+        ),
+        "comparisons": {},
+    }
+
+    def report(name, compared):
+        result["comparisons"][name] = compared
+        for side, entry in compared["sides"].items():
+            print(
+                f"{name:34s} {side:24s} {entry['times_ours']:6.2f} times our time, "
+                f"{entry['times_real_time']:7.0f} times real time",
+                flush=True,
+            )
+
+    for corpus, paths in corpora.items():
+        step = max(1, len(paths) // n_utterances)
+        files = [str(path) for path in paths[::step][:n_utterances]]
+        arrays = [librosa.load(path, sr=RATE)[0] for path in files]
+        seconds = sum(map(len, arrays)) / RATE
+        measure = partial(compare, n_alternations=n_alternations, audio_seconds=seconds)
+        arrays_in = {"input_sampling_rate": RATE}
+        report(
+            f"{corpus}, mel spectrogram, arrays",
+            measure(
+                peers(
+                    MelSpectrogram(**mel, **arrays_in),
+                    librosa_mel,
+                    kaldi_native_fbank=kaldi,
+                    python_speech_features=speech_features,
+                    torchaudio=torchaudio_mel,
+                ),
+                arrays,
+            ),
+        )
+        report(
+            f"{corpus}, mel and differences, arrays",
+            measure(
+                peers(MelSpectrogram(**arrays_in), librosa_mel_and_differences),
+                arrays,
+            ),
+        )
+        report(
+            f"{corpus}, MFCC, arrays",
+            measure(
+                peers(
+                    MFCC(**arrays_in),
+                    librosa_mfcc,
+                    kaldi_native_fbank=partial(kaldi, mfcc=True),
+                    python_speech_features=partial(speech_features, mfcc=True),
+                ),
+                arrays,
+            ),
+        )
+        report(
+            f"{corpus}, spectrogram, arrays",
+            measure(
+                peers(Spectrogram(**FRAMES, **arrays_in), librosa_spectrogram),
+                arrays,
+            ),
+        )
+        report(
+            f"{corpus}, mel spectrogram, FLAC files",
+            measure(
+                {
+                    "skser": MelSpectrogram(**mel).transform,
+                    "librosa": partial(each, partial(from_file, librosa_mel)),
+                },
+                files,
+            ),
+        )
+        slow = arrays[:: max(1, len(arrays) // n_slow)][:n_slow]
+        sides = {"skser": Functionals(FrameFeatures(**arrays_in)).fit(slow).transform}
+        if has("opensmile"):
+            for feature_set in ("ComParE_2016", "eGeMAPSv02"):
+                sides[f"openSMILE {feature_set}"] = OpenSmile(feature_set, **arrays_in).transform
+        report(
+            f"{corpus}, sentence vectors, arrays",
+            compare(sides, slow, max(2, n_alternations // 2), sum(map(len, slow)) / RATE),
+        )
+
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for i, path in enumerate(corpora["ravdess-5"][:: 1440 // n_utterances][:n_utterances]):
+            samples, rate = soundfile.read(path, dtype="float32")
+            files.append(str(Path(folder) / f"{i}.wav"))
+            soundfile.write(files[-1], soxr.resample(samples, rate, 48000), 48000)
+        report(
+            "ravdess-5, mel spectrogram, 48-kHz WAV files",
+            compare(
+                {
+                    "skser": MelSpectrogram(**mel).transform,
+                    "librosa": partial(each, partial(from_file, librosa_mel)),
+                },
+                files,
+                n_alternations,
+                sum(soundfile.info(file).duration for file in files),
+            ),
+        )
+
+    every = [str(path) for paths in corpora.values() for path in paths]
+    result["two_processes"] = over_processes(every[:200] if quick else 3 * every)
+    print("two processes:", result["two_processes"]["times_faster"])
+    result["memory"] = memory(every[:200] if quick else every)
+    print("memory:", result["memory"])
+    if not quick:
+        (RESULTS / "features.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
