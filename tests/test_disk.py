@@ -451,7 +451,7 @@ class TestLostWorkers:
         results = in_order(leave_a_mark, [(str(tmp_path / str(i)),) for i in range(100)], n_jobs=2)
         next(results)
         time.sleep(0.5)
-        assert len(list(tmp_path.iterdir())) == 2 * _parallel._TASKS_AHEAD
+        assert 1 <= len(list(tmp_path.iterdir())) <= 2 * _parallel._TASKS_AHEAD
         assert len(list(results)) == 99
 
     def test_backends_without_generators_work_too(self):
