@@ -9,15 +9,11 @@ times. Peers that are not installed are left out and named. The result file is
 results/features.json.
 """
 
-import os
-
-for name in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
-    os.environ[f"{name}_NUM_THREADS"] = "1"
-
 import argparse
 import gc
 import importlib.util
 import json
+import os
 import tempfile
 import time
 import warnings
@@ -333,4 +329,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with threadpool_limits(1):
+        main()

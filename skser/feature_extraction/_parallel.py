@@ -69,6 +69,8 @@ def _engine(n_jobs):
         return _one_by_one, ()
     backend, _ = get_active_backend()
     if not _is_dask(backend):
+        if effective_n_jobs(n_jobs) == 1:
+            return _one_by_one, ()
         return partial(_on_joblib, n_jobs), BrokenProcessPool
     import distributed
 
@@ -102,10 +104,9 @@ def _on_joblib(n_jobs, function, tasks):
     return_as = "generator" if backend.supports_return_generator else "list"
     # joblib runs ahead of a slow reader without end, so it gets so many tasks at a time.
     n_ahead = _TASKS_AHEAD * effective_n_jobs(n_jobs)
-    for first in range(0, len(tasks), n_ahead):
-        yield from Parallel(n_jobs=n_jobs, return_as=return_as, batch_size=1)(
-            delayed(function)(*task) for task in tasks[first : first + n_ahead]
-        )
+    with Parallel(n_jobs=n_jobs, return_as=return_as, batch_size=1) as parallel:
+        for first in range(0, len(tasks), n_ahead):
+            yield from parallel(delayed(function)(*task) for task in tasks[first : first + n_ahead])
 
 
 def _on_dask(client, function, tasks):
