@@ -26,6 +26,7 @@ import psutil
 import soundfile
 import soxr
 from protocols import RESULTS, load, versions
+from threadpoolctl import threadpool_limits
 
 from skser.feature_extraction import (
     MFCC,

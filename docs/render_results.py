@@ -1,6 +1,7 @@
 """Turn benchmarks/results/*.json into tables of the documentation."""
 
 import json
+import statistics
 from pathlib import Path
 
 TITLES = {"emodb-loso": "EmoDB-LOSO", "ravdess-5": "RAVDESS-5"}
@@ -18,6 +19,8 @@ def write_tables(docs):
     target.mkdir(exist_ok=True)
     (target / "attention_fcn.rst").write_text(attention_fcn(docs))
     (target / "made_up.rst").write_text(made_up(docs))
+    (target / "features.rst").write_text(features(docs))
+    (target / "functionals.rst").write_text(functionals(docs))
     (target / "scale.rst").write_text(scale(docs))
 
 
@@ -105,6 +108,47 @@ def attention_fcn(docs):
             f"{summary['fit_cpu_seconds_max']:.0f}",
         ]
         lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(cells)]
+    return "\n".join(lines) + "\n"
+
+
+def functionals(docs):
+    """UAR and accuracy of a linear SVM on each kind of sentence-level vector."""
+    result = json.loads((docs.parent / "benchmarks/results/functionals.json").read_text())
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    heads = ["vectors", "columns"]
+    for protocol in result["protocols"]:
+        heads += [f"{TITLES[protocol]} UAR", "accuracy", "over folds"]
+    rows = [heads]
+    for name, entries in result["systems"].items():
+        row = [name, str(entries[result["protocols"][0]]["n_features"])]
+        for protocol in result["protocols"]:
+            entry = entries[protocol]
+            folds = [100 * uar for uar in entry["fold_uar"]]
+            row += [
+                f"{100 * entry['uar']:.1f}",
+                f"{100 * entry['accuracy']:.1f}",
+                f"{statistics.mean(folds):.1f} ± {statistics.stdev(folds):.1f}",
+            ]
+        rows.append(row)
+    lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for row in rows for i, cell in enumerate(row)]
+    return "\n".join(lines) + "\n"
+
+
+def features(docs):
+    """Each peer's time as a multiple of this package's, and how fast that is."""
+    result = json.loads((docs.parent / "benchmarks/results/features.json").read_text())
+    rows = [["corpus, feature, input", "skser: times real time", "time of others, of ours"]]
+    for name, compared in result["comparisons"].items():
+        sides = dict(compared["sides"])
+        own = sides.pop("skser")
+        others = ", ".join(f"{side} {entry['times_ours']:.1f}" for side, entry in sides.items())
+        rows.append([name, f"{own['times_real_time']:.0f}", others])
+    two = result["two_processes"]
+    rows.append(
+        [f"two processes, {two['n_files']} files", "", f"one process {two['times_faster']:.2f}"]
+    )
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for row in rows for i, cell in enumerate(row)]
     return "\n".join(lines) + "\n"
 
 
