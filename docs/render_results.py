@@ -21,6 +21,7 @@ def write_tables(docs):
     (target / "made_up.rst").write_text(made_up(docs))
     (target / "features.rst").write_text(features(docs))
     (target / "functionals.rst").write_text(functionals(docs))
+    (target / "functionals_ablation.rst").write_text(functionals_ablation(docs))
     (target / "scale.rst").write_text(scale(docs))
 
 
@@ -35,32 +36,35 @@ def scale(docs):
         "epoch": f"one epoch of AttentionFCNClassifier, ``n_threads={result['n_threads']}``",
         "pipeline": "SequenceScaler and one epoch",
     }
-    lines = [
-        f"{result['hours_of_speech']:.1f} hours of speech, {result['n_utterances']:,} utterances, "
-        f"a block of {result['block_gigabytes']:.1f} GB.",
-        "",
-        ".. list-table::",
-        "   :header-rows: 1",
-        "",
-        "   * - what",
-        "     - seconds",
-        "     - peak of anonymous memory in MB",
+    rows = [["what", "seconds", "peak of anonymous memory in MB"]]
+    rows += [
+        [
+            title,
+            f"{result[name]['seconds']:.0f}",
+            f"{result[name]['peak_anonymous_megabytes']:.0f}",
+        ]
+        for name, title in titles.items()
+        if name in result
     ]
-    for name, title in titles.items():
-        if name in result:
-            lines += [
-                f"   * - {title}",
-                f"     - {result[name]['seconds']:.0f}",
-                f"     - {result[name]['peak_anonymous_megabytes']:.0f}",
-            ]
+    text = (
+        f"{result['hours_of_speech']:.1f} hours of speech, {result['n_utterances']:,} utterances, "
+        f"a block of {result['block_gigabytes']:.1f} GB.\n\n{list_table(rows)}"
+    )
     if "kill" in result:
         kill = result["kill"]
         same = "the same bytes" if kill["same_bytes"] else "OTHER BYTES"
-        lines += [
-            "",
-            f"Killed after {kill['finished_when_killed']:,} utterances and started again: {same}, "
-            f"{kill['computed_again']} utterances computed twice.",
-        ]
+        text += (
+            f"\nKilled after {kill['finished_when_killed']:,} utterances and started again: "
+            f"{same}, {kill['computed_again']} utterances computed twice.\n"
+        )
+    return text
+
+
+def list_table(rows):
+    """A table of the documentation, the first row its heads."""
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for row in rows:
+        lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(row)]
     return "\n".join(lines) + "\n"
 
 
@@ -68,37 +72,28 @@ def made_up(docs):
     """UAR of statistics and of the network on the made-up corpus."""
     path = docs.parent / "benchmarks/results/made_up.json"
     result = json.loads(path.read_text())
-    lines = [".. list-table::", "   :header-rows: 1", "", "   * - model", "     - UAR"]
     titles = {
         "linear": "logistic regression on mean and variance of log-mels",
         "attention_fcn": "AttentionFCNClassifier()",
     }
+    rows = [["model", "UAR"]]
     for name, title in titles.items():
         scores = result["summary"][name]
         uar = f"{100 * scores['uar_mean']:.1f} ± {100 * scores['uar_sd_over_seeds']:.1f}"
-        lines += [f"   * - {title}", f"     - {uar}"]
-    return "\n".join(lines) + "\n"
+        rows.append([title, uar])
+    return list_table(rows)
 
 
 def attention_fcn(docs):
     """UAR, accuracy and cost of the default pipeline on each protocol."""
     results = sorted((docs.parent / "benchmarks/results").glob("attention_fcn_*.json"))
-    lines = [
-        ".. list-table::",
-        "   :header-rows: 1",
-        "",
-        "   * - protocol",
-        "     - UAR",
-        "     - accuracy",
-        "     - worst fold's UAR",
-        "     - seeds",
-        "     - seconds of one core per fit, machine idle",
-        "     - with other work, at most",
-    ]
+    heads = ["protocol", "UAR", "accuracy", "worst fold's UAR", "seeds"]
+    heads += ["seconds of one core per fit, machine idle", "with other work, at most"]
+    rows = [heads]
     for path in results:
         result = json.loads(path.read_text())
         summary = result["summary"]
-        cells = [
+        row = [
             TITLES[result["protocol"]],
             percent(summary["uar"]),
             percent(summary["accuracy"]),
@@ -107,14 +102,13 @@ def attention_fcn(docs):
             f"{result['alone']['fit_cpu_seconds']:.0f}" if result.get("alone") else "",
             f"{summary['fit_cpu_seconds_max']:.0f}",
         ]
-        lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(cells)]
-    return "\n".join(lines) + "\n"
+        rows.append(row)
+    return list_table(rows)
 
 
 def functionals(docs):
     """UAR and accuracy of a linear SVM on each kind of sentence-level vector."""
     result = json.loads((docs.parent / "benchmarks/results/functionals.json").read_text())
-    lines = [".. list-table::", "   :header-rows: 1", ""]
     heads = ["vectors", "columns"]
     for protocol in result["protocols"]:
         heads += [f"{TITLES[protocol]} UAR", "accuracy", "over folds"]
@@ -130,8 +124,20 @@ def functionals(docs):
                 f"{statistics.mean(folds):.1f} ± {statistics.stdev(folds):.1f}",
             ]
         rows.append(row)
-    lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for row in rows for i, cell in enumerate(row)]
-    return "\n".join(lines) + "\n"
+    return list_table(rows)
+
+
+def functionals_ablation(docs):
+    """UAR on inner folds with some statistics left out."""
+    path = docs.parent / "benchmarks/results/functionals_ablation.json"
+    result = json.loads(path.read_text())
+    protocols = list(result["uar"]["all"])
+    rows = [["statistics", *(protocol.split("-")[0] for protocol in protocols)]]
+    rows += [
+        [name, *(f"{100 * entry[protocol]:.1f}" for protocol in protocols)]
+        for name, entry in result["uar"].items()
+    ]
+    return list_table(rows)
 
 
 def features(docs):
@@ -147,9 +153,7 @@ def features(docs):
     rows.append(
         [f"two processes, {two['n_files']} files", "", f"one process {two['times_faster']:.2f}"]
     )
-    lines = [".. list-table::", "   :header-rows: 1", ""]
-    lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for row in rows for i, cell in enumerate(row)]
-    return "\n".join(lines) + "\n"
+    return list_table(rows)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ class Functionals(TransformerMixin, BaseEstimator):
     ----------
     n_features_in_ : int
         Columns of the frames, if X is frame sequences.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (``n_features_in_``,)
         If X is a DataFrame of numbers.
 
     Notes
