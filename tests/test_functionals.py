@@ -270,3 +270,14 @@ def test_memory_does_not_grow_with_the_frames(corpus):
     tracemalloc.stop()
     frames = 400 * len(corpus.data[0]) // 160 * 64 * 4
     assert peak < 0.6 * frames
+
+
+def test_the_example_finds_what_tells_emotions_apart(monkeypatch, capsys):
+    from examples import sentence_vectors
+
+    monkeypatch.delenv("SKSER_DATA", raising=False)
+    sentence_vectors.main()
+    printed = capsys.readouterr().out
+    assert "5191 statistics of 120 utterances" in printed
+    assert float(printed.split("all: UAR ")[1].split()[0]) > 0.4
+    assert "voiced_" in printed.split("standard deviations:")[1]
