@@ -18,6 +18,47 @@ def write_tables(docs):
     target.mkdir(exist_ok=True)
     (target / "attention_fcn.rst").write_text(attention_fcn(docs))
     (target / "made_up.rst").write_text(made_up(docs))
+    (target / "scale.rst").write_text(scale(docs))
+
+
+def scale(docs):
+    """Time and memory of a block larger than memory."""
+    path = docs.parent / "benchmarks/results/scale.json"
+    if not path.exists():
+        return "Not measured yet.\n"
+    result = json.loads(path.read_text())
+    titles = {
+        "extraction": f"extraction to disk, ``n_jobs={result['n_jobs']}``",
+        "epoch": f"one epoch of AttentionFCNClassifier, ``n_threads={result['n_threads']}``",
+        "pipeline": "SequenceScaler and one epoch",
+    }
+    lines = [
+        f"{result['hours_of_speech']:.1f} hours of speech, {result['n_utterances']:,} utterances, "
+        f"a block of {result['block_gigabytes']:.1f} GB.",
+        "",
+        ".. list-table::",
+        "   :header-rows: 1",
+        "",
+        "   * - what",
+        "     - seconds",
+        "     - peak of anonymous memory in MB",
+    ]
+    for name, title in titles.items():
+        if name in result:
+            lines += [
+                f"   * - {title}",
+                f"     - {result[name]['seconds']:.0f}",
+                f"     - {result[name]['peak_anonymous_megabytes']:.0f}",
+            ]
+    if "kill" in result:
+        kill = result["kill"]
+        same = "the same bytes" if kill["same_bytes"] else "OTHER BYTES"
+        lines += [
+            "",
+            f"Killed after {kill['finished_when_killed']:,} utterances and started again: {same}, "
+            f"{kill['computed_again']} utterances computed twice.",
+        ]
+    return "\n".join(lines) + "\n"
 
 
 def made_up(docs):

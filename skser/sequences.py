@@ -1,60 +1,16 @@
 """Many variable-length frame sequences in one block."""
 
-import json
 import os
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from skser._block import Layout, TemporaryFolder, read_block, write_block
 
-@dataclass(frozen=True)
-class Layout:
-    """What the columns and rows of a `Sequences` block mean.
-
-    Parameters
-    ----------
-    feature_names : tuple of str
-        One per column.
-    hop : float or None
-        Seconds between the centres of successive frames.
-    offset : float
-        Seconds from the start of the utterance to the centre of its first frame.
-    frequencies : tuple of float or None
-        Centre of each band in Hz, for one channel.
-    n_channels : int
-        Columns are channel-major: all bands of the static features, then all bands of their
-        first differences, and so on.
-    """
-
-    feature_names: tuple
-    hop: float | None = None
-    offset: float = 0.0
-    frequencies: tuple | None = None
-    n_channels: int = 1
-
-    def __post_init__(self):
-        if len(self.feature_names) % self.n_channels:
-            raise ValueError(
-                f"{len(self.feature_names)} columns cannot be {self.n_channels} channels "
-                "of equal width."
-            )
-        if self.frequencies is not None and len(self.frequencies) != self.n_bands:
-            raise ValueError(
-                f"{len(self.frequencies)} frequencies were given for {self.n_bands} bands."
-            )
-
-    @property
-    def n_bands(self):
-        """Columns of one channel."""
-        return len(self.feature_names) // self.n_channels
-
-    @classmethod
-    def unnamed(cls, n_columns):
-        """Layout of columns that nobody named: ``x0``, ``x1``, ..."""
-        return cls(tuple(f"x{i}" for i in range(n_columns)))
+# Values per run where work goes in bounded memory: 16 MB of float32.
+_RUN_VALUES = 2**22
 
 
 class Sequences:
@@ -123,7 +79,8 @@ class Sequences:
         self.starts = starts
         self.lengths = lengths
         self.layout = layout
-        self._source = None
+        self._source = None  # the directory behind a mapped block
+        self._temporary = None  # the folder that goes with the last of its views
 
     # Construction --------------------------------------------------------------------
 
@@ -213,19 +170,22 @@ class Sequences:
 
     # Work on frames -------------------------------------------------------------------
 
-    def _is_whole(self):
+    def _is_consecutive(self):
         ends = np.cumsum(self.lengths)
-        return (len(ends) == 0 and len(self.values) == 0) or (
-            len(ends) > 0
-            and ends[-1] == len(self.values)
-            and np.array_equal(self.starts, ends - self.lengths)
-        )
+        return len(ends) == 0 or np.array_equal(self.starts - self.starts[0], ends - self.lengths)
 
-    def frame_indices(self):
-        """Rows of the block that belong to the utterances, in their order."""
+    def _is_whole(self):
+        return len(self.values) == self.lengths.sum() and self._is_consecutive()
+
+    def _rows(self, first, last):
+        """Rows of the block that hold frames `first` to `last` of the utterances' own count."""
         ends = np.cumsum(self.lengths)
-        shift = np.repeat(self.starts - (ends - self.lengths), self.lengths)
-        return np.arange(shift.size) + shift
+        frames = np.arange(first, last)
+        utterance = np.searchsorted(ends, frames, side="right")
+        return frames + (self.starts - (ends - self.lengths))[utterance]
+
+    def _run_length(self):
+        return max(1, _RUN_VALUES // max(1, self.n_columns))
 
     def compact(self):
         """Copy into a block that holds these utterances alone, one after the other."""
@@ -234,46 +194,97 @@ class Sequences:
         return type(self)(copied, self.lengths, layout=self.layout)
 
     def frames(self):
-        """All frames, utterance after utterance: the block itself if it holds no others."""
-        return self.values if self._is_whole() else self.values[self.frame_indices()]
+        """All frames, utterance after utterance.
+
+        A view of the block where they lie in it like that, otherwise a copy.
+        """
+        n_frames = int(self.lengths.sum())
+        if self._is_consecutive():
+            first = int(self.starts[0]) if len(self) else 0
+            return self.values[first : first + n_frames]
+        return self.values[self._rows(0, n_frames)]
+
+    def frame_runs(self):
+        """Iterate over `frames` in runs of bounded size, for a block larger than memory.
+
+        Where a run ends depends on the number of frames alone, not on where they lie, so what
+        is summed up over runs is the same for every form of the same utterances.
+
+        Yields
+        ------
+        ndarray of shape (n_run_frames, n_columns)
+        """
+        n_frames, size = int(self.lengths.sum()), self._run_length()
+        ready = self.frames() if self._is_consecutive() else None
+        for first in range(0, max(1, n_frames), size):
+            last = min(first + size, n_frames)
+            yield self.values[self._rows(first, last)] if ready is None else ready[first:last]
+
+    def _utterance_runs(self):
+        """Slices of utterances with a bounded number of frames, or a single utterance."""
+        ends = np.cumsum(self.lengths)
+        first = 0
+        while first < len(self):
+            reach = ends[first] - self.lengths[first] + self._run_length()
+            last = max(first + 1, int(np.searchsorted(ends, reach, side="right")))
+            yield slice(first, last)
+            first = last
 
     def map_values(self, function, layout=None):
-        """Apply a frame-wise function to all frames at once.
+        """Apply a frame-wise function to all frames.
+
+        A mapped block is worked through in runs, and the result is mapped too: it lies in a
+        temporary folder next to the source (where that cannot be written to, in that of
+        `tempfile`) until the last reference to it is gone; `save` what should last. It is
+        pickled by the folder's name.
 
         Parameters
         ----------
         function : callable
-            Takes (total_frames, n_columns) and returns a new array with as many rows.
+            Takes (n_frames, n_columns) and returns a new array with as many rows.
         layout : Layout or None, default=None
             Meaning of the result's columns; None keeps the names if the width stays.
         """
+        if self._source is not None:
+            return self._map_on_disk(function, layout)
         values = np.ascontiguousarray(function(self.frames()), dtype=np.float32)
-        if layout is None and values.shape[1] == self.n_columns:
-            layout = self.layout
-        return type(self)(values, self.lengths, layout=layout)
+        return type(self)(values, self.lengths, layout=self._layout_of(values.shape[1], layout))
+
+    def _map_on_disk(self, function, layout):
+        directory, mmap_mode, *_ = self._source
+        folder = TemporaryFolder(beside=directory)
+        results = (np.asarray(function(frames)) for frames in self.frame_runs())
+        write_block(folder.path, results, self.lengths, lambda n: self._layout_of(n, layout))
+        mapped = type(self).open(folder.path, mmap_mode)
+        mapped._temporary = folder
+        return mapped
+
+    def _layout_of(self, n_columns, layout):
+        if layout is None:
+            return self.layout if n_columns == self.n_columns else Layout.unnamed(n_columns)
+        return layout
 
     def reduce(self, ufunc):
         """Reduce each utterance over its frames, ``np.add``, ``np.maximum`` and the like.
 
         Returns
         -------
-        ndarray of shape (n_utterances, n_columns)
+        ndarray of shape (n_utterances, n_columns), float32
 
         Raises
         ------
         ValueError
             If an utterance has no frames and the ufunc has no value for that.
         """
-        filled = self.lengths > 0
-        if not filled.all() and ufunc.identity is None:
-            raise ValueError(f"Utterance {np.argmin(filled)} has 0 frames.")
-        frames = self.frames()
-        starts = (np.cumsum(self.lengths) - self.lengths)[filled]
-        if filled.all() and len(starts):
-            return ufunc.reduceat(frames, starts, axis=0)
-        reduced = np.full((len(self), self.n_columns), ufunc.identity, frames.dtype)
-        if filled.any():
-            reduced[filled] = ufunc.reduceat(frames, starts, axis=0)
+        if ufunc.identity is None and not self.lengths.all():
+            raise ValueError(f"Utterance {np.argmin(self.lengths)} has 0 frames.")
+        reduced = np.full((len(self), self.n_columns), ufunc.identity or 0, np.float32)
+        for run in self._utterance_runs():
+            part = self[run]
+            filled = part.lengths > 0
+            starts = (np.cumsum(part.lengths) - part.lengths)[filled]
+            if len(starts):
+                reduced[run][filled] = ufunc.reduceat(part.frames(), starts, axis=0)
         return reduced
 
     def to_padded(self, fill=0.0):
@@ -294,7 +305,7 @@ class Sequences:
     # Disk and pickle ------------------------------------------------------------------
 
     def save(self, directory):
-        """Write to a new directory, whole or not at all.
+        """Write to a new directory, whole or not at all, in bounded memory.
 
         Raises
         ------
@@ -307,16 +318,14 @@ class Sequences:
         directory.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
         try:
-            np.save(scratch / "values.npy", self.frames())
-            np.save(scratch / "lengths.npy", self.lengths)
-            (scratch / "layout.json").write_text(json.dumps(asdict(self.layout)), "utf-8")
+            write_block(scratch, self.frame_runs(), self.lengths, lambda _: self.layout)
             os.rename(scratch, directory)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
     @classmethod
     def open(cls, directory, mmap_mode=None):
-        """Open what `save` wrote.
+        """Open what `save` or a transformer's `transform_to` wrote.
 
         Parameters
         ----------
@@ -329,23 +338,23 @@ class Sequences:
         ------
         FileNotFoundError
             If the directory is not a saved `Sequences`.
+        ValueError
+            If its files are damaged or do not belong together.
         """
         directory = Path(directory)
         if not (directory / "layout.json").is_file():
             raise FileNotFoundError(f"{directory} is not a saved Sequences (no layout.json).")
-        fields = json.loads((directory / "layout.json").read_text("utf-8"))
-        fields["feature_names"] = tuple(fields["feature_names"])
-        if fields["frequencies"] is not None:
-            fields["frequencies"] = tuple(fields["frequencies"])
-        values = np.load(directory / "values.npy", mmap_mode=mmap_mode)
-        opened = cls(values, np.load(directory / "lengths.npy"), layout=Layout(**fields))
+        try:
+            opened = cls(*read_block(directory, mmap_mode))
+        except (ValueError, TypeError, KeyError, EOFError, FileNotFoundError) as error:
+            raise ValueError(f"{directory} is not a whole Sequences: {error}") from error
         if mmap_mode is not None:
             stat = (directory / "values.npy").stat()
             opened._source = (str(directory.resolve()), mmap_mode, stat.st_mtime_ns, stat.st_size)
         return opened
 
     def __getstate__(self):
-        state = self.__dict__.copy()
+        state = {**self.__dict__, "_temporary": None}
         if self._source is not None:
             del state["values"]
         elif not self._is_whole():

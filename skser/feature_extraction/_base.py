@@ -6,17 +6,21 @@ from abc import abstractmethod
 from numbers import Integral, Real
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skser._base import SequenceTransformerMixin
 from skser.audio import AudioReadError, audio_inputs, read_utterance
 from skser.feature_extraction._cache import FeatureCache
+from skser.feature_extraction._parallel import WorkersLost, in_order, n_workers
+from skser.feature_extraction._to_disk import extract_to
 from skser.sequences import Sequences
 
 # Not part of what is computed, so not part of a cached entry's key.
 _HOW_NOT_WHAT = {"n_jobs", "verbose", "on_error", "memory", "input_sampling_rate"}
+# One task of parallel work is a run of utterances, of so many, or so many bytes, at most.
+_RUN_UTTERANCES = 16
+_RUN_BYTES = 2**22
 
 
 class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
@@ -91,10 +95,58 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
             error = AudioReadError(failures, len(items))
             if self.on_error == "raise":
                 raise error
-            warnings.warn(f"{error}. They are left with {self._nothing_said}.", stacklevel=2)
+            self._warn_of(error)
             nothing = self._nothing(prepared)
             results = [nothing if isinstance(result, tuple) else result for result in results]
         return self._collect(results, prepared)
+
+    def transform_to(self, X, directory):
+        """Write the features of every utterance into a directory, in bounded memory.
+
+        After an interruption of any kind the same call goes on where it was: what is done is
+        kept in ``<directory>.partial`` until all is done, and no utterance in it is computed
+        again. A directory that this call has finished before is opened as it is.
+
+        Parameters
+        ----------
+        X : list or 1-D array of paths, list or object array of 1-D arrays, or DataFrame
+            Audio, as in `transform`. Files must not change until all is done; they are known
+            again by path, size and time of change.
+        directory : path-like
+            Of a `Sequences` that is new, or that an earlier call has written.
+
+        Returns
+        -------
+        Sequences of shape (n_utterances,)
+            Mapped from the directory: ``Sequences.open(directory, mmap_mode="r")``.
+
+        Raises
+        ------
+        AudioReadError
+            As in `transform`. The others are kept, and after the bad ones are mended the same
+            call computes these alone; they then come last in the block.
+        TypeError
+            If this transformer does not give frame sequences.
+        ValueError
+            If a setting, or an input that is done, is no longer what it was.
+        FileExistsError
+            If `directory` exists and was not written by this method.
+        RuntimeError
+            If another process is writing this directory, or workers keep dying.
+        """
+        self._validate_params()
+        items = audio_inputs(X, self.input_sampling_rate)
+        prepared = self._prepare()
+        nothing = self._collect([self._nothing(prepared)], prepared)
+        if not isinstance(nothing, Sequences):
+            raise TypeError(
+                f"transform_to writes frame sequences, and {type(self).__name__} gives "
+                f"{type(nothing).__name__}: use transform."
+            )
+        return extract_to(directory, self, items, prepared, nothing.layout)
+
+    def _warn_of(self, error, stacklevel=3):
+        warnings.warn(f"{error}. They are left with {self._nothing_said}.", stacklevel=stacklevel)
 
     _nothing_said = "0 frames"
 
@@ -108,38 +160,50 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
 
     def _extract_all(self, items, prepared):
         """One array, or (name, reason), per item."""
-        cache = None
-        if self.memory is not None:
-            cache = FeatureCache(self.memory, self._setting())
-        results = self._run(range(len(items)), items, prepared, cache, wait=False)
+        cache = self._cache()
+        results = list(self._run(range(len(items)), items, prepared, cache, wait=False))
         # What another process was busy with has waited until the end.
         left = [i for i, result in enumerate(results) if result is None]
-        if left:
-            for i, result in zip(
-                left, self._run(left, items, prepared, cache, wait=True), strict=True
-            ):
-                results[i] = result
+        for i, result in zip(left, self._run(left, items, prepared, cache, wait=True), strict=True):
+            results[i] = result
         return results
 
+    def _cache(self):
+        return None if self.memory is None else FeatureCache(self.memory, self._setting())
+
     def _run(self, indices, items, prepared, cache, wait):
-        work = Parallel(n_jobs=self.n_jobs, return_as="generator")(
-            delayed(_extract_one)(self, i, items[i], prepared, cache, wait) for i in indices
+        """Yield what `_extract_one` gives for each index, in order."""
+        runs = _runs(indices, items, n_workers(self.n_jobs))
+        work = in_order(
+            _extract_run,
+            [(self, run, [items[i] for i in run], prepared, cache, wait) for run in runs],
+            self.n_jobs,
         )
+        results = (result for results in work for result in results)
         if self.verbose:
             from tqdm.auto import tqdm
 
-            work = tqdm(work, total=len(indices), desc=type(self).__name__, unit="utterance")
-        return list(work)
+            results = tqdm(results, total=len(indices), desc=type(self).__name__, unit="utterance")
+        try:
+            yield from results
+        except WorkersLost as lost:
+            i = runs[lost.task][0]
+            raise RuntimeError(
+                f"Worker processes died again and again at, or soon after, {_name(items[i], i)}: "
+                "short of memory, or over a file that crashes its reader?"
+            ) from lost
+
+    def _settings(self):
+        """Parameters that matter to the values."""
+        # 16000, 16000.0 and numpy's 16000 are one setting.
+        return {
+            name: repr(float(value) if isinstance(value, Real) else value)
+            for name, value in sorted(self.get_params().items())
+            if name not in _HOW_NOT_WHAT
+        }
 
     def _setting(self):
-        parameters = self.get_params()
-        # 16000, 16000.0 and numpy's 16000 are one setting.
-        setting = [
-            (name, float(value) if isinstance(value, Real) else value)
-            for name, value in sorted(parameters.items())
-            if name not in _HOW_NOT_WHAT
-        ]
-        return f"{type(self).__qualname__} {setting!r}"
+        return f"{type(self).__qualname__} {self._settings()!r}"
 
     def get_feature_names_out(self, input_features=None):
         """Names of the columns.
@@ -166,6 +230,37 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
         return tags
 
 
+def _runs(indices, items, n_workers):
+    """Cut into runs, short enough that every worker gets several."""
+    share = len(indices) // (4 * n_workers)
+    n_utterances = 1 if n_workers == 1 else max(1, min(_RUN_UTTERANCES, share))
+    runs, n_bytes = [], _RUN_BYTES
+    for i in indices:
+        if n_bytes >= _RUN_BYTES or len(runs[-1]) == n_utterances:
+            runs.append([])
+            n_bytes = 0
+        runs[-1].append(i)
+        n_bytes += _n_bytes(items[i])
+    return runs
+
+
+def _n_bytes(item):
+    if not isinstance(item, str):
+        return getattr(item, "nbytes", 0)
+    try:
+        return os.path.getsize(item)
+    except OSError:
+        return 0
+
+
+def _extract_run(transformer, indices, items, prepared, cache, wait):
+    """What one task does."""
+    return [
+        _extract_one(transformer, i, item, prepared, cache, wait)
+        for i, item in zip(indices, items, strict=True)
+    ]
+
+
 def _extract_one(transformer, index, item, prepared, cache, wait):
     def compute():
         samples = read_utterance(
@@ -179,8 +274,11 @@ def _extract_one(transformer, index, item, prepared, cache, wait):
     except AudioReadError as error:
         return error.failures[0]
     except UtteranceTooShort as error:
-        name = item if isinstance(item, str) else f"utterance {index}"
-        return name, str(error)
+        return _name(item, index), str(error)
+
+
+def _name(item, index):
+    return item if isinstance(item, str) else f"utterance {index}"
 
 
 class UtteranceTooShort(ValueError):

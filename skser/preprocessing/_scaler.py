@@ -80,7 +80,8 @@ class SequenceScaler(OneToOneFeatureMixin, SequenceTransformerMixin, BaseEstimat
         sequences = validate_sequences(self, X, reset=first)
         if first:
             self._scaler = StandardScaler(with_mean=self.with_mean, with_std=self.with_std)
-        self._scaler.partial_fit(sequences.frames())
+        for frames in sequences.frame_runs():
+            self._scaler.partial_fit(frames)
         self.mean_ = self._scaler.mean_
         self.scale_ = self._scaler.scale_
         self.n_frames_seen_ = int(self._scaler.n_samples_seen_)
@@ -96,6 +97,7 @@ class SequenceScaler(OneToOneFeatureMixin, SequenceTransformerMixin, BaseEstimat
         Returns
         -------
         Sequences, or ndarray of the shape of X if X is a 2-D array; float32
+            On disk if X is a mapped block; see `Sequences.map_values`.
         """
         return self._apply(X, "transform")
 

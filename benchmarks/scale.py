@@ -1,0 +1,222 @@
+"""A block larger than memory: extraction to disk, and one epoch of training from it.
+
+    python benchmarks/scale.py --gigabytes 6 --directory /scratch/skser
+    python benchmarks/scale.py --gigabytes 6 --directory /scratch/skser --pipeline --kill
+
+Needs SKSER_DATA, and room for the block in the directory: twice with ``--pipeline``, and twice
+with ``--kill``. RAVDESS is repeated until ``MelSpectrogram()`` gives a block of that size. Each
+phase is a process of its own, whose anonymous memory (RssAnon of Linux, children included; the
+mapped block's pages are not part of it) is sampled from outside. ``--pipeline`` trains a
+SequenceScaler and the network as well; ``--kill`` kills an extraction half-way, starts it again
+and compares the bytes. The block stays in the directory: a later call finds it there, and then
+keeps the time and memory of the extraction from the result file.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from sklearn.pipeline import make_pipeline
+
+from skser.datasets import load_ravdess
+from skser.feature_extraction import MelSpectrogram
+from skser.neural_network import AttentionFCNClassifier
+from skser.preprocessing import SequenceScaler
+from skser.sequences import Sequences
+
+RESULT = Path(__file__).parent / "results" / "scale.json"
+PACKAGES = ("scikit-learn", "torch", "skorch", "numpy", "joblib")
+EVERY_SECONDS = 0.05
+
+
+class CountedMelSpectrogram(MelSpectrogram):
+    """Adds a byte to the file SKSER_COUNT per utterance that is computed."""
+
+    def _extract(self, samples, prepared):
+        with open(os.environ["SKSER_COUNT"], "ab", buffering=0) as file:
+            file.write(b".")
+        return super()._extract(samples, prepared)
+
+
+def repeated_corpus(gigabytes):
+    """Paths and labels of RAVDESS, repeated, and seconds of speech in all."""
+    corpus = load_ravdess(Path(os.environ["SKSER_DATA"]) / "ravdess")
+    seconds = np.array([soundfile.info(path).duration for path in corpus.data])
+    mel = MelSpectrogram()
+    bytes_per_second = 4 * len(mel.get_feature_names_out()) / mel.hop
+    n_repeats = 1 + int(1e9 * gigabytes / (seconds.sum() * bytes_per_second))
+    bytes_there = np.cumsum(np.tile(seconds, n_repeats)) * bytes_per_second
+    n_utterances = int(np.searchsorted(bytes_there, 1e9 * gigabytes)) + 1
+    return (
+        [str(path) for path in np.resize(corpus.data, n_utterances)],
+        np.resize(corpus.target.astype(str), n_utterances),
+        float(np.resize(seconds, n_utterances).sum()),
+    )
+
+
+def extract(paths, _, target, arguments):
+    MelSpectrogram(n_jobs=arguments.n_jobs).transform_to(paths, target)
+
+
+def extract_counted(paths, _, target, arguments):
+    CountedMelSpectrogram(n_jobs=arguments.n_jobs).transform_to(paths, target)
+
+
+def epoch(_, labels, target, arguments):
+    network(arguments).fit(Sequences.open(target, mmap_mode="r"), labels)
+
+
+def pipeline(_, labels, target, arguments):
+    model = make_pipeline(SequenceScaler(), network(arguments))
+    model.fit(Sequences.open(target, mmap_mode="r"), labels)
+
+
+def network(arguments):
+    return AttentionFCNClassifier(
+        max_epochs=1, n_threads=arguments.n_threads, device="cpu", random_state=0
+    )
+
+
+PHASES = {function.__name__: function for function in (extract, extract_counted, epoch, pipeline)}
+
+
+def anonymous_bytes(pid):
+    """Anonymous memory of a process and its descendants."""
+    total = 0
+    with contextlib.suppress(OSError, ProcessLookupError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                total += 1024 * int(line.split()[1])
+        for children in Path(f"/proc/{pid}/task").glob("*/children"):
+            total += sum(anonymous_bytes(int(child)) for child in children.read_text().split())
+    return total
+
+
+def run(phase, target, arguments, stop=None):
+    """Run a phase in a process of its own, and kill it when `stop()`.
+
+    Returns
+    -------
+    dict
+        Seconds, of which some for start and imports, and the peak of anonymous memory.
+    """
+    command = [
+        sys.executable, __file__, "--phase", phase, "--directory", str(target),
+        "--gigabytes", str(arguments.gigabytes), "--n-jobs", str(arguments.n_jobs),
+        "--n-threads", str(arguments.n_threads),
+    ]  # fmt: skip
+    start, peak = time.perf_counter(), 0
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    while process.poll() is None:
+        peak = max(peak, anonymous_bytes(process.pid))
+        if stop is not None and stop():
+            process.send_signal(signal.SIGKILL)
+        time.sleep(EVERY_SECONDS)
+    if stop is None and process.returncode:
+        raise SystemExit(f"{phase} failed")
+    measured = {"seconds": time.perf_counter() - start, "peak_anonymous_megabytes": peak / 1e6}
+    if stop is None:
+        measured["seconds"] = float(process.stdout.read())
+    return measured
+
+
+def kill_and_resume(target, n_utterances, arguments):
+    """Extract into a second folder, killed half-way, and compare with the first."""
+    second, count = target.with_name("killed"), target.with_name("count")
+    journal = second.with_name("killed.partial") / "block" / "journal.jsonl"
+    shutil.rmtree(second, ignore_errors=True)
+    shutil.rmtree(second.with_name("killed.partial"), ignore_errors=True)
+    os.environ["SKSER_COUNT"] = str(count)
+
+    def lines():
+        return journal.read_bytes().count(b"\n") - 1 if journal.exists() else 0
+
+    run("extract_counted", second, arguments, stop=lambda: lines() > n_utterances // 2)
+    finished = lines()
+    count.write_bytes(b"")
+    run("extract_counted", second, arguments)
+    names = ("values.npy", "lengths.npy", "layout.json")
+    identical = all(digest(second / name) == digest(target / name) for name in names)
+    computed = count.stat().st_size
+    shutil.rmtree(second)
+    count.unlink()
+    return {
+        "finished_when_killed": finished,
+        "computed_afterwards": computed,
+        "computed_again": computed - (n_utterances - finished),
+        "same_bytes": identical,
+    }
+
+
+def digest(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--gigabytes", type=float, default=6.0)
+    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--n-jobs", type=int, default=1)
+    parser.add_argument("--n-threads", type=int, default=1)
+    parser.add_argument("--pipeline", action="store_true")
+    parser.add_argument("--kill", action="store_true")
+    parser.add_argument("--output", type=Path, default=RESULT)
+    parser.add_argument("--phase", choices=list(PHASES), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+
+    paths, labels, seconds = repeated_corpus(arguments.gigabytes)
+    if arguments.phase:
+        start = time.perf_counter()
+        PHASES[arguments.phase](paths, labels, arguments.directory, arguments)
+        print(time.perf_counter() - start)
+        return
+
+    target = arguments.directory / f"mels_{arguments.gigabytes:g}GB"
+    result = {
+        "gigabytes": arguments.gigabytes,
+        "n_utterances": len(paths),
+        "hours_of_speech": round(seconds / 3600, 2),
+        "n_jobs": arguments.n_jobs,
+        "n_threads": arguments.n_threads,
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+    fixed = set(result)
+    if arguments.output.exists():
+        kept = json.loads(arguments.output.read_text())
+        if all(kept.get(key) == result[key] for key in fixed):
+            result = kept
+
+    def keep(name, measured):
+        result[name] = measured
+        arguments.output.write_text(json.dumps(result, indent=1) + "\n")
+        print(name, json.dumps(measured), flush=True)
+
+    if not target.exists():
+        measured = run("extract", target, arguments)
+        measured["utterances_per_second"] = len(paths) / measured["seconds"]
+        measured["times_real_time"] = seconds / measured["seconds"]
+        keep("extraction", measured)
+    keep("block_gigabytes", (target / "values.npy").stat().st_size / 1e9)
+    keep("epoch", run("epoch", target, arguments))
+    if arguments.pipeline:
+        keep("pipeline", run("pipeline", target, arguments))
+    if arguments.kill:
+        keep("kill", kill_and_resume(target, len(paths), arguments))
+
+
+if __name__ == "__main__":
+    main()
