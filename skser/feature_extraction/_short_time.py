@@ -9,7 +9,7 @@ import scipy.signal
 from skser.feature_extraction._base import UtteranceTooShort
 
 _FRAMES_AT_ONCE = 1024
-_DELTA_REACH = 4
+DELTA_REACH = 4
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,7 @@ class ShortTimeFourier:
         -------
         ndarray of shape (1 + n_samples // hop, n_bins), float32
         """
-        if len(samples) < len(self.window):
-            raise UtteranceTooShort(
-                f"has {len(samples)} samples, less than one window of {len(self.window)}: "
-                "leave it out or take a shorter window="
-            )
+        self.check_length(samples)
         frames = self.frames(samples)
         parts = []
         for first in range(0, len(frames), _FRAMES_AT_ONCE):
@@ -70,14 +66,26 @@ class ShortTimeFourier:
             parts.append(power if project is None else project(power))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
+    def check_length(self, samples):
+        """Raise `UtteranceTooShort` if `samples` do not fill one window."""
+        if len(samples) < len(self.window):
+            raise UtteranceTooShort(
+                f"has {len(samples)} samples, less than one window of {len(self.window)}: "
+                "leave it out or take a shorter window="
+            )
+
+    @property
+    def before(self):
+        """Samples of the first frame that lie before the signal."""
+        # librosa centres a window shorter than n_fft inside it, which moves it by half the
+        # difference; the power spectrum does not see where in the frame the window lies.
+        return self.n_fft // 2 - (self.n_fft - len(self.window)) // 2
+
     def frames(self, samples):
         """View of the frames, (1 + n_samples // hop, n_window), without the taper."""
         n_window = len(self.window)
-        # librosa centres a window shorter than n_fft inside it, which moves it by half the
-        # difference; the power spectrum does not see where in the frame the window lies.
-        before = self.n_fft // 2 - (self.n_fft - n_window) // 2
-        padded = np.zeros(len(samples) + before + n_window, np.float32)
-        padded[before : before + len(samples)] = samples
+        padded = np.zeros(len(samples) + self.before + n_window, np.float32)
+        padded[self.before : self.before + len(samples)] = samples
         frames = np.lib.stride_tricks.sliding_window_view(padded, n_window)[:: self.hop]
         return frames[: 1 + len(samples) // self.hop]
 
@@ -112,17 +120,17 @@ def with_deltas(static, n_deltas):
     n_frames, n_columns = static.shape
     channels = np.empty((n_frames, 1 + n_deltas, n_columns), np.float32)
     channels[:, 0] = static
-    padded = np.empty((n_frames + 2 * _DELTA_REACH, n_columns), np.float32)
+    padded = np.empty((n_frames + 2 * DELTA_REACH, n_columns), np.float32)
     scratch = np.empty((n_frames, n_columns), np.float32)
-    norm = np.float32(2 * sum(k * k for k in range(1, _DELTA_REACH + 1)))
+    norm = np.float32(2 * sum(k * k for k in range(1, DELTA_REACH + 1)))
     for i in range(n_deltas):
-        padded[_DELTA_REACH:-_DELTA_REACH] = channels[:, i]
-        padded[:_DELTA_REACH] = channels[0, i]
-        padded[-_DELTA_REACH:] = channels[-1, i]
+        padded[DELTA_REACH:-DELTA_REACH] = channels[:, i]
+        padded[:DELTA_REACH] = channels[0, i]
+        padded[-DELTA_REACH:] = channels[-1, i]
         slope = channels[:, i + 1]
         slope[:] = 0
-        for k in range(1, _DELTA_REACH + 1):
-            ahead, behind = _DELTA_REACH + k, _DELTA_REACH - k
+        for k in range(1, DELTA_REACH + 1):
+            ahead, behind = DELTA_REACH + k, DELTA_REACH - k
             np.subtract(
                 padded[ahead : ahead + n_frames], padded[behind : behind + n_frames], out=scratch
             )
