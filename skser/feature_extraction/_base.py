@@ -171,14 +171,6 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
     def _cache(self):
         return None if self.memory is None else FeatureCache(self.memory, self._setting())
 
-    def _extract_kept(self, read, prepared, cache, key, wait):
-        """What `_extract` gives for what `read` gives, by way of the cache if there is a key."""
-
-        def compute():
-            return self._extract(read(), prepared)
-
-        return compute() if not key else cache.get(key, compute, wait=wait)
-
     def _run(self, indices, items, prepared, cache, wait):
         """Yield what `_extract_one` gives for each index, in order."""
         runs = _runs(indices, items, n_workers(self.n_jobs))
@@ -200,6 +192,14 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
                 f"Worker processes died again and again at, or soon after, {_name(items[i], i)}: "
                 "short of memory, or over a file that crashes its reader?"
             ) from lost
+
+    def _extract_kept(self, read, prepared, cache, key, wait):
+        """What `_extract` gives for what `read` gives, by way of the cache if there is a key."""
+
+        def compute():
+            return self._extract(read(), prepared)
+
+        return compute() if not key else cache.get(key, compute, wait=wait)
 
     def _settings(self):
         """Parameters that matter to the values."""
