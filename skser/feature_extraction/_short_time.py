@@ -45,6 +45,13 @@ class ShortTimeFourier:
         taper = scipy.signal.get_window(window_type, n_window).astype(np.float32)
         return cls(taper, n_hop, n_fft)
 
+    @property
+    def before(self):
+        """Samples of the first frame that lie before the signal."""
+        # librosa centres a window shorter than n_fft inside it, which moves it by half the
+        # difference; the power spectrum does not see where in the frame the window lies.
+        return self.n_fft // 2 - (self.n_fft - len(self.window)) // 2
+
     def magnitude_squared(self, samples, project=None):
         """Power spectrum of every frame.
 
@@ -73,13 +80,6 @@ class ShortTimeFourier:
                 f"has {len(samples)} samples, less than one window of {len(self.window)}: "
                 "leave it out or take a shorter window="
             )
-
-    @property
-    def before(self):
-        """Samples of the first frame that lie before the signal."""
-        # librosa centres a window shorter than n_fft inside it, which moves it by half the
-        # difference; the power spectrum does not see where in the frame the window lies.
-        return self.n_fft // 2 - (self.n_fft - len(self.window)) // 2
 
     def frames(self, samples):
         """View of the frames, (1 + n_samples // hop, n_window), without the taper."""
