@@ -119,7 +119,7 @@ class TestTransformTo:
             def _collect(self, results, prepared):
                 return np.stack([np.zeros(64) for _ in results])
 
-        with pytest.raises(TypeError, match="MeanMel gives ndarray: use transform"):
+        with pytest.raises(TypeError, match="MeanMel gives ndarray here, not frame sequences"):
             MeanMel().transform_to(files, tmp_path / "features")
 
     def test_features_are_taken_from_the_cache(self, mel, files, tmp_path, computed):

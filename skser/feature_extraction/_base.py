@@ -230,6 +230,14 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
                 "short of memory, or over a file that crashes its reader?"
             ) from lost
 
+    def _extract_kept(self, read, prepared, cache, key, wait):
+        """What `_extract` gives for what `read` gives, by way of the cache if there is a key."""
+
+        def compute():
+            return self._extract(read(), prepared)
+
+        return compute() if not key else cache.get(key, compute, wait=wait)
+
     def _settings(self):
         """Parameters that matter to the values."""
         # 16000, 16000.0 and numpy's 16000 are one setting.
@@ -308,15 +316,13 @@ def _extract_run(transformer, indices, items, prepared, cache, wait, reduce=None
 
 
 def _extract_one(transformer, index, item, prepared, cache, wait):
-    def compute():
-        samples = read_utterance(
-            item, index, transformer.input_sampling_rate, transformer.sampling_rate
-        )
-        return transformer._extract(samples, prepared)
+    def read():
+        rates = transformer.input_sampling_rate, transformer.sampling_rate
+        return read_utterance(item, index, *rates)
 
     try:
         key = cache and cache.key(item, transformer.input_sampling_rate)
-        return compute() if not key else cache.get(key, compute, wait=wait)
+        return transformer._extract_kept(read, prepared, cache, key, wait)
     except AudioReadError as error:
         return error.failures[0]
     except UtteranceTooShort as error:

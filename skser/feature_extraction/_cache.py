@@ -63,19 +63,26 @@ class FeatureCache:
         """
         from filelock import FileLock, Timeout
 
-        path = self.folder / f"{key}.npy"
-        found = _load(path)
+        found = self.find(key)
         if found is not None:
             return found
         try:
-            with FileLock(path.with_suffix(".lock"), timeout=-1 if wait else 0):
-                found = _load(path)
+            with FileLock(self.folder / f"{key}.lock", timeout=-1 if wait else 0):
+                found = self.find(key)
                 if found is None:
                     found = compute()
-                    _write(path, found)
+                    self.keep(key, found)
                 return found
         except Timeout:
             return None
+
+    def find(self, key):
+        """Read an entry; None if there is none."""
+        return _load(self.folder / f"{key}.npy")
+
+    def keep(self, key, array):
+        """Write an entry, in place of whatever is there."""
+        _write(self.folder / f"{key}.npy", array)
 
 
 def _load(path):

@@ -1,14 +1,18 @@
 """Mel spectrogram and mel-frequency cepstral coefficients."""
 
 import warnings
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 import scipy.fft
 import scipy.sparse
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skser.feature_extraction._base import AudioTransformer
+from skser.feature_extraction._on_device import (
+    FramesOnDevice,
+    SpectralTransformer,
+    band_powers,
+)
 from skser.feature_extraction._short_time import (
     ShortTimeFourier,
     delta_names,
@@ -17,22 +21,15 @@ from skser.feature_extraction._short_time import (
 )
 from skser.sequences import Layout
 
-_COMMON_CONSTRAINTS = {
-    **AudioTransformer._parameter_constraints,
-    "n_mels": [Interval(Integral, 1, None, closed="left")],
-    "window": [Interval(Real, 0, None, closed="neither")],
-    "hop": [Interval(Real, 0, None, closed="neither")],
-    "window_type": [str, tuple],
-    "n_fft": [Interval(Integral, 2, None, closed="left"), None],
-    "fmin": [Interval(Real, 0, None, closed="left")],
-    "fmax": [Interval(Real, 0, None, closed="neither"), None],
-    "deltas": [Interval(Integral, 0, 2, closed="both")],
-    "top_db": [Interval(Real, 0, None, closed="neither"), None],
-}
 
-
-class _MelTransformer(AudioTransformer):
+class _MelTransformer(SpectralTransformer):
     """Settings of the mel filterbank, shared by what stands on it."""
+
+    _parameter_constraints = {
+        **SpectralTransformer._parameter_constraints,
+        "n_mels": [Interval(Integral, 1, None, closed="left")],
+        "deltas": [Interval(Integral, 0, 2, closed="both")],
+    }
 
     def _prepare(self):
         import librosa.filters
@@ -73,6 +70,12 @@ class _MelTransformer(AudioTransformer):
             fourier.magnitude_squared(samples, lambda p: (filters @ p.T).T), self.top_db
         )
 
+    def _decibels_on_device(self, utterances, prepared):
+        fourier, filters, _ = prepared
+        frames = FramesOnDevice(utterances, fourier, self.device, lambda p: band_powers(p, filters))
+        frames.to_decibels(self.top_db)
+        return frames
+
 
 class MelSpectrogram(_MelTransformer):
     """Mel spectrogram in decibels, with differences as further channels.
@@ -112,11 +115,17 @@ class MelSpectrogram(_MelTransformer):
         error, or leave each with 0 frames and name them in a warning.
     memory : path-like or None, default=None
         Folder where each utterance's features are kept and found again.
+    device : str or None, default=None
+        None computes with NumPy on the CPU. A torch device ("cuda", "mps" or "cpu", the last
+        slower than None), or "auto" for the first of these that is there, computes many
+        utterances at a time; `n_jobs` processes then only read them.
 
     Notes
     -----
     The static channel agrees with ``librosa.power_to_db(librosa.feature.melspectrogram(...))``
-    (Slaney's mel scale and area normalisation) within 0.01 dB over the top 60 dB.
+    (Slaney's mel scale and area normalisation) within 0.01 dB over the top 60 dB. So do the
+    values computed on a `device` with those of NumPy (within 0.0005 dB with torch on a CPU),
+    whatever other utterances there are.
 
     Examples
     --------
@@ -129,7 +138,7 @@ class MelSpectrogram(_MelTransformer):
     """
 
     _parameter_constraints = {
-        **_COMMON_CONSTRAINTS,
+        **_MelTransformer._parameter_constraints,
         "level": [StrOptions({"utterance"}), None],
     }
 
@@ -152,6 +161,7 @@ class MelSpectrogram(_MelTransformer):
         verbose=False,
         on_error="raise",
         memory=None,
+        device=None,
     ):
         self.n_mels = n_mels
         self.window = window
@@ -169,12 +179,20 @@ class MelSpectrogram(_MelTransformer):
         self.verbose = verbose
         self.on_error = on_error
         self.memory = memory
+        self.device = device
 
     def _extract(self, samples, prepared):
         static = self._decibels(samples, prepared)
         if self.level == "utterance":
             static -= static.mean()
         return with_deltas(static, self.deltas)
+
+    def _extract_on_device(self, utterances, prepared):
+        frames = self._decibels_on_device(utterances, prepared)
+        if self.level == "utterance":
+            frames.subtract_means()
+        frames.append_deltas(self.deltas)
+        return frames.to_list()
 
     def _layout(self, prepared):
         centres = prepared[2]
@@ -225,6 +243,15 @@ class MFCC(_MelTransformer):
         error, or leave each with 0 frames and name them in a warning.
     memory : path-like or None, default=None
         Folder where each utterance's features are kept and found again.
+    device : str or None, default=None
+        None computes with NumPy on the CPU. A torch device ("cuda", "mps" or "cpu", the last
+        slower than None), or "auto" for the first of these that is there, computes many
+        utterances at a time; `n_jobs` processes then only read them.
+
+    Notes
+    -----
+    With `top_db` at most 60, values computed on a `device` are those of NumPy within 0.01
+    (within 0.0005 with torch on a CPU), whatever other utterances there are.
 
     References
     ----------
@@ -241,7 +268,7 @@ class MFCC(_MelTransformer):
     """
 
     _parameter_constraints = {
-        **_COMMON_CONSTRAINTS,
+        **_MelTransformer._parameter_constraints,
         "n_mfcc": [Interval(Integral, 1, None, closed="left")],
     }
 
@@ -264,6 +291,7 @@ class MFCC(_MelTransformer):
         verbose=False,
         on_error="raise",
         memory=None,
+        device=None,
     ):
         self.n_mfcc = n_mfcc
         self.n_mels = n_mels
@@ -281,6 +309,7 @@ class MFCC(_MelTransformer):
         self.verbose = verbose
         self.on_error = on_error
         self.memory = memory
+        self.device = device
 
     def _prepare(self):
         if self.n_mfcc > self.n_mels:
@@ -290,6 +319,12 @@ class MFCC(_MelTransformer):
     def _extract(self, samples, prepared):
         cepstrum = scipy.fft.dct(self._decibels(samples, prepared), axis=1, norm="ortho")
         return with_deltas(cepstrum[:, : self.n_mfcc], self.deltas)
+
+    def _extract_on_device(self, utterances, prepared):
+        frames = self._decibels_on_device(utterances, prepared)
+        frames.cosine_transform(self.n_mfcc)
+        frames.append_deltas(self.deltas)
+        return frames.to_list()
 
     def _layout(self, prepared):
         return Layout(

@@ -14,7 +14,7 @@ _FRAMES_AT_ONCE = 1024
 # and fetching it again, page by page for every utterance, would take twice as long as the
 # transform itself. A large block, freed untouched, ends that.
 np.empty(2**25 - 2**13, np.uint8)
-_DELTA_REACH = 4
+DELTA_REACH = 4
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,13 @@ class ShortTimeFourier:
         taper = scipy.signal.get_window(window_type, n_window).astype(np.float32)
         return cls(taper, n_hop, n_fft)
 
+    @property
+    def before(self):
+        """Samples of the first frame that lie before the signal."""
+        # librosa centres a window shorter than n_fft inside it, which moves it by half the
+        # difference; the power spectrum does not see where in the frame the window lies.
+        return self.n_fft // 2 - (self.n_fft - len(self.window)) // 2
+
     def magnitude_squared(self, samples, project=None):
         """Power spectrum of every frame.
 
@@ -82,11 +89,8 @@ class ShortTimeFourier:
     def frames(self, samples):
         """View of the frames, (1 + n_samples // hop, n_window), without the taper."""
         n_window = len(self.window)
-        # librosa centres a window shorter than n_fft inside it, which moves it by half the
-        # difference; the power spectrum does not see where in the frame the window lies.
-        before = self.n_fft // 2 - (self.n_fft - n_window) // 2
-        padded = np.zeros(len(samples) + before + n_window, np.float32)
-        padded[before : before + len(samples)] = samples
+        padded = np.zeros(len(samples) + self.before + n_window, np.float32)
+        padded[self.before : self.before + len(samples)] = samples
         frames = np.lib.stride_tricks.sliding_window_view(padded, n_window)[:: self.hop]
         return frames[: 1 + len(samples) // self.hop]
 
@@ -121,17 +125,17 @@ def with_deltas(static, n_deltas):
     n_frames, n_columns = static.shape
     channels = np.empty((n_frames, 1 + n_deltas, n_columns), np.float32)
     channels[:, 0] = static
-    padded = np.empty((n_frames + 2 * _DELTA_REACH, n_columns), np.float32)
+    padded = np.empty((n_frames + 2 * DELTA_REACH, n_columns), np.float32)
     scratch = np.empty((n_frames, n_columns), np.float32)
-    norm = np.float32(2 * sum(k * k for k in range(1, _DELTA_REACH + 1)))
+    norm = np.float32(2 * sum(k * k for k in range(1, DELTA_REACH + 1)))
     for i in range(n_deltas):
-        padded[_DELTA_REACH:-_DELTA_REACH] = channels[:, i]
-        padded[:_DELTA_REACH] = channels[0, i]
-        padded[-_DELTA_REACH:] = channels[-1, i]
+        padded[DELTA_REACH:-DELTA_REACH] = channels[:, i]
+        padded[:DELTA_REACH] = channels[0, i]
+        padded[-DELTA_REACH:] = channels[-1, i]
         slope = channels[:, i + 1]
         slope[:] = 0
-        for k in range(1, _DELTA_REACH + 1):
-            ahead, behind = _DELTA_REACH + k, _DELTA_REACH - k
+        for k in range(1, DELTA_REACH + 1):
+            ahead, behind = DELTA_REACH + k, DELTA_REACH - k
             np.subtract(
                 padded[ahead : ahead + n_frames], padded[behind : behind + n_frames], out=scratch
             )

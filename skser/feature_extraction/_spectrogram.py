@@ -1,16 +1,14 @@
 """Linear-frequency spectrogram."""
 
-from numbers import Integral, Real
-
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
-from skser.feature_extraction._base import AudioTransformer
+from skser.feature_extraction._on_device import FramesOnDevice, SpectralTransformer
 from skser.feature_extraction._short_time import ShortTimeFourier, to_decibels
 from skser.sequences import Layout
 
 
-class Spectrogram(AudioTransformer):
+class Spectrogram(SpectralTransformer):
     """Short-time spectrum on a linear frequency axis.
 
     Parameters
@@ -43,12 +41,20 @@ class Spectrogram(AudioTransformer):
         error, or leave each with 0 frames and name them in a warning.
     memory : path-like or None, default=None
         Folder where each utterance's features are kept and found again.
+    device : str or None, default=None
+        None computes with NumPy on the CPU. A torch device ("cuda", "mps" or "cpu", the last
+        slower than None), or "auto" for the first of these that is there, computes many
+        utterances at a time; `n_jobs` processes then only read them.
 
     Notes
     -----
     Frames are centred on multiples of `hop`, the first on time 0, and the signal continues
     as zeros on both sides: with the same window, `n_fft` and hop the power is that of
     ``numpy.abs(librosa.stft(...)) ** 2``.
+
+    Given a `device`, power differs from that of NumPy by less than 1e-4 of the utterance's
+    maximum, and decibels by less than 0.01 over the top 60 dB (1e-6 and 0.002 with torch on a
+    CPU), whatever other utterances there are.
 
     Examples
     --------
@@ -63,15 +69,8 @@ class Spectrogram(AudioTransformer):
     """
 
     _parameter_constraints = {
-        **AudioTransformer._parameter_constraints,
-        "window": [Interval(Real, 0, None, closed="neither")],
-        "hop": [Interval(Real, 0, None, closed="neither")],
-        "window_type": [str, tuple],
-        "n_fft": [Interval(Integral, 2, None, closed="left"), None],
-        "fmin": [Interval(Real, 0, None, closed="left")],
-        "fmax": [Interval(Real, 0, None, closed="neither"), None],
+        **SpectralTransformer._parameter_constraints,
         "scale": [StrOptions({"db", "log", "power", "linear"})],
-        "top_db": [Interval(Real, 0, None, closed="neither"), None],
     }
 
     def __init__(
@@ -91,6 +90,7 @@ class Spectrogram(AudioTransformer):
         verbose=False,
         on_error="raise",
         memory=None,
+        device=None,
     ):
         self.window = window
         self.hop = hop
@@ -106,6 +106,7 @@ class Spectrogram(AudioTransformer):
         self.verbose = verbose
         self.on_error = on_error
         self.memory = memory
+        self.device = device
 
     def _prepare(self):
         fourier = ShortTimeFourier.from_seconds(
@@ -132,6 +133,17 @@ class Spectrogram(AudioTransformer):
         if self.scale == "log":
             decibels *= np.float32(np.log(10) / 20)
         return decibels
+
+    def _extract_on_device(self, utterances, prepared):
+        fourier, bins, _ = prepared
+        frames = FramesOnDevice(utterances, fourier, self.device, lambda p: p[:, bins])
+        if self.scale == "linear":
+            frames.values.sqrt_()
+        elif self.scale != "power":
+            frames.to_decibels(self.top_db)
+        if self.scale == "log":
+            frames.values *= np.log(10) / 20
+        return frames.to_list()
 
     def _layout(self, prepared):
         frequencies = prepared[2]

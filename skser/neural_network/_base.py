@@ -20,6 +20,7 @@ from skorch.callbacks import EarlyStopping
 from skorch.helper import predefined_split
 
 from skser._base import validate_sequences
+from skser._device import resolve_device
 from skser.neural_network._augmentation import SpecAugment
 from skser.neural_network._batching import (
     BatchIterator,
@@ -31,7 +32,6 @@ from skser.neural_network._training import (
     OneCycle,
     SequenceNet,
     autocast,
-    resolve_device,
     torch_settings,
     transfer_weights,
 )

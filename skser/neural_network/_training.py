@@ -135,34 +135,6 @@ class SoftCrossEntropy(nn.Module):
         return losses.mean()
 
 
-def resolve_device(device):
-    """Name of a torch device that is there.
-
-    Parameters
-    ----------
-    device : str
-        "auto" takes cuda, mps or cpu, in that order.
-
-    Raises
-    ------
-    ValueError
-        If torch does not know the device, or this machine does not have it.
-    """
-    if device == "auto":
-        if torch.cuda.is_available():
-            return "cuda"
-        return "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(
-            f"device={device!r} is not available here ({reason}); "
-            "device='auto' takes what there is."
-        ) from error
-    return device
-
-
 def autocast(device, precision):
     """Context in which torch computes in `precision`."""
     if precision == "float32":

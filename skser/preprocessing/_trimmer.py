@@ -229,11 +229,11 @@ class VoiceActivityTrimmer(AudioTransformer):
         # An empty array stands for "no speech" until `transform` has the utterance's name.
         return np.concatenate([samples[:0], *(samples[start:stop] for start, stop in bounds)])
 
-    def _setting(self):
-        setting = super()._setting()
+    def _settings(self):
+        settings = super()._settings()
         if self.method == "silero":
-            setting += f" silero {_import_silero().__version__}"
-        return setting
+            settings["version of silero"] = _import_silero().__version__
+        return settings
 
     def _layout(self, prepared):
         return Layout(("audio",), hop=1 / self.sampling_rate)

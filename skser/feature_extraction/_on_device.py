@@ -1,0 +1,239 @@
+"""Spectra of many utterances at a time, on a torch device."""
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from skser._device import resolve_device
+from skser.feature_extraction._base import AudioTransformer
+from skser.feature_extraction._short_time import DELTA_REACH
+
+# What bounds memory: utterances are gathered until they hold so many samples, and Fourier
+# transforms of so many samples are done at a time.
+_SAMPLES_AT_ONCE = 2**22
+
+
+@dataclass(frozen=True)
+class _Unextracted:
+    """An utterance that is read, with its key in the cache, or None."""
+
+    samples: np.ndarray
+    key: str | None
+
+    @property
+    def size(self):
+        return self.samples.size
+
+
+class SpectralTransformer(AudioTransformer):
+    """Base of transformers that compute with NumPy or, given a `device`, with torch.
+
+    `_prepare` of a subclass gives a tuple that begins with a `ShortTimeFourier`, and
+    `_extract_on_device` does for many utterances what `_extract` does for one. Parallel work
+    then is only the reading; features are computed here, of many utterances at a time.
+    """
+
+    _parameter_constraints = {
+        **AudioTransformer._parameter_constraints,
+        "window": [Interval(Real, 0, None, closed="neither")],
+        "hop": [Interval(Real, 0, None, closed="neither")],
+        "window_type": [str, tuple],
+        "n_fft": [Interval(Integral, 2, None, closed="left"), None],
+        "fmin": [Interval(Real, 0, None, closed="left")],
+        "fmax": [Interval(Real, 0, None, closed="neither"), None],
+        "top_db": [Interval(Real, 0, None, closed="neither"), None],
+        "device": [str, None],
+    }
+
+    def _extract_on_device(self, utterances, prepared):
+        """List of frames (n_frames, n_columns), of as many arrays of samples."""
+        raise NotImplementedError
+
+    def _validate_params(self):
+        super()._validate_params()
+        if self.device is not None:
+            resolve_device(self.device)
+
+    def _settings(self):
+        settings = super()._settings()
+        if self.device is None:
+            del settings["device"]
+        return settings
+
+    def _extract_kept(self, read, prepared, cache, key, wait):
+        if self.device is None:
+            return super()._extract_kept(read, prepared, cache, key, wait)
+        # No lock, since a batch would hold many: two processes may both compute an utterance.
+        found = cache.find(key) if key else None
+        if found is not None:
+            return found
+        samples = read()
+        prepared[0].check_length(samples)
+        return _Unextracted(samples, key)
+
+    def _run(self, indices, items, prepared, cache, wait, reduce=None):
+        results = super()._run(indices, items, prepared, cache, wait, reduce)
+        if self.device is None:
+            yield from results
+            return
+        batch, size = [], 0
+        for result in results:
+            batch.append(result)
+            size += getattr(result, "size", 0)
+            if size >= _SAMPLES_AT_ONCE:
+                yield from self._extracted(batch, prepared, cache, reduce)
+                batch, size = [], 0
+        yield from self._extracted(batch, prepared, cache, reduce)
+
+    def _extracted(self, batch, prepared, cache, reduce=None):
+        """The batch, with features for whatever was only read so far."""
+        import torch
+
+        places = [i for i, result in enumerate(batch) if isinstance(result, _Unextracted)]
+        if not places:
+            return batch
+        with torch.inference_mode():
+            features = self._extract_on_device([batch[i].samples for i in places], prepared)
+        reduced = features if reduce is None else reduce(features)
+        for i, frames, result in zip(places, features, reduced, strict=True):
+            if batch[i].key:
+                cache.keep(batch[i].key, frames)
+            batch[i] = result
+        return batch
+
+
+class FramesOnDevice:
+    """Power spectra of several utterances, one after the other, and what is done to them.
+
+    The utterances lie in one signal with zeros between them, so that nothing is padded to the
+    length of another. There are no matrix products, which torch may be set to round to TF32 or
+    bfloat16: an utterance's values do not depend on its company.
+
+    Parameters
+    ----------
+    utterances : list of ndarray of shape (n_samples,), float32
+        None shorter than a window.
+    fourier : ShortTimeFourier
+    device : str
+    project : callable
+        Applied to power spectra, a tensor of shape (n, n_fft // 2 + 1), run by run.
+
+    Attributes
+    ----------
+    values : tensor of shape (n_frames, n_columns), float32
+    lengths : ndarray of shape (n_utterances,), int64
+        Frames of each utterance.
+    """
+
+    def __init__(self, utterances, fourier, device, project):
+        import torch
+
+        device = resolve_device(device)
+        n_window, hop = len(fourier.window), fourier.hop
+        n_samples = np.array([len(samples) for samples in utterances])
+        self.lengths = 1 + n_samples // hop
+        self._starts = np.cumsum(self.lengths) - self.lengths
+        # A place is a multiple of hop in the common signal; those of frames are used.
+        n_places = 1 + (n_samples + n_window - 1) // hop
+        first_places = np.cumsum(n_places) - n_places
+        signal = np.zeros(fourier.before + n_places.sum() * hop + n_window, np.float32)
+        for samples, place in zip(utterances, first_places, strict=True):
+            start = fourier.before + place * hop
+            signal[start : start + len(samples)] = samples
+        n_frames = self.lengths.sum()
+        places = np.arange(n_frames) + np.repeat(first_places - self._starts, self.lengths)
+
+        window = torch.tensor(fourier.window, device=device)
+        n_at_once = max(1, _SAMPLES_AT_ONCE // fourier.n_fft)
+        for first in range(0, n_frames, n_at_once):
+            run = places[first : first + n_at_once]
+            piece = torch.from_numpy(signal[run[0] * hop : run[-1] * hop + n_window]).to(device)
+            frames = piece.unfold(0, n_window, hop)[torch.from_numpy(run - run[0]).to(device)]
+            spectra = torch.fft.rfft(frames.mul_(window), n=fourier.n_fft)
+            projected = project(spectra.real.square() + spectra.imag.square())
+            if first == 0:
+                self.values = projected.new_empty(n_frames, projected.shape[1])
+            self.values[first : first + n_at_once] = projected
+
+    def to_decibels(self, top_db):
+        """As `_short_time.to_decibels`, utterance by utterance."""
+        self.values.clamp_(min=1e-10).log10_().mul_(10)
+        if top_db is not None:
+            highest = np.maximum.reduceat(self.values.amax(1).cpu().numpy(), self._starts)
+            self.values.clamp_(min=self._per_frame(highest - np.float32(top_db)))
+
+    def subtract_means(self):
+        """Subtract from each utterance the mean of its cells."""
+        sums = np.add.reduceat(self.values.mean(1).cpu().numpy(), self._starts, dtype=np.float64)
+        self.values -= self._per_frame(sums / self.lengths)
+
+    def cosine_transform(self, n_coefficients):
+        """Replace the columns by the first of their orthonormal DCT-II."""
+        import torch
+
+        n_columns = self.values.shape[1]
+        spectra = torch.fft.rfft(self.values, n=2 * n_columns)[:, :n_coefficients]
+        scale = np.full(n_coefficients, np.sqrt(2 / n_columns))
+        scale[0] = np.sqrt(1 / n_columns)
+        angles = np.pi * np.arange(n_coefficients) / (2 * n_columns)
+        self.values = spectra.real * self._row(scale * np.cos(angles))
+        self.values += spectra.imag * self._row(scale * np.sin(angles))
+
+    def append_deltas(self, n_deltas):
+        """As `_short_time.with_deltas`, utterance by utterance."""
+        import torch
+
+        if not n_deltas:
+            return
+        starts = np.repeat(self._starts, self.lengths)
+        first = torch.from_numpy(starts).to(self.values.device)
+        last = torch.from_numpy(starts + np.repeat(self.lengths - 1, self.lengths)).to(first.device)
+        place = torch.arange(len(first), device=first.device)
+        norm = 2 * sum(k * k for k in range(1, DELTA_REACH + 1))
+        n_frames, n_columns = self.values.shape
+        channels = self.values.new_zeros(n_frames, 1 + n_deltas, n_columns)
+        channels[:, 0] = self.values
+        for i in range(n_deltas):
+            x, slope = channels[:, i], channels[:, i + 1]
+            for k in range(1, DELTA_REACH + 1):
+                ahead, behind = torch.minimum(place + k, last), torch.maximum(place - k, first)
+                slope += (x[ahead] - x[behind]).mul_(k / norm)
+        self.values = channels.flatten(1)
+
+    def to_list(self):
+        """One array per utterance: views of one block."""
+        return np.split(self.values.cpu().numpy(), self._starts[1:])
+
+    def _row(self, values):
+        return self.values.new_tensor(values.astype(np.float32))
+
+    def _per_frame(self, values):
+        return self._row(np.repeat(values, self.lengths))[:, None]
+
+
+def band_powers(power, filters):
+    """Power in bands, each of neighbouring bins.
+
+    Parameters
+    ----------
+    power : tensor of shape (n_frames, n_bins)
+    filters : csr_array of shape (n_bands, n_bins)
+
+    Returns
+    -------
+    tensor of shape (n_frames, n_bands)
+    """
+    import torch
+
+    width = np.diff(filters.indptr).max()
+    first = np.minimum(filters.indices[filters.indptr[:-1]], filters.shape[1] - width)
+    bins = first + np.arange(width)[:, None]
+    weights = np.take_along_axis(filters.toarray().T, bins, axis=0)[:, :, None]
+    bins, weights = (torch.from_numpy(x).to(power.device) for x in (bins, weights))
+    power = power.T.contiguous()
+    bands = power[bins[0]] * weights[0]
+    for more, weight in zip(bins[1:], weights[1:], strict=True):
+        bands.addcmul_(power[more], weight)
+    return bands.T
