@@ -1,6 +1,6 @@
 """Speed of the features against their peers, on one thread, and over two processes.
 
-    python benchmarks/features.py            (about 15 minutes; an idle machine)
+    python benchmarks/features.py            (about 8 minutes; an idle machine)
     python benchmarks/features.py --quick    (does it run?)
 
 Needs SKSER_DATA. Every comparison runs its sides in turn in one process, with the same window,
@@ -15,6 +15,7 @@ import importlib.util
 import json
 import os
 import tempfile
+import threading
 import time
 import warnings
 from functools import partial
@@ -53,6 +54,15 @@ def has(module):
 def librosa_mel(samples):
     power = librosa.feature.melspectrogram(y=samples, sr=RATE, **STFT, **BANDS)
     return librosa.power_to_db(power, top_db=60)
+
+
+FILTERS = librosa.filters.mel(sr=RATE, n_fft=STFT["n_fft"], **BANDS)
+
+
+def librosa_mel_by_hand(samples):
+    """What a careful user writes: the filterbank made once."""
+    power = np.abs(librosa.stft(samples, **STFT)) ** 2
+    return librosa.power_to_db(FILTERS @ power, top_db=60)
 
 
 def librosa_mel_and_differences(samples):
@@ -97,21 +107,28 @@ def speech_features(samples, mfcc=False):
     settings |= {"winfunc": np.hamming}
     if mfcc:
         return python_speech_features.mfcc(samples, numcep=20, **settings)
-    del settings["winfunc"]  # which its fbank does not pass on
-    return python_speech_features.logfbank(samples, **settings)
+    return np.log(python_speech_features.fbank(samples, **settings)[0])
 
 
-def torchaudio_mel(samples):
+def torchaudio_mel():
+    """Made once; the function of one array."""
     import torch
     import torchaudio
 
+    torch.set_num_threads(1)
     transform = torchaudio.transforms.MelSpectrogram(
-        RATE, n_fft=512, win_length=400, hop_length=160, n_mels=64, f_min=50, f_max=8000
+        *(RATE, 512, 400, 160, 50.0, 8000.0, 0, 64),
+        window_fn=torch.hamming_window,
+        norm="slaney",
+        mel_scale="slaney",
     )
-    with torch.inference_mode():
-        return torchaudio.functional.amplitude_to_DB(
-            transform(torch.from_numpy(samples)), 10, 1e-10, 0, top_db=60
-        )
+
+    def mel(samples):
+        with torch.inference_mode():
+            power = transform(torch.from_numpy(samples))
+            return torchaudio.functional.amplitude_to_DB(power, 10, 1e-10, 0, top_db=60)
+
+    return mel
 
 
 def each(function, inputs):
@@ -156,24 +173,28 @@ def compare(sides, inputs, n_alternations, audio_seconds):
     return {"n_utterances": len(inputs), "audio_seconds": audio_seconds, "sides": compared}
 
 
-def peers(ours, librosas, **others):
+def peers(ours, librosas, by_hand=None, **others):
     """Sides of one comparison on arrays; `others` by the module they need."""
     sides = {"skser": ours.transform, "librosa": partial(each, librosas)}
+    if by_hand is not None:
+        sides["librosa with its filterbank made once"] = partial(each, by_hand)
     for name, function in others.items():
         if has(name):
             sides[name] = partial(each, function)
     return sides
 
 
-def over_processes(files):
-    one, two = MelSpectrogram(n_jobs=1), MelSpectrogram(n_jobs=2)
-    two.transform(files[:200])
+def over_processes(make, files):
+    """`make(n_jobs)` gives the transformer; two alternate after a warm-up of both."""
+    both = {n_jobs: make(n_jobs) for n_jobs in (1, 2)}
     seconds = {1: [], 2: []}
-    for _ in range(3):
-        for n_jobs, transformer in ((1, one), (2, two)):
+    for i in range(4):
+        for n_jobs, transformer in both.items():
+            gc.collect()
             start = time.perf_counter()
-            transformer.transform(files)
-            seconds[n_jobs].append(time.perf_counter() - start)
+            transformer.fit_transform(files)
+            if i > 0:
+                seconds[n_jobs].append(time.perf_counter() - start)
     ratios = np.array(seconds[1]) / np.array(seconds[2])
     return {
         "n_files": len(files),
@@ -191,16 +212,17 @@ def memory(files):
     process, result = psutil.Process(), []
     for n in (len(files) // 8, len(files)):
         gc.collect()
-        before, peak = process.memory_info().rss, [0]
-        original = FrameFeatures._extract
+        before, peak, done = process.memory_info().rss, [0], threading.Event()
 
-        def watched(self, samples, prepared, original=original, peak=peak):
-            peak[0] = max(peak[0], process.memory_info().rss)
-            return original(self, samples, prepared)
+        def watch(peak=peak, done=done):
+            while not done.wait(0.01):
+                peak[0] = max(peak[0], process.memory_info().rss)
 
-        FrameFeatures._extract = watched
+        watcher = threading.Thread(target=watch)
+        watcher.start()
         returned = functionals.transform(files[:n]).nbytes
-        FrameFeatures._extract = original
+        done.set()
+        watcher.join()
         entry = {"n_files": n, "returned_mb": returned / 1e6, "growth_mb": (peak[0] - before) / 1e6}
         result.append(entry)
     return result
@@ -248,9 +270,10 @@ def main():
                 peers(
                     MelSpectrogram(**mel, **arrays_in),
                     librosa_mel,
+                    librosa_mel_by_hand,
                     kaldi_native_fbank=kaldi,
                     python_speech_features=speech_features,
-                    torchaudio=torchaudio_mel,
+                    **({"torchaudio": torchaudio_mel()} if has("torchaudio") else {}),
                 ),
                 arrays,
             ),
@@ -321,8 +344,17 @@ def main():
         )
 
     every = [str(path) for paths in corpora.values() for path in paths]
-    result["two_processes"] = over_processes(every[:200] if quick else 3 * every)
-    print("two processes:", result["two_processes"]["times_faster"])
+    many = every[:200] if quick else 3 * every
+    jobs = {
+        "mel spectrogram": lambda n: MelSpectrogram(**mel, n_jobs=n),
+        "mel spectrogram and differences": lambda n: MelSpectrogram(n_jobs=n),
+        "sentence vectors": lambda n: Functionals(FrameFeatures(n_jobs=n)),
+    }
+    result["two_processes"] = {}
+    for name, make in jobs.items():
+        files = every if "vectors" in name and not quick else many
+        result["two_processes"][name] = over_processes(make, files)
+        print(f"two processes, {name}: {result['two_processes'][name]['times_faster']:.2f}")
     result["memory"] = memory(every[:200] if quick else every)
     print("memory:", result["memory"])
     if not quick:

@@ -111,7 +111,7 @@ def functionals(docs):
     result = json.loads((docs.parent / "benchmarks/results/functionals.json").read_text())
     heads = ["vectors", "columns"]
     for protocol in result["protocols"]:
-        heads += [f"{TITLES[protocol]} UAR", "accuracy", "over folds"]
+        heads += [f"{TITLES[protocol]} UAR", "accuracy", "over folds", "first fold"]
     rows = [heads]
     for name, entries in result["systems"].items():
         row = [name, str(entries[result["protocols"][0]]["n_features"])]
@@ -122,6 +122,7 @@ def functionals(docs):
                 f"{100 * entry['uar']:.1f}",
                 f"{100 * entry['accuracy']:.1f}",
                 f"{statistics.mean(folds):.1f} ± {statistics.stdev(folds):.1f}",
+                f"{folds[0]:.1f}",
             ]
         rows.append(row)
     return list_table(rows)
@@ -149,11 +150,20 @@ def features(docs):
         own = sides.pop("skser")
         others = ", ".join(f"{side} {entry['times_ours']:.1f}" for side, entry in sides.items())
         rows.append([name, f"{own['times_real_time']:.0f}", others])
-    two = result["two_processes"]
-    rows.append(
-        [f"two processes, {two['n_files']} files", "", f"one process {two['times_faster']:.2f}"]
+    for name, two in result["two_processes"].items():
+        rows.append(
+            [
+                f"two processes, {two['n_files']} files, {name}",
+                "",
+                f"one process {two['times_faster']:.2f}",
+            ]
+        )
+    grown = " and ".join(
+        f"{entry['growth_mb']:.0f} MB for {entry['n_files']} files ({entry['returned_mb']:.0f} MB "
+        "of them returned)"
+        for entry in result["memory"]
     )
-    return list_table(rows)
+    return f"{list_table(rows)}\nMemory of ``Functionals(FrameFeatures())`` grew by {grown}.\n"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """What every estimator of frame sequences does: check its input, ignore `set_output`."""
 
+import os
+
 import numpy as np
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import validate_data
@@ -64,7 +66,7 @@ def validate_sequences(estimator, X, *, reset):
             f"is now given {forms[is_flat]}."
         )
     if is_flat:
-        if isinstance(X, str) or (isinstance(X, list | tuple) and len(X) and isinstance(X[0], str)):
+        if _is_audio(X):
             raise TypeError(
                 f"{type(estimator).__name__} takes frame sequences, not audio: put a transformer "
                 "such as MelSpectrogram before it in a Pipeline."
@@ -85,6 +87,16 @@ def validate_sequences(estimator, X, *, reset):
     if reset:
         estimator._fitted_on_flat = is_flat
     return sequences
+
+
+def _is_audio(X):
+    """Whether X is a path, several paths, arrays of samples, or an utterance table."""
+    if isinstance(X, str) or "audio" in getattr(X, "columns", ()):
+        return True
+    if not isinstance(X, list | tuple) and getattr(X, "ndim", None) != 1:
+        return False
+    first = next(iter(X), None)
+    return isinstance(first, str | os.PathLike | np.ndarray)
 
 
 def is_sequences(X):

@@ -5,6 +5,7 @@ import os
 import numpy as np
 
 _BLOCK_SAMPLES = 2**20
+_MOST_ENERGY = 1e28  # beyond, powers leave the range of float32
 
 
 class AudioReadError(ValueError):
@@ -81,8 +82,7 @@ def load_audio(path, sampling_rate=None):
         raise AudioReadError([(name, _why_unreadable(name, error))]) from error
     if samples.size == 0:
         raise AudioReadError([(name, "holds no samples (zero length)")])
-    if not _all_finite(samples):
-        raise AudioReadError([(name, "holds samples that are NaN or infinite")])
+    _check_values(samples, name)
     return resample(samples, file_rate, sampling_rate), sampling_rate or file_rate
 
 
@@ -117,10 +117,15 @@ def _read_mono(file):
     return np.concatenate(blocks) if blocks else np.empty(0, np.float32)
 
 
-def _all_finite(samples):
+def _check_values(samples, name):
     # A finite sum of squares has finite terms, and is found in one quick pass.
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.isfinite(np.dot(samples, samples)) or np.isfinite(samples).all()
+        energy = np.dot(samples, samples)
+    if energy < _MOST_ENERGY:
+        return
+    if not np.isfinite(samples).all():
+        raise AudioReadError([(name, "holds samples that are NaN or infinite")])
+    raise AudioReadError([(name, "holds samples far beyond full scale, which is 1")])
 
 
 def resample(samples, from_rate, to_rate):
@@ -164,7 +169,13 @@ def audio_inputs(X, input_sampling_rate=None):
         raise TypeError(f"X is a single path ({os.fspath(X)!r}); pass a list: [path].")
     if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind in "fiu":
         raise TypeError("X is a single 1-D array of samples; pass a list: [samples].")
-    if not hasattr(X, "__len__") or hasattr(X, "toarray"):  # the latter: sparse matrices
+    is_array = isinstance(X, np.ndarray)
+    if (
+        not hasattr(X, "__len__")
+        or hasattr(X, "toarray")  # sparse matrices
+        or isinstance(X, dict)
+        or (is_array and (X.ndim == 0 or (X.ndim > 1 and X.dtype.kind not in "fiu")))
+    ):
         raise TypeError(f"X must be a list of paths or of 1-D arrays, not {type(X).__name__}.")
     items = list(X)
     if not items:
@@ -207,9 +218,14 @@ def read_utterance(item, index, input_sampling_rate, sampling_rate):
     if isinstance(item, str):
         return load_audio(item, sampling_rate)[0]
     name = f"utterance {index}"
-    samples = np.asarray(item)
+    try:
+        samples = np.asarray(item)
+    except ValueError as error:  # (samples, rate), say
+        raise AudioReadError([(name, f"is no 1-D array of numbers ({error})")]) from error
     if samples.ndim != 1 or samples.dtype.kind not in "fiu":
         reason = f"must be a 1-D array of numbers, not {samples.dtype} of shape {samples.shape}"
+        if samples.ndim == 2:
+            reason += " (average channels first)"
         raise AudioReadError([(name, reason)])
     if samples.size == 0:
         raise AudioReadError([(name, "holds no samples (zero length)")])
@@ -218,7 +234,7 @@ def read_utterance(item, index, input_sampling_rate, sampling_rate):
         middle = 0 if info.min < 0 else (info.max + 1) / 2
         full_scale = info.max + 1 - middle
         samples = (samples.astype(np.float64) - middle) / full_scale
-    samples = samples.astype(np.float32, copy=False)
-    if not _all_finite(samples):
-        raise AudioReadError([(name, "holds samples that are NaN or infinite")])
+    with np.errstate(over="ignore"):  # to infinity, which is refused below
+        samples = samples.astype(np.float32, copy=False)
+    _check_values(samples, name)
     return resample(samples, input_sampling_rate, sampling_rate)

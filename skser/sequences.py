@@ -141,7 +141,7 @@ class Sequences:
                     "Sequences has one dimension, its utterances; index X[i] for frames."
                 )
             key = key[0]
-        if isinstance(key, int | np.integer):
+        if not isinstance(key, slice) and np.ndim(key) == 0:
             start, length = self.starts[key], self.lengths[key]
             return self.values[start : start + length]
         if not isinstance(key, slice):

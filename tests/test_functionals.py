@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.fft
@@ -186,6 +188,41 @@ def test_every_name_is_given_once(frames):
     assert len(names) == len(set(names)) == functionals.transform(frames[:1]).shape[1]
 
 
+def test_frames_may_bring_their_own_differences(corpus):
+    for transformer in (
+        MelSpectrogram(n_mels=4, input_sampling_rate=RATE),
+        FrameFeatures(("pitch", "energy"), deltas=1, input_sampling_rate=RATE),
+    ):
+        functionals = Functionals(transformer).set_output(transform="pandas")
+        X = functionals.fit_transform(corpus.data[:3])
+        assert X.columns.is_unique
+        first = transformer.get_feature_names_out()[0]
+        assert f"Δ{first}_mean" in X.columns
+
+
+def test_settings_changed_after_fit_count_from_the_next_fit(corpus):
+    frames = FrameFeatures(("energy",), input_sampling_rate=RATE)
+    functionals = Functionals(frames, ("moments",)).fit(corpus.data)
+    before = functionals.transform(corpus.data[:2])
+    frames.set_params(descriptors=("quality",))
+    np.testing.assert_array_equal(functionals.transform(corpus.data[:2]), before)
+    assert functionals.get_feature_names_out()[0] == "loudness_mean"
+    functionals.fit(corpus.data)
+    assert functionals.get_feature_names_out()[0] == "HNR_mean"
+
+
+@pytest.mark.parametrize("lengths", [[3] + [300] * 300, [300] * 300 + [30_000]])
+def test_utterances_of_other_lengths_cost_no_memory(lengths):
+    random = np.random.RandomState(0)
+    X = Sequences(random.randn(sum(lengths), 8).astype(np.float32), lengths)
+    functionals = Functionals(None, ("moments", "percentiles")).fit(X)
+    tracemalloc.start()
+    functionals.transform(X)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40 * 8 * max(2**14, max(lengths))
+
+
 @pytest.mark.parametrize("statistic", STATISTICS)
 def test_short_silent_and_constant_utterances_give_finite_values(statistic):
     names = FrameFeatures().get_feature_names_out()
@@ -257,8 +294,6 @@ def test_a_search_over_frames_and_statistics_across_speakers(corpus):
 
 
 def test_memory_does_not_grow_with_the_frames(corpus):
-    import tracemalloc
-
     # Frames of an hour would be 90 MB.
     functionals = Functionals(MelSpectrogram(input_sampling_rate=RATE, deltas=0), ("moments",)).fit(
         corpus.data

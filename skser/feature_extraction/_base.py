@@ -13,6 +13,7 @@ from sklearn.utils._set_output import _wrap_data_with_container
 from skser._base import SequenceTransformerMixin
 from skser.audio import AudioReadError, audio_inputs, read_utterance
 from skser.feature_extraction._cache import FeatureCache
+from skser.feature_extraction._frame_buffer import FrameBuffer
 from skser.feature_extraction._parallel import WorkersLost, in_order, n_workers
 from skser.feature_extraction._to_disk import extract_to
 from skser.sequences import Sequences
@@ -20,7 +21,7 @@ from skser.sequences import Sequences
 # Not part of what is computed, so not part of a cached entry's key.
 _HOW_NOT_WHAT = {"n_jobs", "verbose", "on_error", "memory", "input_sampling_rate"}
 # One task of parallel work is a run of utterances, of so many, or so many bytes, at most.
-_RUN_UTTERANCES = 16
+_RUN_UTTERANCES = 64
 _RUN_BYTES = 2**22
 
 
@@ -127,7 +128,9 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
             self._warn_of(error, nothing_said, stacklevel=4)
             if nothing is None:
                 nothing = self._nothing(prepared)
-            results = [nothing if isinstance(result, tuple) else result for result in results]
+            for i, result in enumerate(results):
+                if isinstance(result, tuple):
+                    results[i] = nothing
         return results, prepared
 
     def transform_to(self, X, directory):
@@ -192,12 +195,17 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
 
     def _collect(self, results, prepared):
         """The result of `transform` from one array per utterance."""
-        return Sequences.from_list(results, self._layout(prepared))
+        layout = self._layout(prepared)
+        if isinstance(results, FrameBuffer):
+            return results.sequences(layout)
+        return Sequences.from_list(results, layout)
 
     def _extract_all(self, items, prepared, reduce=None):
         """One array, or (name, reason), per item."""
         cache = self._cache()
-        results = list(self._run(range(len(items)), items, prepared, cache, False, reduce))
+        results = FrameBuffer()
+        for result in self._run(range(len(items)), items, prepared, cache, False, reduce):
+            results.append(result)
         # What another process was busy with has waited until the end.
         left = [i for i, result in enumerate(results) if result is None]
         late = self._run(left, items, prepared, cache, True, reduce)
@@ -209,7 +217,10 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
         return None if self.memory is None else FeatureCache(self.memory, self._setting())
 
     def _run(self, indices, items, prepared, cache, wait, reduce=None):
-        """Yield what `_extract_one`, or then `reduce`, gives for each index, in order."""
+        """Yield what `_extract_one`, or then `reduce`, gives for each index, in order.
+
+        Arrays are the reader's until the next one is asked for.
+        """
         runs = _runs(indices, items, n_workers(self.n_jobs), together=reduce is not None)
         work = in_order(
             _extract_run,
@@ -240,15 +251,14 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
 
     def _settings(self):
         """Parameters that matter to the values."""
-        # 16000, 16000.0 and numpy's 16000 are one setting.
         return {
-            name: repr(float(value) if isinstance(value, Real) else value)
+            name: repr(_plain(value))
             for name, value in sorted(self.get_params().items())
             if name not in _HOW_NOT_WHAT
         }
 
     def _setting(self):
-        return f"{type(self).__qualname__} {self._settings()!r}"
+        return f"{type(self).__module__}.{type(self).__qualname__} {self._settings()!r}"
 
     def get_feature_names_out(self, input_features=None):
         """Names of the columns.
@@ -275,6 +285,15 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
         return tags
 
 
+def _plain(value):
+    # 16000, 16000.0 and numpy's 16000 are one setting, and so are a list and a tuple.
+    if isinstance(value, Real):
+        return float(value)
+    if isinstance(value, list | tuple | np.ndarray):
+        return tuple(_plain(part) for part in value)
+    return str(value) if isinstance(value, str) else value
+
+
 def _runs(indices, items, n_workers, together):
     """Cut into runs, short enough that every worker gets several.
 
@@ -283,13 +302,14 @@ def _runs(indices, items, n_workers, together):
     share = len(indices) // (4 * n_workers)
     alone = n_workers == 1 and not together
     n_utterances = 1 if alone else max(1, min(_RUN_UTTERANCES, share))
-    runs, n_bytes = [], _RUN_BYTES
+    runs, total = [], np.inf
     for i in indices:
-        if n_bytes >= _RUN_BYTES or len(runs[-1]) == n_utterances:
+        size = _n_bytes(items[i])
+        if total + size > _RUN_BYTES or len(runs[-1]) == n_utterances:
             runs.append([])
-            n_bytes = 0
+            total = 0
         runs[-1].append(i)
-        n_bytes += _n_bytes(items[i])
+        total += size
     return runs
 
 

@@ -62,7 +62,7 @@ def _lowest_resonances(correlation, band):
     n_frames = len(correlation)
     found = np.zeros((n_frames, 2 * N_FORMANTS), np.float32)
     for t in range(n_frames):
-        if correlation[t, 0] <= 0:
+        if correlation[t, 0] < 1e-20:  # the peak of the utterance is 1
             continue
         roots = _roots(_predictor(correlation[t]))
         kept = 0

@@ -37,7 +37,7 @@ VOICED_COLUMNS = ("F0", *COLUMNS["quality"], *COLUMNS["formants"])
 _LOWEST_NOTE = 27.5  # in Hz, where semitones are counted from
 _MOST_HARMONIC = 40.0  # in dB
 _LOWEST_RATE = 6000
-_HIGHEST_PITCH = 1000.0  # in Hz
+_LOWEST_PITCH, _HIGHEST_PITCH = 30.0, 1000.0  # in Hz; a voiced frame has a note above 0
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,6 @@ class _Prepared:
     shape: SpectralShape
     tracker: object
     formants: object
-    hop: int
 
 
 class FrameFeatures(AudioTransformer):
@@ -199,22 +198,26 @@ class FrameFeatures(AudioTransformer):
                 f"sampling_rate={self.sampling_rate} Hz is too low: descriptors of speech need "
                 f"at least {_LOWEST_RATE} Hz."
             )
-        lowest, highest = self.pitch_range
-        if not 0 < lowest < highest <= _HIGHEST_PITCH:
+        pitches = np.asarray(self.pitch_range)
+        if (
+            pitches.shape != (2,)
+            or pitches.dtype.kind not in "fiu"
+            or not _LOWEST_PITCH <= pitches[0] < pitches[1] <= _HIGHEST_PITCH
+        ):
             raise ValueError(
-                f"pitch_range={self.pitch_range} must rise, from above 0 to at most "
-                f"{_HIGHEST_PITCH} Hz."
+                f"pitch_range={self.pitch_range!r} must be two frequencies that rise, from at "
+                f"least {_LOWEST_PITCH} to at most {_HIGHEST_PITCH} Hz."
             )
         fourier = ShortTimeFourier.from_seconds(
             self.sampling_rate, self.window, self.hop, None, "hamming"
         )
+        shape = SpectralShape(self.sampling_rate, fourier.n_fft)
         tracker = PitchTracker.from_hertz(self.sampling_rate, fourier.hop, self.pitch_range)
         return _Prepared(
             fourier,
-            SpectralShape(self.sampling_rate, fourier.n_fft),
+            shape,
             tracker,
             FormantFinder.from_hertz(self.sampling_rate, tracker.fourier.n_fft),
-            fourier.hop,
         )
 
     def _extract(self, samples, prepared):
@@ -234,6 +237,7 @@ class FrameFeatures(AudioTransformer):
         described = prepared.fourier.magnitude_squared(samples, shape.describe)
         n_shape = len(NAMES) - 1
         mels = described[:, n_shape:]
+        decibels = to_decibels(mels, None)
         frames = prepared.fourier.frames(samples)
         mean_square = np.einsum("ij,ij->i", frames, frames) / frames.shape[1]
         return {
@@ -246,13 +250,17 @@ class FrameFeatures(AudioTransformer):
                 axis=1,
             ),
             "spectral": np.column_stack([described[:, :n_shape], flux(mels)]),
-            "mfcc": cepstrum(mels),
-            "mel": to_decibels(mels, None),
+            "mfcc": cepstrum(decibels),
+            "mel": decibels,
         }
 
     def _voice(self, samples, prepared, wanted):
         from skser.feature_extraction._periods import perturbations
 
+        # Nothing here depends on the level, and float32 has an end at both sides.
+        peak = np.abs(samples).max()
+        if peak > 0:
+            samples = samples / peak
         tracker = prepared.tracker
         n_formants = len(COLUMNS["formants"])
 
@@ -264,7 +272,7 @@ class FrameFeatures(AudioTransformer):
         short = len(tracker.fourier.window) - len(samples)
         padded = np.pad(samples, (0, short)) if short > 0 else samples
         described = tracker.fourier.magnitude_squared(padded, project)
-        described = described[: 1 + len(samples) // prepared.hop]
+        described = described[: 1 + len(samples) // prepared.fourier.hop]
         pitch, periodicity = tracker.track(described[:, n_formants:])
         voiced = pitch > 0
         semitones = np.zeros_like(pitch)
@@ -279,8 +287,10 @@ class FrameFeatures(AudioTransformer):
         }
         if "quality" in wanted:
             window = len(tracker.fourier.window) / self.sampling_rate
-            irregular = perturbations(samples, pitch, prepared.hop, self.sampling_rate, window)
-            groups["quality"] = np.column_stack([harmonic, irregular])
+            irregular = perturbations(
+                samples, pitch, prepared.fourier.hop, self.sampling_rate, window
+            )
+            groups["quality"] = np.column_stack([harmonic, irregular * voiced[:, None]])
         return groups
 
     def _layout(self, prepared):
@@ -289,7 +299,7 @@ class FrameFeatures(AudioTransformer):
         ]
         return Layout(
             feature_names=delta_names(names, self.deltas),
-            hop=float(self.hop),
+            hop=prepared.fourier.hop / self.sampling_rate,
             n_channels=1 + self.deltas,
         )
 

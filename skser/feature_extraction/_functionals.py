@@ -3,14 +3,15 @@
 from functools import partial
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
 from skser._base import validate_sequences
 from skser.feature_extraction import _course as course
-from skser.feature_extraction._base import AudioTransformer
 from skser.feature_extraction._frame_features import VOICED_COLUMNS
 from skser.feature_extraction._segments import Segments
+from skser.sequences import Sequences
 
 STATISTICS = (
     "moments",
@@ -49,7 +50,8 @@ class Functionals(TransformerMixin, BaseEstimator):
         - "percentiles": 1, 10, 25, 50, 75, 90 and 99 %, with linear interpolation, and the
           ranges 25-75, 10-90 and 1-99 %;
         - "slopes": mean and standard deviation of rising and of falling steps from frame to
-          frame, and the share of each;
+          frame (of voiced-only columns: to the next voiced frame, over gaps too), and the share
+          of each;
         - "regression": linear and quadratic coefficient over a time from -1 to 1, and the root
           mean square error of the line;
         - "thirds": mean and standard deviation of the first, middle and last third; plain
@@ -57,17 +59,21 @@ class Functionals(TransformerMixin, BaseEstimator):
         - "contour": coefficients 1 to 7 of the cosine transform (DCT-II) of the course; plain
           columns only;
         - "differences": moments and percentiles of first and second differences (regression
-          slopes over nine frames, per frame); plain columns only;
+          slopes over nine frames, per frame); plain columns only, and none if the frames
+          bring their own (``deltas=``);
         - "voiced": moments and percentiles of plain columns, and of their first differences,
           over voiced frames;
         - "rhythm": voiced stretches per second, mean and standard deviation of their length
-          and of the pauses between them, share of voiced frames, duration; in seconds.
+          and of the pauses between them, share of voiced frames, duration; in seconds, of
+          the part that `active_only` leaves.
     active_only : bool, default=True
         Whether silence before the first voiced frame and after the last, but for 5 frames,
         is left out.
 
     Attributes
     ----------
+    transformer_ : transformer or None
+        A fitted clone of `transformer`, if there is one.
     n_features_in_ : int
         Columns of the frames, if X is frame sequences.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
@@ -75,7 +81,8 @@ class Functionals(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    An utterance with fewer than three voiced frames is described as if all were voiced, and
+    An utterance with fewer than three voiced frames is described as if all were voiced (but
+    for its rhythm, and its F0 is then 0), and
     one of fewer than three frames as if its last frame lasted. Values are finite for any
     finite input; what has no spread has skewness and kurtosis 0. Sums are formed utterance by
     utterance in double precision, so a vector does not depend on which others are computed
@@ -102,7 +109,7 @@ class Functionals(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "transformer": [AudioTransformer, None],
+        "transformer": [HasMethods("transform_to"), None],
         "statistics": ["array-like"],
         "active_only": ["boolean"],
     }
@@ -135,8 +142,8 @@ class Functionals(TransformerMixin, BaseEstimator):
         if self.transformer is None:
             self._layout = validate_sequences(self, X, reset=True).layout
         else:
-            self.transformer.fit(X)
-            self._layout = self.transformer._sequence_layout(self.transformer._prepare())
+            self.transformer_ = clone(self.transformer).fit(X)
+            self._layout = self.transformer_._sequence_layout(self.transformer_._prepare())
         self.get_feature_names_out()  # refuses statistics that say nothing
         return self
 
@@ -160,22 +167,10 @@ class Functionals(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         if self.transformer is None:
-            return self._of_sequences(validate_sequences(self, X, reset=False))
+            return _in_runs(validate_sequences(self, X, reset=False), self._describe)
         nothing = np.full(len(self.get_feature_names_out()), np.nan, np.float32)
         reduce = partial(_reduce, describe=self._describe)
-        return np.stack(self.transformer._results(X, reduce, nothing, "NaN")[0])
-
-    def _of_sequences(self, sequences):
-        # In order of length, since percentiles sort utterances that are padded to one length.
-        order = np.argsort(sequences.lengths, kind="stable")
-        vectors = np.empty((len(order), len(self.get_feature_names_out())), np.float32)
-        first = 0
-        while first < len(order):
-            some = order[first : first + _FRAMES_AT_ONCE // sequences.lengths[order[first]] + 1]
-            run = sequences[some]
-            vectors[some] = self._describe(run.frames(), run.lengths)[1]
-            first += len(some)
-        return vectors
+        return np.stack(list(self.transformer_._results(X, reduce, nothing, "NaN")[0]))
 
     @property
     def _describe(self):
@@ -216,8 +211,25 @@ class Functionals(TransformerMixin, BaseEstimator):
 
 
 def _reduce(arrays, describe):
-    lengths = np.array([len(array) for array in arrays])
-    return describe(np.concatenate(arrays), lengths)[1]
+    return _in_runs(Sequences.from_list(arrays), describe)
+
+
+def _in_runs(sequences, describe):
+    """Vectors of any number of utterances, in bounded memory."""
+    # In order of length, since percentiles sort utterances that are padded to one length.
+    order = np.argsort(sequences.lengths, kind="stable")
+    lengths = sequences.lengths[order]
+    vectors, first = None, 0
+    while first < len(order):
+        padded = lengths[first:] * np.arange(1, len(order) - first + 1)
+        n = max(1, np.searchsorted(padded, _FRAMES_AT_ONCE, side="right"))
+        run = sequences[order[first : first + n]]
+        described = describe(run.frames(), run.lengths)[1]
+        if vectors is None:
+            vectors = np.empty((len(order), described.shape[1]), np.float32)
+        vectors[order[first : first + n]] = described
+        first += n
+    return vectors
 
 
 def describe(frames, lengths, columns, statistics, hop, active_only):
@@ -241,7 +253,10 @@ def describe(frames, lengths, columns, statistics, hop, active_only):
     vectors : ndarray of shape (n_utterances, n_names), float32
     """
     columns = np.asarray(columns, dtype=object)
-    is_voiced_only = np.isin(columns, VOICED_COLUMNS) & ("F0" in columns)
+    # Differences that the frames bring, of a voiced-only column, are so too.
+    static = [column.lstrip("Δ") for column in columns]
+    is_voiced_only = np.isin(static, VOICED_COLUMNS) & ("F0" in columns)
+    brings_differences = any(column.startswith("Δ") for column in columns)
     plain, only = np.flatnonzero(~is_voiced_only), np.flatnonzero(is_voiced_only)
     frames, lengths = _at_least_three(frames, lengths)
     voiced = frames[:, list(columns).index("F0")] > 0 if len(only) else None
@@ -279,7 +294,7 @@ def describe(frames, lengths, columns, statistics, hop, active_only):
     add_all(course_of, moving, segments)
     for function in (course.slopes, course.regression, course.thirds, course.contour):
         add(function.__name__, course_of, partial(function, moving, segments))
-    if "differences" in statistics:
+    if "differences" in statistics and not brings_differences:
         first = segments.slopes(moving, _REACH)
         add_all(course_of, first, segments, "Δ")
         add_all(course_of, segments.slopes(first, _REACH), segments, "ΔΔ")

@@ -198,7 +198,7 @@ class MelSpectrogram(_MelTransformer):
         centres = prepared[2]
         return Layout(
             feature_names=delta_names([f"mel{i}" for i in range(self.n_mels)], self.deltas),
-            hop=float(self.hop),
+            hop=prepared[0].hop / self.sampling_rate,
             frequencies=tuple(float(f) for f in centres),
             n_channels=1 + self.deltas,
         )
@@ -329,6 +329,6 @@ class MFCC(_MelTransformer):
     def _layout(self, prepared):
         return Layout(
             feature_names=delta_names([f"mfcc{i}" for i in range(self.n_mfcc)], self.deltas),
-            hop=float(self.hop),
+            hop=prepared[0].hop / self.sampling_rate,
             n_channels=1 + self.deltas,
         )

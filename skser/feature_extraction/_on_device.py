@@ -80,7 +80,8 @@ class SpectralTransformer(AudioTransformer):
             return
         batch, size = [], 0
         for result in results:
-            batch.append(result)
+            # A cached array is only lent; see `in_order`.
+            batch.append(np.array(result) if isinstance(result, np.ndarray) else result)
             size += getattr(result, "size", 0)
             if size >= _SAMPLES_AT_ONCE:
                 yield from self._extracted(batch, prepared, cache, reduce)

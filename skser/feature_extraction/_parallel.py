@@ -1,14 +1,20 @@
 """Tasks over processes or a Dask cluster: results in order, few ahead of their reader."""
 
+import os
+import shutil
 import sys
+import tempfile
 from collections import deque
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
+import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
 
-_TASKS_AHEAD = 16
+_TASKS_AHEAD = 12
 _ATTEMPTS = 3
 
 
@@ -30,7 +36,8 @@ def in_order(function, tasks, n_jobs=None):
     """Yield ``function(*task)`` for every task.
 
     The active joblib backend does the work, and a bounded number of results wait for their
-    reader. Tasks that are lost with their worker are submitted again.
+    reader. Tasks that are lost with their worker are submitted again. Arrays in a list may
+    lie in memory that is used again: they are the reader's until the next result is asked for.
 
     Parameters
     ----------
@@ -104,9 +111,75 @@ def _on_joblib(n_jobs, function, tasks):
     return_as = "generator" if backend.supports_return_generator else "list"
     # joblib runs ahead of a slow reader without end, so it gets so many tasks at a time.
     n_ahead = _TASKS_AHEAD * effective_n_jobs(n_jobs)
-    with Parallel(n_jobs=n_jobs, return_as=return_as, batch_size=1) as parallel:
-        for first in range(0, len(tasks), n_ahead):
-            yield from parallel(delayed(function)(*task) for task in tasks[first : first + n_ahead])
+    shelf = None if getattr(backend, "supports_sharedmem", False) else Shelf()
+    try:
+        with Parallel(n_jobs=n_jobs, return_as=return_as, batch_size=1) as parallel:
+            for first in range(0, len(tasks), n_ahead):
+                some = enumerate(tasks[first : first + n_ahead])
+                results = parallel(delayed(_shelved)(shelf, i, function, task) for i, task in some)
+                for i, result in enumerate(results):
+                    yield result if shelf is None else shelf.take(i, result)
+    finally:
+        if shelf is not None:
+            shelf.remove()
+
+
+def _shelved(shelf, place, function, task):
+    result = function(*task)
+    return result if shelf is None else shelf.put(place, result)
+
+
+@dataclass(frozen=True)
+class _OnShelf:
+    """Where an array of a result lies, in bytes from the start of its file."""
+
+    start: int
+    dtype: str
+    shape: tuple
+
+
+class Shelf:
+    """Files by which processes of one machine hand over arrays.
+
+    A pipe copies an array four times, and would keep the calling process as busy as one that
+    computes features. Each place is one file, written again and again.
+    """
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="skser-")
+
+    def put(self, place, result):
+        """Write the arrays of a list, and return the list without them, for `take`."""
+        if not isinstance(result, list):
+            return result
+        left, end = list(result), 0
+        try:
+            descriptor = os.open(Path(self.folder) / str(place), os.O_RDWR | os.O_CREAT, 0o600)
+            with open(descriptor, "wb") as file:
+                for i, array in enumerate(result):
+                    if isinstance(array, np.ndarray) and array.size:
+                        left[i] = _OnShelf(end, array.dtype.str, array.shape)
+                        end += file.write(np.ascontiguousarray(array).data.cast("B"))
+        except OSError:  # no room, say: through the pipe then
+            return result
+        return left
+
+    def take(self, place, result):
+        """The list that was put, its arrays as views of the file."""
+        if not isinstance(result, list) or not any(isinstance(p, _OnShelf) for p in result):
+            return result
+        values = np.memmap(Path(self.folder) / str(place), np.uint8, "r")
+        return [_view(values, part) if isinstance(part, _OnShelf) else part for part in result]
+
+    def remove(self):
+        """Delete the files."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _view(values, part):
+    n_bytes = int(np.prod(part.shape)) * np.dtype(part.dtype).itemsize
+    view = values[part.start : part.start + n_bytes].view(np.ndarray)
+    return view.view(part.dtype).reshape(part.shape)
 
 
 def _on_dask(client, function, tasks):

@@ -143,7 +143,8 @@ def _match(samples, place, period, direction):
         for k in range(width):
             product += present[k] * other[k]
             square += other[k] * other[k]
-        scores[lag - low] = product / np.sqrt(energy * square) if square > 0 else 0.0
+        norm = np.sqrt(energy) * np.sqrt(square)
+        scores[lag - low] = product / norm if norm > 0 else 0.0
     best = 1 + np.argmax(scores[1:-1])
     before, here, after = scores[best - 1], scores[best], scores[best + 1]
     if here < 0.3:

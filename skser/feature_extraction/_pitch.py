@@ -36,16 +36,16 @@ class PitchTracker:
         Its window spans three periods of the lowest pitch.
     window_correlation : ndarray of shape (n_lags,), float32
         Normalised autocorrelation of the window.
-    min_lag, max_lag : int
-        Shortest and longest period, in samples.
+    shortest, longest : float
+        Periods, in samples.
     sampling_rate : float
         In Hz.
     """
 
     fourier: ShortTimeFourier
     window_correlation: np.ndarray
-    min_lag: int
-    max_lag: int
+    shortest: float
+    longest: float
     sampling_rate: float
 
     @classmethod
@@ -53,17 +53,15 @@ class PitchTracker:
         """Settings for a `pitch_range` (lowest, highest) in Hz and a hop in samples."""
         lowest, highest = pitch_range
         n_window = round(3 * sampling_rate / lowest)
-        min_lag = max(2, int(sampling_rate / highest))
-        max_lag = int(np.ceil(sampling_rate / lowest))
-        n_lags = max_lag + 2 + len(_HALF_SAMPLE) // 2
+        n_lags = int(sampling_rate / lowest) + 4 + len(_HALF_SAMPLE) // 2
         n_fft = scipy.fft.next_fast_len(n_window + n_lags, real=True)
         window = scipy.signal.get_window("hann", n_window).astype(np.float32)
         correlation = scipy.fft.irfft(np.abs(scipy.fft.rfft(window, n_fft)) ** 2, n_fft)
         return cls(
             ShortTimeFourier(window, hop, n_fft),
             correlation[:n_lags] / correlation[0],
-            min_lag,
-            max_lag,
+            sampling_rate / highest,
+            sampling_rate / lowest,
             sampling_rate,
         )
 
@@ -87,8 +85,8 @@ class PitchTracker:
         return _find_candidates(
             correlation[:, : len(self.window_correlation)],
             self.window_correlation,
-            self.min_lag,
-            self.max_lag,
+            self.shortest,
+            self.longest,
             _N_CANDIDATES,
             _VOICING_THRESHOLD,
         )
@@ -117,7 +115,7 @@ class PitchTracker:
         steps = 0.01 * self.sampling_rate / self.fourier.hop
         chosen = _cheapest_path(
             lags,
-            correlations - _octave_costs(lags, self.max_lag),
+            correlations - _octave_costs(lags, self.longest),
             unvoiced,
             steps * _OCTAVE_JUMP_COST,
             steps * _VOICING_CHANGE_COST,
@@ -130,32 +128,34 @@ class PitchTracker:
         return pitch, np.clip(periodicity, 0, 1)
 
 
-def _octave_costs(lags, max_lag):
+def _octave_costs(lags, longest):
     # Boersma's equation 24: of two lags that fit alike, the shorter one is the period.
-    return _OCTAVE_COST * np.log2(np.maximum(lags, 1) / np.float32(max_lag), dtype=np.float32)
+    return _OCTAVE_COST * np.log2(np.maximum(lags, 1) / np.float32(longest), dtype=np.float32)
 
 
 @njit(cache=True, nogil=True)
 def _find_candidates(
-    correlation, window_correlation, min_lag, max_lag, n_candidates, voicing_threshold
+    correlation, window_correlation, shortest, longest, n_candidates, voicing_threshold
 ):
     n_frames, n_lags = correlation.shape
     found = np.zeros((n_frames, 1 + 2 * n_candidates), np.float32)
     normed = np.empty(n_lags, np.float32)
     for t in range(n_frames):
         energy = correlation[t, 0]
-        if energy <= 0:
+        if energy < np.float32(1e-20):  # of a frame far below the peak, which is 1
             continue
         found[t, 0] = np.sqrt(energy)
         lags = found[t, 1 : 1 + n_candidates]
         heights = found[t, 1 + n_candidates :]
         for lag in range(n_lags):
             normed[lag] = correlation[t, lag] / (energy * window_correlation[lag])
-        for lag in range(min_lag, max_lag + 1):
+        for lag in range(max(2, int(shortest)), int(longest) + 2):
             here = normed[lag]
             if here < 0.5 * voicing_threshold or here <= normed[lag - 1] or here < normed[lag + 1]:
                 continue
             place, height = _peak(normed, lag)
+            if place < shortest or place > longest:
+                continue
             if height > 1:
                 height = 1 / height
             weakest = np.argmin(heights)

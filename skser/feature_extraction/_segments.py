@@ -19,9 +19,8 @@ class Segments:
         self.starts = np.cumsum(self.lengths) - self.lengths
 
     def within(self, kept):
-        """Segments of what a mask over frames keeps; None if it leaves one of them empty."""
-        lengths = np.add.reduceat(kept, self.starts, dtype=np.int64)
-        return Segments(lengths) if lengths.all() else None
+        """Segments of what a mask over frames keeps, which must be some of each."""
+        return Segments(np.add.reduceat(kept, self.starts, dtype=np.int64))
 
     def position(self):
         """Frame number within its segment, for each frame."""

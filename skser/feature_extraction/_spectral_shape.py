@@ -1,5 +1,7 @@
 """What the short-time spectrum of speech looks like, in a few numbers."""
 
+import warnings
+
 import numpy as np
 import scipy.fft
 import scipy.sparse
@@ -44,9 +46,16 @@ class SpectralShape:
         fmax = min(_FMAX, nyquist)
         self.frequencies = (np.arange(n_fft // 2 + 1) * sampling_rate / n_fft).astype(np.float32)
         f = self.frequencies
-        filters = librosa.filters.mel(
-            sr=sampling_rate, n_fft=n_fft, n_mels=N_MELS, fmin=_FMIN, fmax=fmax
-        )
+        with warnings.catch_warnings():  # of empty bands, which are refused below
+            warnings.simplefilter("ignore")
+            filters = librosa.filters.mel(
+                sr=sampling_rate, n_fft=n_fft, n_mels=N_MELS, fmin=_FMIN, fmax=fmax
+            )
+        if not filters.any(axis=1).all():
+            raise ValueError(
+                f"{n_fft} points of the Fourier transform are too few for {N_MELS} mel bands: "
+                "take a longer window= (in seconds)."
+            )
         kilohertz = f / 1000
         sums = [np.ones_like(f), kilohertz, kilohertz**2, _within(f, 50, 1000)]
         sums.append(_within(f, 1000, 5000))
@@ -116,9 +125,8 @@ def flux(mels):
     return result
 
 
-def cepstrum(mels):
-    """Cepstral coefficients 1 to 13 of mel bands, in dB."""
-    decibels = 10 * np.log10(np.maximum(mels, _FLOOR))
+def cepstrum(decibels):
+    """Cepstral coefficients 1 to 13 of mel bands in dB."""
     return scipy.fft.dct(decibels, axis=1, norm="ortho")[:, 1 : N_MFCC + 1]
 
 

@@ -149,6 +149,6 @@ class Spectrogram(SpectralTransformer):
         frequencies = prepared[2]
         return Layout(
             feature_names=tuple(f"{f:g}Hz" for f in frequencies),
-            hop=float(self.hop),
+            hop=prepared[0].hop / self.sampling_rate,
             frequencies=tuple(float(f) for f in frequencies),
         )

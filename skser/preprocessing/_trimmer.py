@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skser._optional import import_optional
 from skser.audio import AudioReadError, audio_inputs, read_utterance, resample
-from skser.feature_extraction._base import AudioTransformer, UtteranceTooShort
+from skser.feature_extraction._base import AudioTransformer
 from skser.sequences import Layout
 
 _STEP, _STEPS_PER_FRAME = 0.005, 4
@@ -273,9 +273,7 @@ def _levels(samples, rate):
     step = max(1, round(_STEP * rate))
     width = step * _STEPS_PER_FRAME
     if len(samples) < width:
-        raise UtteranceTooShort(
-            f"has {len(samples)} samples, less than one window of {width}: leave it out"
-        )
+        return np.empty(0), np.zeros(1)  # too short to hold speech
     n_steps = len(samples) // step
     steps = samples[: n_steps * step].reshape(n_steps, step)
     ones = np.ones(_STEPS_PER_FRAME)
@@ -290,6 +288,8 @@ def _levels(samples, rate):
 
 def _thresholds(levels, threshold, dynamic_range):
     """Lower and upper threshold in dB."""
+    if not len(levels):
+        return np.inf, np.inf
     peak = np.sort(levels)[-_PEAK_FRAMES:][0]
     floor = np.percentile(levels, _FLOOR_PERCENTILE)
     if peak < _DIGITAL_SILENCE:
@@ -307,10 +307,7 @@ def _speech_probability(samples, rate):
 
     heard = resample(samples, rate, _SILERO_RATE)
     if len(heard) < _SILERO_CHUNK:
-        raise UtteranceTooShort(
-            f"lasts {len(samples) / rate:g} s, less than one window of Silero (0.032 s): "
-            "leave it out"
-        )
+        return np.empty(0), np.zeros(1)  # too short to hold speech
     heard = heard - heard.mean()
     peak = np.abs(heard).max()
     if peak > 10 ** (_DIGITAL_SILENCE / 20):
@@ -357,12 +354,16 @@ def _import_silero():
 
 # Of each thread its own, since the network keeps the state of the utterance that it hears.
 _loaded = threading.local()
+_loading = threading.Lock()  # filters of warnings are the process's, not the thread's
 
 
 def _silero():
     if not hasattr(_loaded, "silero"):
         library = _import_silero()
-        with warnings.catch_warnings():  # torch has deprecated the format that Silero comes in
+        with (
+            _loading,
+            warnings.catch_warnings(),
+        ):  # torch has deprecated the format that Silero comes in
             warnings.simplefilter("ignore", DeprecationWarning)
             _loaded.silero = library.load_silero_vad()
     return _loaded.silero
