@@ -4,6 +4,8 @@ import numpy as np
 
 from skser.sequences import Sequences
 
+_SMALL, _LARGE = 2**20, 2**24  # numbers of values
+
 
 class FrameBuffer:
     """A list whose frames, 2-D float32 arrays of one width, are copied into one block.
@@ -32,13 +34,24 @@ class FrameBuffer:
             return np.array(result)
         start, stop = self._n_frames, self._n_frames + len(result)
         if stop > len(self._values):
-            # In place: the system moves pages, not their content. No view is out yet.
-            self._resize(max(stop, 3 * len(self._values) // 2, 2**14))
+            self._grow(stop)
         self._values[start:stop] = result
         self._n_frames = stop
         return slice(start, stop)
 
+    def _grow(self, n_frames):
+        capacity, width = self._values.shape
+        if capacity * width >= _LARGE:
+            # The system moves pages, not their content.
+            return self._resize(max(n_frames, capacity * 5 // 4))
+        # A large block costs no more than what of it is used.
+        wanted = 2 * n_frames if n_frames * width < _SMALL else _LARGE // width + 1
+        larger = np.empty((max(n_frames, wanted), width), np.float32)
+        larger[: self._n_frames] = self._values[: self._n_frames]
+        self._values = larger
+
     def _resize(self, n_frames):
+        # No view is out yet, or they are all given up.
         self._values.resize((n_frames, self._values.shape[1]), refcheck=False)
 
     def __len__(self):
