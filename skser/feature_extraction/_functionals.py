@@ -140,6 +140,7 @@ class Functionals(TransformerMixin, BaseEstimator):
                 f"{STATISTICS}."
             )
         if self.transformer is None:
+            self.transformer_ = None
             self._layout = validate_sequences(self, X, reset=True).layout
         else:
             self.transformer_ = clone(self.transformer).fit(X)
@@ -166,7 +167,7 @@ class Functionals(TransformerMixin, BaseEstimator):
             As the `transform` of the transformer.
         """
         check_is_fitted(self)
-        if self.transformer is None:
+        if self.transformer_ is None:
             return _in_runs(validate_sequences(self, X, reset=False), self._describe)
         nothing = np.full(len(self.get_feature_names_out()), np.nan, np.float32)
         reduce = partial(_reduce, describe=self._describe)

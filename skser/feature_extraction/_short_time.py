@@ -97,8 +97,9 @@ class ShortTimeFourier:
     def power(self, frames):
         """Power spectra (n_frames, n_fft // 2 + 1) of what `frames` gave."""
         # In place wherever it can be: at this size, passes over memory cost as much as the FFT.
-        windowed = np.zeros((len(frames), self.n_fft), np.float32)
+        windowed = np.empty((len(frames), self.n_fft), np.float32)
         np.multiply(frames, self.window, out=windowed[:, : len(self.window)])
+        windowed[:, len(self.window) :] = 0
         parts = scipy.fft.rfft(windowed, axis=1, overwrite_x=True).view(np.float32)
         np.square(parts, out=parts)
         return parts[:, 0::2] + parts[:, 1::2]
