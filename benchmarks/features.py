@@ -2,6 +2,7 @@
 
     python benchmarks/features.py            (about 8 minutes; an idle machine)
     python benchmarks/features.py --quick    (does it run?)
+    python benchmarks/features.py --processes    (that part alone, into the same file)
 
 Needs SKSER_DATA. Every comparison runs its sides in turn in one process, with the same window,
 hop, transform and bands, and reports the median over the alternations of the ratio of their
@@ -228,15 +229,39 @@ def memory(files):
     return result
 
 
+def two_processes(corpora, mel, quick):
+    every = [str(path) for paths in corpora.values() for path in paths]
+    many = every[:200] if quick else 3 * every
+    jobs = {
+        "mel spectrogram": lambda n: MelSpectrogram(**mel, n_jobs=n),
+        "mel spectrogram and differences": lambda n: MelSpectrogram(n_jobs=n),
+        "sentence vectors": lambda n: Functionals(FrameFeatures(n_jobs=n)),
+    }
+    result = {}
+    for name, make in jobs.items():
+        files = every if "vectors" in name and not quick else many
+        result[name] = over_processes(make, files)
+        print(f"two processes, {name}: {result[name]['times_faster']:.2f}")
+    return result
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
+    parser.add_argument("--processes", action="store_true")
+    arguments = parser.parse_args()
+    quick = arguments.quick
     warnings.simplefilter("ignore")
     n_alternations, n_utterances, n_slow = (2, 10, 4) if quick else (10, 150, 30)
 
     corpora = {name: load(name)[0].data for name in ("ravdess-5", "emodb-loso")}
     mel = {"level": None, "deltas": 0, "top_db": 60.0, **FRAMES, **BANDS}
+    if arguments.processes:
+        path = RESULTS / "features.json"
+        result = json.loads(path.read_text())
+        result["two_processes"] = two_processes(corpora, mel, quick)
+        path.write_text(json.dumps(result, indent=1) + "\n")
+        return
     result = {
         "protocol": "sides in turn in one process, one thread; medians of the alternations",
         "n_alternations": n_alternations,
@@ -343,18 +368,8 @@ def main():
             ),
         )
 
+    result["two_processes"] = two_processes(corpora, mel, quick)
     every = [str(path) for paths in corpora.values() for path in paths]
-    many = every[:200] if quick else 3 * every
-    jobs = {
-        "mel spectrogram": lambda n: MelSpectrogram(**mel, n_jobs=n),
-        "mel spectrogram and differences": lambda n: MelSpectrogram(n_jobs=n),
-        "sentence vectors": lambda n: Functionals(FrameFeatures(n_jobs=n)),
-    }
-    result["two_processes"] = {}
-    for name, make in jobs.items():
-        files = every if "vectors" in name and not quick else many
-        result["two_processes"][name] = over_processes(make, files)
-        print(f"two processes, {name}: {result['two_processes'][name]['times_faster']:.2f}")
     result["memory"] = memory(every[:200] if quick else every)
     print("memory:", result["memory"])
     if not quick:

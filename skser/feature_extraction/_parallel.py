@@ -14,7 +14,7 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
 
-_TASKS_AHEAD = 12
+_TASKS_AHEAD = 16
 _ATTEMPTS = 3
 
 
