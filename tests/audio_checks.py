@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from skser.audio import AudioReadError
+from skser.preprocessing import VoiceActivityTrimmer
 from skser.sequences import Sequences
 
 RATE = 16000
@@ -218,6 +219,12 @@ def check_fit2d_1sample(name, transformer):
 
 
 def check_fit2d_1feature(name, transformer):
+    # One sample is too short for a frame; trimming keeps what holds no speech, and says so.
+    if isinstance(transformer, VoiceActivityTrimmer):
+        with pytest.warns(UserWarning, match="No speech was found in 3 of 3 utterances"):
+            trimmed = ready(transformer).fit(speech()).transform(np.ones((3, 1)))
+        assert [len(x) for x in trimmed] == [1, 1, 1]
+        return
     with pytest.raises(AudioReadError, match="less than one window"):
         ready(transformer).fit(speech()).transform(np.ones((3, 1)))
 
