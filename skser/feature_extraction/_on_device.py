@@ -1,5 +1,6 @@
 """Spectra of many utterances at a time, on a torch device."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -47,9 +48,9 @@ class SpectralTransformer(AudioTransformer):
         "device": [str, None],
     }
 
+    @abstractmethod
     def _extract_on_device(self, utterances, prepared):
         """List of frames (n_frames, n_columns), of as many arrays of samples."""
-        raise NotImplementedError
 
     def _validate_params(self):
         super()._validate_params()
