@@ -7,6 +7,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 from torch.nn import functional
 
+from skser.neural_network._batching import rounded_up
+
 
 class SpecAugment(BaseEstimator):
     """Stretch, warp, level and mask the utterances of a training batch, each differently.
@@ -44,7 +46,7 @@ class SpecAugment(BaseEstimator):
     >>> x, lengths = torch.ones(2, 3, 100, 64), torch.tensor([100, 80])
     >>> generator = torch.Generator().manual_seed(0)
     >>> y, new_lengths = SpecAugment()(x, lengths, generator)
-    >>> y.shape[:2], y.shape[2] == new_lengths.max(), bool((y[1, :, new_lengths[1]:] == 0).all())
+    >>> y.shape[:2], y.shape[2] >= new_lengths.max(), bool((y[1, :, new_lengths[1]:] == 0).all())
     (torch.Size([2, 3]), tensor(True), True)
     """
 
@@ -125,7 +127,7 @@ def _resample(x, lengths, speed, warp):
     """Bilinear look-up of time at `speed` and of bands at `warp`, both (batch, 1)."""
     n_times, n_bands = x.shape[2:]
     new_lengths = (lengths / speed[:, 0]).round().clamp(min=1).to(torch.int64)
-    times = torch.arange(int(new_lengths.max())) * speed
+    times = torch.arange(rounded_up(int(new_lengths.max()))) * speed
     times = torch.minimum(times, lengths[:, None] - 1.0)
     bands = (torch.arange(n_bands) * warp).clamp(max=n_bands - 1)
     # grid_sample counts the axis from -1 to 1, edge to edge.

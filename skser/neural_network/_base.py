@@ -163,6 +163,7 @@ class NeuralEstimator(BaseEstimator):
         device = resolve_device(self.device)
         with torch_settings(seed=self._random.randint(_MAX_SEED)):
             module = self._make_module(sequences.layout, self._n_outputs)
+        module.to(memory_format=torch.channels_last)
         if self.initialize_from is not None:
             transfer_weights(self.initialize_from, module)
         if self.compile:
@@ -176,6 +177,7 @@ class NeuralEstimator(BaseEstimator):
             criterion=self._make_criterion(targets),
             optimizer=torch.optim.AdamW,
             optimizer__param_groups=undecayed,
+            optimizer__fused=torch.device(device).type in ("cpu", "cuda"),
             iterator_valid=BatchIterator,
             device=device,
             precision=self.precision,

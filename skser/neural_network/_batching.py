@@ -93,6 +93,15 @@ def bucketed_indices(lengths, batch_size, random_state=None):
     return [batches[i] for i in random_state.permutation(n_batches)]
 
 
+def rounded_up(n_times):
+    """A number of times to pad to: the next of 16 per octave.
+
+    Batches of few different shapes: for each new one convolutions are prepared anew.
+    """
+    step = 1 << max(n_times.bit_length() - 5, 0)
+    return -(-n_times // step) * step
+
+
 def padded_batch(sequences, indices):
     """Gather utterances into one padded tensor.
 
@@ -103,7 +112,7 @@ def padded_batch(sequences, indices):
         utterance, and ``lengths``, an int64 tensor of shape (batch,).
     """
     lengths = sequences.lengths[indices]
-    n_times = int(lengths.max())
+    n_times = rounded_up(int(lengths.max()))
     times = np.arange(n_times)
     rows = sequences.starts[indices][:, None] + np.minimum(times, lengths[:, None] - 1)
     x = torch.from_numpy(sequences.values[rows])

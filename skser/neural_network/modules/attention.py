@@ -59,8 +59,10 @@ class AttentionPooling(nn.Module):
         tensor of shape (batch, positions, heads)
             Zero outside the mask; each head sums to 1 over positions.
         """
-        hidden = torch.tanh(self.projection(annotations)).unflatten(-1, self.context.shape)
-        scores = self.temperature * (hidden * self.context).sum(dim=-1)
+        hidden = torch.tanh(self.projection(annotations))
+        # One product for all heads, with zeros where a head does not look.
+        context = torch.block_diag(*self.context[:, None]).T
+        scores = self.temperature * (hidden @ context)
         scores = scores.masked_fill(~mask[:, :, None], float("-inf"))
         return torch.softmax(scores, dim=1)
 
