@@ -6,7 +6,12 @@ import torch
 
 from skser.neural_network.modules.attention import AttentionPooling
 from skser.neural_network.modules.fcn import AttentionFCN, output_length
-from skser.neural_network.modules.normalization import MaskedBatchNormReLU, Padding, time_mask
+from skser.neural_network.modules.normalization import (
+    MaskedBatchNormReLU,
+    Padding,
+    _NormalizeReLU,
+    time_mask,
+)
 
 
 def batch(n=3, channels=4, time=9, bands=5, dtype=torch.float32):
@@ -46,18 +51,39 @@ class TestNormalization:
         module.eval()
         assert (module(garbage, Padding(lengths, 9))[~mask.expand_as(y)] == 0).all()
 
-    def test_gradients_agree_with_finite_differences(self):
+    @pytest.mark.parametrize("pool", [None, ((2, 2), (2, 2), (1, 1)), ((3, 2), (2, 1), (1, 1))])
+    def test_gradients_agree_with_finite_differences(self, pool):
         x = batch(2, 3, 5, 2, dtype=torch.float64).requires_grad_()
         lengths = torch.tensor([5, 3])
-        weight = torch.rand(3, dtype=torch.float64, requires_grad=True)
+        padding = pooled = Padding(lengths, 5)
+        if pool is not None:
+            size, stride = pool[0][0], pool[1][0]
+            pooled = Padding(output_length(lengths, size, stride), output_length(5, size, stride))
+        weight = torch.tensor([0.7, -0.4, 0.2], dtype=torch.float64, requires_grad=True)
         bias = torch.rand(3, dtype=torch.float64, requires_grad=True)
-        from skser.neural_network.modules.normalization import _NormalizeReLU
 
         def normalized(x, weight, bias):
-            y, _, _ = _NormalizeReLU.apply(x.clone(), weight, bias, 1e-5, Padding(lengths, 5))
+            y, _, _ = _NormalizeReLU.apply(x.clone(), weight, bias, 1e-5, padding, pool, pooled)
             return y
 
         assert torch.autograd.gradcheck(normalized, (x, weight, bias), atol=1e-6)
+
+    @pytest.mark.parametrize("training", [True, False])
+    def test_it_pools_what_its_parts_would(self, training):
+        x, lengths = batch(time=9), torch.tensor([9, 4, 6])
+        alone = MaskedBatchNormReLU(4)
+        pooling = MaskedBatchNormReLU(4, pool_size=(3, 2), pool_stride=(2, 2))
+        for module in (alone, pooling):
+            module.train(training)
+            torch.nn.init.uniform_(module.weight, -1, 1, torch.Generator().manual_seed(1))
+            torch.nn.init.uniform_(module.bias, -1, 1, torch.Generator().manual_seed(2))
+        padding = Padding(lengths, 9)
+        pooled = Padding(output_length(lengths, 3, 2), output_length(9, 3, 2))
+        y = alone(x.clone(), padding)
+        expected = torch.nn.functional.max_pool2d(y, (3, 2), (2, 2), padding=1)
+        expected = expected * pooled.mask[:, None, :, None]
+        torch.testing.assert_close(pooling(x.clone(), padding, pooled), expected)
+        torch.testing.assert_close(pooling.running_var, alone.running_var)
 
     def test_running_statistics_are_the_plain_mean_since_the_last_reset(self):
         module = MaskedBatchNormReLU(4)

@@ -43,12 +43,19 @@ class ConvolutionBlock(nn.Module):
             bias=normalization != "batch",
         )
         nn.init.kaiming_normal_(self.convolution.weight, nonlinearity="relu")
-        self.batch_norm = MaskedBatchNormReLU(n_outputs) if normalization == "batch" else None
+        pools = max(pool_size) > 1
+        self.batch_norm = None
+        if normalization == "batch":
+            self.batch_norm = MaskedBatchNormReLU(
+                n_outputs,
+                pool_size=pool_size if pools else None,
+                pool_stride=pool_stride,
+            )
         self.local_response = nn.LocalResponseNorm(5) if normalization == "local_response" else None
         self.pool_size = pool_size
         self.pool_stride = pool_stride
         self.steps = [(kernel_size, stride)]
-        if max(pool_size) > 1:
+        if pools:
             self.steps.append((pool_size, pool_stride))
 
     def forward(self, x, lengths):
@@ -59,20 +66,23 @@ class ConvolutionBlock(nn.Module):
         x = self.convolution(x)
         lengths = output_length(lengths, self.steps[0][0][0], self.steps[0][1][0])
         padding = Padding(lengths, x.shape[2])
+        pools = len(self.steps) > 1
+        if pools:
+            size, stride = self.pool_size[0], self.pool_stride[0]
+            lengths = output_length(lengths, size, stride)
+            pooled_padding = Padding(lengths, output_length(x.shape[2], size, stride))
         if self.batch_norm is not None:
-            x = self.batch_norm(x, padding)
-        else:
-            x = torch.relu(x) * padding.mask[:, None, :, None]
+            return self.batch_norm(x, padding, pooled_padding if pools else None), lengths
+        x = torch.relu(x) * padding.mask[:, None, :, None]
         if self.local_response is not None:
             x = self.local_response(x)
-        if max(self.pool_size) > 1:
+        if pools:
             # The zeros of padding never win a maximum over what a ReLU put out, but a window
             # that begins in the padding may still reach back into the utterance.
             x = functional.max_pool2d(
                 x, self.pool_size, self.pool_stride, padding=tuple(k // 2 for k in self.pool_size)
             )
-            lengths = output_length(lengths, self.pool_size[0], self.pool_stride[0])
-            x = x * time_mask(lengths, x.shape[2])[:, None, :, None]
+            x = x * pooled_padding.mask[:, None, :, None]
         return x, lengths
 
 

@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.nn.functional import max_pool2d
 
 
 class MaskedBatchNormReLU(nn.Module):
@@ -18,6 +19,8 @@ class MaskedBatchNormReLU(nn.Module):
         Number of channels.
     eps : float, default=1e-5
         Added to the variance.
+    pool_size, pool_stride : tuple of two int, or None
+        Of maximum pooling behind the ReLU, along (time, bands); None means no pooling.
 
     References
     ----------
@@ -25,9 +28,10 @@ class MaskedBatchNormReLU(nn.Module):
     Training by Reducing Internal Covariate Shift. ICML.
     """
 
-    def __init__(self, n_features, eps=1e-5):
+    def __init__(self, n_features, eps=1e-5, pool_size=None, pool_stride=None):
         super().__init__()
         self.eps = eps
+        self.pool = pool_size and (pool_size, pool_stride, tuple(k // 2 for k in pool_size))
         self.weight = nn.Parameter(torch.ones(n_features))
         self.bias = nn.Parameter(torch.zeros(n_features))
         self.register_buffer("running_mean", torch.zeros(n_features))
@@ -38,70 +42,98 @@ class MaskedBatchNormReLU(nn.Module):
         """Start the average over batches afresh; the next batch alone sets it."""
         self.n_batches.zero_()
 
-    def forward(self, x, padding):
-        """Normalise and rectify ``x`` (batch, channels, time, bands).
+    def forward(self, x, padding, pooled_padding=None):
+        """Normalise, rectify and pool ``x`` (batch, channels, time, bands).
 
-        ``padding`` is the batch's `Padding`. Positions in it come out as zero. In training
-        ``x`` is used as working memory: the layer before must not need its own output.
+        ``padding`` is the batch's `Padding`, ``pooled_padding`` that behind the pooling.
+        Positions in it come out as zero. In training ``x`` is used as working memory: the
+        layer before must not need its own output.
         """
         x = x.float()  # statistics need more digits than autocast's bfloat16 has
+        pooled_padding = pooled_padding or padding
         if not self.training:
             scale = self.weight * torch.rsqrt(self.running_var + self.eps)
             shift = self.bias - self.running_mean * scale
-            x = torch.addcmul(shift[:, None, None], x, scale[:, None, None])
-            return padding.fill_with_zero(torch.relu_(x))
-        x, mean, variance = _NormalizeReLU.apply(x, self.weight, self.bias, self.eps, padding)
+            x = torch.addcmul(shift[:, None, None], x, scale[:, None, None]).relu_()
+            if self.pool:
+                x = max_pool2d(padding.fill_with_zero(x), *self.pool)
+            return pooled_padding.fill_with_zero(x)
+        x, mean, variance = _NormalizeReLU.apply(
+            x, self.weight, self.bias, self.eps, padding, self.pool, pooled_padding
+        )
         with torch.no_grad():
-            count = padding.n_positions * x.shape[3]
             self.n_batches += 1
             share = 1.0 / self.n_batches
             self.running_mean.lerp_(mean, share)
-            self.running_var.lerp_(variance * (count / (count - 1).clamp(min=1)), share)
+            self.running_var.lerp_(variance, share)
         return x
 
 
 class _NormalizeReLU(torch.autograd.Function):
-    """Written out because on a CPU the memory traffic of the parts is what training costs."""
+    """Written out because on a CPU the memory traffic of the parts is what training costs.
+
+    The ReLU and what multiplies and adds stand behind the pooling, where fewer values are
+    left. A maximum stays one there because channels of negative weight are mirrored first.
+    """
 
     @staticmethod
-    def forward(ctx, x, weight, bias, eps, padding):
-        n_channels = x.shape[1]
+    def forward(ctx, x, weight, bias, eps, padding, pool, pooled_padding):
         count = padding.n_positions * x.shape[3]
         x = padding.fill_with_zero(x.contiguous(memory_format=torch.channels_last))
-        rows = x.permute(0, 2, 3, 1).view(-1, n_channels)
-        mean = rows.sum(dim=0) / count
+        mean = _rows(x).sum(dim=0) / count
         # Centred before squaring: a difference of squares would lose float32's digits on
         # features that nobody scaled.
-        rows.sub_(mean)
+        sign = torch.copysign(torch.ones_like(weight), weight)
+        torch.addcmul(_per_channel(-sign * mean), x, _per_channel(sign), out=x)
         padding.fill_with_zero(x)
-        variance = torch.linalg.vector_norm(rows, dim=0).square() / count
-        inverse_std = torch.rsqrt(variance + eps)
-        y = torch.addcmul(bias[:, None, None], x, (weight * inverse_std)[:, None, None])
-        padding.fill_with_zero(y.relu_())
-        ctx.save_for_backward(x, y, weight, inverse_std, count)
-        ctx.padding = padding
+        y = x.square()
+        squares = _rows(y).sum(dim=0)
+        inverse_std = torch.rsqrt(squares / count + eps)
+        scale, shift = _per_channel(weight.abs() * inverse_std), _per_channel(bias)
+        if pool is None:
+            peaks, places = x, None
+            torch.addcmul(shift, x, scale, out=y)
+        else:
+            peaks, places = max_pool2d(padding.fill_with_lowest(x), *pool, return_indices=True)
+            padding.fill_with_zero(x)
+            y = torch.addcmul(shift, peaks, scale)
+        pooled_padding.fill_with_zero(y.relu_())
+        ctx.save_for_backward(x, peaks, places, y, weight, sign, inverse_std, count)
+        ctx.padding, ctx.pool = padding, pool
+        variance = squares / (count - 1).clamp(min=1)
         ctx.mark_non_differentiable(mean, variance)
         return y, mean, variance
 
     @staticmethod
     def backward(ctx, grad, _mean, _variance):
-        x, y, weight, inverse_std, count = ctx.saved_tensors
-        n_channels = x.shape[1]
+        x, peaks, places, y, weight, sign, inverse_std, count = ctx.saved_tensors
         grad = grad.contiguous(memory_format=torch.channels_last)
         grad = torch.ops.aten.threshold_backward(grad, y, 0)  # zero in the padding, as y is
-        grad_rows = grad.permute(0, 2, 3, 1).reshape(-1, n_channels)
-        grad_bias = grad_rows.sum(dim=0)
-        product = grad * x
-        grad_weight = product.permute(0, 2, 3, 1).reshape(-1, n_channels).sum(dim=0) * inverse_std
+        grad_bias = _rows(grad).sum(dim=0)
+        grad_scale = _rows(grad * peaks).sum(dim=0)
         scale = weight * inverse_std
+        grad *= _per_channel(scale)
+        if places is not None:
+            size, stride, margin = ctx.pool
+            grad = torch.ops.aten.max_pool2d_with_indices_backward(
+                grad, x, size, stride, margin, (1, 1), False, places
+            )
         grad_x = torch.addcmul(
-            (-scale * grad_bias / count)[:, None, None],
+            _per_channel(-scale * grad_bias / count),
             x,
-            (-scale * grad_weight * inverse_std / count)[:, None, None],
-            out=product,
+            _per_channel(-scale * grad_scale * inverse_std.square() / count),
         )
-        grad_x.addcmul_(grad, scale[:, None, None])
-        return ctx.padding.fill_with_zero(grad_x), grad_weight, grad_bias, None, None
+        ctx.padding.fill_with_zero(grad_x.add_(grad))
+        return grad_x, sign * grad_scale * inverse_std, grad_bias, None, None, None, None
+
+
+def _rows(x):
+    """``x`` (batch, channels, time, bands), in channels-last order, as (positions, channels)."""
+    return x.permute(0, 2, 3, 1).view(-1, x.shape[1])
+
+
+def _per_channel(values):
+    return values[:, None, None]
 
 
 class Padding:
@@ -123,13 +155,19 @@ class Padding:
         # break at the question.
         look_at_all = lengths.is_cuda or torch.compiler.is_compiling()
         self._first = 0 if look_at_all else int(lengths.min())
-        self._n_times = n_times
+        self._tail = self.mask[:, None, self._first :, None]
 
     def fill_with_zero(self, x):
         """Write zeros into the padding of ``x``, in place, and return it."""
-        if self._first < self._n_times:
-            tail = self.mask[:, None, self._first :, None]
-            x[:, :, self._first :].mul_(tail)
+        if self._tail.shape[2]:
+            x[:, :, self._first :].mul_(self._tail)
+        return x
+
+    def fill_with_lowest(self, x):
+        """Write the lowest number into the padding, where there must be zeros now."""
+        if self._tail.shape[2]:
+            lowest = (~self._tail).to(x.dtype) * torch.finfo(x.dtype).min
+            x[:, :, self._first :].add_(lowest)
         return x
 
 
