@@ -5,7 +5,6 @@ from numbers import Integral, Real
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
-from torch.nn import functional
 
 from skser.neural_network._batching import rounded_up
 
@@ -95,44 +94,59 @@ class SpecAugment(BaseEstimator):
         """
         self._validate_params()
         n_bands = x.shape[3]
+        n_time_masks = self.n_time_masks
+        n_frequency_masks = self.n_frequency_masks if n_bands > 1 else 0
+        uniform = torch.rand(
+            2 * (1 + n_time_masks + n_frequency_masks), len(x), 1, generator=generator
+        )
+        speed = 1 + self.time_stretch * (2 * uniform[0] - 1)
+        warp = 1 + self.frequency_warp * (2 * uniform[1] - 1)
+        new_lengths = (lengths / speed[:, 0]).round().clamp(min=1).to(torch.int64)
+        new_time = rounded_up(int(new_lengths.max()))
+        of_time, of_frequency = uniform[2:].split([2 * n_time_masks, 2 * n_frequency_masks])
+        keep_times = _unmasked(of_time, self.time_mask, new_lengths[:, None], new_time)
+        keep_times &= torch.arange(new_time) < new_lengths[:, None]
+        keep_bands = _unmasked(of_frequency, self.frequency_mask, n_bands, n_bands)
 
-        def uniform():
-            return torch.rand(len(x), generator=generator)[:, None]
-
-        speed = 1 + self.time_stretch * (2 * uniform() - 1)
-        warp = 1 + self.frequency_warp * (2 * uniform() - 1)
-        x, lengths = _resample(x, lengths, speed, warp if n_bands > 1 else torch.ones_like(warp))
+        x = _stretch(x, lengths, speed, new_time)
         if self.level:
-            offset = self.level * torch.randn(len(x), generator=generator)
-            x[:, 0] += offset[:, None, None]
-        times = torch.arange(x.shape[2])
-        keep_times = times < lengths[:, None]
-        for _ in range(self.n_time_masks):
-            width = self.time_mask * uniform() * lengths[:, None]
-            start = uniform() * (lengths[:, None] - width)
-            keep_times &= (times < start) | (times >= start + width)
-        x *= keep_times[:, None, :, None]
-        if n_bands > 1 and self.n_frequency_masks:
-            bands = torch.arange(n_bands)
-            keep_bands = torch.ones(len(x), n_bands, dtype=torch.bool)
-            for _ in range(self.n_frequency_masks):
-                width = self.frequency_mask * uniform() * n_bands
-                start = uniform() * (n_bands - width)
-                keep_bands &= (bands < start) | (bands >= start + width)
-            x *= keep_bands[:, None, None, :]
-        return x, lengths
+            x[:, 0] += self.level * torch.randn(len(x), 1, 1, generator=generator).to(x.device)
+        x *= keep_times[:, None, :, None].to(x.device)
+        if n_bands > 1:
+            x = _warp(x, warp, keep_bands)
+        return x, new_lengths
 
 
-def _resample(x, lengths, speed, warp):
-    """Bilinear look-up of time at `speed` and of bands at `warp`, both (batch, 1)."""
-    n_times, n_bands = x.shape[2:]
-    new_lengths = (lengths / speed[:, 0]).round().clamp(min=1).to(torch.int64)
-    times = torch.arange(rounded_up(int(new_lengths.max()))) * speed
-    times = torch.minimum(times, lengths[:, None] - 1.0)
-    bands = (torch.arange(n_bands) * warp).clamp(max=n_bands - 1)
-    # grid_sample counts the axis from -1 to 1, edge to edge.
-    times = (2 * times + 1) / n_times - 1
-    bands = (2 * bands + 1) / n_bands - 1
-    shape = (len(x), times.shape[1], n_bands)
-    grid = torch.stack([bands[:, None, :].expand(shape), times[:, :, None].expand(shape)], dim=-1)
-    return functional.grid_sample(x, grid, padding_mode="border", align_corners=False), new_lengths
+def _unmasked(uniform, largest, extents, n_positions):
+    """Bool (batch, n_positions): False in spans of up to `largest` times each extent."""
+    widths = largest * uniform[0::2] * extents
+    starts = uniform[1::2] * (extents - widths)
+    positions = torch.arange(n_positions)
+    return ((positions < starts) | (positions >= starts + widths)).all(dim=0)
+
+
+def _stretch(x, lengths, speed, new_time):
+    """Linear look-up of time at `speed` (batch, 1)."""
+    n, n_channels, n_times, n_bands = x.shape
+    times = torch.minimum(torch.arange(new_time) * speed, lengths[:, None] - 1.0)
+    before = times.to(torch.int64)
+    after = torch.minimum(before + 1, lengths[:, None] - 1)
+    first = torch.arange(n)[:, None] * n_times
+    frames = x.transpose(1, 2).reshape(-1, n_channels * n_bands)
+    look_up = [frames.index_select(0, (first + t).flatten().to(x.device)) for t in (before, after)]
+    stretched = torch.lerp(*look_up, (times - before).view(-1, 1).to(x.device))
+    return stretched.view(n, new_time, n_channels, n_bands).transpose(1, 2)
+
+
+def _warp(x, warp, keep):
+    """Linear look-up of bands at `warp` (batch, 1), zero but where `keep` (batch, bands).
+
+    One matrix product per utterance, of weights that fall to zero one band from the place.
+    """
+    n, n_channels, n_times, n_bands = x.shape
+    bands = torch.arange(n_bands)
+    places = (bands * warp).clamp(max=n_bands - 1)
+    weights = (1 - (places[:, None, :] - bands[:, None]).abs_()).clamp_(min=0)
+    weights *= keep[:, None, :]
+    rows = x.transpose(1, 2).reshape(n, -1, n_bands) @ weights.to(x.device)
+    return rows.view(n, n_times, n_channels, n_bands).transpose(1, 2)

