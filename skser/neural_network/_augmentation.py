@@ -85,6 +85,8 @@ class SpecAugment(BaseEstimator):
         x : tensor of shape (batch, channels, time, bands), float32
         lengths : tensor of shape (batch,), int64
         generator : torch.Generator
+            On the CPU, as are the lengths: no draw makes a device wait, and all devices get
+            the same draws.
 
         Returns
         -------
@@ -110,8 +112,10 @@ class SpecAugment(BaseEstimator):
 
         x = _stretch(x, lengths, speed, new_time)
         if self.level:
-            x[:, 0] += self.level * torch.randn(len(x), 1, 1, generator=generator).to(x.device)
-        x *= keep_times[:, None, :, None].to(x.device)
+            x[:, 0] += self.level * torch.randn(len(x), 1, 1, generator=generator).to(
+                x.device, non_blocking=True
+            )
+        x *= keep_times[:, None, :, None].to(x.device, non_blocking=True)
         if n_bands > 1:
             x = _warp(x, warp, keep_bands)
         return x, new_lengths
@@ -133,8 +137,11 @@ def _stretch(x, lengths, speed, new_time):
     after = torch.minimum(before + 1, lengths[:, None] - 1)
     first = torch.arange(n)[:, None] * n_times
     frames = x.transpose(1, 2).reshape(-1, n_channels * n_bands)
-    look_up = [frames.index_select(0, (first + t).flatten().to(x.device)) for t in (before, after)]
-    stretched = torch.lerp(*look_up, (times - before).view(-1, 1).to(x.device))
+    look_up = [
+        frames.index_select(0, (first + t).flatten().to(x.device, non_blocking=True))
+        for t in (before, after)
+    ]
+    stretched = torch.lerp(*look_up, (times - before).view(-1, 1).to(x.device, non_blocking=True))
     return stretched.view(n, new_time, n_channels, n_bands).transpose(1, 2)
 
 
@@ -148,5 +155,5 @@ def _warp(x, warp, keep):
     places = (bands * warp).clamp(max=n_bands - 1)
     weights = (1 - (places[:, None, :] - bands[:, None]).abs_()).clamp_(min=0)
     weights *= keep[:, None, :]
-    rows = x.transpose(1, 2).reshape(n, -1, n_bands) @ weights.to(x.device)
+    rows = x.transpose(1, 2).reshape(n, -1, n_bands) @ weights.to(x.device, non_blocking=True)
     return rows.view(n, n_times, n_channels, n_bands).transpose(1, 2)

@@ -168,17 +168,11 @@ class NeuralEstimator(BaseEstimator):
             transfer_weights(self.initialize_from, module)
         if self.compile:
             module.compile()  # in place: names of weights and pickles stay as they are
-        # Biases and normalisation are not shrunk towards zero.
-        undecayed = [
-            (name, {"weight_decay": 0.0}) for name, p in module.named_parameters() if p.ndim < 2
-        ]
         self.net_ = SequenceNet(
             module,
             criterion=self._make_criterion(targets),
             optimizer=torch.optim.AdamW,
-            optimizer__param_groups=undecayed,
             optimizer__fused=torch.device(device).type in ("cpu", "cuda"),
-            iterator_valid=BatchIterator,
             device=device,
             precision=self.precision,
             verbose=int(self.verbose),
@@ -193,8 +187,12 @@ class NeuralEstimator(BaseEstimator):
         net.fresh_statistics = fresh_statistics
         net.batch_size = self.batch_size
         net.iterator_train = partial(
-            BatchIterator, seed=self._random.randint(_MAX_SEED), augment=augment
+            BatchIterator,
+            seed=self._random.randint(_MAX_SEED),
+            augment=augment,
+            device=net.device,
         )
+        net.iterator_valid = partial(BatchIterator, device=net.device)
         n_steps = epochs * len(BatchIterator(train, self.batch_size))
         net.callbacks = [
             *self._own_callbacks(),

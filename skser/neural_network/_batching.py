@@ -42,15 +42,25 @@ class BatchIterator:
         Seed of order and augmentation, which go on from epoch to epoch; None means no
         shuffling.
     augment : callable or None, default=None
-        ``augment(x, lengths, generator)`` -> (x, lengths), applied to every batch.
+        ``augment(x, lengths, generator)`` -> (x, lengths), applied to every batch; ``x`` is
+        on the device, lengths and generator on the CPU.
+    device : str or torch.device, default="cpu"
+        Where batches are to be. A block that takes at most half of a CUDA device's free
+        memory is copied there once, and batches are gathered there; of a larger one, each
+        batch is copied from pinned memory.
     """
 
-    def __init__(self, dataset, batch_size, seed=None, augment=None):
+    def __init__(self, dataset, batch_size, seed=None, augment=None, device="cpu"):
         self.dataset = dataset
         self.batch_size = batch_size
         self.augment = augment
         self.order = None if seed is None else np.random.RandomState(seed)
         self.generator = None if seed is None else torch.Generator().manual_seed(seed)
+        self.device = torch.device(device)
+        self.block = None
+        values = dataset.sequences.values
+        if self.device.type == "cuda" and values.nbytes <= _free_memory(self.device) / 2:
+            self.block = torch.tensor(values, device=self.device)
 
     def __len__(self):
         return -(-len(self.dataset) // self.batch_size)
@@ -58,12 +68,22 @@ class BatchIterator:
     def __iter__(self):
         lengths = self.dataset.sequences.lengths
         for indices in bucketed_indices(lengths, self.batch_size, self.order):
-            inputs, targets = self.dataset[indices]
+            targets = torch.from_numpy(self.dataset.targets[indices])
+            inputs = padded_batch(self.dataset.sequences, indices, self.block)
+            x, lengths = self._moved(inputs["x"]), inputs["lengths"]
             if self.augment is not None:
-                inputs["x"], inputs["lengths"] = self.augment(
-                    inputs["x"], inputs["lengths"], self.generator
-                )
-            yield inputs, targets
+                x, lengths = self.augment(x, lengths, self.generator)
+            yield {"x": x, "lengths": self._moved(lengths)}, self._moved(targets)
+
+    def _moved(self, tensor):
+        if self.device.type == "cuda" and tensor.device.type == "cpu":
+            tensor = tensor.pin_memory()  # from elsewhere a copy would make the host wait
+        return tensor.to(self.device, non_blocking=True)
+
+
+def _free_memory(device):
+    """Bytes that are free on a CUDA device."""
+    return torch.cuda.mem_get_info(device)[0]
 
 
 def bucketed_indices(lengths, batch_size, random_state=None):
@@ -102,24 +122,34 @@ def rounded_up(n_times):
     return -(-n_times // step) * step
 
 
-def padded_batch(sequences, indices):
+def padded_batch(sequences, indices, block=None):
     """Gather utterances into one padded tensor.
+
+    Parameters
+    ----------
+    sequences : Sequences
+    indices : ndarray of int
+    block : tensor or None, default=None
+        The values of `sequences` on the device where to gather; None means from memory.
 
     Returns
     -------
     dict
         ``x``, a float32 tensor of shape (batch, channels, time, bands), zero beyond each
-        utterance, and ``lengths``, an int64 tensor of shape (batch,).
+        utterance, and ``lengths``, an int64 tensor of shape (batch,), on the CPU.
     """
-    lengths = sequences.lengths[indices]
+    lengths, starts = sequences.lengths[indices], sequences.starts[indices]
     n_times = rounded_up(int(lengths.max()))
     times = np.arange(n_times)
-    rows = sequences.starts[indices][:, None] + np.minimum(times, lengths[:, None] - 1)
-    x = torch.from_numpy(sequences.values[rows])
-    lengths = torch.from_numpy(lengths)
+    rows = starts[:, None] + np.minimum(times, lengths[:, None] - 1)
+    if block is None:
+        x = torch.from_numpy(sequences.values[rows])
+    else:
+        x = block[torch.from_numpy(rows).to(block.device, non_blocking=True)]
     first = int(lengths.min())
     if first < n_times:
-        x[:, first:] *= (torch.from_numpy(times[first:]) < lengths[:, None]).unsqueeze(-1)
+        inside = torch.from_numpy(times[first:] < lengths[:, None])
+        x[:, first:] *= inside.unsqueeze(-1).to(x.device, non_blocking=True)
     layout = sequences.layout
     x = x.unflatten(-1, (layout.n_channels, layout.n_bands))
-    return {"x": x.transpose(1, 2), "lengths": lengths}
+    return {"x": x.transpose(1, 2), "lengths": torch.from_numpy(lengths)}

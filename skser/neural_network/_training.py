@@ -33,6 +33,34 @@ class SequenceNet(NeuralNet):
             outputs = super().infer(x, **fit_params)
         return outputs.float()
 
+    def get_params_for_optimizer(self, prefix, named_parameters):
+        """Two groups: biases and normalisation are not shrunk towards zero."""
+        _, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
+        parameters = list(self.module_.parameters())
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1]},
+            {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        ]
+        return (groups,), kwargs
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """As skorch's, but no batch waits for the device: losses are read once per epoch."""
+        if iterator is None:
+            return
+        losses = []
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            losses.append(step["loss"].detach())
+            self.history.record_batch(f"{prefix}_loss", losses[-1])
+            self.history.record_batch(f"{prefix}_batch_size", len(batch[1]))
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+        for record, loss in zip(
+            self.history[-1]["batches"][-len(losses) :], torch.stack(losses).tolist(), strict=True
+        ):
+            record[f"{prefix}_loss"] = loss
+        self.history.record(f"{prefix}_batch_count", len(losses))
+
     def on_epoch_begin(self, net, **kwargs):
         super().on_epoch_begin(net, **kwargs)
         if self.fresh_statistics:
@@ -92,7 +120,7 @@ class WarnOfSingleClass(Callback):
     def on_batch_end(self, net, training, y_pred=None, **kwargs):
         if training:
             predicted = y_pred.detach().argmax(dim=1)
-            self.counts_ += torch.bincount(predicted, minlength=len(self.classes))
+            self.counts_.scatter_add_(0, predicted, torch.ones_like(predicted))
 
     def on_train_end(self, net, **kwargs):
         if int((self.counts_ > 0).sum()) == 1:

@@ -153,7 +153,7 @@ class Padding:
         # Only the tail behind the shortest utterance needs a look. On a GPU the copy is
         # cheap and asking for the shortest would make the host wait; a compiled graph would
         # break at the question.
-        look_at_all = lengths.is_cuda or torch.compiler.is_compiling()
+        look_at_all = lengths.device.type != "cpu" or torch.compiler.is_compiling()
         self._first = 0 if look_at_all else int(lengths.min())
         self._tail = self.mask[:, None, self._first :, None]
 

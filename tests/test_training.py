@@ -1,0 +1,120 @@
+"""What training promises about its speed: where batches are, and what waits for what."""
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback
+
+from skser.neural_network import AttentionFCNClassifier, SpecAugment, _batching
+from skser.neural_network._batching import BatchIterator, SequenceDataset, padded_batch, rounded_up
+from skser.sequences import Sequences
+
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+
+
+def utterances(n=50, n_columns=16):
+    random = np.random.RandomState(0)
+    return [
+        random.randn(length, n_columns).astype(np.float32) for length in random.randint(20, 90, n)
+    ]
+
+
+def labels(n=50):
+    return np.resize(["anger", "fear", "joy"], n)
+
+
+def dataset():
+    return SequenceDataset(Sequences.from_list(utterances()), np.arange(50))
+
+
+def assert_same_batches(given, expected):
+    for (inputs, targets), (inputs_, targets_) in zip(given, expected, strict=True):
+        torch.testing.assert_close(targets.cpu(), targets_)
+        torch.testing.assert_close(inputs["lengths"].cpu(), inputs_["lengths"])
+        torch.testing.assert_close(inputs["x"].cpu(), inputs_["x"], atol=1e-5, rtol=1e-5)
+
+
+def test_lengths_are_padded_to_few_sizes():
+    sizes = [rounded_up(n) for n in range(1, 1025)]
+    assert all(n <= size <= 1.07 * n for n, size in enumerate(sizes, start=1))
+    assert len(set(sizes)) <= 16 * 7
+    assert sizes == sorted(sizes)
+    assert sizes[:16] == list(range(1, 17))
+
+
+def test_a_block_elsewhere_gives_the_batches_of_one_in_memory():
+    X = Sequences.from_list(utterances())[5:40]
+    indices = np.array([3, 0, 20])
+    here, there = (
+        padded_batch(X, indices, block) for block in (None, torch.from_numpy(X.values.copy()))
+    )
+    torch.testing.assert_close(there["x"], here["x"], atol=0, rtol=0)
+    torch.testing.assert_close(there["lengths"], here["lengths"])
+
+
+@needs_cuda
+@pytest.mark.parametrize("free", [10**9, 1000])
+def test_batches_on_a_device_are_those_of_the_cpu(free, monkeypatch):
+    monkeypatch.setattr(_batching, "_free_memory", lambda device: free)
+    settings = {"batch_size": 8, "seed": 0, "augment": SpecAugment()}
+    resident = BatchIterator(dataset(), device="cuda", **settings)
+    assert (resident.block is not None) == (free > 1000)
+    assert_same_batches(resident, BatchIterator(dataset(), **settings))
+
+
+@needs_cuda
+def test_no_batch_makes_the_host_wait():
+    model = AttentionFCNClassifier(
+        device="cuda", max_epochs=1, warm_start=True, random_state=0, batch_size=8
+    ).fit(utterances(), labels())
+
+    class Watch(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            torch.cuda.set_sync_debug_mode("error")
+
+        def on_batch_end(self, net, training, **kwargs):
+            # The last batch of an epoch is followed by the one look at the losses.
+            if len(net.history[-1]["batches"]) == 7:
+                torch.cuda.set_sync_debug_mode("default")
+
+    try:
+        model.set_params(callbacks=[Watch()]).fit(utterances(), labels())
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+class CountReads(torch.overrides.TorchFunctionMode):
+    """Counts what would make a host wait for a device: a number read from a tensor."""
+
+    def __init__(self):
+        self.n = 0
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        self.n += function in (torch.Tensor.item, torch.Tensor.tolist)
+        return function(*args, **(kwargs or {}))
+
+
+def test_losses_are_read_once_per_epoch():
+    with CountReads() as reads:
+        model = AttentionFCNClassifier(
+            device="cpu", max_epochs=3, random_state=0, batch_size=8, augment=None
+        ).fit(utterances(), labels())
+    assert 3 <= reads.n < 3 * 3  # 3 epochs of 7 batches
+    for epoch in model.history_:
+        losses = [batch["train_loss"] for batch in epoch["batches"]]
+        assert len(losses) == 7
+        assert all(isinstance(loss, float) for loss in losses)
+        sizes = [batch["train_batch_size"] for batch in epoch["batches"]]
+        assert epoch["train_loss"] == pytest.approx(np.average(losses, weights=sizes))
+
+
+@pytest.mark.filterwarnings("ignore:In its last epoch")
+def test_only_matrices_and_kernels_decay():
+    model = AttentionFCNClassifier(device="cpu", max_epochs=1).fit(utterances(8), labels(8))
+    decayed, kept = model.net_.optimizer_.param_groups
+    assert decayed["weight_decay"] == model.weight_decay
+    assert kept["weight_decay"] == 0
+    assert {p.ndim for p in decayed["params"]} == {2, 4}
+    assert {p.ndim for p in kept["params"]} == {1}
+    n_parameters = len(list(model.net_.module_.parameters()))
+    assert len(decayed["params"]) + len(kept["params"]) == n_parameters
