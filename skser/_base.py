@@ -129,5 +129,5 @@ def check_sequences(X):
 def _unless_all_finite(X):
     # A finite sum has finite terms; only a sum that is not calls for a look at each utterance.
     with np.errstate(over="ignore", invalid="ignore"):
-        total = sum(float(frames.sum(dtype=np.float64)) for frames in X)
+        total = sum(float(frames.sum()) for frames in X)
     return () if np.isfinite(total) else enumerate(X)

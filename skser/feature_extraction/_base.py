@@ -23,6 +23,7 @@ _HOW_NOT_WHAT = {"n_jobs", "verbose", "on_error", "memory", "input_sampling_rate
 # One task of parallel work is a run of utterances, of so many, or so many bytes, at most.
 _RUN_UTTERANCES = 64
 _RUN_BYTES = 2**22
+_VALID, _MOST_VALID = set(), 1000  # settings found to be so
 
 
 class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
@@ -109,6 +110,16 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
         """
         # scikit-learn's own would wrap the result again, and cannot wrap Sequences.
         return self.fit(X, y).transform(X)
+
+    def _validate_params(self):
+        # Once per setting: at every call the checks would be a good part of one utterance's time.
+        setting = type(self), repr(vars(self))
+        if setting in _VALID:
+            return
+        super()._validate_params()
+        if len(_VALID) >= _MOST_VALID:
+            _VALID.clear()
+        _VALID.add(setting)
 
     def _results(self, X, reduce=None, nothing=None, nothing_said=None):
         """An array per utterance, after all errors are dealt with, and what was prepared.

@@ -105,8 +105,11 @@ def padded_batch(sequences, indices):
     lengths = sequences.lengths[indices]
     n_times = int(lengths.max())
     times = np.arange(n_times)
-    rows = sequences.starts[indices][:, None] + np.minimum(times, lengths[:, None] - 1)
-    x = torch.from_numpy(sequences.values[rows])
+    if len(indices) == 1:
+        x = torch.from_numpy(np.array(sequences[indices[0]])[None])
+    else:
+        rows = sequences.starts[indices][:, None] + np.minimum(times, lengths[:, None] - 1)
+        x = torch.from_numpy(sequences.values[rows])
     lengths = torch.from_numpy(lengths)
     first = int(lengths.min())
     if first < n_times:
