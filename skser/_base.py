@@ -59,6 +59,11 @@ def validate_sequences(estimator, X, *, reset):
         If X is no form of numbers.
     """
     is_flat = not is_sequences(X)
+    if is_flat and _is_audio(X):
+        raise TypeError(
+            f"{type(estimator).__name__} takes frame sequences, not audio: put a transformer "
+            "such as MelSpectrogram before it in a Pipeline."
+        )
     if not reset and is_flat != estimator._fitted_on_flat:
         forms = ("frame sequences", "a 2-D array")
         raise ValueError(
@@ -66,11 +71,6 @@ def validate_sequences(estimator, X, *, reset):
             f"is now given {forms[is_flat]}."
         )
     if is_flat:
-        if _is_audio(X):
-            raise TypeError(
-                f"{type(estimator).__name__} takes frame sequences, not audio: put a transformer "
-                "such as MelSpectrogram before it in a Pipeline."
-            )
         array = validate_data(estimator, X, dtype=np.float32, reset=reset)
         sequences = as_sequences(array)
     else:

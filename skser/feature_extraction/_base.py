@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container
 
 from skser._base import SequenceTransformerMixin
-from skser.audio import AudioReadError, audio_inputs, read_utterance
+from skser.audio import AudioReadError, audio_inputs, read_utterance, utterance_name
 from skser.feature_extraction._cache import FeatureCache
 from skser.feature_extraction._frame_buffer import FrameBuffer
 from skser.feature_extraction._parallel import WorkersLost, in_order, n_workers
@@ -247,8 +247,9 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
             yield from results
         except WorkersLost as lost:
             i = runs[lost.task][0]
+            name = utterance_name(items[i], i)
             raise RuntimeError(
-                f"Worker processes died again and again at, or soon after, {_name(items[i], i)}: "
+                f"Worker processes died again and again at, or soon after, {name}: "
                 "short of memory, or over a file that crashes its reader?"
             ) from lost
 
@@ -357,11 +358,7 @@ def _extract_one(transformer, index, item, prepared, cache, wait):
     except AudioReadError as error:
         return error.failures[0]
     except UtteranceTooShort as error:
-        return _name(item, index), str(error)
-
-
-def _name(item, index):
-    return item if isinstance(item, str) else f"utterance {index}"
+        return utterance_name(item, index), str(error)
 
 
 class UtteranceTooShort(ValueError):
