@@ -23,6 +23,7 @@ def write_tables(docs):
     (target / "functionals.rst").write_text(functionals(docs))
     (target / "functionals_ablation.rst").write_text(functionals_ablation(docs))
     (target / "scale.rst").write_text(scale(docs))
+    (target / "prediction.rst").write_text(prediction(docs))
 
 
 def scale(docs):
@@ -58,6 +59,37 @@ def scale(docs):
             f"{same}, {kill['computed_again']} utterances computed twice.\n"
         )
     return text
+
+
+def prediction(docs):
+    """What `predict` of one file costs beside its pieces, many files, and an hour."""
+    result = json.loads((docs.parent / "benchmarks/results/prediction.json").read_text())
+    one, many = result["one_file"], result["many_files"]
+    titles = {
+        "decode": "soundfile reads the samples",
+        "feature": "frames of the samples",
+        "forward": "the torch module, on a ready tensor",
+        "by_hand": "all three and the scaling in one function, by hand",
+        "predict": "``model.predict([path])``",
+    }
+    rows = [["what", "ms of CPU time", "ms that passed"]]
+    rows += [
+        [title, *(f"{one[clock]['milliseconds'][name]:.2f}" for clock in ("cpu", "wall"))]
+        for name, title in titles.items()
+    ]
+    ratios = {clock: one[clock]["predict_to_pieces"] for clock in ("cpu", "wall")}
+    hours = "; ".join(
+        f"{entry['minutes']} minutes, {entry['n_windows']:,} windows: "
+        f"{entry['cpu_seconds']:.0f} s of CPU time, memory grew by {entry['growth_mb']:.0f} MB"
+        for entry in result["timeline"]
+    )
+    return (
+        f"{list_table(rows)}\n``predict`` takes {ratios['cpu']:.2f} times the CPU time of its "
+        f"pieces, and {ratios['wall']:.2f} times the time that passes (medians of "
+        f"{one['n_turns']} turns; the machine's load average was {one['load_average']:.1f}). Of "
+        f"{many['n_files']} files at once, {many['files_per_cpu_second']:.0f} are predicted per "
+        f"second of CPU time.\n\n``emotion_timeline`` with its default window and hop: {hours}.\n"
+    )
 
 
 def list_table(rows):

@@ -12,6 +12,7 @@ _SUBMODULES = (
     "audio",
     "datasets",
     "feature_extraction",
+    "inspection",
     "model_selection",
     "neural_network",
     "preprocessing",

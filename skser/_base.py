@@ -59,6 +59,11 @@ def validate_sequences(estimator, X, *, reset):
         If X is no form of numbers.
     """
     is_flat = not is_sequences(X)
+    if is_flat and _is_audio(X):
+        raise TypeError(
+            f"{type(estimator).__name__} takes frame sequences, not audio: put a transformer "
+            "such as MelSpectrogram before it in a Pipeline."
+        )
     if not reset and is_flat != estimator._fitted_on_flat:
         forms = ("frame sequences", "a 2-D array")
         raise ValueError(
@@ -66,11 +71,6 @@ def validate_sequences(estimator, X, *, reset):
             f"is now given {forms[is_flat]}."
         )
     if is_flat:
-        if _is_audio(X):
-            raise TypeError(
-                f"{type(estimator).__name__} takes frame sequences, not audio: put a transformer "
-                "such as MelSpectrogram before it in a Pipeline."
-            )
         array = validate_data(estimator, X, dtype=np.float32, reset=reset)
         sequences = as_sequences(array)
     else:
@@ -129,5 +129,5 @@ def check_sequences(X):
 def _unless_all_finite(X):
     # A finite sum has finite terms; only a sum that is not calls for a look at each utterance.
     with np.errstate(over="ignore", invalid="ignore"):
-        total = sum(float(frames.sum(dtype=np.float64)) for frames in X)
+        total = sum(float(frames.sum()) for frames in X)
     return () if np.isfinite(total) else enumerate(X)

@@ -36,6 +36,45 @@ class AudioReadError(ValueError):
         return f"{len(self.failures)} of {self.n_inputs} inputs could not be used: {listed}"
 
 
+class Waveform(np.ndarray):
+    """Samples that state their own sampling rate, as a file does.
+
+    A list of them is taken wherever a list of paths is, whatever `input_sampling_rate` says.
+    What is derived from one, a slice say, is an ordinary array of samples in this respect.
+
+    Parameters
+    ----------
+    samples : array-like of shape (n_samples,)
+        Not copied where it is an array.
+    sampling_rate : float
+        In Hz.
+    name : str or None, default=None
+        What errors call it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.audio import Waveform
+    >>> from skser.feature_extraction import MelSpectrogram
+    >>> noise = np.random.RandomState(0).randn(48000)
+    >>> MelSpectrogram().transform([Waveform(noise, 48000), Waveform(noise, 16000)]).lengths
+    array([101, 301])
+    """
+
+    sampling_rate = None
+    name = None
+
+    def __new__(cls, samples, sampling_rate, name=None):
+        """View `samples`."""
+        waveform = np.asarray(samples).view(cls)
+        waveform.sampling_rate = sampling_rate
+        waveform.name = name
+        return waveform
+
+    def __reduce__(self):
+        return type(self), (np.asarray(self), self.sampling_rate, self.name)
+
+
 def load_audio(path, sampling_rate=None):
     """Read an audio file as mono float32.
 
@@ -71,19 +110,73 @@ def load_audio(path, sampling_rate=None):
     >>> samples.shape, samples.dtype, rate
     ((16000,), dtype('float32'), 16000)
     """
-    import soundfile
+    name = os.fspath(path)
+    blocks, rates = zip(*_mono_blocks(name), strict=True)
+    samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    _check_values(samples, name)
+    return resample(samples, rates[0], sampling_rate), sampling_rate or rates[0]
+
+
+def stream_audio(path, sampling_rate=None):
+    """Read an audio file as `load_audio` does, in pieces and in bounded memory.
+
+    Parameters
+    ----------
+    path : str or path-like
+    sampling_rate : float or None, default=None
+        Rate of the result in Hz; None keeps the file's own.
+
+    Yields
+    ------
+    samples : ndarray of shape (n_samples,), float32
+        Joined, the pieces are what `load_audio` gives; the resampler goes on from one to the
+        next.
+    sampling_rate : float
+        In Hz.
+
+    Raises
+    ------
+    AudioReadError
+        As `load_audio`, when the piece concerned is asked for.
+
+    Examples
+    --------
+    >>> import numpy as np, soundfile, tempfile, os
+    >>> path = os.path.join(tempfile.mkdtemp(), "tone.wav")
+    >>> soundfile.write(path, np.sin(np.arange(8000) / 10), 8000)
+    >>> sum(len(samples) for samples, rate in stream_audio(path, sampling_rate=16000))
+    16000
+    """
+    import soxr
 
     name = os.fspath(path)
+    resampler = None
+    for samples, file_rate in _mono_blocks(name):
+        _check_values(samples, name)
+        if sampling_rate in (None, file_rate):
+            yield samples, file_rate
+            continue
+        if resampler is None:
+            resampler = soxr.ResampleStream(file_rate, sampling_rate, 1, dtype="float32")
+        yield resampler.resample_chunk(samples), sampling_rate
+    if resampler is not None:
+        yield resampler.resample_chunk(np.empty(0, np.float32), last=True), sampling_rate
+
+
+def _mono_blocks(name):
+    """Yield mono float32 samples, at least one, and the file's rate."""
+    import soundfile
+
+    n_samples = 0
     try:
         with soundfile.SoundFile(name) as file:
-            file_rate = file.samplerate
-            samples = _read_mono(file)
+            for block in _read_mono(file):
+                n_samples += len(block)
+                yield block, file.samplerate
     except (soundfile.LibsndfileError, OSError) as error:
         raise AudioReadError([(name, _why_unreadable(name, error))]) from error
-    if samples.size == 0:
+    if n_samples == 0:
         raise AudioReadError([(name, "holds no samples (zero length)")])
-    _check_values(samples, name)
-    return resample(samples, file_rate, sampling_rate), sampling_rate or file_rate
 
 
 def _why_unreadable(name, error):
@@ -102,19 +195,15 @@ def _read_mono(file):
     is_16_bit = file.subtype == "PCM_16" and file.format != "FLAC"
     # In blocks, so that memory follows what the file holds, not what its header claims.
     n_frames = max(1, min(file.frames + 1, _BLOCK_SAMPLES // file.channels))
-    blocks = []
     while True:
         block = file.read(n_frames, dtype="int16" if is_16_bit else "float32", always_2d=True)
         n_read = len(block)
         if is_16_bit:
             block = block * np.float32(2**-15)
         if n_read:
-            blocks.append(block[:, 0] if file.channels == 1 else block.mean(axis=1))
+            yield block[:, 0] if file.channels == 1 else block.mean(axis=1)
         if n_read < n_frames:
-            break
-    if len(blocks) == 1:
-        return blocks[0]
-    return np.concatenate(blocks) if blocks else np.empty(0, np.float32)
+            return
 
 
 def _check_values(samples, name):
@@ -145,7 +234,7 @@ def audio_inputs(X, input_sampling_rate=None):
     X : list or 1-D array of paths, list or object array of 1-D arrays, 2-D float array, or \
             DataFrame with a column ``audio``
     input_sampling_rate : float or None, default=None
-        Rate of arrays in Hz; paths state their own.
+        Rate of arrays in Hz; paths and `Waveform` state their own.
 
     Returns
     -------
@@ -190,12 +279,26 @@ def audio_inputs(X, input_sampling_rate=None):
             f"X mixes paths and arrays: utterance 0 is {kinds[0]}, utterance {first_other} is "
             f"{kinds[1]}. Read the files with load_audio, or write the arrays to files."
         )
-    if input_sampling_rate is None:
+    if any(rate_of(item, input_sampling_rate) is None for item in items):
         raise ValueError(
             "X holds arrays of samples, whose sampling rate nobody can guess: "
             "set input_sampling_rate= (in Hz)."
         )
     return items
+
+
+def rate_of(item, input_sampling_rate):
+    """Rate in Hz of an element of `audio_inputs` that is no path: its own, if it states one."""
+    own = item.sampling_rate if isinstance(item, Waveform) else None
+    return own or input_sampling_rate
+
+
+def utterance_name(item, index):
+    """What errors call an element of `audio_inputs`, at `index` in X."""
+    if isinstance(item, str):
+        return item
+    own = item.name if isinstance(item, Waveform) else None
+    return own or f"utterance {index}"
 
 
 def read_utterance(item, index, input_sampling_rate, sampling_rate):
@@ -217,7 +320,7 @@ def read_utterance(item, index, input_sampling_rate, sampling_rate):
     """
     if isinstance(item, str):
         return load_audio(item, sampling_rate)[0]
-    name = f"utterance {index}"
+    name = utterance_name(item, index)
     try:
         samples = np.asarray(item)
     except ValueError as error:  # (samples, rate), say
@@ -237,4 +340,4 @@ def read_utterance(item, index, input_sampling_rate, sampling_rate):
     with np.errstate(over="ignore"):  # to infinity, which is refused below
         samples = samples.astype(np.float32, copy=False)
     _check_values(samples, name)
-    return resample(samples, input_sampling_rate, sampling_rate)
+    return resample(samples, rate_of(item, input_sampling_rate), sampling_rate)

@@ -1,8 +1,18 @@
+import pickle
+
 import numpy as np
 import pytest
 import soundfile
 
-from skser.audio import AudioReadError, audio_inputs, load_audio, read_utterance
+from skser.audio import (
+    AudioReadError,
+    Waveform,
+    audio_inputs,
+    load_audio,
+    read_utterance,
+    stream_audio,
+)
+from skser.feature_extraction import MelSpectrogram
 
 RATE = 16000
 TONE = (0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)
@@ -95,3 +105,56 @@ def test_published_files_agree_with_their_16_khz_copies(ravdess_originals_path, 
         assert abs(len(ours) - len(copy)) <= 2
         n = min(len(ours), len(copy))
         assert np.corrcoef(ours[:n], copy[:n])[0, 1] > 0.999
+
+
+@pytest.mark.parametrize("sampling_rate", [None, 8000, 16000, 22050.5, 44100])
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3"])
+def test_a_stream_is_what_is_loaded(wav, name, sampling_rate):
+    samples = np.random.RandomState(0).uniform(-1, 1, (2**20, 2))
+    path = wav(samples, rate=44100, name=name)
+    blocks, rates = zip(*stream_audio(path, sampling_rate), strict=True)
+    loaded, rate = load_audio(path, sampling_rate)
+    assert len(blocks) > 1
+    assert set(rates) == {rate}
+    np.testing.assert_allclose(np.concatenate(blocks), loaded, atol=1e-6)
+
+
+def test_a_stream_ends_with_what_is_wrong_with_the_file(wav, tmp_path):
+    with pytest.raises(AudioReadError, match="none.wav: no such file"):
+        list(stream_audio(tmp_path / "none.wav"))
+    with pytest.raises(AudioReadError, match="a.wav: holds no samples"):
+        list(stream_audio(wav(np.empty(0))))
+    late = np.zeros((2**20, 2))
+    late[-1] = np.nan
+    stream = stream_audio(wav(late, subtype="FLOAT"))
+    assert len(next(stream)[0]) == 2**19
+    with pytest.raises(AudioReadError, match="a.wav: holds samples that are NaN"):
+        list(stream)
+
+
+def test_a_waveform_states_its_rate_whatever_the_transformer_is_told():
+    at_48_khz = Waveform(np.repeat(TONE, 3), 3 * RATE)
+    for rate in (None, 8000):
+        lengths = MelSpectrogram(input_sampling_rate=rate).transform([at_48_khz]).lengths
+        assert lengths.tolist() == [101]
+
+
+def test_a_waveform_keeps_its_rate_when_it_is_sent_elsewhere():
+    back = pickle.loads(pickle.dumps(Waveform(TONE, 8000, "call")))
+    assert (back.sampling_rate, back.name) == (8000, "call")
+    np.testing.assert_array_equal(back, TONE)
+
+
+def test_what_is_made_of_a_waveform_has_no_rate_of_its_own():
+    half = Waveform(TONE, RATE)[::2]
+    with pytest.raises(ValueError, match="sampling rate nobody can guess"):
+        audio_inputs([half])
+    assert len(read_utterance(half, 0, RATE / 2, RATE)) == RATE
+
+
+def test_a_waveform_is_called_by_its_name_in_errors():
+    broken = Waveform(np.full(100, np.nan), RATE, "call.wav from 2 to 4 s")
+    with pytest.raises(AudioReadError, match="call.wav from 2 to 4 s: holds samples that are NaN"):
+        MelSpectrogram().transform([broken])
+    with pytest.raises(AudioReadError, match="utterance 0: holds samples that are NaN"):
+        MelSpectrogram().transform([Waveform(np.full(100, np.nan), RATE)])

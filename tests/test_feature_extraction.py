@@ -272,3 +272,27 @@ def test_real_speech_of_every_form_is_read(emodb_path, ravdess_originals_path):
             librosa.feature.melspectrogram(y=samples, **MELS), top_db=60
         ).T
         assert np.abs(frames[:, :64] - (expected - expected.mean())).max() < 0.01
+
+
+def test_what_a_setting_needs_is_made_once(monkeypatch, speech):
+    mel = MelSpectrogram(n_mels=23, fmin=61.0, window_type=("general_cosine", [0.4, 0.5, 0.1]))
+    first = one(mel, speech)
+
+    def again(*args, **kwargs):
+        raise AssertionError("made again")
+
+    monkeypatch.setattr(librosa.filters, "mel", again)
+    monkeypatch.setattr("scipy.signal.get_window", again)
+    np.testing.assert_array_equal(one(mel, speech), first)
+    with pytest.raises(AssertionError, match="made again"):
+        one(mel.set_params(fmin=62.0), speech)
+
+
+def test_a_setting_is_checked_again_when_it_changes(speech):
+    mel = MelSpectrogram(input_sampling_rate=RATE)
+    mel.transform([speech])
+    with pytest.raises(ValueError, match="The 'n_mels' parameter"):
+        mel.set_params(n_mels=0).transform([speech])
+    with pytest.raises(ValueError, match="n_mels=2000 is too many"):
+        mel.set_params(n_mels=2000).transform([speech])
+    mel.set_params(n_mels=64).transform([speech])

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.preprocessing import StandardScaler
 
 from skser.preprocessing import SequenceScaler
 from skser.sequences import Sequences
@@ -51,4 +52,17 @@ def test_a_2d_array_shares_one_scale():
 def test_the_input_is_not_written_into(sequences):
     before = sequences.values.copy()
     SequenceScaler().fit_transform(sequences)
+    np.testing.assert_array_equal(sequences.values, before)
+
+
+@pytest.mark.parametrize("with_mean", [True, False])
+@pytest.mark.parametrize("with_std", [True, False])
+def test_values_are_those_of_scikit_learn(sequences, with_mean, with_std):
+    scaler = SequenceScaler(with_mean=with_mean, with_std=with_std).fit(sequences)
+    reference = StandardScaler(with_mean=with_mean, with_std=with_std).fit(sequences.frames())
+    before = sequences.values.copy()
+    scaled = scaler.transform(sequences)
+    expected = reference.transform(sequences.frames())
+    np.testing.assert_allclose(scaled.values, expected, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(scaler.inverse_transform(scaled).values, before, atol=1e-6)
     np.testing.assert_array_equal(sequences.values, before)

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container
 
 from skser._base import SequenceTransformerMixin
-from skser.audio import AudioReadError, audio_inputs, read_utterance
+from skser.audio import AudioReadError, audio_inputs, read_utterance, utterance_name
 from skser.feature_extraction._cache import FeatureCache
 from skser.feature_extraction._frame_buffer import FrameBuffer
 from skser.feature_extraction._parallel import WorkersLost, in_order, n_workers
@@ -23,6 +23,7 @@ _HOW_NOT_WHAT = {"n_jobs", "verbose", "on_error", "memory", "input_sampling_rate
 # One task of parallel work is a run of utterances, of so many, or so many bytes, at most.
 _RUN_UTTERANCES = 64
 _RUN_BYTES = 2**22
+_VALID, _MOST_VALID = set(), 1000  # settings found to be so
 
 
 class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
@@ -109,6 +110,16 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
         """
         # scikit-learn's own would wrap the result again, and cannot wrap Sequences.
         return self.fit(X, y).transform(X)
+
+    def _validate_params(self):
+        # Once per setting: at every call the checks would be a good part of one utterance's time.
+        setting = type(self), repr(vars(self))
+        if setting in _VALID:
+            return
+        super()._validate_params()
+        if len(_VALID) >= _MOST_VALID:
+            _VALID.clear()
+        _VALID.add(setting)
 
     def _results(self, X, reduce=None, nothing=None, nothing_said=None):
         """An array per utterance, after all errors are dealt with, and what was prepared.
@@ -236,8 +247,9 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
             yield from results
         except WorkersLost as lost:
             i = runs[lost.task][0]
+            name = utterance_name(items[i], i)
             raise RuntimeError(
-                f"Worker processes died again and again at, or soon after, {_name(items[i], i)}: "
+                f"Worker processes died again and again at, or soon after, {name}: "
                 "short of memory, or over a file that crashes its reader?"
             ) from lost
 
@@ -346,11 +358,7 @@ def _extract_one(transformer, index, item, prepared, cache, wait):
     except AudioReadError as error:
         return error.failures[0]
     except UtteranceTooShort as error:
-        return _name(item, index), str(error)
-
-
-def _name(item, index):
-    return item if isinstance(item, str) else f"utterance {index}"
+        return utterance_name(item, index), str(error)
 
 
 class UtteranceTooShort(ValueError):

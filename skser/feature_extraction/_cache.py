@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from skser import __version__
+from skser.audio import rate_of
 
 
 class FeatureCache:
@@ -42,7 +43,8 @@ class FeatureCache:
             if array.dtype == object:
                 return None
             content = np.ascontiguousarray(array).tobytes()
-            kind = f"{array.dtype.str} {input_sampling_rate:g}".encode()[:16]
+            rate = rate_of(item, input_sampling_rate)
+            kind = f"{array.dtype.str} {rate:g}".encode()[:16]
         return hashlib.blake2b(content, digest_size=16, person=kind).hexdigest()
 
     def get(self, key, compute, *, wait):

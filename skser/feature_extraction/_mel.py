@@ -1,5 +1,6 @@
 """Mel spectrogram and mel-frequency cepstral coefficients."""
 
+import functools
 import warnings
 from numbers import Integral
 
@@ -22,6 +23,39 @@ from skser.feature_extraction._short_time import (
 from skser.sequences import Layout
 
 
+# Kept, since making it takes longer than the features of one utterance.
+@functools.lru_cache(maxsize=32)
+def _filterbank(sampling_rate, n_fft, n_mels, fmin, fmax):
+    """Mel filters, a csr_array (n_mels, n_fft // 2 + 1), and their centres in Hz."""
+    import librosa.filters
+
+    with warnings.catch_warnings():  # of empty bands, which are refused below
+        warnings.simplefilter("ignore")
+        filters = librosa.filters.mel(
+            sr=sampling_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax
+        )
+    empty = np.flatnonzero(~filters.any(axis=1))
+    if empty.size:
+        raise ValueError(
+            f"n_mels={n_mels} is too many for n_fft={n_fft}: mel band {empty[0]} covers no "
+            "frequency bin. Take fewer bands or a longer n_fft=."
+        )
+    edges = librosa.mel_frequencies(n_mels + 2, fmin=fmin, fmax=fmax)
+    # Sparse, since a bin belongs to two bands at most; and unlike a threaded dense product
+    # its sums never depend on the number of threads.
+    return scipy.sparse.csr_array(filters), tuple(edges[1:-1].tolist())
+
+
+@functools.lru_cache(maxsize=32)
+def _mel_layout(n_mels, deltas, hop, centres):
+    return Layout(
+        feature_names=delta_names([f"mel{i}" for i in range(n_mels)], deltas),
+        hop=hop,
+        frequencies=centres,
+        n_channels=1 + deltas,
+    )
+
+
 class _MelTransformer(SpectralTransformer):
     """Settings of the mel filterbank, shared by what stands on it."""
 
@@ -32,8 +66,6 @@ class _MelTransformer(SpectralTransformer):
     }
 
     def _prepare(self):
-        import librosa.filters
-
         fourier = ShortTimeFourier.from_seconds(
             self.sampling_rate, self.window, self.hop, self.n_fft, self.window_type
         )
@@ -44,25 +76,10 @@ class _MelTransformer(SpectralTransformer):
                 f"fmin={self.fmin} Hz must lie below fmax={fmax} Hz (at most half the "
                 f"sampling rate of {self.sampling_rate} Hz)."
             )
-        with warnings.catch_warnings():  # of empty bands, which are refused below
-            warnings.simplefilter("ignore")
-            filters = librosa.filters.mel(
-                sr=self.sampling_rate,
-                n_fft=fourier.n_fft,
-                n_mels=self.n_mels,
-                fmin=self.fmin,
-                fmax=fmax,
-            )
-        empty = np.flatnonzero(~filters.any(axis=1))
-        if empty.size:
-            raise ValueError(
-                f"n_mels={self.n_mels} is too many for n_fft={fourier.n_fft}: mel band "
-                f"{empty[0]} covers no frequency bin. Take fewer bands or a longer n_fft=."
-            )
-        edges = librosa.mel_frequencies(self.n_mels + 2, fmin=self.fmin, fmax=fmax)
-        # Sparse, since a bin belongs to two bands at most; and unlike a threaded dense product
-        # its sums never depend on the number of threads.
-        return fourier, scipy.sparse.csr_array(filters), edges[1:-1]
+        filters, centres = _filterbank(
+            self.sampling_rate, fourier.n_fft, self.n_mels, self.fmin, fmax
+        )
+        return fourier, filters, centres
 
     def _decibels(self, samples, prepared):
         fourier, filters, _ = prepared
@@ -195,13 +212,8 @@ class MelSpectrogram(_MelTransformer):
         return frames.to_list()
 
     def _layout(self, prepared):
-        centres = prepared[2]
-        return Layout(
-            feature_names=delta_names([f"mel{i}" for i in range(self.n_mels)], self.deltas),
-            hop=prepared[0].hop / self.sampling_rate,
-            frequencies=tuple(float(f) for f in centres),
-            n_channels=1 + self.deltas,
-        )
+        fourier, _, centres = prepared
+        return _mel_layout(self.n_mels, self.deltas, fourier.hop / self.sampling_rate, centres)
 
 
 class MFCC(_MelTransformer):

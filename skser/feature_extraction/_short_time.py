@@ -1,5 +1,6 @@
 """Short-time spectra of one utterance, and what is done to their decibels."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,8 +48,7 @@ class ShortTimeFourier:
         n_fft = n_fft or 1 << (n_window - 1).bit_length()
         if n_fft < n_window:
             raise ValueError(f"n_fft={n_fft} is shorter than the window of {n_window} samples.")
-        taper = scipy.signal.get_window(window_type, n_window).astype(np.float32)
-        return cls(taper, n_hop, n_fft)
+        return cls(_taper(_hashable(window_type), n_window), n_hop, n_fft)
 
     @property
     def before(self):
@@ -103,6 +103,19 @@ class ShortTimeFourier:
         parts = scipy.fft.rfft(windowed, axis=1, overwrite_x=True).view(np.float32)
         np.square(parts, out=parts)
         return parts[:, 0::2] + parts[:, 1::2]
+
+
+@functools.lru_cache(maxsize=32)
+def _taper(window_type, n_window):
+    taper = scipy.signal.get_window(window_type, n_window).astype(np.float32)
+    taper.flags.writeable = False  # it is everyone's
+    return taper
+
+
+def _hashable(value):
+    if isinstance(value, list | tuple | np.ndarray):
+        return tuple(_hashable(part) for part in value)
+    return value
 
 
 def to_decibels(power, top_db):

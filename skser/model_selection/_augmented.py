@@ -24,7 +24,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from skser.audio import AudioReadError, audio_inputs, read_utterance
+from skser.audio import AudioReadError, audio_inputs, read_utterance, utterance_name
 from skser.model_selection._groups import groups_of_rows, routing_to_inner
 
 _GLOBAL_SEED = threading.Lock()
@@ -310,7 +310,7 @@ def _read_one(item, index, input_sampling_rate, sampling_rate, augment, seeds):
         samples = read_utterance(item, index, input_sampling_rate, sampling_rate)
     except AudioReadError as error:
         return error.failures[0]
-    name = item if isinstance(item, str) else f"utterance {index}"
+    name = utterance_name(item, index)
     return [samples, *(_altered(samples, sampling_rate, augment, seed, name) for seed in seeds)]
 
 

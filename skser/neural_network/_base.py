@@ -226,7 +226,8 @@ class NeuralEstimator(BaseEstimator):
     def _batches(self, sequences):
         """Indices and padded inputs on the device, in the surroundings of inference."""
         net = self.net_
-        net.module_.eval()
+        if net.module_.training:
+            net.module_.eval()
         with (
             torch_settings(self.n_threads),
             torch.inference_mode(),

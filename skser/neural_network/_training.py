@@ -172,18 +172,16 @@ def autocast(device, precision):
 
 @contextlib.contextmanager
 def torch_settings(n_threads=None, seed=None, device="cpu"):
-    """Set torch's threads and seed, and put back what was there."""
-    threads_before = torch.get_num_threads()
-    cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
-        try:
-            if n_threads is not None:
-                torch.set_num_threads(n_threads)
-            if seed is not None:
-                torch.manual_seed(seed)
-            yield
-        finally:
-            torch.set_num_threads(threads_before)
+    """Set torch's threads and seed, where given, and put back what was there."""
+    with contextlib.ExitStack() as before:
+        if seed is not None:
+            cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
+            before.enter_context(torch.random.fork_rng(devices=cuda))
+            torch.manual_seed(seed)
+        if n_threads is not None:
+            before.callback(torch.set_num_threads, torch.get_num_threads())
+            torch.set_num_threads(n_threads)
+        yield
 
 
 def transfer_weights(source, module):

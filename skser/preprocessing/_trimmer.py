@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skser._optional import import_optional
-from skser.audio import AudioReadError, audio_inputs, read_utterance, resample
+from skser.audio import AudioReadError, audio_inputs, read_utterance, resample, utterance_name
 from skser.feature_extraction._base import AudioTransformer
 from skser.sequences import Layout
 
@@ -180,7 +180,7 @@ class VoiceActivityTrimmer(AudioTransformer):
                 trimmed[i] = read_utterance(item, i, self.input_sampling_rate, self.sampling_rate)
             except AudioReadError:
                 continue  # which has been said
-            speechless.append(item if isinstance(item, str) else f"utterance {i}")
+            speechless.append(utterance_name(item, i))
         if speechless:
             warnings.warn(
                 f"No speech was found in {len(speechless)} of {len(trimmed)} utterances, which "
