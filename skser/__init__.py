@@ -14,6 +14,7 @@ _SUBMODULES = (
     "feature_extraction",
     "model_selection",
     "neural_network",
+    "pipelines",
     "preprocessing",
     "sequences",
 )

@@ -22,7 +22,7 @@ from skser.feature_extraction._short_time import (
 from skser.sequences import Layout
 
 
-class _MelTransformer(SpectralTransformer):
+class MelTransformer(SpectralTransformer):
     """Settings of the mel filterbank, shared by what stands on it."""
 
     _parameter_constraints = {
@@ -77,7 +77,7 @@ class _MelTransformer(SpectralTransformer):
         return frames
 
 
-class MelSpectrogram(_MelTransformer):
+class MelSpectrogram(MelTransformer):
     """Mel spectrogram in decibels, with differences as further channels.
 
     Parameters
@@ -138,7 +138,7 @@ class MelSpectrogram(_MelTransformer):
     """
 
     _parameter_constraints = {
-        **_MelTransformer._parameter_constraints,
+        **MelTransformer._parameter_constraints,
         "level": [StrOptions({"utterance"}), None],
     }
 
@@ -204,7 +204,7 @@ class MelSpectrogram(_MelTransformer):
         )
 
 
-class MFCC(_MelTransformer):
+class MFCC(MelTransformer):
     """Mel-frequency cepstral coefficients.
 
     The orthonormal discrete cosine transform (type II) of the mel spectrogram in decibels.
@@ -268,7 +268,7 @@ class MFCC(_MelTransformer):
     """
 
     _parameter_constraints = {
-        **_MelTransformer._parameter_constraints,
+        **MelTransformer._parameter_constraints,
         "n_mfcc": [Interval(Integral, 1, None, closed="left")],
     }
 
