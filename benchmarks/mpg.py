@@ -127,6 +127,12 @@ def split(folds, y, actors):
     return FOLDS[folds].split(np.zeros(len(y)), y, groups)
 
 
+def settings_of(model):
+    """Every parameter that is not itself an estimator; those repeat, and hide defaults."""
+    parameters = model.get_params().items()
+    return {k: repr(v) for k, v in parameters if k != "steps" and not hasattr(v, "get_params")}
+
+
 def inputs(name, paths, contours):
     """What the models of a system take, one row per utterance."""
     if name == "statistics":
@@ -164,7 +170,7 @@ def run(name):
         "from_scratch": True,
         "transductive": False,
         "models": {key: repr(model) for key, model in systems(name, "seed").items()},
-        "settings": {key: repr(model.get_params()) for key, model in systems(name, 0).items()},
+        "settings": {key: settings_of(model) for key, model in systems(name, 0).items()},
         "versions": versions("scikit-learn", "torch", "skorch", "numpy", "librosa", "soxr"),
         "fits": [],
         "summary": {},
@@ -215,7 +221,7 @@ def search():
         if kept["versions"] == result["versions"]:
             result["candidates"] = kept["candidates"]
     for name in CANDIDATES:
-        settings = repr(network(name, 0).get_params())
+        settings = settings_of(network(name, 0))
         if result["candidates"].get(name, {}).get("settings") == settings:
             continue
         entry = {"settings": settings}

@@ -74,9 +74,11 @@ def zhang2018(
     >>> from skser.datasets import make_emotional_speech
     >>> from skser.pipelines import zhang2018
     >>> corpus = make_emotional_speech(n_speakers=2, n_utterances_per_speaker=5, random_state=0)
-    >>> model = zhang2018(max_epochs=1, input_sampling_rate=corpus.sampling_rate, random_state=0)
-    >>> model.fit(corpus.data, corpus.target).predict_proba(corpus.data).shape
-    (10, 5)
+    >>> model = zhang2018(input_sampling_rate=corpus.sampling_rate, random_state=0)
+    >>> list(model.named_steps)
+    ['features', 'scaler', 'classifier']
+    >>> model["features"].transform(corpus.data).n_columns
+    200
     """
     features = Spectrogram(
         window=0.040,

@@ -65,7 +65,7 @@ class LevelContour(MelTransformer):
     >>> import numpy as np
     >>> from skser.feature_extraction import LevelContour
     >>> noise = np.random.RandomState(0).randn(16000).astype(np.float32)
-    >>> noise[8000:] /= 10
+    >>> noise[8000:] = noise[:8000] / 10
     >>> X = LevelContour(offset=0.25, input_sampling_rate=16000).transform([noise])
     >>> X[0].shape, X.layout.offset
     ((76, 1), 0.25)
