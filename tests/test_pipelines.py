@@ -143,6 +143,15 @@ class TestMPG2020:
         assert together[0].weights.shape == (1, 9, 1)
         np.testing.assert_allclose(together[0].weights, alone[0].weights, atol=1e-6)
 
+    def test_attention_tells_seconds_of_the_file(self, corpus):
+        model = mpg2020(max_epochs=1, input_sampling_rate=RATE, n_threads=1, random_state=0)
+        model.fit(corpus.data[:4], ["a", "b", "a", "b"])
+        X = model[:-1].transform(corpus.data[:1])
+        times = model["classifier"].attention(X)[0].times
+        # Frames are centred on multiples of the hop, and a cell stands for 32 of them.
+        assert times[0] == pytest.approx(0.5, abs=32 * 512 / 44100)
+        assert times[0] >= 0.5
+
     def test_training_is_plain_adam(self, mpg):
         groups = mpg["classifier"].net_.optimizer_.param_groups
         assert {(group["lr"], group["weight_decay"]) for group in groups} == {(1e-3, 0)}
