@@ -197,12 +197,13 @@ def run(name):
 
 
 def write(path, result):
+    """Summarise the fits so far and write the result file."""
+    fits_of = {}
+    for fit in result["fits"]:
+        fits_of.setdefault(fit["model"], {}).setdefault(fit["folds"], []).append(fit)
     result["summary"] = {
-        key: {
-            folds: scores([f for f in result["fits"] if (f["model"], f["folds"]) == (key, folds)])
-            for folds in dict.fromkeys(fit["folds"] for fit in result["fits"])
-        }
-        for key in dict.fromkeys(fit["model"] for fit in result["fits"])
+        model: {folds: scores(fits) for folds, fits in by_folds.items()}
+        for model, by_folds in fits_of.items()
     }
     path.write_text(json.dumps(result, indent=1) + "\n")
 
