@@ -24,6 +24,8 @@ def write_tables(docs):
     (target / "functionals_ablation.rst").write_text(functionals_ablation(docs))
     (target / "scale.rst").write_text(scale(docs))
     (target / "prediction.rst").write_text(prediction(docs))
+    (target / "mpg.rst").write_text(mpg(docs))
+    (target / "mpg_search.rst").write_text(mpg_search(docs))
 
 
 def scale(docs):
@@ -135,6 +137,47 @@ def attention_fcn(docs):
             f"{summary['fit_cpu_seconds_max']:.0f}",
         ]
         rows.append(row)
+    return list_table(rows)
+
+
+MPG_TITLES = {
+    "ExtraTrees": "statistics of the contour, ``ExtraTreesClassifier(300)``",
+    "SVC": "statistics of the contour, standardised, ``SVC()``",
+    "LogisticRegression": "statistics of the contour, standardised, ``LogisticRegression()``",
+    "paper": "``mpg2020()``",
+    "best": "``mpg2020()`` with the settings above",
+    "default": "whole spectrograms, ``AttentionFCNClassifier()``",
+}
+
+
+def mpg(docs):
+    """Every system of the task of "Emotion in Motion", on rows and on actors."""
+    rows = [["system", "folds", "accuracy", "UAR", "worst fold's UAR", "collapsed folds"]]
+    for file in ("statistics", "paper", "best", "default"):
+        path = docs.parent / f"benchmarks/results/mpg_{file}.json"
+        if not path.exists():
+            continue
+        for model, of_model in json.loads(path.read_text())["summary"].items():
+            for folds, summary in of_model.items():
+                row = [
+                    MPG_TITLES[model],
+                    f"by {folds.removesuffix('s')}",
+                    percent(summary["accuracy"]),
+                    percent(summary["uar"]),
+                    f"{100 * summary['uar']['worst_fold']:.1f}",
+                    f"{summary['collapsed_folds']} of {summary['n_fits']}",
+                ]
+                rows.append(row)
+    return list_table(rows)
+
+
+def mpg_search(docs):
+    """Accuracy and UAR of each candidate on inner folds."""
+    path = docs.parent / "benchmarks/results/mpg_search.json"
+    rows = [["settings", "rows: accuracy", "UAR", "actors: accuracy", "UAR"]]
+    for name, entry in json.loads(path.read_text())["candidates"].items():
+        measured = [entry[f][score] for f in ("rows", "actors") for score in ("accuracy", "uar")]
+        rows.append([name, *(f"{100 * value:.1f}" for value in measured)])
     return list_table(rows)
 
 

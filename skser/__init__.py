@@ -15,6 +15,7 @@ _SUBMODULES = (
     "inspection",
     "model_selection",
     "neural_network",
+    "pipelines",
     "preprocessing",
     "sequences",
 )

@@ -13,7 +13,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skser.audio import AudioReadError
-from skser.feature_extraction import MFCC, Functionals, MelSpectrogram, Spectrogram, _on_device
+from skser.feature_extraction import (
+    MFCC,
+    Functionals,
+    LevelContour,
+    MelSpectrogram,
+    Spectrogram,
+    _on_device,
+)
 from tests import audio_checks
 
 RATE = 16000
@@ -24,6 +31,8 @@ EVERY = [
     Spectrogram(window=0.010, hop=0.015),
     MelSpectrogram(),
     MelSpectrogram(level=None, top_db=None, deltas=1, n_mels=7, fmin=0, fmax=None),
+    LevelContour(),
+    LevelContour(offset=0.01, deltas=1, top_db=None),
     MFCC(),
     MFCC(n_mfcc=12, n_mels=40, deltas=2, n_fft=1024),
 ]

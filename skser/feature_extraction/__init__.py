@@ -2,8 +2,17 @@
 
 from skser.feature_extraction._frame_features import FrameFeatures
 from skser.feature_extraction._functionals import Functionals
+from skser.feature_extraction._level_contour import LevelContour
 from skser.feature_extraction._mel import MFCC, MelSpectrogram
 from skser.feature_extraction._opensmile import OpenSmile
 from skser.feature_extraction._spectrogram import Spectrogram
 
-__all__ = ["MFCC", "FrameFeatures", "Functionals", "MelSpectrogram", "OpenSmile", "Spectrogram"]
+__all__ = [
+    "MFCC",
+    "FrameFeatures",
+    "Functionals",
+    "LevelContour",
+    "MelSpectrogram",
+    "OpenSmile",
+    "Spectrogram",
+]

@@ -56,7 +56,7 @@ def _mel_layout(n_mels, deltas, hop, centres):
     )
 
 
-class _MelTransformer(SpectralTransformer):
+class MelTransformer(SpectralTransformer):
     """Settings of the mel filterbank, shared by what stands on it."""
 
     _parameter_constraints = {
@@ -94,7 +94,7 @@ class _MelTransformer(SpectralTransformer):
         return frames
 
 
-class MelSpectrogram(_MelTransformer):
+class MelSpectrogram(MelTransformer):
     """Mel spectrogram in decibels, with differences as further channels.
 
     Parameters
@@ -155,7 +155,7 @@ class MelSpectrogram(_MelTransformer):
     """
 
     _parameter_constraints = {
-        **_MelTransformer._parameter_constraints,
+        **MelTransformer._parameter_constraints,
         "level": [StrOptions({"utterance"}), None],
     }
 
@@ -216,7 +216,7 @@ class MelSpectrogram(_MelTransformer):
         return _mel_layout(self.n_mels, self.deltas, fourier.hop / self.sampling_rate, centres)
 
 
-class MFCC(_MelTransformer):
+class MFCC(MelTransformer):
     """Mel-frequency cepstral coefficients.
 
     The orthonormal discrete cosine transform (type II) of the mel spectrogram in decibels.
@@ -280,7 +280,7 @@ class MFCC(_MelTransformer):
     """
 
     _parameter_constraints = {
-        **_MelTransformer._parameter_constraints,
+        **MelTransformer._parameter_constraints,
         "n_mfcc": [Interval(Integral, 1, None, closed="left")],
     }
 

@@ -1,0 +1,153 @@
+"""Course of the level of speech: one value per frame."""
+
+from numbers import Real
+
+from sklearn.utils._param_validation import Interval
+
+from skser.feature_extraction._base import UtteranceTooShort
+from skser.feature_extraction._mel import MelTransformer
+from skser.feature_extraction._short_time import delta_names, with_deltas
+from skser.sequences import Layout
+
+
+class LevelContour(MelTransformer):
+    """Level of each frame: the mean over its mel bands, in decibels.
+
+    Parameters
+    ----------
+    offset : float, default=0.0
+        Seconds to leave out at the start of an utterance.
+    duration : float or None, default=None
+        Seconds to keep after that; None keeps the rest. A shorter rest stays as it is.
+    n_mels : int, default=64
+        Mel bands.
+    window : float, default=0.025
+        Length of the analysis window, in seconds.
+    hop : float, default=0.010
+        Seconds between successive frames.
+    window_type : str or tuple, default="hamming"
+        Any window of `scipy.signal.get_window`.
+    n_fft : int or None, default=None
+        Length of the Fourier transform in samples; None takes the next power of two.
+    fmin, fmax : float, default=50.0, 8000.0
+        Range of the mel bands in Hz; `fmax` None, or anything higher than that, means half
+        the sampling rate.
+    deltas : {0, 1, 2}, default=0
+        Differences to append as channels: regression slopes over nine frames, per frame.
+    top_db : float or None, default=60.0
+        Floor of each cell below the maximum of what is kept, in dB.
+    sampling_rate : float, default=16000
+        Rate that features are computed at, in Hz; other rates are resampled.
+    input_sampling_rate : float or None, default=None
+        Rate of arrays given to `transform`, in Hz.
+    n_jobs : int or None, default=None
+        Processes, as in joblib.
+    verbose : bool, default=False
+        Whether to draw a progress bar over utterances.
+    on_error : {"raise", "empty"}, default="raise"
+        What to do about unreadable utterances once all others are done: name them in an
+        error, or leave each with 0 frames and name them in a warning.
+    memory : path-like or None, default=None
+        Folder where each utterance's features are kept and found again.
+    device : str or None, default=None
+        None computes with NumPy on the CPU. A torch device ("cuda", "mps" or "cpu", the last
+        slower than None), or "auto" for the first of these that is there, computes many
+        utterances at a time; `n_jobs` processes then only read them.
+
+    Notes
+    -----
+    The level is that of the recording: it is not set against the utterance's own mean, so
+    loudness tells. It agrees within 0.01 dB with the mean over the mel axis of
+    ``librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=...)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.feature_extraction import LevelContour
+    >>> noise = np.random.RandomState(0).randn(16000).astype(np.float32)
+    >>> noise[8000:] = noise[:8000] / 10
+    >>> X = LevelContour(offset=0.25, input_sampling_rate=16000).transform([noise])
+    >>> X[0].shape, X.layout.offset
+    ((76, 1), 0.25)
+    >>> float((X[0][10, 0] - X[0][60, 0]).round())
+    20.0
+    """
+
+    _parameter_constraints = {
+        **MelTransformer._parameter_constraints,
+        "offset": [Interval(Real, 0, None, closed="left")],
+        "duration": [Interval(Real, 0, None, closed="neither"), None],
+    }
+
+    def __init__(
+        self,
+        offset=0.0,
+        duration=None,
+        n_mels=64,
+        window=0.025,
+        hop=0.010,
+        window_type="hamming",
+        n_fft=None,
+        fmin=50.0,
+        fmax=8000.0,
+        deltas=0,
+        top_db=60.0,
+        *,
+        sampling_rate=16000,
+        input_sampling_rate=None,
+        n_jobs=None,
+        verbose=False,
+        on_error="raise",
+        memory=None,
+        device=None,
+    ):
+        self.offset = offset
+        self.duration = duration
+        self.n_mels = n_mels
+        self.window = window
+        self.hop = hop
+        self.window_type = window_type
+        self.n_fft = n_fft
+        self.fmin = fmin
+        self.fmax = fmax
+        self.deltas = deltas
+        self.top_db = top_db
+        self.sampling_rate = sampling_rate
+        self.input_sampling_rate = input_sampling_rate
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.on_error = on_error
+        self.memory = memory
+        self.device = device
+
+    def _extract_kept(self, read, *others):
+        return super()._extract_kept(lambda: self._cut(read()), *others)
+
+    def _cut(self, samples):
+        first = round(self.offset * self.sampling_rate)
+        if first >= len(samples):
+            raise UtteranceTooShort(
+                f"lasts {len(samples) / self.sampling_rate:.3g} s, which offset={self.offset} s "
+                "leaves out: leave the utterance out or take a smaller offset="
+            )
+        if self.duration is None:
+            return samples[first:]
+        return samples[first : first + round(self.duration * self.sampling_rate)]
+
+    def _extract(self, samples, prepared):
+        level = self._decibels(samples, prepared).mean(axis=1, keepdims=True)
+        return with_deltas(level, self.deltas)
+
+    def _extract_on_device(self, utterances, prepared):
+        frames = self._decibels_on_device(utterances, prepared)
+        frames.values = frames.values.mean(dim=1, keepdim=True)
+        frames.append_deltas(self.deltas)
+        return frames.to_list()
+
+    def _layout(self, prepared):
+        return Layout(
+            feature_names=delta_names(["level"], self.deltas),
+            hop=prepared[0].hop / self.sampling_rate,
+            offset=round(self.offset * self.sampling_rate) / self.sampling_rate,
+            n_channels=1 + self.deltas,
+        )

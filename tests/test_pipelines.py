@@ -1,0 +1,239 @@
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GroupKFold, cross_val_score
+
+from skser.feature_extraction import LevelContour, Spectrogram
+from skser.pipelines import mpg2020, zhang2018
+from skser.preprocessing import SequenceScaler
+from skser.sequences import Sequences
+
+RATE = 16000
+systems = pytest.mark.parametrize("system", [zhang2018, mpg2020])
+# An epoch or two of fit, as most tests here have, predicts one class.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning"
+)
+
+
+@pytest.fixture(scope="module")
+def contours():
+    """Two classes of contours that differ in level, as an array."""
+    random = np.random.RandomState(0)
+    y = np.repeat(["happiness", "sadness"], 12)
+    X = random.randn(24, 259) - 50
+    X[y == "happiness"] += 8
+    return X, y
+
+
+def layers(model):
+    """(channels, time kernel, band kernel, strides) of each convolution."""
+    blocks = model["classifier"].net_.module_.blocks
+    return [
+        (b.convolution.out_channels, *b.convolution.kernel_size, *b.convolution.stride)
+        for b in blocks
+    ]
+
+
+def pools(model):
+    """(size, stride) along (time, bands) behind each layer, None where there is none."""
+    blocks = model["classifier"].net_.module_.blocks
+    return [(b.pool_size, b.pool_stride) if max(b.pool_size) > 1 else None for b in blocks]
+
+
+def n_weights(model):
+    """Weights and biases of each convolution."""
+    blocks = model["classifier"].net_.module_.blocks
+    return [sum(p.numel() for p in block.parameters()) for block in blocks]
+
+
+@pytest.fixture(scope="module")
+def zhang(corpus):
+    model = zhang2018(max_epochs=1, input_sampling_rate=RATE, n_threads=1, random_state=0)
+    return model.fit(corpus.data[:8], corpus.target[:8])
+
+
+@pytest.fixture(scope="module")
+def mpg(contours):
+    return mpg2020(max_epochs=2, n_threads=1, random_state=0)[1:].fit(*contours)
+
+
+class TestZhang2018:
+    def test_input_is_the_logarithm_of_200_bins_below_4_khz(self, corpus):
+        features = zhang2018(input_sampling_rate=RATE)["features"]
+        assert isinstance(features, Spectrogram)
+        X = features.transform(corpus.data[:1])
+        assert X.layout.hop == 0.010
+        np.testing.assert_allclose(X.layout.frequencies, np.arange(200) * 20.0)
+        samples = np.pad(np.asarray(corpus.data[0], np.float32), 400)
+        frame = samples[80 + 50 * 160 :][:640] * np.hamming(641)[:640]
+        magnitude = np.abs(np.fft.rfft(frame, 800))[:200]
+        loud = magnitude > magnitude.max() / 100
+        np.testing.assert_allclose(X[0][50, loud], np.log(magnitude[loud]), atol=1e-3)
+
+    def test_layers_are_those_of_alexnet(self, zhang):
+        assert layers(zhang) == [
+            (96, 11, 11, 4, 4), (256, 5, 5, 1, 1), (384, 3, 3, 1, 1), (384, 3, 3, 1, 1),
+            (256, 3, 3, 1, 1),
+        ]  # fmt: skip
+        pool = ((3, 3), (2, 2))
+        assert pools(zhang) == [pool, pool, None, None, pool]
+        blocks = zhang["classifier"].net_.module_.blocks
+        assert [b.local_response is not None for b in blocks] == [True, True, False, False, False]
+        assert all(b.batch_norm is None for b in blocks)
+
+    def test_weights_are_as_many_as_counted_by_hand(self, zhang):
+        assert n_weights(zhang) == [11_712, 614_656, 885_120, 1_327_488, 884_992]
+        module = zhang["classifier"].net_.module_
+        assert module.output.weight.shape == (len(zhang.classes_), 256)
+        # No fully connected layer: convolutions, attention and the linear classifier are all.
+        assert [name for name, _ in module.named_children()] == [
+            "blocks", "pooling", "dropout", "output",
+        ]  # fmt: skip
+
+    def test_one_head_attends_with_0_3(self, zhang):
+        pooling = zhang["classifier"].net_.module_.pooling
+        assert (pooling.n_heads, pooling.temperature) == (1, 0.3)
+
+    def test_attention_is_over_every_cell_of_time_and_frequency(self, zhang, corpus):
+        X = zhang[:-1].transform(corpus.data[:2])
+        maps = zhang["classifier"].attention(X)
+        for utterance, n_frames in zip(maps, X.lengths, strict=True):
+            n_steps = n_frames
+            for kernel, stride in ((11, 4), (3, 2), (3, 2), (3, 2)):
+                n_steps = (n_steps + 2 * (kernel // 2) - kernel) // stride + 1
+            assert utterance.weights.shape == (1, n_steps, 7)
+            assert utterance.weights.sum() == pytest.approx(1, abs=1e-5)
+
+
+class TestMPG2020:
+    def test_three_seconds_give_259_values(self):
+        noise = np.random.RandomState(0).randn(4 * RATE)
+        X = mpg2020(input_sampling_rate=RATE)["features"].transform([noise, noise[: 2 * RATE]])
+        assert X.lengths.tolist() == [259, 1 + int(1.5 * 44100) // 512]
+        assert X.n_columns == 1
+
+    def test_layers_are_over_time_alone(self, mpg):
+        assert layers(mpg) == [
+            (5, 11, 1, 4, 1), (10, 5, 1, 1, 1), (20, 3, 1, 1, 1), (30, 3, 1, 1, 1),
+        ]  # fmt: skip
+        pool = ((3, 1), (2, 1))
+        assert pools(mpg) == [pool, pool, None, pool]
+
+    def test_weights_are_as_many_as_counted_by_hand(self, mpg):
+        assert n_weights(mpg) == [60, 260, 620, 1830]
+
+    def test_a_fifth_layer_and_heads_come_by_parameter(self, contours):
+        model = mpg2020(n_fifth_filters=40, n_heads=4, max_epochs=1, random_state=0)[1:]
+        model.fit(*contours)
+        assert n_weights(model) == [60, 260, 620, 1830, 3640]
+        pool = ((3, 1), (2, 1))
+        assert pools(model) == [pool, pool, None, None, pool]
+        weights = model["classifier"].attention(contours[0][:1])[0].weights
+        assert weights.shape == (4, 9, 1)
+        np.testing.assert_allclose(weights.sum(axis=(1, 2)), 1, atol=1e-5)
+
+    def test_attention_is_over_positions_of_one_utterance(self, mpg, contours):
+        X, _ = contours
+        assert mpg["classifier"].net_.module_.pooling.temperature == 0.8
+        together = mpg["classifier"].attention(X)
+        alone = mpg["classifier"].attention(X[:1])
+        assert together[0].weights.shape == (1, 9, 1)
+        np.testing.assert_allclose(together[0].weights, alone[0].weights, atol=1e-6)
+
+    def test_attention_tells_seconds_of_the_file(self, corpus):
+        model = mpg2020(max_epochs=1, input_sampling_rate=RATE, n_threads=1, random_state=0)
+        model.fit(corpus.data[:4], ["a", "b", "a", "b"])
+        X = model[:-1].transform(corpus.data[:1])
+        times = model["classifier"].attention(X)[0].times
+        # Frames are centred on multiples of the hop, and a cell stands for 32 of them.
+        assert times[0] == pytest.approx(0.5, abs=32 * 512 / 44100)
+        assert times[0] >= 0.5
+
+    def test_training_is_plain_adam(self, mpg):
+        groups = mpg["classifier"].net_.optimizer_.param_groups
+        assert {(group["lr"], group["weight_decay"]) for group in groups} == {(1e-3, 0)}
+        defaults = mpg2020()["classifier"]
+        assert (defaults.batch_size, defaults.max_epochs) == (51, 200)
+
+    def test_ready_contours_are_learned_in_every_form(self, contours):
+        X, y = contours
+        model = mpg2020(max_epochs=60, n_threads=1, random_state=0)[1:]
+        model.set_params(scaler=SequenceScaler(), classifier__learning_rate=0.01)
+        assert model.fit(X, y).score(X, y) == 1
+        columns = Sequences.from_list([x[: 200 + i, None] for i, x in enumerate(X)])
+        assert clone(model).fit(columns, y).score(columns, y) == 1
+
+    def test_the_scaler_can_be_put_in(self, contours):
+        model = mpg2020(max_epochs=1, random_state=0).set_params(scaler=SequenceScaler())[1:]
+        model.fit(*contours)
+        assert model["scaler"].mean_ == pytest.approx(contours[0].mean(), rel=1e-4)
+
+    def test_too_short_an_utterance_is_named(self, corpus):
+        with pytest.raises(ValueError, match="utterance 1.*offset"):
+            mpg2020(input_sampling_rate=RATE).fit([corpus.data[0], np.ones(800)], ["a", "b"])
+
+
+@systems
+class TestEverySystem:
+    def small(self, system, **settings):
+        return system(
+            max_epochs=1, input_sampling_rate=RATE, device="cpu", n_threads=1, random_state=0,
+            **settings,
+        )  # fmt: skip
+
+    def test_features_come_first(self, system):
+        model = system()
+        assert list(model.named_steps) == ["features", "scaler", "classifier"]
+        assert isinstance(model["features"], Spectrogram | LevelContour)
+
+    def test_paths_and_arrays_give_the_same(self, system, corpus, wav):
+        data, y = corpus.data[:6], corpus.target[:6]
+        files = [wav(x, name=f"{i}.wav", subtype="FLOAT") for i, x in enumerate(data)]
+        from_files = self.small(system).fit(files, y).predict_proba(files)
+        np.testing.assert_allclose(
+            self.small(system).fit(data, y).predict_proba(data), from_files, atol=1e-5
+        )
+        assert from_files.shape == (6, len(np.unique(y)))
+
+    def test_a_clone_fits_the_same_and_a_pickle_predicts_the_same(self, system, corpus):
+        data, y = corpus.data[:6], corpus.target[:6]
+        model = self.small(system)
+        again = clone(model).fit(data, y).predict_proba(data)
+        expected = model.fit(data, y).predict_proba(data)
+        np.testing.assert_array_equal(again, expected)
+        copy = pickle.loads(pickle.dumps(model))
+        np.testing.assert_array_equal(copy.predict_proba(data), expected)
+
+    def test_company_changes_no_prediction(self, system, corpus):
+        model = self.small(system).fit(corpus.data[:6], corpus.target[:6])
+        together = model.predict_proba(corpus.data[:6])
+        np.testing.assert_allclose(model.predict_proba(corpus.data[2:3]), together[2:3], atol=1e-5)
+
+    def test_cross_validation_scores_it(self, system, corpus, tmp_path):
+        rows = slice(5, 15)  # of two speakers
+        scores = cross_val_score(
+            self.small(system, memory=tmp_path), corpus.data[rows], corpus.target[rows],
+            groups=corpus.speakers[rows], cv=GroupKFold(2), error_score="raise",
+        )  # fmt: skip
+        assert scores.shape == (2,)
+        assert ((scores >= 0) & (scores <= 1)).all()
+
+    def test_parameters_reach_their_steps(self, system):
+        model = system(
+            max_epochs=3, input_sampling_rate=8000, n_jobs=2, memory="kept", device="cpu",
+            n_threads=1, random_state=5,
+        )  # fmt: skip
+        features, classifier = model["features"], model["classifier"]
+        assert (features.input_sampling_rate, features.n_jobs, features.memory) == (8000, 2, "kept")
+        given = (classifier.max_epochs, classifier.device, classifier.n_threads)
+        assert given == (3, "cpu", 1)
+        assert classifier.random_state == 5
+
+    def test_the_loss_falls(self, system, corpus):
+        data, y = [samples[: 3 * RATE // 2] for samples in corpus.data[:6]], corpus.target[:6]
+        model = self.small(system).set_params(classifier__max_epochs=4).fit(data, y)
+        losses = model["classifier"].history_[:, "train_loss"]
+        assert losses[-1] < losses[0]
