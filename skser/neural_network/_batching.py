@@ -43,12 +43,16 @@ class BatchIterator:
         shuffling.
     augment : callable or None, default=None
         ``augment(x, lengths, generator)`` -> (x, lengths), applied to every batch.
+    mixup : callable or None, default=None
+        ``mixup(x, lengths, targets, random_state)`` -> (x, lengths, targets), applied to
+        every batch after `augment`.
     """
 
-    def __init__(self, dataset, batch_size, seed=None, augment=None):
+    def __init__(self, dataset, batch_size, seed=None, augment=None, mixup=None):
         self.dataset = dataset
         self.batch_size = batch_size
         self.augment = augment
+        self.mixup = mixup
         self.order = None if seed is None else np.random.RandomState(seed)
         self.generator = None if seed is None else torch.Generator().manual_seed(seed)
 
@@ -62,6 +66,10 @@ class BatchIterator:
             if self.augment is not None:
                 inputs["x"], inputs["lengths"] = self.augment(
                     inputs["x"], inputs["lengths"], self.generator
+                )
+            if self.mixup is not None:
+                inputs["x"], inputs["lengths"], targets = self.mixup(
+                    inputs["x"], inputs["lengths"], targets, self.order
                 )
             yield inputs, targets
 
