@@ -124,9 +124,9 @@ def attention_planted(docs):
     rows = [["planted", "attention there, times its share of the time"]]
     rows += [[name, with_sd(ratio)] for name, ratio in summary["times_share"].items()]
     return (
-        f"{list_table(rows)}\nMean ± standard deviation over {summary['uar']['n_seeds']} seeds; the "
-        f"half second is {100 * summary['share_of_time']:.0f} % of the time, and its emotion is "
-        f"recognised with a UAR of {with_sd(summary['uar'], 100)} %.\n"
+        f"{list_table(rows)}\nMean ± standard deviation over {summary['uar']['n_seeds']} seeds; "
+        f"the half second is {100 * summary['share_of_time']:.0f} % of the time, and its emotion "
+        f"is recognised with a UAR of {with_sd(summary['uar'], 100)} %.\n"
     )
 
 
