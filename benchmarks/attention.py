@@ -4,7 +4,7 @@
     python benchmarks/attention.py deletion --seeds 5
 
 ``planted``: made-up utterances, neutral but for half a second of the same speaker's emotional
-speech. The network learns from eight speakers; on four others it says how much of its attention,
+speech. The network learns from sixteen speakers; on four others it says how much of its attention,
 averaged over heads, lies within that half second, as a multiple of its share of the time.
 
 ``deletion`` (needs SKSER_DATA): EmoDB-LOSO. The fifth of each test utterance's frames that is
@@ -34,7 +34,7 @@ from skser.sequences import Sequences
 
 RATE = 16000
 SPAN = 0.5  # seconds
-N_SPEAKERS, N_HELD_OUT, N_UTTERANCES = 12, 4, 25
+N_SPEAKERS, N_HELD_OUT, N_UTTERANCES = 20, 4, 40
 EXPRESSIVENESS = 2.0
 DELETED = 0.2
 WAYS = ("cut", "blanked")
