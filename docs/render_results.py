@@ -18,6 +18,8 @@ def write_tables(docs):
     target = docs / "generated"
     target.mkdir(exist_ok=True)
     (target / "attention_fcn.rst").write_text(attention_fcn(docs))
+    (target / "attention_planted.rst").write_text(attention_planted(docs))
+    (target / "attention_deletion.rst").write_text(attention_deletion(docs))
     (target / "made_up.rst").write_text(made_up(docs))
     (target / "features.rst").write_text(features(docs))
     (target / "functionals.rst").write_text(functionals(docs))
@@ -179,6 +181,46 @@ def mpg_search(docs):
         measured = [entry[f][score] for f in ("rows", "actors") for score in ("accuracy", "uar")]
         rows.append([name, *(f"{100 * value:.1f}" for value in measured)])
     return list_table(rows)
+
+
+def with_sd(summary, factor=1.0):
+    """Mean over seeds and, with several, their standard deviation."""
+    mean = f"{factor * summary['mean']:.1f}"
+    return f"{mean} ± {factor * summary['sd']:.1f}" if "sd" in summary else mean
+
+
+def attention_planted(docs):
+    """Attention to a planted half second as a multiple of its share of the time."""
+    path = docs.parent / "benchmarks/results/attention_planted.json"
+    if not path.exists():
+        return "Not measured yet.\n"
+    result = json.loads(path.read_text())
+    summary = result["summary"]
+    rows = [["planted", "attention there, times its share of the time"]]
+    rows += [[name, with_sd(ratio)] for name, ratio in summary["times_share"].items()]
+    return (
+        f"{list_table(rows)}\nMean ± standard deviation over {summary['uar']['n_seeds']} seeds; "
+        f"the half second is {100 * summary['share_of_time']:.0f} % of the time, and its emotion "
+        f"is recognised with a UAR of {with_sd(summary['uar'], 100)} %.\n"
+    )
+
+
+def attention_deletion(docs):
+    """What the most attended fifth of the frames costs, and what a random fifth does."""
+    path = docs.parent / "benchmarks/results/attention_deletion.json"
+    if not path.exists():
+        return "Not measured yet.\n"
+    summary = json.loads(path.read_text())["summary"]
+    rows = [["deleted frames are", "random", "most attended", "difference", "its 95 % interval"]]
+    for way, difference in summary["attended_costs_more"].items():
+        interval = "to".join(f" {100 * end:.1f} " for end in difference.get("interval", ()))
+        uar = [with_sd(summary["uar"][f"{what} {way}"], 100) for what in ("random", "attended")]
+        rows.append([way, *uar, with_sd(difference, 100), interval.strip()])
+    return (
+        f"{list_table(rows)}\nUAR in percent, mean ± standard deviation over "
+        f"{summary['uar']['whole']['n_seeds']} seeds; of whole utterances it is "
+        f"{with_sd(summary['uar']['whole'], 100)}.\n"
+    )
 
 
 def functionals(docs):

@@ -296,9 +296,9 @@ def test_early_stopping_inside_trains_on_no_copy_of_what_it_validates_on(corpus,
     parts = []
     split = AttentionFCNClassifier._split
 
-    def spy(self, sequences, *args):
-        number = {start: i for i, start in enumerate(sequences.starts)}
-        found = split(self, sequences, *args)
+    def spy(self, dataset, *args):
+        number = {start: i for i, start in enumerate(dataset.sequences.starts)}
+        found = split(self, dataset, *args)
         parts.extend({number[start] % 40 for start in part.sequences.starts} for part in found)
         return found
 

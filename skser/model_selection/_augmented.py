@@ -25,7 +25,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from skser.audio import AudioReadError, audio_inputs, read_utterance, utterance_name
-from skser.model_selection._groups import groups_of_rows, routing_to_inner
+from skser.model_selection._metadata import metadata_of_rows, routing_to_inner
 
 _GLOBAL_SEED = threading.Lock()
 
@@ -118,7 +118,8 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         "random_state": ["random_state"],
     }
 
-    __metadata_request__fit = {"groups": UNUSED}  # they are the inner estimator's
+    # They are the inner estimator's.
+    __metadata_request__fit = {"groups": UNUSED, "soft_targets": UNUSED}
 
     def __init__(
         self,
@@ -139,7 +140,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, *, groups=None):
+    def fit(self, X, y, *, groups=None, soft_targets=None):
         """Train a clone of the estimator on the utterances and their copies.
 
         Parameters
@@ -152,6 +153,8 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Speakers, repeated per copy for an inner estimator that takes them. None makes each
             utterance a group: early stopping then has it and its copies on one side, but one
             speaker may be on both.
+        soft_targets : array-like of shape (n_utterances, n_classes) or None, default=None
+            Shares of the classes, repeated per copy for an inner classifier that takes them.
 
         Returns
         -------
@@ -171,11 +174,11 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 "AugmentedClassifier requires y to be passed, but the target y is None."
             )
         y = column_or_1d(y, warn=True)
-        check_consistent_length(items, y, groups)
+        check_consistent_length(items, y, groups, soft_targets)
         estimator = clone(self.estimator)
         _take_arrays(estimator, self.sampling_rate)
         utterances = np.tile(np.arange(len(items)), 1 + self.n_copies)
-        routed = groups_of_rows(self, groups, utterances)
+        routed = metadata_of_rows(self, utterances, groups, soft_targets)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         versions = self._read(items, [f"{seed} {k}" for k in range(self.n_copies)])
         samples = [of_one[k] for k in range(1 + self.n_copies) for of_one in versions]
@@ -254,7 +257,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return results
 
     def get_metadata_routing(self):
-        """How metadata are routed: `groups` go to the inner `fit`.
+        """How metadata are routed: `groups` and `soft_targets` go to the inner `fit`.
 
         Returns
         -------

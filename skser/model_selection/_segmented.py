@@ -17,7 +17,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skser._base import validate_sequences
-from skser.model_selection._groups import groups_of_rows, routing_to_inner
+from skser.model_selection._metadata import metadata_of_rows, routing_to_inner
 
 
 class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -87,7 +87,8 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         "pooling": [StrOptions({"mean", "geometric", "max"})],
     }
 
-    __metadata_request__fit = {"groups": UNUSED}  # they are the inner estimator's
+    # They are the inner estimator's.
+    __metadata_request__fit = {"groups": UNUSED, "soft_targets": UNUSED}
 
     def __init__(self, estimator, window=2.0, hop=1.0, pooling="mean"):
         self.estimator = estimator
@@ -96,7 +97,7 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.pooling = pooling
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, *, groups=None):
+    def fit(self, X, y, *, groups=None, soft_targets=None):
         """Train a clone of the estimator on the windows of all utterances.
 
         Parameters
@@ -107,6 +108,8 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Speakers, repeated per window for an inner estimator that takes them. None makes
             each utterance a group: early stopping then has all its windows on one side, but
             one speaker may be on both.
+        soft_targets : array-like of shape (n_utterances, n_classes) or None, default=None
+            Shares of the classes, repeated per window for an inner classifier that takes them.
 
         Returns
         -------
@@ -118,12 +121,12 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 "SegmentedClassifier requires y to be passed, but the target y is None."
             )
         y = column_or_1d(y, warn=True)
-        check_consistent_length(sequences, y, groups)
+        check_consistent_length(sequences, y, groups, soft_targets)
         self._seconds_per_frame = sequences.layout.hop
         self.window_frames_ = self._in_frames("window")
         self.hop_frames_ = self._in_frames("hop")
         windows, utterances = self._windows(sequences)
-        routed = groups_of_rows(self, groups, utterances)
+        routed = metadata_of_rows(self, utterances, groups, soft_targets)
         self.estimator_ = clone(self.estimator)
         self.estimator_.fit(self._as_given(windows), y[utterances], **routed)
         self.classes_ = self.estimator_.classes_
@@ -225,7 +228,7 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return windows.frames().reshape(len(windows), -1) if self._fitted_on_flat else windows
 
     def get_metadata_routing(self):
-        """How metadata are routed: `groups` go to the inner `fit`.
+        """How metadata are routed: `groups` and `soft_targets` go to the inner `fit`.
 
         Returns
         -------

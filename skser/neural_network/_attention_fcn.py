@@ -121,6 +121,10 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         Share of the pooled vector dropped in training.
     label_smoothing : float, default=0.1
         Share of each target spread over all classes.
+    mixup : float, default=0.0
+        Parameter α of Beta(α, α), from which the shares are drawn when each utterance of a
+        training batch, and its target, is mixed with another one's (Zhang, Cisse et al.,
+        2018); 0 mixes nothing.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class in the loss.
     max_epochs : int, default=70
@@ -161,7 +165,7 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
     verbose : int, default=0
         Above 0, print each epoch.
     random_state : int, RandomState instance or None, default=None
-        Weights, order of batches, dropout, augmentation and validation split.
+        Weights, order of batches, dropout, augmentation, mixup and validation split.
 
     Attributes
     ----------
@@ -178,6 +182,9 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
     ----------
     Zhang, Y., Du, J., Wang, Z., Zhang, J. and Tu, Y. (2018). Attention Based Fully
     Convolutional Network for Speech Emotion Recognition. APSIPA. arXiv:1806.01506.
+
+    Zhang, H., Cisse, M., Dauphin, Y. N. and Lopez-Paz, D. (2018). mixup: Beyond Empirical
+    Risk Minimization. ICLR. arXiv:1710.09412.
 
     Examples
     --------
@@ -211,6 +218,7 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         dropout=0.3,
         *,
         label_smoothing=0.1,
+        mixup=0.0,
         class_weight=None,
         max_epochs=70,
         batch_size=16,
@@ -241,6 +249,7 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         self.temperature = temperature
         self.dropout = dropout
         self.label_smoothing = label_smoothing
+        self.mixup = mixup
         self.class_weight = class_weight
         self.max_epochs = max_epochs
         self.batch_size = batch_size

@@ -79,7 +79,10 @@ class NeuralEstimator(BaseEstimator):
     def _make_criterion(self, targets):
         """The loss, a torch module."""
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    def _make_mixup(self):
+        """What mixes training batches and their targets; None leaves them as they are."""
+        return None
+
     def fit(self, X, y, *, groups=None):
         """Train from new weights, or go on from the present ones if `warm_start`.
 
@@ -94,13 +97,20 @@ class NeuralEstimator(BaseEstimator):
         -------
         self : object
         """
+        return self._fit(X, y, groups)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def _fit(self, X, y, groups, soft_targets=None):
         with self._as_before_on_failure():
             goes_on = self.warm_start and hasattr(self, "net_")
             sequences, targets = self._validate(X, y, reset=not goes_on)
             if groups is not None:
                 groups = column_or_1d(groups)
                 check_consistent_length(sequences, groups)
-            train, valid = self._split(sequences, targets, groups)
+            dataset = SequenceDataset(sequences, targets)
+            if soft_targets is not None:
+                dataset.targets = self._check_soft_targets(soft_targets, len(sequences))
+            train, valid = self._split(dataset, targets, groups)
             if not goes_on:
                 self._initialize(sequences, targets)
             self._new_optimizer()
@@ -143,20 +153,19 @@ class NeuralEstimator(BaseEstimator):
         check_consistent_length(sequences, targets)
         return sequences, targets
 
-    def _split(self, sequences, targets, groups):
-        dataset = SequenceDataset(sequences, targets)
+    def _split(self, dataset, strata, groups):
         if not self.early_stopping:
             return dataset, None
         if groups is None:
             warnings.warn(
                 "early_stopping without groups= may put one speaker into training and "
                 "validation; pass the speakers as groups.",
-                stacklevel=3,
+                stacklevel=5,
             )
         seed = check_random_state(self.random_state).randint(_MAX_SEED)
-        splitter = self._validation_splitter(targets, groups, seed)
-        train, valid = next(splitter.split(np.zeros(len(targets)), targets, groups))
-        return tuple(SequenceDataset(sequences[i], targets[i]) for i in (train, valid))
+        splitter = self._validation_splitter(strata, groups, seed)
+        rows = next(splitter.split(np.zeros(len(strata)), strata, groups))
+        return tuple(SequenceDataset(dataset.sequences[i], dataset.targets[i]) for i in rows)
 
     def _initialize(self, sequences, targets):
         self._random = check_random_state(self.random_state)
@@ -191,6 +200,7 @@ class NeuralEstimator(BaseEstimator):
             seed=self._random.randint(_MAX_SEED),
             augment=augment,
             device=net.device,
+            mixup=self._make_mixup(),
         )
         net.iterator_valid = partial(BatchIterator, device=net.device)
         n_steps = epochs * len(BatchIterator(train, self.batch_size))

@@ -44,16 +44,20 @@ class BatchIterator:
     augment : callable or None, default=None
         ``augment(x, lengths, generator)`` -> (x, lengths), applied to every batch; ``x`` is
         on the device, lengths and generator on the CPU.
+    mixup : callable or None, default=None
+        ``mixup(x, lengths, targets, random_state)`` -> (x, lengths, targets), applied to
+        every batch after `augment`.
     device : str or torch.device, default="cpu"
         Where batches are to be. A block that takes at most half of a CUDA device's free
         memory is copied there once, and batches are gathered there; of a larger one, each
         batch is copied from pinned memory.
     """
 
-    def __init__(self, dataset, batch_size, seed=None, augment=None, device="cpu"):
+    def __init__(self, dataset, batch_size, seed=None, augment=None, mixup=None, device="cpu"):
         self.dataset = dataset
         self.batch_size = batch_size
         self.augment = augment
+        self.mixup = mixup
         self.order = None if seed is None else np.random.RandomState(seed)
         self.generator = None if seed is None else torch.Generator().manual_seed(seed)
         self.device = torch.device(device)
@@ -66,13 +70,15 @@ class BatchIterator:
         return -(-len(self.dataset) // self.batch_size)
 
     def __iter__(self):
-        lengths = self.dataset.sequences.lengths
-        for indices in bucketed_indices(lengths, self.batch_size, self.order):
+        utterances = self.dataset.sequences
+        for indices in bucketed_indices(utterances.lengths, self.batch_size, self.order):
             targets = torch.from_numpy(self.dataset.targets[indices])
-            inputs = padded_batch(self.dataset.sequences, indices, self.block)
+            inputs = padded_batch(utterances, indices, self.block)
             x, lengths = self._moved(inputs["x"]), inputs["lengths"]
             if self.augment is not None:
                 x, lengths = self.augment(x, lengths, self.generator)
+            if self.mixup is not None:
+                x, lengths, targets = self.mixup(x, lengths, targets, self.order)
             yield {"x": x, "lengths": self._moved(lengths)}, self._moved(targets)
 
     def _moved(self, tensor):

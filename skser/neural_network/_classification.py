@@ -7,14 +7,18 @@ import scipy.special
 import torch
 from sklearn.base import ClassifierMixin
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedShuffleSplit
-from sklearn.utils import column_or_1d
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
-from sklearn.utils.validation import _assert_all_finite
+from sklearn.utils.validation import _assert_all_finite, check_consistent_length
 
 from skser.neural_network._base import NeuralEstimator, n_group_folds
+from skser.neural_network._mixup import Mixup
 from skser.neural_network._training import SoftCrossEntropy, WarnOfSingleClass
+
+# Shares that were rounded or summed in single precision still pass.
+_SHARES_TOLERANCE = 1e-3
 
 
 class SequenceClassifier(ClassifierMixin, NeuralEstimator):
@@ -24,7 +28,38 @@ class SequenceClassifier(ClassifierMixin, NeuralEstimator):
         **NeuralEstimator._parameter_constraints,
         "class_weight": [StrOptions({"balanced"}), dict, None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "mixup": [Interval(Real, 0, None, closed="left")],
     }
+
+    def fit(self, X, y, *, groups=None, soft_targets=None):
+        """Train from new weights, or go on from the present ones if `warm_start`.
+
+        Parameters
+        ----------
+        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+        y : array-like of shape (n_utterances,)
+        groups : array-like of shape (n_utterances,) or None, default=None
+            Speakers, held apart by the validation split of `early_stopping`.
+        soft_targets : array-like of shape (n_utterances, n_classes) or None, default=None
+            Share of each class in an utterance, such as that of the raters who named it, in
+            the order of ``classes_`` (the sorted labels of y); rows sum to 1. The loss is the
+            cross-entropy against these shares instead of y: the mean, by shares, of the
+            losses that the classes would have as labels. So `label_smoothing` moves a share
+            of each target to all classes alike, and `class_weight` multiplies the shares.
+            From y still come ``classes_``, the stratification of the validation split and
+            the weights of ``class_weight="balanced"``.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If X, y, `groups` and `soft_targets` differ in length, or `soft_targets` has
+            other columns than one per class, or a row, which is named, that holds no shares.
+        """
+        return self._fit(X, y, groups, soft_targets)
 
     def partial_fit(self, X, y, classes=None):
         """Train for one epoch at a constant learning rate.
@@ -99,6 +134,33 @@ class SequenceClassifier(ClassifierMixin, NeuralEstimator):
                 f"{self.classes_.tolist()}; name them all in the first fit or partial_fit."
             )
         return np.searchsorted(self.classes_, y)
+
+    def _check_soft_targets(self, soft_targets, n_utterances):
+        classes = self.classes_.tolist()
+        columns = list(getattr(soft_targets, "columns", classes))
+        shares = check_array(soft_targets, input_name="soft_targets", ensure_all_finite=False)
+        check_consistent_length(np.empty(n_utterances), shares)
+        if shares.shape[1] != len(classes):
+            raise ValueError(
+                f"soft_targets has {shares.shape[1]} columns, but {type(self).__name__} is "
+                f"expecting {len(classes)}, one per class: {classes}."
+            )
+        if columns != classes and set(columns) == set(classes):
+            raise ValueError(
+                f"soft_targets has the columns {columns}; their order must be {classes}."
+            )
+        total = shares.sum(axis=1)
+        wrong = ~((shares >= 0).all(axis=1) & (np.abs(total - 1) <= _SHARES_TOLERANCE))
+        if wrong.any():
+            first = int(wrong.argmax())
+            raise ValueError(
+                "soft_targets must be nonnegative, finite and sum to 1 in every row; those of "
+                f"utterance {first} are {shares[first].tolist()}, with sum {total[first]:.6g}."
+            )
+        return shares.astype(np.float32)
+
+    def _make_mixup(self):
+        return Mixup(self.mixup, self._n_outputs) if self.mixup else None
 
     @property
     def _n_outputs(self):

@@ -1,0 +1,293 @@
+"""Whether the default network's attention lies where the emotion is.
+
+    python benchmarks/attention.py planted --seeds 5
+    python benchmarks/attention.py deletion --seeds 5
+
+``planted``: made-up utterances, neutral but for half a second of the same speaker's emotional
+speech. The network learns from sixteen speakers; on four others it says how much of its attention,
+averaged over heads, lies within that half second, as a multiple of its share of the time.
+
+``deletion`` (needs SKSER_DATA): EmoDB-LOSO. The fifth of each test utterance's frames that is
+most attended, and instead of it a random fifth, is cut out (the frames around it close up) or
+blanked (set to 0, the training mean, after scaling). Attention that matters costs more UAR than
+chance.
+
+Finished fits are kept in the result file while settings and versions stay the same, so that a run
+that was stopped goes on where it was. ``--max-epochs`` and ``--speakers`` are for a quick look, and
+write nothing.
+"""
+
+import argparse
+import json
+
+import numpy as np
+import scipy.stats
+from protocols import RESULTS, load, versions
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.pipeline import make_pipeline
+
+from skser.datasets import make_emotional_speech
+from skser.feature_extraction import MelSpectrogram
+from skser.neural_network import AttentionFCNClassifier
+from skser.preprocessing import SequenceScaler
+from skser.sequences import Sequences
+
+RATE = 16000
+SPAN = 0.5  # seconds
+N_SPEAKERS, N_HELD_OUT, N_UTTERANCES = 20, 4, 40
+EXPRESSIVENESS = 2.0
+DELETED = 0.2
+WAYS = ("cut", "blanked")
+
+
+def network(seed, max_epochs):
+    """The default network, on one thread."""
+    settings = {} if max_epochs is None else {"max_epochs": max_epochs}
+    return AttentionFCNClassifier(random_state=seed, n_threads=1, device="cpu", **settings)
+
+
+def planted_speech(seed):
+    """Neutral utterances with half a second of something else in them.
+
+    An utterance is two neutral ones of one speaker, of which a piece gives way to the loudest
+    half second of a third, which names the emotion. Neutral pieces are planted in the same
+    way, so that the seams say nothing.
+
+    Returns
+    -------
+    samples : list of ndarray
+    emotions, speakers : ndarray of str
+    starts : ndarray of float
+        Of the half second, in seconds.
+    """
+    corpus = make_emotional_speech(
+        N_SPEAKERS,
+        N_UTTERANCES,
+        sampling_rate=RATE,
+        expressiveness=EXPRESSIVENESS,
+        random_state=seed,
+    )
+    random = np.random.RandomState(seed)
+    n_span, n_fade = round(SPAN * RATE), round(0.01 * RATE)
+    window = np.ones(n_span)
+    window[:n_fade] = np.linspace(0, 1, n_fade)
+    window[-n_fade:] = window[:n_fade][::-1]
+    speech = [samples / np.sqrt(np.mean(samples**2)) for samples in corpus.data]
+    samples, starts = [], []
+    for i, speaker in enumerate(corpus.speakers):
+        energy = np.cumsum(np.square(speech[i], dtype=float))
+        loudest = int((energy[n_span:] - energy[:-n_span]).argmax()) + 1
+        neutral = (corpus.speakers == speaker) & (corpus.target == "neutral")
+        neutral[i] = False
+        around = random.choice(np.flatnonzero(neutral), 2, replace=False)
+        whole = np.concatenate([speech[k] for k in around])
+        start = random.randint(len(whole) - n_span)
+        whole[start : start + n_span] *= 1 - window
+        whole[start : start + n_span] += window * speech[i][loudest : loudest + n_span]
+        samples.append(whole.astype(np.float32) / np.abs(whole).max())
+        starts.append(start / RATE)
+    return samples, corpus.target.astype(str), corpus.speakers.astype(str), np.array(starts)
+
+
+def frame_attention(attention, frame_times):
+    """Mean over heads of the attention to each frame: a cell's, evenly over its frames.
+
+    A frame belongs to the cell whose centre is nearest.
+    """
+    over_time = attention.weights.mean(axis=0).sum(axis=1)
+    borders = (attention.times[1:] + attention.times[:-1]) / 2
+    cells = np.searchsorted(borders, frame_times)
+    n_frames = np.bincount(cells, minlength=len(over_time))
+    frames = (over_time / np.maximum(n_frames, 1))[cells]
+    return frames / frames.sum()
+
+
+def planted(seed, max_epochs):
+    """Mass in the half second over its share of the time, by emotion, on held-out speakers."""
+    samples, y, speakers, starts = planted_speech(seed)
+    X = MelSpectrogram(input_sampling_rate=RATE).transform(samples)
+    test = np.isin(speakers, np.unique(speakers)[-N_HELD_OUT:])
+    model = make_pipeline(SequenceScaler(), network(seed, max_epochs))
+    model.fit(X[~test], y[~test])
+    ratios, shares = [], []
+    scaled = model[0].transform(X[test])
+    for start, frames, attention in zip(
+        starts[test], scaled, model[-1].attention(scaled), strict=True
+    ):
+        times = np.arange(len(frames)) * X.layout.hop + X.layout.offset
+        inside = (times >= start) & (times < start + SPAN)
+        shares.append(inside.mean())
+        ratios.append(frame_attention(attention, times)[inside].sum() / inside.mean())
+    ratios, shares = np.array(ratios), np.array(shares)
+    predicted = model[-1].predict(scaled)
+    recalls = y[test] == predicted
+    return {
+        "seed": seed,
+        "uar": balanced_accuracy_score(y[test], predicted),
+        "share_of_time": float(shares.mean()),
+        "times_share": {
+            emotion: float(ratios[y[test] == emotion].mean()) for emotion in model.classes_
+        },
+        "recall": {
+            emotion: float(recalls[y[test] == emotion].mean()) for emotion in model.classes_
+        },
+    }
+
+
+def without(X, frames_to_delete, way):
+    """Scaled utterances with these frames (bool, per utterance) cut out or blanked."""
+    if way == "cut":
+        arrays = [frames[~gone] for frames, gone in zip(X, frames_to_delete, strict=True)]
+    else:
+        arrays = [frames * ~gone[:, None] for frames, gone in zip(X, frames_to_delete, strict=True)]
+    return Sequences.from_list(arrays, X.layout)
+
+
+def top_fifth(scores):
+    """Bool: the fifth with the highest scores."""
+    chosen = np.zeros(len(scores), bool)
+    chosen[np.argsort(-scores, kind="stable")[: round(DELETED * len(scores))]] = True
+    return chosen
+
+
+def random_fifth(attended, random):
+    """As many frames in runs as long as those of `attended`, anywhere else or there.
+
+    Frames alone would be easily filled in by eye from their neighbours: what is compared must
+    differ in place, not in shape. So the runs of attended frames and the runs between them are
+    put in another order.
+    """
+    edges = np.flatnonzero(np.diff(attended)) + 1
+    runs = np.split(attended, edges)
+    gone = [run for run in runs if run[0]]
+    kept = int((~attended).sum())
+    cuts = np.sort(random.randint(kept + 1, size=len(gone)))
+    pieces = np.split(np.zeros(kept, bool), cuts)
+    order = random.permutation(len(gone))
+    parts = [pieces[0]]
+    for piece, k in zip(pieces[1:], order, strict=True):
+        parts += [gone[k], piece]
+    return np.concatenate(parts)
+
+
+def deletion(X, y, speakers, held_out, seed, max_epochs):
+    """Predictions of one fold: as it is, without the most attended fifth, without a random one."""
+    test = np.isin(speakers, held_out)
+    model = make_pipeline(SequenceScaler(), network(seed, max_epochs)).fit(X[~test], y[~test])
+    scaled, net = model[0].transform(X[test]), model[-1]
+    times = [np.arange(n) * X.layout.hop + X.layout.offset for n in scaled.lengths]
+    attended = [
+        top_fifth(frame_attention(attention, of_one))
+        for attention, of_one in zip(net.attention(scaled), times, strict=True)
+    ]
+    random = np.random.RandomState(seed)
+    by_chance = [random_fifth(of_one, random) for of_one in attended]
+    fit = {
+        "seed": seed,
+        "held_out": held_out,
+        "true": " ".join(y[test]),
+        "whole": " ".join(net.predict(scaled)),
+    }
+    for way in WAYS:
+        fit[f"attended {way}"] = " ".join(net.predict(without(scaled, attended, way)))
+        fit[f"random {way}"] = " ".join(net.predict(without(scaled, by_chance, way)))
+    return fit
+
+
+def uar_by_seed(fits, name):
+    """UAR over all folds of each seed."""
+    pooled = []
+    for seed in sorted({fit["seed"] for fit in fits}):
+        of_seed = [fit for fit in fits if fit["seed"] == seed]
+        true, predicted = (
+            np.concatenate([fit[key].split() for fit in of_seed]) for key in ("true", name)
+        )
+        pooled.append(balanced_accuracy_score(true, predicted))
+    return np.array(pooled)
+
+
+def mean_and_interval(values):
+    """Mean, sd and 95 % confidence interval (Student's t) of one value per seed."""
+    summary = {"mean": float(np.mean(values)), "n_seeds": len(values)}
+    if len(values) > 1:
+        sd = float(np.std(values, ddof=1))
+        half = scipy.stats.t.ppf(0.975, len(values) - 1) * sd / np.sqrt(len(values))
+        summary |= {"sd": sd, "interval": [summary["mean"] - half, summary["mean"] + half]}
+    return summary
+
+
+def summarise_planted(fits):
+    """Over seeds, by emotion."""
+    return {
+        "uar": mean_and_interval([fit["uar"] for fit in fits]),
+        "share_of_time": float(np.mean([fit["share_of_time"] for fit in fits])),
+        "times_share": {
+            emotion: mean_and_interval([fit["times_share"][emotion] for fit in fits])
+            for emotion in fits[0]["times_share"]
+        },
+    }
+
+
+def summarise_deletion(fits):
+    """UAR over seeds, and how much more the attended fifth costs than a random one, paired."""
+    names = ["whole", *(f"{what} {way}" for way in WAYS for what in ("attended", "random"))]
+    uar = {name: uar_by_seed(fits, name) for name in names}
+    return {
+        "uar": {name: mean_and_interval(values) for name, values in uar.items()},
+        "attended_costs_more": {
+            way: mean_and_interval(uar[f"random {way}"] - uar[f"attended {way}"]) for way in WAYS
+        },
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("planted", "deletion"))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--max-epochs", type=int)
+    parser.add_argument("--speakers", nargs="+", help="EmoDB speakers to hold out; default all")
+    arguments = parser.parse_args()
+    quick = arguments.max_epochs is not None or arguments.speakers is not None
+
+    path = RESULTS / f"attention_{arguments.what}.json"
+    result = {
+        "settings": repr(AttentionFCNClassifier().get_params()),
+        "versions": versions("scikit-learn", "torch", "skorch", "numpy", "librosa"),
+        "fits": [],
+    }
+    if arguments.what == "planted":
+        result |= {"span_seconds": SPAN, "speakers": N_SPEAKERS, "held_out": N_HELD_OUT}
+        result |= {"utterances": N_SPEAKERS * N_UTTERANCES, "expressiveness": EXPRESSIVENESS}
+        tasks = [(seed, None) for seed in range(arguments.seeds)]
+    else:
+        result |= {"protocol": "emodb-loso", "deleted": DELETED}
+        corpus, folds = load("emodb-loso")
+        X = MelSpectrogram().transform(corpus.data)
+        y, speakers = corpus.target.astype(str), corpus.speakers.astype(str)
+        if arguments.speakers:
+            folds = [[speaker] for speaker in arguments.speakers]
+        tasks = [(seed, fold) for seed in range(arguments.seeds) for fold in folds]
+    if path.exists() and not quick:
+        kept = json.loads(path.read_text())
+        if all(kept[key] == result[key] for key in result if key != "fits"):
+            result["fits"] = kept["fits"]
+    done = [(fit["seed"], fit.get("held_out")) for fit in result["fits"]]
+    for seed, fold in tasks:
+        if (seed, fold) in done:
+            continue
+        if arguments.what == "planted":
+            fit = planted(seed, arguments.max_epochs)
+            print(json.dumps(fit), flush=True)
+        else:
+            fit = deletion(X, y, speakers, fold, seed, arguments.max_epochs)
+            print(f"seed {seed} without {','.join(fold)}", flush=True)
+        result["fits"].append(fit)
+        summarise = summarise_planted if arguments.what == "planted" else summarise_deletion
+        result["summary"] = summarise(result["fits"])
+        if not quick:
+            path.write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result["summary"], indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Metadata of the rows that an inner estimator is given, several of them per utterance."""
+
+from sklearn import get_config
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing, column_or_1d
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+    process_routing,
+)
+from sklearn.utils.validation import has_fit_parameter
+
+
+def metadata_of_rows(owner, rows, groups, soft_targets):
+    """Keywords that hand the metadata of the rows to the inner `fit`.
+
+    Parameters
+    ----------
+    owner : estimator
+        Has the inner one as ``owner.estimator``.
+    rows : ndarray of shape (n_rows,), int
+        Utterance of each row.
+    groups : array-like of shape (n_utterances,) or None
+        None makes every utterance a group of its own, so that an inner split of the rows
+        has an utterance on one side. An inner `fit` that takes no groups is given none.
+    soft_targets : array-like of shape (n_utterances, n_classes) or None
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    TypeError
+        If there are `soft_targets` and the inner `fit` takes none.
+    """
+    metadata = {"groups": rows if groups is None else column_or_1d(groups)[rows]}
+    if soft_targets is not None:
+        metadata["soft_targets"] = _safe_indexing(soft_targets, rows)
+    inner = owner.estimator
+    if get_config()["enable_metadata_routing"]:
+        if groups is None and not get_routing_for_object(inner).consumes("fit", ["groups"]):
+            del metadata["groups"]
+        return process_routing(owner, "fit", **metadata).estimator.fit
+    keywords = {_keyword(inner, name): value for name, value in metadata.items()}
+    if soft_targets is not None and _keyword(inner, "soft_targets") is None:
+        raise TypeError(f"fit of {type(inner).__name__} takes no soft_targets.")
+    keywords.pop(None, None)
+    return keywords
+
+
+def _keyword(estimator, name):
+    """What `fit` calls the metadata `name`; None if it takes none."""
+    if isinstance(estimator, Pipeline):
+        step, last = estimator.steps[-1]
+        keyword = _keyword(last, name)
+        return keyword and f"{step}__{keyword}"
+    if isinstance(estimator, GridSearchCV | RandomizedSearchCV):
+        # Groups are for a search's own splits; all else goes to the estimator searched over.
+        return name if name == "groups" else _keyword(estimator.estimator, name)
+    return name if has_fit_parameter(estimator, name) else None
+
+
+def routing_to_inner(owner):
+    """What `get_metadata_routing` returns: all that `fit` is given goes to the inner `fit`."""
+    return MetadataRouter(owner=owner).add(
+        estimator=owner.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit")
+    )
