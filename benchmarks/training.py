@@ -4,14 +4,15 @@
     python benchmarks/training.py device --device cuda
 
 Made-up utterances at 10 ms a frame, whose durations have the mean and the deviation of the
-logarithm that EmoDB's have; the default network, one thread. ``loop`` and ``skorch`` time A and B alternately in one process and give
-the median of the ratios. The loop is what one writes by hand: module, batches, augmentation,
-loss and optimiser of `fit`. Plain skorch is ``skorch.NeuralNetClassifier`` with the same
-network, loss and optimiser, and every utterance padded to the longest. ``memory`` is the growth
-of the resident peak over what was there before training, each in a process of its own.
-``growth`` is one epoch of 1,000 to 50,000 utterances. ``device``, on a GPU alone: utterances per
-second beside the loop with all data there, the share of time the GPU is busy in a trace, and
-accuracy on held-out utterances with bfloat16 and float32. Finished parts are kept in the file.
+logarithm that EmoDB's have; the default network, one thread. ``loop`` and ``skorch`` time A and B
+alternately in one process, in CPU seconds, and give the median of the ratios. The loop is what
+one writes by hand: module, batches, augmentation, loss and optimiser of `fit`. Plain skorch is
+``skorch.NeuralNetClassifier`` with the same network, loss and optimiser, and every utterance
+padded to the longest. ``memory`` is the growth of the resident peak over what was there before
+training, each in processes of their own. ``growth`` is one epoch of 1,000 to 50,000 utterances.
+``device``, on a GPU alone: utterances per second beside the loop with all data there, the share
+of time the GPU is busy in a trace, and accuracy on held-out utterances with bfloat16 and
+float32. Finished parts are kept in the result file.
 """
 
 import argparse
