@@ -28,6 +28,7 @@ def write_tables(docs):
     (target / "prediction.rst").write_text(prediction(docs))
     (target / "mpg.rst").write_text(mpg(docs))
     (target / "mpg_search.rst").write_text(mpg_search(docs))
+    (target / "training.rst").write_text(training(docs))
 
 
 def scale(docs):
@@ -94,6 +95,46 @@ def prediction(docs):
         f"{many['n_files']} files at once, {many['files_per_cpu_second']:.0f} are predicted per "
         f"second of CPU time.\n\n``emotion_timeline`` with its default window and hop: {hours}.\n"
     )
+
+
+def training(docs):
+    """What training costs beside loops of one's own."""
+    path = docs.parent / "benchmarks/results/training.json"
+    if not path.exists():
+        return "Not measured yet.\n"
+    result = json.loads(path.read_text())
+    rows = [["what", "measured"]]
+    if "loop" in result:
+        loop = result["loop"]
+        cost = f"{loop['fit_milliseconds_per_utterance_and_epoch']:.2f} ms"
+        rows.append(["CPU time per utterance and epoch, one thread", cost])
+        rows.append(["times that of a hand-written loop", f"{loop['ratio']:.2f}"])
+    if "skorch" in result:
+        rows.append(["times faster than plain skorch", f"{result['skorch']['times_faster']:.2f}"])
+    if "memory" in result:
+        rows.append(["peak memory, times that of the loop", f"{result['memory']['ratio']:.2f}"])
+    if "growth" in result:
+        growth = result["growth"]
+        sizes = growth["n_utterances"]
+        rows.append(
+            [
+                f"power by which an epoch of {sizes[0]:,} to {sizes[-1]:,} utterances grows",
+                f"{growth['exponent']:.2f}",
+            ]
+        )
+    if "device" in result:
+        device = result["device"]
+        name, accuracy = device["device"], device["accuracy"]
+        rows += [
+            [f"utterances per second on {name}", f"{device['utterances_per_second']:,.0f}"],
+            [f"share of the loop's on {name}", f"{device['share_of_loop']:.2f}"],
+            [f"share of time that {name} is busy", f"{device['busy_share']:.2f}"],
+            [
+                "accuracy with float32 and bfloat16",
+                f"{accuracy['float32']:.3f}, {accuracy['bfloat16']:.3f}",
+            ],
+        ]
+    return list_table(rows)
 
 
 def list_table(rows):

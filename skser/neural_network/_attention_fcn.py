@@ -127,7 +127,7 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         2018); 0 mixes nothing.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class in the loss.
-    max_epochs : int, default=70
+    max_epochs : int, default=50
         Epochs of `fit`.
     batch_size : int, default=16
         Utterances per update at most, and per batch in prediction.
@@ -220,7 +220,7 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         label_smoothing=0.1,
         mixup=0.0,
         class_weight=None,
-        max_epochs=70,
+        max_epochs=50,
         batch_size=16,
         learning_rate=0.003,
         learning_rate_schedule="one-cycle",
@@ -298,7 +298,7 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
         Factor λ of the attention scores: 1 is the ordinary softmax, 0 is mean pooling.
     dropout : float, default=0.3
         Share of the pooled vector dropped in training.
-    max_epochs : int, default=70
+    max_epochs : int, default=50
         Epochs of `fit`.
     batch_size : int, default=16
         Utterances per update at most, and per batch in prediction.
@@ -382,7 +382,7 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
         temperature=1.0,
         dropout=0.3,
         *,
-        max_epochs=70,
+        max_epochs=50,
         batch_size=16,
         learning_rate=0.01,
         learning_rate_schedule="one-cycle",

@@ -1,0 +1,335 @@
+"""Training: `fit` beside a hand-written loop, plain skorch, and corpora of growing size.
+
+    python benchmarks/training.py loop skorch memory growth
+    python benchmarks/training.py device --device cuda
+
+Made-up utterances at 10 ms a frame, whose durations have the mean and the deviation of the
+logarithm that EmoDB's have; the default network, one thread. ``loop`` and ``skorch`` time A and B
+alternately in one process, in CPU seconds, and give the median of the ratios. The loop is what
+one writes by hand: module, batches, augmentation, loss and optimiser of `fit`. Plain skorch is
+``skorch.NeuralNetClassifier`` with the same network, loss and optimiser, and every utterance
+padded to the longest. ``memory`` is the growth of the resident peak over what was there before
+training, each in processes of their own. ``growth`` is one epoch of 1,000 to 50,000 utterances.
+``device``, on a GPU alone: utterances per second beside the loop with all data there, the share
+of time the GPU is busy in a trace, and accuracy on held-out utterances with bfloat16 and
+float32. Finished parts are kept in the result file.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+import warnings
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import skorch
+import torch
+from protocols import RESULTS, versions
+from sklearn.exceptions import ConvergenceWarning
+from skorch.callbacks import Callback
+from torch import nn
+
+from skser.neural_network import AttentionFCNClassifier, SpecAugment
+from skser.neural_network._batching import BatchIterator, SequenceDataset
+from skser.neural_network._training import OneCycle
+from skser.sequences import Sequences
+
+RESULT = RESULTS / "training.json"
+N_BANDS, N_CLASSES, BATCH_SIZE = 64, 7, 16
+
+
+def made_up(n_utterances, seed=0):
+    """Noise in which a class shifts some bands; filled utterance by utterance."""
+    random = np.random.RandomState(seed)
+    lengths = random.lognormal(np.log(262), 0.338, n_utterances).astype(int).clip(100, 900)
+    y = random.randint(0, N_CLASSES, n_utterances)
+    block = np.empty((lengths.sum(), N_BANDS), np.float32)
+    generator = np.random.default_rng(seed)
+    generator.standard_normal(out=block, dtype=np.float32)
+    X = Sequences(block, lengths)
+    shifts = np.random.RandomState(1).normal(0, 0.3, (N_CLASSES, N_BANDS)).astype(np.float32)
+    for x, label in zip(X, y, strict=True):
+        x += shifts[label]
+    return X, y
+
+
+def estimator(epochs, device="cpu", **settings):
+    return AttentionFCNClassifier(
+        max_epochs=epochs, device=device, n_threads=1, random_state=0, **settings
+    )
+
+
+def new_parts(X, y, device="cpu"):
+    """A new network of the default layers, its loss and its batches."""
+    model = estimator(1, device)
+    model.classes_, targets = np.unique(y, return_inverse=True)
+    module = model._make_module(X.layout, N_CLASSES).to(device)
+    module.to(memory_format=torch.channels_last)
+    criterion = nn.CrossEntropyLoss(label_smoothing=model.label_smoothing)
+    return module, criterion, targets
+
+
+def parameter_groups(module):
+    parameters = list(module.parameters())
+    return [
+        {"params": [p for p in parameters if p.ndim > 1]},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+def train_by_hand(X, y, epochs, device="cpu"):
+    """The loop that `fit` is to cost no more than. Returns the network."""
+    module, criterion, targets = new_parts(X, y, device)
+    optimizer = torch.optim.AdamW(parameter_groups(module), weight_decay=0.01, fused=True)
+    batches = BatchIterator(
+        SequenceDataset(X, targets), BATCH_SIZE, seed=0, augment=SpecAugment(), device=device
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 0.003, total_steps=epochs * len(batches), cycle_momentum=False
+    )
+    module.train()
+    for _ in range(epochs):
+        for inputs, labels in batches:
+            optimizer.zero_grad()
+            criterion(module(**inputs), labels).backward()
+            optimizer.step()
+            schedule.step()
+    return module
+
+
+def train_plain_skorch(X, y, epochs):
+    """The same network as one would give it to skorch: utterances padded to the longest."""
+    longest = int(X.lengths.max())
+    padded = np.zeros((len(X), 1, longest, N_BANDS), np.float32)
+    for row, x in zip(padded, X, strict=True):
+        row[0, : len(x)] = x
+    module, criterion, targets = new_parts(X, y)
+    net = skorch.NeuralNetClassifier(
+        module,
+        criterion=criterion,
+        optimizer=torch.optim.AdamW,
+        lr=0.003,
+        max_epochs=epochs,
+        batch_size=BATCH_SIZE,
+        train_split=None,
+        iterator_train__shuffle=True,
+        iterator_train__collate_fn=partial(_collate, longest=longest),
+        callbacks=[("one_cycle", OneCycle(0.003, epochs * -(-len(X) // BATCH_SIZE)))],
+        verbose=0,
+    )
+    net.fit({"x": padded, "lengths": X.lengths.astype(np.int64)}, targets.astype(np.int64))
+
+
+def _collate(rows, longest):
+    """Stack rows and augment them, as the other two do, and keep their padding."""
+    inputs, labels = torch.utils.data.default_collate(rows)
+    x, lengths = SpecAugment()(inputs["x"], inputs["lengths"], torch.default_generator)
+    x = nn.functional.pad(x, (0, 0, 0, max(0, longest - x.shape[2])))
+    return {"x": x, "lengths": lengths}, labels
+
+
+def fit(X, y, epochs, device="cpu", **settings):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return estimator(epochs, device, **settings).fit(X, y)
+
+
+def seconds(function, *arguments, clock=time.process_time, **settings):
+    start = clock()
+    function(*arguments, **settings)
+    return clock() - start
+
+
+def alternating(a, b, n_rounds, clock=time.process_time):
+    """Seconds of calls of a and b in turn, each going first every other time."""
+    a(), b()
+    times = {a: [], b: []}
+    for i in range(n_rounds):
+        for function in (a, b) if i % 2 else (b, a):
+            times[function].append(seconds(function, clock=clock))
+    return np.array(times[a]), np.array(times[b])
+
+
+def measure_loop(arguments):
+    X, y = made_up(arguments.utterances)
+    ours, theirs = alternating(
+        lambda: fit(X, y, arguments.epochs),
+        lambda: train_by_hand(X, y, arguments.epochs),
+        arguments.rounds,
+    )
+    per_utterance = 1e3 / (len(X) * arguments.epochs)
+    return {
+        "n_utterances": len(X),
+        "epochs": arguments.epochs,
+        "ratio": float(np.median(ours / theirs)),
+        "ratios": (ours / theirs).round(3).tolist(),
+        "fit_milliseconds_per_utterance_and_epoch": float(np.median(ours) * per_utterance),
+    }
+
+
+def measure_skorch(arguments):
+    X, y = made_up(arguments.utterances)
+    ours, theirs = alternating(
+        lambda: fit(X, y, arguments.epochs),
+        lambda: train_plain_skorch(X, y, arguments.epochs),
+        arguments.rounds,
+    )
+    return {
+        "n_utterances": len(X),
+        "epochs": arguments.epochs,
+        "times_faster": float(np.median(theirs / ours)),
+        "ratios": (theirs / ours).round(3).tolist(),
+    }
+
+
+def resident_peak():
+    """Peak of resident memory of this process in megabytes."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def memory_of(how, n_utterances, epochs):
+    """Growth of the resident peak in megabytes; run in a process of its own."""
+    X, y = made_up(n_utterances)
+    first = X[:BATCH_SIZE]
+    (fit if how == "fit" else train_by_hand)(first, y[:BATCH_SIZE], 1)  # loads what torch loads
+    before = resident_peak()
+    (fit if how == "fit" else train_by_hand)(X, y, epochs)
+    return resident_peak() - before
+
+
+def measure_memory(arguments):
+    grown = {}
+    for how in ("fit", "loop"):
+        command = [sys.executable, __file__, "memory", "--memory-of", how]
+        command += ["--utterances", str(arguments.utterances), "--epochs", str(arguments.epochs)]
+        runs = [subprocess.run(command, check=True, capture_output=True) for _ in range(3)]
+        grown[how] = float(np.median([float(run.stdout) for run in runs]))
+    return {
+        "n_utterances": arguments.utterances,
+        "fit_megabytes": grown["fit"],
+        "loop_megabytes": grown["loop"],
+        "ratio": grown["fit"] / grown["loop"],
+    }
+
+
+class CpuSeconds(Callback):
+    """CPU seconds of every epoch."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def __deepcopy__(self, memo):  # fit copies its callbacks; the list is to be this one
+        return self
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Start the clock."""
+        self.start_ = time.process_time()
+
+    def on_epoch_end(self, net, **kwargs):
+        """Stop it."""
+        self.seconds.append(time.process_time() - self.start_)
+
+
+def measure_growth(arguments):
+    """Cost of one epoch after the first, which prepares convolutions and memory."""
+    per_epoch = []
+    for n_utterances in arguments.sizes:
+        X, y = made_up(n_utterances)
+        epochs = []
+        fit(X, y, 2 if n_utterances > 5000 else 4, callbacks=[CpuSeconds(epochs)])
+        per_epoch.append(float(np.median(epochs[1:])))
+        print(f"{n_utterances} utterances: {per_epoch[-1]:.1f} s an epoch", flush=True)
+    exponent = np.polyfit(np.log(arguments.sizes), np.log(per_epoch), 1)[0]
+    return {
+        "n_utterances": arguments.sizes,
+        "seconds_per_epoch": per_epoch,
+        "exponent": float(exponent),
+    }
+
+
+def measure_device(arguments):
+    device = arguments.device
+    X, y = made_up(arguments.utterances)
+    settings = {"epochs": arguments.epochs, "device": device}
+
+    def by_hand():
+        train_by_hand(X, y, **settings)
+        torch.cuda.synchronize()
+
+    ours, theirs = alternating(
+        lambda: fit(X, y, **settings), by_hand, arguments.rounds, time.perf_counter
+    )
+    train, test = slice(None, -len(X) // 4), slice(-len(X) // 4, None)
+    accuracy = {
+        precision: fit(X[train], y[train], **settings, precision=precision).score(X[test], y[test])
+        for precision in ("float32", "bfloat16")
+    }
+    return {
+        "device": torch.cuda.get_device_name(device),
+        "n_utterances": len(X),
+        "utterances_per_second": float(len(X) * arguments.epochs / np.median(ours)),
+        "share_of_loop": float(np.median(theirs / ours)),
+        "busy_share": busy_share(X, y, device),
+        "accuracy": accuracy,
+    }
+
+
+def busy_share(X, y, device):
+    """Share of a warm epoch in which a kernel or a copy runs, from a trace."""
+    model = fit(X, y, 1, device, warm_start=True)
+    profile = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA])
+    with profile:
+        model.fit(X, y)
+        torch.cuda.synchronize()
+    spans = sorted(
+        (event.time_range.start, event.time_range.end)
+        for event in profile.events()
+        if event.device_type == torch.autograd.DeviceType.CUDA
+    )
+    busy, until = 0.0, spans[0][0]
+    for start, end in spans:
+        busy += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return busy / (until - spans[0][0])
+
+
+PARTS = {
+    "loop": measure_loop,
+    "skorch": measure_skorch,
+    "memory": measure_memory,
+    "growth": measure_growth,
+    "device": measure_device,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="+", choices=PARTS)
+    parser.add_argument("--utterances", type=int, default=535)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--sizes", nargs="+", type=int, default=[1000, 3000, 10_000, 50_000])
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--memory-of", choices=["fit", "loop"], help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if arguments.memory_of:
+        print(memory_of(arguments.memory_of, arguments.utterances, arguments.epochs))
+        return
+    result = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    for part in arguments.parts:
+        if part == "device" and not torch.cuda.is_available():
+            print("No GPU here: nothing measured on a device.")
+            continue
+        result[part] = PARTS[part](arguments)
+        result[part]["versions"] = versions("torch", "skorch", "scikit-learn", "numpy")
+        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+        print(part, json.dumps(result[part]), flush=True)
+
+
+if __name__ == "__main__":
+    main()
