@@ -1,21 +1,34 @@
-"""Default pipeline, from scratch, on EmoDB-LOSO and RAVDESS-5.
+"""Default pipeline, alone and in votes, from scratch, on EmoDB-LOSO and RAVDESS-5.
 
-    python benchmarks/attention_fcn.py emodb-loso --seeds 3
-    python benchmarks/attention_fcn.py ravdess-5 --seeds 3
+    python benchmarks/attention_fcn.py emodb-loso
+    python benchmarks/attention_fcn.py ravdess-5
     python benchmarks/attention_fcn.py emodb-loso --time-alone
 
 Needs SKSER_DATA. Every fold and seed is one fit of
 ``MelSpectrogram() -> SequenceScaler() -> AttentionFCNClassifier(random_state=seed)`` on one
-thread; nothing looks at a test fold before it is scored. Finished fits are kept in the result
-file, so that a run that was stopped goes on where it was. Seconds of such a run are those of a
-machine that may have had other work; ``--time-alone``, on an idle machine, measures one fit of
-the fold with most training utterances.
+thread; nothing looks at a test fold before it is scored. ``fcn_and_functionals``'s linear model
+on sentence vectors is fitted once per fold, having no seed. A soft vote is the mean of
+probabilities, so from these come all systems:
+
+- ``network``: the default pipeline.
+- ``functionals``: the linear model.
+- ``network + functionals``: `skser.pipelines.fcn_and_functionals`, one vote per seed.
+- ``networks``: one vote of all seeds' networks.
+- ``networks + functionals``: one vote of all of these and the linear model, which counts as
+  much as all networks together.
+
+Finished fits are kept in the result file, so that a run that was stopped goes on where it was.
+Seconds of such a run are those of a machine that may have had other work; ``--time-alone``, on an
+idle machine, measures one fit of the fold with most training utterances. ``--models`` names a
+folder where fitted networks are kept, for ``attention.py deletion``.
 """
 
 import argparse
 import json
 import time
+from pathlib import Path
 
+import joblib
 import numpy as np
 from joblib import Parallel, delayed
 from protocols import PROTOCOLS, RESULTS, load, versions
@@ -24,11 +37,12 @@ from sklearn.pipeline import make_pipeline
 
 from skser.feature_extraction import MelSpectrogram
 from skser.neural_network import AttentionFCNClassifier
+from skser.pipelines import fcn_and_functionals
 from skser.preprocessing import SequenceScaler
 
 
-def fit_fold(X, y, speakers, held_out, seed):
-    """One fit; predictions on the held-out speakers and what the fit cost."""
+def fit_fold(X, y, speakers, held_out, seed, models=None):
+    """One fit; probabilities of the held-out speakers' utterances and what the fit cost."""
     test = np.isin(speakers, held_out)
     model = make_pipeline(
         SequenceScaler(), AttentionFCNClassifier(random_state=seed, n_threads=1, device="cpu")
@@ -36,50 +50,89 @@ def fit_fold(X, y, speakers, held_out, seed):
     start, start_cpu = time.perf_counter(), time.process_time()
     model.fit(X[~test], y[~test])
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - start_cpu
-    predicted = model.predict(X[test])
+    if models is not None:
+        joblib.dump(model, model_path(models, held_out, seed))
     return {
         "seed": seed,
         "held_out": held_out,
-        "uar": balanced_accuracy_score(y[test], predicted),
-        "accuracy": accuracy_score(y[test], predicted),
         "fit_seconds": round(seconds, 1),
         "fit_cpu_seconds": round(cpu_seconds, 1),
-        "true": " ".join(y[test]),
-        "predicted": " ".join(predicted),
+        "proba": model.predict_proba(X[test]).round(4).tolist(),
     }
 
 
-def summarise(fits):
-    """UAR and accuracy: pooled over folds (mean and sd over seeds), and over folds."""
+def model_path(models, held_out, seed):
+    """Where the network of a fold and seed is kept."""
+    return Path(models) / f"without-{'-'.join(held_out)}-seed-{seed}.joblib"
+
+
+def fit_functionals(vectors, y, speakers, held_out):
+    """Probabilities of the held-out speakers' utterances by the linear model."""
+    test = np.isin(speakers, held_out)
+    model = fcn_and_functionals().named_estimators["functionals"][1:]
+    return model.fit(vectors[~test], y[~test]).predict_proba(vectors[test])
+
+
+def systems(fits, linear):
+    """Probabilities of every system: {system: [{held_out: probabilities}, one per seed]}."""
     seeds = sorted({fit["seed"] for fit in fits})
-    pooled = {"uar": [], "accuracy": []}
-    for seed in seeds:
-        of_seed = [fit for fit in fits if fit["seed"] == seed]
-        true = np.concatenate([fit["true"].split() for fit in of_seed])
-        predicted = np.concatenate([fit["predicted"].split() for fit in of_seed])
-        pooled["uar"].append(balanced_accuracy_score(true, predicted))
-        pooled["accuracy"].append(accuracy_score(true, predicted))
-    summary = {"n_seeds": len(seeds)}
-    for name, values in pooled.items():
-        over_folds = [fit[name] for fit in fits]
+    networks = [
+        {tuple(fit["held_out"]): np.array(fit["proba"]) for fit in fits if fit["seed"] == seed}
+        for seed in seeds
+    ]
+    networks = [network for network in networks if len(network) == len(linear)]
+    if not networks:
+        return {"functionals": [linear]}
+    vote = {fold: np.mean([network[fold] for network in networks], axis=0) for fold in linear}
+    return {
+        "network": networks,
+        "functionals": [linear],
+        "network + functionals": [average(network, linear) for network in networks],
+        "networks": [vote],
+        "networks + functionals": [average(vote, linear)],
+    }
+
+
+def average(one, other):
+    """A soft vote of two systems."""
+    return {fold: (one[fold] + other[fold]) / 2 for fold in one}
+
+
+def summarise(runs, y, speakers):
+    """UAR and accuracy: pooled over folds (mean and sd over seeds), and over folds."""
+    classes = np.unique(y)
+    summary = {"n_seeds": len(runs)}
+    for name, score in (("uar", balanced_accuracy_score), ("accuracy", accuracy_score)):
+        pooled, over_folds = [], {}
+        for run in runs:
+            pairs = {
+                fold: (y[np.isin(speakers, fold)], classes[proba.argmax(axis=1)])
+                for fold, proba in run.items()
+            }
+            true, predicted = (np.concatenate(part) for part in zip(*pairs.values(), strict=True))
+            pooled.append(score(true, predicted))
+            for fold, pair in pairs.items():
+                over_folds.setdefault("+".join(fold), []).append(score(*pair))
+        values = np.concatenate(list(over_folds.values()))
         summary[name] = {
-            "pooled_mean": float(np.mean(values)),
-            "pooled_sd_over_seeds": float(np.std(values, ddof=1)) if len(values) > 1 else None,
-            "fold_mean": float(np.mean(over_folds)),
-            "fold_sd": float(np.std(over_folds, ddof=1)) if len(fits) > 1 else None,
-            "worst_fold": float(np.min(over_folds)),
+            "pooled": pooled,
+            "pooled_mean": float(np.mean(pooled)),
+            "pooled_sd_over_seeds": float(np.std(pooled, ddof=1)) if len(pooled) > 1 else None,
+            "fold_mean": float(np.mean(values)),
+            "fold_sd": float(np.std(values, ddof=1)),
+            "worst_fold": float(np.min(values)),
+            "by_fold": {fold: float(np.mean(scores)) for fold, scores in over_folds.items()},
         }
-    summary["fit_cpu_seconds_max"] = max(fit["fit_cpu_seconds"] for fit in fits)
-    summary["fit_cpu_seconds_mean"] = float(np.mean([fit["fit_cpu_seconds"] for fit in fits]))
     return summary
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("protocol", choices=PROTOCOLS)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--n-jobs", type=int, default=1)
     parser.add_argument("--time-alone", action="store_true")
+    parser.add_argument("--models", type=Path, help="folder for fitted networks")
     arguments = parser.parse_args()
 
     corpus, folds = load(arguments.protocol)
@@ -87,14 +140,13 @@ def main():
     X = MelSpectrogram().fit_transform(corpus.data)
     feature_seconds = time.process_time() - start
 
-    model = make_pipeline(MelSpectrogram(), SequenceScaler(), AttentionFCNClassifier())
     path = RESULTS / f"attention_fcn_{arguments.protocol}.json"
     result = {
         "protocol": arguments.protocol,
         "from_scratch": True,
         "transductive": False,
-        "pipeline": repr(model.set_params(attentionfcnclassifier__random_state="seed")),
         "settings": repr(AttentionFCNClassifier().get_params()),
+        "vote": repr(fcn_and_functionals()),
         "versions": versions("scikit-learn", "torch", "skorch", "numpy", "librosa"),
         "feature_cpu_seconds": round(feature_seconds, 1),
         "fits": [],
@@ -109,10 +161,8 @@ def main():
         largest = min(folds, key=lambda fold: np.isin(speakers, fold).sum())
         fit = fit_fold(X, y, speakers, largest, seed=0)
         result["alone"] = {key: fit[key] for key in ("held_out", "fit_seconds", "fit_cpu_seconds")}
-        result["summary"] = summarise(result["fits"])
-        path.write_text(json.dumps(result, indent=1) + "\n")
         print(result["alone"])
-        return
+        arguments.seeds = 0
     done = {(fit["seed"], *fit["held_out"]) for fit in result["fits"]}
     todo = [
         (fold, seed)
@@ -121,19 +171,31 @@ def main():
         if (seed, *fold) not in done
     ]
     fits = Parallel(n_jobs=arguments.n_jobs, return_as="generator_unordered")(
-        delayed(fit_fold)(X, y, speakers, fold, seed) for fold, seed in todo
+        delayed(fit_fold)(X, y, speakers, fold, seed, arguments.models) for fold, seed in todo
     )
     for fit in fits:
         result["fits"].append(fit)
         result["fits"].sort(key=lambda fit: (fit["seed"], fit["held_out"]))
-        result["summary"] = summarise(result["fits"])
-        path.write_text(json.dumps(result, indent=1) + "\n")
-        print(
-            f"seed {fit['seed']} without {','.join(fit['held_out'])}: UAR {fit['uar']:.3f}, "
-            f"accuracy {fit['accuracy']:.3f}, {fit['fit_cpu_seconds']:.0f} s of one core",
-            flush=True,
-        )
-    print(json.dumps(result["summary"], indent=1))
+        write(path, result)
+        seconds = f"{fit['fit_cpu_seconds']:.0f} s of one core"
+        print(f"seed {fit['seed']} without {','.join(fit['held_out'])}: {seconds}", flush=True)
+
+    vectors = fcn_and_functionals().named_estimators["functionals"][0].fit_transform(corpus.data)
+    linear = {tuple(fold): fit_functionals(vectors, y, speakers, fold) for fold in folds}
+    result["summary"] = {
+        name: summarise(runs, y, speakers) for name, runs in systems(result["fits"], linear).items()
+    }
+    write(path, result)
+    for name, summary in result["summary"].items():
+        figures = (f"{m} {100 * summary[m]['pooled_mean']:.1f}" for m in ("uar", "accuracy"))
+        print(f"{name}, {summary['n_seeds']} seeds: {', '.join(figures)}")
+
+
+def write(path, result):
+    """Replace the result file; probabilities take one line per fit."""
+    text = json.dumps({**result, "fits": []}, indent=1)
+    fits = ",\n".join(json.dumps(fit) for fit in result["fits"])
+    path.write_text(text.replace('"fits": []', f'"fits": [\n{fits}\n]') + "\n")
 
 
 if __name__ == "__main__":
