@@ -13,15 +13,19 @@ blanked (set to 0, the training mean, after scaling). Attention that matters cos
 chance.
 
 Finished fits are kept in the result file while settings and versions stay the same, so that a run
-that was stopped goes on where it was. ``--max-epochs`` and ``--speakers`` are for a quick look, and
+that was stopped goes on where it was. ``--models`` takes the networks that
+``attention_fcn.py emodb-loso --models`` kept, which are the same. ``--max-epochs`` and ``--speakers`` are for a quick look, and
 write nothing.
 """
 
 import argparse
 import json
+from pathlib import Path
 
+import joblib
 import numpy as np
 import scipy.stats
+from attention_fcn import model_path
 from protocols import RESULTS, load, versions
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.pipeline import make_pipeline
@@ -170,10 +174,13 @@ def random_fifth(attended, random):
     return np.concatenate(parts)
 
 
-def deletion(X, y, speakers, held_out, seed, max_epochs):
+def deletion(X, y, speakers, held_out, seed, max_epochs, models):
     """Predictions of one fold: as it is, without the most attended fifth, without a random one."""
     test = np.isin(speakers, held_out)
-    model = make_pipeline(SequenceScaler(), network(seed, max_epochs)).fit(X[~test], y[~test])
+    if models is None:
+        model = make_pipeline(SequenceScaler(), network(seed, max_epochs)).fit(X[~test], y[~test])
+    else:
+        model = joblib.load(model_path(models, held_out, seed))
     scaled, net = model[0].transform(X[test]), model[-1]
     times = [np.arange(n) * X.layout.hop + X.layout.offset for n in scaled.lengths]
     attended = [
@@ -244,6 +251,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("planted", "deletion"))
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--models", type=Path, help="folder of fitted networks")
     parser.add_argument("--max-epochs", type=int)
     parser.add_argument("--speakers", nargs="+", help="EmoDB speakers to hold out; default all")
     arguments = parser.parse_args()
@@ -279,7 +287,7 @@ def main():
             fit = planted(seed, arguments.max_epochs)
             print(json.dumps(fit), flush=True)
         else:
-            fit = deletion(X, y, speakers, fold, seed, arguments.max_epochs)
+            fit = deletion(X, y, speakers, fold, seed, arguments.max_epochs, arguments.models)
             print(f"seed {seed} without {','.join(fold)}", flush=True)
         result["fits"].append(fit)
         summarise = summarise_planted if arguments.what == "planted" else summarise_deletion

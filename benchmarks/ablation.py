@@ -1,0 +1,130 @@
+"""What the defaults of the attention FCN and of its vote were chosen by.
+
+    python benchmarks/ablation.py
+    python benchmarks/ablation.py --only "default" "mixup 0.3"
+
+Needs SKSER_DATA. Inner, speaker-disjoint folds of the first outer training fold of each corpus:
+EmoDB without speaker 03, three folds of three speakers; RAVDESS without its first fold, the first
+of the four others held out. No test fold is looked at. One seed, one thread: differences of two
+points are noise. The linear model of sentence vectors and its vote with the default network follow
+for several strengths of its penalty. Finished candidates are kept in the result file.
+"""
+
+import argparse
+import json
+import time
+
+import numpy as np
+from protocols import PROTOCOLS, RAVDESS_FOLDS, RESULTS, load, versions
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import make_pipeline
+
+from skser.feature_extraction import MelSpectrogram
+from skser.neural_network import AttentionFCNClassifier, SpecAugment
+from skser.pipelines import fcn_and_functionals
+from skser.preprocessing import SequenceScaler
+
+# Parameters of MelSpectrogram and of the classifier.
+CANDIDATES = {
+    "default": ({}, {}),
+    "no augmentation": ({}, {"augment": None}),
+    "masks twice as long": ({}, {"augment": SpecAugment(time_mask=0.3, frequency_mask=0.25)}),
+    "mixup 0.3": ({}, {"mixup": 0.3}),
+    "no differences": ({"deltas": 0}, {}),
+    "mean pooling": ({}, {"temperature": 0.0}),
+    "one head": ({}, {"n_heads": 1}),
+    "no label smoothing": ({}, {"label_smoothing": 0.0}),
+    "balanced classes": ({}, {"class_weight": "balanced"}),
+    "twice as wide": ({}, {"filters": (32, 64, 96, 128)}),
+    "late pooling": ({}, {"pool_size": (1, 2, 2, 2), "learning_rate": 0.01}),
+    "100 epochs": ({}, {"max_epochs": 100}),
+    "40 bands every 16 ms": ({"n_mels": 40, "hop": 0.016}, {}),
+}
+PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
+
+
+def inner_folds(protocol, folds, speakers):
+    """Pairs of (train, validation) rows, all outside the first outer test fold."""
+    rows = np.flatnonzero(~np.isin(speakers, folds[0]))
+    if protocol == "emodb-loso":
+        return [(rows[a], rows[b]) for a, b in GroupKFold(3).split(rows, groups=speakers[rows])]
+    held_out = np.isin(speakers[rows], RAVDESS_FOLDS[1])
+    return [(rows[~held_out], rows[held_out])]
+
+
+def validate(model, X, y, inner):
+    """Probabilities of all validation rows, in the order of the folds."""
+    probabilities = []
+    for train, validation in inner:
+        model.fit(X[train], y[train])
+        probabilities.append(model.predict_proba(X[validation]))
+    return np.concatenate(probabilities)
+
+
+def uar(y, inner, probabilities):
+    """UAR over all validation rows."""
+    rows = np.concatenate([validation for _, validation in inner])
+    predicted = np.unique(y)[probabilities.argmax(axis=1)]
+    return float(balanced_accuracy_score(y[rows], predicted))
+
+
+def ablate(protocol, only, result, path):
+    """Fill in what is missing of a protocol's candidates, then the linear model and the vote."""
+    corpus, folds = load(protocol)
+    y, speakers = corpus.target.astype(str), corpus.speakers.astype(str)
+    inner = inner_folds(protocol, folds, speakers)
+    networks = result["networks"]
+    for name in only:
+        features, network = CANDIDATES[name]
+        if name in networks:
+            continue
+        X = MelSpectrogram(**features).transform(corpus.data)
+        classifier = AttentionFCNClassifier(random_state=0, n_threads=1, device="cpu", **network)
+        start = time.process_time()
+        probabilities = validate(make_pipeline(SequenceScaler(), classifier), X, y, inner)
+        networks[name] = {
+            "uar": uar(y, inner, probabilities),
+            "cpu_seconds": round(time.process_time() - start, 1),
+            "proba": probabilities.round(4).tolist() if name == "default" else None,
+        }
+        path.write_text(json.dumps(result) + "\n")
+        print(protocol, name, f"UAR {100 * networks[name]['uar']:.1f}", flush=True)
+
+    voters = fcn_and_functionals().named_estimators
+    vectors = voters["functionals"][0].fit_transform(corpus.data)
+    network = np.array(networks["default"]["proba"])
+    for penalty in PENALTIES:
+        model = voters["functionals"][1:].set_params(classifier__C=penalty)
+        linear = validate(model, vectors, y, inner)
+        result["linear"][f"C={penalty:g}"] = {
+            "uar": uar(y, inner, linear),
+            "vote": uar(y, inner, linear + network),
+        }
+    path.write_text(json.dumps(result) + "\n")
+    print(protocol, json.dumps(result["linear"], indent=1), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=CANDIDATES, default=list(CANDIDATES))
+    parser.add_argument("--protocol", choices=PROTOCOLS)
+    arguments = parser.parse_args()
+    for protocol in [arguments.protocol] if arguments.protocol else PROTOCOLS:
+        path = RESULTS / f"ablation_{protocol}.json"
+        result = {
+            "protocol": protocol,
+            "settings": repr(AttentionFCNClassifier().get_params()),
+            "versions": versions("scikit-learn", "torch", "skorch", "numpy", "librosa"),
+            "networks": {},
+            "linear": {},
+        }
+        if path.exists():
+            kept = json.loads(path.read_text())
+            if all(kept[key] == result[key] for key in ("settings", "versions")):
+                result = kept
+        ablate(protocol, arguments.only, result, path)
+
+
+if __name__ == "__main__":
+    main()
