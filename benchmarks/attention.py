@@ -14,8 +14,8 @@ chance.
 
 Finished fits are kept in the result file while settings and versions stay the same, so that a run
 that was stopped goes on where it was. ``--models`` takes the networks that
-``attention_fcn.py emodb-loso --models`` kept, which are the same. ``--max-epochs`` and ``--speakers`` are for a quick look, and
-write nothing.
+``attention_fcn.py emodb-loso --models`` kept, which are the same. ``--max-epochs`` and
+``--speakers`` are for a quick look, and write nothing.
 """
 
 import argparse

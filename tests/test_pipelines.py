@@ -3,10 +3,11 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.model_selection import GroupKFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 
+from skser.datasets import make_emotional_speech
 from skser.feature_extraction import LevelContour, Spectrogram
-from skser.pipelines import mpg2020, zhang2018
+from skser.pipelines import fcn_and_functionals, mpg2020, zhang2018
 from skser.preprocessing import SequenceScaler
 from skser.sequences import Sequences
 
@@ -237,3 +238,55 @@ class TestEverySystem:
         model = self.small(system).set_params(classifier__max_epochs=4).fit(data, y)
         losses = model["classifier"].history_[:, "train_loss"]
         assert losses[-1] < losses[0]
+
+
+def vote(corpus, **settings):
+    return fcn_and_functionals(
+        max_epochs=4,
+        input_sampling_rate=corpus.sampling_rate,
+        device="cpu",
+        n_threads=1,
+        **settings,
+    )
+
+
+def test_the_vote_is_the_mean_of_its_two_pipelines():
+    corpus = make_emotional_speech(3, 10, random_state=0)
+    model = vote(corpus, random_state=0).fit(corpus.data, corpus.target)
+    alone = [
+        clone(pipeline).fit(corpus.data, corpus.target).predict_proba(corpus.data)
+        for _, pipeline in model.estimators
+    ]
+    assert np.abs(alone[0] - alone[1]).max() > 0.05
+    np.testing.assert_allclose(model.predict_proba(corpus.data), np.mean(alone, axis=0), atol=1e-6)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict(corpus.data), model.predict(corpus.data))
+
+
+def test_the_rotation_changes_no_prediction():
+    corpus = make_emotional_speech(3, 10, random_state=0)
+    functionals = vote(corpus).named_estimators["functionals"]
+    vectors = functionals[0].fit_transform(corpus.data)
+    model = clone(functionals[1:])
+    plain = clone(model).set_params(rotation="passthrough")
+    train, test = np.arange(len(vectors)) < 20, np.arange(len(vectors)) >= 20
+    for each in (model, plain):
+        each.set_params(classifier__tol=1e-8).fit(vectors[train], corpus.target[train])
+    np.testing.assert_allclose(
+        model.predict_proba(vectors[test]), plain.predict_proba(vectors[test]), atol=1e-3
+    )
+
+
+def test_the_vote_in_a_search_over_speakers():
+    corpus = make_emotional_speech(2, 10, random_state=0)
+    search = GridSearchCV(
+        vote(corpus, random_state=0),
+        {"functionals__classifier__C": [1e-3, 1e-1], "network__classifier__max_epochs": [1]},
+        cv=GroupKFold(2),
+        scoring="balanced_accuracy",
+        n_jobs=2,
+        error_score="raise",
+    )
+    search.fit(corpus.data, corpus.target, groups=corpus.speakers)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert set(search.predict(corpus.data)) <= set(corpus.target)
