@@ -36,6 +36,7 @@ class Mixup:
         x : tensor of shape (batch, channels, time, bands), float32
             Zero beyond each utterance, and so are the mixtures.
         lengths : tensor of shape (batch,), int64
+            On the CPU; `x` and `targets` may be anywhere.
         targets : tensor of shape (batch,), int64, or (batch, n_classes), float32
             Classes, or their shares.
         random_state : numpy.random.RandomState
@@ -47,10 +48,12 @@ class Mixup:
         targets : tensor of shape (batch, n_classes), float32
         """
         if targets.ndim == 1:
-            targets = functional.one_hot(targets, self.n_classes).to(x.dtype)
-        shares = random_state.beta(self.alpha, self.alpha, size=len(x))
-        shares = torch.as_tensor(shares, dtype=x.dtype, device=x.device)
-        other = torch.from_numpy(random_state.permutation(len(x))).to(x.device)
-        x = torch.lerp(x[other], x, shares[:, None, None, None])
-        targets = torch.lerp(targets[other], targets, shares[:, None])
-        return x, torch.maximum(lengths, lengths[other]), targets
+            targets = functional.one_hot(targets, self.n_classes).float()
+        shares = torch.from_numpy(random_state.beta(self.alpha, self.alpha, size=len(x))).float()
+        other = torch.from_numpy(random_state.permutation(len(x)))
+
+        def mixed(tensor):
+            here, share = other.to(tensor.device), shares.to(tensor.device)
+            return torch.lerp(tensor[here], tensor, share.view(-1, *[1] * (tensor.ndim - 1)))
+
+        return mixed(x), torch.maximum(lengths, lengths[other]), mixed(targets)
