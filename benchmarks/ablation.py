@@ -7,18 +7,21 @@ Needs SKSER_DATA. Inner, speaker-disjoint folds of the first outer training fold
 EmoDB without speaker 03, three folds of three speakers; RAVDESS without its first fold, the first
 of the four others held out. No test fold is looked at. One seed, one thread: differences of two
 points are noise. The linear model of sentence vectors and its vote with the default network follow
-for several strengths of its penalty. Finished candidates are kept in the result file.
+for two scalings, several strengths of its penalty and weights in the vote. Finished candidates are
+kept in the result file.
 """
 
 import argparse
 import json
 import time
+from itertools import product
 
 import numpy as np
 from protocols import PROTOCOLS, RAVDESS_FOLDS, RESULTS, load, versions
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from skser.feature_extraction import MelSpectrogram
 from skser.neural_network import AttentionFCNClassifier, SpecAugment
@@ -41,7 +44,9 @@ CANDIDATES = {
     "100 epochs": ({}, {"max_epochs": 100}),
     "40 bands every 16 ms": ({"n_mels": 40, "hop": 0.016}, {}),
 }
-PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
+PENALTIES = (0.01, 0.1, 1.0, 10.0)
+SCALERS = {"standardised": StandardScaler(), "ranks": QuantileTransformer(n_quantiles=10)}
+WEIGHTS = (1, 2, 3)  # of the linear model's probabilities in the vote; the network's count once
 
 
 def inner_folds(protocol, folds, speakers):
@@ -91,15 +96,16 @@ def ablate(protocol, only, result, path):
         path.write_text(json.dumps(result) + "\n")
         print(protocol, name, f"UAR {100 * networks[name]['uar']:.1f}", flush=True)
 
+    result["linear"] = {}
     voters = fcn_and_functionals().named_estimators
     vectors = voters["functionals"][0].fit_transform(corpus.data)
     network = np.array(networks["default"]["proba"])
-    for penalty in PENALTIES:
-        model = voters["functionals"][1:].set_params(classifier__C=penalty)
+    for (name, scaler), penalty in product(SCALERS.items(), PENALTIES):
+        model = voters["functionals"][1:].set_params(ranks=scaler, classifier__C=penalty)
         linear = validate(model, vectors, y, inner)
-        result["linear"][f"C={penalty:g}"] = {
-            "uar": uar(y, inner, linear),
-            "vote": uar(y, inner, linear + network),
+        result["linear"][f"{name}, C={penalty:g}"] = {
+            "alone": uar(y, inner, linear),
+            **{f"vote of {w}": uar(y, inner, network + w * linear) for w in WEIGHTS},
         }
     path.write_text(json.dumps(result) + "\n")
     print(protocol, json.dumps(result["linear"], indent=1), flush=True)

@@ -14,8 +14,7 @@ probabilities, so from these come all systems:
 - ``functionals``: the linear model.
 - ``network + functionals``: `skser.pipelines.fcn_and_functionals`, one vote per seed.
 - ``networks``: one vote of all seeds' networks.
-- ``networks + functionals``: one vote of all of these and the linear model, which counts as
-  much as all networks together.
+- ``networks + functionals``: the same, with the mean of all networks as the network.
 
 Finished fits are kept in the result file, so that a run that was stopped goes on where it was.
 Seconds of such a run are those of a machine that may have had other work; ``--time-alone``, on an
@@ -93,9 +92,12 @@ def systems(fits, linear):
     }
 
 
-def average(one, other):
-    """A soft vote of two systems."""
-    return {fold: (one[fold] + other[fold]) / 2 for fold in one}
+def average(networks, linear):
+    """A soft vote, with the weights of the package's."""
+    weights = fcn_and_functionals().weights
+    return {
+        fold: np.average([networks[fold], linear[fold]], axis=0, weights=weights) for fold in linear
+    }
 
 
 def summarise(runs, y, speakers):

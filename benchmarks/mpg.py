@@ -48,7 +48,6 @@ FOLDS = {
     "rows": StratifiedKFold(5, shuffle=True, random_state=0),
     "actors": StratifiedGroupKFold(5, shuffle=True, random_state=0),
 }
-SEEDS = range(5)
 
 WIDER = {
     "scaler": SequenceScaler(),
@@ -161,7 +160,7 @@ def scores(fits):
     return summary
 
 
-def run(name):
+def run(name, n_seeds):
     """All folds and seeds of one system."""
     paths, contours, y, actors = load()
     X = inputs(name, paths, contours)
@@ -181,7 +180,7 @@ def run(name):
         if all(kept[key] == result[key] for key in ("settings", "versions")):
             result["fits"] = kept["fits"]
     done = {tuple(fit[key] for key in ("model", "folds", "seed", "fold")) for fit in result["fits"]}
-    for seed in SEEDS:
+    for seed in range(n_seeds):
         for key, model in systems(name, seed).items():
             for folds in FOLDS:
                 for fold, (train, test) in enumerate(split(folds, y, actors)):
@@ -244,5 +243,6 @@ def search():
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["statistics", "paper", "best", "default", "search"])
-    what = parser.parse_args().what
-    search() if what == "search" else run(what)
+    parser.add_argument("--seeds", type=int, default=5)
+    arguments = parser.parse_args()
+    search() if arguments.what == "search" else run(arguments.what, arguments.seeds)

@@ -216,11 +216,12 @@ def ablation(docs):
                 [f"{100 * entry['uar']:.1f}", f"{entry['cpu_seconds']:.0f}"] if entry else ["", ""]
             )
         rows.append(row)
-    heads = [f"{title}: {what}" for title in TITLES.values() for what in ("alone", "vote")]
+    ways = list(next(iter(results[0]["linear"].values())))
+    heads = [f"{title}: {way}" for title in TITLES.values() for way in ways]
     linear = [["logistic regression", *heads]]
     for penalty in results[0]["linear"]:
         entries = [result["linear"][penalty] for result in results]
-        linear.append([penalty, *(f"{100 * e[k]:.1f}" for e in entries for k in ("uar", "vote"))])
+        linear.append([penalty, *(f"{100 * e[way]:.1f}" for e in entries for way in ways)])
     return f"{list_table(rows)}\n{list_table(linear)}"
 
 

@@ -250,7 +250,7 @@ def vote(corpus, **settings):
     )
 
 
-def test_the_vote_is_the_mean_of_its_two_pipelines():
+def test_the_vote_is_the_weighted_mean_of_its_two_pipelines():
     corpus = make_emotional_speech(3, 10, random_state=0)
     model = vote(corpus, random_state=0).fit(corpus.data, corpus.target)
     alone = [
@@ -258,7 +258,8 @@ def test_the_vote_is_the_mean_of_its_two_pipelines():
         for _, pipeline in model.estimators
     ]
     assert np.abs(alone[0] - alone[1]).max() > 0.05
-    np.testing.assert_allclose(model.predict_proba(corpus.data), np.mean(alone, axis=0), atol=1e-6)
+    mean = np.average(alone, axis=0, weights=[1, 2])
+    np.testing.assert_allclose(model.predict_proba(corpus.data), mean, atol=1e-6)
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again.predict(corpus.data), model.predict(corpus.data))
 
@@ -266,7 +267,7 @@ def test_the_vote_is_the_mean_of_its_two_pipelines():
 def test_the_rotation_changes_no_prediction():
     corpus = make_emotional_speech(3, 10, random_state=0)
     functionals = vote(corpus).named_estimators["functionals"]
-    vectors = functionals[0].fit_transform(corpus.data)
+    vectors = functionals[0].fit_transform(corpus.data).astype(float)
     model = clone(functionals[1:])
     plain = clone(model).set_params(rotation="passthrough")
     train, test = np.arange(len(vectors)) < 20, np.arange(len(vectors)) >= 20
