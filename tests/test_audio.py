@@ -1,3 +1,4 @@
+import copy
 import pickle
 
 import numpy as np
@@ -143,6 +144,27 @@ def test_a_waveform_keeps_its_rate_when_it_is_sent_elsewhere():
     back = pickle.loads(pickle.dumps(Waveform(TONE, 8000, "call")))
     assert (back.sampling_rate, back.name) == (8000, "call")
     np.testing.assert_array_equal(back, TONE)
+
+
+@pytest.mark.parametrize(
+    "duplicate",
+    [copy.copy, copy.deepcopy, lambda waveform: pickle.loads(pickle.dumps(waveform))],
+    ids=["copy", "deepcopy", "pickle"],
+)
+def test_duplicates_of_a_waveform_keep_its_rate_and_those_of_a_slice_have_none(duplicate):
+    waveform = Waveform(TONE.copy(), 8000, "call")
+    twin, half = duplicate(waveform), duplicate(waveform[::2])
+    assert (twin.sampling_rate, twin.name, half.sampling_rate) == (8000, "call", None)
+    twin[0] = 1
+    assert waveform[0] == 0
+    np.testing.assert_array_equal(half, TONE[::2])
+
+
+@pytest.mark.parametrize("rate", [0, -16000, float("nan"), float("inf"), "16 kHz", None])
+def test_a_waveform_has_a_rate(rate):
+    # Resampling from NaN Hz would never end, and 0 would give way to input_sampling_rate.
+    with pytest.raises(ValueError, match=r"sampling_rate=.* is no positive number of Hz"):
+        Waveform(TONE, rate)
 
 
 def test_what_is_made_of_a_waveform_has_no_rate_of_its_own():

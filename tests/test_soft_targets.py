@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from skser.feature_extraction import MelSpectrogram
 from skser.model_selection import AugmentedClassifier, SegmentedClassifier
 from skser.neural_network import AttentionFCNClassifier, AttentionFCNRegressor
+from skser.neural_network._batching import BatchIterator, SequenceDataset
 from skser.neural_network._mixup import Mixup
 from skser.neural_network._training import SoftCrossEntropy
 from skser.preprocessing import SequenceScaler
@@ -261,6 +262,24 @@ class TestRouting:
 
 
 class TestMixup:
+    @pytest.mark.parametrize(
+        "device",
+        [
+            "meta",  # has no values, but refuses to work with what is on the CPU
+            pytest.param(
+                "cuda",
+                marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here"),
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("targets", [np.arange(4), np.eye(4, dtype=np.float32)])
+    def test_batches_on_a_device(self, device, targets):
+        X = Sequences(np.ones((50, 3), np.float32), np.array([20, 10, 15, 5]))
+        dataset = SequenceDataset(X, targets)
+        for inputs, mixed in BatchIterator(dataset, 2, 0, None, Mixup(1.0, 4), device):
+            assert {t.device.type for t in (*inputs.values(), mixed)} == {device}
+            assert mixed.shape == (2, 4)
+
     @pytest.fixture
     def batch(self):
         lengths = torch.tensor([3, 5, 7, 7])
