@@ -82,13 +82,15 @@ def ablate(protocol, only, result, path):
     networks = result["networks"]
     for name in only:
         features, network = CANDIDATES[name]
-        if name in networks:
+        settings = repr((features, network))
+        if networks.get(name, {}).get("settings") == settings:
             continue
         X = MelSpectrogram(**features).transform(corpus.data)
         classifier = AttentionFCNClassifier(random_state=0, n_threads=1, device="cpu", **network)
         start = time.process_time()
         probabilities = validate(make_pipeline(SequenceScaler(), classifier), X, y, inner)
         networks[name] = {
+            "settings": settings,
             "uar": uar(y, inner, probabilities),
             "cpu_seconds": round(time.process_time() - start, 1),
             "proba": probabilities.round(4).tolist() if name == "default" else None,
@@ -116,6 +118,7 @@ def main():
     parser.add_argument("--only", nargs="+", choices=CANDIDATES, default=list(CANDIDATES))
     parser.add_argument("--protocol", choices=PROTOCOLS)
     arguments = parser.parse_args()
+    only = list(dict.fromkeys(["default", *arguments.only]))  # the vote needs the default
     for protocol in [arguments.protocol] if arguments.protocol else PROTOCOLS:
         path = RESULTS / f"ablation_{protocol}.json"
         result = {
@@ -129,7 +132,7 @@ def main():
             kept = json.loads(path.read_text())
             if all(kept[key] == result[key] for key in ("settings", "versions")):
                 result = kept
-        ablate(protocol, arguments.only, result, path)
+        ablate(protocol, only, result, path)
 
 
 if __name__ == "__main__":
