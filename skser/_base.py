@@ -38,7 +38,8 @@ def validate_sequences(estimator, X, *, reset):
     """Check X and return it as `Sequences`.
 
     Sets (`reset`) or compares ``n_features_in_`` and ``feature_names_in_``. A 2-D array is a
-    batch of one-channel sequences of one length, and its columns are its features.
+    batch of one-channel sequences of one length, and its columns are its features. To an
+    estimator that says ``_takes_vectors`` each row is an utterance of one frame.
 
     Parameters
     ----------
@@ -72,7 +73,8 @@ def validate_sequences(estimator, X, *, reset):
         )
     if is_flat:
         array = validate_data(estimator, X, dtype=np.float32, reset=reset)
-        sequences = as_sequences(array)
+        takes_vectors = getattr(estimator, "_takes_vectors", False)
+        sequences = as_sequences(array[:, None] if takes_vectors else array)
     else:
         sequences = as_sequences(X)
         check_sequences(sequences)
@@ -131,3 +133,27 @@ def _unless_all_finite(X):
     with np.errstate(over="ignore", invalid="ignore"):
         total = sum(float(frames.sum()) for frames in X)
     return () if np.isfinite(total) else enumerate(X)
+
+
+def unlabelled(y, marker):
+    """Rows of y without a label.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_utterances,) or (n_utterances, n_targets)
+    marker : int, str, NaN or None
+        Value that stands for no label; NaN means rows of NaN alone; None means that all are
+        labelled.
+
+    Returns
+    -------
+    ndarray of shape (n_utterances,), bool
+    """
+    if marker is None:
+        return np.zeros(len(y), dtype=bool)
+    if isinstance(marker, float) and np.isnan(marker):
+        missing = np.isnan(np.asarray(y, dtype=float))
+        return missing.reshape(len(y), -1).all(axis=1)
+    # An array of strings holds a number as its digits.
+    marker = str(marker) if y.dtype.kind in "US" else marker
+    return np.array([value == marker for value in y.tolist()], dtype=bool)

@@ -1,6 +1,7 @@
-"""Estimators around an estimator that is given other rows than the utterances."""
+"""Splits, and estimators that train on other rows than the utterances."""
 
 from skser.model_selection._augmented import AugmentedClassifier
 from skser.model_selection._segmented import SegmentedClassifier
+from skser.model_selection._semi_supervised import SemiSupervisedSplit
 
-__all__ = ["AugmentedClassifier", "SegmentedClassifier"]
+__all__ = ["AugmentedClassifier", "SegmentedClassifier", "SemiSupervisedSplit"]

@@ -36,7 +36,7 @@ from skser.neural_network._training import (
     transfer_weights,
 )
 
-_MAX_SEED = 2**31 - 1
+MAX_SEED = 2**31 - 1
 
 
 class NeuralEstimator(BaseEstimator):
@@ -79,9 +79,23 @@ class NeuralEstimator(BaseEstimator):
     def _make_criterion(self, targets):
         """The loss, a torch module."""
 
+    def _make_net(self, module, **settings):
+        """The skorch net that trains the module."""
+        return SequenceNet(module, **settings)
+
     def _make_mixup(self):
         """What mixes training batches and their targets; None leaves them as they are."""
         return None
+
+    def _training_batches(self, augment):
+        """What makes the batches of an epoch of a dataset and a batch size."""
+        return partial(
+            BatchIterator,
+            seed=self._random.randint(MAX_SEED),
+            augment=augment,
+            device=self.net_.device,
+            mixup=self._make_mixup(),
+        )
 
     def fit(self, X, y, *, groups=None):
         """Train from new weights, or go on from the present ones if `warm_start`.
@@ -109,7 +123,7 @@ class NeuralEstimator(BaseEstimator):
                 check_consistent_length(sequences, groups)
             dataset = SequenceDataset(sequences, targets)
             if soft_targets is not None:
-                dataset.targets = self._check_soft_targets(soft_targets, len(sequences))
+                dataset.targets = self._check_soft_targets(soft_targets, targets)
             train, valid = self._split(dataset, targets, groups)
             if not goes_on:
                 self._initialize(sequences, targets)
@@ -162,7 +176,7 @@ class NeuralEstimator(BaseEstimator):
                 "validation; pass the speakers as groups.",
                 stacklevel=5,
             )
-        seed = check_random_state(self.random_state).randint(_MAX_SEED)
+        seed = check_random_state(self.random_state).randint(MAX_SEED)
         splitter = self._validation_splitter(strata, groups, seed)
         rows = next(splitter.split(np.zeros(len(strata)), strata, groups))
         return tuple(SequenceDataset(dataset.sequences[i], dataset.targets[i]) for i in rows)
@@ -170,14 +184,14 @@ class NeuralEstimator(BaseEstimator):
     def _initialize(self, sequences, targets):
         self._random = check_random_state(self.random_state)
         device = resolve_device(self.device)
-        with torch_settings(seed=self._random.randint(_MAX_SEED)):
+        with torch_settings(seed=self._random.randint(MAX_SEED)):
             module = self._make_module(sequences.layout, self._n_outputs)
         module.to(memory_format=torch.channels_last)
         if self.initialize_from is not None:
             transfer_weights(self.initialize_from, module)
         if self.compile:
             module.compile()  # in place: names of weights and pickles stay as they are
-        self.net_ = SequenceNet(
+        self.net_ = self._make_net(
             module,
             criterion=self._make_criterion(targets),
             optimizer=torch.optim.AdamW,
@@ -195,13 +209,7 @@ class NeuralEstimator(BaseEstimator):
         net.train_split = None if valid is None else predefined_split(valid)
         net.fresh_statistics = fresh_statistics
         net.batch_size = self.batch_size
-        net.iterator_train = partial(
-            BatchIterator,
-            seed=self._random.randint(_MAX_SEED),
-            augment=augment,
-            device=net.device,
-            mixup=self._make_mixup(),
-        )
+        net.iterator_train = self._training_batches(augment)
         net.iterator_valid = partial(BatchIterator, device=net.device)
         n_steps = epochs * len(BatchIterator(train, self.batch_size))
         net.callbacks = [
@@ -211,7 +219,7 @@ class NeuralEstimator(BaseEstimator):
             *copy.deepcopy(list(self.callbacks)),
         ]
         net.initialize_callbacks()
-        with torch_settings(self.n_threads, self._random.randint(_MAX_SEED), net.device):
+        with torch_settings(self.n_threads, self._random.randint(MAX_SEED), net.device):
             net.partial_fit(train, epochs=epochs)
         self.history_ = net.history
         self.n_iter_ = len(net.history)
@@ -221,13 +229,16 @@ class NeuralEstimator(BaseEstimator):
         self.net_.optimizer__weight_decay = self.weight_decay
         self.net_.initialize_optimizer()
 
-    def _outputs(self, X):
-        """Outputs of the module, one float64 row per utterance, in the order of X."""
+    def _outputs(self, X, compute=None):
+        """Outputs of the module, one float64 row per utterance, in the order of X.
+
+        `compute` is called with a batch instead of the module, if it is given.
+        """
         check_is_fitted(self)
         sequences = validate_sequences(self, X, reset=False)
         outputs = None
         for indices, batch in self._batches(sequences):
-            part = self.net_.module_(**batch).float().cpu().numpy()[: len(indices)]
+            part = (compute or self.net_.module_)(**batch).float().cpu().numpy()[: len(indices)]
             if outputs is None:
                 outputs = np.empty((len(sequences), *part.shape[1:]))
             outputs[indices] = part

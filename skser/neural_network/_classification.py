@@ -135,11 +135,11 @@ class SequenceClassifier(ClassifierMixin, NeuralEstimator):
             )
         return np.searchsorted(self.classes_, y)
 
-    def _check_soft_targets(self, soft_targets, n_utterances):
+    def _check_soft_targets(self, soft_targets, targets):
         classes = self.classes_.tolist()
         columns = list(getattr(soft_targets, "columns", classes))
         shares = check_array(soft_targets, input_name="soft_targets", ensure_all_finite=False)
-        check_consistent_length(np.empty(n_utterances), shares)
+        check_consistent_length(targets, shares)
         if shares.shape[1] != len(classes):
             raise ValueError(
                 f"soft_targets has {shares.shape[1]} columns, but {type(self).__name__} is "

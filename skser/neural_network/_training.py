@@ -36,12 +36,11 @@ class SequenceNet(NeuralNet):
     def get_params_for_optimizer(self, prefix, named_parameters):
         """Two groups: biases and normalisation are not shrunk towards zero."""
         _, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
-        parameters = list(self.module_.parameters())
-        groups = [
-            {"params": [p for p in parameters if p.ndim > 1]},
-            {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-        ]
-        return (groups,), kwargs
+        return (weight_groups(self.module_.parameters()),), kwargs
+
+    def optimizers(self):
+        """All optimisers of the training."""
+        return [self.optimizer_]
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """As skorch's, but no batch waits for the device: losses are read once per epoch."""
@@ -69,8 +68,19 @@ class SequenceNet(NeuralNet):
                     module.reset_running_stats()
 
 
+def weight_groups(parameters):
+    """Groups of parameters for AdamW: those of two and more axes, and those not to decay."""
+    parameters = list(parameters)
+    return [
+        {"params": [p for p in parameters if p.ndim > 1]},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
 class OneCycle(Callback):
     """Learning rate that rises and falls once over all updates, along half cosines.
+
+    A group of parameters with a "scale" has that many times the rate.
 
     Parameters
     ----------
@@ -103,8 +113,9 @@ class OneCycle(Callback):
         else:
             start, share = 0.0, (1 - progress) / (1 - self.rise)
         rate = start + (self.peak - start) * 0.5 * (1 - math.cos(math.pi * share))
-        for group in net.optimizer_.param_groups:
-            group["lr"] = rate
+        for optimizer in net.optimizers():
+            for group in optimizer.param_groups:
+                group["lr"] = group.get("scale", 1.0) * rate
         self.step_ += 1
 
 

@@ -1,0 +1,334 @@
+"""What adversarial training gains over the same network trained conventionally.
+
+    python benchmarks/adversarial_gain.py tune
+    python benchmarks/adversarial_gain.py run
+    python benchmarks/adversarial_gain.py run --task emodb-loso --input vectors --labels 1.0
+
+Needs SKSER_DATA. A pair is one `AdversarialAEClassifier` with its auxiliary weights and once more
+with both at 0: the same encoder, head, folds, seeds, batches and noise of the supervised phase.
+
+Tasks: valence of RAVDESS in three classes (happy positive; neutral and calm neutral; sad, angry,
+fearful and disgust negative; surprised left out), and all classes of RAVDESS-5 and EmoDB-LOSO.
+Inputs: sentence vectors (`Functionals(FrameFeatures())`, or openSMILE's ComParE_2016), ranked and
+rotated onto their principal components; and sequences of 20-ms frames
+(`FrameFeatures(hop=0.02)`), standardised. Labels: all, or a share of each class by seed, the rest
+of the training fold being unlabelled.
+
+``tune`` draws settings, as many for either side, and scores them on speaker-disjoint inner folds
+of the first outer training fold, by the mean accuracy of valence over all and over 10 % of the
+labels, seed 0. ``run`` takes the best of each side. Differences are of pooled accuracy; the
+interval is a bootstrap over speakers, the p-value of the corrected resampled t-test over folds
+and seeds (Nadeau and Bengio 2003, Machine Learning 52). Finished fits are kept.
+"""
+
+import argparse
+import json
+import time
+
+import numpy as np
+import scipy.stats
+from protocols import RESULTS, load, versions
+from sklearn.decomposition import PCA
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
+from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+from skser.feature_extraction import FrameFeatures, Functionals, OpenSmile
+from skser.neural_network import AdversarialAEClassifier
+from skser.preprocessing import SequenceScaler
+
+TASKS = ("valence", "ravdess-5", "emodb-loso")
+VALENCE = {
+    "happiness": "positive",
+    "neutral": "neutral",
+    "calm": "neutral",
+    "sadness": "negative",
+    "anger": "negative",
+    "fear": "negative",
+    "disgust": "negative",
+}
+SYSTEMS = ("twin", "reconstruction", "adversarial", "unlabelled")
+LABELS = (1.0, 0.1)
+SPACE = {
+    "noise": (0.25, 0.5, 1.0),
+    "dropout": (0.3, 0.5, 0.7),
+    "learning_rate": (0.001, 0.003),
+    "batch_size": (32, 64),
+    "max_epochs": (15, 30),
+}
+AUXILIARY = {
+    "reconstruction_weight": (0.0, 0.03, 0.1, 0.3, 1.0),
+    "adversarial_weight": (0.03, 0.1, 0.3, 1.0),
+    "prior": ("categorical", "categorical", "mixture", "gaussian"),
+}
+N_TRIALS = {"vectors": 16, "frames": 10, "ComParE_2016": 16}
+TWIN = {"reconstruction_weight": 0.0, "adversarial_weight": 0.0}
+
+
+def load_task(task):
+    """Paths, labels, speakers and folds (lists of speakers)."""
+    corpus, folds = load("ravdess-5" if task == "valence" else task)
+    y, speakers = corpus.target.astype(str), corpus.speakers.astype(str)
+    paths = np.asarray(corpus.data)
+    if task == "valence":
+        keep = np.isin(y, list(VALENCE))
+        y = np.array([VALENCE[name] for name in y[keep]])
+        paths, speakers = paths[keep], speakers[keep]
+    return paths, y, speakers, folds
+
+
+def extract(paths, kind):
+    """Features of all utterances."""
+    if kind == "frames":
+        return FrameFeatures(hop=0.02).transform(paths)
+    features = Functionals(FrameFeatures()) if kind == "vectors" else OpenSmile(kind)
+    return np.asarray(features.fit_transform(paths), dtype=np.float32)
+
+
+def scaled(X, train, test):
+    """Training and test rows, scaled as the training rows say."""
+    if not isinstance(X, np.ndarray):
+        scaler = SequenceScaler()
+        return scaler.fit_transform(X[train]).compact(), scaler.transform(X[test])
+    ranks = QuantileTransformer(n_quantiles=10, random_state=0)
+    scaler = make_pipeline(ranks, StandardScaler(), PCA())
+    return scaler.fit_transform(X[train]), scaler.transform(X[test])
+
+
+def labelled(y, share, seed):
+    """A share of each class, at least two utterances of it."""
+    random = np.random.RandomState(seed)
+    rows = np.zeros(len(y), dtype=bool)
+    for name in np.unique(y):
+        members = random.permutation(np.flatnonzero(y == name))
+        rows[members[: max(2, round(share * len(members)))]] = True
+    return rows
+
+
+def fit_predict(train, y, test, share, seed, settings, unlabelled=True):
+    """Predictions for the test rows, and what the fit cost."""
+    known = labelled(y, share, seed)
+    y = np.where(known, y, "unlabelled")
+    if not unlabelled:
+        train, y = train[known], y[known]
+    model = AdversarialAEClassifier(
+        unlabeled="unlabelled", random_state=seed, n_threads=1, device="cpu", **settings
+    )
+    start = time.process_time()
+    model.fit(train, y)
+    return model.predict(test), round(time.process_time() - start, 2)
+
+
+def drawn_settings(kind):
+    """The settings that either side tries: the shared ones alike, weights for one only."""
+    random = np.random.RandomState(0)
+    for _ in range(N_TRIALS[kind]):
+        shared = {name: _pick(random, values) for name, values in SPACE.items()}
+        yield shared, {name: _pick(random, values) for name, values in AUXILIARY.items()}
+
+
+def _pick(random, values):
+    return values[random.randint(len(values))]
+
+
+def inner_folds(speakers, folds, kind):
+    """Speaker-disjoint pairs of rows outside the first outer test fold; of frames, two."""
+    rows = np.flatnonzero(~np.isin(speakers, folds[0]))
+    pairs = GroupKFold(4).split(rows, groups=speakers[rows])
+    pairs = [(rows[train], rows[test]) for train, test in pairs]
+    return pairs[:2] if kind == "frames" else pairs
+
+
+def tune(kind):
+    """Score every drawn setting of both sides; kept in the result file one by one."""
+    path = RESULTS / f"adversarial_gain_tuning_{kind}.json"
+    result = {
+        "input": kind,
+        "protocol": "inner folds of the first outer training fold of valence, seed 0",
+        "versions": versions("scikit-learn", "torch", "skorch", "numpy"),
+        "trials": [],
+    }
+    if path.exists():
+        result = json.loads(path.read_text())
+    paths, y, speakers, folds = load_task("valence")
+    X = extract(paths, kind)
+    parts = [
+        (*scaled(X, train, test), y[train], y[test])
+        for train, test in inner_folds(speakers, folds, kind)
+    ]
+    done = {json.dumps(trial["settings"]) for trial in result["trials"]}
+    for shared, auxiliary in drawn_settings(kind):
+        for side, extra in (("twin", TWIN), ("full", auxiliary)):
+            settings = {**shared, **extra}
+            if json.dumps(settings) in done:
+                continue
+            done.add(json.dumps(settings))
+            start = time.process_time()
+            accuracy = {}
+            for share in LABELS:
+                hits = [
+                    fit_predict(train, y_train, test, share, 0, settings)[0] == y_test
+                    for train, test, y_train, y_test in parts
+                ]
+                accuracy[share] = float(np.concatenate(hits).mean())
+            trial = {"side": side, "settings": settings, "accuracy": accuracy}
+            trial["mean"] = float(np.mean(list(accuracy.values())))
+            trial["cpu_seconds"] = round(time.process_time() - start, 1)
+            result["trials"].append(trial)
+            path.write_text(json.dumps(result, indent=1) + "\n")
+            print(kind, side, settings, accuracy, trial["cpu_seconds"], flush=True)
+
+
+def best_settings(kind):
+    """What `tune` found for {twin, full}."""
+    result = json.loads((RESULTS / f"adversarial_gain_tuning_{kind}.json").read_text())
+    best = {}
+    for side in ("twin", "full"):
+        trials = [trial for trial in result["trials"] if trial["side"] == side]
+        best[side] = max(trials, key=lambda trial: trial["mean"])["settings"]
+    return best
+
+
+def settings_of(system, best):
+    """Settings of a system, and whether it is given unlabelled utterances."""
+    if system == "twin":
+        return best["twin"], True  # they change nothing but the number of updates per epoch
+    if system == "reconstruction":
+        return {**best["full"], "adversarial_weight": 0.0}, False
+    return best["full"], system == "unlabelled"
+
+
+def run(task, kind, shares, systems, n_seeds):
+    """All folds and seeds; finished fits are kept."""
+    best = best_settings(kind)
+    path = RESULTS / f"adversarial_gain_{task}_{kind}.json"
+    paths, y, speakers, folds = load_task(task)
+    result = {
+        "task": task,
+        "input": kind,
+        "protocol": "speaker-disjoint, as published: " + task.replace("valence", "ravdess-5"),
+        "transductive": False,
+        "settings": best,
+        "versions": versions("scikit-learn", "torch", "skorch", "numpy"),
+        "fits": [],
+    }
+    if path.exists():
+        kept = json.loads(path.read_text())
+        if all(kept[key] == result[key] for key in ("settings", "versions")):
+            result["fits"] = kept["fits"]
+    done = {(f["system"], f["labels"], f["seed"], f["fold"]) for f in result["fits"]}
+    X, classes = extract(paths, kind), np.unique(y)
+    for fold, held_out in enumerate(folds):
+        todo = [
+            (system, share, seed)
+            for share in shares
+            for seed in range(n_seeds)
+            for system in systems
+            if (system, share, seed, fold) not in done
+        ]
+        if not todo:
+            continue
+        in_test = np.isin(speakers, held_out)
+        train, test = scaled(X, np.flatnonzero(~in_test), np.flatnonzero(in_test))
+        for system, share, seed in todo:
+            settings, unlabelled = settings_of(system, best)
+            predicted, seconds = fit_predict(
+                train, y[~in_test], test, share, seed, settings, unlabelled
+            )
+            result["fits"].append(
+                {
+                    "system": system,
+                    "labels": share,
+                    "seed": seed,
+                    "fold": fold,
+                    "cpu_seconds": seconds,
+                    "predicted": np.searchsorted(classes, predicted).tolist(),
+                }
+            )
+            write(path, result)
+        print(task, kind, f"fold {fold}", flush=True)
+    result["summary"] = summarise(result["fits"], y, speakers, folds)
+    write(path, result)
+    print(json.dumps(result["summary"], indent=1))
+
+
+def summarise(fits, y, speakers, folds):
+    """Levels of each system, and its differences from the twin, by share of labels."""
+    codes = np.searchsorted(np.unique(y), y)
+    tables = {}
+    for fit in fits:
+        rows = np.flatnonzero(np.isin(speakers, folds[fit["fold"]]))
+        key = (fit["labels"], fit["system"])
+        run = tables.setdefault(key, {}).setdefault(fit["seed"], np.full(len(y), -1))
+        run[rows] = fit["predicted"]
+    complete = {
+        key: {seed: run for seed, run in runs.items() if (run >= 0).all()}
+        for key, runs in tables.items()
+    }
+    summary = []
+    for (share, system), runs in sorted(complete.items(), key=str):
+        if not runs:
+            continue
+        entry = {"labels": share, "system": system, "n_seeds": len(runs)}
+        for name, score in (("accuracy", accuracy_score), ("uar", balanced_accuracy_score)):
+            values = [score(codes, run) for run in runs.values()]
+            entry[name] = float(np.mean(values))
+            entry[f"{name}_sd"] = float(np.std(values, ddof=1)) if len(values) > 1 else None
+        twin = complete.get((share, "twin"), {})
+        seeds = sorted(set(runs) & set(twin))
+        if system != "twin" and seeds:
+            entry["gain"] = compare(runs, twin, seeds, codes, speakers, folds)
+        summary.append(entry)
+    return summary
+
+
+def compare(runs, twin, seeds, codes, speakers, folds):
+    """Difference of accuracy: mean, bootstrap interval over speakers, corrected p-value."""
+    gains = np.array(
+        [(runs[s] == codes).astype(float) - (twin[s] == codes).astype(float) for s in seeds]
+    )
+    mean_gain = gains.mean(axis=0)
+    names = np.unique(speakers)
+    sums = np.array([mean_gain[speakers == name].sum() for name in names])
+    sizes = np.array([(speakers == name).sum() for name in names])
+    draws = np.random.RandomState(0).randint(len(names), size=(10_000, len(names)))
+    resampled = sums[draws].sum(axis=1) / sizes[draws].sum(axis=1)
+    in_fold = [np.isin(speakers, held_out) for held_out in folds]
+    differences = np.array([gain[rows].mean() for gain in gains for rows in in_fold])
+    ratio = 1 / (len(folds) - 1)  # of test to training utterances
+    scale = np.sqrt((1 / len(differences) + ratio) * differences.var(ddof=1))
+    t = differences.mean() / scale if scale > 0 else 0.0
+    return {
+        "mean": float(gains.mean()),
+        "interval": [float(q) for q in np.quantile(resampled, [0.025, 0.975])],
+        "p": float(2 * scipy.stats.t.sf(abs(t), len(differences) - 1)),
+        "by_seed": [float(gain.mean()) for gain in gains],
+    }
+
+
+def write(path, result):
+    """Replace the result file; each fit takes one line."""
+    text = json.dumps({**result, "fits": []}, indent=1)
+    fits = ",\n".join(json.dumps(fit) for fit in result["fits"])
+    path.write_text(text.replace('"fits": []', f'"fits": [\n{fits}\n]') + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["tune", "run"])
+    parser.add_argument("--task", choices=TASKS, default="valence")
+    parser.add_argument("--input", nargs="+", choices=list(N_TRIALS), default=["vectors", "frames"])
+    parser.add_argument("--labels", nargs="+", type=float, default=LABELS)
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=["twin", "unlabelled"])
+    parser.add_argument("--seeds", type=int, default=5)
+    arguments = parser.parse_args()
+    for kind in arguments.input:
+        if arguments.what == "tune":
+            tune(kind)
+        else:
+            run(arguments.task, kind, arguments.labels, arguments.systems, arguments.seeds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,247 @@
+"""What the adversarial autoencoders share: their module, their phases and their latents."""
+
+from functools import partial
+from itertools import pairwise
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import TransformerMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from torch import nn
+
+from skser.neural_network._adversarial_training import (
+    AdversarialNet,
+    PhaseBatches,
+    WarnOfFailedParts,
+    is_labelled,
+)
+from skser.neural_network._base import MAX_SEED, NeuralEstimator
+from skser.neural_network._batching import BatchIterator, SequenceDataset
+from skser.neural_network._training import torch_settings
+from skser.neural_network.modules.adversarial_ae import (
+    AdversarialAE,
+    Discriminator,
+    FrameEncoder,
+    VectorEncoder,
+)
+from skser.neural_network.modules.priors import CategoricalPrior
+
+# Added to codes and draws alike before the discriminator of a categorical latent sees them.
+_CORNER_NOISE = 0.2
+
+
+class AdversarialLatents(TransformerMixin, NeuralEstimator):
+    """Architecture, phases and the uses of the latents, for classifier and regressor."""
+
+    _takes_vectors = True
+
+    _parameter_constraints = {
+        "hidden_units": [tuple, list],
+        "filters": [tuple, list],
+        "kernel_size": [Interval(Integral, 1, None, closed="left")],
+        "n_heads": [Interval(Integral, 1, None, closed="left")],
+        "n_style": [Interval(Integral, 1, None, closed="left")],
+        "decoder_units": [tuple, list],
+        "discriminator_units": [Interval(Integral, 1, None, closed="left")],
+        "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
+        "adversarial_weight": [Interval(Real, 0, None, closed="left")],
+        "supervised_weight": [Interval(Real, 0, None, closed="left")],
+        "n_discriminator_updates": [Interval(Integral, 1, None, closed="left")],
+        "noise": [Interval(Real, 0, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "latent": [StrOptions({"emotion", "style"})],
+        "augment": [callable, None],
+    }
+
+    def _make_module(self, layout, n_outputs):
+        for name in ("hidden_units", "filters", "decoder_units"):
+            units = getattr(self, name)
+            if not len(units) or not all(isinstance(n, Integral) and n > 0 for n in units):
+                raise ValueError(f"{name}={units!r} must hold numbers of at least 1.")
+        seeds = torch.randint(MAX_SEED, (3,)).tolist()
+        with torch_settings(seed=seeds[0]):
+            if self._fitted_on_flat:
+                encoder = VectorEncoder(self.n_features_in_, self.hidden_units, self.dropout)
+            else:
+                encoder = FrameEncoder(
+                    self.n_features_in_, self.filters, self.kernel_size, self.n_heads, self.dropout
+                )
+            prior = self._make_prior(n_outputs)
+            emotion = nn.Linear(encoder.n_outputs, prior.n_emotion)
+            direct = self._emotion_is_output
+            head = nn.Identity() if direct else nn.Linear(prior.n_emotion, n_outputs)
+            style = nn.Linear(encoder.n_outputs, self.n_style)
+        categorical = isinstance(prior, CategoricalPrior)
+        n_codes = prior.n_emotion + self.n_style
+        with torch_settings(seed=seeds[1]):
+            decoder = _layers([n_codes, *self.decoder_units, encoder.n_reconstructed])
+        with torch_settings(seed=seeds[2]):
+            discriminators = {
+                "emotion": Discriminator(
+                    prior.n_emotion + prior.n_conditions,
+                    self.discriminator_units,
+                    noise=_CORNER_NOISE if categorical else 0.0,
+                ),
+                "style": Discriminator(self.n_style, self.discriminator_units),
+            }
+        return AdversarialAE(
+            encoder, emotion, head, style, decoder, discriminators, prior, self.noise
+        )
+
+    def _make_net(self, module, **settings):
+        return AdversarialNet(
+            module,
+            reconstruction_weight=self.reconstruction_weight,
+            adversarial_weight=self.adversarial_weight,
+            supervised_weight=self.supervised_weight,
+            n_discriminator_updates=self.n_discriminator_updates,
+            **settings,
+        )
+
+    def _training_batches(self, augment):
+        seeds = self._random.randint(MAX_SEED, size=3).tolist()
+        net = self.net_
+        net.seed = seeds[2]
+        return partial(
+            PhaseBatches,
+            seeds=seeds[:2],
+            augment=augment,
+            device=net.device,
+            supervised_only=not (net.reconstruction_weight or net.adversarial_weight),
+        )
+
+    def _own_callbacks(self):
+        return [*super()._own_callbacks(), WarnOfFailedParts()]
+
+    def _new_optimizer(self):
+        # What warm starts may have changed.
+        for name in ("reconstruction", "adversarial", "supervised"):
+            setattr(self.net_, f"{name}_weight", getattr(self, f"{name}_weight"))
+        self.net_.n_discriminator_updates = self.n_discriminator_updates
+        super()._new_optimizer()
+
+    def _initialize(self, sequences, targets):
+        super()._initialize(sequences, targets)
+        self._column_names = sequences.layout.feature_names
+        module = self.net_.module_
+        batches = BatchIterator(SequenceDataset(sequences, targets), 256, device=self.net_.device)
+        with torch.inference_mode():
+            module.set_scale(
+                torch.cat([module.encoder.reconstructed(**inputs) for inputs, _ in batches])
+            )
+
+    def _split(self, dataset, strata, groups):
+        """Hold out labelled utterances only, and no group on both sides."""
+        labelled = np.flatnonzero(is_labelled(strata))
+        if not self.early_stopping or len(labelled) == len(strata):
+            return super()._split(dataset, strata, groups)
+        known = SequenceDataset(dataset.sequences[labelled], dataset.targets[labelled])
+        _, valid = super()._split(
+            known, strata[labelled], None if groups is None else groups[labelled]
+        )
+        held_out = np.isin(dataset.sequences.starts, valid.sequences.starts)
+        if groups is not None:
+            held_out = np.isin(groups, groups[held_out])
+        rows = np.flatnonzero(~held_out)
+        return SequenceDataset(dataset.sequences[rows], dataset.targets[rows]), valid
+
+    def transform(self, X):
+        """The latent that `latent` names.
+
+        Parameters
+        ----------
+        X : 2-D array, Sequences, list of 2-D arrays (n_frames, n_columns), or 3-D array
+
+        Returns
+        -------
+        ndarray of shape (n_utterances, n_nodes), float64
+            Named by `get_feature_names_out`.
+        """
+        check_is_fitted(self)
+        which = ("emotion", "style").index(self.latent)
+        codes = self._outputs(X, lambda x, lengths: self.net_.module_.encode(x, lengths)[which])
+        return self._from_nodes(codes) if self.latent == "emotion" else codes
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the nodes that `transform` gives.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Not used; checked against the names seen in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_nodes,), object
+        """
+        check_is_fitted(self)
+        _check_feature_names_in(self, input_features, generate_names=False)
+        style = [f"style{i}" for i in range(self.net_.module_.style.out_features)]
+        names = self._emotion_names() if self.latent == "emotion" else style
+        return np.asarray(names, dtype=object)
+
+    @property
+    def reconstructed_features_(self):
+        """Names of the columns that `reconstruct` and `sample` give."""
+        check_is_fitted(self)
+        if self._fitted_on_flat:
+            names = getattr(self, "feature_names_in_", None)
+            names = [f"x{i}" for i in range(self.n_features_in_)] if names is None else names
+        else:
+            names = [f"{s} {c}" for s in ("mean", "sd") for c in self._column_names]
+        return np.asarray(names, dtype=object)
+
+    def reconstruct(self, X):
+        """What the decoder makes of both latents.
+
+        Parameters
+        ----------
+        X : 2-D array, Sequences, list of 2-D arrays (n_frames, n_columns), or 3-D array
+
+        Returns
+        -------
+        ndarray of shape (n_utterances, n_reconstructed), float64
+            For a 2-D X its columns; for sequences the mean and the standard deviation over
+            time of each column, named by `reconstructed_features_`.
+        """
+        check_is_fitted(self)
+        module = self.net_.module_
+        return self._outputs(X, lambda x, lengths: module.decode(*module.encode(x, lengths)))
+
+    def score_samples(self, X):
+        """How much an utterance is like the training speech.
+
+        Parameters
+        ----------
+        X : 2-D array, Sequences, list of 2-D arrays (n_frames, n_columns), or 3-D array
+
+        Returns
+        -------
+        ndarray of shape (n_utterances,), float64
+            Minus the mean squared error of `reconstruct`, in units of the mean variance of
+            what is reconstructed over the training data; higher is more alike.
+        """
+        check_is_fitted(self)
+        module = self.net_.module_
+        return -self._outputs(
+            X, lambda x, lengths: module.reconstruction_errors(x, lengths)[:, None]
+        )[:, 0]
+
+    def _decode(self, emotion, random):
+        """Reconstructions of emotion codes (n, n_emotion), each with a style of its own."""
+        module = self.net_.module_.eval()
+        style = random.standard_normal((len(emotion), module.style.out_features))
+        codes = [
+            torch.as_tensor(c, dtype=torch.float32, device=self.net_.device)
+            for c in (emotion, style)
+        ]
+        with torch_settings(self.n_threads), torch.inference_mode():
+            return module.decode(*codes).cpu().numpy().astype(np.float64)
+
+
+def _layers(widths):
+    """Fully connected layers with a ReLU between them."""
+    layers = [nn.Linear(*pair) for pair in pairwise(widths)]
+    return nn.Sequential(*(part for layer in layers for part in (layer, nn.ReLU())))[:-1]

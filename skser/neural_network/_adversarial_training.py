@@ -1,0 +1,302 @@
+"""Training of the adversarial autoencoder: four phases per batch, each with its optimiser."""
+
+import warnings
+from itertools import chain, repeat
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from skorch.callbacks import Callback
+
+from skser.neural_network._batching import BatchIterator, SequenceDataset
+from skser.neural_network._training import SequenceNet, autocast, weight_groups
+from skser.neural_network.modules.adversarial_ae import fooling_loss, prior_loss
+
+# What each phase may change, as attributes of the module, in the order of a batch.
+PHASES = {
+    "reconstruction": ("encoder", "emotion", "style", "decoder"),
+    "discrimination": ("discriminators",),
+    "fooling": ("encoder", "emotion", "style"),
+    "supervision": ("encoder", "emotion", "output"),
+}
+# Adam's usual memory of past gradients lags behind an opponent that moves (Radford et al.
+# 2016, section 4).
+_MOVING_TARGET = {"betas": (0.5, 0.9)}
+_WON = 0.99
+_POINT = 0.05
+
+
+class AdversarialNet(SequenceNet):
+    """skorch's training loop with the phases of an adversarial autoencoder.
+
+    Parameters
+    ----------
+    reconstruction_weight, adversarial_weight, supervised_weight : float
+        Factors of the learning rates of the phases. (Adam's steps do not depend on the scale
+        of a loss.) A phase of weight 0 is left out, at no cost.
+    n_discriminator_updates : int
+        Per batch.
+    seed : int
+        Of the noise of all phases, from which each derives its own.
+    """
+
+    def __init__(
+        self,
+        *args,
+        reconstruction_weight=1.0,
+        adversarial_weight=1.0,
+        supervised_weight=1.0,
+        n_discriminator_updates=1,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(*args, **kwargs)
+        self.reconstruction_weight = reconstruction_weight
+        self.adversarial_weight = adversarial_weight
+        self.supervised_weight = supervised_weight
+        self.n_discriminator_updates = n_discriminator_updates
+        self.seed = seed
+
+    def initialize_optimizer(self, *args, **kwargs):
+        """One optimiser per phase, over the parameters that this phase may change."""
+        scale = {
+            "reconstruction": self.reconstruction_weight,
+            "discrimination": 1.0,
+            "fooling": self.adversarial_weight,
+            "supervision": self.supervised_weight,
+        }
+        _, settings = self.get_params_for_optimizer("optimizer", [])
+        settings.pop("params", None)
+        optimizers = {}
+        for phase in PHASES:
+            groups = weight_groups(self.phase_parameters(phase))
+            for group in groups:
+                group["scale"] = scale[phase]
+                group["lr"] = scale[phase] * settings["lr"]
+            moving = _MOVING_TARGET if phase in ("discrimination", "fooling") else {}
+            optimizers[phase] = self.optimizer(groups, **{**settings, **moving})
+        # skorch moves what it finds under these names when a model is loaded elsewhere.
+        self.optimizer_ = optimizers["supervision"]
+        self.reconstruction_optimizer_ = optimizers["reconstruction"]
+        self.discrimination_optimizer_ = optimizers["discrimination"]
+        self.fooling_optimizer_ = optimizers["fooling"]
+        return self
+
+    def optimizers(self):
+        """Optimisers of all phases, in the order of a batch."""
+        return [
+            self.reconstruction_optimizer_,
+            self.discrimination_optimizer_,
+            self.fooling_optimizer_,
+            self.optimizer_,
+        ]
+
+    def phase_parameters(self, phase):
+        """Parameters that a phase may change."""
+        parts = (getattr(self.module_, name) for name in PHASES[phase])
+        return [parameter for part in parts for parameter in part.parameters()]
+
+    def on_train_begin(self, net, **kwargs):
+        super().on_train_begin(net, **kwargs)
+        self._generators = {}
+        for i, phase in enumerate(PHASES):
+            generator = torch.Generator(self.device).manual_seed((self.seed + i) % 2**63)
+            self._generators[phase] = generator
+
+    def on_train_end(self, net, **kwargs):
+        super().on_train_end(net, **kwargs)
+        del self._generators  # generators cannot be pickled
+
+    def train_step(self, batch, **fit_params):
+        inputs, targets = batch
+        inputs = dict(inputs)
+        everything = inputs.pop("everything", None)
+        self._set_training(True)
+        module = self.module_
+        if everything is not None:
+            if self.reconstruction_weight:
+                self._reconstruct(module, **everything)
+            if self.adversarial_weight:
+                self._regularize(module, **everything)
+        return self._supervise(module, inputs, targets)
+
+    def _reconstruct(self, module, x, lengths, classes):
+        with autocast(self.device, self.precision):
+            errors = module.reconstruction_errors(x, lengths, self._generators["reconstruction"])
+        loss = errors.mean()
+        self._step("reconstruction", self.reconstruction_optimizer_, loss)
+        self._note("reconstruction_loss", loss)
+
+    def _regularize(self, module, x, lengths, classes):
+        generator = self._generators["fooling"]
+        with autocast(self.device, self.precision):
+            emotion, style = module.encode(x, lengths, generator)
+            told = module.prior.conditions(classes)
+        emotion, style = emotion.float(), style.float()
+        codes = {"emotion": torch.cat([emotion, told], dim=1), "style": style}
+        for _ in range(self.n_discriminator_updates):
+            self._discriminate(module, codes, told, classes)
+        losses = [
+            fooling_loss(module.discriminators[name](code, generator))
+            for name, code in codes.items()
+        ]
+        self._step("fooling", self.fooling_optimizer_, sum(losses))
+        with torch.no_grad():
+            for name, loss in zip(codes, losses, strict=True):
+                self._note(f"{name}_fooling_loss", loss)
+            spread = style.var(dim=0, correction=0).mean().sqrt()
+            self._note("style_deviation", spread)
+
+    def _discriminate(self, module, codes, told, classes):
+        generator = self._generators["discrimination"]
+        draws = torch.cat([module.prior.sample(classes, generator), told], dim=1)
+        style = codes["style"]
+        draws = {
+            "emotion": draws,
+            "style": torch.randn(style.shape, generator=generator, device=style.device),
+        }
+        total = 0.0
+        for name, code in codes.items():
+            discriminator = module.discriminators[name]
+            loss, right = prior_loss(
+                discriminator(draws[name], generator), discriminator(code.detach(), generator)
+            )
+            self._note(f"{name}_discriminator_loss", loss)
+            self._note(f"{name}_discriminator_accuracy", right)
+            total = total + loss
+        self._step("discrimination", self.discrimination_optimizer_, total)
+
+    def _supervise(self, module, inputs, targets):
+        generator = self._generators["supervision"]
+        with autocast(self.device, self.precision):
+            outputs = module(**inputs, generator=generator).float()
+        loss = self.get_loss(outputs, targets, X=inputs, training=True)
+        if self.supervised_weight:
+            self._step("supervision", self.optimizer_, loss)
+        return {"loss": loss, "y_pred": outputs}
+
+    def _step(self, phase, optimizer, loss):
+        """Update a phase's own parameters, and leave no gradient with any other."""
+        parameters = self.phase_parameters(phase)
+        gradients = torch.autograd.grad(loss, parameters)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        self.notify(
+            "on_grad_computed",
+            named_parameters=[
+                (n, p) for n, p in self.module_.named_parameters() if p.grad is not None
+            ],
+            training=True,
+        )
+        optimizer.step()
+        optimizer.zero_grad()
+
+    def _note(self, name, value):
+        self._terms.setdefault(name, []).append(value.detach())
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """As the base's; means of the phases' terms go to the epoch's record."""
+        self._terms = {}
+        super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+        if training and self._terms:
+            means = torch.stack([torch.stack(values).mean() for values in self._terms.values()])
+            for name, mean in zip(self._terms, means.tolist(), strict=True):
+                self.history.record(name, mean)
+        del self._terms
+
+
+class PhaseBatches:
+    """Batches of labelled utterances, and with each one of all utterances.
+
+    Where all utterances are labelled, one batch serves all phases. Otherwise an epoch goes
+    once over all utterances, labelled or not, and as many batches of labelled ones go with
+    them, over and over again.
+
+    Parameters
+    ----------
+    dataset : SequenceDataset
+    batch_size : int
+    seeds : (int, int)
+        Of the labelled batches and of the others.
+    augment : callable or None
+    device : str or torch.device
+    supervised_only : bool
+        Whether batches of all utterances are not needed.
+    """
+
+    def __init__(self, dataset, batch_size, *, seeds, augment, device, supervised_only):
+        labelled = is_labelled(dataset.targets)
+        self.n_batches = -(-len(dataset) // batch_size)
+        self.supervised_only = supervised_only
+        self.device = device
+        settings = {"augment": augment, "device": device}
+        self.everything = None
+        if not labelled.all():
+            if not supervised_only:
+                self.everything = BatchIterator(dataset, batch_size, seeds[1], **settings)
+            rows = np.flatnonzero(labelled)
+            dataset = SequenceDataset(dataset.sequences[rows], dataset.targets[rows])
+        self.labelled = BatchIterator(dataset, batch_size, seeds[0], **settings)
+        self._supply = chain.from_iterable(repeat(self.labelled))
+
+    def __len__(self):
+        return self.n_batches
+
+    def __iter__(self):
+        others = repeat((None, None)) if self.everything is None else iter(self.everything)
+        for _ in range(self.n_batches):
+            inputs, targets = next(self._supply)
+            everything, any_targets = next(others)
+            if everything is None:
+                everything, any_targets = inputs, targets
+            if not self.supervised_only:
+                classes = _classes(any_targets)
+                inputs = {**inputs, "everything": {**everything, "classes": classes}}
+            yield inputs, targets
+
+
+def is_labelled(targets):
+    """Rows whose target is known: no class of -1, no row of NaN alone."""
+    if targets.ndim == 1:
+        return targets >= 0
+    return ~np.isnan(targets).all(axis=1)
+
+
+def _classes(targets):
+    """Class of each utterance, -1 where it is not one class."""
+    if targets.ndim == 1:
+        return targets
+    return torch.full((len(targets),), -1, device=targets.device)
+
+
+class WarnOfFailedParts(Callback):
+    """Warn after training of each part that failed in the last epoch."""
+
+    def on_train_end(self, net, **kwargs):
+        record = net.history[-1]
+        if not np.isfinite(record["train_loss"]):
+            self.warn("the supervised loss was not finite", "Scale the input.")
+        if not record.get("reconstruction_loss", 0) < 1:
+            self.warn(
+                f"the decoder's squared error was {record['reconstruction_loss']:.3g} times that "
+                "of giving back the mean of the training data",
+                "Try more epochs or a larger reconstruction_weight.",
+            )
+        for name in ("emotion", "style"):
+            if record.get(f"{name}_discriminator_accuracy", 0) >= _WON:
+                self.warn(
+                    f"the discriminator of the {name} latent told codes from the prior in "
+                    f"{100 * record[f'{name}_discriminator_accuracy']:.1f} % of cases, so that "
+                    "the encoder learned nothing from it",
+                    "Try another adversarial_weight, more noise or a smaller latent.",
+                )
+        if record.get("style_deviation", 1) < _POINT:
+            self.warn(
+                "the style latent was the same for all utterances, with a standard deviation of "
+                f"{record['style_deviation']:.3g}",
+                "Try a smaller adversarial_weight or a larger reconstruction_weight.",
+            )
+
+    @staticmethod
+    def warn(what, remedy):
+        warnings.warn(f"In its last epoch {what}. {remedy}", ConvergenceWarning, stacklevel=2)

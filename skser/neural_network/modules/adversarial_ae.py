@@ -1,0 +1,245 @@
+"""Adversarial autoencoder: encoder to an emotion and a style latent, decoder, discriminators."""
+
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from skser.neural_network.modules.attention import AttentionPooling
+from skser.neural_network.modules.fcn import ConvolutionBlock
+from skser.neural_network.modules.normalization import time_mask
+from skser.neural_network.modules.priors import normal_like
+
+
+class GeneratorDropout(nn.Module):
+    """Dropout whose mask comes from a generator, so that each phase has its own numbers.
+
+    Parameters
+    ----------
+    share : float
+        Of the values, set to zero in training; the others grow accordingly.
+    """
+
+    def __init__(self, share):
+        super().__init__()
+        self.share = share
+
+    def forward(self, x, generator):
+        """Return ``x`` as it is if `generator` is None."""
+        if generator is None or self.share == 0:
+            return x
+        keep = torch.empty_like(x).bernoulli_(1 - self.share, generator=generator)
+        return x * keep / (1 - self.share)
+
+
+class VectorEncoder(nn.Module):
+    """Fully connected layers over one vector per utterance.
+
+    Parameters
+    ----------
+    n_features : int
+    hidden_units : sequence of int
+    dropout : float
+        Behind each layer.
+    """
+
+    def __init__(self, n_features, hidden_units, dropout):
+        super().__init__()
+        widths = [n_features, *hidden_units]
+        self.layers = nn.ModuleList(
+            nn.Sequential(nn.Linear(*pair), nn.LayerNorm(pair[1]), nn.ReLU())
+            for pair in pairwise(widths)
+        )
+        self.dropout = GeneratorDropout(dropout)
+        self.n_outputs = widths[-1]
+        self.n_reconstructed = n_features
+
+    @staticmethod
+    def reconstructed(x, lengths):
+        """What the decoder is to give back: the vectors themselves."""
+        return x.flatten(1)
+
+    def forward(self, x, lengths, generator=None):
+        """Hidden vectors (batch, n_outputs) of ``x`` (batch, 1, 1, n_features)."""
+        hidden = x.flatten(1)
+        for layer in self.layers:
+            hidden = self.dropout(layer(hidden), generator)
+        return hidden
+
+
+class FrameEncoder(nn.Module):
+    """Convolutions over time, then attention pooling, over sequences of frames.
+
+    Parameters
+    ----------
+    n_columns : int
+        Columns of a frame; each is a channel of the first convolution.
+    filters : sequence of int
+        Channels of the convolutions, each followed by batch normalisation, a ReLU and
+        maximum pooling of two.
+    kernel_size : int
+        Of the convolutions, in frames.
+    n_heads : int
+        Of the attention pooling.
+    dropout : float
+        On the pooled vectors.
+    """
+
+    def __init__(self, n_columns, filters, kernel_size, n_heads, dropout):
+        super().__init__()
+        widths = [n_columns, *filters]
+        self.blocks = nn.ModuleList(
+            ConvolutionBlock(*pair, (kernel_size, 1), (1, 1), (2, 1), (2, 1), "batch")
+            for pair in pairwise(widths)
+        )
+        self.pooling = AttentionPooling(widths[-1], n_heads)
+        self.dropout = GeneratorDropout(dropout)
+        self.n_outputs = widths[-1] * n_heads
+        self.n_reconstructed = 2 * n_columns
+
+    @staticmethod
+    def reconstructed(x, lengths):
+        """What the decoder is to give back: mean and deviation of every column over time."""
+        frames = x.transpose(1, 2).flatten(2)
+        mask = time_mask(lengths, frames.shape[1])[:, :, None]
+        n_frames = lengths[:, None].to(frames.dtype)
+        mean = frames.sum(dim=1) / n_frames  # zeros in the padding
+        squares = ((frames - mean[:, None]) * mask).square().sum(dim=1)
+        return torch.cat([mean, torch.sqrt(squares / n_frames)], dim=1)
+
+    def forward(self, x, lengths, generator=None):
+        """Pooled vectors (batch, n_outputs) of ``x`` (batch, channels, time, bands)."""
+        x = x.transpose(1, 2).flatten(2).transpose(1, 2).unsqueeze(-1)
+        for block in self.blocks:
+            x, lengths = block(x, lengths)
+        annotations = x.squeeze(-1).transpose(1, 2)
+        mask = time_mask(lengths, annotations.shape[1])
+        return self.dropout(self.pooling(annotations, mask), generator)
+
+
+class Discriminator(nn.Module):
+    """Tells samples of a prior from codes of the encoder: one logit, high for the prior.
+
+    Parameters
+    ----------
+    n_inputs : int
+    units : int
+        Of each of the two hidden layers.
+    noise : float
+        Standard deviation of what is added to either kind of input in training. Codes of
+        one emotion are points at the corners of a simplex: without it, any code that is not
+        exactly at a corner would be found out, however good.
+    """
+
+    def __init__(self, n_inputs, units, noise=0.0):
+        super().__init__()
+        self.noise = noise
+        self.layers = nn.Sequential(
+            nn.Linear(n_inputs, units),
+            nn.LeakyReLU(0.2),
+            nn.Linear(units, units),
+            nn.LeakyReLU(0.2),
+            nn.Linear(units, 1),
+        )
+
+    def forward(self, codes, generator=None):
+        """Logits (batch,) of ``codes`` (batch, n_inputs)."""
+        if generator is not None and self.noise:
+            codes = codes + self.noise * normal_like(codes, generator)
+        return self.layers(codes).squeeze(1)
+
+
+class AdversarialAE(nn.Module):
+    """Encoder with two latents, a head on the emotion's, decoder and two discriminators.
+
+    Parameters
+    ----------
+    encoder : VectorEncoder or FrameEncoder
+    emotion : nn.Module
+        From the encoder's vectors to the emotion latent, or its logits if `prior` is
+        "categorical".
+    head : nn.Module
+        From these to the outputs.
+    style : nn.Module
+        From the encoder's vectors to the style latent.
+    decoder : nn.Module
+        From both latents to what the encoder names as `reconstructed`.
+    discriminators : dict of nn.Module
+        "emotion" and "style".
+    prior : GaussianPrior, CategoricalPrior or MixturePrior
+        Of the emotion latent, which is a softmax if it is categorical. That of the style
+        latent is standard normal.
+    noise : float
+        Standard deviation of what is added to the input in training.
+
+    References
+    ----------
+    Parthasarathy, S., Rozgic, V., Sun, M. and Wang, C. (2019). Improving Emotion
+    Classification through Variational Inference of Latent Variables. ICASSP.
+
+    Makhzani, A., Shlens, J., Jaitly, N., Goodfellow, I. and Frey, B. (2016). Adversarial
+    Autoencoders. arXiv:1511.05644.
+    """
+
+    def __init__(self, encoder, emotion, head, style, decoder, discriminators, prior, noise):
+        super().__init__()
+        self.encoder = encoder
+        self.emotion = emotion
+        self.output = head
+        self.style = style
+        self.decoder = decoder
+        self.discriminators = nn.ModuleDict(discriminators)
+        self.prior = prior
+        self.noise = noise
+        self.register_buffer("centre", torch.zeros(encoder.n_reconstructed))
+        self.register_buffer("spread", torch.ones(()))
+
+    def set_scale(self, wanted):
+        """Take mean and spread of the reconstructions from those wanted (n, n_reconstructed).
+
+        The spread is one for all columns, so that a column counts by its variance.
+        """
+        self.centre.copy_(wanted.mean(dim=0))
+        spread = wanted.var(dim=0, correction=0).mean().sqrt()
+        self.spread.copy_(torch.where(spread > 0, spread, 1.0))
+
+    def hidden(self, x, lengths, generator=None):
+        """The encoder's vectors; with a generator, of noisy input and with dropout."""
+        if generator is not None and self.noise:
+            noise = self.noise * normal_like(x, generator)
+            x = x + noise * time_mask(lengths, x.shape[2])[:, None, :, None]
+        return self.encoder(x, lengths, generator)
+
+    def forward(self, x, lengths, generator=None):
+        """Outputs (batch, n_outputs) of a padded batch (batch, channels, time, bands)."""
+        return self.output(self.emotion(self.hidden(x, lengths, generator)))
+
+    def encode(self, x, lengths, generator=None):
+        """Emotion latent (batch, n_emotion) and style latent (batch, n_style)."""
+        hidden = self.hidden(x, lengths, generator)
+        emotion = self.emotion(hidden)
+        return self.prior.code(emotion), self.style(hidden)
+
+    def decode(self, emotion, style):
+        """Reconstruction (batch, n_reconstructed) from both latents."""
+        codes = torch.cat([emotion, style], dim=1)
+        return self.centre + self.spread * self.decoder(codes).float()
+
+    def reconstruction_errors(self, x, lengths, generator=None):
+        """Mean squared error (batch,) in squared spreads: 1 is what giving the mean costs."""
+        given = self.decode(*self.encode(x, lengths, generator))
+        wanted = self.encoder.reconstructed(x, lengths)
+        return ((given - wanted) / self.spread).square().mean(dim=1)
+
+
+def prior_loss(prior_logits, code_logits):
+    """What a discriminator minimises, and the share of both kinds that it tells right."""
+    loss = functional.softplus(-prior_logits).mean() + functional.softplus(code_logits).mean()
+    right = ((prior_logits > 0).float().mean() + (code_logits <= 0).float().mean()) / 2
+    return loss, right
+
+
+def fooling_loss(code_logits):
+    """What the encoder minimises as generator (the form that does not saturate)."""
+    return functional.softplus(-code_logits).mean()
