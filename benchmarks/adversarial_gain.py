@@ -2,6 +2,7 @@
 
     python benchmarks/adversarial_gain.py tune
     python benchmarks/adversarial_gain.py run
+    python benchmarks/adversarial_gain.py tune --task emodb-loso --input vectors --labels 1.0
     python benchmarks/adversarial_gain.py run --task emodb-loso --input vectors --labels 1.0
 
 Needs SKSER_DATA. A pair is one `AdversarialAEClassifier` with its auxiliary weights and once more
@@ -15,8 +16,9 @@ rotated onto their principal components; and sequences of 20-ms frames
 of the training fold being unlabelled.
 
 ``tune`` draws settings, as many for either side, and scores them on speaker-disjoint inner folds
-of the first outer training fold, by the mean accuracy of valence over all and over 10 % of the
-labels, seed 0. ``run`` takes the best of each side. Differences are of pooled accuracy; the
+of the first outer training fold by the accuracy, with all labels (seed 0) and with a share of
+them (seeds 0 to 2; of frames 0 and 1). ``run`` takes the best of each side for
+that share. Differences are of pooled accuracy; the
 interval is a bootstrap over speakers, the p-value of the corrected resampled t-test over folds
 and seeds (Nadeau and Bengio 2003, Machine Learning 52). Finished fits are kept.
 """
@@ -55,14 +57,14 @@ SPACE = {
     "dropout": (0.3, 0.5, 0.7),
     "learning_rate": (0.001, 0.003),
     "batch_size": (32, 64),
-    "max_epochs": (15, 30),
 }
+MAX_EPOCHS = {"valence": (15, 30), "ravdess-5": (15, 30), "emodb-loso": (30, 60)}
 AUXILIARY = {
-    "reconstruction_weight": (0.0, 0.03, 0.1, 0.3, 1.0),
-    "adversarial_weight": (0.03, 0.1, 0.3, 1.0),
+    "reconstruction_weight": (0.0, 0.01, 0.03, 0.1, 0.3),
+    "adversarial_weight": (0.03, 0.1, 0.3),
     "prior": ("categorical", "categorical", "mixture", "gaussian"),
 }
-N_TRIALS = {"vectors": 16, "frames": 10, "ComParE_2016": 16}
+N_TRIALS = {"vectors": 12, "frames": 6, "ComParE_2016": 12}
 TWIN = {"reconstruction_weight": 0.0, "adversarial_weight": 0.0}
 
 
@@ -120,11 +122,12 @@ def fit_predict(train, y, test, share, seed, settings, unlabelled=True):
     return model.predict(test), round(time.process_time() - start, 2)
 
 
-def drawn_settings(kind):
+def drawn_settings(task, kind):
     """The settings that either side tries: the shared ones alike, weights for one only."""
     random = np.random.RandomState(0)
     for _ in range(N_TRIALS[kind]):
-        shared = {name: _pick(random, values) for name, values in SPACE.items()}
+        space = {**SPACE, "max_epochs": MAX_EPOCHS[task]}
+        shared = {name: _pick(random, values) for name, values in space.items()}
         yield shared, {name: _pick(random, values) for name, values in AUXILIARY.items()}
 
 
@@ -140,25 +143,26 @@ def inner_folds(speakers, folds, kind):
     return pairs[:2] if kind == "frames" else pairs
 
 
-def tune(kind):
+def tune(task, kind, shares):
     """Score every drawn setting of both sides; kept in the result file one by one."""
-    path = RESULTS / f"adversarial_gain_tuning_{kind}.json"
+    path = RESULTS / f"adversarial_gain_tuning_{task}_{kind}.json"
     result = {
+        "task": task,
         "input": kind,
-        "protocol": "inner folds of the first outer training fold of valence, seed 0",
+        "protocol": "speaker-disjoint inner folds of the first outer training fold",
         "versions": versions("scikit-learn", "torch", "skorch", "numpy"),
         "trials": [],
     }
     if path.exists():
         result = json.loads(path.read_text())
-    paths, y, speakers, folds = load_task("valence")
+    paths, y, speakers, folds = load_task(task)
     X = extract(paths, kind)
     parts = [
         (*scaled(X, train, test), y[train], y[test])
         for train, test in inner_folds(speakers, folds, kind)
     ]
     done = {json.dumps(trial["settings"]) for trial in result["trials"]}
-    for shared, auxiliary in drawn_settings(kind):
+    for shared, auxiliary in drawn_settings(task, kind):
         for side, extra in (("twin", TWIN), ("full", auxiliary)):
             settings = {**shared, **extra}
             if json.dumps(settings) in done:
@@ -166,32 +170,37 @@ def tune(kind):
             done.add(json.dumps(settings))
             start = time.process_time()
             accuracy = {}
-            for share in LABELS:
+            for share in shares:
+                n_seeds = 1 if share == 1.0 else 2 if kind == "frames" else 3
                 hits = [
-                    fit_predict(train, y_train, test, share, 0, settings)[0] == y_test
+                    fit_predict(train, y_train, test, share, seed, settings)[0] == y_test
+                    for seed in range(n_seeds)
                     for train, test, y_train, y_test in parts
                 ]
                 accuracy[share] = float(np.concatenate(hits).mean())
             trial = {"side": side, "settings": settings, "accuracy": accuracy}
-            trial["mean"] = float(np.mean(list(accuracy.values())))
             trial["cpu_seconds"] = round(time.process_time() - start, 1)
             result["trials"].append(trial)
             path.write_text(json.dumps(result, indent=1) + "\n")
-            print(kind, side, settings, accuracy, trial["cpu_seconds"], flush=True)
+            print(task, kind, side, settings, accuracy, trial["cpu_seconds"], flush=True)
 
 
-def best_settings(kind):
-    """What `tune` found for {twin, full}."""
-    result = json.loads((RESULTS / f"adversarial_gain_tuning_{kind}.json").read_text())
+def best_settings(task, kind, shares):
+    """What `tune` found: {share of labels: {side: settings}}."""
+    path = RESULTS / f"adversarial_gain_tuning_{task}_{kind}.json"
+    result = json.loads(path.read_text())
     best = {}
-    for side in ("twin", "full"):
-        trials = [trial for trial in result["trials"] if trial["side"] == side]
-        best[side] = max(trials, key=lambda trial: trial["mean"])["settings"]
+    for share in map(str, shares):
+        for side in ("twin", "full"):
+            trials = [trial for trial in result["trials"] if trial["side"] == side]
+            trial = max(trials, key=lambda trial: trial["accuracy"][share])
+            best.setdefault(share, {})[side] = trial["settings"]
     return best
 
 
-def settings_of(system, best):
+def settings_of(system, share, best):
     """Settings of a system, and whether it is given unlabelled utterances."""
+    best = best[str(share)]
     if system == "twin":
         return best["twin"], True  # they change nothing but the number of updates per epoch
     if system == "reconstruction":
@@ -201,7 +210,7 @@ def settings_of(system, best):
 
 def run(task, kind, shares, systems, n_seeds):
     """All folds and seeds; finished fits are kept."""
-    best = best_settings(kind)
+    best = best_settings(task, kind, shares)
     path = RESULTS / f"adversarial_gain_{task}_{kind}.json"
     paths, y, speakers, folds = load_task(task)
     result = {
@@ -232,7 +241,7 @@ def run(task, kind, shares, systems, n_seeds):
         in_test = np.isin(speakers, held_out)
         train, test = scaled(X, np.flatnonzero(~in_test), np.flatnonzero(in_test))
         for system, share, seed in todo:
-            settings, unlabelled = settings_of(system, best)
+            settings, unlabelled = settings_of(system, share, best)
             predicted, seconds = fit_predict(
                 train, y[~in_test], test, share, seed, settings, unlabelled
             )
@@ -325,7 +334,7 @@ def main():
     arguments = parser.parse_args()
     for kind in arguments.input:
         if arguments.what == "tune":
-            tune(kind)
+            tune(arguments.task, kind, arguments.labels)
         else:
             run(arguments.task, kind, arguments.labels, arguments.systems, arguments.seeds)
 

@@ -30,9 +30,9 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
     ----------
     hidden_units : tuple of int, default=(256,)
         Layers of the encoder of vectors.
-    filters : tuple of int, default=(64, 64)
-        Channels of the convolutions over time that encode frames, each with maximum pooling
-        of two frames; attention pools what they give.
+    filters : tuple of int, default=(64, 64, 64)
+        Channels of the convolutions over time that encode frames, the first with a stride of
+        two frames, each with maximum pooling of two; attention pools what they give.
     kernel_size : int, default=5
         Of the convolutions, in frames.
     n_heads : int, default=4
@@ -180,7 +180,7 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
     def __init__(
         self,
         hidden_units=(256,),
-        filters=(64, 64),
+        filters=(64, 64, 64),
         kernel_size=5,
         n_heads=4,
         n_emotion=8,
@@ -372,9 +372,9 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
     ----------
     hidden_units : tuple of int, default=(256,)
         Layers of the encoder of vectors.
-    filters : tuple of int, default=(64, 64)
-        Channels of the convolutions over time that encode frames, each with maximum pooling
-        of two frames; attention pools what they give.
+    filters : tuple of int, default=(64, 64, 64)
+        Channels of the convolutions over time that encode frames, the first with a stride of
+        two frames, each with maximum pooling of two; attention pools what they give.
     kernel_size : int, default=5
         Of the convolutions, in frames.
     n_heads : int, default=4
@@ -493,7 +493,7 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
     def __init__(
         self,
         hidden_units=(256,),
-        filters=(64, 64),
+        filters=(64, 64, 64),
         kernel_size=5,
         n_heads=4,
         n_style=32,

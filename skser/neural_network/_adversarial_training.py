@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
+from torch.nn import functional
 
 from skser.neural_network._batching import BatchIterator, SequenceDataset
 from skser.neural_network._training import SequenceNet, autocast, weight_groups
-from skser.neural_network.modules.adversarial_ae import fooling_loss, prior_loss
+from skser.neural_network.modules.priors import normal_like
 
 # What each phase may change, as attributes of the module, in the order of a batch.
 PHASES = {
@@ -69,7 +70,7 @@ class AdversarialNet(SequenceNet):
         settings.pop("params", None)
         optimizers = {}
         for phase in PHASES:
-            groups = weight_groups(self.phase_parameters(phase))
+            groups = weight_groups(self.phase_parameters(phase).values())
             for group in groups:
                 group["scale"] = scale[phase]
                 group["lr"] = scale[phase] * settings["lr"]
@@ -92,12 +93,16 @@ class AdversarialNet(SequenceNet):
         ]
 
     def phase_parameters(self, phase):
-        """Parameters that a phase may change."""
-        parts = (getattr(self.module_, name) for name in PHASES[phase])
-        return [parameter for part in parts for parameter in part.parameters()]
+        """Names of the parameters that a phase may change, and these parameters."""
+        return {
+            f"{part}.{name}": parameter
+            for part in PHASES[phase]
+            for name, parameter in getattr(self.module_, part).named_parameters()
+        }
 
     def on_train_begin(self, net, **kwargs):
         super().on_train_begin(net, **kwargs)
+        self._parameters = {phase: self.phase_parameters(phase) for phase in PHASES}
         self._generators = {}
         for i, phase in enumerate(PHASES):
             generator = torch.Generator(self.device).manual_seed((self.seed + i) % 2**63)
@@ -105,14 +110,15 @@ class AdversarialNet(SequenceNet):
 
     def on_train_end(self, net, **kwargs):
         super().on_train_end(net, **kwargs)
-        del self._generators  # generators cannot be pickled
+        del self._generators, self._parameters  # the former cannot be pickled
 
     def train_step(self, batch, **fit_params):
         inputs, targets = batch
         inputs = dict(inputs)
         everything = inputs.pop("everything", None)
-        self._set_training(True)
         module = self.module_
+        if not module.training:
+            self._set_training(True)
         if everything is not None:
             if self.reconstruction_weight:
                 self._reconstruct(module, **everything)
@@ -137,7 +143,7 @@ class AdversarialNet(SequenceNet):
         for _ in range(self.n_discriminator_updates):
             self._discriminate(module, codes, told, classes)
         losses = [
-            fooling_loss(module.discriminators[name](code, generator))
+            functional.softplus(-module.discriminators[name](code, generator)).mean()
             for name, code in codes.items()
         ]
         self._step("fooling", self.fooling_optimizer_, sum(losses))
@@ -149,22 +155,20 @@ class AdversarialNet(SequenceNet):
 
     def _discriminate(self, module, codes, told, classes):
         generator = self._generators["discrimination"]
-        draws = torch.cat([module.prior.sample(classes, generator), told], dim=1)
-        style = codes["style"]
         draws = {
-            "emotion": draws,
-            "style": torch.randn(style.shape, generator=generator, device=style.device),
+            "emotion": torch.cat([module.prior.sample(classes, generator), told], dim=1),
+            "style": normal_like(codes["style"], generator),
         }
-        total = 0.0
+        losses = []
         for name, code in codes.items():
-            discriminator = module.discriminators[name]
-            loss, right = prior_loss(
-                discriminator(draws[name], generator), discriminator(code.detach(), generator)
-            )
+            both = torch.cat([draws[name], code.detach()])
+            of_prior, of_codes = module.discriminators[name](both, generator).chunk(2)
+            loss = functional.softplus(-of_prior).mean() + functional.softplus(of_codes).mean()
+            right = torch.cat([of_prior > 0, of_codes <= 0]).float().mean()
             self._note(f"{name}_discriminator_loss", loss)
             self._note(f"{name}_discriminator_accuracy", right)
-            total = total + loss
-        self._step("discrimination", self.discrimination_optimizer_, total)
+            losses.append(loss)
+        self._step("discrimination", self.discrimination_optimizer_, sum(losses))
 
     def _supervise(self, module, inputs, targets):
         generator = self._generators["supervision"]
@@ -177,17 +181,11 @@ class AdversarialNet(SequenceNet):
 
     def _step(self, phase, optimizer, loss):
         """Update a phase's own parameters, and leave no gradient with any other."""
-        parameters = self.phase_parameters(phase)
-        gradients = torch.autograd.grad(loss, parameters)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
+        named = self._parameters[phase]
+        gradients = torch.autograd.grad(loss, list(named.values()))
+        for parameter, gradient in zip(named.values(), gradients, strict=True):
             parameter.grad = gradient
-        self.notify(
-            "on_grad_computed",
-            named_parameters=[
-                (n, p) for n, p in self.module_.named_parameters() if p.grad is not None
-            ],
-            training=True,
-        )
+        self.notify("on_grad_computed", named_parameters=named.items(), training=True)
         optimizer.step()
         optimizer.zero_grad()
 

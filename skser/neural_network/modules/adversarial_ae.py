@@ -1,10 +1,9 @@
 """Adversarial autoencoder: encoder to an emotion and a style latent, decoder, discriminators."""
 
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from skser.neural_network.modules.attention import AttentionPooling
 from skser.neural_network.modules.fcn import ConvolutionBlock
@@ -77,7 +76,7 @@ class FrameEncoder(nn.Module):
         Columns of a frame; each is a channel of the first convolution.
     filters : sequence of int
         Channels of the convolutions, each followed by batch normalisation, a ReLU and
-        maximum pooling of two.
+        maximum pooling of two. The first takes every other frame.
     kernel_size : int
         Of the convolutions, in frames.
     n_heads : int
@@ -90,8 +89,8 @@ class FrameEncoder(nn.Module):
         super().__init__()
         widths = [n_columns, *filters]
         self.blocks = nn.ModuleList(
-            ConvolutionBlock(*pair, (kernel_size, 1), (1, 1), (2, 1), (2, 1), "batch")
-            for pair in pairwise(widths)
+            ConvolutionBlock(*pair, (kernel_size, 1), (stride, 1), (2, 1), (2, 1), "batch")
+            for pair, stride in zip(pairwise(widths), chain([2], repeat(1)), strict=False)
         )
         self.pooling = AttentionPooling(widths[-1], n_heads)
         self.dropout = GeneratorDropout(dropout)
@@ -231,15 +230,3 @@ class AdversarialAE(nn.Module):
         given = self.decode(*self.encode(x, lengths, generator))
         wanted = self.encoder.reconstructed(x, lengths)
         return ((given - wanted) / self.spread).square().mean(dim=1)
-
-
-def prior_loss(prior_logits, code_logits):
-    """What a discriminator minimises, and the share of both kinds that it tells right."""
-    loss = functional.softplus(-prior_logits).mean() + functional.softplus(code_logits).mean()
-    right = ((prior_logits > 0).float().mean() + (code_logits <= 0).float().mean()) / 2
-    return loss, right
-
-
-def fooling_loss(code_logits):
-    """What the encoder minimises as generator (the form that does not saturate)."""
-    return functional.softplus(-code_logits).mean()
