@@ -64,7 +64,7 @@ AUXILIARY = {
     "adversarial_weight": (0.03, 0.1, 0.3),
     "prior": ("categorical", "categorical", "mixture", "gaussian"),
 }
-N_TRIALS = {"vectors": 12, "frames": 6, "ComParE_2016": 12}
+N_TRIALS = {"vectors": 12, "frames": 5, "ComParE_2016": 12}
 TWIN = {"reconstruction_weight": 0.0, "adversarial_weight": 0.0}
 
 

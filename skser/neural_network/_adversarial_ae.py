@@ -41,7 +41,7 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         Nodes of the emotion latent, if `prior` is not "categorical".
     n_style : int, default=32
         Nodes of the style latent.
-    decoder_units : tuple of int, default=(128,)
+    decoder_units : tuple of int, default=(64,)
         Hidden layers of the decoder.
     discriminator_units : int, default=64
         Of each of the two hidden layers of the discriminators.
@@ -185,7 +185,7 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         n_heads=4,
         n_emotion=8,
         n_style=32,
-        decoder_units=(128,),
+        decoder_units=(64,),
         discriminator_units=64,
         prior="categorical",
         *,
@@ -381,7 +381,7 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
         Of the attention.
     n_style : int, default=32
         Nodes of the style latent.
-    decoder_units : tuple of int, default=(128,)
+    decoder_units : tuple of int, default=(64,)
         Hidden layers of the decoder.
     discriminator_units : int, default=64
         Of each of the two hidden layers of the discriminators.
@@ -497,7 +497,7 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
         kernel_size=5,
         n_heads=4,
         n_style=32,
-        decoder_units=(128,),
+        decoder_units=(64,),
         discriminator_units=64,
         *,
         reconstruction_weight=0.1,

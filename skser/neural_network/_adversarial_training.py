@@ -204,16 +204,17 @@ class AdversarialNet(SequenceNet):
 
 
 class PhaseBatches:
-    """Batches of labelled utterances, and with each one of all utterances.
+    """Batches of labelled utterances and, with every other one, a batch of all utterances.
 
-    Where all utterances are labelled, one batch serves all phases. Otherwise an epoch goes
-    once over all utterances, labelled or not, and as many batches of labelled ones go with
-    them, over and over again.
+    An epoch goes once over all utterances, labelled or not, and takes as many labelled ones,
+    over and over again if there are fewer. Batches of all utterances are twice as large: what
+    discriminators compare are distributions.
 
     Parameters
     ----------
     dataset : SequenceDataset
     batch_size : int
+        Labelled utterances per batch at most.
     seeds : (int, int)
         Of the labelled batches and of the others.
     augment : callable or None
@@ -223,33 +224,28 @@ class PhaseBatches:
     """
 
     def __init__(self, dataset, batch_size, *, seeds, augment, device, supervised_only):
-        labelled = is_labelled(dataset.targets)
         self.n_batches = -(-len(dataset) // batch_size)
-        self.supervised_only = supervised_only
-        self.device = device
-        settings = {"augment": augment, "device": device}
+        rows = np.flatnonzero(is_labelled(dataset.targets))
+        known = SequenceDataset(dataset.sequences[rows], dataset.targets[rows])
+        self.labelled = BatchIterator(known, batch_size, seeds[0], augment, device=device)
         self.everything = None
-        if not labelled.all():
-            if not supervised_only:
-                self.everything = BatchIterator(dataset, batch_size, seeds[1], **settings)
-            rows = np.flatnonzero(labelled)
-            dataset = SequenceDataset(dataset.sequences[rows], dataset.targets[rows])
-        self.labelled = BatchIterator(dataset, batch_size, seeds[0], **settings)
+        if not supervised_only:
+            self.everything = BatchIterator(
+                dataset, 2 * batch_size, seeds[1], augment, device=device, block=self.labelled.block
+            )
         self._supply = chain.from_iterable(repeat(self.labelled))
 
     def __len__(self):
         return self.n_batches
 
     def __iter__(self):
-        others = repeat((None, None)) if self.everything is None else iter(self.everything)
-        for _ in range(self.n_batches):
+        others = None if self.everything is None else iter(self.everything)
+        for i in range(self.n_batches):
             inputs, targets = next(self._supply)
-            everything, any_targets = next(others)
-            if everything is None:
-                everything, any_targets = inputs, targets
-            if not self.supervised_only:
-                classes = _classes(any_targets)
-                inputs = {**inputs, "everything": {**everything, "classes": classes}}
+            if others is not None and i % 2 == 0:
+                everything, any_targets = next(others)
+                everything["classes"] = _classes(any_targets)
+                inputs["everything"] = everything
             yield inputs, targets
 
 

@@ -51,9 +51,20 @@ class BatchIterator:
         Where batches are to be. A block that takes at most half of a CUDA device's free
         memory is copied there once, and batches are gathered there; of a larger one, each
         batch is copied from pinned memory.
+    block : tensor or None, default=None
+        The dataset's block on the device, if it is there already.
     """
 
-    def __init__(self, dataset, batch_size, seed=None, augment=None, mixup=None, device="cpu"):
+    def __init__(
+        self,
+        dataset,
+        batch_size,
+        seed=None,
+        augment=None,
+        mixup=None,
+        device="cpu",
+        block=None,
+    ):
         self.dataset = dataset
         self.batch_size = batch_size
         self.augment = augment
@@ -61,10 +72,11 @@ class BatchIterator:
         self.order = None if seed is None else np.random.RandomState(seed)
         self.generator = None if seed is None else torch.Generator().manual_seed(seed)
         self.device = torch.device(device)
-        self.block = None
-        values = dataset.sequences.values
-        if self.device.type == "cuda" and values.nbytes <= _free_memory(self.device) / 2:
-            self.block = torch.tensor(values, device=self.device)
+        self.block = block
+        if block is None and self.device.type == "cuda":
+            values = dataset.sequences.values
+            if values.nbytes <= _free_memory(self.device) / 2:
+                self.block = torch.tensor(values, device=self.device)
 
     def __len__(self):
         return -(-len(self.dataset) // self.batch_size)
