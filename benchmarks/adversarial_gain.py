@@ -4,6 +4,7 @@
     python benchmarks/adversarial_gain.py run
     python benchmarks/adversarial_gain.py tune --task emodb-loso --input vectors --labels 1.0
     python benchmarks/adversarial_gain.py run --task emodb-loso --input vectors --labels 1.0
+    python benchmarks/adversarial_gain.py attempts
 
 Needs SKSER_DATA. A pair is one `AdversarialAEClassifier` with its auxiliary weights and once more
 with both at 0: the same encoder, head, folds, seeds, batches and noise of the supervised phase.
@@ -17,10 +18,11 @@ of the training fold being unlabelled.
 
 ``tune`` draws settings, as many for either side, and scores them on speaker-disjoint inner folds
 of the first outer training fold by the accuracy, with all labels (seed 0) and with a share of
-them (seeds 0 to 2; of frames 0 and 1). ``run`` takes the best of each side for
-that share. Differences are of pooled accuracy; the
-interval is a bootstrap over speakers, the p-value of the corrected resampled t-test over folds
-and seeds (Nadeau and Bengio 2003, Machine Learning 52). Finished fits are kept.
+them (seeds 0 to 2; of frames 0 and 1). ``run`` takes the best of each side for that share.
+Differences are of pooled accuracy; the interval is a bootstrap over speakers, the p-value that of
+the corrected resampled t-test over folds and seeds (Nadeau and Bengio 2003, Machine Learning 52).
+``attempts`` changes one thing at a time in both sides, on the inner folds of valence from sentence
+vectors, seeds 0 to 2. Finished fits are kept.
 """
 
 import argparse
@@ -57,15 +59,38 @@ SPACE = {
     "dropout": (0.3, 0.5, 0.7),
     "learning_rate": (0.001, 0.003),
     "batch_size": (32, 64),
+    "max_epochs": (15, 30),
 }
-MAX_EPOCHS = {"valence": (15, 30), "ravdess-5": (15, 30), "emodb-loso": (30, 60)}
+# First looks at inner folds: frames are drowned by noise of 0.5, and need more updates.
+FRAMES = {
+    "noise": (0.1, 0.25),
+    "dropout": (0.3, 0.5),
+    "learning_rate": (0.003, 0.006),
+    "batch_size": (32, 64),
+    "max_epochs": (30,),
+}
+EMODB = {**SPACE, "max_epochs": (30, 60)}  # of a third of the utterances
 AUXILIARY = {
     "reconstruction_weight": (0.0, 0.01, 0.03, 0.1, 0.3),
     "adversarial_weight": (0.03, 0.1, 0.3),
     "prior": ("categorical", "categorical", "mixture", "gaussian"),
 }
-N_TRIALS = {"vectors": 12, "frames": 5, "ComParE_2016": 12}
+N_TRIALS = {"vectors": 12, "frames": 4, "ComParE_2016": 12}
 TWIN = {"reconstruction_weight": 0.0, "adversarial_weight": 0.0}
+# Settings of both sides, input, and whether EmoDB joins as unlabelled speech.
+ATTEMPTS = {
+    "as tuned": ({}, "vectors", False),
+    "prior: categorical": ({"prior": "categorical"}, "vectors", False),
+    "prior: mixture of Gaussians": ({"prior": "mixture"}, "vectors", False),
+    "prior: Gaussian": ({"prior": "gaussian"}, "vectors", False),
+    "encoder of 64 units": ({"hidden_units": (64,)}, "vectors", False),
+    "encoder of 512 units": ({"hidden_units": (512,)}, "vectors", False),
+    "encoder of 256 and 128 units": ({"hidden_units": (256, 128)}, "vectors", False),
+    "no noise, no dropout": ({"noise": 0.0, "dropout": 0.0}, "vectors", False),
+    "noise 1": ({"noise": 1.0}, "vectors", False),
+    "ComParE_2016": ({}, "ComParE_2016", False),
+    "EmoDB as further unlabelled speech": ({}, "vectors", True),
+}
 
 
 def load_task(task):
@@ -88,14 +113,15 @@ def extract(paths, kind):
     return np.asarray(features.fit_transform(paths), dtype=np.float32)
 
 
-def scaled(X, train, test):
-    """Training and test rows, scaled as the training rows say."""
+def scaled(X, train, test, *others):
+    """Training rows, test rows and other features, scaled as the training rows say."""
     if not isinstance(X, np.ndarray):
         scaler = SequenceScaler()
         return scaler.fit_transform(X[train]).compact(), scaler.transform(X[test])
     ranks = QuantileTransformer(n_quantiles=10, random_state=0)
     scaler = make_pipeline(ranks, StandardScaler(), PCA())
-    return scaler.fit_transform(X[train]), scaler.transform(X[test])
+    parts = [scaler.fit_transform(X[train]), scaler.transform(X[test])]
+    return [*parts, *(scaler.transform(other) for other in others)]
 
 
 def labelled(y, share, seed):
@@ -108,12 +134,15 @@ def labelled(y, share, seed):
     return rows
 
 
-def fit_predict(train, y, test, share, seed, settings, unlabelled=True):
+def fit_predict(train, y, test, share, seed, settings, unlabelled=True, others=None):
     """Predictions for the test rows, and what the fit cost."""
     known = labelled(y, share, seed)
     y = np.where(known, y, "unlabelled")
     if not unlabelled:
         train, y = train[known], y[known]
+    if others is not None:
+        train = np.concatenate([train, others])
+        y = np.concatenate([y, np.full(len(others), "unlabelled")])
     model = AdversarialAEClassifier(
         unlabeled="unlabelled", random_state=seed, n_threads=1, device="cpu", **settings
     )
@@ -126,7 +155,7 @@ def drawn_settings(task, kind):
     """The settings that either side tries: the shared ones alike, weights for one only."""
     random = np.random.RandomState(0)
     for _ in range(N_TRIALS[kind]):
-        space = {**SPACE, "max_epochs": MAX_EPOCHS[task]}
+        space = FRAMES if kind == "frames" else EMODB if task == "emodb-loso" else SPACE
         shared = {name: _pick(random, values) for name, values in space.items()}
         yield shared, {name: _pick(random, values) for name, values in AUXILIARY.items()}
 
@@ -196,6 +225,61 @@ def best_settings(task, kind, shares):
             trial = max(trials, key=lambda trial: trial["accuracy"][share])
             best.setdefault(share, {})[side] = trial["settings"]
     return best
+
+
+def attempts():
+    """Change one thing at a time in both sides; kept in the result file one by one."""
+    path = RESULTS / "adversarial_gain_attempts.json"
+    best = best_settings("valence", "vectors", LABELS)
+    result = {
+        "protocol": "speaker-disjoint inner folds of the first outer training fold, seeds 0 to 2",
+        "settings": best,
+        "versions": versions("scikit-learn", "torch", "skorch", "numpy", "opensmile"),
+        "attempts": {},
+    }
+    if path.exists():
+        kept = json.loads(path.read_text())
+        if all(kept[key] == result[key] for key in ("settings", "versions")):
+            result = kept
+    paths, y, speakers, folds = load_task("valence")
+    inner = inner_folds(speakers, folds, "vectors")
+    emodb = extract(load_task("emodb-loso")[0], "vectors")
+    parts = {}
+    for name, (change, kind, more) in ATTEMPTS.items():
+        if name in result["attempts"]:
+            continue
+        if kind not in parts:
+            X = extract(paths, kind)
+            others = [emodb] if kind == "vectors" else []
+            parts[kind] = [
+                (y[train], y[test], *scaled(X, train, test, *others)) for train, test in inner
+            ]
+        entry = result["attempts"].setdefault(name, {"change": change, "input": kind})
+        for share in LABELS:
+            for side in ("twin", "full"):
+                settings = {**best[str(share)][side], **change}
+                entry.setdefault(side, {})[share] = [
+                    float(
+                        np.concatenate(
+                            [
+                                fit_predict(
+                                    train,
+                                    y_train,
+                                    test,
+                                    share,
+                                    seed,
+                                    settings,
+                                    others=others[0] if more and side == "full" else None,
+                                )[0]
+                                == y_test
+                                for y_train, y_test, train, test, *others in parts[kind]
+                            ]
+                        ).mean()
+                    )
+                    for seed in range(3)
+                ]
+        path.write_text(json.dumps(result, indent=1) + "\n")
+        print(name, entry["twin"], entry["full"], flush=True)
 
 
 def settings_of(system, share, best):
@@ -325,13 +409,16 @@ def write(path, result):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["tune", "run"])
+    parser.add_argument("what", choices=["tune", "run", "attempts"])
     parser.add_argument("--task", choices=TASKS, default="valence")
     parser.add_argument("--input", nargs="+", choices=list(N_TRIALS), default=["vectors", "frames"])
     parser.add_argument("--labels", nargs="+", type=float, default=LABELS)
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=["twin", "unlabelled"])
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
+    if arguments.what == "attempts":
+        attempts()
+        return
     for kind in arguments.input:
         if arguments.what == "tune":
             tune(arguments.task, kind, arguments.labels)

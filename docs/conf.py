@@ -25,6 +25,8 @@ html_title = "skser"
 default_role = "code"
 
 sys.path.insert(0, str(Path(__file__).parent))
+from render_adversarial import write_adversarial_tables  # noqa: E402
 from render_results import write_tables  # noqa: E402
 
 write_tables(Path(__file__).parent)
+write_adversarial_tables(Path(__file__).parent)

@@ -9,10 +9,13 @@ import pytest
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skser.datasets import load_emodb
+from skser.feature_extraction import FrameFeatures, Functionals
 from skser.model_selection import SemiSupervisedSplit
 from skser.neural_network import AdversarialAEClassifier, AdversarialAERegressor
 from skser.neural_network import _adversarial_training as training
@@ -615,3 +618,19 @@ class TestSemiSupervisedSplit:
     def test_no_label(self):
         with pytest.raises(ValueError, match="holds no label"):
             next(SemiSupervisedSplit().split(np.zeros(4), np.full(4, -1)))
+
+
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+def test_real_speech_at_the_defaults(emodb_path):
+    corpus = load_emodb(emodb_path)
+    test = np.isin(corpus.speakers, ["03", "08"])
+    features = make_pipeline(Functionals(FrameFeatures()), StandardScaler())
+    X = features.fit_transform(corpus.data)
+    model = AdversarialAEClassifier(**EXACT).fit(X[~test], corpus.target[~test])
+    assert balanced_accuracy_score(corpus.target[test], model.predict(X[test])) > 0.7
+    last = model.history_[-1]
+    assert last["reconstruction_loss"] < 0.9
+    for name in ("emotion", "style"):
+        assert 0.4 < last[f"{name}_discriminator_accuracy"] < 0.95
+    noise = np.random.RandomState(0).permutation(X[test].ravel()).reshape(-1, X.shape[1])
+    assert model.score_samples(X[test]).mean() > model.score_samples(noise).mean()

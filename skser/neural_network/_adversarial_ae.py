@@ -158,7 +158,9 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
     >>> from skser.neural_network import AdversarialAEClassifier
     >>> corpus = make_emotional_speech(n_speakers=2, n_utterances_per_speaker=10, random_state=0)
     >>> features = Functionals(FrameFeatures(input_sampling_rate=corpus.sampling_rate))
-    >>> network = AdversarialAEClassifier(unlabeled="unlabeled", device="cpu", random_state=0)
+    >>> network = AdversarialAEClassifier(
+    ...     batch_size=4, unlabeled="unlabeled", device="cpu", random_state=0
+    ... )
     >>> model = make_pipeline(features, StandardScaler(), network)
     >>> y = corpus.target.copy()
     >>> y[12:] = "unlabeled"

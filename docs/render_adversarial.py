@@ -1,0 +1,98 @@
+"""Tables of the adversarial autoencoder's results."""
+
+import json
+
+import numpy as np
+from render_results import list_table
+
+TITLES = {
+    "valence": "valence, RAVDESS",
+    "ravdess-5": "8 classes, RAVDESS-5",
+    "emodb-loso": "7 classes, EmoDB-LOSO",
+}
+SYSTEMS = {
+    "twin": "conventional",
+    "reconstruction": "with reconstruction",
+    "adversarial": "with reconstruction and adversaries",
+    "unlabelled": "adversarial, unlabelled speech included",
+}
+
+
+def write_adversarial_tables(docs):
+    """Write the tables into ``generated/``."""
+    results, target = docs.parent / "benchmarks/results", docs / "generated"
+    (target / "adversarial_gain.rst").write_text(gain(results))
+    (target / "adversarial_attempts.rst").write_text(attempts(results))
+    (target / "adversarial_made_up.rst").write_text(made_up(results))
+    (target / "adversarial_cost.rst").write_text(cost(results))
+
+
+def gain(results):
+    """Levels of both sides and the paired difference, by task, input and share of labels."""
+    rows = [["task", "input", "labels", "training", "accuracy", "UAR", "gain in accuracy", "p"]]
+    for task, title in TITLES.items():
+        for path in sorted(results.glob(f"adversarial_gain_{task}_*.json"), reverse=True):
+            result = json.loads(path.read_text())
+            for entry in sorted(result["summary"], key=lambda entry: -entry["labels"]):
+                system = entry["system"]
+                if system == "unlabelled" and entry["labels"] == 1:
+                    system = "adversarial"
+                row = [title, result["input"], f"{100 * entry['labels']:.0f} %", SYSTEMS[system]]
+                row += [f"{100 * entry[m]:.1f} ± {100 * entry[f'{m}_sd']:.1f}" for m in SCORES]
+                row += difference(entry.get("gain"))
+                rows.append(row)
+    return (
+        f"{list_table(rows)}\nMean ± standard deviation over 5 seeds, in percent; the gain with "
+        "its 95 % interval, a bootstrap over speakers; p of the corrected resampled t-test.\n"
+    )
+
+
+SCORES = ("accuracy", "uar")
+
+
+def difference(entry):
+    """Cells of a paired difference; empty for the side that it is taken from."""
+    if entry is None:
+        return ["", ""]
+    low, high = (100 * end for end in entry["interval"])
+    return [f"{100 * entry['mean']:+.1f} ({low:+.1f} to {high:+.1f})", f"{entry['p']:.2f}"]
+
+
+def attempts(results):
+    """Accuracy of both sides on inner folds, for each thing tried."""
+    path = results / "adversarial_gain_attempts.json"
+    rows = [["tried", *(f"{share} % of labels: {side}" for share in (100, 10) for side in SIDES)]]
+    for name, entry in json.loads(path.read_text())["attempts"].items():
+        row = [name]
+        for share in ("1.0", "0.1"):
+            twin, full = (100 * sum(entry[side][share]) / 3 for side in ("twin", "full"))
+            row += [f"{twin:.1f}", f"{full:.1f}", f"{full - twin:+.1f}"]
+        rows.append(row)
+    return f"{list_table(rows)}\nAccuracy of valence in percent, mean over three seeds.\n"
+
+
+SIDES = ("conventional", "adversarial", "gain")
+
+
+def made_up(results):
+    """Accuracy and probes of the made-up problem, as mean and standard deviation."""
+    systems = json.loads((results / "adversarial_made_up.json").read_text())["systems"]
+    rows = [["", *systems]]
+    for name in next(iter(systems.values())):
+        cells = (100 * np.array(system[name]) for system in systems.values())
+        rows.append([name, *(f"{c.mean():.1f} ± {c.std(ddof=1):.1f}" for c in cells)])
+    return (
+        f"{list_table(rows)}\nIn percent, over five problems: accuracy, also of the probe for the "
+        "emotion (by chance 25), and R² of that for the style.\n"
+    )
+
+
+def cost(results):
+    """Processor time of an epoch, twin and full model."""
+    path = results / "adversarial_cost.json"
+    rows = [["input", "conventional, s", "adversarial, s", "ratio", "of the rounds"]]
+    for name, entry in json.loads(path.read_text())["inputs"].items():
+        rounds = f"{min(entry['rounds']):.2f} to {max(entry['rounds']):.2f}"
+        seconds = (f"{entry[f'{side}_seconds']:.3f}" for side in ("twin", "full"))
+        rows.append([name, *seconds, f"{entry['ratio']:.2f}", rounds])
+    return list_table(rows)
