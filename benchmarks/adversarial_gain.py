@@ -22,7 +22,7 @@ them (seeds 0 to 2; of frames 0 and 1). ``run`` takes the best of each side for 
 Differences are of pooled accuracy; the interval is a bootstrap over speakers, the p-value that of
 the corrected resampled t-test over folds and seeds (Nadeau and Bengio 2003, Machine Learning 52).
 ``attempts`` changes one thing at a time in both sides, on the inner folds of valence from sentence
-vectors, seeds 0 to 2. Finished fits are kept.
+vectors, seeds 0 and 1. Finished fits are kept.
 """
 
 import argparse
@@ -85,9 +85,7 @@ ATTEMPTS = {
     "prior: Gaussian": ({"prior": "gaussian"}, "vectors", False),
     "encoder of 64 units": ({"hidden_units": (64,)}, "vectors", False),
     "encoder of 512 units": ({"hidden_units": (512,)}, "vectors", False),
-    "encoder of 256 and 128 units": ({"hidden_units": (256, 128)}, "vectors", False),
     "no noise, no dropout": ({"noise": 0.0, "dropout": 0.0}, "vectors", False),
-    "noise 1": ({"noise": 1.0}, "vectors", False),
     "ComParE_2016": ({}, "ComParE_2016", False),
     "EmoDB as further unlabelled speech": ({}, "vectors", True),
 }
@@ -232,7 +230,7 @@ def attempts():
     path = RESULTS / "adversarial_gain_attempts.json"
     best = best_settings("valence", "vectors", LABELS)
     result = {
-        "protocol": "speaker-disjoint inner folds of the first outer training fold, seeds 0 to 2",
+        "protocol": "speaker-disjoint inner folds of the first outer training fold, seeds 0 and 1",
         "settings": best,
         "versions": versions("scikit-learn", "torch", "skorch", "numpy", "opensmile"),
         "attempts": {},
@@ -276,7 +274,7 @@ def attempts():
                             ]
                         ).mean()
                     )
-                    for seed in range(3)
+                    for seed in range(2)
                 ]
         path.write_text(json.dumps(result, indent=1) + "\n")
         print(name, entry["twin"], entry["full"], flush=True)

@@ -139,6 +139,13 @@ def inputs(name, paths, contours):
     return MelSpectrogram().transform(paths) if name == "default" else contours
 
 
+def whole_seeds(fits):
+    """Fits of the seeds of which every fold is done; of the only seed, what there is."""
+    seeds = [fit["seed"] for fit in fits]
+    most = max(map(seeds.count, seeds))
+    return [fit for fit in fits if seeds.count(fit["seed"]) == most]
+
+
 def scores(fits):
     """Accuracy and UAR: pooled over folds (mean and sd over seeds), and the worst fold."""
     summary = {"n_seeds": len({fit["seed"] for fit in fits}), "n_fits": len(fits)}
@@ -201,7 +208,7 @@ def write(path, result):
     for fit in result["fits"]:
         fits_of.setdefault(fit["model"], {}).setdefault(fit["folds"], []).append(fit)
     result["summary"] = {
-        model: {folds: scores(fits) for folds, fits in by_folds.items()}
+        model: {folds: scores(whole_seeds(fits)) for folds, fits in by_folds.items()}
         for model, by_folds in fits_of.items()
     }
     path.write_text(json.dumps(result, indent=1) + "\n")

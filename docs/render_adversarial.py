@@ -65,10 +65,10 @@ def attempts(results):
     for name, entry in json.loads(path.read_text())["attempts"].items():
         row = [name]
         for share in ("1.0", "0.1"):
-            twin, full = (100 * sum(entry[side][share]) / 3 for side in ("twin", "full"))
+            twin, full = (100 * np.mean(entry[side][share]) for side in ("twin", "full"))
             row += [f"{twin:.1f}", f"{full:.1f}", f"{full - twin:+.1f}"]
         rows.append(row)
-    return f"{list_table(rows)}\nAccuracy of valence in percent, mean over three seeds.\n"
+    return f"{list_table(rows)}\nAccuracy of valence in percent, mean over two seeds.\n"
 
 
 SIDES = ("conventional", "adversarial", "gain")

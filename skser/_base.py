@@ -1,9 +1,11 @@
 """What every estimator of frame sequences does: check its input, ignore `set_output`."""
 
 import os
+from numbers import Real
 
 import numpy as np
 from sklearn.base import TransformerMixin
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import validate_data
 
 from skser.sequences import Sequences, as_sequences
@@ -140,10 +142,10 @@ def unlabelled(y, marker):
 
     Parameters
     ----------
-    y : ndarray of shape (n_utterances,) or (n_utterances, n_targets)
+    y : array-like of shape (n_utterances,) or (n_utterances, n_targets)
     marker : int, str, NaN or None
-        Value that stands for no label; NaN means rows of NaN alone; None means that all are
-        labelled.
+        Value that stands for no label, also if y holds it as digits; NaN means rows of NaN
+        alone; None means that all are labelled.
 
     Returns
     -------
@@ -151,9 +153,13 @@ def unlabelled(y, marker):
     """
     if marker is None:
         return np.zeros(len(y), dtype=bool)
-    if isinstance(marker, float) and np.isnan(marker):
-        missing = np.isnan(np.asarray(y, dtype=float))
-        return missing.reshape(len(y), -1).all(axis=1)
-    # An array of strings holds a number as its digits.
-    marker = str(marker) if y.dtype.kind in "US" else marker
-    return np.array([value == marker for value in y.tolist()], dtype=bool)
+    if is_nan(marker):
+        y = check_array(y, dtype=float, ensure_2d=False, ensure_all_finite="allow-nan")
+        return np.isnan(y).reshape(len(y), -1).all(axis=1)
+    values = column_or_1d(y).tolist()
+    return np.array([v == marker or (isinstance(v, str) and v == str(marker)) for v in values])
+
+
+def is_nan(value):
+    """Whether a value is the number NaN."""
+    return isinstance(value, Real) and np.isnan(value)

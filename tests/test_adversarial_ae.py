@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -13,6 +14,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import Callback, Freezer
 
 from skser.datasets import load_emodb
 from skser.feature_extraction import FrameFeatures, Functionals
@@ -153,7 +155,7 @@ class TestPhases:
             "discrimination": {"discriminators"},
             "fooling": {"encoder", "emotion", "style"},
             "supervision": {"encoder", "emotion"}
-            | ({"output"} - {prior} if prior != "categorical" else set()),
+            | (set() if prior == "categorical" else {"output"}),
         }
         for phase, changed in spied:
             assert changed == allowed[phase], phase
@@ -359,6 +361,74 @@ class TestUse:
             assert all(np.isfinite(record[term]) for term in terms)
         assert not terms & set(fitted_pair[1].history_[-1])
 
+    @pytest.mark.parametrize("prior", ["categorical", "gaussian", "mixture"])
+    def test_samples_of_every_prior_are_of_the_class_asked_for(self, prior):
+        X, y, _ = emotion_and_style()
+        model = AdversarialAEClassifier(
+            prior=prior, n_style=3, n_emotion=4, reconstruction_weight=1.0, adversarial_weight=0.3,
+            noise=0.1, dropout=0.1, **EXACT,
+        ).fit(X, y)  # fmt: skip
+        wanted = np.repeat(model.classes_, 50)
+        found = model.predict(model.sample(200, wanted))
+        assert np.mean(found == wanted) > 0.7
+
+    def test_weights_go_over_to_other_classes(self):
+        X, y, _ = emotion_and_style(n=80)
+        for prior in ("categorical", "mixture"):
+            source = AdversarialAEClassifier(prior=prior, max_epochs=3, **EXACT)
+            source.fit(X[y < 3], y[y < 3])
+            model = AdversarialAEClassifier(
+                prior=prior, initialize_from=source, max_epochs=1, learning_rate=1e-9,
+                weight_decay=0.0, **EXACT,
+            ).fit(X, y)  # fmt: skip
+            assert len(model.classes_) == 4
+            layer = "encoder.layers.0.0.weight"
+            ours, theirs = (m.net_.module_.get_parameter(layer) for m in (model, source))
+            torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)
+
+    def test_frozen_layers_stay_as_they_are(self):
+        X, y, _ = emotion_and_style(n=80)
+        model = AdversarialAEClassifier(max_epochs=2, callbacks=[Freezer("encoder.*")], **EXACT)
+        module = model.fit(X, y).net_.module_
+        fresh = AdversarialAEClassifier(max_epochs=1, learning_rate=1e-9, **EXACT).fit(X, y)
+        layer = "encoder.layers.0.0.weight"
+        expected = fresh.net_.module_.get_parameter(layer)
+        torch.testing.assert_close(module.get_parameter(layer), expected, atol=1e-6, rtol=0)
+
+    def test_an_interrupt_leaves_a_fitted_model(self):
+        class Stop(Callback):
+            def on_batch_end(self, net, training=True, **kwargs):
+                raise KeyboardInterrupt
+
+        X, y, _ = emotion_and_style(n=80)
+        model = AdversarialAEClassifier(max_epochs=2, callbacks=[Stop()], **EXACT).fit(X, y)
+        assert np.isfinite(model.predict_proba(X)).all()
+
+    def test_a_warm_start_takes_the_shares_of_its_own_labels(self):
+        X, y, _ = emotion_and_style(n=80)
+        model = AdversarialAEClassifier(max_epochs=1, warm_start=True, **EXACT).fit(X, y)
+        few = np.flatnonzero((y > 0) | (np.arange(80) < 20))
+        model.fit(X[few], y[few])
+        counts = np.bincount(y[few]) + 1
+        np.testing.assert_allclose(model.net_.module_.prior.shares, counts / counts.sum())
+
+    @pytest.mark.parametrize("prior", ["categorical", "mixture"])
+    def test_shares_tell_the_prior_the_class(self, prior, monkeypatch):
+        X, y, _ = emotion_and_style(n=80)
+        shares = 0.7 * np.eye(4)[y] + 0.075
+        seen = []
+        regularize = training.AdversarialNet._regularize
+
+        def spy(net, module, x, lengths, classes):
+            seen.append(classes.clone())
+            return regularize(net, module, x, lengths, classes)
+
+        monkeypatch.setattr(training.AdversarialNet, "_regularize", spy)
+        model = AdversarialAEClassifier(prior=prior, max_epochs=1, unlabeled=3, **EXACT)
+        model.fit(X, y, soft_targets=shares[:, :3] / shares[:, :3].sum(axis=1, keepdims=True))
+        counts = np.bincount(torch.cat(seen) + 1, minlength=4)
+        np.testing.assert_array_equal(counts, np.bincount((y + 1) % 4))
+
     def test_a_pickle_keeps_latents_and_decoder(self, few_labels, fitted_pair):
         X = few_labels[0][:20]
         other = pickle.loads(pickle.dumps(fitted_pair[0]))
@@ -524,6 +594,58 @@ class TestBadInput:
         model = AdversarialAEClassifier(max_epochs=1, unlabeled=-1, **EXACT).fit(X, kind(mixed))
         assert model.classes_.tolist() == ["class0", "class1", "class2"]
 
+    def test_missing_labels_are_no_class(self, data):
+        X, y = data
+        y = np.array(list("abcd"), dtype=object)[y]
+        y[5] = np.nan
+        for unlabeled in (None, "?"):
+            with pytest.raises(ValueError, match="NaN"):
+                AdversarialAEClassifier(unlabeled=unlabeled, **EXACT).fit(X, y)
+
+    def test_labels_of_two_kinds_are_refused(self, data):
+        X, y = data
+        y = np.array([1 if c == 0 else "a" for c in y], dtype=object)
+        with pytest.raises((ValueError, TypeError)):
+            AdversarialAEClassifier(unlabeled=-1, **EXACT).fit(X, y)
+
+    def test_the_marker_is_no_class_to_partial_fit_either(self, data):
+        model = AdversarialAEClassifier(unlabeled=-1, **EXACT)
+        with pytest.raises(ValueError, match="classes holds -1"):
+            model.partial_fit(*data, classes=[-1, 0, 1, 2, 3])
+
+    def test_nothing_is_asked_of_a_decoder_that_was_not_trained(self, data):
+        X, y = data
+        twin = AdversarialAEClassifier(**TWIN, max_epochs=1, **EXACT).fit(X, y)
+        for ask in (twin.reconstruct, twin.score_samples):
+            with pytest.raises(ValueError, match="reconstruction_weight=0"):
+                ask(X)
+        with pytest.raises(ValueError, match="its decoder has learned nothing"):
+            twin.sample(2)
+        with pytest.raises(ValueError, match="its style latent has learned nothing"):
+            twin.set_params(latent="style").transform(X)
+
+    def test_samples_that_cannot_be_made(self, data):
+        X, y = data
+        model = AdversarialAEClassifier(max_epochs=1, **EXACT).fit(X, y)
+        with pytest.raises(ValueError, match="n_samples == 0"):
+            model.sample(0)
+        with pytest.raises(ValueError, match=r"y has the shape \(2,\)"):
+            model.sample(3, y=[0, 1])
+        model = AdversarialAERegressor(max_epochs=1, **EXACT).fit(X, X[:, :2])
+        with pytest.raises(ValueError, match=r"y has the shape \(3,\)"):
+            model.sample(4, y=[0.0, 1.0, 2.0])
+        one = AdversarialAERegressor(max_epochs=1, **EXACT).fit(X, X[:, 0])
+        assert one.sample(3, y=[0.0, 1.0, 2.0]).shape == (3, 30)
+
+    def test_columns_in_another_order(self, data):
+        X, _ = data
+        y = pd.DataFrame(X[:, :2], columns=["valence", "activation"])
+        model = AdversarialAERegressor(**EXACT).partial_fit(X, y)
+        with pytest.raises(ValueError, match=r"they must be \['valence', 'activation'\]"):
+            model.partial_fit(X, y[["activation", "valence"]])
+        with pytest.raises(ValueError, match="every row is NaN"):
+            model.partial_fit(X, np.full((60, 2), np.nan))
+
     def test_a_class_with_one_utterance(self, data):
         X, y = data
         y = np.where(np.arange(60) == 0, 9, y)
@@ -611,9 +733,32 @@ class TestSemiSupervisedSplit:
         X = np.random.RandomState(1).randn(30, 4)
         cv = SemiSupervisedSplit(3, unlabeled=np.nan)
         assert sum(len(test) for _, test in cv.split(X, y)) == 20
-        y[1, 0] = 0.0
         model = AdversarialAERegressor(max_epochs=1, **EXACT)
         assert np.isfinite(cross_val_score(model, X, y, cv=cv)).all()
+
+    def test_markers_in_every_container(self):
+        y = [0, 1, -1, 0, 1, -1]
+        digits = [str(label) for label in y]
+        for labels in (y, np.array(y), pd.Series(y), digits, np.array(digits), pd.Series(digits)):
+            tested = [test for _, test in SemiSupervisedSplit(2).split(y, labels)]
+            assert sorted(np.concatenate(tested)) == [0, 1, 3, 4]
+
+    def test_speakers_are_routed_to_it(self):
+        X, y, _ = emotion_and_style(n=60)
+        speakers = np.arange(60) % 3
+        model = AdversarialAEClassifier(max_epochs=1, **EXACT)
+        with sklearn.config_context(enable_metadata_routing=True):
+            scores = cross_val_score(
+                model.set_fit_request(groups=False, soft_targets=False), X, y,
+                cv=SemiSupervisedSplit(LeaveOneGroupOut()), params={"groups": speakers},
+            )  # fmt: skip
+        assert len(scores) == 3
+
+    def test_what_cannot_split(self):
+        with pytest.raises(TypeError, match="number of folds or a splitter, not list"):
+            next(SemiSupervisedSplit([([0], [1])]).split([0, 1], [0, 1]))
+        with pytest.raises(ValueError, match="y is None"):
+            next(SemiSupervisedSplit().split([0, 1], None))
 
     def test_no_label(self):
         with pytest.raises(ValueError, match="holds no label"):

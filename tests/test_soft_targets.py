@@ -144,8 +144,9 @@ WRONG = [
     (r"utterance 7 are .*with sum 1.2", lambda s: replaced(s, 7, [0.4, 0.4, 0.4])),
     (r"utterance 3 are \[nan", lambda s: replaced(s, 3, [np.nan, 0.5, 0.5])),
     (r"utterance 0 are \[inf", lambda s: replaced(s, 0, [np.inf, 0.0, 0.0])),
-    (r"their order must be \['anger', 'joy', 'neutral'\]",
+    (r"they must be \['anger', 'joy', 'neutral'\]",
      lambda s: pd.DataFrame(s, columns=["joy", "anger", "neutral"])),
+    (r"columns \['a', 'b', 'c'\]; they must be", lambda s: pd.DataFrame(s, columns=list("abc"))),
 ]  # fmt: skip
 
 
@@ -165,7 +166,7 @@ def test_what_is_wrong_with_shares_is_said(data, message, spoil):
 def test_lists_tables_and_single_precision_are_shares_too(data):
     X, y, shares = data
     expected = network().fit(X, y, soft_targets=shares).predict_proba(X)
-    for form in (shares.tolist(), pd.DataFrame(shares, columns=CLASSES), shares.astype(np.float32)):
+    for form in (shares.tolist(), pd.DataFrame(shares, columns=CLASSES), pd.DataFrame(shares)):
         np.testing.assert_array_equal(
             network().fit(X, y, soft_targets=form).predict_proba(X), expected
         )

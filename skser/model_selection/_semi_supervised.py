@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, column_or_1d, indexable
 
-from skser._base import unlabelled
+from skser._base import is_nan, unlabelled
 
 
 class SemiSupervisedSplit(BaseEstimator):
@@ -23,6 +23,10 @@ class SemiSupervisedSplit(BaseEstimator):
 
     Notes
     -----
+    Rows of which some targets are NaN count as labelled and are tested on;
+    `AdversarialAERegressor.score` leaves their missing targets out, scikit-learn's scorers
+    refuse them.
+
     Where `groups` (the speakers) are given, the unlabelled utterances of a test fold's groups
     are left out of its training fold, so that no speaker is on both sides if `cv` keeps them
     apart. Where they are not, all unlabelled utterances are in every training fold.
@@ -40,6 +44,8 @@ class SemiSupervisedSplit(BaseEstimator):
     [3 4 5] [0 1]
     [0 1 2] [3 4]
     """
+
+    __metadata_request__split = {"groups": True}  # as of scikit-learn's splitters of groups
 
     def __init__(self, cv=5, *, unlabeled=-1):
         self.cv = cv
@@ -90,7 +96,7 @@ class SemiSupervisedSplit(BaseEstimator):
         int
         """
         if y is None:
-            return self.cv if isinstance(self.cv, Integral) else self.cv.get_n_splits()
+            return self.cv if isinstance(self.cv, Integral) else self._splitter(y).get_n_splits()
         labelled = np.flatnonzero(~self._without_label(y))
         known = [
             None if part is None else _safe_indexing(part, labelled) for part in (X, y, groups)
@@ -98,11 +104,16 @@ class SemiSupervisedSplit(BaseEstimator):
         return self._splitter(known[1]).get_n_splits(*known)
 
     def _splitter(self, y):
-        of_classes = not (isinstance(self.unlabeled, float) and np.isnan(self.unlabeled))
-        return check_cv(self.cv, y, classifier=of_classes)
+        if not isinstance(self.cv, Integral) and not hasattr(self.cv, "split"):
+            raise TypeError(
+                f"cv must be a number of folds or a splitter, not {type(self.cv).__name__}."
+            )
+        return check_cv(self.cv, y, classifier=not is_nan(self.unlabeled))
 
     def _without_label(self, y):
-        without = unlabelled(np.asarray(y), self.unlabeled)
+        if y is None:
+            raise ValueError("y is None, but it says which utterances have no label.")
+        without = unlabelled(y, self.unlabeled)
         if without.all():
             raise ValueError(f"y holds no label: all {len(without)} are {self.unlabeled!r}.")
         return without

@@ -4,12 +4,13 @@ from numbers import Integral
 
 import numpy as np
 import torch
-from sklearn.utils import check_array, check_random_state, column_or_1d
+from sklearn.metrics import r2_score
+from sklearn.utils import check_array, check_random_state, check_scalar, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from skser._base import unlabelled
 from skser.neural_network._adversarial_latents import AdversarialLatents
+from skser.neural_network._adversarial_training import is_labelled
 from skser.neural_network._base import MAX_SEED
 from skser.neural_network._classification import SequenceClassifier
 from skser.neural_network._regression import SequenceRegressor
@@ -76,7 +77,8 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
     max_epochs : int, default=40
         Epochs of `fit`. One is as many batches as all utterances make, labelled or not.
     batch_size : int, default=32
-        Utterances per update at most, and per batch in prediction.
+        Labelled utterances per update at most, and utterances per batch in prediction. The
+        other phases go with every other batch, and take twice as many utterances.
     learning_rate : float, default=0.003
         Highest rate of AdamW.
     learning_rate_schedule : {"one-cycle", "constant"}, default="one-cycle"
@@ -98,7 +100,7 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the last fit.
     callbacks : sequence of skorch callbacks, default=()
-        Copied for each fit.
+        Copied for each fit. A scheduler of rates sees the supervised phase's alone.
     device : str, default="auto"
         Torch device; "auto" takes cuda, mps or cpu.
     n_threads : int or None, default=None
@@ -127,6 +129,8 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         Epochs trained.
     n_features_in_ : int
         Columns of a frame; of a 2-D array, its columns.
+    reconstructed_features_ : ndarray of str
+        Names of the columns that `reconstruct` and `sample` give.
 
     Warns
     -----
@@ -280,25 +284,30 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         labelled = ~unlabelled(y, self.unlabeled)
         if not labelled.any():
             raise ValueError(f"y holds no label: all {len(y)} utterances are {self.unlabeled!r}.")
-        targets = np.full(len(y), -1)
         known = y[labelled]
-        if known.dtype == object:
-            known = np.array(known.tolist())
+        if self.unlabeled is not None:
+            if classes is not None and unlabelled(np.asarray(classes), self.unlabeled).any():
+                raise ValueError(f"classes holds {self.unlabeled!r}, which stands for no label.")
+            if len({type(label) for label in known.tolist()}) == 1:
+                known = np.array(known.tolist())  # of objects, which the marker made necessary
+        targets = np.full(len(y), -1)
         targets[labelled] = super()._encode_targets(known, reset=reset, classes=classes)
         return targets
 
-    def _initialize(self, sequences, targets):
-        super()._initialize(sequences, targets)
+    def _train(self, train, valid, **kwargs):
         prior = self.net_.module_.prior
-        if not isinstance(prior, GaussianPrior):
-            counts = np.bincount(targets[targets >= 0], minlength=self._n_outputs) + 1.0
-            prior.shares.copy_(torch.from_numpy(counts / counts.sum()))
+        if not isinstance(prior, GaussianPrior) and kwargs.get("fresh_statistics", True):
+            prior.shares.copy_(self._class_shares(train.targets))
+        super()._train(train, valid, **kwargs)
+
+    def _class_shares(self, targets):
+        """Shares of the classes among labelled utterances, each counted once more."""
+        known = targets[is_labelled(targets)]
+        counts = np.bincount(known, minlength=self._n_outputs) if known.ndim == 1 else known.sum(0)
+        return torch.from_numpy((counts + 1.0) / (counts + 1.0).sum())
 
     def _check_soft_targets(self, soft_targets, targets):
-        shares = np.array(soft_targets, dtype=float)
-        if shares.ndim == 2 and len(shares) == len(targets):
-            shares[targets < 0] = 1 / shares.shape[1]
-        shares = super()._check_soft_targets(shares, targets)
+        shares = super()._check_soft_targets(soft_targets, targets)
         shares[targets < 0] = np.nan
         return shares
 
@@ -332,14 +341,20 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         ValueError
             If `y` holds an unknown class, or a Gaussian latent never gave it.
         """
-        check_is_fitted(self)
+        self._check_decoder()
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
         random = check_random_state(self.random_state)
         classes = np.full(n_samples, -1)
         if y is not None:
-            wanted = np.broadcast_to(np.asarray(y), n_samples)
-            unknown = sorted(set(wanted.tolist()) - set(self.classes_.tolist()))
+            wanted = np.asarray(y)
+            if wanted.shape not in ((), (n_samples,)):
+                raise ValueError(
+                    f"y has the shape {wanted.shape}; it must be one class, or {n_samples} of them."
+                )
+            wanted = np.broadcast_to(wanted, n_samples)
+            unknown = [label for label in np.unique(wanted) if label not in self.classes_]
             if unknown:
-                raise ValueError(f"y holds unknown classes: {unknown}.")
+                raise ValueError(f"y holds unknown classes: {np.array(unknown).tolist()}.")
             classes = np.searchsorted(self.classes_, wanted)
         module = self.net_.module_
         device = self.net_.device
@@ -347,18 +362,21 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         classes = torch.as_tensor(classes, device=device)
         with torch.inference_mode():
             emotion = module.prior.sample(classes, generator)
-            if isinstance(module.prior, GaussianPrior):
+            if not self._emotion_is_output:
                 self._draw_again_until(emotion, classes, generator)
         return self._decode(emotion, random)
 
     def _draw_again_until(self, emotion, classes, generator, n_trials=1000):
-        """Replace, in place, codes that the head takes for another class than asked for."""
+        """Replace, in place, codes that the head takes for another class than asked for.
+
+        A Gaussian knows no classes, and one of a mixture's may have drifted from its centre.
+        """
         module = self.net_.module_
         for _ in range(n_trials):
             wrong = (classes >= 0) & (module.output(emotion).argmax(dim=1) != classes)
             if not wrong.any():
                 return
-            emotion[wrong] = module.prior.sample(classes[wrong], generator)
+            emotion[wrong] = module.prior.sample(torch.full_like(classes[wrong], -1), generator)
         missing = self.classes_[np.unique(classes[wrong].cpu().numpy())].tolist()
         raise ValueError(f"No draw from the prior of the emotion latent was of {missing}.")
 
@@ -409,7 +427,8 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
     max_epochs : int, default=40
         Epochs of `fit`. One is as many batches as all utterances make, labelled or not.
     batch_size : int, default=32
-        Utterances per update at most, and per batch in prediction.
+        Labelled utterances per update at most, and utterances per batch in prediction. The
+        other phases go with every other batch, and take twice as many utterances.
     learning_rate : float, default=0.003
         Highest rate of AdamW.
     learning_rate_schedule : {"one-cycle", "constant"}, default="one-cycle"
@@ -431,7 +450,7 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the last fit.
     callbacks : sequence of skorch callbacks, default=()
-        Copied for each fit.
+        Copied for each fit. A scheduler of rates sees the supervised phase's alone.
     device : str, default="auto"
         Torch device; "auto" takes cuda, mps or cpu.
     n_threads : int or None, default=None
@@ -462,6 +481,8 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
         Epochs trained.
     n_features_in_ : int
         Columns of a frame; of a 2-D array, its columns.
+    reconstructed_features_ : ndarray of str
+        Names of the columns that `reconstruct` and `sample` give.
 
     References
     ----------
@@ -580,11 +601,11 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
         )
         is_1d = y.ndim == 1
         y = y.reshape(len(y), -1)
+        known = ~np.isnan(y)
+        if not known.any():
+            raise ValueError("y holds no target: every row is NaN alone.")
+        names = _target_names(y.shape[1]) if columns is None else [str(c) for c in columns]
         if reset:
-            names = _target_names(y.shape[1]) if columns is None else [str(c) for c in columns]
-            known = ~np.isnan(y)
-            if not known.any():
-                raise ValueError("y holds no target: every row is NaN alone.")
             for name, mask in zip(names, known.T, strict=True):
                 if not mask.any():
                     raise ValueError(f"y holds no target for {name!r}: the column is NaN alone.")
@@ -595,6 +616,8 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
             self._target_scale[self._target_scale == 0] = 1
         elif y.shape[1] != self._n_outputs:
             raise ValueError(f"y has {y.shape[1]} outputs, the regressor has {self._n_outputs}.")
+        elif columns is not None and names != self.target_names_:
+            raise ValueError(f"y has the columns {names}; they must be {self.target_names_}.")
         return ((y - self._target_mean) / self._target_scale).astype(np.float32)
 
     def _make_criterion(self, targets):
@@ -620,13 +643,49 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
         ndarray of shape (n_samples, n_reconstructed), float64
             As from `reconstruct`, with styles from their prior. Drawn by `random_state`.
         """
-        check_is_fitted(self)
+        self._check_decoder()
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
         random = check_random_state(self.random_state)
         shape = (n_samples, self._n_outputs)
         if y is None:
             return self._decode(random.standard_normal(shape), random)
-        emotion = (np.asarray(y, dtype=float) - self._target_mean) / self._target_scale
+        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+        if self._target_is_1d and y.shape == (n_samples,):
+            y = y[:, None]
+        if y.shape not in (shape, shape[1:]):
+            raise ValueError(f"y has the shape {y.shape}; it must have {shape[1:]} or {shape}.")
+        emotion = (y - self._target_mean) / self._target_scale
         return self._decode(np.broadcast_to(emotion, shape).copy(), random)
+
+    def score(self, X, y, sample_weight=None):
+        """Coefficient of determination, of the targets that are known.
+
+        Parameters
+        ----------
+        X : 2-D array, Sequences, list of 2-D arrays (n_frames, n_columns), or 3-D array
+        y : array-like of shape (n_utterances,) or (n_utterances, n_targets)
+            Missing targets are NaN and left out.
+        sample_weight : array-like of shape (n_utterances,) or None, default=None
+
+        Returns
+        -------
+        float
+            R², the mean over targets.
+        """
+        y = check_array(
+            y, dtype=np.float64, ensure_2d=False, ensure_all_finite="allow-nan", input_name="y"
+        ).reshape(len(y), -1)
+        predicted = self.predict(X).reshape(len(y), -1)
+        weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
+        known = ~np.isnan(y)
+        return float(
+            np.mean(
+                [
+                    r2_score(y[k, i], predicted[k, i], sample_weight=weights[k])
+                    for i, k in enumerate(known.T)
+                ]
+            )
+        )
 
 
 def _target_names(n_targets):

@@ -159,6 +159,8 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         ndarray of shape (n_utterances, n_nodes), float64
             Named by `get_feature_names_out`.
         """
+        if self.latent == "style":
+            self._check_decoder("style")
         check_is_fitted(self)
         which = ("emotion", "style").index(self.latent)
         codes = self._outputs(X, lambda x, lengths: self.net_.module_.encode(x, lengths)[which])
@@ -205,8 +207,13 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         ndarray of shape (n_utterances, n_reconstructed), float64
             For a 2-D X its columns; for sequences the mean and the standard deviation over
             time of each column, named by `reconstructed_features_`.
+
+        Raises
+        ------
+        ValueError
+            If `reconstruction_weight` was 0 in `fit`; so `score_samples` and `sample`.
         """
-        check_is_fitted(self)
+        self._check_decoder()
         module = self.net_.module_
         return self._outputs(X, lambda x, lengths: module.decode(*module.encode(x, lengths)))
 
@@ -221,13 +228,23 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         -------
         ndarray of shape (n_utterances,), float64
             Minus the mean squared error of `reconstruct`, in units of the mean variance of
-            what is reconstructed over the training data; higher is more alike.
+            what is reconstructed over the data of the first fit; higher is more alike.
         """
-        check_is_fitted(self)
+        self._check_decoder()
         module = self.net_.module_
         return -self._outputs(
             X, lambda x, lengths: module.reconstruction_errors(x, lengths)[:, None]
         )[:, 0]
+
+    def _check_decoder(self, wanted="reconstruction"):
+        check_is_fitted(self)
+        net = self.net_
+        trained = net.reconstruction_weight or (wanted == "style" and net.adversarial_weight)
+        if not trained:
+            raise ValueError(
+                f"This {type(self).__name__} was fitted with reconstruction_weight=0: its "
+                f"{'style latent' if wanted == 'style' else 'decoder'} has learned nothing."
+            )
 
     def _decode(self, emotion, random):
         """Reconstructions of emotion codes (n, n_emotion), each with a style of its own."""

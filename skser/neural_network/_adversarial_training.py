@@ -34,7 +34,7 @@ class AdversarialNet(SequenceNet):
     ----------
     reconstruction_weight, adversarial_weight, supervised_weight : float
         Factors of the learning rates of the phases. (Adam's steps do not depend on the scale
-        of a loss.) A phase of weight 0 is left out, at no cost.
+        of a loss.) A phase of weight 0 is left out.
     n_discriminator_updates : int
         Per batch.
     seed : int
@@ -67,7 +67,6 @@ class AdversarialNet(SequenceNet):
             "supervision": self.supervised_weight,
         }
         _, settings = self.get_params_for_optimizer("optimizer", [])
-        settings.pop("params", None)
         optimizers = {}
         for phase in PHASES:
             groups = weight_groups(self.phase_parameters(phase).values())
@@ -110,7 +109,7 @@ class AdversarialNet(SequenceNet):
 
     def on_train_end(self, net, **kwargs):
         super().on_train_end(net, **kwargs)
-        del self._generators, self._parameters  # the former cannot be pickled
+        del self._generators, self._parameters  # no part of a fitted model
 
     def train_step(self, batch, **fit_params):
         inputs, targets = batch
@@ -172,16 +171,19 @@ class AdversarialNet(SequenceNet):
 
     def _supervise(self, module, inputs, targets):
         generator = self._generators["supervision"]
-        with autocast(self.device, self.precision):
-            outputs = module(**inputs, generator=generator).float()
-        loss = self.get_loss(outputs, targets, X=inputs, training=True)
+        with torch.set_grad_enabled(self.supervised_weight > 0):
+            with autocast(self.device, self.precision):
+                outputs = module(**inputs, generator=generator).float()
+            loss = self.get_loss(outputs, targets, X=inputs, training=True)
         if self.supervised_weight:
             self._step("supervision", self.optimizer_, loss)
         return {"loss": loss, "y_pred": outputs}
 
     def _step(self, phase, optimizer, loss):
         """Update a phase's own parameters, and leave no gradient with any other."""
-        named = self._parameters[phase]
+        named = {n: p for n, p in self._parameters[phase].items() if p.requires_grad}
+        if not named:  # frozen by a callback
+            return
         gradients = torch.autograd.grad(loss, list(named.values()))
         for parameter, gradient in zip(named.values(), gradients, strict=True):
             parameter.grad = gradient
@@ -257,18 +259,20 @@ def is_labelled(targets):
 
 
 def _classes(targets):
-    """Class of each utterance, -1 where it is not one class."""
+    """Class of each utterance, of shares the largest; -1 where there is none."""
     if targets.ndim == 1:
         return targets
-    return torch.full((len(targets),), -1, device=targets.device)
+    return torch.where(targets.isnan().any(dim=1), -1, targets.nan_to_num().argmax(dim=1))
 
 
 class WarnOfFailedParts(Callback):
-    """Warn after training of each part that failed in the last epoch."""
+    """Warn after a fit of each part that failed in the last epoch."""
 
     def on_train_end(self, net, **kwargs):
+        if not net.fresh_statistics:
+            return  # one epoch of partial_fit says little
         record = net.history[-1]
-        if not np.isfinite(record["train_loss"]):
+        if not np.isfinite(record.get("train_loss", 0)):
             self.warn("the supervised loss was not finite", "Scale the input.")
         if not record.get("reconstruction_loss", 0) < 1:
             self.warn(

@@ -24,10 +24,6 @@ class SequenceDataset(torch.utils.data.Dataset):
     def __len__(self):
         return len(self.sequences)
 
-    def __getitem__(self, indices):
-        """One padded batch: a dict of the module's arguments, and the targets."""
-        return padded_batch(self.sequences, indices), torch.from_numpy(self.targets[indices])
-
 
 class BatchIterator:
     """Iterate over a `SequenceDataset` once per epoch.

@@ -137,20 +137,22 @@ class SequenceClassifier(ClassifierMixin, NeuralEstimator):
 
     def _check_soft_targets(self, soft_targets, targets):
         classes = self.classes_.tolist()
-        columns = list(getattr(soft_targets, "columns", classes))
-        shares = check_array(soft_targets, input_name="soft_targets", ensure_all_finite=False)
+        n_columns = np.shape(soft_targets)[-1]
+        columns = list(getattr(soft_targets, "columns", range(n_columns)))
+        shares = check_array(
+            soft_targets, dtype=float, input_name="soft_targets", ensure_all_finite=False
+        )
         check_consistent_length(targets, shares)
         if shares.shape[1] != len(classes):
             raise ValueError(
                 f"soft_targets has {shares.shape[1]} columns, but {type(self).__name__} is "
                 f"expecting {len(classes)}, one per class: {classes}."
             )
-        if columns != classes and set(columns) == set(classes):
-            raise ValueError(
-                f"soft_targets has the columns {columns}; their order must be {classes}."
-            )
+        if columns not in (classes, list(range(n_columns))):
+            raise ValueError(f"soft_targets has the columns {columns}; they must be {classes}.")
         total = shares.sum(axis=1)
         wrong = ~((shares >= 0).all(axis=1) & (np.abs(total - 1) <= _SHARES_TOLERANCE))
+        wrong &= targets >= 0  # nobody is asked about an utterance without a label
         if wrong.any():
             first = int(wrong.argmax())
             raise ValueError(

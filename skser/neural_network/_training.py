@@ -214,8 +214,8 @@ def transfer_weights(source, module):
     ----------
     source : fitted neural estimator
     module : torch.nn.Module
-        Layers named ``output`` are left as they are where their shape differs: they belong
-        to the classes.
+        Its `class_layers`, of which ``output`` is always one, belong to the classes: they are
+        left as they are where their shape differs.
 
     Raises
     ------
@@ -230,7 +230,8 @@ def transfer_weights(source, module):
         if name in ours and ours[name].shape == value.shape
     }
     odd = sorted(name for name in theirs.keys() ^ ours.keys() | (ours.keys() - fitting.keys()))
-    odd = [name for name in odd if not name.startswith("output.")]
+    of_classes = ("output.", *getattr(module, "class_layers", ()))
+    odd = [name for name in odd if not name.startswith(of_classes)]
     if odd:
         raise ValueError(
             f"The layers of initialize_from={type(source).__name__} do not fit: {', '.join(odd)}. "

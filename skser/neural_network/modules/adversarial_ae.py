@@ -181,6 +181,9 @@ class AdversarialAE(nn.Module):
     Autoencoders. arXiv:1511.05644.
     """
 
+    # Names of the layers whose shape depends on the number of classes, or on the prior.
+    class_layers = ("emotion.", "decoder.0.", "discriminators.emotion.", "prior.")
+
     def __init__(self, encoder, emotion, head, style, decoder, discriminators, prior, noise):
         super().__init__()
         self.encoder = encoder
