@@ -17,8 +17,9 @@ rotated onto their principal components; and sequences of 20-ms frames
 of the training fold being unlabelled.
 
 ``tune`` draws settings, as many for either side, and scores them on speaker-disjoint inner folds
-of the first outer training fold by the accuracy, with all labels (seed 0) and with a share of
-them (seeds 0 to 2; of frames 0 and 1). ``run`` takes the best of each side for that share.
+of the first outer training fold, valence by accuracy, classes by UAR; with all labels (seed 0) and
+with a share of them (seeds 0 to 2; of frames 0 and 1). ``run`` takes the best of each side for that
+share.
 Differences are of pooled accuracy; the interval is a bootstrap over speakers, the p-value that of
 the corrected resampled t-test over folds and seeds (Nadeau and Bengio 2003, Machine Learning 52).
 ``attempts`` changes one thing at a time in both sides, on the inner folds of valence from sentence
@@ -70,6 +71,9 @@ FRAMES = {
     "max_epochs": (30,),
 }
 EMODB = {**SPACE, "max_epochs": (30, 60)}  # of a third of the utterances
+METRICS = {"accuracy": accuracy_score, "uar": balanced_accuracy_score}
+# What a setting is tuned for; for UAR the classes are weighed alike.
+METRIC = {"valence": "accuracy", "ravdess-5": "uar", "emodb-loso": "uar"}
 AUXILIARY = {
     "reconstruction_weight": (0.0, 0.01, 0.03, 0.1, 0.3),
     "adversarial_weight": (0.03, 0.1, 0.3),
@@ -192,24 +196,27 @@ def tune(task, kind, shares):
     for shared, auxiliary in drawn_settings(task, kind):
         for side, extra in (("twin", TWIN), ("full", auxiliary)):
             settings = {**shared, **extra}
+            if METRIC[task] == "uar":
+                settings["class_weight"] = "balanced"
             if json.dumps(settings) in done:
                 continue
             done.add(json.dumps(settings))
             start = time.process_time()
-            accuracy = {}
+            scores = {}
             for share in shares:
                 n_seeds = 1 if share == 1.0 else 2 if kind == "frames" else 3
-                hits = [
-                    fit_predict(train, y_train, test, share, seed, settings)[0] == y_test
+                pairs = [
+                    (y_test, fit_predict(train, y_train, test, share, seed, settings)[0])
                     for seed in range(n_seeds)
                     for train, test, y_train, y_test in parts
                 ]
-                accuracy[share] = float(np.concatenate(hits).mean())
-            trial = {"side": side, "settings": settings, "accuracy": accuracy}
+                true, predicted = (np.concatenate(part) for part in zip(*pairs, strict=True))
+                scores[share] = float(METRICS[METRIC[task]](true, predicted))
+            trial = {"side": side, "settings": settings, METRIC[task]: scores}
             trial["cpu_seconds"] = round(time.process_time() - start, 1)
             result["trials"].append(trial)
             path.write_text(json.dumps(result, indent=1) + "\n")
-            print(task, kind, side, settings, accuracy, trial["cpu_seconds"], flush=True)
+            print(task, kind, side, settings, scores, trial["cpu_seconds"], flush=True)
 
 
 def best_settings(task, kind, shares):
@@ -220,7 +227,7 @@ def best_settings(task, kind, shares):
     for share in map(str, shares):
         for side in ("twin", "full"):
             trials = [trial for trial in result["trials"] if trial["side"] == side]
-            trial = max(trials, key=lambda trial: trial["accuracy"][share])
+            trial = max(trials, key=lambda trial: trial[METRIC[task]][share])
             best.setdefault(share, {})[side] = trial["settings"]
     return best
 
@@ -362,7 +369,7 @@ def summarise(fits, y, speakers, folds):
         if not runs:
             continue
         entry = {"labels": share, "system": system, "n_seeds": len(runs)}
-        for name, score in (("accuracy", accuracy_score), ("uar", balanced_accuracy_score)):
+        for name, score in METRICS.items():
             values = [score(codes, run) for run in runs.values()]
             entry[name] = float(np.mean(values))
             entry[f"{name}_sd"] = float(np.std(values, ddof=1)) if len(values) > 1 else None
