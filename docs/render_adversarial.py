@@ -30,10 +30,16 @@ def write_adversarial_tables(docs):
 def gain(results):
     """Levels of both sides and the paired difference, by task, input and share of labels."""
     rows = [["task", "input", "labels", "training", "accuracy", "UAR", "gain in accuracy", "p"]]
+    linear = json.loads((results / "functionals.json").read_text())["systems"]["functionals"]
+    seeds = set()
     for task, title in TITLES.items():
+        if task in linear:
+            figures = (f"{100 * linear[task][m]:.1f}" for m in SCORES)
+            rows.append([title, "vectors", "100 %", "a linear SVM", *figures, "", ""])
         for path in sorted(results.glob(f"adversarial_gain_{task}_*.json"), reverse=True):
             result = json.loads(path.read_text())
             for entry in sorted(result["summary"], key=lambda entry: -entry["labels"]):
+                seeds.add(entry["n_seeds"])
                 system = entry["system"]
                 if system == "unlabelled" and entry["labels"] == 1:
                     system = "adversarial"
@@ -41,9 +47,10 @@ def gain(results):
                 row += [f"{100 * entry[m]:.1f} ± {100 * entry[f'{m}_sd']:.1f}" for m in SCORES]
                 row += difference(entry.get("gain"))
                 rows.append(row)
+    n_seeds = " or ".join(map(str, sorted(seeds)))
     return (
-        f"{list_table(rows)}\nMean ± standard deviation over 5 seeds, in percent; the gain with "
-        "its 95 % interval, a bootstrap over speakers; p of the corrected resampled t-test.\n"
+        f"{list_table(rows)}\nMean ± standard deviation over {n_seeds} seeds, in percent; the gain "
+        "with its 95 % interval, a bootstrap over speakers; p of the corrected resampled t-test.\n"
     )
 
 

@@ -765,6 +765,20 @@ class TestSemiSupervisedSplit:
             next(SemiSupervisedSplit().split(np.zeros(4), np.full(4, -1)))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("form", ["vectors", "frames"])
+def test_on_a_gpu(form, few_labels, mels):
+    X, _, _, y = few_labels
+    X = X[:600] if form == "vectors" else mels[np.resize(np.arange(len(mels)), 600)]
+    settings = {"unlabeled": -1, "max_epochs": 5, "random_state": 0}
+    model = AdversarialAEClassifier(device="cuda", **settings).fit(X, y)
+    again = AdversarialAEClassifier(device="cuda", **settings).fit(X, y)
+    np.testing.assert_allclose(model.predict_proba(X), again.predict_proba(X), atol=1e-3)
+    assert np.isfinite(model.transform(X)).all()
+    assert len(model.sample(4, y=2)) == 4
+    assert all(np.isfinite(list(model.history_[:, "style_fooling_loss"])))
+
+
 @pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
 def test_real_speech_at_the_defaults(emodb_path):
     corpus = load_emodb(emodb_path)
