@@ -9,7 +9,7 @@ import torch
 from skser.neural_network import AdversarialAEClassifier
 from skser.neural_network import _adversarial_training as training
 from skser.neural_network._batching import BatchIterator, SequenceDataset
-from skser.neural_network._training import weight_groups
+from skser.neural_network._training import torch_settings, weight_groups
 from skser.neural_network.modules.priors import CategoricalPrior, GaussianPrior, MixturePrior
 from skser.sequences import Sequences, as_sequences
 from tests.made_up import EXACT, TWIN, emotion_and_style
@@ -149,10 +149,11 @@ class TestTwin:
             learning_rate_schedule="constant", **EXACT,
         ).fit(X, y)  # fmt: skip
         sequences = as_sequences(X[:, None] if form == "vectors" else X)
-        plain = plain_network(
-            start["module"].train(), sequences, y, epochs=3, batch_size=16, learning_rate=0.003,
-            seeds=start["seeds"], phase_seed=start["phase_seed"],
-        )  # fmt: skip
+        with torch_settings(n_threads=1):
+            plain = plain_network(
+                start["module"].train(), sequences, y, epochs=3, batch_size=16,
+                learning_rate=0.003, seeds=start["seeds"], phase_seed=start["phase_seed"],
+            )  # fmt: skip
         for name, weights in model.net_.module_.named_parameters():
             assert torch.equal(weights, plain.get_parameter(name)), name
 
