@@ -61,6 +61,7 @@ def test_modules_know_nothing_of_the_estimators():
                 assert line.startswith(
                     (
                         "import math",
+                        "from itertools",
                         "import torch",
                         "from torch",
                         "from skser.neural_network.modules",
