@@ -313,8 +313,14 @@ def run(task, kind, shares, systems, n_seeds):
     }
     if path.exists():
         kept = json.loads(path.read_text())
-        if all(kept[key] == result[key] for key in ("settings", "versions")):
-            result["fits"] = kept["fits"]
+        if kept["versions"] == result["versions"]:
+            # Of shares that are not asked for everything stays.
+            result["settings"] = {**kept["settings"], **best}
+            result["fits"] = [
+                fit
+                for fit in kept["fits"]
+                if kept["settings"][str(fit["labels"])] == result["settings"][str(fit["labels"])]
+            ]
     done = {(f["system"], f["labels"], f["seed"], f["fold"]) for f in result["fits"]}
     X, classes = extract(paths, kind), np.unique(y)
     for fold, held_out in enumerate(folds):

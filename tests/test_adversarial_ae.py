@@ -123,6 +123,9 @@ class TestUse:
         else:
             assert frame.columns.tolist() == ["emotion0", "emotion1", "emotion2"]
         assert model.sample(4, y="joy").shape == (4, 30)
+        names = model.get_feature_names_out().tolist()
+        model.set_params(prior="mixture" if prior == "categorical" else "categorical")
+        assert model.get_feature_names_out().tolist() == names  # of what was fitted
 
     def test_a_classifier_learns_from_the_latent(self):
         X, y, _ = emotion_and_style()

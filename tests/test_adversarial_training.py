@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from skorch.callbacks import Callback
 
 from skser.neural_network import AdversarialAEClassifier
 from skser.neural_network import _adversarial_training as training
@@ -80,6 +81,19 @@ class TestPhases:
         )  # fmt: skip
         rates = [o.param_groups[0]["lr"] for o in model.fit(X, y).net_.optimizers()]
         np.testing.assert_allclose(rates, [0.001, 0.002, 0.0005, 0.004])
+
+    def test_a_cycle_of_rates_keeps_the_factors(self):
+        class Rates(Callback):
+            def on_batch_end(self, net, **kwargs):
+                seen.append([o.param_groups[0]["lr"] for o in net.optimizers()])
+
+        seen = []
+        X, y, _ = emotion_and_style(n=256)
+        weights = {"reconstruction_weight": 0.5, "adversarial_weight": 0.25}
+        AdversarialAEClassifier(max_epochs=4, callbacks=[Rates()], **weights, **EXACT).fit(X, y)
+        rates = np.array(seen)
+        assert rates[:, 3].max() > 0.0025 > 10 * rates[-1, 3]
+        np.testing.assert_allclose(rates, rates[:, [3]] * [0.5, 1.0, 0.25, 1.0])
 
     def test_unlabelled_utterances_are_in_the_first_phases_only(self, monkeypatch):
         X, y, _ = emotion_and_style(n=64)

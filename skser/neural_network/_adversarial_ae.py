@@ -270,11 +270,9 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         shares = torch.ones(n_outputs)
         if self.prior == "categorical":
             return CategoricalPrior(shares)
-        return (
-            GaussianPrior(self.n_emotion)
-            if self.prior == "gaussian"
-            else MixturePrior(shares, self.n_emotion)
-        )
+        if self.prior == "gaussian":
+            return GaussianPrior(self.n_emotion)
+        return MixturePrior(shares, self.n_emotion)
 
     def _make_mixup(self):
         return None
@@ -315,9 +313,10 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         return super()._make_criterion(targets[targets >= 0])
 
     def _emotion_names(self):
-        if self._emotion_is_output:
+        prior = self.net_.module_.prior
+        if isinstance(prior, CategoricalPrior):
             return [f"emotion_{c}" for c in self.classes_]
-        return [f"emotion{i}" for i in range(self.net_.module_.prior.n_emotion)]
+        return [f"emotion{i}" for i in range(prior.n_emotion)]
 
     def _from_nodes(self, codes):
         return codes
@@ -362,7 +361,7 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         classes = torch.as_tensor(classes, device=device)
         with torch.inference_mode():
             emotion = module.prior.sample(classes, generator)
-            if not self._emotion_is_output:
+            if not isinstance(module.prior, CategoricalPrior):
                 self._draw_again_until(emotion, classes, generator)
         return self._decode(emotion, random)
 

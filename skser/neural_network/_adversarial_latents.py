@@ -91,14 +91,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         )
 
     def _make_net(self, module, **settings):
-        return AdversarialNet(
-            module,
-            reconstruction_weight=self.reconstruction_weight,
-            adversarial_weight=self.adversarial_weight,
-            supervised_weight=self.supervised_weight,
-            n_discriminator_updates=self.n_discriminator_updates,
-            **settings,
-        )
+        return AdversarialNet(module, **settings)
 
     def _training_batches(self, augment):
         seeds = self._random.randint(MAX_SEED, size=3).tolist()
@@ -116,7 +109,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         return [*super()._own_callbacks(), WarnOfFailedParts()]
 
     def _new_optimizer(self):
-        # What warm starts may have changed.
+        # Here and not where the net is made: a warm start may come with others.
         for name in ("reconstruction", "adversarial", "supervised"):
             setattr(self.net_, f"{name}_weight", getattr(self, f"{name}_weight"))
         self.net_.n_discriminator_updates = self.n_discriminator_updates
@@ -158,10 +151,19 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         -------
         ndarray of shape (n_utterances, n_nodes), float64
             Named by `get_feature_names_out`.
+
+        Raises
+        ------
+        ValueError
+            If the style latent is asked for and both auxiliary weights were 0 in `fit`.
         """
-        if self.latent == "style":
-            self._check_decoder("style")
         check_is_fitted(self)
+        net = self.net_
+        if self.latent == "style" and not (net.reconstruction_weight or net.adversarial_weight):
+            raise ValueError(
+                f"This {type(self).__name__} was fitted with both auxiliary weights 0: its style "
+                "latent has learned nothing."
+            )
         which = ("emotion", "style").index(self.latent)
         codes = self._outputs(X, lambda x, lengths: self.net_.module_.encode(x, lengths)[which])
         return self._from_nodes(codes) if self.latent == "emotion" else codes
@@ -236,14 +238,12 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
             X, lambda x, lengths: module.reconstruction_errors(x, lengths)[:, None]
         )[:, 0]
 
-    def _check_decoder(self, wanted="reconstruction"):
+    def _check_decoder(self):
         check_is_fitted(self)
-        net = self.net_
-        trained = net.reconstruction_weight or (wanted == "style" and net.adversarial_weight)
-        if not trained:
+        if not self.net_.reconstruction_weight:
             raise ValueError(
-                f"This {type(self).__name__} was fitted with reconstruction_weight=0: its "
-                f"{'style latent' if wanted == 'style' else 'decoder'} has learned nothing."
+                f"This {type(self).__name__} was fitted with reconstruction_weight=0: its decoder "
+                "has learned nothing."
             )
 
     def _decode(self, emotion, random):

@@ -104,8 +104,7 @@ class AdversarialNet(SequenceNet):
         self._parameters = {phase: self.phase_parameters(phase) for phase in PHASES}
         self._generators = {}
         for i, phase in enumerate(PHASES):
-            generator = torch.Generator(self.device).manual_seed((self.seed + i) % 2**63)
-            self._generators[phase] = generator
+            self._generators[phase] = torch.Generator(self.device).manual_seed(self.seed + i)
 
     def on_train_end(self, net, **kwargs):
         super().on_train_end(net, **kwargs)
