@@ -1,4 +1,6 @@
-"""Devices of torch, by name."""
+"""Devices of torch, by name, and the precision they compute in."""
+
+import contextlib
 
 
 def resolve_device(device):
@@ -29,3 +31,12 @@ def resolve_device(device):
             "device='auto' takes what there is."
         ) from error
     return device
+
+
+def autocast(device, precision):
+    """Context in which torch computes in `precision`, "float32" or "bfloat16"."""
+    import torch
+
+    if precision == "float32":
+        return contextlib.nullcontext()
+    return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)

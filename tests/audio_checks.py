@@ -225,7 +225,7 @@ def check_fit2d_1feature(name, transformer):
             trimmed = ready(transformer).fit(speech()).transform(np.ones((3, 1)))
         assert [len(x) for x in trimmed] == [1, 1, 1]
         return
-    with pytest.raises(AudioReadError, match="less than one window"):
+    with pytest.raises(AudioReadError, match="less than one (window|frame)"):
         ready(transformer).fit(speech()).transform(np.ones((3, 1)))
 
 

@@ -39,6 +39,17 @@ def ravdess_originals_path():
 
 
 @pytest.fixture(scope="session")
+def whisper_tiny():
+    root = os.environ.get("SKSER_MODELS")
+    if not root:
+        pytest.skip("SKSER_MODELS is not set: no real encoder to test with")
+    path = Path(root) / "whisper-tiny-encoder"
+    if not path.is_dir():
+        pytest.skip("SKSER_MODELS holds no whisper-tiny-encoder/")
+    return path
+
+
+@pytest.fixture(scope="session")
 def corpus():
     """Four made-up speakers, ten utterances each, as arrays."""
     return make_emotional_speech(n_speakers=4, n_utterances_per_speaker=10, random_state=0)

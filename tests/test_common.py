@@ -1,8 +1,13 @@
 """Checks that run over every estimator of the package, whatever it is called."""
 
+import atexit
+import functools
 import importlib
 import inspect
 import re
+import shutil
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,12 +16,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import estimator_checks
 
 import skser
-from skser.feature_extraction import MelSpectrogram
+from skser.feature_extraction import MelSpectrogram, SpeechEmbedding, TextEmbedding
 from skser.feature_extraction._base import AudioTransformer
 from skser.model_selection import AugmentedClassifier, SegmentedClassifier
 from skser.neural_network._base import NeuralEstimator
 from skser.preprocessing import SpeakerScaler
-from tests import audio_checks, table_checks
+from tests import audio_checks, table_checks, text_checks
+from tests.checkpoints import save_speech_checkpoint, save_text_checkpoint
 
 
 def all_estimators():
@@ -31,6 +37,8 @@ def all_estimators():
 ALL = list(all_estimators())
 AUDIO = [cls for cls in ALL if issubclass(cls, AudioTransformer)]
 TABLES = [SpeakerScaler]
+TEXTS = [TextEmbedding]
+EMBEDDINGS = [SpeechEmbedding, TextEmbedding]
 NETWORKS = [cls for cls in ALL if issubclass(cls, NeuralEstimator)]
 
 
@@ -38,9 +46,20 @@ def add_noise(samples, sampling_rate, random_state):
     return samples + 1e-3 * random_state.standard_normal(len(samples))
 
 
+@functools.cache
+def small_checkpoint(cls):
+    folder = Path(tempfile.mkdtemp()) / "checkpoint"
+    atexit.register(shutil.rmtree, folder.parent)
+    if cls in TEXTS:
+        return save_text_checkpoint(folder)
+    return save_speech_checkpoint("whisper", folder)
+
+
 def instance(cls):
     if cls is SegmentedClassifier:
         return cls(LogisticRegression())
+    if cls in EMBEDDINGS:
+        return cls(small_checkpoint(cls))
     if cls is AugmentedClassifier:
         return cls(LogisticRegression(), add_noise, input_sampling_rate=16000)
     if issubclass(cls, SpeakerScaler):
@@ -55,7 +74,9 @@ def by_name(cls):
 
 
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("cls", [cls for cls in ALL if cls not in AUDIO + TABLES], ids=by_name)
+@pytest.mark.parametrize(
+    "cls", [cls for cls in ALL if cls not in AUDIO + TABLES + TEXTS], ids=by_name
+)
 def test_check_estimator_passes_with_no_excuses(cls):
     results = estimator_checks.check_estimator(instance(cls), on_skip=None)
     assert len(results) > 40
@@ -85,11 +106,11 @@ NAMES = sorted(set(checks_of_a_transformer(AUDIO[0])))
 def test_every_check_of_scikit_learn_or_the_one_of_its_name_on_audio(cls, check, tmp_path):
     ours = getattr(audio_checks, check, None)
     if ours is None:
-        getattr(estimator_checks, check)(cls.__name__, cls())
+        getattr(estimator_checks, check)(cls.__name__, instance(cls))
     elif "tmp_path" in inspect.signature(ours).parameters:
-        ours(cls.__name__, cls(), tmp_path)
+        ours(cls.__name__, instance(cls), tmp_path)
     else:
-        ours(cls.__name__, cls())
+        ours(cls.__name__, instance(cls))
 
 
 @pytest.mark.parametrize("check", NAMES)
@@ -98,6 +119,13 @@ def test_every_check_of_scikit_learn_or_the_one_of_its_name_on_tables(check, tmp
     transformer = instance(table_checks.OneSpeakerPerUtterance)
     folder = [tmp_path] if "tmp_path" in inspect.signature(ours).parameters else []
     ours(type(transformer).__name__, transformer, *folder)
+
+
+@pytest.mark.parametrize("cls", TEXTS, ids=by_name)
+@pytest.mark.parametrize("check", NAMES)
+def test_every_check_of_scikit_learn_or_the_one_of_its_name_on_texts(cls, check):
+    ours = getattr(text_checks, check, None) or getattr(estimator_checks, check)
+    ours(cls.__name__, instance(cls))
 
 
 def test_every_audio_check_stands_for_one_of_scikit_learn():
@@ -255,8 +283,11 @@ class TestNetworks:
         np.testing.assert_allclose(ours[name], theirs[name], atol=1e-6)
 
     def test_layers_that_do_not_fit_are_named(self, cls, mels, y):
-        source = self.fitted(cls, mels, y, filters=(8, *cls().filters[1:]))
-        with pytest.raises(ValueError, match=r"blocks\.0\.convolution\.weight"):
+        other, layer = {"n_hidden": 8}, r"audio\.recurrent\.weight_ih_l0"
+        if hasattr(cls(), "filters"):
+            other, layer = {"filters": (8, *cls().filters[1:])}, r"blocks\.0\.convolution\.weight"
+        source = self.fitted(cls, mels, y, **other)
+        with pytest.raises(ValueError, match=layer):
             self.fitted(cls, mels, y, initialize_from=source)
 
     def test_bfloat16_comes_close(self, cls, mels, y):

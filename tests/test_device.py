@@ -19,7 +19,7 @@ from skser.feature_extraction import (
     LevelContour,
     MelSpectrogram,
     Spectrogram,
-    _on_device,
+    _device_batches,
 )
 from tests import audio_checks
 
@@ -135,7 +135,7 @@ def test_pieces_of_a_long_utterance_are_the_whole(device, transformer, utterance
         sizes.append(len(x) * n)
         return rfft(x, n=n)
 
-    monkeypatch.setattr(_on_device, "_SAMPLES_AT_ONCE", n_at_once)
+    monkeypatch.setattr(_device_batches, "SAMPLES_AT_ONCE", n_at_once)
     monkeypatch.setattr(torch.fft, "rfft", spy)
     assert_close(transformer.transform(long), expected)
     if not isinstance(transformer, MFCC):  # whose cosine transform is one of few columns
@@ -143,7 +143,7 @@ def test_pieces_of_a_long_utterance_are_the_whole(device, transformer, utterance
 
 
 def test_many_utterances_are_worked_through_in_bounded_memory(device, corpus, monkeypatch):
-    monkeypatch.setattr(_on_device, "_SAMPLES_AT_ONCE", 2**16)
+    monkeypatch.setattr(_device_batches, "SAMPLES_AT_ONCE", 2**16)
     held, extract = [], MelSpectrogram._extract_on_device
 
     def spy(self, utterances, prepared):
@@ -221,7 +221,7 @@ class TestFiles:
         assert_close(mel.set_params(n_jobs=2).transform(good), expected)
 
     def test_features_go_to_disk(self, device, files, tmp_path, monkeypatch):
-        monkeypatch.setattr(_on_device, "_SAMPLES_AT_ONCE", 2**15)
+        monkeypatch.setattr(_device_batches, "SAMPLES_AT_ONCE", 2**15)
         mel = MelSpectrogram(device=device, on_error="empty")
         with pytest.warns(UserWarning, match="4 of 7"):
             expected = mel.transform(files)
@@ -264,7 +264,7 @@ class TestCache:
     def test_kept_features_are_not_gathered_without_end(self, corpus, tmp_path, monkeypatch):
         mel = on("cpu", MelSpectrogram(memory=tmp_path))
         mel.transform(corpus.data)
-        monkeypatch.setattr(_on_device, "_SAMPLES_AT_ONCE", 2**16)
+        monkeypatch.setattr(_device_batches, "SAMPLES_AT_ONCE", 2**16)
         batches, extracted = [], MelSpectrogram._extracted
 
         def spy(self, batch, *arguments):

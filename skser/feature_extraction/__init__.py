@@ -6,6 +6,8 @@ from skser.feature_extraction._level_contour import LevelContour
 from skser.feature_extraction._mel import MFCC, MelSpectrogram
 from skser.feature_extraction._opensmile import OpenSmile
 from skser.feature_extraction._spectrogram import Spectrogram
+from skser.feature_extraction._speech_embedding import SpeechEmbedding
+from skser.feature_extraction._text_embedding import TextEmbedding
 
 __all__ = [
     "MFCC",
@@ -15,4 +17,6 @@ __all__ = [
     "MelSpectrogram",
     "OpenSmile",
     "Spectrogram",
+    "SpeechEmbedding",
+    "TextEmbedding",
 ]

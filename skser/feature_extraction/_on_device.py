@@ -1,39 +1,21 @@
 """Spectra of many utterances at a time, on a torch device."""
 
-from abc import abstractmethod
-from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from skser._device import resolve_device
+from skser.feature_extraction import _device_batches
 from skser.feature_extraction._base import AudioTransformer
+from skser.feature_extraction._device_batches import DeviceTransformer
 from skser.feature_extraction._short_time import DELTA_REACH
 
-# What bounds memory: utterances are gathered until they hold so many samples, and Fourier
-# transforms of so many samples are done at a time.
-_SAMPLES_AT_ONCE = 2**22
 
-
-@dataclass(frozen=True)
-class _Unextracted:
-    """An utterance that is read, with its key in the cache, or None."""
-
-    samples: np.ndarray
-    key: str | None
-
-    @property
-    def size(self):
-        return self.samples.size
-
-
-class SpectralTransformer(AudioTransformer):
+class SpectralTransformer(DeviceTransformer):
     """Base of transformers that compute with NumPy or, given a `device`, with torch.
 
-    `_prepare` of a subclass gives a tuple that begins with a `ShortTimeFourier`, and
-    `_extract_on_device` does for many utterances what `_extract` does for one. Parallel work
-    then is only the reading; features are computed here, of many utterances at a time.
+    `_prepare` of a subclass gives a tuple that begins with a `ShortTimeFourier`.
     """
 
     _parameter_constraints = {
@@ -48,9 +30,12 @@ class SpectralTransformer(AudioTransformer):
         "device": [str, None],
     }
 
-    @abstractmethod
-    def _extract_on_device(self, utterances, prepared):
-        """List of frames (n_frames, n_columns), of as many arrays of samples."""
+    @property
+    def _in_batches(self):
+        return self.device is not None
+
+    def _check_length(self, samples, prepared):
+        prepared[0].check_length(samples)
 
     def _validate_params(self):
         super()._validate_params()
@@ -62,48 +47,6 @@ class SpectralTransformer(AudioTransformer):
         if self.device is None:
             del settings["device"]
         return settings
-
-    def _extract_kept(self, read, prepared, cache, key, wait):
-        if self.device is None:
-            return super()._extract_kept(read, prepared, cache, key, wait)
-        # No lock, since a batch would hold many: two processes may both compute an utterance.
-        found = cache.find(key) if key else None
-        if found is not None:
-            return found
-        samples = read()
-        prepared[0].check_length(samples)
-        return _Unextracted(samples, key)
-
-    def _run(self, indices, items, prepared, cache, wait, reduce=None):
-        results = super()._run(indices, items, prepared, cache, wait, reduce)
-        if self.device is None:
-            yield from results
-            return
-        batch, size = [], 0
-        for result in results:
-            # A cached array is only lent; see `in_order`.
-            batch.append(np.array(result) if isinstance(result, np.ndarray) else result)
-            size += getattr(result, "size", 0)
-            if size >= _SAMPLES_AT_ONCE:
-                yield from self._extracted(batch, prepared, cache, reduce)
-                batch, size = [], 0
-        yield from self._extracted(batch, prepared, cache, reduce)
-
-    def _extracted(self, batch, prepared, cache, reduce=None):
-        """The batch, with features for whatever was only read so far."""
-        import torch
-
-        places = [i for i, result in enumerate(batch) if isinstance(result, _Unextracted)]
-        if not places:
-            return batch
-        with torch.inference_mode():
-            features = self._extract_on_device([batch[i].samples for i in places], prepared)
-        reduced = features if reduce is None else reduce(features)
-        for i, frames, result in zip(places, features, reduced, strict=True):
-            if batch[i].key:
-                cache.keep(batch[i].key, frames)
-            batch[i] = result
-        return batch
 
 
 class FramesOnDevice:
@@ -148,7 +91,7 @@ class FramesOnDevice:
         places = np.arange(n_frames) + np.repeat(first_places - self._starts, self.lengths)
 
         window = torch.tensor(fourier.window, device=device)
-        n_at_once = max(1, _SAMPLES_AT_ONCE // fourier.n_fft)
+        n_at_once = max(1, _device_batches.SAMPLES_AT_ONCE // fourier.n_fft)
         for first in range(0, n_frames, n_at_once):
             run = places[first : first + n_at_once]
             piece = torch.from_numpy(signal[run[0] * hop : run[-1] * hop + n_window]).to(device)

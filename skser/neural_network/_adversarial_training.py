@@ -9,8 +9,9 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 from torch.nn import functional
 
+from skser._device import autocast
 from skser.neural_network._batching import BatchIterator, SequenceDataset
-from skser.neural_network._training import SequenceNet, autocast, weight_groups
+from skser.neural_network._training import SequenceNet
 from skser.neural_network.modules.priors import normal_like
 
 # What each phase may change, as attributes of the module, in the order of a batch.
@@ -69,10 +70,7 @@ class AdversarialNet(SequenceNet):
         _, settings = self.get_params_for_optimizer("optimizer", [])
         optimizers = {}
         for phase in PHASES:
-            groups = weight_groups(self.phase_parameters(phase).values())
-            for group in groups:
-                group["scale"] = scale[phase]
-                group["lr"] = scale[phase] * settings["lr"]
+            groups = self.weight_groups(self.phase_parameters(phase), settings["lr"], scale[phase])
             moving = _MOVING_TARGET if phase in ("discrimination", "fooling") else {}
             optimizers[phase] = self.optimizer(groups, **{**settings, **moving})
         # skorch moves what it finds under these names when a model is loaded elsewhere.

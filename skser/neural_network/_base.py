@@ -20,7 +20,7 @@ from skorch.callbacks import EarlyStopping
 from skorch.helper import predefined_split
 
 from skser._base import validate_sequences
-from skser._device import resolve_device
+from skser._device import autocast, resolve_device
 from skser.neural_network._augmentation import SpecAugment
 from skser.neural_network._batching import (
     BatchIterator,
@@ -31,7 +31,7 @@ from skser.neural_network._batching import (
 from skser.neural_network._training import (
     OneCycle,
     SequenceNet,
-    autocast,
+    frozen,
     torch_settings,
     transfer_weights,
 )
@@ -57,6 +57,9 @@ class NeuralEstimator(BaseEstimator):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "augment": [StrOptions({"auto"}), callable, None],
         "initialize_from": [HasMethods("predict"), None],
+        "transfer": [StrOptions({"single-stage", "two-stage"})],
+        "head_epochs": [Interval(Integral, 1, None, closed="left")],
+        "transfer_rate": [Interval(Real, 0, None, closed="neither")],
         "warm_start": ["boolean"],
         "callbacks": ["array-like"],
         "device": [str],
@@ -86,6 +89,14 @@ class NeuralEstimator(BaseEstimator):
     def _make_mixup(self):
         """What mixes training batches and their targets; None leaves them as they are."""
         return None
+
+    def _rate_factors(self):
+        """Factors of the learning rate, by the beginning of the weights' names."""
+        return {}
+
+    def _check_input(self, X, *, reset):
+        """Check X and return it as `Sequences`."""
+        return validate_sequences(self, X, reset=reset)
 
     def _training_batches(self, augment):
         """What makes the batches of an epoch of a dataset and a batch size."""
@@ -125,10 +136,14 @@ class NeuralEstimator(BaseEstimator):
             if soft_targets is not None:
                 dataset.targets = self._check_soft_targets(soft_targets, targets)
             train, valid = self._split(dataset, targets, groups)
-            if not goes_on:
-                self._initialize(sequences, targets)
+            transferred = () if goes_on else self._initialize(sequences, targets)
+            schedule = self.learning_rate_schedule
+            if transferred and self.transfer == "two-stage":
+                with frozen(self.net_.module_, transferred):
+                    self._new_optimizer()
+                    self._train(train, valid, epochs=self.head_epochs, schedule=schedule)
             self._new_optimizer()
-            self._train(train, valid, epochs=self.max_epochs, schedule=self.learning_rate_schedule)
+            self._train(train, valid, epochs=self.max_epochs, schedule=schedule)
             # Its state is no part of a fitted model: partial_fit starts from a fresh one.
             self._new_optimizer()
         return self
@@ -162,7 +177,7 @@ class NeuralEstimator(BaseEstimator):
                 f"This {type(self).__name__} estimator requires y to be passed, "
                 "but the target y is None."
             )
-        sequences = validate_sequences(self, X, reset=reset)
+        sequences = self._check_input(X, reset=reset)
         targets = self._encode_targets(y, reset=reset, classes=classes)
         check_consistent_length(sequences, targets)
         return sequences, targets
@@ -182,13 +197,15 @@ class NeuralEstimator(BaseEstimator):
         return tuple(SequenceDataset(dataset.sequences[i], dataset.targets[i]) for i in rows)
 
     def _initialize(self, sequences, targets):
+        """Build the net; return the names of the weights taken over from another one."""
         self._random = check_random_state(self.random_state)
         device = resolve_device(self.device)
         with torch_settings(seed=self._random.randint(MAX_SEED)):
             module = self._make_module(sequences.layout, self._n_outputs)
         module.to(memory_format=torch.channels_last)
+        transferred = set()
         if self.initialize_from is not None:
-            transfer_weights(self.initialize_from, module)
+            transferred = transfer_weights(self.initialize_from, module)
         if self.compile:
             module.compile()  # in place: names of weights and pickles stay as they are
         self.net_ = self._make_net(
@@ -198,14 +215,16 @@ class NeuralEstimator(BaseEstimator):
             optimizer__fused=torch.device(device).type in ("cpu", "cuda"),
             device=device,
             precision=self.precision,
+            rate_factors=dict.fromkeys(transferred, self.transfer_rate) | self._rate_factors(),
             verbose=int(self.verbose),
         ).initialize()
+        return transferred
 
     def _train(self, train, valid, *, epochs, schedule, fresh_statistics=True):
         net = self.net_
         augment = self.augment
         if isinstance(augment, str):
-            augment = SpecAugment() if train.sequences.layout.n_bands > 1 else None
+            augment = self._auto_augment(train.sequences.layout)
         net.train_split = None if valid is None else predefined_split(valid)
         net.fresh_statistics = fresh_statistics
         net.batch_size = self.batch_size
@@ -224,6 +243,10 @@ class NeuralEstimator(BaseEstimator):
         self.history_ = net.history
         self.n_iter_ = len(net.history)
 
+    def _auto_augment(self, layout):
+        """What ``augment="auto"`` means for an input."""
+        return SpecAugment() if layout.n_bands > 1 else None
+
     def _new_optimizer(self):
         self.net_.lr = self.learning_rate
         self.net_.optimizer__weight_decay = self.weight_decay
@@ -235,7 +258,7 @@ class NeuralEstimator(BaseEstimator):
         `compute` is called with a batch instead of the module, if it is given.
         """
         check_is_fitted(self)
-        sequences = validate_sequences(self, X, reset=False)
+        sequences = self._check_input(X, reset=False)
         outputs = None
         for indices, batch in self._batches(sequences):
             part = (compute or self.net_.module_)(**batch).float().cpu().numpy()[: len(indices)]

@@ -11,6 +11,8 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch import nn
 
+from skser._device import autocast
+
 
 class SequenceNet(NeuralNet):
     """skorch's training loop over `BatchIterator`.
@@ -21,12 +23,17 @@ class SequenceNet(NeuralNet):
         Of the forward pass; weights stay float32.
     fresh_statistics : bool
         Whether batch normalisation averages its statistics anew in each epoch.
+    rate_factors : dict of float
+        Factors of the learning rate, by the beginning of the names of the weights.
     """
 
-    def __init__(self, *args, precision="float32", fresh_statistics=True, **kwargs):
+    def __init__(
+        self, *args, precision="float32", fresh_statistics=True, rate_factors=None, **kwargs
+    ):
         super().__init__(*args, **kwargs)
         self.precision = precision
         self.fresh_statistics = fresh_statistics
+        self.rate_factors = rate_factors or {}
 
     def infer(self, x, **fit_params):
         with autocast(self.device, self.precision):
@@ -34,9 +41,44 @@ class SequenceNet(NeuralNet):
         return outputs.float()
 
     def get_params_for_optimizer(self, prefix, named_parameters):
-        """Two groups: biases and normalisation are not shrunk towards zero."""
+        """Groups: biases and normalisation are not shrunk towards zero, rates may differ."""
         _, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
-        return (weight_groups(self.module_.parameters()),), kwargs
+        parameters = dict(self.module_.named_parameters())
+        return (self.weight_groups(parameters, kwargs["lr"]),), kwargs
+
+    def weight_groups(self, parameters, rate, scale=1.0):
+        """Groups of parameters for AdamW, by decay and by learning rate.
+
+        Parameters
+        ----------
+        parameters : dict of Parameter
+            By their names in the module. Those that need no gradient are left out.
+        rate : float
+        scale : float, default=1.0
+            Of all of them.
+
+        Returns
+        -------
+        list of dict
+            With "scale", the factor of `rate`.
+        """
+        groups = {(True, 1.0): []}  # an optimiser must have one, if only an empty one
+        for name, parameter in parameters.items():
+            if not parameter.requires_grad:
+                continue
+            factor = math.prod(
+                factor for start, factor in self.rate_factors.items() if name.startswith(start)
+            )
+            groups.setdefault((parameter.ndim > 1, factor), []).append(parameter)
+        return [
+            {
+                "params": members,
+                "scale": scale * factor,
+                "lr": scale * factor * rate,
+                **({} if decays else {"weight_decay": 0.0}),
+            }
+            for (decays, factor), members in groups.items()
+        ]
 
     def optimizers(self):
         """All optimisers of the training."""
@@ -66,15 +108,6 @@ class SequenceNet(NeuralNet):
             for module in self.module_.modules():
                 if hasattr(module, "reset_running_stats"):
                     module.reset_running_stats()
-
-
-def weight_groups(parameters):
-    """Groups of parameters for AdamW: those of two and more axes, and those not to decay."""
-    parameters = list(parameters)
-    return [
-        {"params": [p for p in parameters if p.ndim > 1]},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
 
 
 class OneCycle(Callback):
@@ -186,13 +219,6 @@ class SoftCrossEntropy(nn.Module):
         return -(shares * torch.log_softmax(logits, dim=1)).sum(dim=1).mean()
 
 
-def autocast(device, precision):
-    """Context in which torch computes in `precision`."""
-    if precision == "float32":
-        return contextlib.nullcontext()
-    return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
-
-
 @contextlib.contextmanager
 def torch_settings(n_threads=None, seed=None, device="cpu"):
     """Set torch's threads and seed, where given, and put back what was there."""
@@ -217,6 +243,11 @@ def transfer_weights(source, module):
         Its `class_layers`, of which ``output`` is always one, belong to the classes: they are
         left as they are where their shape differs.
 
+    Returns
+    -------
+    set of str
+        Names of the parameters that were copied, without those of `class_layers`.
+
     Raises
     ------
     ValueError
@@ -238,3 +269,22 @@ def transfer_weights(source, module):
             "Give both estimators the same architecture and input."
         )
     module.load_state_dict(fitting, strict=False)
+    return {
+        name
+        for name, _ in module.named_parameters()
+        if name in fitting and not name.startswith(of_classes)
+    }
+
+
+@contextlib.contextmanager
+def frozen(module, names):
+    """Parameters of these names need no gradient, until the end."""
+    parameters = dict(module.named_parameters())
+    changed = [parameters[name] for name in names if parameters[name].requires_grad]
+    try:
+        for parameter in changed:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in changed:
+            parameter.requires_grad_(True)

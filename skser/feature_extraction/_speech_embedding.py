@@ -1,0 +1,270 @@
+"""Pretrained speech encoders as a step of a pipeline."""
+
+import os
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import TransformerMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skser._device import resolve_device
+from skser.feature_extraction._base import AudioTransformer, UtteranceTooShort
+from skser.feature_extraction._device_batches import DeviceTransformer
+from skser.feature_extraction._pooling import POOLINGS, column_names, pooled
+from skser.feature_extraction._pretrained import (
+    find_checkpoint,
+    fingerprint,
+    library,
+    resolve_layers,
+)
+from skser.feature_extraction._speech_encoder import encoder_facts, load_encoder
+from skser.sequences import Layout
+
+
+class SpeechEmbedding(DeviceTransformer, auto_wrap_output_keys=("transform",)):
+    """Hidden states of a pretrained speech encoder, pooled or frame by frame.
+
+    Needs the extra ``embeddings``. Whisper, wav2vec 2.0, HuBERT, WavLM and data2vec, from the
+    Hugging Face hub or from a folder. Whisper does without its padding to 30 seconds, and
+    nothing behind the highest layer asked for is computed.
+
+    Parameters
+    ----------
+    checkpoint : path-like, default="openai/whisper-tiny"
+        Folder, or name on the Hugging Face hub.
+    layers : int, tuple of int or "all", default="all"
+        Indices into the model's ``hidden_states``: 0 is what enters the first layer, and the
+        last one, which -1 names too, is the model's output. Low and middle layers tell emotion
+        better than the highest.
+    pooling : {"mean", "mean+std", "percentiles", "mean+std+percentiles"} or None, \
+default="mean+std"
+        Statistics over the frames of an utterance; percentiles are the 10th, 25th, 50th, 75th
+        and 90th. None gives the frames, as `Sequences` with a channel per layer.
+    window : float, default=30.0
+        Longest piece that the encoder takes at once, in seconds; longer utterances are cut
+        into overlapping windows.
+    overlap : float, default=2.0
+        Of successive windows, in seconds; each half of it is taken from the window that lies
+        further around it.
+    batch_size : int, default=16
+        Windows of similar length computed at a time on an accelerator; on a CPU one by one.
+    device : str, default="auto"
+        Torch device; "auto" takes cuda, mps or cpu. On a CPU `n_jobs` processes compute, on
+        others they read.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the layers' arithmetic.
+    revision : str or None, default=None
+        Branch, tag or commit on the hub.
+    allow_pickle : bool, default=False
+        Whether weights that are not in safetensors may be loaded. Such a file can run code.
+    input_sampling_rate : float or None, default=None
+        Rate of arrays given to `transform`, in Hz.
+    n_jobs : int or None, default=None
+        Processes, as in joblib. Each loads the encoder.
+    verbose : bool, default=False
+        Whether to draw a progress bar over utterances.
+    on_error : {"raise", "empty"}, default="raise"
+        What to do about unusable utterances once all others are done: name them in an error,
+        or leave each with a row of NaN, or 0 frames without pooling, and name them in a warning.
+    memory : path-like or None, default=None
+        Folder where each utterance's result is kept and found again.
+
+    Notes
+    -----
+    Audio is resampled to the rate of the encoder's training, ``sampling_rate``. An utterance's
+    result does not depend on what is computed beside it: what lies beyond an utterance in a
+    padded batch is masked, also in the first normalisation of wav2vec 2.0 and HuBERT.
+
+    Whisper was trained on 30 seconds with silence behind the speech. Cutting its table of
+    positions instead costs less than one point of UAR on EmoDB and RAVDESS.
+
+    No code of a checkpoint is ever run. Weights that the model needs and the file lacks are an
+    error: nothing stays random.
+
+    References
+    ----------
+    Radford, A. et al. (2023). Robust Speech Recognition via Large-Scale Weak Supervision. ICML.
+
+    Baevski, A. et al. (2020). wav2vec 2.0: A Framework for Self-Supervised Learning of Speech
+    Representations. NeurIPS.
+
+    Pepino, L., Riera, P. and Ferrer, L. (2021). Emotion Recognition from Speech Using wav2vec
+    2.0 Embeddings. Interspeech.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skser.feature_extraction import SpeechEmbedding
+    >>> embedding = SpeechEmbedding("openai/whisper-tiny", layers=2)
+    >>> model = make_pipeline(embedding, StandardScaler(), LogisticRegression())
+    >>> model.fit(paths, labels).predict(["file.wav"])  # doctest: +SKIP
+    """
+
+    _parameter_constraints = {
+        **{
+            name: constraint
+            for name, constraint in AudioTransformer._parameter_constraints.items()
+            if name != "sampling_rate"
+        },
+        "checkpoint": [str, os.PathLike],
+        "layers": [Integral, tuple, list, StrOptions({"all"})],
+        "pooling": [StrOptions(POOLINGS), None],
+        "window": [Interval(Real, 1, None, closed="left")],
+        "overlap": [Interval(Real, 0.1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "device": [str],
+        "precision": [StrOptions({"float32", "bfloat16"})],
+        "revision": [str, None],
+        "allow_pickle": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        checkpoint="openai/whisper-tiny",
+        layers="all",
+        pooling="mean+std",
+        *,
+        window=30.0,
+        overlap=2.0,
+        batch_size=16,
+        device="auto",
+        precision="float32",
+        revision=None,
+        allow_pickle=False,
+        input_sampling_rate=None,
+        n_jobs=None,
+        verbose=False,
+        on_error="raise",
+        memory=None,
+    ):
+        self.checkpoint = checkpoint
+        self.layers = layers
+        self.pooling = pooling
+        self.window = window
+        self.overlap = overlap
+        self.batch_size = batch_size
+        self.device = device
+        self.precision = precision
+        self.revision = revision
+        self.allow_pickle = allow_pickle
+        self.input_sampling_rate = input_sampling_rate
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.on_error = on_error
+        self.memory = memory
+
+    set_output = TransformerMixin.set_output
+
+    @property
+    def sampling_rate(self):
+        """Rate that audio is resampled to, in Hz: that of the encoder's training."""
+        return self._facts().rate
+
+    def _facts(self):
+        return encoder_facts(
+            find_checkpoint(self.checkpoint, self.revision, self.allow_pickle, "SpeechEmbedding")
+        )
+
+    def _prepare(self):
+        library("transformers", type(self).__name__)
+        facts = self._facts()
+        layers = resolve_layers(self.layers, facts.depth)
+        window = int(self.window * facts.rate) // facts.hop * facts.hop
+        window = min(window, facts.longest or window)
+        overlap = int(self.overlap * facts.rate) // (2 * facts.hop) * 2 * facts.hop
+        if not 4 * facts.hop <= overlap <= window // 2:
+            raise ValueError(
+                f"overlap={self.overlap} must be at most half of the window of "
+                f"{window / facts.rate:g} s, and at least {4 * facts.hop / facts.rate:g} s."
+            )
+        return facts, layers, window, overlap, resolve_device(self.device)
+
+    @property
+    def _in_batches(self):
+        return resolve_device(self.device) != "cpu"
+
+    def _check_length(self, samples, prepared):
+        shortest = prepared[0].shortest
+        if len(samples) < shortest:
+            raise UtteranceTooShort(
+                f"has {len(samples)} samples, less than one frame of the encoder ({shortest}): "
+                "leave it out"
+            )
+
+    def _extract(self, samples, prepared):
+        self._check_length(samples, prepared)
+        return self._embed([samples], prepared, 1)[0]
+
+    def _extract_on_device(self, utterances, prepared):
+        return self._embed(utterances, prepared, self.batch_size)
+
+    def _embed(self, utterances, prepared, batch_size):
+        facts, layers, window, overlap, device = prepared
+        encoder = load_encoder(facts, max(layers), self.allow_pickle, device)
+        pieces = [_cut(samples, window, overlap) for samples in utterances]
+        windows = [piece for of_utterance in pieces for piece in of_utterance]
+        order = np.argsort([len(piece) for piece in windows], kind="stable")
+        states = [None] * len(windows)
+        for first in range(0, len(order), batch_size):
+            batch = order[first : first + batch_size]
+            computed = encoder([windows[i] for i in batch], layers, self.precision)
+            for i, frames in zip(batch, computed, strict=True):
+                states[i] = frames
+        results, first = [], 0
+        for of_utterance in pieces:
+            last = first + len(of_utterance)
+            joined = _join(states[first:last], window // facts.hop, overlap // facts.hop)
+            results.append(pooled(joined, self.pooling))
+            first = last
+        return results
+
+    def _layout(self, prepared):
+        facts, layers, *_ = prepared
+        return Layout(
+            feature_names=column_names(layers, facts.width, self.pooling),
+            hop=facts.hop / facts.rate,
+            offset=facts.centre / facts.rate,
+            n_channels=1 if self.pooling else len(layers),
+        )
+
+    def _collect(self, results, prepared):
+        if self.pooling is None:
+            return super()._collect(results, prepared)
+        return np.stack(results)
+
+    def _nothing(self, prepared):
+        if self.pooling is None:
+            return super()._nothing(prepared)
+        return np.full(len(self._layout(prepared).feature_names), np.nan, np.float32)
+
+    @property
+    def _nothing_said(self):
+        return "0 frames" if self.pooling is None else "NaN"
+
+    def _settings(self):
+        settings = super()._settings()
+        for name in ("checkpoint", "revision", "allow_pickle", "batch_size", "device"):
+            del settings[name]
+        return {**settings, "digest of the checkpoint": fingerprint(self._facts().folder)}
+
+
+def _cut(samples, window, overlap):
+    """Windows of an utterance; the last one is longer than the overlap."""
+    step = window - overlap
+    n_windows = max(1, -(-(len(samples) - overlap) // step))
+    return [samples[i * step : i * step + window] for i in range(n_windows)]
+
+
+def _join(states, window, overlap):
+    """Frames of an utterance from those of its windows; all in frames."""
+    if len(states) == 1:
+        return states[0]
+    half, last = overlap // 2, len(states) - 1
+    return np.concatenate(
+        [
+            frames[half if i else 0 : window - half if i < last else None]
+            for i, frames in enumerate(states)
+        ]
+    )
