@@ -10,7 +10,7 @@ from skorch.callbacks import Callback
 from skser.neural_network import AdversarialAEClassifier
 from skser.neural_network import _adversarial_training as training
 from skser.neural_network._batching import BatchIterator, SequenceDataset
-from skser.neural_network._training import torch_settings, weight_groups
+from skser.neural_network._training import torch_settings
 from skser.neural_network.modules.priors import CategoricalPrior, GaussianPrior, MixturePrior
 from skser.sequences import Sequences, as_sequences
 from tests.made_up import EXACT, TWIN, emotion_and_style
@@ -117,7 +117,11 @@ def plain_network(module, X, y, *, epochs, batch_size, learning_rate, seeds, pha
     """The conventional network, trained by hand: encoder and head, nothing else."""
     module.to(memory_format=torch.channels_last)
     parts = [module.encoder, module.emotion, module.output]
-    groups = weight_groups([p for part in parts for p in part.parameters()])
+    parameters = [p for part in parts for p in part.parameters()]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1]},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
     optimizer = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=0.01, fused=True)
     batches = BatchIterator(SequenceDataset(X, y), batch_size, seeds[0])
     generator = torch.Generator().manual_seed(phase_seed + 3)

@@ -3,6 +3,7 @@
 from skser.neural_network._adversarial_ae import AdversarialAEClassifier, AdversarialAERegressor
 from skser.neural_network._attention_fcn import AttentionFCNClassifier, AttentionFCNRegressor
 from skser.neural_network._attention_map import AttentionMap
+from skser.neural_network._attention_rnn import AttentionRNNClassifier, AttentionRNNRegressor
 from skser.neural_network._augmentation import SpecAugment
 
 __all__ = [
@@ -11,5 +12,7 @@ __all__ = [
     "AttentionFCNClassifier",
     "AttentionFCNRegressor",
     "AttentionMap",
+    "AttentionRNNClassifier",
+    "AttentionRNNRegressor",
     "SpecAugment",
 ]

@@ -116,7 +116,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         super()._new_optimizer()
 
     def _initialize(self, sequences, targets):
-        super()._initialize(sequences, targets)
+        transferred = super()._initialize(sequences, targets)
         self._column_names = sequences.layout.feature_names
         module = self.net_.module_
         batches = BatchIterator(SequenceDataset(sequences, targets), 256, device=self.net_.device)
@@ -124,6 +124,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
             module.set_scale(
                 torch.cat([module.encoder.reconstructed(**inputs) for inputs, _ in batches])
             )
+        return transferred
 
     def _split(self, dataset, strata, groups):
         """Hold out labelled utterances only, and no group on both sides."""

@@ -149,6 +149,13 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         of several bands and nothing for one.
     initialize_from : fitted estimator or None, default=None
         Estimator of the same architecture whose weights to start from.
+    transfer : {"single-stage", "two-stage"}, default="two-stage"
+        With `initialize_from`: whether all weights are trained at once, or first the layers
+        that belong to the classes alone, then all.
+    head_epochs : int, default=10
+        Epochs of the first of two stages; `max_epochs` are those of the other.
+    transfer_rate : float, default=1.0
+        Factor of the learning rate for weights that were taken over.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the last fit.
     callbacks : sequence of skorch callbacks, default=()
@@ -230,6 +237,9 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         n_iter_no_change=10,
         augment="auto",
         initialize_from=None,
+        transfer="two-stage",
+        head_epochs=10,
+        transfer_rate=1.0,
         warm_start=False,
         callbacks=(),
         device="auto",
@@ -261,6 +271,9 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         self.n_iter_no_change = n_iter_no_change
         self.augment = augment
         self.initialize_from = initialize_from
+        self.transfer = transfer
+        self.head_epochs = head_epochs
+        self.transfer_rate = transfer_rate
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.device = device
@@ -320,6 +333,13 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
         of several bands and nothing for one.
     initialize_from : fitted estimator or None, default=None
         Estimator of the same architecture whose weights to start from.
+    transfer : {"single-stage", "two-stage"}, default="two-stage"
+        With `initialize_from`: whether all weights are trained at once, or first the layers
+        that belong to the classes alone, then all.
+    head_epochs : int, default=10
+        Epochs of the first of two stages; `max_epochs` are those of the other.
+    transfer_rate : float, default=1.0
+        Factor of the learning rate for weights that were taken over.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the last fit.
     callbacks : sequence of skorch callbacks, default=()
@@ -392,6 +412,9 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
         n_iter_no_change=10,
         augment="auto",
         initialize_from=None,
+        transfer="two-stage",
+        head_epochs=10,
+        transfer_rate=1.0,
         warm_start=False,
         callbacks=(),
         device="auto",
@@ -420,6 +443,9 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
         self.n_iter_no_change = n_iter_no_change
         self.augment = augment
         self.initialize_from = initialize_from
+        self.transfer = transfer
+        self.head_epochs = head_epochs
+        self.transfer_rate = transfer_rate
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.device = device

@@ -3,6 +3,8 @@
 import numpy as np
 import torch
 
+from skser.neural_network._bimodal import Bimodal
+
 # Batches are cut from runs of this many batches' worth of shuffled utterances, sorted by
 # length: little padding, and yet another company for each utterance every epoch.
 _BATCHES_PER_BUCKET = 8
@@ -82,12 +84,13 @@ class BatchIterator:
         for indices in bucketed_indices(utterances.lengths, self.batch_size, self.order):
             targets = torch.from_numpy(self.dataset.targets[indices])
             inputs = padded_batch(utterances, indices, self.block)
-            x, lengths = self._moved(inputs["x"]), inputs["lengths"]
+            x, lengths = self._moved(inputs.pop("x")), inputs.pop("lengths")
             if self.augment is not None:
                 x, lengths = self.augment(x, lengths, self.generator)
             if self.mixup is not None:
                 x, lengths, targets = self.mixup(x, lengths, targets, self.order)
-            yield {"x": x, "lengths": self._moved(lengths)}, self._moved(targets)
+            others = {name: self._moved(value) for name, value in inputs.items()}
+            yield {**others, "x": x, "lengths": self._moved(lengths)}, self._moved(targets)
 
     def _moved(self, tensor):
         if self.device.type == "cuda" and tensor.device.type == "cpu":
@@ -141,7 +144,7 @@ def padded_batch(sequences, indices, block=None):
 
     Parameters
     ----------
-    sequences : Sequences
+    sequences : Sequences or Bimodal
     indices : ndarray of int
     block : tensor or None, default=None
         The values of `sequences` on the device where to gather; None means from memory.
@@ -150,12 +153,21 @@ def padded_batch(sequences, indices, block=None):
     -------
     dict
         ``x``, a float32 tensor of shape (batch, channels, time, bands), zero beyond each
-        utterance, and ``lengths``, an int64 tensor of shape (batch,), on the CPU.
+        utterance, and ``lengths``, an int64 tensor of shape (batch,), on the CPU. The word
+        pieces of `Bimodal` are ``words`` and ``word_lengths``, alike.
     """
+    if isinstance(sequences, Bimodal):
+        words = padded_batch(sequences.words, indices)
+        return {
+            **padded_batch(sequences.frames, indices, block),
+            "words": words["x"],
+            "word_lengths": words["lengths"],
+        }
     lengths, starts = sequences.lengths[indices], sequences.starts[indices]
-    n_times = rounded_up(int(lengths.max()))
+    n_times = rounded_up(max(1, int(lengths.max())))
     times = np.arange(n_times)
-    rows = starts[:, None] + np.minimum(times, lengths[:, None] - 1)
+    # Where there are no frames, of a modality that is missing, any will do: they become zero.
+    rows = starts[:, None] + np.minimum(times, np.maximum(lengths[:, None] - 1, 0))
     if block is None:
         x = torch.from_numpy(sequences.values[rows])
     else:

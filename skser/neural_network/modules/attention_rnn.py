@@ -1,0 +1,227 @@
+"""Recurrent encoders of acoustic frames and word pieces, aligned by attention."""
+
+import math
+
+import torch
+from torch import nn
+
+from skser.neural_network.modules.attention import AttentionPooling
+from skser.neural_network.modules.normalization import time_mask
+
+_CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
+
+
+class RecurrentEncoder(nn.Module):
+    """Frames of one modality: standardised, mixed over layers, recurrent, pooled.
+
+    Parameters
+    ----------
+    n_channels, n_columns : int
+        Of the input; columns are those of one channel.
+    mix_channels : bool
+        Whether channels are averaged with learned weights, instead of concatenated.
+    cell : {"gru", "lstm"} or None
+        None is a fully connected layer, frame by frame.
+    n_hidden : int
+        Of each direction.
+    n_layers : int
+    n_heads : int
+        Of the attention pooling.
+    dropout : float
+        On what enters the recurrent layers, and between them.
+    encoder_layers : nn.Module or None
+        Layers of a pretrained encoder that come first and are trained too.
+    """
+
+    def __init__(
+        self,
+        n_channels,
+        n_columns,
+        mix_channels,
+        cell,
+        n_hidden,
+        n_layers,
+        n_heads,
+        dropout,
+        encoder_layers=None,
+    ):
+        super().__init__()
+        self.encoder_layers = encoder_layers
+        self.register_buffer("center", torch.zeros(n_channels, 1, n_columns))
+        self.register_buffer("scale", torch.ones(n_channels, 1, n_columns))
+        self.layer_scores = nn.Parameter(torch.zeros(n_channels)) if mix_channels else None
+        self.dropout = nn.Dropout(dropout)
+        n_inputs = n_columns if mix_channels else n_channels * n_columns
+        self.n_outputs = 2 * n_hidden
+        if cell is None:
+            self.recurrent = None
+            self.projection = nn.Linear(n_inputs, self.n_outputs)
+        else:
+            self.projection = None
+            self.recurrent = _CELLS[cell](
+                n_inputs,
+                n_hidden,
+                n_layers,
+                batch_first=True,
+                bidirectional=True,
+                dropout=dropout if n_layers > 1 else 0.0,
+            )
+        self.pooling = AttentionPooling(self.n_outputs, n_heads)
+        self.n_pooled = 2 * n_heads * self.n_outputs
+
+    def states(self, x, lengths):
+        """What is standardised: the input, or what the pretrained layers make of it."""
+        return x if self.encoder_layers is None else self.encoder_layers(x, lengths)
+
+    def set_scale(self, mean, deviation):
+        """Give the mean and the deviation of every column, (channels, columns)."""
+        self.center.copy_(mean[:, None])
+        self.scale.copy_(torch.where(deviation > 0, deviation, 1.0)[:, None])
+
+    def layer_weights(self):
+        """Shares (n_channels,) of the channels, which sum to 1."""
+        return torch.softmax(self.layer_scores, dim=0)
+
+    def forward(self, x, lengths):
+        """Frames (batch, time, n_outputs) of x (batch, channels, time, columns).
+
+        An utterance of length 0 counts as one frame of zeros.
+        """
+        lengths = lengths.clamp(min=1)
+        x = (self.states(x, lengths) - self.center) / self.scale
+        if self.layer_scores is not None:
+            x = torch.einsum("nctk,c->ntk", x, self.layer_weights())
+        else:
+            x = x.transpose(1, 2).flatten(2)
+        x = self.dropout(x)
+        if self.recurrent is None:
+            return torch.relu(self.projection(x))
+        packed = nn.utils.rnn.pack_padded_sequence(
+            x, lengths.cpu(), batch_first=True, enforce_sorted=False
+        )
+        outputs, _ = self.recurrent(packed)
+        return nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])[
+            0
+        ]
+
+    def pool(self, frames, lengths):
+        """Attentive mean and deviation (batch, n_pooled) of each head."""
+        return attentive_statistics(self.pooling, frames, lengths)
+
+
+def attentive_statistics(pooling, frames, lengths):
+    """Weighted mean and deviation of frames (batch, time, features), head by head."""
+    weights = pooling.weights(frames, time_mask(lengths.clamp(min=1), frames.shape[1]))
+    mean = torch.einsum("nth,ntc->nhc", weights, frames)
+    square = torch.einsum("nth,ntc->nhc", weights, frames.square())
+    deviation = torch.sqrt((square - mean.square()).clamp(min=1e-6))
+    return torch.cat([mean, deviation], dim=1).flatten(1)
+
+
+class Alignment(nn.Module):
+    """Scaled dot-product attention from each position of one modality to those of the other.
+
+    Parameters
+    ----------
+    n_queries, n_keys : int
+        Features of either modality.
+    n_hidden : int
+        Of the space that they are compared in.
+    n_heads : int
+        Of the attention pooling over aligned pairs.
+    """
+
+    def __init__(self, n_queries, n_keys, n_hidden, n_heads):
+        super().__init__()
+        self.query = nn.Linear(n_queries, n_hidden)
+        self.key = nn.Linear(n_keys, n_hidden)
+        self.pair = nn.Linear(n_queries + n_keys, n_hidden)
+        self.pooling = AttentionPooling(n_hidden, n_heads)
+        self.n_pooled = 2 * n_heads * n_hidden
+
+    def weights(self, queries, keys, key_lengths):
+        """Weights (batch, n_queries, n_keys); each query's sum to 1 over the keys."""
+        scores = self.query(queries) @ self.key(keys).transpose(1, 2)
+        scores = scores / math.sqrt(self.key.out_features)
+        inside = time_mask(key_lengths.clamp(min=1), keys.shape[1])[:, None]
+        return torch.softmax(scores.masked_fill(~inside, float("-inf")), dim=2)
+
+    def forward(self, queries, keys, query_lengths, key_lengths):
+        """Pooled pairs (batch, n_pooled)."""
+        aligned = self.weights(queries, keys, key_lengths) @ keys
+        pairs = torch.relu(self.pair(torch.cat([queries, aligned], dim=2)))
+        return attentive_statistics(self.pooling, pairs, query_lengths)
+
+
+class AttentionRNN(nn.Module):
+    """Classifier, or regressor, of acoustic frames, of word pieces, or of both.
+
+    Parameters
+    ----------
+    audio, text : RecurrentEncoder or None
+        At least one.
+    alignment : Alignment or None
+        With both encoders: joins them; None leaves late fusion.
+    words_look : bool
+        Whether words are the queries of the alignment; else frames are.
+    n_outputs : int
+    dropout : float
+        On the pooled vectors.
+    modality_dropout : float
+        Share of the training utterances that lose either modality, if they have both.
+
+    References
+    ----------
+    Boigne, J., Liyanage, B. and Östrem, T. (2020). Recognizing More Emotions with Less Data
+    Using Self-supervised Transfer Learning. arXiv:2011.05585.
+    """
+
+    def __init__(self, audio, text, alignment, words_look, n_outputs, dropout, modality_dropout):
+        super().__init__()
+        self.audio, self.text, self.alignment = audio, text, alignment
+        self.words_look = words_look
+        self.modality_dropout = modality_dropout
+        self.dropout = nn.Dropout(dropout)
+        n_pooled = [part.n_pooled for part in (audio, text, alignment) if part is not None]
+        self.output = nn.Linear(sum(n_pooled), n_outputs)
+
+    def forward(self, x, lengths, words=None, word_lengths=None):
+        """Outputs (batch, n_outputs) of x (batch, channels, time, columns) and word pieces."""
+        if self.text is None:
+            pooled = self.audio.pool(self.audio(x, lengths), lengths)
+        elif self.audio is None:
+            pooled = self.text.pool(self.text(words, word_lengths), word_lengths)
+        else:
+            pooled = self._fused(x, lengths, words, word_lengths)
+        return self.output(self.dropout(pooled))
+
+    def align(self, x, lengths, words, word_lengths):
+        """Weights (batch, n_words, n_frames), or (batch, n_frames, n_words) if frames look."""
+        frames, pieces = self.audio(x, lengths), self.text(words, word_lengths)
+        if self.words_look:
+            return self.alignment.weights(pieces, frames, lengths)
+        return self.alignment.weights(frames, pieces, word_lengths)
+
+    def _fused(self, x, lengths, words, word_lengths):
+        has_audio, has_text = self._present(lengths, word_lengths)
+        frames, pieces = self.audio(x, lengths), self.text(words, word_lengths)
+        parts = [
+            self.audio.pool(frames, lengths) * has_audio,
+            self.text.pool(pieces, word_lengths) * has_text,
+        ]
+        if self.alignment is not None:
+            sides = (pieces, frames, word_lengths, lengths)
+            if not self.words_look:
+                sides = (frames, pieces, lengths, word_lengths)
+            parts.append(self.alignment(*sides) * has_audio * has_text)
+        return torch.cat(parts, dim=1)
+
+    def _present(self, lengths, word_lengths):
+        """Which modalities there are, (batch, 1) each, some of them dropped in training."""
+        has_audio, has_text = ((n > 0)[:, None] for n in (lengths, word_lengths))
+        if self.training and self.modality_dropout:
+            draw = torch.rand(has_audio.shape, device=has_audio.device)
+            both = has_audio & has_text
+            has_audio = has_audio & ~(both & (draw < self.modality_dropout))
+            has_text = has_text & ~(both & (draw > 1 - self.modality_dropout))
+        return has_audio.float(), has_text.float()
