@@ -89,14 +89,15 @@ class _AttentionRNN(NeuralEstimator):
         if len(self.transformers_) < 2:
             return AttentionRNN(first, None, None, True, n_outputs, self.dropout, 0.0)
         second = self._recurrent_encoder(self._layouts["transcript"], None)
-        alignment = None
+        words_look, alignment = self.fusion == "words-to-frames", None
         if self.fusion != "late":
-            alignment = Alignment(first.n_outputs, second.n_outputs, self.n_hidden, self.n_heads)
+            sides = (second, first) if words_look else (first, second)
+            alignment = Alignment(*sides, self.n_hidden, self.n_heads)
         return AttentionRNN(
             first,
             second,
             alignment,
-            self.fusion == "words-to-frames",
+            words_look,
             n_outputs,
             self.dropout,
             self.modality_dropout,

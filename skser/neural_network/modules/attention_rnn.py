@@ -51,7 +51,7 @@ class RecurrentEncoder(nn.Module):
         self.register_buffer("scale", torch.ones(n_channels, 1, n_columns))
         self.layer_scores = nn.Parameter(torch.zeros(n_channels)) if mix_channels else None
         self.dropout = nn.Dropout(dropout)
-        n_inputs = n_columns if mix_channels else n_channels * n_columns
+        self.n_inputs = n_inputs = n_columns if mix_channels else n_channels * n_columns
         self.n_outputs = 2 * n_hidden
         if cell is None:
             self.recurrent = None
@@ -83,9 +83,14 @@ class RecurrentEncoder(nn.Module):
         return torch.softmax(self.layer_scores, dim=0)
 
     def forward(self, x, lengths):
-        """Frames (batch, time, n_outputs) of x (batch, channels, time, columns).
+        """What enters and what leaves the recurrent layers, of x (batch, channels, time, columns).
 
         An utterance of length 0 counts as one frame of zeros.
+
+        Returns
+        -------
+        inputs : tensor of shape (batch, time, n_inputs)
+        outputs : tensor of shape (batch, time, n_outputs)
         """
         lengths = lengths.clamp(min=1)
         x = (self.states(x, lengths) - self.center) / self.scale
@@ -95,14 +100,15 @@ class RecurrentEncoder(nn.Module):
             x = x.transpose(1, 2).flatten(2)
         x = self.dropout(x)
         if self.recurrent is None:
-            return torch.relu(self.projection(x))
+            return x, torch.relu(self.projection(x))
         packed = nn.utils.rnn.pack_padded_sequence(
             x, lengths.cpu(), batch_first=True, enforce_sorted=False
         )
         outputs, _ = self.recurrent(packed)
-        return nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])[
-            0
-        ]
+        outputs, _ = nn.utils.rnn.pad_packed_sequence(
+            outputs, batch_first=True, total_length=x.shape[1]
+        )
+        return x, outputs
 
     def pool(self, frames, lengths):
         """Attentive mean and deviation (batch, n_pooled) of each head."""
@@ -121,36 +127,39 @@ def attentive_statistics(pooling, frames, lengths):
 class Alignment(nn.Module):
     """Scaled dot-product attention from each position of one modality to those of the other.
 
+    What is compared is what entered the recurrent layers: what leaves them tells of the whole
+    utterance at every position, and need not look at the right one.
+
     Parameters
     ----------
-    n_queries, n_keys : int
-        Features of either modality.
+    queries, keys : RecurrentEncoder
+        Of the modality that looks, and of the other.
     n_hidden : int
         Of the space that they are compared in.
     n_heads : int
         Of the attention pooling over aligned pairs.
     """
 
-    def __init__(self, n_queries, n_keys, n_hidden, n_heads):
+    def __init__(self, queries, keys, n_hidden, n_heads):
         super().__init__()
-        self.query = nn.Linear(n_queries, n_hidden)
-        self.key = nn.Linear(n_keys, n_hidden)
-        self.pair = nn.Linear(n_queries + n_keys, n_hidden)
+        self.query = nn.Linear(queries.n_inputs, n_hidden)
+        self.key = nn.Linear(keys.n_inputs, n_hidden)
+        self.pair = nn.Linear(queries.n_outputs + keys.n_outputs, n_hidden)
         self.pooling = AttentionPooling(n_hidden, n_heads)
         self.n_pooled = 2 * n_heads * n_hidden
 
     def weights(self, queries, keys, key_lengths):
-        """Weights (batch, n_queries, n_keys); each query's sum to 1 over the keys."""
+        """Weights (batch, n_queries, n_keys) of inputs; each query's sum to 1 over the keys."""
         scores = self.query(queries) @ self.key(keys).transpose(1, 2)
         scores = scores / math.sqrt(self.key.out_features)
         inside = time_mask(key_lengths.clamp(min=1), keys.shape[1])[:, None]
         return torch.softmax(scores.masked_fill(~inside, float("-inf")), dim=2)
 
     def forward(self, queries, keys, query_lengths, key_lengths):
-        """Pooled pairs (batch, n_pooled)."""
-        aligned = self.weights(queries, keys, key_lengths) @ keys
-        pairs = torch.relu(self.pair(torch.cat([queries, aligned], dim=2)))
-        return attentive_statistics(self.pooling, pairs, query_lengths)
+        """Pooled pairs (batch, n_pooled), of inputs and outputs of either side."""
+        weights = self.weights(queries[0], keys[0], key_lengths)
+        pairs = torch.cat([queries[1], weights @ keys[1]], dim=2)
+        return attentive_statistics(self.pooling, torch.relu(self.pair(pairs)), query_lengths)
 
 
 class AttentionRNN(nn.Module):
@@ -158,10 +167,11 @@ class AttentionRNN(nn.Module):
 
     Parameters
     ----------
-    audio, text : RecurrentEncoder or None
-        At least one.
+    audio : RecurrentEncoder
+        Of the only modality, if there is one.
+    text : RecurrentEncoder or None
     alignment : Alignment or None
-        With both encoders: joins them; None leaves late fusion.
+        Joins both encoders; None leaves late fusion.
     words_look : bool
         Whether words are the queries of the alignment; else frames are.
     n_outputs : int
@@ -182,15 +192,13 @@ class AttentionRNN(nn.Module):
         self.words_look = words_look
         self.modality_dropout = modality_dropout
         self.dropout = nn.Dropout(dropout)
-        n_pooled = [part.n_pooled for part in (audio, text, alignment) if part is not None]
-        self.output = nn.Linear(sum(n_pooled), n_outputs)
+        n_pooled = sum(part.n_pooled for part in (audio, text, alignment) if part is not None)
+        self.output = nn.Linear(n_pooled, n_outputs)
 
     def forward(self, x, lengths, words=None, word_lengths=None):
         """Outputs (batch, n_outputs) of x (batch, channels, time, columns) and word pieces."""
         if self.text is None:
-            pooled = self.audio.pool(self.audio(x, lengths), lengths)
-        elif self.audio is None:
-            pooled = self.text.pool(self.text(words, word_lengths), word_lengths)
+            pooled = self.audio.pool(self.audio(x, lengths)[1], lengths)
         else:
             pooled = self._fused(x, lengths, words, word_lengths)
         return self.output(self.dropout(pooled))
@@ -199,15 +207,15 @@ class AttentionRNN(nn.Module):
         """Weights (batch, n_words, n_frames), or (batch, n_frames, n_words) if frames look."""
         frames, pieces = self.audio(x, lengths), self.text(words, word_lengths)
         if self.words_look:
-            return self.alignment.weights(pieces, frames, lengths)
-        return self.alignment.weights(frames, pieces, word_lengths)
+            return self.alignment.weights(pieces[0], frames[0], lengths)
+        return self.alignment.weights(frames[0], pieces[0], word_lengths)
 
     def _fused(self, x, lengths, words, word_lengths):
         has_audio, has_text = self._present(lengths, word_lengths)
         frames, pieces = self.audio(x, lengths), self.text(words, word_lengths)
         parts = [
-            self.audio.pool(frames, lengths) * has_audio,
-            self.text.pool(pieces, word_lengths) * has_text,
+            self.audio.pool(frames[1], lengths) * has_audio,
+            self.text.pool(pieces[1], word_lengths) * has_text,
         ]
         if self.alignment is not None:
             sides = (pieces, frames, word_lengths, lengths)
