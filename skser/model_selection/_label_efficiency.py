@@ -1,0 +1,280 @@
+"""How many labels an estimator needs, beside others."""
+
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import StratifiedGroupKFold, check_cv
+from sklearn.utils import _safe_indexing, check_random_state, column_or_1d
+from sklearn.utils._param_validation import HasMethods, Interval, validate_params
+from sklearn.utils.validation import check_consistent_length
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class LabelEfficiencyCurve:
+    """Predictions of several estimators, each trained on few and on many labels.
+
+    Attributes
+    ----------
+    predictions : DataFrame
+        A row per utterance, estimator, number of labels and repeat: ``estimator``, ``n_labels``
+        (per class; of "all" the mean over classes and folds), ``repeat``, ``utterance``,
+        ``group``, ``true``, ``predicted``.
+    metric : callable
+        ``metric(true, predicted)`` -> float, higher is better.
+    """
+
+    predictions: pd.DataFrame
+    metric: object
+
+    def scores(self):
+        """Scores over all folds.
+
+        Returns
+        -------
+        DataFrame
+            ``estimator``, ``n_labels``, ``repeat`` and ``score``.
+        """
+        groups = self.predictions.groupby(["estimator", "n_labels", "repeat"], sort=True)
+        return pd.DataFrame(
+            [(*key, self.metric(part["true"], part["predicted"])) for key, part in groups],
+            columns=["estimator", "n_labels", "repeat", "score"],
+        )
+
+    def multiples(self, estimator, baseline, *, level=0.95, n_bootstrap=1000, random_state=0):
+        """With how many times the labels a baseline catches up.
+
+        Parameters
+        ----------
+        estimator, baseline : str
+            Names.
+        level : float, default=0.95
+            Of the interval.
+        n_bootstrap : int, default=1000
+            Resamples of groups and of repeats, together, that the interval is from.
+        random_state : int, RandomState instance or None, default=0
+
+        Returns
+        -------
+        DataFrame
+            Indexed by the estimator's ``n_labels``: ``multiple``, ``low``, ``high``. The
+            baseline's scores are interpolated over the logarithm of the number of labels. Where
+            it does not catch up with all labels there are, the multiple is infinite; below its
+            fewest labels it is what these make.
+        """
+        random = check_random_state(random_state)
+        mine, other = (self._part(name) for name in (estimator, baseline))
+        found = self._catch_up(mine, other)
+        groups, repeats = mine["group"].unique(), mine["repeat"].unique()
+        drawn = []
+        for _ in range(n_bootstrap):
+            # The same speakers and repeats for both: they are paired.
+            weights = pd.Series(random.choice(groups, len(groups))).value_counts()
+            kept = random.choice(repeats, len(repeats))
+            drawn.append(self._catch_up(mine, other, weights, kept))
+        low, high = np.quantile(
+            drawn, [(1 - level) / 2, (1 + level) / 2], axis=0, method="inverted_cdf"
+        )
+        index = pd.Index(sorted(mine["n_labels"].unique()), name="n_labels")
+        return pd.DataFrame({"multiple": found, "low": low, "high": high}, index=index)
+
+    def _part(self, name):
+        part = self.predictions[self.predictions["estimator"] == name]
+        if part.empty:
+            known = sorted(self.predictions["estimator"].unique())
+            raise ValueError(f"There is no estimator {name!r}; there are {known}.")
+        return part
+
+    def _catch_up(self, mine, other, weights=None, repeats=None):
+        (n, scores), (n_other, scores_other) = (
+            self._mean_scores(part, weights, repeats) for part in (mine, other)
+        )
+        # More labels do no harm: what was reached once counts as reached.
+        reached = np.maximum.accumulate(scores_other)
+        needed = np.array([_first_reaching(s, n_other, reached) for s in scores])
+        return needed / n
+
+    def _mean_scores(self, part, weights, repeats):
+        sizes, means = [], []
+        for n_labels, of_size in part.groupby("n_labels", sort=True):
+            by_repeat = dict(list(of_size.groupby("repeat")))
+            scores = [
+                self._score(by_repeat[r], weights)
+                for r in (by_repeat if repeats is None else repeats)
+            ]
+            sizes.append(n_labels)
+            means.append(np.mean(scores))
+        return np.array(sizes), np.array(means)
+
+    def _score(self, part, weights):
+        if weights is None:
+            return self.metric(part["true"], part["predicted"])
+        counts = part["group"].map(weights).fillna(0).to_numpy(int)
+        rows = np.repeat(np.arange(len(part)), counts)
+        return self.metric(part["true"].to_numpy()[rows], part["predicted"].to_numpy()[rows])
+
+
+def _first_reaching(score, sizes, reached):
+    """Number of labels at which a rising curve reaches a score, between its points by log."""
+    if score > reached[-1]:
+        return np.inf
+    i = int(np.searchsorted(reached, score))
+    if i == 0:
+        return sizes[0]
+    share = (score - reached[i - 1]) / (reached[i] - reached[i - 1])
+    return float(np.exp(np.interp(share, [0, 1], np.log(sizes[i - 1 : i + 1]))))
+
+
+@validate_params(
+    {
+        "estimators": [dict],
+        "groups": ["array-like", None],
+        "cv": ["cv_object"],
+        "n_labels": ["array-like"],
+        "n_repeats": [Interval(Integral, 1, None, closed="left")],
+        "metric": [callable],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def label_efficiency_curve(
+    estimators,
+    X,
+    y,
+    *,
+    groups=None,
+    cv=None,
+    n_labels=(4, 8, 16, 32, ALL),
+    n_repeats=5,
+    metric=balanced_accuracy_score,
+    n_jobs=None,
+    random_state=None,
+):
+    """Train estimators on n labels per class, for several n, and predict unseen speakers.
+
+    In each fold and repeat all estimators are given the same utterances, drawn from each class
+    of the training side, so that they can be compared in pairs.
+
+    Parameters
+    ----------
+    estimators : dict of classifiers
+        By name. All take the same X.
+    X : Sequences, list, array or DataFrame of n_utterances
+    y : array-like of shape (n_utterances,)
+    groups : array-like of shape (n_utterances,) or None, default=None
+        Speakers. Without them the interval of `LabelEfficiencyCurve.multiples` resamples
+        utterances.
+    cv : int, cross-validation generator, iterable or None, default=None
+        None is five folds stratified by class and, where there are `groups`, speaker-disjoint.
+    n_labels : array-like of int and "all", default=(4, 8, 16, 32, "all")
+        Per class. A number that some class does not have in some fold is left out.
+    n_repeats : int, default=5
+        Draws of the labels; where an estimator has a ``random_state`` it is set to the number
+        of the repeat. "all" draws nothing, but is repeated too.
+    metric : callable, default=balanced_accuracy_score
+        ``metric(true, predicted)``, over all folds together.
+    n_jobs : int or None, default=None
+        Processes over folds, numbers and repeats, as in joblib.
+    random_state : int, RandomState instance or None, default=None
+        Of the draws.
+
+    Returns
+    -------
+    LabelEfficiencyCurve
+
+    References
+    ----------
+    Boigne, J., Liyanage, B. and Östrem, T. (2020). Recognizing More Emotions with Less Data
+    Using Self-supervised Transfer Learning. arXiv:2011.05585. Figure 2.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skser.model_selection import label_efficiency_curve
+    >>> X, y = load_wine(return_X_y=True)
+    >>> estimators = {"bayes": GaussianNB(), "neighbours": KNeighborsClassifier(1)}
+    >>> curve = label_efficiency_curve(
+    ...     estimators, X, y, n_labels=(4, 16, "all"), n_repeats=2, random_state=0
+    ... )
+    >>> scores = curve.scores().groupby(["estimator", "n_labels"])["score"].mean()
+    >>> scores["bayes"].round(1).tolist(), scores["neighbours"].round(1).tolist()
+    ([0.9, 1.0, 1.0], [0.6, 0.7, 0.7])
+    """
+    y = column_or_1d(y)
+    check_consistent_length(X, y)
+    speakers = np.arange(len(y)) if groups is None else column_or_1d(groups)
+    check_consistent_length(y, speakers)
+    if not estimators:
+        raise ValueError("estimators is empty.")
+    for name, estimator in estimators.items():
+        if not HasMethods(["fit", "predict"]).is_satisfied_by(estimator):
+            raise TypeError(f"estimators[{name!r}] has no fit or no predict.")
+    random = check_random_state(random_state)
+    if cv is None:
+        cv = StratifiedGroupKFold(5, shuffle=True, random_state=random.randint(2**31 - 1))
+    folds = list(check_cv(cv, y, classifier=True).split(np.zeros(len(y)), y, speakers))
+    sizes = _sizes(n_labels, y, folds)
+    tasks = []
+    for n in sizes:
+        for repeat in range(n_repeats):
+            for train, test in folds:
+                rows = train if n == ALL else _draw(train, y, n, random)
+                tasks += [(name, n, repeat, rows, test) for name in estimators]
+    predicted = Parallel(n_jobs)(
+        delayed(_predict)(estimators[name], X, y, rows, test, repeat)
+        for name, _, repeat, rows, test in tasks
+    )
+    mean_of_all = np.mean([np.unique(y[train], return_counts=True)[1].mean() for train, _ in folds])
+    parts = [
+        pd.DataFrame(
+            {
+                "estimator": name,
+                "n_labels": float(mean_of_all if n == ALL else n),
+                "repeat": repeat,
+                "utterance": test,
+                "group": speakers[test],
+                "true": y[test],
+                "predicted": labels,
+            }
+        )
+        for (name, n, repeat, _, test), labels in zip(tasks, predicted, strict=True)
+    ]
+    return LabelEfficiencyCurve(pd.concat(parts, ignore_index=True), metric)
+
+
+def _sizes(n_labels, y, folds):
+    """The numbers of labels that every class has in every fold."""
+    wrong = [n for n in n_labels if not (n == ALL or (isinstance(n, Integral) and n > 0))]
+    if wrong:
+        raise ValueError(f"n_labels must be numbers of at least 1, or 'all', not {wrong[0]!r}.")
+    classes = np.unique(y)
+    fewest = min(np.sum(y[train] == c) for train, _ in folds for c in classes)
+    if fewest == 0:
+        raise ValueError("In some fold the training side lacks a class: fewer folds, or others.")
+    sizes = [n for n in n_labels if n == ALL or n <= fewest]
+    if not sizes:
+        raise ValueError(f"The rarest class has {fewest} labels in some fold; ask for fewer.")
+    return sizes
+
+
+def _draw(train, y, n, random):
+    """Rows of n utterances of each class."""
+    classes = np.unique(y[train])
+    return np.concatenate([random.choice(train[y[train] == c], n, replace=False) for c in classes])
+
+
+def _predict(estimator, X, y, rows, test, repeat):
+    estimator = clone(estimator)
+    seeds = [name for name in estimator.get_params() if name.split("__")[-1] == "random_state"]
+    estimator.set_params(**dict.fromkeys(seeds, repeat))
+    estimator.fit(_safe_indexing(X, rows), y[rows])
+    return estimator.predict(_safe_indexing(X, test))

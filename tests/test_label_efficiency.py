@@ -1,0 +1,148 @@
+"""Curves over the number of labels, and by how many more another estimator needs."""
+
+import matplotlib
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import LeaveOneGroupOut
+
+from skser.inspection import LabelEfficiencyDisplay
+from skser.model_selection import label_efficiency_curve
+
+matplotlib.use("Agg")
+
+
+class Spy(ClassifierMixin, BaseEstimator):
+    """Right for as many test utterances as it had labels, times a gain."""
+
+    seen = []
+
+    def __init__(self, gain=1.0, random_state=None):
+        self.gain = gain
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        self.seen.append((self.gain, self.random_state, X[:, 0].astype(int), y))
+        self.n_ = self.gain * len(y) / 2
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        right = X[:, 1].astype(int)
+        wrong = X[:, 2] > np.log2(self.n_) / 10
+        return self.classes_[np.where(wrong, 1 - right, right)]
+
+
+@pytest.fixture
+def data():
+    random = np.random.RandomState(0)
+    n = 1200
+    y = np.tile([0, 1], n // 2)
+    X = np.column_stack([np.arange(n), y, random.permutation(n) / n])
+    return X, np.array(["a", "b"])[y], np.repeat(np.arange(12), n // 12)
+
+
+@pytest.fixture
+def curve(data):
+    X, y, groups = data
+    Spy.seen.clear()
+    return label_efficiency_curve(
+        {"good": Spy(4.0), "poor": Spy()}, X, y, groups=groups, n_labels=(4, 8, 16, 32, 64, "all"),
+        n_repeats=3, metric=accuracy_score, random_state=0,
+    )  # fmt: skip
+
+
+def test_estimators_see_the_same_few_utterances_of_other_speakers(curve, data):
+    _, y, groups = data
+    seen = {gain: [s[1:] for s in Spy.seen if s[0] == gain] for gain in (1.0, 4.0)}
+    assert len(seen[1.0]) == len(seen[4.0]) == 6 * 3 * 5
+    for (seed, rows, labels), (seed_of_other, other, _) in zip(*seen.values(), strict=True):
+        np.testing.assert_array_equal(rows, other)
+        assert seed == seed_of_other
+        np.testing.assert_array_equal(np.unique(labels, return_counts=True)[1].std(), 0)
+        assert len(set(rows)) == len(rows)
+    assert {len(rows) // 2 for _, rows, _ in seen[1.0]} >= {4, 8, 16, 32, 64}
+    assert {seed for seed, *_ in seen[1.0]} == {0, 1, 2}
+    draws = [tuple(rows) for _, rows, labels in seen[1.0] if len(labels) == 8]
+    assert len(set(draws)) == len(draws) == 15
+    predictions = curve.predictions
+    assert (predictions["group"] == groups[predictions["utterance"]]).all()
+    for _, part in predictions.groupby(["estimator", "n_labels", "repeat"]):
+        np.testing.assert_array_equal(np.sort(part["utterance"]), np.arange(len(y)))
+
+
+def test_the_multiple_is_the_one_that_is_true(curve):
+    multiples = curve.multiples("good", "poor", n_bootstrap=100)
+    # Rightness is log2(gain * n) / 10: the poor one needs four times the labels.
+    np.testing.assert_allclose(multiples["multiple"].iloc[:4], 4, rtol=0.1)
+    assert (multiples["low"] <= multiples["multiple"]).all()
+    assert (multiples["high"] >= multiples["multiple"]).all()
+    assert (multiples["low"].iloc[:3] > 3).all()
+    assert np.isinf(multiples["multiple"].iloc[-1])
+    back = curve.multiples("poor", "good", n_bootstrap=20)["multiple"]
+    # The good one makes do with a quarter, but was given no fewer than four labels.
+    assert back.iloc[0] == 1
+    np.testing.assert_allclose(back.iloc[2:5], 0.25, rtol=0.1)
+
+
+def test_scores_are_over_all_folds(curve):
+    scores = curve.scores()
+    assert len(scores) == 2 * 6 * 3
+    mean = scores.groupby(["estimator", "n_labels"])["score"].mean()
+    assert mean["good", 16.0] == pytest.approx(0.6, abs=0.02)
+    assert mean["poor", 16.0] == pytest.approx(0.4, abs=0.02)
+
+
+def test_draws_are_repeatable_and_in_two_processes_too(data):
+    X, y, groups = data
+    kwargs = {"groups": groups, "n_labels": (4, 8), "n_repeats": 2, "random_state": 3}
+    forest = {"forest": RandomForestClassifier(5)}
+    a = label_efficiency_curve(forest, X[:, 1:], y, **kwargs).predictions
+    b = label_efficiency_curve(forest, X[:, 1:], y, n_jobs=2, **kwargs).predictions
+    assert a.equals(b)
+
+
+def test_numbers_that_a_class_lacks_are_left_out(data):
+    X, y, groups = data
+    rows = np.r_[0:1200:2, 1:1200:60]  # 600 of a, 20 of b
+    curve = label_efficiency_curve(
+        {"linear": LogisticRegression()}, X[rows, 1:], y[rows], groups=groups[rows],
+        cv=LeaveOneGroupOut(), n_labels=(8, 16, 32, "all"), n_repeats=1,
+    )  # fmt: skip
+    sizes = curve.predictions["n_labels"].unique()
+    assert len(sizes) == 3
+    assert sizes[2] > 250
+
+
+def test_picture(curve):
+    display = LabelEfficiencyDisplay.from_curve(curve)
+    assert set(display.lines_) == {"good", "poor"}
+    assert display.ax_.get_xlabel() == "labels per class"
+    assert display.ax_.get_ylabel() == "accuracy"
+    assert display.lines_["good"].get_ydata()[2] == pytest.approx(0.6, abs=0.02)
+    assert display.plot(ax=display.ax_).figure_ is display.figure_
+
+
+BAD = [
+    ({"n_labels": (4, 2.5)}, ValueError, "must be numbers of at least 1, or 'all', not 2.5"),
+    ({"n_labels": (5000,)}, ValueError, "The rarest class has"),
+    ({"groups": np.zeros(3)}, ValueError, "inconsistent numbers of samples"),
+    ({"estimators": {}}, ValueError, "estimators is empty"),
+    ({"estimators": {"a": 3}}, TypeError, r"estimators\['a'\] has no fit"),
+    ({"n_repeats": 0}, ValueError, "n_repeats"),
+]
+
+
+@pytest.mark.parametrize(("change", "error", "message"), BAD)
+def test_bad_input(data, change, error, message):
+    X, y, _ = data
+    with pytest.raises(error, match=message):
+        label_efficiency_curve(**{"estimators": {"a": Spy()}, "X": X, "y": y} | change)
+
+
+def test_an_unknown_name(curve):
+    with pytest.raises(ValueError, match=r"no estimator 'best'; there are \['good', 'poor'\]"):
+        curve.multiples("best", "poor")
