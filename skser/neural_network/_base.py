@@ -91,7 +91,7 @@ class NeuralEstimator(BaseEstimator):
         return None
 
     def _rate_factors(self):
-        """Factors of the learning rate, by the beginning of the weights' names."""
+        """Factors of the learning rate, by names of modules with a dot behind."""
         return {}
 
     def _check_input(self, X, *, reset):

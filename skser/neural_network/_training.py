@@ -24,7 +24,7 @@ class SequenceNet(NeuralNet):
     fresh_statistics : bool
         Whether batch normalisation averages its statistics anew in each epoch.
     rate_factors : dict of float
-        Factors of the learning rate, by the beginning of the names of the weights.
+        Factors of the learning rate, by the names of weights, or of modules with a dot behind.
     """
 
     def __init__(
@@ -67,7 +67,9 @@ class SequenceNet(NeuralNet):
             if not parameter.requires_grad:
                 continue
             factor = math.prod(
-                factor for start, factor in self.rate_factors.items() if name.startswith(start)
+                factor
+                for part, factor in self.rate_factors.items()
+                if name == part or (part.endswith(".") and name.startswith(part))
             )
             groups.setdefault((parameter.ndim > 1, factor), []).append(parameter)
         return [
