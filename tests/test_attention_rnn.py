@@ -1,18 +1,19 @@
 """Audio, text, both aligned, either missing; fine-tuned encoders; transfer in stages."""
 
 import pickle
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 
 from skser.feature_extraction import MelSpectrogram, SpeechEmbedding, TextEmbedding
 from skser.neural_network import AttentionRNNClassifier, AttentionRNNRegressor
-from skser.sequences import Layout, Sequences
 from tests.checkpoints import SPEECH, save_speech_checkpoint, save_text_checkpoint
 
 QUIET = "ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning"
@@ -20,76 +21,26 @@ pytestmark = pytest.mark.filterwarnings(QUIET)
 EXACT = {"device": "cpu", "n_threads": 1, "random_state": 0}
 
 
-class Ready(TransformerMixin, BaseEstimator):
-    """Frames that lie in the table's cells already."""
-
-    def __init__(self, column="audio", hop=None):
-        self.column = column
-        self.hop = hop
-
-    def fit(self, X, y=None):
-        return self
-
-    def transform(self, X):
-        arrays = list(X[self.column])
-        names = tuple(f"x{i}" for i in range(arrays[0].shape[1]))
-        return Sequences.from_list(arrays, Layout(names, hop=self.hop))
-
-
-def two_halves(n=240, seed=0):
-    """Utterances of six words of which one is marked; y is the tone of that word's frames.
-
-    Neither the words, nor the voice, tells more than half: four classes are the word that is
-    marked, happy or sad, times the tone, high or low, of its frames among those of the others.
-    """
-    random = np.random.RandomState(seed)
-    n_kinds = 8
-    rows, y, places = [], [], []
-    for _ in range(n):
-        kinds = random.choice(n_kinds, 5, replace=False)
-        marked, polarity = random.randint(5), random.randint(2)
-        tones = random.choice([-1.0, 1.0], 5)
-        lengths = random.randint(4, 9, 5)
-        words = np.eye(n_kinds + 2)[kinds]
-        words[marked, n_kinds + polarity] = 2.0
-        frames = np.concatenate(
-            [
-                np.tile(np.append(np.eye(n_kinds)[k], tone), (length, 1))
-                for k, tone, length in zip(kinds, tones, lengths, strict=True)
-            ]
-        )
-        frames += 0.2 * random.randn(*frames.shape)
-        rows.append((frames, words + 0.1 * random.randn(*words.shape)))
-        y.append(2 * polarity + int(tones[marked] > 0))
-        edges = np.cumsum(lengths)
-        places.append((marked, slice(edges[marked] - lengths[marked], edges[marked])))
-    table = pd.DataFrame(rows, columns=["audio", "transcript"])
-    return table, np.array(y), places
-
-
-def fusing(**settings):
-    settings = {"max_epochs": 40, "learning_rate": 0.005, "n_hidden": 24, "dropout": 0.0} | settings
-    both = {"audio": Ready(hop=0.02), "text": Ready("transcript")}
-    return AttentionRNNClassifier(**{"augment": None} | EXACT | both | settings)
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+from fusion import network, planted_mass, two_halves  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def halves():
-    train, test = two_halves(320), two_halves(100, seed=1)
-    return train, test
+    return two_halves(320, seed=0), two_halves(100, seed=1)
 
 
 @pytest.fixture(scope="module")
 def fused(halves):
     (X, y, _), _ = halves
-    return fusing().fit(X, y)
+    return network(0).fit(X, y)
 
 
 def test_fusion_beats_either_modality(halves, fused):
     (X, y, _), (X_test, y_test, _) = halves
     both = fused.score(X_test, y_test)
     alone = [
-        fusing(**other).fit(X, y).score(X_test, y_test)
+        network(0, **other).fit(X, y).score(X_test, y_test)
         for other in ({"text": None}, {"audio": None})
     ]
     assert both > max(alone) + 0.1
@@ -98,20 +49,18 @@ def test_fusion_beats_either_modality(halves, fused):
 
 def test_the_alignment_finds_the_planted_pairs(halves, fused):
     _, (X_test, _, places) = halves
-    mass = []
-    for weights, (word, span) in zip(fused.alignment(X_test), places, strict=True):
-        assert weights.columns[1] == 0.02
-        np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
-        mass.append(weights.iloc[word, span].sum())
-    assert np.mean(mass) > 0.7
+    assert planted_mass(fused, X_test, places) > 0.7
+    weights = fused.alignment(X_test)[0]
+    np.testing.assert_allclose(weights.columns[:3], [0, 0.02, 0.04])
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
 
 
 def test_frames_can_look_at_words(halves):
     (X, y, _), _ = halves
-    model = fusing(fusion="frames-to-words", max_epochs=2).fit(X[:40], y[:40])
+    model = network(0, fusion="frames-to-words", max_epochs=2).fit(X[:40], y[:40])
     for weights in model.alignment(X[:3]):
         np.testing.assert_allclose(weights.sum(axis=0), 1, atol=1e-5)
-    model = fusing(fusion="late", max_epochs=2).fit(X[:40], y[:40])
+    model = network(0, fusion="late", max_epochs=2).fit(X[:40], y[:40])
     with pytest.raises(ValueError, match="not fused late"):
         model.alignment(X[:3])
 
@@ -133,7 +82,8 @@ def test_either_modality_may_be_missing(halves, fused):
         np.testing.assert_allclose(probabilities, fused.predict_proba(empty), atol=1e-6)
         np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     text_only = fused.predict(X_test.drop(columns="audio"))
-    assert np.mean(text_only // 2 == y_test // 2) > 0.8
+    right = [a.split()[0] == b.split()[0] for a, b in zip(text_only, y_test, strict=True)]
+    assert np.mean(right) > 0.8
 
 
 def test_what_is_beside_an_utterance_does_not_matter(halves, fused):
@@ -150,7 +100,7 @@ def test_training_with_missing_modalities(halves):
     X = X[:40].copy()
     X.loc[:10, "audio"] = None
     X.loc[11:20, "transcript"] = None
-    model = fusing(max_epochs=3).fit(X, y[:40])
+    model = network(0, max_epochs=3).fit(X, y[:40])
     assert np.isfinite(model.predict_proba(X)).all()
     assert len(model.history_) == 3
 
@@ -172,11 +122,11 @@ def test_bad_tables(halves, fused, change, message):
 def test_no_modality_at_all_in_training(halves):
     (X, y, _), _ = halves
     with pytest.raises(ValueError, match="No utterance has anything in the column 'transcript'"):
-        fusing().fit(X[:20].drop(columns="transcript"), y[:20])
+        network(0).fit(X[:20].drop(columns="transcript"), y[:20])
     with pytest.raises(ValueError, match="mixup cannot mix texts"):
-        fusing(mixup=0.2).fit(X[:20], y[:20])
+        network(0, mixup=0.2).fit(X[:20], y[:20])
     with pytest.raises(TypeError, match="utterance table, or a list"):
-        fusing().fit(3, y[:20])
+        network(0).fit(3, y[:20])
 
 
 def test_pooled_embeddings_are_refused(tmp_path, wav):

@@ -1,0 +1,93 @@
+"""How many labels a pretrained encoder saves, on EmoDB and RAVDESS.
+
+    python benchmarks/label_efficiency.py
+
+Needs SKSER_DATA and SKSER_MODELS, and the extra "embeddings". Two linear models on 4, 8, 16, 32 and
+more labels per class, of speakers that are not in the test fold: one on frozen Whisper-tiny, one on
+the best hand-made vectors here (``Functionals(FrameFeatures())`` as ranks). Five draws; the folds
+are those of EmoDB-LOSO and RAVDESS-5. Layers, scaling and the penalty's strength of both are those
+chosen with all labels, on inner folds of the first outer training fold.
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from protocols import PROTOCOLS, RESULTS, load, versions
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import PredefinedSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+from skser.feature_extraction import FrameFeatures, Functionals, SpeechEmbedding
+from skser.model_selection import label_efficiency_curve
+
+N_LABELS = {
+    "emodb-loso": (4, 8, 16, 32, "all"),
+    "ravdess-5": (4, 8, 16, 32, 64, 128, "all"),
+}
+LAYERS = {"emodb-loso": 2, "ravdess-5": (1, 2, 3, 4)}  # as chosen on inner folds
+
+
+def linear(columns, scaler, penalty):
+    """Logistic regression on some columns."""
+    select = ColumnTransformer([("columns", scaler, columns)])
+    return make_pipeline(select, LogisticRegression(C=penalty, max_iter=500))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--n-jobs", type=int)
+    arguments = parser.parse_args()
+    checkpoint = Path(os.environ["SKSER_MODELS"]) / "whisper-tiny-encoder"
+    result = {
+        "metric": "UAR over all folds",
+        "n_repeats": arguments.repeats,
+        "transductive": False,
+        "versions": versions("scikit-learn", "torch", "transformers", "numpy"),
+        "protocols": {},
+    }
+    for protocol in PROTOCOLS:
+        corpus, folds = load(protocol)
+        y, speakers = corpus.target.astype(str), corpus.speakers.astype(str)
+        fold = np.full(len(y), -1)
+        for i, held_out in enumerate(folds):
+            fold[np.isin(speakers, held_out)] = i
+        embedding = SpeechEmbedding(checkpoint, LAYERS[protocol], "mean+std", device="cpu")
+        X = [embedding.transform(corpus.data), Functionals(FrameFeatures()).transform(corpus.data)]
+        n = X[0].shape[1]
+        columns = slice(0, n), slice(n, n + X[1].shape[1])
+        estimators = {
+            "pretrained": linear(columns[0], StandardScaler(), 0.01),
+            "hand-made": linear(columns[1], QuantileTransformer(n_quantiles=10), 1.0),
+        }
+        curve = label_efficiency_curve(
+            estimators,
+            np.hstack(X),
+            y,
+            groups=speakers,
+            cv=PredefinedSplit(fold),
+            n_labels=N_LABELS[protocol],
+            n_repeats=arguments.repeats,
+            n_jobs=arguments.n_jobs,
+            random_state=0,
+        )
+        scores = curve.scores().groupby(["estimator", "n_labels"])["score"].agg(["mean", "std"])
+        multiples = curve.multiples("pretrained", "hand-made").reset_index()
+        result["protocols"][protocol] = {
+            "scores": scores.reset_index().to_dict("records"),
+            "multiples": [
+                {k: None if np.isinf(v) else v for k, v in row.items()}
+                for row in multiples.to_dict("records")
+            ],
+        }
+        print(protocol, scores, multiples, sep="\n", flush=True)
+        (RESULTS / "label_efficiency.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Tables of the pretrained encoders' results."""
+
+import json
+
+from render_results import TITLES, list_table
+
+SYSTEMS = {
+    "plain": "middle layers, mean and deviation, linear SVM",
+    "trimmed": "silence cut off, all layers, logistic regression",
+    "fine-tuned": "silence cut off, copies at other speeds, two layers trained on",
+    "vote": "vote of the last two",
+    "transductive": "as the second, scaled within each speaker (transductive)",
+}
+FUSION = ("without audio", "without text")
+
+
+def write_pretrained_tables(docs):
+    """Write the tables into ``generated/``."""
+    results, target = docs.parent / "benchmarks/results", docs / "generated"
+    (target / "embeddings.rst").write_text(embeddings(results))
+    (target / "embedding_speed.rst").write_text(embedding_speed(results))
+    (target / "fusion.rst").write_text(fusion(results))
+
+
+def embeddings(results):
+    """UAR and accuracy of every system that was run."""
+    rows = [["corpus", "system", "seeds", "UAR", "accuracy", "worst fold's UAR"]]
+    for protocol, title in TITLES.items():
+        for name, system in SYSTEMS.items():
+            path = results / f"embeddings_{protocol}_{name}.json"
+            if not path.exists():
+                continue
+            summary = json.loads(path.read_text())["summary"]
+            if not summary["n_seeds"]:
+                continue
+            seeds = summary["n_seeds"] if name in ("fine-tuned", "vote") else "none"
+            scores = [_with_sd(summary[metric]) for metric in ("uar", "accuracy")]
+            rows.append([title, system, seeds, *scores, f"{100 * summary['worst_fold']:.1f}"])
+    return (
+        f"{list_table(rows)}\nIn percent, over all folds; mean ± standard deviation over seeds.\n"
+    )
+
+
+def _with_sd(summary):
+    mean, sd = 100 * summary["mean"], summary["sd_over_seeds"]
+    return f"{mean:.1f}" if sd is None else f"{mean:.1f} ± {100 * sd:.1f}"
+
+
+def embedding_speed(results):
+    """Times beside the usual path."""
+    result = json.loads((results / "embedding_speed.json").read_text())
+    rows = [["corpus", "with padding to 30 s", "``SpeechEmbedding``", "ratio"]]
+    for protocol, entry in result["time"].items():
+        each = (entry["seconds"][name] / entry["n_files"] for name in ("usual", "skser"))
+        cells = [f"{1000 * seconds:.0f} ms" for seconds in each]
+        rows.append([TITLES[protocol], *cells, f"{entry['ratio']:.1f}"])
+    table = list_table(rows)
+    for protocol, entry in result.get("accuracy", {}).items():
+        pair = (f"{100 * entry[name]['uar']:.1f}" for name in ("usual", "skser"))
+        table += "\nUAR of the same linear SVM on {}: {} with the padding, {} without.\n".format(
+            TITLES[protocol], *pair
+        )
+    return (
+        f"{table}\nPer utterance, from its file, Whisper-tiny's second layer, one thread "
+        "(``benchmarks/embedding_speed.py``).\n"
+    )
+
+
+def fusion(results):
+    """UAR of either modality, of both, and of both when one is dropped."""
+    result = json.loads((results / "fusion.json").read_text())
+    rows = [["", "UAR"]]
+    for name, values in [*result["uar"].items(), *((name, result[name]) for name in FUSION)]:
+        label = f"words look at frames, predicting {name}" if name in FUSION else name
+        rows.append([label, mean_and_sd(values)])
+    return (
+        f"{list_table(rows)}\nMean ± standard deviation over {len(result['planted_mass'])} seeds. "
+        f"{mean_and_sd(result['planted_mass'])} % of the marked word's attention lie on its own "
+        "frames, which are a fifth of all.\n"
+    )
+
+
+def mean_and_sd(values):
+    """In percent."""
+    mean = sum(values) / len(values)
+    sd = (sum((v - mean) ** 2 for v in values) / max(1, len(values) - 1)) ** 0.5
+    return f"{100 * mean:.1f} ± {100 * sd:.1f}"
