@@ -124,6 +124,11 @@ def check_sequences(X):
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
     if X.lengths.min() == 0:
         raise ValueError(f"Utterance {int(np.argmin(X.lengths))} has 0 frames; leave it out.")
+    check_finite(X)
+
+
+def check_finite(X):
+    """Raise if a value of `X` (Sequences) is not finite, naming the first such utterance."""
     for i, frames in _unless_all_finite(X):
         if not np.isfinite(frames).all():
             kind = "NaN" if np.isnan(frames).any() else "infinity"

@@ -180,6 +180,24 @@ class TestEmbeddings:
         expected = model.predict_proba(table)
         np.testing.assert_array_equal(model.predict_proba(list(table["audio"])), expected)
 
+    def test_a_file_that_cannot_be_read_counts_as_missing_if_the_transformer_says_so(
+        self, folder, table
+    ):
+        audio = SpeechEmbedding(folder / "whisper", 2, None, device="cpu", on_error="empty")
+        text = TextEmbedding(folder / "bert", -1, None, device="cpu")
+        model = AttentionRNNClassifier(audio, text, max_epochs=1, n_hidden=8, **EXACT)
+        model.fit(table, self.Y)
+        table.loc[3, "audio"] = "nowhere.wav"
+        expected = model.predict_proba(table.assign(audio=None))[3]
+        with pytest.warns(UserWarning, match=r"nowhere\.wav: no such file"):
+            np.testing.assert_allclose(model.predict_proba(table)[3], expected, atol=1e-5)
+        model.set_params(text=None)
+        with (
+            pytest.warns(UserWarning, match=r"nowhere\.wav: no such file"),
+            pytest.raises(ValueError, match="Utterance 3 has nothing in 'audio'; leave it out"),
+        ):
+            model.fit(table, self.Y)
+
     def test_in_a_search_over_speakers(self, folder, table):
         audio = SpeechEmbedding(folder / "whisper", 2, None, device="cpu")
         model = AttentionRNNClassifier(audio, max_epochs=1, n_hidden=8, **EXACT)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from skser._base import check_sequences
+from skser._base import check_finite
 from skser.sequences import Sequences
 
 
@@ -64,6 +64,8 @@ def utterance_table(X, column):
 def embed(X, column, transformer, layout):
     """Sequences of a column of an utterance table, of 0 frames where there is nothing.
 
+    An utterance that the transformer leaves with 0 frames counts as one that is not there.
+
     Parameters
     ----------
     X : DataFrame
@@ -95,7 +97,6 @@ def embed(X, column, transformer, layout):
                 f"{type(transformer).__name__} gives {type(found).__name__}, not Sequences: set "
                 "pooling=None."
             )
-        check_sequences(found)
     elif layout is None:
         raise ValueError(
             f"No utterance has anything in the column {column!r}: leave its transformer out."
@@ -105,7 +106,9 @@ def embed(X, column, transformer, layout):
         found = Sequences(nothing, np.zeros(0, np.int64), layout=layout)
     lengths, starts = np.zeros(len(cells), np.int64), np.zeros(len(cells), np.int64)
     lengths[rows], starts[rows] = found.lengths, found.starts
-    return Sequences(found.values, lengths, starts, found.layout)
+    embedded = Sequences(found.values, lengths, starts, found.layout)
+    check_finite(embedded)
+    return embedded
 
 
 def _is_missing(cell):

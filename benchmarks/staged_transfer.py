@@ -1,0 +1,154 @@
+"""Weights from another corpus, or from another task on it: from scratch, in one stage, in two.
+
+    python benchmarks/staged_transfer.py ravdess-5
+    python benchmarks/staged_transfer.py emodb-loso --sources emotion --shares 0.1 0.25
+
+Needs SKSER_DATA. The source is the attention FCN, trained on the other corpus to tell emotions,
+speakers or sentences. The target is the protocol named, with 5, 10, 25 and 100 % of the labels of
+each training fold, the same utterances for every system. Five speaker-disjoint folds of either
+corpus (EmoDB: two speakers each); systems have the same number of epochs in all: those of the two
+stages together. Finished fits are kept in the result file, and a later run goes on behind them.
+"""
+
+import argparse
+import json
+from itertools import chain
+
+import numpy as np
+from protocols import PROTOCOLS, RESULTS, load, versions
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
+
+from skser.feature_extraction import MelSpectrogram
+from skser.neural_network import AttentionFCNClassifier
+from skser.preprocessing import SequenceScaler
+
+SOURCES = ("emotion", "speaker", "sentence")
+SHARES = (0.05, 0.1, 0.25, 1.0)
+HEAD_EPOCHS, EPOCHS = 10, 40
+SYSTEMS = {
+    "from scratch": {"max_epochs": HEAD_EPOCHS + EPOCHS},
+    "single-stage": {"max_epochs": HEAD_EPOCHS + EPOCHS, "transfer": "single-stage"},
+    "two-stage": {"max_epochs": EPOCHS, "head_epochs": HEAD_EPOCHS, "transfer": "two-stage"},
+}
+
+
+def network(seed, **settings):
+    return AttentionFCNClassifier(device="cpu", n_threads=1, random_state=seed, **settings)
+
+
+def prepared(protocol):
+    """Standardised mel spectrograms, labels of all tasks and five speaker-disjoint folds."""
+    corpus, folds = load(protocol)
+    if len(folds) > 5:
+        folds = [list(chain(*folds[i::5])) for i in range(5)]
+    speakers = corpus.speakers.astype(str)
+    labels = {
+        "emotion": corpus.target.astype(str),
+        "speaker": speakers,
+        "sentence": corpus.frame["sentence"].to_numpy(str),
+    }
+    X = SequenceScaler().fit_transform(MelSpectrogram().transform(corpus.data))
+    return X, labels, [np.isin(speakers, held_out) for held_out in folds]
+
+
+def drawn(train, y, share, random):
+    """Rows of a share of the training fold, at least two of each class."""
+    if share == 1:
+        return train
+    chosen = []
+    for label in np.unique(y[train]):
+        rows = train[y[train] == label]
+        chosen.append(random.choice(rows, max(2, round(share * len(rows))), replace=False))
+    return np.sort(np.concatenate(chosen))
+
+
+def summarised(fits):
+    """Mean and deviation of UAR over seeds, and gains over training from scratch, in pairs."""
+    pooled = {}
+    for fit in fits:
+        key = fit["source"], fit["share"], fit["system"], fit["seed"]
+        pooled.setdefault(key, []).append((fit["true"], fit["predicted"]))
+    scores = {}
+    for key, folds in pooled.items():
+        if len(folds) == 5:
+            true, predicted = (np.concatenate(part) for part in zip(*folds, strict=True))
+            scores[key] = {
+                "uar": balanced_accuracy_score(true, predicted),
+                "accuracy": accuracy_score(true, predicted),
+            }
+    rows = []
+    for source, share, system in dict.fromkeys(key[:3] for key in scores):
+        seeds = [key[3] for key in scores if key[:3] == (source, share, system)]
+        mine = [scores[source, share, system, seed] for seed in seeds]
+        row = {"source": source, "share": share, "system": system, "n_seeds": len(seeds)}
+        for metric in ("uar", "accuracy"):
+            values = [score[metric] for score in mine]
+            sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
+            row[metric] = {"mean": float(np.mean(values)), "sd": sd}
+        if source:
+            gains = [
+                scores[source, share, system, seed]["uar"]
+                - scores[None, share, "from scratch", seed]["uar"]
+                for seed in seeds
+                if (None, share, "from scratch", seed) in scores
+            ]
+            row["gains"] = [float(gain) for gain in gains]
+        rows.append(row)
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("protocol", choices=PROTOCOLS, help="the target")
+    parser.add_argument("--sources", nargs="+", choices=SOURCES, default=SOURCES)
+    parser.add_argument("--shares", nargs="+", type=float, default=SHARES)
+    parser.add_argument("--seeds", type=int, default=5)
+    arguments = parser.parse_args()
+    target = arguments.protocol
+    (other,) = set(PROTOCOLS) - {target}
+    X_source, source_labels, _ = prepared(other)
+    X, labels, tests = prepared(target)
+    y = labels["emotion"]
+    path = RESULTS / f"staged_transfer_{target}.json"
+    result = {
+        "target": target,
+        "source": other,
+        "from_scratch": "in part",
+        "transductive": False,
+        "network": repr(network("seed")),
+        "systems": SYSTEMS,
+        "versions": versions("scikit-learn", "torch", "skorch", "numpy", "librosa"),
+        "fits": [],
+    }
+    if path.exists():
+        kept = json.loads(path.read_text())
+        if all(kept[key] == result[key] for key in ("network", "systems", "versions")):
+            result["fits"] = kept["fits"]
+    names = ("source", "share", "system", "seed", "fold")
+    done = {tuple(fit[name] for name in names) for fit in result["fits"]}
+    for seed in range(arguments.seeds):
+        fitted = {None: None}
+        for share in arguments.shares:
+            for fold, test in enumerate(tests):
+                random = np.random.RandomState(100 * seed + fold)
+                rows = drawn(np.flatnonzero(~test), y, share, random)
+                for source in (None, *arguments.sources):
+                    for system, settings in SYSTEMS.items():
+                        key = (source, share, system, seed, fold)
+                        if key in done or (system == "from scratch") != (source is None):
+                            continue
+                        if source not in fitted:
+                            fitted[source] = network(seed).fit(X_source, source_labels[source])
+                        model = network(seed, initialize_from=fitted[source], **settings)
+                        predicted = model.fit(X[rows], y[rows]).predict(X[test])
+                        fit = dict(zip(names, key, strict=True))
+                        fit |= {"true": y[test].tolist(), "predicted": predicted.tolist()}
+                        result["fits"].append(fit)
+                        result["summary"] = summarised(result["fits"])
+                        path.write_text(json.dumps(result) + "\n")
+                        uar = balanced_accuracy_score(y[test], predicted)
+                        print(*key, f"{100 * uar:.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
