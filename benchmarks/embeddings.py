@@ -94,6 +94,17 @@ def system(name, protocol, seed):
     return make_pipeline(trimmer(), copies)
 
 
+def described(name, protocol):
+    """The system's settings, without the folders of this machine."""
+    model = system(name, protocol, "seed")
+    for name in model.get_params():
+        if name.endswith("checkpoint"):
+            model.set_params(**{name: "whisper-tiny-encoder"})
+        elif name.endswith("__memory"):
+            model.set_params(**{name: None})
+    return repr(model)
+
+
 def outputs(model, X):
     """Scores (n, n_classes) whose largest is the prediction."""
     if hasattr(model, "predict_proba"):
@@ -108,7 +119,7 @@ def run(protocol, name, n_seeds, only_folds):
     path = RESULTS / f"embeddings_{protocol}_{name}.json"
     result = {
         "protocol": protocol,
-        "system": repr(system(name, protocol, "seed")).replace(str(checkpoint().parent), ""),
+        "system": described(name, protocol),
         "from_scratch": False,
         "transductive": name == "transductive",
         "versions": versions("scikit-learn", "torch", "transformers", "skorch", "numpy", "soxr"),
