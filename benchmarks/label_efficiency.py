@@ -58,7 +58,10 @@ def main():
         for i, held_out in enumerate(folds):
             fold[np.isin(speakers, held_out)] = i
         embedding = SpeechEmbedding(checkpoint, LAYERS[protocol], "mean+std", device="cpu")
-        X = [embedding.transform(corpus.data), Functionals(FrameFeatures()).transform(corpus.data)]
+        X = [
+            embedding.transform(corpus.data),
+            Functionals(FrameFeatures()).fit_transform(corpus.data),
+        ]
         n = X[0].shape[1]
         columns = slice(0, n), slice(n, n + X[1].shape[1])
         estimators = {

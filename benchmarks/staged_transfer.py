@@ -17,6 +17,7 @@ from itertools import chain
 import numpy as np
 from protocols import PROTOCOLS, RESULTS, load, versions
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
+from sklearn.pipeline import make_pipeline
 
 from skser.feature_extraction import MelSpectrogram
 from skser.neural_network import AttentionFCNClassifier
@@ -37,7 +38,7 @@ def network(seed, **settings):
 
 
 def prepared(protocol):
-    """Standardised mel spectrograms, labels of all tasks and five speaker-disjoint folds."""
+    """Mel spectrograms, labels of all tasks and five speaker-disjoint folds."""
     corpus, folds = load(protocol)
     if len(folds) > 5:
         folds = [list(chain(*folds[i::5])) for i in range(5)]
@@ -47,7 +48,7 @@ def prepared(protocol):
         "speaker": speakers,
         "sentence": corpus.frame["sentence"].to_numpy(str),
     }
-    X = SequenceScaler().fit_transform(MelSpectrogram().transform(corpus.data))
+    X = MelSpectrogram().transform(corpus.data)
     return X, labels, [np.isin(speakers, held_out) for held_out in folds]
 
 
@@ -138,8 +139,10 @@ def main():
                         if key in done or (system == "from scratch") != (source is None):
                             continue
                         if source not in fitted:
-                            fitted[source] = network(seed).fit(X_source, source_labels[source])
+                            scaled = SequenceScaler().fit_transform(X_source)
+                            fitted[source] = network(seed).fit(scaled, source_labels[source])
                         model = network(seed, initialize_from=fitted[source], **settings)
+                        model = make_pipeline(SequenceScaler(), model)
                         predicted = model.fit(X[rows], y[rows]).predict(X[test])
                         fit = dict(zip(names, key, strict=True))
                         fit |= {"true": y[test].tolist(), "predicted": predicted.tolist()}

@@ -20,6 +20,7 @@ SPEECH = {
     "wav2vec2, stable": ("Wav2Vec2", _STABLE),
     "hubert": ("Hubert", {}),
     "hubert, stable": ("Hubert", _STABLE),
+    "hubert, batch norm": ("Hubert", {"conv_pos_batch_norm": True}),
     "wavlm": ("WavLM", {}),
     "wavlm, stable": ("WavLM", _STABLE),
     "data2vec": ("Data2VecAudio", {"num_conv_pos_embeddings": 3, "conv_pos_kernel_size": 5}),
@@ -47,6 +48,8 @@ def save_speech_checkpoint(kind, folder, seed=0, **save):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = getattr(transformers, f"{name}Model")(config)
+    if "batch norm" in kind:
+        torch.nn.init.constant_(model.encoder.pos_conv_embed.batch_norm.bias, 0.5)
     preprocessor.save_pretrained(folder)
     model.save_pretrained(folder, **save)
     return folder

@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 
+from skser.audio import AudioReadError
 from skser.feature_extraction import MelSpectrogram, SpeechEmbedding, TextEmbedding
-from skser.neural_network import AttentionRNNClassifier, AttentionRNNRegressor
+from skser.neural_network import AttentionRNNClassifier, AttentionRNNRegressor, SpecAugment
+from skser.preprocessing import SequenceScaler
+from skser.sequences import Sequences
 from tests.checkpoints import SPEECH, save_speech_checkpoint, save_text_checkpoint
 
 QUIET = "ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning"
@@ -98,17 +101,29 @@ def test_what_is_beside_an_utterance_does_not_matter(halves, fused):
 def test_training_with_missing_modalities(halves):
     (X, y, _), _ = halves
     X = X[:40].copy()
-    X.loc[:10, "audio"] = None
-    X.loc[11:20, "transcript"] = None
-    model = network(0, max_epochs=3).fit(X, y[:40])
+    X.loc[::3, "audio"] = None
+    X.loc[1::3, "transcript"] = None
+    model = network(0, max_epochs=3, augment="auto").fit(X, y[:40])
     assert np.isfinite(model.predict_proba(X)).all()
     assert len(model.history_) == 3
+    model.partial_fit(X.drop(columns="audio").dropna(), y[:40][X["transcript"].notna()])
+
+
+def test_augmentation_leaves_nothing_where_nothing_was():
+    x = torch.ones(3, 1, 12, 4)
+    x[1] = 0
+    for seed in range(5):
+        generator = torch.Generator().manual_seed(seed)
+        y, lengths = SpecAugment()(x, torch.tensor([12, 0, 5]), generator)
+        assert lengths[1] == 0
+        assert y[1].abs().max() == 0
+        assert lengths[0] > 0 < lengths[2]
 
 
 BAD = [
     ("neither", lambda X: X.assign(audio=None, transcript=None), "Utterance 0 has nothing in"),
     ("a row of neither", lambda X: X.drop(7).reindex(range(12)), "Utterance 7 has nothing in 'aud"),
-    ("an empty transcript", lambda X: X.assign(transcript=" "), "0 has an empty 'transcript'"),
+    ("an empty transcript", lambda X: X.assign(transcript=" "), "0 has an empty transcript"),
 ]
 
 
@@ -144,6 +159,18 @@ def folder(tmp_path_factory):
         save_speech_checkpoint(kind, folder / kind)
     save_text_checkpoint(folder / "bert")
     return folder
+
+
+class Words(TransformerMixin, BaseEstimator):
+    """One frame per word: its length."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return Sequences.from_list(
+            [np.array([[len(w)] for w in text.split()], np.float32) for text in X["transcript"]]
+        )
 
 
 class TestEmbeddings:
@@ -197,6 +224,53 @@ class TestEmbeddings:
             pytest.raises(ValueError, match="Utterance 3 has nothing in 'audio'; leave it out"),
         ):
             model.fit(table, self.Y)
+
+    def test_unusable_audio_is_named_by_its_row(self, folder, table):
+        audio = SpeechEmbedding(
+            folder / "whisper", 2, None, device="cpu", input_sampling_rate=16000
+        )
+        text = TextEmbedding(folder / "bert", -1, None, device="cpu")
+        model = AttentionRNNClassifier(audio, text, max_epochs=1, n_hidden=8, **EXACT)
+        noise = [np.random.RandomState(i).randn(8000) / 10 for i in range(12)]
+        table = table.astype(object).assign(audio=pd.Series(noise, dtype=object))
+        table.at[0, "audio"] = None
+        table.at[5, "audio"] = noise[5][:100]
+        with pytest.raises(AudioReadError, match="utterance 5: has 100 samples"):
+            model.fit(table, self.Y)
+        table.at[5, "audio"] = np.nan
+        table.at[7, "transcript"] = 3
+        with pytest.raises(ValueError, match="Utterance 7 has a transcript that is no text: 3"):
+            model.fit(table, self.Y)
+
+    def test_a_transformer_that_learns_is_fitted_where_there_is_audio(self, table):
+        audio = make_pipeline(MelSpectrogram(n_mels=8), SequenceScaler())
+        table.loc[4, "audio"] = None
+        model = AttentionRNNClassifier(audio, Words(), max_epochs=1, n_hidden=8, **EXACT)
+        assert np.isfinite(model.fit(table, self.Y).predict_proba(table)).all()
+
+    def test_fine_tuning_is_repeatable_and_leaves_the_global_seed_alone(self, folder, table):
+        audio = SpeechEmbedding(folder / "wav2vec2", 3, None, device="cpu")
+        model = AttentionRNNClassifier(
+            audio, cell=None, n_fine_tuned_layers=2, max_epochs=1, **EXACT
+        )
+        found = []
+        for seed in (1, 2):
+            torch.manual_seed(seed)
+            expected = torch.rand(1)
+            torch.manual_seed(seed)
+            found.append(clone(model).fit(table, self.Y).predict_proba(table))
+            assert torch.rand(1) == expected
+        np.testing.assert_array_equal(*found)
+
+    def test_parameters_that_do_not_go_together(self, folder, table):
+        audio = SpeechEmbedding(folder / "whisper", 3, None, device="cpu")
+        for settings, message in (
+            ({"adapter_rank": 2}, "adapter_rank needs n_fine_tuned_layers"),
+            ({"audio": None, "text": Words(), "mixup": 0.3}, "mixup cannot mix texts"),
+        ):
+            model = AttentionRNNClassifier(**{"audio": audio} | settings, **EXACT)
+            with pytest.raises(ValueError, match=message):
+                model.fit(table, self.Y)
 
     def test_in_a_search_over_speakers(self, folder, table):
         audio = SpeechEmbedding(folder / "whisper", 2, None, device="cpu")

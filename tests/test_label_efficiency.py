@@ -2,15 +2,16 @@
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
-from sklearn.model_selection import LeaveOneGroupOut
+from sklearn.model_selection import KFold, LeaveOneGroupOut
 
 from skser.inspection import LabelEfficiencyDisplay
-from skser.model_selection import label_efficiency_curve
+from skser.model_selection import LabelEfficiencyCurve, label_efficiency_curve
 
 matplotlib.use("Agg")
 
@@ -88,6 +89,37 @@ def test_the_multiple_is_the_one_that_is_true(curve):
     np.testing.assert_allclose(back.iloc[2:5], 0.25, rtol=0.1)
 
 
+def test_the_interval_is_as_wide_as_speakers_and_repeats_make_it():
+    random = np.random.RandomState(0)
+    speaker = np.repeat(np.arange(10), 40)
+    skill = 0.15 * random.randn(10)[speaker]
+    parts = []
+    for name, gain in (("a", 0.1), ("twin", 0.1), ("poor", 0.0)):
+        for n in (4, 8, 16, 32, 64):
+            for repeat in range(4):
+                right = random.rand(400) < 0.3 + 0.08 * np.log2(n) + gain + skill
+                parts.append(
+                    pd.DataFrame(
+                        {
+                            "estimator": name, "n_labels": float(n), "repeat": repeat,
+                            "utterance": np.arange(400), "group": speaker, "true": 1,
+                            "predicted": right.astype(int),
+                        }
+                    )
+                )  # fmt: skip
+    curve = LabelEfficiencyCurve(pd.concat(parts, ignore_index=True), accuracy_score)
+    poor = curve.multiples("a", "poor").loc[[4, 8]]
+    assert (poor["low"] < poor["multiple"]).all()
+    assert (poor["multiple"] < poor["high"]).all()
+    assert (poor["low"] > 1.3).all()
+    # Paired: what speakers differ in by themselves does not widen it.
+    assert (poor["high"] < 5).all()
+    twin = curve.multiples("a", "twin").loc[8]
+    assert twin["low"] < 1 < twin["high"]
+    narrow = curve.multiples("a", "poor", level=0.5).loc[[4, 8]]
+    assert (narrow["high"] - narrow["low"] < poor["high"] - poor["low"]).all()
+
+
 def test_scores_are_over_all_folds(curve):
     scores = curve.scores()
     assert len(scores) == 2 * 6 * 3
@@ -103,6 +135,30 @@ def test_draws_are_repeatable_and_in_two_processes_too(data):
     a = label_efficiency_curve(forest, X[:, 1:], y, **kwargs).predictions
     b = label_efficiency_curve(forest, X[:, 1:], y, n_jobs=2, **kwargs).predictions
     assert a.equals(b)
+
+
+def test_folds_by_number_keep_speakers_apart(data):
+    X, y, groups = data
+    shuffled = np.random.RandomState(0).permutation(groups)
+    Spy.seen.clear()
+    kwargs = {"n_labels": (4,), "n_repeats": 1, "random_state": 0}
+    curve = label_efficiency_curve({"a": Spy()}, X, y, groups=shuffled, cv=3, **kwargs)
+    tested = [set(part["group"]) for _, part in curve.predictions.groupby("repeat")]
+    assert tested == [set(groups)]
+    for _, _, rows, _ in Spy.seen:
+        trained = set(shuffled[rows])
+        assert any(trained.isdisjoint(fold) for fold in _thirds(curve, shuffled))
+    with pytest.raises(ValueError, match="Fold 0 of cv has 12 groups on both sides, such as"):
+        label_efficiency_curve(
+            {"a": Spy()}, X, y, groups=shuffled, cv=list(KFold(3).split(X)), **kwargs
+        )
+
+
+def _thirds(curve, groups):
+    """The groups of each fold, in the order they were tested."""
+    order = curve.predictions["utterance"].to_numpy()
+    starts = np.flatnonzero(np.diff(order) < 0) + 1
+    return [set(groups[fold]) for fold in np.split(order, starts)]
 
 
 def test_numbers_that_a_class_lacks_are_left_out(data):

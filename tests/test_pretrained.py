@@ -57,9 +57,43 @@ def test_a_folder_of_something_else(tmp_path):
     refused(tmp_path, "holds no readable config.json")
 
 
-@pytest.mark.parametrize("layers", [4, -5, (1, 9), ()])
+@pytest.mark.parametrize("layers", [4, -5, (1, 9), (), (3, -1), ("a",), (1.5,), True])
 def test_layers_out_of_range(whisper, layers):
-    refused(whisper, "must be of -4 to 3: the encoder has 3 layers", layers=layers)
+    refused(whisper, "must be of -4 to 3, each once: the encoder has 3 layers", layers=layers)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("config.json", "[1]", "holds no readable config.json"),
+        ("config.json", '{"model_type": "whisper", "d_model": "wide"}', "is not usable"),
+        ("preprocessor_config.json", "[]", "no usable preprocessor_config.json"),
+    ],
+)
+def test_broken_settings(whisper, file, content, message):
+    (whisper / file).write_text(content)
+    refused(whisper, message)
+
+
+def test_weights_that_are_not_finite(whisper):
+    from safetensors.torch import load_file, save_file
+
+    path = whisper / "model.safetensors"
+    weights = load_file(path)
+    name = next(name for name in weights if "layers.1.fc1.weight" in name and "encoder" in name)
+    weights[name][0, 0] = float("nan")
+    save_file(weights, path, metadata={"format": "pt"})
+    refused(whisper, "are not finite, such as .*layers.1.fc1.weight")
+
+
+@pytest.mark.parametrize("kind", ["wav2vec2", "whisper"])
+def test_loading_leaves_the_global_seed_alone(tmp_path, kind):
+    folder = save_speech_checkpoint(kind, tmp_path)
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    embed(folder)
+    assert torch.rand(1) == expected
 
 
 def test_weights_cut_short(whisper):
@@ -226,7 +260,8 @@ def test_a_checkpoint_is_downloaded_once_and_then_found_offline(hub, whisper, tm
     nowhere = "http://127.0.0.1:9"
     assert float(in_another_process("org/whisper", home, nowhere)) == pytest.approx(expected)
     message = in_another_process("org/another", home, nowhere)
-    assert f"'org/another' is not in the cache {home}" in message
+    assert "There is no folder 'org/another'" in message
+    assert f"the cache {home}" in message
     assert "HF_HOME" in message
 
 

@@ -9,12 +9,13 @@ import pytest
 transformers = pytest.importorskip("transformers", reason="the extra 'embeddings' is not there")
 
 import torch  # noqa: E402
+from joblib import Parallel, delayed  # noqa: E402
 from sklearn.base import clone  # noqa: E402
 from sklearn.linear_model import LogisticRegression  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 
 from skser.audio import AudioReadError  # noqa: E402
-from skser.feature_extraction import SpeechEmbedding, _speech_encoder  # noqa: E402
+from skser.feature_extraction import SpeechEmbedding, _speech_embedding, _speech_encoder  # noqa: E402
 from tests.checkpoints import SPEECH, save_speech_checkpoint  # noqa: E402
 
 RATE = 16000
@@ -147,6 +148,27 @@ def test_a_long_utterance_is_cut_into_windows(checkpoints, kind):
     np.testing.assert_allclose(cut[1000:1600], alone[200:800], atol=1e-4)
 
 
+def test_each_half_of_an_overlap_comes_from_the_window_around_it():
+    window, overlap, n = 20, 6, 50
+    cut = _speech_embedding._cut(np.arange(n), window, overlap)
+    states = [np.stack([piece, np.full(len(piece), i)], axis=1) for i, piece in enumerate(cut)]
+    joined = _speech_embedding._join(states, window, overlap)
+    np.testing.assert_array_equal(joined[:, 0], np.arange(n))
+    np.testing.assert_array_equal(np.flatnonzero(np.diff(joined[:, 1])) + 1, [17, 31, 45])
+
+
+def test_threads_share_an_encoder(checkpoints):
+    for kind in ("wav2vec2", "wavlm"):
+        transformer = embedding(checkpoints[kind])
+        prepared = transformer._prepare()
+        expected = [transformer._extract(samples, prepared) for samples in UTTERANCES] * 3
+        found = Parallel(4, backend="threading")(
+            delayed(transformer._extract)(samples, prepared) for samples in UTTERANCES * 3
+        )
+        for a, b in zip(expected, found, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5)
+
+
 def test_windows_cover_every_length_once(whisper):
     for n in (20 * RATE - 1, 20 * RATE, 20 * RATE + 1, 36 * RATE, 36 * RATE + 700, 40 * RATE):
         X = embedding(whisper, 0, window=20, overlap=4).transform([noise(n)])
@@ -201,6 +223,16 @@ def test_bfloat16_is_close(whisper):
     a = embedding(whisper, -1, "mean").transform(UTTERANCES)
     b = embedding(whisper, -1, "mean", precision="bfloat16").transform(UTTERANCES)
     assert 0 < np.abs(a - b).max() < 0.1
+
+
+@pytest.mark.parametrize("kind", ["whisper", "wav2vec2", "hubert"])
+def test_in_bfloat16_too_the_batch_matters_little(checkpoints, kind):
+    transformer = embedding(checkpoints[kind], precision="bfloat16", batch_size=5)
+    prepared = transformer._prepare()
+    together = transformer._extract_on_device(UTTERANCES, prepared)
+    for samples, b in zip(UTTERANCES, together, strict=True):
+        a = transformer._extract(samples, prepared)
+        assert np.abs(a - b).mean() < 0.005 * np.abs(a).max()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")

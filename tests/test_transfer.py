@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
+from sklearn.model_selection import GroupKFold, cross_val_score
 from skorch.callbacks import Callback
 
 from skser.neural_network import (
@@ -90,6 +92,29 @@ def test_one_stage_at_rates_of_their_own(cls, mels, corpus):
             assert rate <= model.learning_rate * factor * 1.0001
         else:
             assert rate == pytest.approx(model.learning_rate * factor)
+
+
+def test_a_clone_keeps_what_the_weights_come_from(mels, corpus):
+    source = AttentionRNNClassifier(max_epochs=1, **EXACT).fit(mels, corpus.speakers)
+    model = AttentionRNNClassifier(
+        max_epochs=1, head_epochs=1, n_hidden=64, initialize_from=source, **EXACT
+    )
+    assert clone(model).initialize_from is source
+    scores = cross_val_score(model, mels, corpus.target, groups=corpus.speakers, cv=GroupKFold(2))
+    assert len(scores) == 2
+
+
+def test_the_head_of_other_classes_is_not_taken_over(mels, corpus):
+    y = np.where(corpus.target == "anger", "a", "b")
+    source = AttentionFCNClassifier(max_epochs=2, **EXACT).fit(mels, y)
+    kwargs = {"max_epochs": 1, "head_epochs": 1, "learning_rate": 1e-9, "weight_decay": 0.0}
+    same = AttentionFCNClassifier(initialize_from=source, **kwargs, **EXACT).fit(mels, y)
+    other = AttentionFCNClassifier(initialize_from=source, **kwargs, **EXACT).fit(
+        mels, np.char.add(y, "!")
+    )
+    theirs, ours, others = (weights(m)["output.weight"] for m in (source, same, other))
+    assert torch.allclose(ours, theirs, atol=1e-6)
+    assert (others - theirs).abs().max() > 1e-3
 
 
 def test_a_regressor_lends_its_layers_to_a_classifier(mels, corpus):

@@ -23,7 +23,7 @@ def pooled(states, pooling):
     they are the states themselves, (n_frames, n_layers * width).
     """
     if pooling is None:
-        return np.ascontiguousarray(states.reshape(len(states), -1))
+        return np.ascontiguousarray(states.reshape(len(states), states.shape[1] * states.shape[2]))
     statistics = [s for name in pooling.split("+") for s in _STATISTICS[name](states)]
     return np.stack(statistics, axis=1).ravel()
 

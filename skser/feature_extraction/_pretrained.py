@@ -4,12 +4,18 @@ import contextlib
 import functools
 import hashlib
 import os
+from numbers import Integral
 from pathlib import Path
 
 from skser._optional import import_optional
 
-_SETTINGS = ["*.json", "*.txt", "*.model"]
-_SAFE_WEIGHTS, _PICKLED_WEIGHTS = ["*.safetensors"], ["pytorch_model*.bin"]
+# No other weights: some checkpoints hold the same ones in several forms.
+_FILES = [
+    "config.json", "preprocessor_config.json", "tokenizer*", "vocab*", "merges.txt", "*.model",
+    "special_tokens_map.json", "added_tokens.json",
+    "model.safetensors", "model-*.safetensors", "model.safetensors.index.json",
+]  # fmt: skip
+_PICKLED = ["pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json"]
 
 
 class CheckpointError(ValueError):
@@ -44,7 +50,7 @@ def find_checkpoint(checkpoint, revision, allow_pickle, purpose):
     CheckpointError
         If there is no such checkpoint, or it can be reached neither in the cache nor at the hub.
     """
-    checkpoint = os.fspath(checkpoint)
+    checkpoint = os.path.expanduser(os.fspath(checkpoint))
     if os.path.isdir(checkpoint):
         return Path(checkpoint).resolve()
     return _downloaded(checkpoint, revision, allow_pickle, purpose)
@@ -54,7 +60,7 @@ def find_checkpoint(checkpoint, revision, allow_pickle, purpose):
 def _downloaded(checkpoint, revision, allow_pickle, purpose):
     hub = library("huggingface_hub", purpose)
     errors = hub.errors
-    patterns = _SETTINGS + _SAFE_WEIGHTS + (_PICKLED_WEIGHTS if allow_pickle else [])
+    patterns = _FILES + (_PICKLED if allow_pickle else [])
     try:
         return Path(hub.snapshot_download(checkpoint, revision=revision, allow_patterns=patterns))
     except errors.HFValidationError as error:
@@ -78,8 +84,9 @@ def _downloaded(checkpoint, revision, allow_pickle, purpose):
         ) from error
     except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, OSError) as error:
         raise CheckpointError(
-            f"The checkpoint {checkpoint!r} is not in the cache {hub.constants.HF_HUB_CACHE}, and "
-            "the hub cannot be reached. Download it where there is a network and give its folder, "
+            f"There is no folder {checkpoint!r}, the cache {hub.constants.HF_HUB_CACHE} does not "
+            f"hold a checkpoint of that name, and the hub does not give it "
+            f"({type(error).__name__}). Download it where there is a network and give its folder, "
             "or let the environment variable HF_HOME point at the cache that holds it."
         ) from error
 
@@ -107,19 +114,24 @@ def load_settings(folder, types, kind, purpose):
     transformers = library("transformers", purpose)
     try:
         found, _ = transformers.PretrainedConfig.get_config_dict(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, AttributeError, TypeError) as error:
         raise CheckpointError(f"{folder} holds no readable config.json.") from error
-    model_type = found.get("model_type")
-    if not found:
+    if not found or not isinstance(found, dict):
         raise CheckpointError(f"{folder} holds no readable config.json.")
+    model_type = found.get("model_type")
     if model_type not in types:
         raise CheckpointError(
             f"{folder} holds a model of type {model_type!r}, which is no {kind}: "
             f"one of {', '.join(sorted(types))}."
         )
-    return transformers.AutoConfig.from_pretrained(
-        folder, local_files_only=True, trust_remote_code=False
-    )
+    try:
+        return transformers.AutoConfig.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+    except Exception as error:  # whatever its checks think of the values
+        raise CheckpointError(
+            f"The config.json in {folder} is not usable ({_first_line(error)})."
+        ) from error
 
 
 def load_preprocessor(name, folder, purpose):
@@ -129,7 +141,7 @@ def load_preprocessor(name, folder, purpose):
         return getattr(transformers, name).from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
-    except (OSError, ValueError, ImportError) as error:
+    except Exception as error:  # whatever its checks think of the values
         what = "vocabulary" if "Tokenizer" in name else "preprocessor_config.json"
         raise CheckpointError(f"{folder} holds no usable {what} ({_first_line(error)}).") from error
 
@@ -152,7 +164,8 @@ def load_weights(folder, config, allow_pickle, purpose):
     import torch
 
     try:
-        with _quiet(transformers):
+        # Weights that are missing are drawn at random, which is not to be noticed elsewhere.
+        with _quiet(transformers), torch.random.fork_rng(devices=[]):
             model, report = transformers.AutoModel.from_pretrained(
                 folder,
                 config=config,
@@ -177,6 +190,9 @@ def load_weights(folder, config, allow_pickle, purpose):
             f"The weights in {folder} lack {len(missing)} tensors of the model, such as "
             f"{missing[0]!r}: they would be random."
         )
+    broken = [name for name, p in model.named_parameters() if not bool(torch.isfinite(p).all())]
+    if broken and broken[0] not in report["missing_keys"]:
+        raise CheckpointError(f"The weights in {folder} are not finite, such as {broken[0]!r}.")
     return model.eval().requires_grad_(False)
 
 
@@ -212,13 +228,19 @@ def resolve_layers(layers, depth):
     if isinstance(layers, str):
         return tuple(range(depth + 1))
     given = [layers] if not isinstance(layers, list | tuple) else list(layers)
-    wrong = [layer for layer in given if not -depth - 1 <= layer <= depth]
-    if wrong or not given:
+    found = tuple(
+        int(layer) % (depth + 1)
+        for layer in given
+        if isinstance(layer, Integral)
+        and not isinstance(layer, bool)
+        and -depth - 1 <= layer <= depth
+    )
+    if len(found) < len(given) or not given or len(set(found)) < len(found):
         raise ValueError(
-            f"layers={layers!r} must be of {-depth - 1} to {depth}: the encoder has {depth} "
-            "layers, and 0 is what enters the first."
+            f"layers={layers!r} must be of {-depth - 1} to {depth}, each once: the encoder has "
+            f"{depth} layers, and 0 is what enters the first."
         )
-    return tuple(layer % (depth + 1) for layer in given)
+    return found
 
 
 @contextlib.contextmanager

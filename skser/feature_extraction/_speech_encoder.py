@@ -1,7 +1,9 @@
 """Hidden states of pretrained speech encoders, for utterances of any length."""
 
 import functools
+import inspect
 import math
+import threading
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +109,7 @@ class _HiddenStates:
         self.encoder.layers = self.encoder.layers[: max(highest, 1)]
         self.model = (self.encoder if facts.model_type == "whisper" else model).to(device)
         self.device = device
+        self._lock = threading.Lock()  # hooks hand things over, and threads share an encoder
 
     def __call__(self, utterances, layers, precision="float32"):
         """Hidden states of some utterances.
@@ -124,7 +127,7 @@ class _HiddenStates:
         """
         import torch
 
-        with torch.inference_mode():
+        with self._lock, torch.inference_mode():
             inputs = self._inputs(utterances)
             with autocast(self.device, precision):
                 states, lengths = self._states(*inputs)
@@ -163,7 +166,7 @@ class WhisperStates(_HiddenStates):
         mask = attention_mask(lengths, x)
         states = [x]
         for layer in encoder.layers:
-            x = first_of(layer(x, mask))
+            x = first_of(layer(x, mask, **other_arguments(layer)))
             states.append(x)
         if self.highest == self.facts.depth:
             states[-1] = encoder.layer_norm(x)
@@ -175,14 +178,15 @@ class WaveformStates(_HiddenStates):
 
     def __init__(self, model, facts, highest, device):
         super().__init__(model, facts, highest, device)
-        self._n_samples = None  # of each utterance, while a batch of unequal ones is computed
         first = self.model.feature_extractor.conv_layers[0]
         norm = getattr(first, "layer_norm", None)
         if type(norm).__name__ == "GroupNorm":
             self._first_conv = first.conv
             norm.register_forward_hook(self._normalized_inside)
-        for layer in getattr(self.encoder.pos_conv_embed, "layers", ()):
-            layer.register_forward_hook(self._zeroed_outside)
+        positions = self.encoder.pos_conv_embed
+        for layer in [*getattr(positions, "layers", ()), getattr(positions, "batch_norm", None)]:
+            if layer is not None:
+                layer.register_forward_hook(self._zeroed_outside)
         # Of the layers, 0 is what enters the first one.
         self._states_seen = {}
         self.encoder.layers[0].register_forward_pre_hook(
@@ -191,6 +195,12 @@ class WaveformStates(_HiddenStates):
         for i, layer in enumerate(self.encoder.layers, start=1):
             layer.register_forward_hook(
                 lambda layer, inputs, output, i=i: self._states_seen.update({i: first_of(output)})
+            )
+        if highest == facts.depth:  # what there is behind the last layer belongs to it
+            self.encoder.register_forward_hook(
+                lambda encoder, inputs, output: self._states_seen.update(
+                    {highest: output.last_hidden_state}
+                )
             )
 
     def _inputs(self, utterances):
@@ -208,14 +218,12 @@ class WaveformStates(_HiddenStates):
 
     def _states(self, x, mask, n_samples):
         unequal = bool((n_samples != n_samples[0]).any())
-        self._n_samples = n_samples if unequal else None
+        self._n_samples, self._unequal = n_samples, unequal
         with warnings.catch_warnings():
             # WavLM in transformers gives torch's attention masks of two types.
             warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")
-            output = self.model(x, attention_mask=mask if unequal else None)
+            self.model(x, attention_mask=mask if unequal else None)
         states, self._states_seen = self._states_seen, {}
-        if self.highest == self.facts.depth:
-            states[self.highest] = output.last_hidden_state
         return states, self._n_frames(n_samples)
 
     def _n_frames(self, n_samples):
@@ -223,9 +231,8 @@ class WaveformStates(_HiddenStates):
 
     def _normalized_inside(self, norm, inputs, output):
         """The statistics over time of the first convolution, of each utterance's own samples."""
-        if self._n_samples is None:
-            return output
-        (x,), conv = inputs, self._first_conv
+        # In one way for all, alone or not, and with more digits than bfloat16 has.
+        x, conv = inputs[0].float(), self._first_conv
         n_times = (self._n_samples - conv.kernel_size[0]) // conv.stride[0] + 1
         mask = inside(n_times, x.shape[2]).to(x)[:, None]
         counts = n_times[:, None, None]
@@ -233,11 +240,11 @@ class WaveformStates(_HiddenStates):
         deviation = (x - mean) * mask
         variance = deviation.square().sum(2, keepdim=True) / counts
         normalized = (x - mean) * (variance + norm.eps).rsqrt()
-        return normalized * norm.weight[:, None] + norm.bias[:, None]
+        return (normalized * norm.weight[:, None] + norm.bias[:, None]).to(output.dtype)
 
     def _zeroed_outside(self, layer, inputs, output):
-        """What a convolution over positions, of several, makes of what lies beyond."""
-        if self._n_samples is None:
+        """What the layers of the convolution over positions make of what lies beyond."""
+        if not self._unequal:
             return output
         return output * inside(self._n_frames(self._n_samples), output.shape[2]).to(output)[:, None]
 
@@ -258,6 +265,12 @@ def attention_mask(lengths, x):
         return None
     mask = inside(lengths, x.shape[1]).to(x.device)[:, None, None]
     return x.new_zeros(mask.shape).masked_fill(~mask, float("-inf"))
+
+
+def other_arguments(layer):
+    """What older versions of transformers want to be given besides states and mask."""
+    wanted = inspect.signature(layer.forward).parameters
+    return {"layer_head_mask": None} if "layer_head_mask" in wanted else {}
 
 
 def first_of(output):

@@ -27,6 +27,8 @@ _TYPES = {
     "albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "mpnet",
     "roberta", "xlm-roberta",
 }  # fmt: skip
+# They count positions from behind the padding's index.
+_POSITIONS_FROM_2 = {"camembert", "mpnet", "roberta", "xlm-roberta"}
 _PURPOSE = "TextEmbedding"
 
 
@@ -150,7 +152,7 @@ class TextEmbedding(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_ke
         texts = _texts(X)
         folder = self._folder()
         layers, device = self._layers(), resolve_device(self.device)
-        model = _load_encoder(folder, signature(folder), self.allow_pickle, max(layers), device)
+        model = _load_encoder(folder, signature(folder), self.allow_pickle, device)
         ids = self._token_ids(texts, named=True)
         results = [None] * len(texts)
         order = np.argsort([len(row) for row in ids], kind="stable")
@@ -160,6 +162,8 @@ class TextEmbedding(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_ke
             for i, tokens in zip(batch, states, strict=True):
                 if self.pooling is None:
                     tokens = tokens[self._is_word_piece(ids[i])]
+                    if not len(tokens):
+                        raise ValueError(f"Utterance {i} has a transcript without a word piece.")
                 results[i] = pooled(tokens, self.pooling)
         if self.pooling is None:
             return Sequences.from_list(results, self._layout())
@@ -303,8 +307,7 @@ def _texts(X):
 
 def _n_positions(config):
     n_positions = getattr(config, "max_position_embeddings", None) or np.inf
-    # RoBERTa counts positions from behind its padding's index.
-    return n_positions - (2 if "roberta" in config.model_type else 0)
+    return n_positions - (2 if config.model_type in _POSITIONS_FROM_2 else 0)
 
 
 @functools.lru_cache(maxsize=4)
@@ -313,7 +316,7 @@ def _load_tokenizer(folder, signature):
 
 
 @functools.lru_cache(maxsize=2)
-def _load_encoder(folder, signature, allow_pickle, highest, device):
+def _load_encoder(folder, signature, allow_pickle, device):
     config = load_settings(folder, _TYPES, "text encoder", _PURPOSE)
     model = load_weights(folder, config, allow_pickle, _PURPOSE)
     return model.to(device)

@@ -47,7 +47,7 @@ class LabelEfficiencyCurve:
             columns=["estimator", "n_labels", "repeat", "score"],
         )
 
-    def multiples(self, estimator, baseline, *, level=0.95, n_bootstrap=1000, random_state=0):
+    def multiples(self, estimator, baseline, *, level=0.95, n_bootstrap=200, random_state=0):
         """With how many times the labels a baseline catches up.
 
         Parameters
@@ -56,7 +56,7 @@ class LabelEfficiencyCurve:
             Names.
         level : float, default=0.95
             Of the interval.
-        n_bootstrap : int, default=1000
+        n_bootstrap : int, default=200
             Resamples of groups and of repeats, together, that the interval is from.
         random_state : int, RandomState instance or None, default=0
 
@@ -69,55 +69,58 @@ class LabelEfficiencyCurve:
             fewest labels it is what these make.
         """
         random = check_random_state(random_state)
-        mine, other = (self._part(name) for name in (estimator, baseline))
-        found = self._catch_up(mine, other)
-        groups, repeats = mine["group"].unique(), mine["repeat"].unique()
+        groups, place = np.unique(self.predictions["group"], return_inverse=True)
+        n_repeats = self.predictions["repeat"].nunique()
+        pair = [self._by_size(name, place) for name in (estimator, baseline)]
+        found = self._catch_up(*pair, np.ones(len(groups), int), range(n_repeats))
         drawn = []
         for _ in range(n_bootstrap):
             # The same speakers and repeats for both: they are paired.
-            weights = pd.Series(random.choice(groups, len(groups))).value_counts()
-            kept = random.choice(repeats, len(repeats))
-            drawn.append(self._catch_up(mine, other, weights, kept))
+            counts = np.bincount(
+                random.randint(len(groups), size=len(groups)), minlength=len(groups)
+            )
+            repeats = random.randint(n_repeats, size=n_repeats)
+            drawn.append(self._catch_up(*pair, counts, repeats))
         low, high = np.quantile(
             drawn, [(1 - level) / 2, (1 + level) / 2], axis=0, method="inverted_cdf"
         )
-        index = pd.Index(sorted(mine["n_labels"].unique()), name="n_labels")
+        index = pd.Index(list(pair[0]), name="n_labels")
         return pd.DataFrame({"multiple": found, "low": low, "high": high}, index=index)
 
-    def _part(self, name):
-        part = self.predictions[self.predictions["estimator"] == name]
-        if part.empty:
+    def _by_size(self, name, place):
+        """For each number of labels, of each repeat: truth, predictions, places of the groups."""
+        chosen = (self.predictions["estimator"] == name).to_numpy()
+        if not chosen.any():
             known = sorted(self.predictions["estimator"].unique())
             raise ValueError(f"There is no estimator {name!r}; there are {known}.")
-        return part
+        part = self.predictions[chosen].assign(place=place[chosen])
+        return {
+            size: [
+                (rows["true"].to_numpy(), rows["predicted"].to_numpy(), rows["place"].to_numpy())
+                for _, rows in of_size.groupby("repeat", sort=True)
+            ]
+            for size, of_size in part.groupby("n_labels", sort=True)
+        }
 
-    def _catch_up(self, mine, other, weights=None, repeats=None):
-        (n, scores), (n_other, scores_other) = (
-            self._mean_scores(part, weights, repeats) for part in (mine, other)
+    def _catch_up(self, mine, other, counts, repeats):
+        """Multiples, with each group as often as `counts` says."""
+        scores, scores_other = (
+            self._mean_scores(by_size, counts, repeats) for by_size in (mine, other)
         )
         # More labels do no harm: what was reached once counts as reached.
-        reached = np.maximum.accumulate(scores_other)
-        needed = np.array([_first_reaching(s, n_other, reached) for s in scores])
-        return needed / n
+        reached, sizes = np.maximum.accumulate(scores_other), np.array(list(other))
+        needed = np.array([_first_reaching(score, sizes, reached) for score in scores])
+        return needed / np.array(list(mine))
 
-    def _mean_scores(self, part, weights, repeats):
-        sizes, means = [], []
-        for n_labels, of_size in part.groupby("n_labels", sort=True):
-            by_repeat = dict(list(of_size.groupby("repeat")))
-            scores = [
-                self._score(by_repeat[r], weights)
-                for r in (by_repeat if repeats is None else repeats)
-            ]
-            sizes.append(n_labels)
+    def _mean_scores(self, by_size, counts, repeats):
+        means = []
+        for parts in by_size.values():
+            scores = []
+            for true, predicted, place in (parts[i] for i in repeats):
+                rows = np.repeat(np.arange(len(true)), counts[place])
+                scores.append(self.metric(true[rows], predicted[rows]))
             means.append(np.mean(scores))
-        return np.array(sizes), np.array(means)
-
-    def _score(self, part, weights):
-        if weights is None:
-            return self.metric(part["true"], part["predicted"])
-        counts = part["group"].map(weights).fillna(0).to_numpy(int)
-        rows = np.repeat(np.arange(len(part)), counts)
-        return self.metric(part["true"].to_numpy()[rows], part["predicted"].to_numpy()[rows])
+        return np.array(means)
 
 
 def _first_reaching(score, sizes, reached):
@@ -172,7 +175,8 @@ def label_efficiency_curve(
         Speakers. Without them the interval of `LabelEfficiencyCurve.multiples` resamples
         utterances.
     cv : int, cross-validation generator, iterable or None, default=None
-        None is five folds stratified by class and, where there are `groups`, speaker-disjoint.
+        None is 5. A number is that many folds, stratified by class and, where there are
+        `groups`, speaker-disjoint; splits that are not are refused.
     n_labels : array-like of int and "all", default=(4, 8, 16, 32, "all")
         Per class. A number that some class does not have in some fold is left out.
     n_repeats : int, default=5
@@ -219,9 +223,15 @@ def label_efficiency_curve(
         if not HasMethods(["fit", "predict"]).is_satisfied_by(estimator):
             raise TypeError(f"estimators[{name!r}] has no fit or no predict.")
     random = check_random_state(random_state)
-    if cv is None:
-        cv = StratifiedGroupKFold(5, shuffle=True, random_state=random.randint(2**31 - 1))
+    if cv is None or isinstance(cv, Integral):
+        cv = StratifiedGroupKFold(cv or 5, shuffle=True, random_state=random.randint(2**31 - 1))
     folds = list(check_cv(cv, y, classifier=True).split(np.zeros(len(y)), y, speakers))
+    for i, (train, test) in enumerate(folds):
+        shared = np.intersect1d(speakers[train], speakers[test])
+        if len(shared):
+            raise ValueError(
+                f"Fold {i} of cv has {len(shared)} groups on both sides, such as {shared[0]!r}."
+            )
     sizes = _sizes(n_labels, y, folds)
     tasks = []
     for n in sizes:
@@ -269,7 +279,8 @@ def _sizes(n_labels, y, folds):
 def _draw(train, y, n, random):
     """Rows of n utterances of each class."""
     classes = np.unique(y[train])
-    return np.concatenate([random.choice(train[y[train] == c], n, replace=False) for c in classes])
+    drawn = [random.choice(train[y[train] == c], n, replace=False) for c in classes]
+    return random.permutation(np.concatenate(drawn))
 
 
 def _predict(estimator, X, y, rows, test, repeat):

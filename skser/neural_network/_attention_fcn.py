@@ -148,10 +148,12 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         Applied to training batches, afresh each epoch; "auto" is `SpecAugment()` for input
         of several bands and nothing for one.
     initialize_from : fitted estimator or None, default=None
-        Estimator of the same architecture whose weights to start from.
+        Estimator of the same architecture whose weights to start from, but for the layers of
+        other classes. A clone keeps it as it is, fitted.
     transfer : {"single-stage", "two-stage"}, default="two-stage"
         With `initialize_from`: whether all weights are trained at once, or first the layers
-        that belong to the classes alone, then all.
+        that belong to the classes alone, then all. In the first stage the others are frozen;
+        statistics of normalisation follow the new data all the same.
     head_epochs : int, default=10
         Epochs of the first of two stages; `max_epochs` are those of the other.
     transfer_rate : float, default=1.0
@@ -332,10 +334,12 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
         Applied to training batches, afresh each epoch; "auto" is `SpecAugment()` for input
         of several bands and nothing for one.
     initialize_from : fitted estimator or None, default=None
-        Estimator of the same architecture whose weights to start from.
+        Estimator of the same architecture whose weights to start from, but for the layers of
+        other classes. A clone keeps it as it is, fitted.
     transfer : {"single-stage", "two-stage"}, default="two-stage"
         With `initialize_from`: whether all weights are trained at once, or first the layers
-        that belong to the classes alone, then all.
+        that belong to the classes alone, then all. In the first stage the others are frozen;
+        statistics of normalisation follow the new data all the same.
     head_epochs : int, default=10
         Epochs of the first of two stages; `max_epochs` are those of the other.
     transfer_rate : float, default=1.0

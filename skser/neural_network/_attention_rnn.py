@@ -13,10 +13,11 @@ from skser.feature_extraction import SpeechEmbedding
 from skser.neural_network._augmentation import SpecAugment
 from skser.neural_network._base import NeuralEstimator
 from skser.neural_network._batching import BatchIterator, SequenceDataset
-from skser.neural_network._bimodal import Bimodal, embed, utterance_table
+from skser.neural_network._bimodal import Bimodal, embed, rows_with, utterance_table
 from skser.neural_network._classification import SequenceClassifier
 from skser.neural_network._fine_tuning import below, upper_layers
 from skser.neural_network._regression import SequenceRegressor
+from skser.neural_network._training import torch_settings
 from skser.neural_network.modules.attention_rnn import Alignment, AttentionRNN, RecurrentEncoder
 
 
@@ -48,19 +49,29 @@ class _AttentionRNN(NeuralEstimator):
         return {column: t for column, t in given.items() if t is not None}
 
     def _check_input(self, X, *, reset):
-        columns = self._columns
-        if not columns or (not reset and not self.transformers_):
+        columns = list(self._columns if reset else self.transformers_)
+        if reset:
+            self._check_combinations()
+            self.transformers_ = {}
+        if not columns:
             return super()._check_input(X, reset=reset)
-        X = utterance_table(X, next(iter(columns)))
+        X = utterance_table(X, columns[0])
+        rows = {column: rows_with(X, column) for column in columns}
         if reset:
             self._fitted_on_flat = False
-            self.transformers_ = {
-                column: clone(below(transformer, self.n_fine_tuned_layers)).fit(X)
-                for column, transformer in columns.items()
-            }
-        layouts = {} if reset else self._layouts
+            self._layouts = {}
+            for name in ("n_features_in_", "feature_names_in_"):
+                self.__dict__.pop(name, None)
+            for column, transformer in self._columns.items():
+                if not len(rows[column]):
+                    raise ValueError(
+                        f"No utterance has anything in the column {column!r}: leave its "
+                        "transformer out."
+                    )
+                transformer = clone(below(transformer, self.n_fine_tuned_layers))
+                self.transformers_[column] = transformer.fit(X.iloc[rows[column]])
         parts = {
-            column: embed(X, column, transformer, layouts.get(column))
+            column: embed(X, rows[column], transformer, self._layouts.get(column))
             for column, transformer in self.transformers_.items()
         }
         empty = ~np.any([part.lengths > 0 for part in parts.values()], axis=0)
@@ -74,16 +85,18 @@ class _AttentionRNN(NeuralEstimator):
         parts = list(parts.values())
         return Bimodal(*parts) if len(parts) == 2 else parts[0]
 
-    def _validate(self, X, y, *, reset, classes=None):
-        if reset and not self._columns:
-            self.transformers_ = {}
-        return super()._validate(X, y, reset=reset, classes=classes)
+    def _check_combinations(self):
+        """Refuse parameters that do not go together, before anything is computed."""
+        if self.n_fine_tuned_layers and not isinstance(self.audio, SpeechEmbedding):
+            raise ValueError("n_fine_tuned_layers needs a SpeechEmbedding as audio.")
+        if self.adapter_rank is not None and not self.n_fine_tuned_layers:
+            raise ValueError("adapter_rank needs n_fine_tuned_layers, which it is for.")
+        if getattr(self, "mixup", 0) and self.text is not None:
+            raise ValueError("mixup cannot mix texts: set mixup=0.")
 
     def _make_module(self, layout, n_outputs):
         pretrained = None
         if self.n_fine_tuned_layers:
-            if not isinstance(self.audio, SpeechEmbedding):
-                raise ValueError("n_fine_tuned_layers needs a SpeechEmbedding as audio.")
             pretrained = upper_layers(self.audio, self.n_fine_tuned_layers, self.adapter_rank)
         first = self._recurrent_encoder(layout, pretrained)
         if len(self.transformers_) < 2:
@@ -125,10 +138,12 @@ class _AttentionRNN(NeuralEstimator):
         parts = [sequences]
         if isinstance(sequences, Bimodal):
             parts = [sequences.frames, sequences.words]
-        for part, encoder in zip(parts, (module.audio, module.text), strict=False):
-            rows = np.flatnonzero(part.lengths)
-            dataset = SequenceDataset(part[rows], np.zeros(len(rows)))
-            encoder.set_scale(*_moments(encoder, dataset, self.net_.device))
+        with torch_settings(self.n_threads), torch.inference_mode():
+            for part, encoder in zip(parts, (module.audio, module.text), strict=False):
+                rows = np.flatnonzero(part.lengths)
+                dataset = SequenceDataset(part[rows], np.zeros(len(rows)))
+                batches = BatchIterator(dataset, self.batch_size, device=self.net_.device)
+                encoder.eval().set_scale(*_moments(encoder, batches))
         return transferred
 
     def _rate_factors(self):
@@ -263,10 +278,12 @@ class AttentionRNNClassifier(SequenceClassifier, _AttentionRNN):
     augment : "auto", callable or None, default="auto"
         Applied to training batches, afresh each epoch; "auto" masks spans of time.
     initialize_from : fitted estimator or None, default=None
-        Estimator of the same architecture whose weights to start from.
+        Estimator of the same architecture whose weights to start from, but for the layers of
+        other classes. A clone keeps it as it is, fitted.
     transfer : {"single-stage", "two-stage"}, default="two-stage"
         With `initialize_from`: whether all weights are trained at once, or first the layers
-        that belong to the classes alone, then all.
+        that belong to the classes alone, then all. In the first stage the others are frozen;
+        statistics of normalisation follow the new data all the same.
     head_epochs : int, default=10
         Epochs of the first of two stages; `max_epochs` are those of the other.
     transfer_rate : float, default=1.0
@@ -418,11 +435,6 @@ class AttentionRNNClassifier(SequenceClassifier, _AttentionRNN):
         self.verbose = verbose
         self.random_state = random_state
 
-    def _make_mixup(self):
-        if self.mixup and len(self.transformers_) == 2:
-            raise ValueError("mixup cannot mix texts: set mixup=0.")
-        return super()._make_mixup()
-
 
 class AttentionRNNRegressor(SequenceRegressor, _AttentionRNN):
     """Recurrent network with attention over audio, text, or both, for continuous targets.
@@ -486,10 +498,12 @@ class AttentionRNNRegressor(SequenceRegressor, _AttentionRNN):
     augment : "auto", callable or None, default="auto"
         Applied to training batches, afresh each epoch; "auto" masks spans of time.
     initialize_from : fitted estimator or None, default=None
-        Estimator of the same architecture whose weights to start from.
+        Estimator of the same architecture whose weights to start from, but for the layers of
+        other classes. A clone keeps it as it is, fitted.
     transfer : {"single-stage", "two-stage"}, default="two-stage"
         With `initialize_from`: whether all weights are trained at once, or first the layers
-        that belong to the classes alone, then all.
+        that belong to the classes alone, then all. In the first stage the others are frozen;
+        statistics of normalisation follow the new data all the same.
     head_epochs : int, default=10
         Epochs of the first of two stages; `max_epochs` are those of the other.
     transfer_rate : float, default=1.0
@@ -625,19 +639,17 @@ class AttentionRNNRegressor(SequenceRegressor, _AttentionRNN):
         self.random_state = random_state
 
 
-def _moments(encoder, dataset, device):
+def _moments(encoder, batches):
     """Mean and deviation (channels, columns) over all frames of what is to be standardised."""
-    count, total, squares = 0, 0.0, 0.0
-    with torch.inference_mode():
-        # Twice over the data, so that what nobody scaled keeps its digits.
-        for centre in (None, "mean"):
-            mean = total / count if centre else 0.0
-            count, total, squares = 0, 0.0, 0.0
-            for inputs, _ in BatchIterator(dataset, 64, device=device):
-                x, lengths = inputs["x"], inputs["lengths"]
-                inside = torch.arange(x.shape[2], device=x.device) < lengths[:, None]
-                frames = encoder.states(x, lengths).transpose(1, 2)[inside].double() - mean
-                count += len(frames)
-                total = total + frames.sum(dim=0)
-                squares = squares + frames.square().sum(dim=0)
-    return (mean + total / count).float(), (squares / count).sqrt().float()
+    mean = 0.0
+    for _ in range(2):  # twice, so that what nobody scaled keeps its digits
+        count, total, squares = 0, 0.0, 0.0
+        for inputs, _targets in batches:
+            x, lengths = inputs["x"], inputs["lengths"]
+            inside = torch.arange(x.shape[2], device=x.device) < lengths[:, None]
+            frames = encoder.states(x, lengths).transpose(1, 2)[inside].double() - mean
+            count += len(frames)
+            total = total + frames.sum(dim=0)
+            squares = squares + frames.square().sum(dim=0)
+        mean = mean + total / count
+    return mean.float(), (squares / count).sqrt().float()

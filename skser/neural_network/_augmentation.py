@@ -103,8 +103,9 @@ class SpecAugment(BaseEstimator):
         )
         speed = 1 + self.time_stretch * (2 * uniform[0] - 1)
         warp = 1 + self.frequency_warp * (2 * uniform[1] - 1)
-        new_lengths = (lengths / speed[:, 0]).round().clamp(min=1).to(torch.int64)
-        new_time = rounded_up(int(new_lengths.max()))
+        shortest = lengths.clamp(max=1)  # 0 stays 0
+        new_lengths = (lengths / speed[:, 0]).round().to(torch.int64).maximum(shortest)
+        new_time = rounded_up(max(1, int(new_lengths.max())))
         of_time, of_frequency = uniform[2:].split([2 * n_time_masks, 2 * n_frequency_masks])
         keep_times = _unmasked(of_time, self.time_mask, new_lengths[:, None], new_time)
         keep_times &= torch.arange(new_time) < new_lengths[:, None]
@@ -132,9 +133,10 @@ def _unmasked(uniform, largest, extents, n_positions):
 def _stretch(x, lengths, speed, new_time):
     """Linear look-up of time at `speed` (batch, 1)."""
     n, n_channels, n_times, n_bands = x.shape
-    times = torch.minimum(torch.arange(new_time) * speed, lengths[:, None] - 1.0)
+    last = (lengths[:, None] - 1).clamp(min=0)
+    times = torch.minimum(torch.arange(new_time) * speed, last.float())
     before = times.to(torch.int64)
-    after = torch.minimum(before + 1, lengths[:, None] - 1)
+    after = torch.minimum(before + 1, last)
     first = torch.arange(n)[:, None] * n_times
     frames = x.transpose(1, 2).reshape(-1, n_channels * n_bands)
     look_up = [

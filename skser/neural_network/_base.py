@@ -204,8 +204,10 @@ class NeuralEstimator(BaseEstimator):
             module = self._make_module(sequences.layout, self._n_outputs)
         module.to(memory_format=torch.channels_last)
         transferred = set()
-        if self.initialize_from is not None:
-            transferred = transfer_weights(self.initialize_from, module)
+        source = self.initialize_from
+        if source is not None:
+            ours, theirs = (getattr(model, "classes_", None) for model in (self, source))
+            transferred = transfer_weights(source, module, np.array_equal(ours, theirs))
         if self.compile:
             module.compile()  # in place: names of weights and pickles stay as they are
         self.net_ = self._make_net(
@@ -284,6 +286,12 @@ class NeuralEstimator(BaseEstimator):
                 rows = np.resize(indices, self.batch_size) if self._fitted_on_flat else indices
                 batch = padded_batch(sequences, rows)
                 yield indices, {name: t.to(net.device) for name, t in batch.items()}
+
+    def __sklearn_clone__(self):
+        # A clone of what the weights are to be taken from would have none.
+        copy = super().__sklearn_clone__()
+        copy.initialize_from = self.initialize_from
+        return copy
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from skser._base import check_finite
+from skser.audio import AudioReadError
 from skser.sequences import Sequences
 
 
@@ -37,11 +38,6 @@ class Bimodal:
         return self.frames.values
 
     @property
-    def starts(self):
-        """Where each utterance begins in either block, (n_utterances, 2)."""
-        return np.stack([self.frames.starts, self.words.starts], axis=1)
-
-    @property
     def lengths(self):
         """What utterances are batched by: their frames, or words where there are no frames."""
         return np.maximum(self.frames.lengths, self.words.lengths)
@@ -50,66 +46,87 @@ class Bimodal:
 def utterance_table(X, column):
     """X as an utterance table: itself, or a list of what the column holds."""
     if hasattr(X, "columns"):
-        return X
-    if isinstance(X, str) or not hasattr(X, "__len__") or getattr(X, "ndim", 1) != 1:
+        table = X
+    elif isinstance(X, list | tuple | pd.Series) or (isinstance(X, np.ndarray) and X.ndim == 1):
+        cells = np.empty(len(X), dtype=object)
+        cells[:] = list(X)
+        table = pd.DataFrame({column: cells})
+    else:
         raise TypeError(
             f"X must be an utterance table, or a list of its column {column!r}, not "
             f"{type(X).__name__}."
         )
-    cells = np.empty(len(X), dtype=object)
-    cells[:] = list(X)
-    return pd.DataFrame({column: cells})
+    if not len(table):
+        raise ValueError("There are 0 utterances, at least 1 is required.")
+    return table
 
 
-def embed(X, column, transformer, layout):
-    """Sequences of a column of an utterance table, of 0 frames where there is nothing.
+def rows_with(X, column):
+    """Rows of an utterance table that hold something in a column.
+
+    None and NaN in it, and its absence, mean that there is nothing.
+
+    Raises
+    ------
+    ValueError
+        Naming the first transcript that is empty or no text.
+    """
+    if column not in X:
+        return np.zeros(0, np.int64)
+    there = [cell is not None and not _is_nan(cell) for cell in X[column]]
+    rows = np.flatnonzero(there)
+    if column == "transcript":
+        for i in rows:
+            text = X[column].iloc[i]
+            if pd.api.types.is_number(text):
+                raise ValueError(f"Utterance {i} has a transcript that is no text: {text!r}.")
+            if isinstance(text, str) and not text.strip():
+                raise ValueError(f"Utterance {i} has an empty transcript; None says there is none.")
+    return rows
+
+
+def _is_nan(cell):
+    return bool(pd.api.types.is_scalar(cell) and pd.isna(cell))
+
+
+def embed(X, rows, transformer, layout):
+    """Sequences of an utterance table, of 0 frames where there is nothing.
 
     An utterance that the transformer leaves with 0 frames counts as one that is not there.
 
     Parameters
     ----------
     X : DataFrame
-    column : {"audio", "transcript"}
-        None and NaN in it, and its absence, mean that there is nothing.
+    rows : ndarray of int
+        Those to embed.
     transformer : transformer that gives Sequences
-    layout : Layout or None
-        What they are like, in case there is nothing in any row.
+    layout : Layout
+        What they are like, in case there are no rows.
 
     Returns
     -------
     Sequences of shape (n_utterances,)
-
-    Raises
-    ------
-    ValueError
-        Naming the first empty transcript; or if there is nothing in any row, and no layout.
     """
-    cells = list(X[column]) if column in X else [None] * len(X)
-    there = np.array([not _is_missing(cell) for cell in cells], dtype=bool)
-    for i in np.flatnonzero(there):
-        if isinstance(cells[i], str) and not cells[i].strip():
-            raise ValueError(f"Utterance {i} has an empty {column!r}; None says that it has none.")
-    rows = np.flatnonzero(there)
-    if len(rows):
-        found = transformer.transform(X.iloc[rows])
-        if not isinstance(found, Sequences):
-            raise TypeError(
-                f"{type(transformer).__name__} gives {type(found).__name__}, not Sequences: set "
-                "pooling=None."
-            )
-    elif layout is None:
-        raise ValueError(
-            f"No utterance has anything in the column {column!r}: leave its transformer out."
-        )
-    else:
+    lengths, starts = np.zeros(len(X), np.int64), np.zeros(len(X), np.int64)
+    if not len(rows):
         nothing = np.zeros((1, len(layout.feature_names)), np.float32)
-        found = Sequences(nothing, np.zeros(0, np.int64), layout=layout)
-    lengths, starts = np.zeros(len(cells), np.int64), np.zeros(len(cells), np.int64)
+        return Sequences(nothing, lengths, starts, layout)
+    try:
+        found = transformer.transform(X.iloc[rows])
+    except AudioReadError as error:
+        raise AudioReadError(_numbered_as(rows, error.failures), error.n_inputs) from error
+    if not isinstance(found, Sequences):
+        raise TypeError(
+            f"{type(transformer).__name__} gives {type(found).__name__}, not Sequences: set "
+            "pooling=None."
+        )
     lengths[rows], starts[rows] = found.lengths, found.starts
     embedded = Sequences(found.values, lengths, starts, found.layout)
     check_finite(embedded)
     return embedded
 
 
-def _is_missing(cell):
-    return cell is None or cell is pd.NA or (isinstance(cell, float) and np.isnan(cell))
+def _numbered_as(rows, failures):
+    """Failures of some rows, with arrays called by their number among all."""
+    names = {f"utterance {i}": f"utterance {row}" for i, row in enumerate(rows)}
+    return [(names.get(name, name), reason) for name, reason in failures]

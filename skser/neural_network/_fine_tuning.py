@@ -4,8 +4,7 @@ from sklearn.base import clone
 
 from skser._optional import import_optional
 from skser.feature_extraction import SpeechEmbedding
-from skser.feature_extraction._pretrained import resolve_layers
-from skser.feature_extraction._speech_encoder import load_encoder
+from skser.feature_extraction._speech_encoder import load_encoder, other_arguments
 from skser.neural_network.modules.upper_layers import UpperLayers
 
 _PROJECTIONS = [
@@ -43,7 +42,8 @@ def upper_layers(embedding, n_layers, adapter_rank):
         encoder.config, "do_stable_layer_norm", False
     )
     norm = encoder.layer_norm if is_stable and last == facts.depth else None
-    layers = UpperLayers(encoder.layers[first:last], norm)
+    layers = encoder.layers[first:last]
+    layers = UpperLayers(layers, norm, other_arguments(layers[0]))
     for hooked in layers.modules():
         hooked._forward_hooks.clear()
         hooked._forward_pre_hooks.clear()
@@ -64,7 +64,6 @@ def _ends(embedding, n_layers):
             "n_fine_tuned_layers: the layers of WavLM share a table of positions and cannot be "
             "trained apart."
         )
-    resolve_layers(embedding.layers, facts.depth)
     if len(layers) != 1 or embedding.pooling is not None:
         raise ValueError(
             "n_fine_tuned_layers needs a SpeechEmbedding of one layer with pooling=None; its "

@@ -235,15 +235,16 @@ def torch_settings(n_threads=None, seed=None, device="cpu"):
         yield
 
 
-def transfer_weights(source, module):
+def transfer_weights(source, module, same_classes=True):
     """Copy a fitted estimator's weights into a module of the same architecture.
 
     Parameters
     ----------
     source : fitted neural estimator
     module : torch.nn.Module
-        Its `class_layers`, of which ``output`` is always one, belong to the classes: they are
-        left as they are where their shape differs.
+        Its `class_layers`, of which ``output`` is always one, belong to the classes.
+    same_classes : bool, default=True
+        Whether these are copied too, where their shape allows.
 
     Returns
     -------
@@ -270,12 +271,10 @@ def transfer_weights(source, module):
             f"The layers of initialize_from={type(source).__name__} do not fit: {', '.join(odd)}. "
             "Give both estimators the same architecture and input."
         )
-    module.load_state_dict(fitting, strict=False)
-    return {
-        name
-        for name, _ in module.named_parameters()
-        if name in fitting and not name.startswith(of_classes)
-    }
+    shared = {name for name in fitting if not name.startswith(of_classes)}
+    copied = {name: fitting[name] for name in (fitting if same_classes else shared)}
+    module.load_state_dict(copied, strict=False)
+    return shared.intersection(name for name, _ in module.named_parameters())
 
 
 @contextlib.contextmanager

@@ -151,7 +151,7 @@ class Alignment(nn.Module):
     def weights(self, queries, keys, key_lengths):
         """Weights (batch, n_queries, n_keys) of inputs; each query's sum to 1 over the keys."""
         scores = self.query(queries) @ self.key(keys).transpose(1, 2)
-        scores = scores / math.sqrt(self.key.out_features)
+        scores = scores.float() / math.sqrt(self.key.out_features)
         inside = time_mask(key_lengths.clamp(min=1), keys.shape[1])[:, None]
         return torch.softmax(scores.masked_fill(~inside, float("-inf")), dim=2)
 

@@ -14,11 +14,14 @@ class UpperLayers(nn.Module):
         Each takes (batch, time, width) and a mask to be added to its attention's scores.
     norm : nn.Module or None
         Behind the last one.
+    arguments : dict
+        Others that each layer takes.
     """
 
-    def __init__(self, layers, norm):
+    def __init__(self, layers, norm, arguments):
         super().__init__()
         self.layers = layers
+        self.arguments = arguments
         self.norm = nn.Identity() if norm is None else norm
 
     def forward(self, x, lengths):
@@ -27,6 +30,6 @@ class UpperLayers(nn.Module):
         inside = time_mask(lengths, hidden.shape[1])[:, None, None]
         mask = hidden.new_zeros(inside.shape).masked_fill(~inside, float("-inf"))
         for layer in self.layers:
-            output = layer(hidden, mask)
+            output = layer(hidden, mask, **self.arguments)
             hidden = output[0] if isinstance(output, tuple) else output
         return self.norm(hidden)[:, None].float()
