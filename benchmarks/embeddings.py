@@ -70,7 +70,9 @@ def system(name, protocol, seed):
     """The estimator, over an utterance table."""
     if name == "plain":
         layers, penalty = PLAIN[protocol]
-        return make_pipeline(embedding(layers), StandardScaler(), SVC(kernel="linear", C=penalty))
+        return make_pipeline(
+            embedding(layers), StandardScaler(), SVC(kernel="linear", C=penalty, break_ties=True)
+        )
     linear = LogisticRegression(C=0.01, max_iter=1000)
     vectors = make_pipeline(trimmer(), embedding(ALL, input_sampling_rate=16000))
     if name == "trimmed":
