@@ -20,6 +20,7 @@ def write_pretrained_tables(docs):
     (target / "embeddings.rst").write_text(embeddings(results))
     (target / "embedding_speed.rst").write_text(embedding_speed(results))
     (target / "fusion.rst").write_text(fusion(results))
+    (target / "label_efficiency.rst").write_text(label_efficiency(results))
 
 
 def embeddings(results):
@@ -63,6 +64,34 @@ def embedding_speed(results):
     return (
         f"{table}\nPer utterance, from its file, Whisper-tiny's second layer, one thread "
         "(``benchmarks/embedding_speed.py``).\n"
+    )
+
+
+def label_efficiency(results):
+    """UAR by labels per class, and with how many times the labels the baseline catches up."""
+    result = json.loads((results / "label_efficiency.json").read_text())
+    rows = [["corpus", "labels per class", "pretrained", "hand-made", "catches up with"]]
+    for protocol, entry in result["protocols"].items():
+        scores = {(row["estimator"], row["n_labels"]): row for row in entry["scores"]}
+        for row in entry["multiples"]:
+            n = row["n_labels"]
+            cells = [
+                f"{100 * scores[name, n]['mean']:.1f} ± {100 * scores[name, n]['std']:.1f}"
+                for name in ("pretrained", "hand-made")
+            ]
+            multiple, low, high = (
+                "more than all" if row[key] is None else f"{row[key]:.1f}"
+                for key in ("multiple", "low", "high")
+            )
+            catches_up = f"{multiple} ({low} to {high})"
+            if multiple == low == "more than all":
+                catches_up = multiple
+            rows.append([TITLES[protocol], f"{n:.0f}", *cells, catches_up])
+    return (
+        f"{list_table(rows)}\nUAR in percent over all folds, mean ± standard deviation over "
+        f"{result['n_repeats']} draws; how many times as many labels the hand-made vectors need for "
+        "the same UAR, with its 95 % interval, a bootstrap over speakers and draws. The last row of "
+        "a corpus is all labels.\n"
     )
 
 

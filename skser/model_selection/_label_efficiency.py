@@ -211,7 +211,7 @@ def label_efficiency_curve(
     ... )
     >>> scores = curve.scores().groupby(["estimator", "n_labels"])["score"].mean()
     >>> scores["bayes"].round(1).tolist(), scores["neighbours"].round(1).tolist()
-    ([0.9, 1.0, 1.0], [0.6, 0.7, 0.7])
+    ([0.8, 1.0, 1.0], [0.7, 0.6, 0.7])
     """
     y = column_or_1d(y)
     check_consistent_length(X, y)
