@@ -89,9 +89,9 @@ def label_efficiency(results):
             rows.append([TITLES[protocol], f"{n:.0f}", *cells, catches_up])
     return (
         f"{list_table(rows)}\nUAR in percent over all folds, mean ± standard deviation over "
-        f"{result['n_repeats']} draws; how many times as many labels the hand-made vectors need for "
-        "the same UAR, with its 95 % interval, a bootstrap over speakers and draws. The last row of "
-        "a corpus is all labels.\n"
+        f"{result['n_repeats']} draws; and how many times as many labels the hand-made vectors "
+        "need for the same UAR, with its 95 % interval, a bootstrap over speakers and draws. The "
+        "last row of a corpus is all labels.\n"
     )
 
 
