@@ -1,13 +1,12 @@
 """Audio, text, both aligned, either missing; fine-tuned encoders; transfer in stages."""
 
 import pickle
-import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from fusion import network, planted_mass, two_halves
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
@@ -22,10 +21,6 @@ from tests.checkpoints import SPEECH, save_speech_checkpoint, save_text_checkpoi
 QUIET = "ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning"
 pytestmark = pytest.mark.filterwarnings(QUIET)
 EXACT = {"device": "cpu", "n_threads": 1, "random_state": 0}
-
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-from fusion import network, planted_mass, two_halves  # noqa: E402
 
 
 @pytest.fixture(scope="module")

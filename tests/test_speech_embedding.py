@@ -5,18 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import transformers
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
-transformers = pytest.importorskip("transformers", reason="the extra 'embeddings' is not there")
-
-import torch  # noqa: E402
-from joblib import Parallel, delayed  # noqa: E402
-from sklearn.base import clone  # noqa: E402
-from sklearn.linear_model import LogisticRegression  # noqa: E402
-from sklearn.pipeline import make_pipeline  # noqa: E402
-
-from skser.audio import AudioReadError  # noqa: E402
-from skser.feature_extraction import SpeechEmbedding, _speech_embedding, _speech_encoder  # noqa: E402
-from tests.checkpoints import SPEECH, save_speech_checkpoint  # noqa: E402
+from skser.audio import AudioReadError
+from skser.feature_extraction import SpeechEmbedding, _speech_embedding, _speech_encoder
+from tests.checkpoints import SPEECH, save_speech_checkpoint
 
 RATE = 16000
 

@@ -138,6 +138,10 @@ class _HiddenStates:
 class WhisperStates(_HiddenStates):
     """Of Whisper, without padding to 30 seconds: the table of positions is cut instead."""
 
+    def __init__(self, model, facts, highest, device):
+        super().__init__(model, facts, highest, device)
+        self._arguments = other_arguments(self.encoder.layers[0])
+
     def _inputs(self, utterances):
         import torch
 
@@ -166,7 +170,7 @@ class WhisperStates(_HiddenStates):
         mask = attention_mask(lengths, x)
         states = [x]
         for layer in encoder.layers:
-            x = first_of(layer(x, mask, **other_arguments(layer)))
+            x = first_of(layer(x, mask, **self._arguments))
             states.append(x)
         if self.highest == self.facts.depth:
             states[-1] = encoder.layer_norm(x)

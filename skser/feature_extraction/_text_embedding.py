@@ -153,7 +153,7 @@ class TextEmbedding(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_ke
         folder = self._folder()
         layers, device = self._layers(), resolve_device(self.device)
         model = _load_encoder(folder, signature(folder), self.allow_pickle, device)
-        ids = self._token_ids(texts, named=True)
+        ids, pieces = self._tokenized(texts, named=True)
         results = [None] * len(texts)
         order = np.argsort([len(row) for row in ids], kind="stable")
         for first in range(0, len(order), self.batch_size):
@@ -161,7 +161,7 @@ class TextEmbedding(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_ke
             states = self._states(model, [ids[i] for i in batch], layers, device)
             for i, tokens in zip(batch, states, strict=True):
                 if self.pooling is None:
-                    tokens = tokens[self._is_word_piece(ids[i])]
+                    tokens = tokens[pieces[i]]
                     if not len(tokens):
                         raise ValueError(f"Utterance {i} has a transcript without a word piece.")
                 results[i] = pooled(tokens, self.pooling)
@@ -197,8 +197,8 @@ class TextEmbedding(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_ke
         """
         tokenizer = self._tokenizer()
         return [
-            tokenizer.convert_ids_to_tokens(np.asarray(row)[self._is_word_piece(row)].tolist())
-            for row in self._token_ids(_texts(X))
+            tokenizer.convert_ids_to_tokens([row[i] for i in np.flatnonzero(is_piece)])
+            for row, is_piece in zip(*self._tokenized(_texts(X)), strict=True)
         ]
 
     def _folder(self):
@@ -214,7 +214,8 @@ class TextEmbedding(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_ke
         folder = self._folder()
         return _load_tokenizer(folder, signature(folder))
 
-    def _token_ids(self, texts, named=False):
+    def _tokenized(self, texts, named=False):
+        """Ids of each text's tokens, and which of them are word pieces, not special tokens."""
         tokenizer = self._tokenizer()
         longest = min(tokenizer.model_max_length, _n_positions(self._config()))
         ids = [tokenizer(text, verbose=False).input_ids for text in texts]
@@ -227,11 +228,8 @@ class TextEmbedding(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_ke
             )
         for i in long:
             ids[i] = tokenizer(texts[i], truncation=True, max_length=longest).input_ids
-        return ids
-
-    def _is_word_piece(self, ids):
-        special = set(self._tokenizer().all_special_ids) - {self._tokenizer().unk_token_id}
-        return np.array([token not in special for token in ids])
+        special = list(set(tokenizer.all_special_ids) - {tokenizer.unk_token_id})
+        return ids, [~np.isin(row, special) for row in ids]
 
     def _states(self, model, ids, layers, device):
         """List of states (n_tokens, n_layers, width) of some texts, by their tokens' ids."""

@@ -19,6 +19,7 @@ from skser.neural_network._fine_tuning import below, upper_layers
 from skser.neural_network._regression import SequenceRegressor
 from skser.neural_network._training import torch_settings
 from skser.neural_network.modules.attention_rnn import Alignment, AttentionRNN, RecurrentEncoder
+from skser.neural_network.modules.normalization import time_mask
 
 
 class _AttentionRNN(NeuralEstimator):
@@ -646,7 +647,7 @@ def _moments(encoder, batches):
         count, total, squares = 0, 0.0, 0.0
         for inputs, _targets in batches:
             x, lengths = inputs["x"], inputs["lengths"]
-            inside = torch.arange(x.shape[2], device=x.device) < lengths[:, None]
+            inside = time_mask(lengths, x.shape[2])
             frames = encoder.states(x, lengths).transpose(1, 2)[inside].double() - mean
             count += len(frames)
             total = total + frames.sum(dim=0)

@@ -235,7 +235,7 @@ def torch_settings(n_threads=None, seed=None, device="cpu"):
         yield
 
 
-def transfer_weights(source, module, same_classes=True):
+def transfer_weights(source, module, same_classes):
     """Copy a fitted estimator's weights into a module of the same architecture.
 
     Parameters
@@ -243,7 +243,7 @@ def transfer_weights(source, module, same_classes=True):
     source : fitted neural estimator
     module : torch.nn.Module
         Its `class_layers`, of which ``output`` is always one, belong to the classes.
-    same_classes : bool, default=True
+    same_classes : bool
         Whether these are copied too, where their shape allows.
 
     Returns
