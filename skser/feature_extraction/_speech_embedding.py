@@ -34,15 +34,15 @@ class SpeechEmbedding(DeviceTransformer, auto_wrap_output_keys=("transform",)):
         Folder, or name on the Hugging Face hub.
     layers : int, tuple of int or "all", default="all"
         Indices into the model's ``hidden_states``: 0 is what enters the first layer, and the
-        last one, which -1 names too, is the model's output. Low and middle layers tell emotion
-        better than the highest.
+        last one, which -1 names too, is the encoder's output (before the adapter that some
+        checkpoints have). Low and middle layers tell emotion better than the highest.
     pooling : {"mean", "mean+std", "percentiles", "mean+std+percentiles"} or None, \
 default="mean+std"
         Statistics over the frames of an utterance; percentiles are the 10th, 25th, 50th, 75th
         and 90th. None gives the frames, as `Sequences` with a channel per layer.
     window : float, default=30.0
         Longest piece that the encoder takes at once, in seconds; longer utterances are cut
-        into overlapping windows.
+        into overlapping windows. Whisper takes no more than the 30 s of its positions.
     overlap : float, default=2.0
         Of successive windows, in seconds; each half of it is taken from the window that lies
         further around it.
@@ -172,7 +172,11 @@ default="mean+std"
         facts = self._facts()
         layers = resolve_layers(self.layers, facts.depth)
         window = int(self.window * facts.rate) // facts.hop * facts.hop
-        window = min(window, facts.longest or window)
+        if facts.longest and window > facts.longest:
+            raise ValueError(
+                f"window={self.window} is longer than the {facts.longest / facts.rate:g} s that "
+                f"{self.checkpoint} has positions for."
+            )
         overlap = int(self.overlap * facts.rate) // (2 * facts.hop) * 2 * facts.hop
         if not 4 * facts.hop <= overlap <= window // 2:
             raise ValueError(

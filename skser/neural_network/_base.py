@@ -114,6 +114,7 @@ class NeuralEstimator(BaseEstimator):
         Parameters
         ----------
         X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+            Or an utterance table, if the estimator embeds one itself.
         y : array-like of shape (n_utterances,) or (n_utterances, n_outputs)
         groups : array-like of shape (n_utterances,) or None, default=None
             Speakers, held apart by the validation split of `early_stopping`.

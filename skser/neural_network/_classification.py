@@ -37,6 +37,7 @@ class SequenceClassifier(ClassifierMixin, NeuralEstimator):
         Parameters
         ----------
         X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+            Or an utterance table, if the estimator embeds one itself.
         y : array-like of shape (n_utterances,)
         groups : array-like of shape (n_utterances,) or None, default=None
             Speakers, held apart by the validation split of `early_stopping`.
@@ -62,11 +63,12 @@ class SequenceClassifier(ClassifierMixin, NeuralEstimator):
         return self._fit(X, y, groups, soft_targets)
 
     def partial_fit(self, X, y, classes=None):
-        """Train for one epoch at a constant learning rate.
+        """Train all weights for one epoch at a constant learning rate, in one stage.
 
         Parameters
         ----------
         X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+            Or an utterance table, if the estimator embeds one itself.
         y : array-like of shape (n_utterances,)
         classes : array-like of shape (n_classes,) or None, default=None
             All classes; needed in the first call if y does not hold them all.
@@ -93,6 +95,7 @@ class SequenceClassifier(ClassifierMixin, NeuralEstimator):
         Parameters
         ----------
         X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+            Or an utterance table, if the estimator embeds one itself.
 
         Returns
         -------
@@ -107,6 +110,7 @@ class SequenceClassifier(ClassifierMixin, NeuralEstimator):
         Parameters
         ----------
         X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+            Or an utterance table, if the estimator embeds one itself.
 
         Returns
         -------

@@ -13,13 +13,14 @@ class SequenceRegressor(RegressorMixin, NeuralEstimator):
     """Base of regressors: targets are standardised for training and scaled back."""
 
     def partial_fit(self, X, y):
-        """Train for one epoch at a constant learning rate.
+        """Train all weights for one epoch at a constant learning rate, in one stage.
 
         Targets are scaled as in the first call.
 
         Parameters
         ----------
         X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+            Or an utterance table, if the estimator embeds one itself.
         y : array-like of shape (n_utterances,) or (n_utterances, n_outputs)
 
         Returns
@@ -34,6 +35,7 @@ class SequenceRegressor(RegressorMixin, NeuralEstimator):
         Parameters
         ----------
         X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+            Or an utterance table, if the estimator embeds one itself.
 
         Returns
         -------
