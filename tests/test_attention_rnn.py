@@ -14,6 +14,8 @@ from sklearn.pipeline import make_pipeline
 from skser.audio import AudioReadError
 from skser.feature_extraction import MelSpectrogram, SpeechEmbedding, TextEmbedding
 from skser.neural_network import AttentionRNNClassifier, AttentionRNNRegressor, SpecAugment
+from skser.neural_network.modules.attention import AttentionPooling
+from skser.neural_network.modules.attention_rnn import PresentBatchNorm, attentive_statistics
 from skser.preprocessing import SequenceScaler
 from skser.sequences import Sequences
 from tests.checkpoints import SPEECH, save_speech_checkpoint, save_text_checkpoint
@@ -330,3 +332,46 @@ def test_learns_made_up_speech(corpus, mels):
     model = AttentionRNNRegressor(max_epochs=15, **EXACT)
     y = corpus.frame["activation"]
     assert model.fit(mels, y).score(mels, y) > 0.5
+
+
+class TestWithoutCell:
+    """cell=None: the frames themselves are pooled."""
+
+    def test_learns_and_neither_padding_nor_company_changes_it(self):
+        random = np.random.RandomState(0)
+        y = np.repeat([0, 1], 100)
+        # The second class shows in a few frames, at a place of its own in every utterance.
+        X = [random.randn(random.randint(10, 40), 6) for _ in y]
+        for i in np.flatnonzero(y):
+            place = random.randint(len(X[i]) - 3)
+            X[i][place : place + 3, 2] += 6
+        model = AttentionRNNClassifier(
+            cell=None, max_epochs=30, learning_rate=0.01, augment=None, **EXACT
+        )
+        model.fit(X[::2], y[::2])
+        assert model.score(X[1::2], y[1::2]) > 0.9
+        together = model.predict_proba(X)
+        alone = np.concatenate([model.predict_proba([x]) for x in X])
+        np.testing.assert_allclose(together, alone, atol=1e-5)
+
+    def test_a_last_batch_of_one(self):
+        random = np.random.RandomState(0)
+        X, y = random.randn(17, 10, 3), np.arange(17) % 2
+        model = AttentionRNNClassifier(cell=None, max_epochs=3, batch_size=16, **EXACT)
+        assert np.isfinite(model.fit(X, y).predict_proba(X)).all()
+
+    def test_missing_audio_is_not_in_the_statistics(self):
+        norm = PresentBatchNorm(2)
+        x = torch.tensor([[1.0, 2.0], [3.0, 6.0], [1e6, 1e6]])
+        out = norm(x, torch.tensor([True, True, False]))
+        np.testing.assert_allclose(out.detach()[:2], [[-1, -1], [1, 1]], atol=1e-3)
+        np.testing.assert_allclose(norm.running_mean, [2, 4])
+
+    def test_pooling_keeps_its_digits_in_half_precision(self):
+        pooling = AttentionPooling(4)
+        frames = 100 + torch.randn(3, 50, 4, generator=torch.Generator().manual_seed(0))
+        lengths = torch.tensor([50, 40, 30])
+        expected = attentive_statistics(pooling, frames, lengths)[:, 4:]
+        with torch.autocast("cpu", torch.bfloat16):
+            found = attentive_statistics(pooling, frames, lengths)[:, 4:]
+        np.testing.assert_allclose(found.detach(), expected.detach(), rtol=0.05)

@@ -141,6 +141,8 @@ class _AttentionRNN(NeuralEstimator):
             parts = [sequences.frames, sequences.words]
         with torch_settings(self.n_threads), torch.inference_mode():
             for part, encoder in zip(parts, (module.audio, module.text), strict=False):
+                if encoder.recurrent is None:
+                    continue
                 rows = np.flatnonzero(part.lengths)
                 dataset = SequenceDataset(part[rows], np.zeros(len(rows)))
                 batches = BatchIterator(dataset, self.batch_size, device=self.net_.device)
@@ -224,10 +226,11 @@ class AttentionRNNClassifier(SequenceClassifier, _AttentionRNN):
     text : transformer or None, default=None
         Gives `Sequences` of the column ``transcript``, such as `TextEmbedding` without pooling.
     cell : {"gru", "lstm"} or None, default="gru"
-        Of the recurrent layers, which run in both directions. None is a fully connected layer,
-        frame by frame: what fine-tuned layers need.
+        Of the recurrent layers, which run in both directions. None has none: the frames
+        themselves are pooled, each head's mean normalised over the batch, which is what
+        fine-tuned layers need.
     n_hidden : int, default=64
-        Units of each direction.
+        Units of each direction; without a cell, half the hidden units of the attention.
     n_layers : int, default=1
         Recurrent layers.
     n_heads : int, default=2
@@ -452,10 +455,11 @@ class AttentionRNNRegressor(SequenceRegressor, _AttentionRNN):
     text : transformer or None, default=None
         Gives `Sequences` of the column ``transcript``, such as `TextEmbedding` without pooling.
     cell : {"gru", "lstm"} or None, default="gru"
-        Of the recurrent layers, which run in both directions. None is a fully connected layer,
-        frame by frame: what fine-tuned layers need.
+        Of the recurrent layers, which run in both directions. None has none: the frames
+        themselves are pooled, each head's mean normalised over the batch, which is what
+        fine-tuned layers need.
     n_hidden : int, default=64
-        Units of each direction.
+        Units of each direction; without a cell, half the hidden units of the attention.
     n_layers : int, default=1
         Recurrent layers.
     n_heads : int, default=2

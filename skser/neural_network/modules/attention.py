@@ -68,7 +68,7 @@ class AttentionPooling(nn.Module):
         context = torch.block_diag(*self.context[:, None])
         scores = linear(hidden, 2 * self.temperature * context)
         scores = scores.masked_fill(~mask[:, :, None], float("-inf"))
-        return torch.softmax(scores, dim=1)
+        return torch.softmax(scores, dim=1, dtype=torch.float32)
 
     def forward(self, annotations, mask):
         """Pooled vectors, (batch, heads * features); arguments as for `weights`."""

@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import nn
+from torch.nn.functional import layer_norm
 
 from skser.neural_network.modules.attention import AttentionPooling
 from skser.neural_network.modules.normalization import time_mask
@@ -14,6 +15,8 @@ _CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
 class RecurrentEncoder(nn.Module):
     """Frames of one modality: standardised, mixed over layers, recurrent, pooled.
 
+    Without a cell they are not standardised, but the pooled vectors are, over the batch.
+
     Parameters
     ----------
     n_channels, n_columns : int
@@ -21,9 +24,9 @@ class RecurrentEncoder(nn.Module):
     mix_channels : bool
         Whether channels are averaged with learned weights, instead of concatenated.
     cell : {"gru", "lstm"} or None
-        None is a fully connected layer, frame by frame.
+        None has no recurrent layer: the frames themselves are pooled.
     n_hidden : int
-        Of each direction.
+        Of each direction; without a cell, half the hidden units of the attention.
     n_layers : int
     n_heads : int
         Of the attention pooling.
@@ -52,12 +55,12 @@ class RecurrentEncoder(nn.Module):
         self.layer_scores = nn.Parameter(torch.zeros(n_channels)) if mix_channels else None
         self.dropout = nn.Dropout(dropout)
         self.n_inputs = n_inputs = n_columns if mix_channels else n_channels * n_columns
-        self.n_outputs = 2 * n_hidden
         if cell is None:
             self.recurrent = None
-            self.projection = nn.Linear(n_inputs, self.n_outputs)
+            self.n_outputs = n_inputs
+            self.n_pooled = n_heads * n_inputs
+            self.norm = PresentBatchNorm(self.n_pooled)
         else:
-            self.projection = None
             self.recurrent = _CELLS[cell](
                 n_inputs,
                 n_hidden,
@@ -66,8 +69,9 @@ class RecurrentEncoder(nn.Module):
                 bidirectional=True,
                 dropout=dropout if n_layers > 1 else 0.0,
             )
-        self.pooling = AttentionPooling(self.n_outputs, n_heads)
-        self.n_pooled = 2 * n_heads * self.n_outputs
+            self.n_outputs = 2 * n_hidden
+            self.n_pooled = 2 * n_heads * self.n_outputs
+        self.pooling = AttentionPooling(self.n_outputs, n_heads, n_hidden=2 * n_hidden)
 
     def states(self, x, lengths):
         """What is standardised: the input, or what the pretrained layers make of it."""
@@ -93,14 +97,16 @@ class RecurrentEncoder(nn.Module):
         outputs : tensor of shape (batch, time, n_outputs)
         """
         lengths = lengths.clamp(min=1)
-        x = (self.states(x, lengths) - self.center) / self.scale
+        x = self.states(x, lengths)
+        if self.recurrent is not None:
+            x = (x - self.center) / self.scale
         if self.layer_scores is not None:
             x = torch.einsum("nctk,c->ntk", x, self.layer_weights())
         else:
             x = x.transpose(1, 2).flatten(2)
-        x = self.dropout(x)
         if self.recurrent is None:
-            return x, torch.relu(self.projection(x))
+            return x, x
+        x = self.dropout(x)
         packed = nn.utils.rnn.pack_padded_sequence(
             x, lengths.cpu(), batch_first=True, enforce_sorted=False
         )
@@ -111,16 +117,45 @@ class RecurrentEncoder(nn.Module):
         return x, outputs
 
     def pool(self, frames, lengths):
-        """Attentive mean and deviation (batch, n_pooled) of each head."""
+        """Attentive mean (batch, n_pooled) of each head, and deviation behind a recurrent layer."""
+        if self.recurrent is None:
+            mask = time_mask(lengths.clamp(min=1), frames.shape[1])
+            weights = self.pooling.weights(layer_norm(frames, frames.shape[2:]), mask)
+            mean = torch.einsum("nth,ntc->nhc", weights, frames).flatten(1)
+            return self.norm(mean.float(), lengths > 0)
         return attentive_statistics(self.pooling, frames, lengths)
+
+
+class PresentBatchNorm(nn.BatchNorm1d):
+    """Batch normalisation that does not see utterances without frames.
+
+    As elsewhere here, its running statistics are the plain average over the last epoch.
+    """
+
+    def __init__(self, n_features):
+        super().__init__(n_features, momentum=None)
+
+    def forward(self, x, present):
+        """Normalise x (batch, features) by the statistics of the rows that are present."""
+        if not self.training:
+            return super().forward(x)
+        if present.sum() < 2:  # of one there are no statistics
+            scale = self.weight * torch.rsqrt(self.running_var + self.eps)
+            return (x - self.running_mean) * scale + self.bias
+        normalised = torch.zeros_like(x)
+        normalised[present] = super().forward(x[present])
+        return normalised
 
 
 def attentive_statistics(pooling, frames, lengths):
     """Weighted mean and deviation of frames (batch, time, features), head by head."""
     weights = pooling.weights(frames, time_mask(lengths.clamp(min=1), frames.shape[1]))
-    mean = torch.einsum("nth,ntc->nhc", weights, frames)
-    square = torch.einsum("nth,ntc->nhc", weights, frames.square())
-    deviation = torch.sqrt((square - mean.square()).clamp(min=1e-6))
+    # A difference of squares needs more digits than autocast's bfloat16 has.
+    with torch.autocast(frames.device.type, enabled=False):
+        weights, frames = weights.float(), frames.float()
+        mean = torch.einsum("nth,ntc->nhc", weights, frames)
+        square = torch.einsum("nth,ntc->nhc", weights, frames.square())
+        deviation = torch.sqrt((square - mean.square()).clamp(min=1e-6))
     return torch.cat([mean, deviation], dim=1).flatten(1)
 
 
