@@ -13,6 +13,7 @@ _SUBMODULES = (
     "datasets",
     "feature_extraction",
     "inspection",
+    "metrics",
     "model_selection",
     "neural_network",
     "pipelines",

@@ -1,0 +1,78 @@
+"""Agreement of predicted with rated dimensions."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import make_scorer
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_consistent_length
+
+
+def concordance_correlation_coefficient(y_true, y_pred, *, multioutput="uniform_average"):
+    r"""Concordance correlation coefficient (CCC) of ratings and predictions.
+
+    .. math:: \rho_c = 2 s_{xy} / (s_x^2 + s_y^2 + (\bar x - \bar y)^2)
+
+    It is 1 only for equal values: an offset or another scale lowers it, which they do not in
+    Pearson's correlation.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_utterances,) or (n_utterances, n_dimensions)
+    multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
+        The mean over the dimensions, or each.
+
+    Returns
+    -------
+    float, or ndarray of shape (n_dimensions,)
+        -1 to 1. Where one side is constant it is 0; where both are, it is 0 too, with a
+        warning, as the formula is 0 / 0.
+
+    Warns
+    -----
+    UndefinedMetricWarning
+        If ratings and predictions of a dimension are constant, and equal.
+
+    References
+    ----------
+    Lin, L. I.-K. (1989). A Concordance Correlation Coefficient to Evaluate Reproducibility.
+    Biometrics 45(1), 255-268. Equation 2.
+
+    Examples
+    --------
+    >>> from skser.metrics import concordance_correlation_coefficient
+    >>> concordance_correlation_coefficient([1, 2, 3], [1, 2, 3])
+    1.0
+    >>> round(concordance_correlation_coefficient([1, 2, 3], [2, 3, 4]), 3)
+    0.571
+    """
+    if multioutput not in ("uniform_average", "raw_values"):
+        raise ValueError(
+            f"multioutput must be 'uniform_average' or 'raw_values', not {multioutput!r}."
+        )
+    true, predicted = (
+        check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
+        for y, name in ((y_true, "y_true"), (y_pred, "y_pred"))
+    )
+    check_consistent_length(true, predicted)
+    true, predicted = (y.reshape(len(y), -1) for y in (true, predicted))
+    if true.shape != predicted.shape:
+        raise ValueError(
+            f"y_true has {true.shape[1]} dimensions and y_pred has {predicted.shape[1]}."
+        )
+    difference = true.mean(axis=0) - predicted.mean(axis=0)
+    covariance = ((true - true.mean(axis=0)) * (predicted - predicted.mean(axis=0))).mean(axis=0)
+    scale = true.var(axis=0) + predicted.var(axis=0) + difference**2
+    undefined = scale == 0
+    if undefined.any():
+        warnings.warn(
+            "Ratings and predictions are the same constant: their concordance is set to 0.",
+            UndefinedMetricWarning,
+            stacklevel=2,
+        )
+    values = np.where(undefined, 0.0, 2 * covariance / np.where(undefined, 1.0, scale))
+    return values if multioutput == "raw_values" else float(values.mean())
+
+
+ccc_scorer = make_scorer(concordance_correlation_coefficient)

@@ -1,0 +1,261 @@
+"""How a model's predictions change when the recording does."""
+
+import functools
+import io
+
+import numpy as np
+import pandas as pd
+import scipy.signal
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, validate_params
+from sklearn.utils.validation import check_consistent_length
+
+from skser.audio import (
+    Waveform,
+    audio_inputs,
+    load_audio,
+    rate_of,
+    read_utterance,
+    resample,
+    utterance_name,
+)
+from skser.metrics._classification import unweighted_average_recall
+
+CLEAN = "clean"
+
+
+def add_noise(samples, sampling_rate, random_state, *, snr=10):
+    """Add white noise at a signal-to-noise ratio in dB over the whole utterance."""
+    noise = random_state.standard_normal(len(samples))
+    level = np.sqrt(np.mean(samples.astype(np.float64) ** 2)) * 10 ** (-snr / 20)
+    return samples + level * noise
+
+
+def clip(samples, sampling_rate, random_state, *, share=0.05):
+    """Cut off the largest `share` of the samples, as an overdriven microphone does."""
+    peak = np.quantile(np.abs(samples), 1 - share)
+    return np.clip(samples, -peak, peak)
+
+
+def change_gain(samples, sampling_rate, random_state, *, decibels=-20):
+    """Make an utterance louder or softer, without clipping."""
+    return samples * 10 ** (decibels / 20)
+
+
+def telephone(samples, sampling_rate, random_state, *, band=(300, 3400)):
+    """Narrow band at 8 kHz with 8-bit companding (ITU-T G.711, mu-law), and back."""
+    narrow = resample(samples, sampling_rate, 8000)
+    filters = scipy.signal.butter(4, band, "bandpass", fs=8000, output="sos")
+    narrow = scipy.signal.sosfilt(filters, narrow)
+    peak = np.abs(narrow).max() or 1.0
+    mu = 255
+    companded = np.sign(narrow) * np.log1p(mu * np.abs(narrow) / peak) / np.log1p(mu)
+    companded = np.round(companded * 127) / 127
+    narrow = peak * np.sign(companded) * np.expm1(np.abs(companded) * np.log1p(mu)) / mu
+    return resample(narrow.astype(np.float32), 8000, sampling_rate)
+
+
+def encode(samples, sampling_rate, random_state, *, format="MP3", compression=0.9):
+    """Through a lossy codec and back; compression from 0 (good) to 1 (small)."""
+    import soundfile
+
+    subtype = {"MP3": "MPEG_LAYER_III", "OGG": "VORBIS"}[format]
+    # Louder than full scale would be clipped, which is another distortion.
+    peak = max(float(np.abs(samples).max()), 1.0)
+    file = io.BytesIO()
+    soundfile.write(
+        file,
+        samples / peak,
+        int(sampling_rate),
+        format=format,
+        subtype=subtype,
+        compression_level=compression,
+    )
+    file.seek(0)
+    decoded, _ = soundfile.read(file, dtype="float32")
+    return decoded[: len(samples)] * peak
+
+
+def reverberate(samples, sampling_rate, random_state, *, seconds=0.5):
+    """Convolve with noise that decays by 60 dB in `seconds`, behind the direct sound."""
+    times = np.arange(1, round(seconds * sampling_rate)) / sampling_rate
+    tail = random_state.standard_normal(len(times)) * 10 ** (-3 * times / seconds)
+    # As much energy in the reverberation as in the direct sound.
+    response = np.concatenate([[1.0], tail / np.sqrt(np.sum(tail**2))])
+    return scipy.signal.fftconvolve(samples, response)[: len(samples)]
+
+
+def change_speed(samples, sampling_rate, random_state, *, factor=1.1):
+    """Play faster (above 1) or slower, pitch and formants along with it."""
+    return resample(samples, sampling_rate * factor, sampling_rate)
+
+
+def resample_badly(samples, sampling_rate, random_state, *, rate=8000):
+    """To another rate and back by linear interpolation, without a filter."""
+    times = np.arange(len(samples)) / sampling_rate
+    coarse = np.arange(max(2, round(len(samples) * rate / sampling_rate))) / rate
+    return np.interp(times, coarse, np.interp(coarse, times, samples))
+
+
+_DEFAULT = {
+    "noise at 20 dB": functools.partial(add_noise, snr=20),
+    "noise at 10 dB": functools.partial(add_noise, snr=10),
+    "noise at 0 dB": functools.partial(add_noise, snr=0),
+    "1 % clipped": functools.partial(clip, share=0.01),
+    "10 % clipped": functools.partial(clip, share=0.1),
+    "gain -20 dB": functools.partial(change_gain, decibels=-20),
+    "gain +20 dB": functools.partial(change_gain, decibels=20),
+    "telephone": telephone,
+    "MP3": functools.partial(encode, format="MP3"),
+    "Ogg Vorbis": functools.partial(encode, format="OGG"),
+    "reverberation 0.3 s": functools.partial(reverberate, seconds=0.3),
+    "reverberation 1 s": functools.partial(reverberate, seconds=1.0),
+    "speed 0.9": functools.partial(change_speed, factor=0.9),
+    "speed 1.1": functools.partial(change_speed, factor=1.1),
+    "resampled at 11 kHz": functools.partial(resample_badly, rate=11025),
+}
+
+
+def default_distortions():
+    """Distortions of `robustness_report`, by name.
+
+    Returns
+    -------
+    dict of callable
+        ``distortion(samples, sampling_rate, random_state)`` -> samples; a new dictionary, to
+        be added to and taken from.
+
+    Examples
+    --------
+    >>> from skser.metrics import default_distortions
+    >>> list(default_distortions())[:3]
+    ['noise at 20 dB', 'noise at 10 dB', 'noise at 0 dB']
+    """
+    return dict(_DEFAULT)
+
+
+@validate_params(
+    {
+        "model": [HasMethods("predict")],
+        "distortions": [dict, None],
+        "metric": [callable],
+        "as_table": ["boolean"],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def robustness_report(
+    model,
+    corpus,
+    *,
+    distortions=None,
+    metric=unweighted_average_recall,
+    as_table=False,
+    random_state=0,
+):
+    """How well a fitted model does on distorted recordings that it was not trained on.
+
+    Parameters
+    ----------
+    model : fitted estimator
+        Takes audio, such as a pipeline whose first step is `MelSpectrogram`.
+    corpus : SpeechCorpus
+        Of speakers that the model does not know; see `SpeechCorpus.select`.
+    distortions : dict of callable or None, default=None
+        By name, each ``distortion(samples, sampling_rate, random_state)`` -> samples, which
+        gets mono float32 samples and may change their number; None is
+        `default_distortions`.
+    metric : callable, default=unweighted_average_recall
+        ``metric(y_true, y_pred)`` -> float.
+    as_table : bool, default=False
+        Whether the model takes ``corpus.frame``, an utterance table, and not a list of audio.
+    random_state : int, RandomState instance or None, default=0
+        With an int, an utterance's noise depends on its place in the corpus alone.
+
+    Returns
+    -------
+    DataFrame
+        A row for the clean recordings and for each distortion: ``score``; ``change`` of the
+        score; ``same``, the share of the utterances whose prediction is that of the clean
+        recording; where the model has probabilities, ``shift``, the mean absolute difference of
+        these.
+
+    Raises
+    ------
+    ValueError
+        Naming the distortion and the utterance, if the result is not finite or empty.
+
+    References
+    ----------
+    Derington, A., Wierstorf, H., Özkil, A., Eyben, F., Burkhardt, F. and Schuller, B. W.
+    (2025). Testing Correctness, Fairness, and Robustness of Speech Emotion Recognition Models.
+    IEEE Transactions on Affective Computing 16(3).
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skser.datasets import make_emotional_speech
+    >>> from skser.feature_extraction import FrameFeatures, Functionals
+    >>> from skser.metrics import default_distortions, robustness_report
+    >>> corpus = make_emotional_speech(4, 10, random_state=0)
+    >>> known, new = corpus.select(speakers=["01", "02"]), corpus.select(speakers=["03", "04"])
+    >>> features = FrameFeatures(input_sampling_rate=corpus.sampling_rate)
+    >>> model = make_pipeline(features, Functionals(), StandardScaler(), LogisticRegression())
+    >>> model = model.fit(known.data, known.target)
+    >>> distortions = {"noise": default_distortions()["noise at 0 dB"]}
+    >>> robustness_report(model, new, distortions=distortions).index.tolist()
+    ['clean', 'noise']
+    """
+    distortions = default_distortions() if distortions is None else distortions
+    y_true = corpus.target.astype(str)
+    items = audio_inputs(corpus.data, corpus.sampling_rate)
+    check_consistent_length(items, y_true)
+    waves = []
+    for i, item in enumerate(items):
+        if isinstance(item, str):
+            samples, rate = load_audio(item)
+        else:
+            rate = rate_of(item, corpus.sampling_rate)
+            samples = read_utterance(item, i, rate, rate)
+        waves.append(Waveform(samples, rate, utterance_name(item, i)))
+    seeds = check_random_state(random_state).randint(2**31 - 1, size=len(waves))
+
+    def outputs(versions):
+        X = corpus.frame.assign(audio=pd.Series(versions, dtype=object)) if as_table else versions
+        predicted = np.asarray(model.predict(X)).astype(str)
+        proba = model.predict_proba(X) if hasattr(model, "predict_proba") else None
+        return predicted, proba
+
+    clean, clean_proba = outputs(waves)
+    rows = {CLEAN: {"score": metric(y_true, clean), "change": 0.0, "same": 1.0}}
+    if clean_proba is not None:
+        rows[CLEAN]["shift"] = 0.0
+    for name, distortion in distortions.items():
+        versions = [
+            _distorted(wave, distortion, name, seed)
+            for wave, seed in zip(waves, seeds, strict=True)
+        ]
+        predicted, proba = outputs(versions)
+        score = metric(y_true, predicted)
+        rows[name] = {
+            "score": score,
+            "change": score - rows[CLEAN]["score"],
+            "same": float(np.mean(predicted == clean)),
+        }
+        if proba is not None:
+            rows[name]["shift"] = float(np.abs(proba - clean_proba).mean())
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _distorted(wave, distortion, name, seed):
+    rate = wave.sampling_rate
+    samples = distortion(np.asarray(wave), rate, np.random.RandomState(seed))
+    samples = np.asarray(samples, dtype=np.float32)
+    if samples.ndim != 1 or not samples.size or not np.isfinite(samples).all():
+        raise ValueError(
+            f"The distortion {name!r} of {wave.name} is not a finite 1-D array of samples; its "
+            f"shape is {samples.shape}."
+        )
+    return Waveform(samples, rate, wave.name)

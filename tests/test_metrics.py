@@ -1,0 +1,454 @@
+"""Every metric beside an independent implementation or a closed form, and its bad input."""
+
+import audmetric
+import numpy as np
+import pytest
+import scipy.spatial.distance
+import scipy.stats
+import sklearn.metrics
+import torch
+import torchmetrics.functional.classification as torch_classification
+from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_validate
+
+from skser import metrics
+
+EMOTIONS = np.array(["anger", "fear", "joy", "sadness"])
+
+
+@pytest.fixture(scope="module")
+def labels():
+    random = np.random.RandomState(0)
+    true = random.choice(EMOTIONS, 200, p=[0.4, 0.3, 0.2, 0.1])
+    wrong = random.rand(200) < 0.4
+    return true, np.where(wrong, random.choice(EMOTIONS, 200), true)
+
+
+@pytest.fixture(scope="module")
+def probabilities(labels):
+    random = np.random.RandomState(1)
+    true = np.searchsorted(EMOTIONS, labels[0])
+    return (
+        random.dirichlet(np.ones(4) / 2, 200) * 0.6
+        + 0.4 * np.eye(4)[np.where(random.rand(200) < 0.3, random.randint(4, size=200), true)]
+    )
+
+
+def test_uar_accuracy_and_f1_agree_with_others(labels):
+    true, predicted = labels
+    uar = metrics.unweighted_average_recall(true, predicted)
+    assert uar == pytest.approx(sklearn.metrics.balanced_accuracy_score(true, predicted))
+    assert uar == pytest.approx(audmetric.unweighted_average_recall(true, predicted))
+    accuracy = metrics.accuracy(true, predicted)
+    assert accuracy == sklearn.metrics.accuracy_score(true, predicted)
+    f1 = metrics.macro_f1(true, predicted)
+    assert f1 == pytest.approx(audmetric.unweighted_average_fscore(true, predicted))
+
+
+def test_recall_per_class_agrees_with_audmetric(labels):
+    recalls = metrics.recall_per_class(*labels)
+    assert recalls.to_dict() == pytest.approx(audmetric.recall_per_class(*labels))
+
+
+def test_a_class_without_utterances_has_no_recall_and_says_so():
+    with pytest.warns(UndefinedMetricWarning, match=r"no utterance of \['joy'\]"):
+        recalls = metrics.recall_per_class(["fear"], ["fear"], labels=["fear", "joy"])
+    assert recalls["fear"] == 1
+    assert np.isnan(recalls["joy"])
+
+
+def test_uar_leaves_out_a_class_that_is_only_predicted():
+    assert metrics.unweighted_average_recall(["a", "a", "b"], ["a", "c", "b"]) == 0.75
+
+
+@pytest.mark.parametrize("metric", [metrics.unweighted_average_recall, metrics.macro_f1])
+def test_constant_predictions_warn(metric):
+    with pytest.warns(UserWarning, match="All 4 predictions are 'a'"):
+        value = metric(["a", "a", "b", "b"], ["a"] * 4)
+    assert value == pytest.approx(
+        {"unweighted_average_recall": 1 / 2, "macro_f1": 1 / 3}[metric.__name__]
+    )
+    assert metric(["a", "a"], ["a", "a"]) == 1  # one class is all there is
+
+
+@pytest.mark.parametrize(
+    ("true", "predicted", "message"),
+    [
+        (["a", "b"], ["a"], "inconsistent numbers of samples"),
+        ([], [], "y_true is empty"),
+        (["a", None], ["a", "b"], "y_true has no label for utterance 1"),
+        (["a", "b"], [np.nan, "b"], "y_pred has no label for utterance 0"),
+        (["a", "b"], [0, 1], "[Mm]ix"),
+    ],
+)
+@pytest.mark.parametrize(
+    "metric",
+    [
+        metrics.unweighted_average_recall,
+        metrics.accuracy,
+        metrics.macro_f1,
+        metrics.recall_per_class,
+        metrics.confusion_counts,
+        metrics.class_share_distance,
+    ],
+)
+def test_labels_that_do_not_go_together(metric, true, predicted, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        metric(np.array(true, dtype=object), np.array(predicted, dtype=object))
+
+
+def test_scorers_work_in_cross_validation():
+    random = np.random.RandomState(0)
+    X, y = random.randn(60, 3), np.repeat(["a", "b", "c"], 20)
+    X[:, 0] += 3 * np.searchsorted(["a", "b", "c"], y)
+    scoring = {
+        "uar": metrics.uar_scorer,
+        "accuracy": metrics.accuracy_scorer,
+        "f1": metrics.macro_f1_scorer,
+        **metrics.recall_scorers(["a", "b", "c"]),
+    }
+    found = cross_validate(LogisticRegression(), X, y, scoring=scoring)
+    np.testing.assert_allclose(
+        found["test_uar"],
+        np.mean([found[f"test_recall_{c}"] for c in "abc"], axis=0),
+    )
+    expected = cross_validate(LogisticRegression(), X, y, scoring="balanced_accuracy")
+    np.testing.assert_allclose(found["test_uar"], expected["test_score"])
+    assert {"test_accuracy", "test_f1"} <= set(found)
+
+
+def test_ccc_scorer_scores_a_regressor():
+    random = np.random.RandomState(0)
+    X = random.randn(50, 2)
+    from sklearn.linear_model import LinearRegression
+
+    model = LinearRegression().fit(X, X[:, 0])
+    assert metrics.ccc_scorer(model, X, X[:, 0]) == pytest.approx(1)
+
+
+def test_confusion_counts(labels):
+    counts = metrics.confusion_counts(*labels)
+    np.testing.assert_array_equal(counts, sklearn.metrics.confusion_matrix(*labels))
+    assert counts.loc["anger"].sum() == np.sum(labels[0] == "anger")
+    with pytest.raises(ValueError, match="labels lacks \\['joy', 'sadness'\\]"):
+        metrics.confusion_counts(*labels, labels=["anger", "fear"])
+
+
+def test_ccc_agrees_with_audmetric_and_the_formula():
+    random = np.random.RandomState(0)
+    true = random.randn(100, 3)
+    predicted = 0.7 * true + 0.5 * random.randn(100, 3) + 0.3
+    each = metrics.concordance_correlation_coefficient(true, predicted, multioutput="raw_values")
+    for i in range(3):
+        assert each[i] == pytest.approx(audmetric.concordance_cc(true[:, i], predicted[:, i]))
+        r = scipy.stats.pearsonr(true[:, i], predicted[:, i])[0]
+        sx, sy = true[:, i].std(), predicted[:, i].std()
+        by_hand = (
+            2 * r * sx * sy / (sx**2 + sy**2 + (true[:, i].mean() - predicted[:, i].mean()) ** 2)
+        )
+        assert each[i] == pytest.approx(by_hand)
+    mean = metrics.concordance_correlation_coefficient(true, predicted)
+    assert mean == pytest.approx(each.mean())
+
+
+def test_ccc_of_constants():
+    assert metrics.concordance_correlation_coefficient([1, 2, 3], [2, 2, 2]) == 0
+    with pytest.warns(UndefinedMetricWarning, match="same constant"):
+        assert metrics.concordance_correlation_coefficient([2, 2], [2, 2]) == 0
+    with pytest.raises(ValueError, match="2 dimensions and y_pred has 1"):
+        metrics.concordance_correlation_coefficient(np.ones((3, 2)), np.ones(3))
+    with pytest.raises(ValueError, match="NaN"):
+        metrics.concordance_correlation_coefficient([1, np.nan], [1, 2])
+    with pytest.raises(ValueError, match="multioutput"):
+        metrics.concordance_correlation_coefficient([1, 2], [1, 2], multioutput="mean")
+
+
+@pytest.mark.parametrize("n_bins", [5, 10, 15])
+def test_calibration_error_agrees_with_torchmetrics(labels, probabilities, n_bins):
+    true = np.searchsorted(EMOTIONS, labels[0])
+    expected = torch_classification.multiclass_calibration_error(
+        torch.from_numpy(probabilities), torch.from_numpy(true), 4, n_bins=n_bins, norm="l1"
+    )
+    found = metrics.expected_calibration_error(labels[0], probabilities, n_bins=n_bins)
+    assert found == pytest.approx(float(expected), abs=1e-6)
+
+
+def test_quantile_bins_are_equally_full(labels, probabilities):
+    curve = metrics.reliability_curve(labels[0], probabilities, strategy="quantile", n_bins=8)
+    assert curve["n"].tolist() == [25] * 8
+    assert curve["confidence"].is_monotonic_increasing
+    total = np.average(curve["accuracy"], weights=curve["n"])
+    assert total == pytest.approx(np.mean(EMOTIONS[probabilities.argmax(1)] == labels[0]))
+
+
+def test_brier_score_is_the_mean_squared_distance(labels, probabilities):
+    one_hot = (labels[0][:, None] == EMOTIONS).astype(float)
+    expected = np.mean(np.sum((probabilities - one_hot) ** 2, axis=1))
+    assert metrics.brier_score(labels[0], probabilities) == pytest.approx(expected)
+    binary = np.isin(labels[0], EMOTIONS[:2])
+    p = probabilities[:, :2].sum(axis=1)
+    expected = sklearn.metrics.brier_score_loss(binary, p)  # of one class of two
+    found = metrics.brier_score(binary, np.column_stack([1 - p, p]))
+    assert found == pytest.approx(2 * expected)
+
+
+def test_labels_name_the_columns(labels, probabilities):
+    order = [2, 0, 3, 1]
+    shuffled = probabilities[:, order]
+    for metric in (
+        metrics.brier_score,
+        metrics.expected_calibration_error,
+        metrics.area_under_risk_coverage,
+    ):
+        found = metric(labels[0], shuffled, labels=EMOTIONS[order])
+        assert found == pytest.approx(metric(labels[0], probabilities))
+
+
+def test_risk_and_coverage_step_by_step(labels, probabilities):
+    curve = metrics.risk_coverage_curve(labels[0], probabilities)
+    confidence = probabilities.max(axis=1)
+    wrong = EMOTIONS[probabilities.argmax(axis=1)] != labels[0]
+    for row in curve.itertuples():
+        kept = confidence >= row.threshold
+        assert row.coverage == pytest.approx(kept.mean())
+        assert row.risk == pytest.approx(wrong[kept].mean())
+    assert curve["coverage"].iloc[-1] == 1
+    order = np.argsort(-confidence)
+    expected = np.mean(np.cumsum(wrong[order]) / np.arange(1, 201))
+    found = metrics.area_under_risk_coverage(labels[0], probabilities)
+    assert found == pytest.approx(expected)
+
+
+def test_equal_confidences_come_in_together():
+    curve = metrics.risk_coverage_curve(["a", "b"] * 10, [[0.7, 0.3]] * 20)
+    assert curve.to_dict("records") == [{"threshold": 0.7, "coverage": 1.0, "risk": 0.5}]
+
+
+@pytest.mark.parametrize(
+    ("y_proba", "message"),
+    [
+        ([[0.5, 0.5], [0.5, 0.6]], r"utterance 1 are .* not to 1.1"),
+        ([[0.5, 0.5], [np.nan, 0.6]], "utterance 1"),
+        ([[1.5, -0.5], [0.5, 0.5]], "utterance 0"),
+        ([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]], "shape"),
+        ([[0.5, 0.5]], "inconsistent numbers of samples"),
+    ],
+)
+@pytest.mark.parametrize(
+    "metric",
+    [
+        metrics.brier_score,
+        metrics.expected_calibration_error,
+        metrics.reliability_curve,
+        metrics.risk_coverage_curve,
+        metrics.area_under_risk_coverage,
+    ],
+)
+def test_probabilities_that_are_none(metric, y_proba, message):
+    with pytest.raises(ValueError, match=message):
+        metric(["a", "b"], y_proba)
+    with pytest.raises(ValueError, match="'c', which is not among the labels"):
+        metric(["a", "c"], [[0.5, 0.5]] * 2, labels=["a", "b"])
+
+
+def test_share_distance_agrees_with_scipy(labels):
+    true, predicted = labels
+    shares = [[np.mean(y == c) for c in EMOTIONS] for y in (true, predicted)]
+    expected = scipy.spatial.distance.jensenshannon(*shares, base=2)
+    assert metrics.class_share_distance(true, predicted) == pytest.approx(expected)
+    assert metrics.class_share_distance(["a"] * 3, ["b"] * 3) == pytest.approx(1)
+    assert metrics.class_share_distance(["a", "b"], ["b", "a"]) == 0
+
+
+def test_speaker_ranking_agrees_with_scipy(labels):
+    true, predicted = labels
+    speakers = np.random.RandomState(3).choice(list("abcdefgh"), 200)
+    found = metrics.speaker_ranking(true, predicted, speakers)
+    for c in EMOTIONS:
+        shares = [[np.mean(y[speakers == s] == c) for s in "abcdefgh"] for y in (true, predicted)]
+        assert found[c] == pytest.approx(scipy.stats.spearmanr(*shares)[0])
+    ratings = np.random.RandomState(4).randn(2, 200)
+    means = [[y[speakers == s].mean() for s in "abcdefgh"] for y in ratings]
+    expected = scipy.stats.spearmanr(*means)[0]
+    assert metrics.speaker_ranking(*ratings, speakers) == pytest.approx(expected)
+
+
+def test_speakers_who_are_all_alike_have_no_order():
+    with pytest.warns(UndefinedMetricWarning, match=r"alike in \['a', 'b'\]"):
+        found = metrics.speaker_ranking(["a", "b"] * 2, ["a", "a", "b", "b"], [1, 1, 2, 2])
+    assert found.isna().all()
+    with pytest.raises(ValueError, match="two speakers"):
+        metrics.speaker_ranking(["a", "b"], ["a", "b"], [1, 1])
+
+
+def test_group_recalls_and_the_worst(labels):
+    true, predicted = labels
+    sex = np.where(np.arange(200) % 3 == 0, "female", "male")
+    table = metrics.group_recalls(true, predicted, sex)
+    for name in ("female", "male"):
+        inside = sex == name
+        uar = sklearn.metrics.balanced_accuracy_score(true[inside], predicted[inside])
+        assert table.loc[name, "uar"] == pytest.approx(uar)
+        assert table.loc[name, "n"] == inside.sum()
+        recalls = metrics.recall_per_class(true[inside], predicted[inside])
+        assert table.loc[name, EMOTIONS].to_dict() == pytest.approx(recalls.to_dict())
+    name, uar = metrics.worst_group(true, predicted, sex)
+    assert uar == table["uar"].min() == table.loc[name, "uar"]
+
+
+def test_the_gap_is_that_of_the_groups_furthest_apart(labels):
+    true, predicted = labels
+    region = np.random.RandomState(5).choice(["north", "south", "west"], 200)
+    found = metrics.recall_gap(true, predicted, region)
+    uars = metrics.group_recalls(true, predicted, region)["uar"]
+    assert found.gap == pytest.approx(uars.max() - uars.min())
+    assert (found.best, found.worst) == (uars.idxmax(), uars.idxmin())
+
+
+def test_the_gap_counts_classes_that_both_groups_have():
+    true = ["a", "a", "b", "a", "a"]
+    predicted = ["a", "b", "b", "a", "a"]
+    found = metrics.recall_gap(true, predicted, ["x", "x", "x", "y", "y"])
+    assert found.gap == 0.5  # of a alone: b is x's
+    with pytest.raises(ValueError, match="no two of them have a class in common"):
+        metrics.recall_gap(["a", "b"], ["a", "b"], ["x", "y"])
+    with pytest.warns(UndefinedMetricWarning, match=r"\['z'\] share no class"):
+        metrics.recall_gap([*true, "c"], [*predicted, "c"], [*"xxxyyz"])
+
+
+def test_a_model_that_knows_nothing_of_the_groups_seldom_exceeds_the_threshold():
+    random = np.random.RandomState(6)
+    fair, unfair = [], []
+    for _ in range(200):
+        true = random.choice(["a", "b"], 120)
+        sex = random.choice(["f", "m"], 120)
+        wrong = random.rand(120) < 0.3
+        predicted = np.where(wrong, np.where(true == "a", "b", "a"), true)
+        found = metrics.recall_gap(true, predicted, sex, n_simulations=200, random_state=random)
+        fair.append(found.is_fair)
+        wrong = random.rand(120) < np.where(sex == "f", 0.1, 0.5)
+        predicted = np.where(wrong, np.where(true == "a", "b", "a"), true)
+        found = metrics.recall_gap(true, predicted, sex, n_simulations=200, random_state=random)
+        unfair.append(not found.is_fair)
+    assert np.mean(fair) > 0.9
+    assert np.mean(unfair) > 0.95
+
+
+def test_attributes_must_be_there(labels):
+    groups = np.array(["f"] * 200, dtype=object)
+    groups[7] = None
+    for function in (metrics.recall_gap, metrics.group_recalls, metrics.worst_group):
+        with pytest.raises(ValueError, match="no value for utterance 7"):
+            function(*labels, groups)
+        with pytest.raises(ValueError, match="inconsistent"):
+            function(*labels, groups[:5])
+
+
+def test_corrected_t_test_by_hand():
+    random = np.random.RandomState(0)
+    a, b = random.rand(2, 10)
+    found = metrics.corrected_resampled_t_test(a, b, n_train=90, n_test=10)
+    plain = scipy.stats.ttest_rel(a, b)
+    # The variance of the mean is (1/k + 1/9) instead of 1/k of that of the differences.
+    statistic = plain.statistic * np.sqrt(0.1 / (0.1 + 1 / 9))
+    assert found.statistic == pytest.approx(statistic)
+    assert found.p_value == pytest.approx(2 * scipy.stats.t.sf(abs(statistic), 9))
+    negligible = metrics.corrected_resampled_t_test(a, b, n_train=1e12, n_test=1)
+    interval = plain.confidence_interval(0.95)
+    assert (negligible.low, negligible.high) == pytest.approx(tuple(interval))
+    assert negligible.p_value == pytest.approx(plain.pvalue)
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        lambda a, b: metrics.corrected_resampled_t_test(a, b, n_train=9, n_test=1),
+        metrics.wilcoxon_test,
+    ],
+)
+def test_equal_scores_differ_by_nothing(test):
+    found = test([0.5, 0.6, 0.7], [0.5, 0.6, 0.7])
+    assert (found.difference, found.p_value, found.low, found.high) == (0, 1, 0, 0)
+    with pytest.raises(ValueError, match="at least two"):
+        test([0.5], [0.4])
+    with pytest.raises(ValueError, match="inconsistent"):
+        test([0.5, 0.6], [0.4])
+    with pytest.raises(ValueError, match="NaN"):
+        test([0.5, np.nan], [0.4, 0.3])
+
+
+def test_a_constant_difference_is_certain_to_the_t_test():
+    found = metrics.corrected_resampled_t_test([2, 3, 4], [1, 2, 3], n_train=9, n_test=1)
+    assert (found.statistic, found.p_value) == (np.inf, 0)
+
+
+def test_wilcoxon_agrees_with_scipy_and_its_interval_covers():
+    random = np.random.RandomState(0)
+    covered = 0
+    for _ in range(200):
+        a, b = random.rand(20), random.rand(20) - 0.2
+        found = metrics.wilcoxon_test(a, b)
+        covered += found.low <= 0.2 <= found.high
+    assert found.p_value == pytest.approx(scipy.stats.wilcoxon(a, b).pvalue)
+    assert 0.91 < covered / 200 <= 0.99
+
+
+def test_the_bootstrap_draws_speakers_whole(labels):
+    true, _ = labels
+    speakers = np.repeat(np.arange(10), 20)
+    # Right or wrong by speaker: the difference's spread is that of ten coins, not of 200.
+    by_speaker = np.random.RandomState(1).rand(10) < 0.5
+    wrong = np.where(true == "anger", "fear", "anger")
+    predicted = np.where(by_speaker[speakers], true, wrong)
+    found = metrics.bootstrap_by_speaker(true, predicted, wrong, speakers)
+    assert found.difference == pytest.approx(
+        sklearn.metrics.balanced_accuracy_score(true, predicted)
+    )
+    apart = metrics.bootstrap_by_speaker(true, predicted, wrong, np.arange(200))
+    assert found.high - found.low > 3 * (apart.high - apart.low)
+    again = metrics.bootstrap_by_speaker(true, predicted, wrong, speakers)
+    assert found.low == again.low
+
+
+def test_the_bootstrap_finds_no_difference_where_there_is_none(labels):
+    true, predicted = labels
+    speakers = np.repeat(np.arange(20), 10)
+    same = metrics.bootstrap_by_speaker(true, predicted, predicted, speakers)
+    assert (same.difference, same.low, same.high, same.p_value) == (0, 0, 0, 1)
+    with pytest.raises(ValueError, match="one speaker"):
+        metrics.bootstrap_by_speaker(true, predicted, predicted, np.zeros(200))
+
+
+def test_friedman_agrees_with_scipy_and_nemenyi_with_the_published_table():
+    random = np.random.RandomState(0)
+    scores = random.rand(14, 4) + np.array([0, 0.1, 0.2, 0.6])
+    found = metrics.friedman_nemenyi_test(scores)
+    expected = scipy.stats.friedmanchisquare(*scores.T)
+    assert (found.statistic, found.p_value) == pytest.approx(tuple(expected))
+    # Demšar (2006), table 5: q of 0.05 for four classifiers is 2.569.
+    assert found.critical_difference == pytest.approx(2.569 * np.sqrt(4 * 5 / (6 * 14)), rel=1e-3)
+    ranks = found.ranks.to_numpy()
+    apart = np.abs(ranks[:, None] - ranks) > found.critical_difference
+    np.testing.assert_array_equal(found.pairwise < 0.05, apart)
+    np.testing.assert_allclose(found.pairwise, found.pairwise.T)
+
+
+def test_friedman_bad_input():
+    with pytest.raises(ValueError, match="three systems or more, not 2"):
+        metrics.friedman_nemenyi_test(np.ones((4, 2)))
+    with pytest.raises(ValueError, match="NaN"):
+        metrics.friedman_nemenyi_test([[1, 2, np.nan], [1, 2, 3]])
+    with pytest.raises(ValueError, match="minimum of 2"):
+        metrics.friedman_nemenyi_test([[1, 2, 3]])
+    with pytest.warns(UndefinedMetricWarning, match="have no order"):
+        found = metrics.friedman_nemenyi_test(np.ones((4, 3)))
+    assert found.p_value == 1
+    assert found.ranks.tolist() == [2, 2, 2]
+
+
+def test_a_constant_model_is_noticed_by_its_scorer():
+    model = DummyClassifier().fit(np.zeros((4, 1)), ["a", "a", "a", "b"])
+    with pytest.warns(UserWarning, match="All 4 predictions"):
+        assert metrics.uar_scorer(model, np.zeros((4, 1)), ["a", "a", "b", "b"]) == 0.5
