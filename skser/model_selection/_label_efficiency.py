@@ -13,6 +13,8 @@ from sklearn.utils import _safe_indexing, check_random_state, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 from sklearn.utils.validation import check_consistent_length
 
+from skser.model_selection._seeds import set_seed
+
 ALL = "all"
 
 
@@ -230,7 +232,8 @@ def label_efficiency_curve(
         shared = np.intersect1d(speakers[train], speakers[test])
         if len(shared):
             raise ValueError(
-                f"Fold {i} of cv has {len(shared)} groups on both sides, such as {shared[0]!r}."
+                f"Fold {i} of cv has {len(shared)} groups on both sides, such as "
+                f"{shared.tolist()[0]!r}."
             )
     sizes = _sizes(n_labels, y, folds)
     tasks = []
@@ -284,8 +287,6 @@ def _draw(train, y, n, random):
 
 
 def _predict(estimator, X, y, rows, test, repeat):
-    estimator = clone(estimator)
-    seeds = [name for name in estimator.get_params() if name.split("__")[-1] == "random_state"]
-    estimator.set_params(**dict.fromkeys(seeds, repeat))
+    estimator = set_seed(clone(estimator), repeat)
     estimator.fit(_safe_indexing(X, rows), y[rows])
     return estimator.predict(_safe_indexing(X, test))

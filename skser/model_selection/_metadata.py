@@ -44,22 +44,22 @@ def metadata_of_rows(owner, rows, groups, soft_targets):
         if groups is None and not get_routing_for_object(inner).consumes("fit", ["groups"]):
             del metadata["groups"]
         return process_routing(owner, "fit", **metadata).estimator.fit
-    keywords = {_keyword(inner, name): value for name, value in metadata.items()}
-    if soft_targets is not None and _keyword(inner, "soft_targets") is None:
+    keywords = {fit_keyword(inner, name): value for name, value in metadata.items()}
+    if soft_targets is not None and fit_keyword(inner, "soft_targets") is None:
         raise TypeError(f"fit of {type(inner).__name__} takes no soft_targets.")
     keywords.pop(None, None)
     return keywords
 
 
-def _keyword(estimator, name):
+def fit_keyword(estimator, name):
     """What `fit` calls the metadata `name`; None if it takes none."""
     if isinstance(estimator, Pipeline):
         step, last = estimator.steps[-1]
-        keyword = _keyword(last, name)
+        keyword = fit_keyword(last, name)
         return keyword and f"{step}__{keyword}"
     if isinstance(estimator, GridSearchCV | RandomizedSearchCV):
         # Groups are for a search's own splits; all else goes to the estimator searched over.
-        return name if name == "groups" else _keyword(estimator.estimator, name)
+        return name if name == "groups" else fit_keyword(estimator.estimator, name)
     return name if has_fit_parameter(estimator, name) else None
 
 

@@ -1,0 +1,241 @@
+"""What the two sides of a split have in common."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.model_selection import check_cv
+from sklearn.utils import column_or_1d
+
+from skser.audio import audio_inputs, read_utterance, utterance_name
+from skser.datasets import SpeechCorpus
+from skser.model_selection._speaker_folds import splits
+
+_RATE = 8000  # what telephone bands and lossy codecs leave
+_N_BANDS, _N_TIMES = 24, 32
+_N_NEIGHBOURS = 8
+_LIKE_ENOUGH = 0.8  # cosine of two fingerprints that are worth a look
+_ROWS_AT_ONCE = 2048
+
+
+@dataclass(frozen=True)
+class LeakageReport:
+    """Leaks found.
+
+    Attributes
+    ----------
+    leaks : DataFrame
+        A row per fold and thing that is on both sides: ``fold``; ``kind``, which is "speaker",
+        "sentence" or another column's name, "identical audio" or "near-identical audio";
+        ``what``, its name, or the two utterances; ``n_train`` and ``n_test``, the utterances
+        concerned on either side.
+    checked : tuple of str
+        Kinds that were looked for.
+    n_folds : int
+    """
+
+    leaks: pd.DataFrame
+    checked: tuple
+    n_folds: int
+
+    @property
+    def is_clean(self):
+        """Whether nothing was found."""
+        return self.leaks.empty
+
+    def __str__(self):
+        lines = [f"{self.n_folds} folds, looked for the same {', '.join(self.checked)}."]
+        if self.is_clean:
+            return lines[0] + " Nothing is on both sides."
+        for kind, found in self.leaks.groupby("kind", sort=False):
+            names = found["what"].unique()
+            shown = ", ".join(map(str, names[:5])) + (" ..." if len(names) > 5 else "")
+            lines.append(f"{kind} on both sides in {found['fold'].nunique()} folds: {shown}")
+        return "\n".join(lines)
+
+
+def leakage_report(corpus_or_groups, cv, *, y=None, n_jobs=None):
+    """Look for speakers, sentences and recordings that are on both sides of a split.
+
+    Near-identical recordings are those whose waveforms, at 8 kHz and shifted as fits best,
+    correlate by 0.8 or more: copies in another format, at another level or rate, with silence
+    cut off or added. Copies at another speed or pitch are not found.
+
+    Parameters
+    ----------
+    corpus_or_groups : SpeechCorpus, DataFrame, or array-like of shape (n_utterances,)
+        A corpus, whose audio is read; or the speaker of each utterance; or several such
+        attributes, a column each.
+    cv : cross-validation generator, int or iterable of (train, test)
+        Splits of the corpus are made with its speakers as groups; those of a table with its
+        first column.
+    y : array-like of shape (n_utterances,) or None, default=None
+        For a stratified `cv`, where no corpus gives the classes.
+    n_jobs : int or None, default=None
+        Processes that read audio, as in joblib.
+
+    Returns
+    -------
+    LeakageReport
+
+    Raises
+    ------
+    AudioReadError
+        Naming the first file that cannot be read.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import KFold
+    >>> from skser.model_selection import leakage_report
+    >>> print(leakage_report(["a", "a", "b", "b"], KFold(2)))
+    2 folds, looked for the same speaker. Nothing is on both sides.
+    >>> print(leakage_report(["a", "b", "a", "b"], KFold(2)))
+    2 folds, looked for the same speaker.
+    speaker on both sides in 2 folds: a, b
+    """
+    attributes, items, rate = _parts(corpus_or_groups)
+    n = len(next(iter(attributes.values()))) if attributes else len(items)
+    if isinstance(corpus_or_groups, SpeechCorpus) and y is None:
+        y = corpus_or_groups.target.astype(str)
+    groups = next(iter(attributes.values()), None)
+    folds = splits(check_cv(cv, y, classifier=y is not None), np.zeros(n), y, groups)
+    rows = []
+    for fold, (train, test) in enumerate(folds):
+        for kind, values in attributes.items():
+            train_values, test_values = values[train], values[test]
+            for value in np.intersect1d(
+                train_values[known(train_values)], test_values[known(test_values)]
+            ):
+                n_train, n_test = np.sum(train_values == value), np.sum(test_values == value)
+                rows.append((fold, kind, value, n_train, n_test))
+    checked = list(attributes)
+    if items is not None:
+        checked += ["identical audio", "near-identical audio"]
+        pairs = similar_recordings(items, rate, n_jobs)
+        names = [utterance_name(item, i) for i, item in enumerate(items)]
+        for fold, (train, test) in enumerate(folds):
+            side = np.zeros(n, dtype=int)
+            side[train], side[test] = 1, 2
+            for kind, i, j in pairs:
+                if side[i] + side[j] == 3:
+                    rows.append((fold, kind, f"{names[i]} and {names[j]}", 1, 1))
+    columns = ["fold", "kind", "what", "n_train", "n_test"]
+    return LeakageReport(pd.DataFrame(rows, columns=columns), tuple(checked), len(folds))
+
+
+def known(values):
+    """Bool mask of the values that are not missing."""
+    return ~pd.isna(values)
+
+
+def _parts(source):
+    """Attributes by name, audio and its rate, the latter two None without a corpus."""
+    if isinstance(source, SpeechCorpus):
+        if source.speakers is None:
+            raise ValueError(f"{source.name} does not tell who speaks.")
+        names = [name for name in ("speaker", "sentence") if name in source.frame]
+        attributes = {name: source.frame[name].to_numpy(dtype=object) for name in names}
+        attributes["speaker"] = attributes["speaker"].astype(str)
+        items = audio_inputs(source.data, source.sampling_rate)
+        return {k: _as_text(v) for k, v in attributes.items()}, items, source.sampling_rate
+    if isinstance(source, pd.DataFrame):
+        return {str(c): _as_text(source[c].to_numpy(dtype=object)) for c in source}, None, None
+    return {"speaker": _as_text(column_or_1d(np.asarray(source, dtype=object)))}, None, None
+
+
+def _as_text(values):
+    """Values as strings, but for those that are missing, so that they can be sorted."""
+    return np.array([v if pd.isna(v) else str(v) for v in values], dtype=object)
+
+
+def similar_recordings(items, sampling_rate, n_jobs):
+    """Pairs of recordings that are the same, or copies of one another.
+
+    Parameters
+    ----------
+    items : list
+        Of `audio_inputs`.
+    sampling_rate : float or None
+        Of arrays, in Hz.
+    n_jobs : int or None
+
+    Returns
+    -------
+    list of (kind, int, int)
+    """
+    looked_at = Parallel(n_jobs)(
+        delayed(_looked_at)(item, i, sampling_rate) for i, item in enumerate(items)
+    )
+    of_content = {}
+    pairs, same = [], set()
+    for i, (contents, _, _) in enumerate(looked_at):
+        for content in contents:
+            j = of_content.setdefault(content, i)
+            if j != i and (j, i) not in same:
+                same.add((j, i))
+                pairs.append(("identical audio", j, i))
+    fingerprints = np.stack([fingerprint for _, fingerprint, _ in looked_at])
+    for i, j in sorted(_alike(fingerprints) - same):
+        if _correlation(looked_at[i][2], looked_at[j][2]) >= _LIKE_ENOUGH:
+            pairs.append(("near-identical audio", i, j))
+    return pairs
+
+
+def _looked_at(item, i, sampling_rate):
+    """Hashes of the file and of its samples, a fingerprint (float32, norm 1), the waveform."""
+    contents = []
+    if isinstance(item, str):
+        contents.append(hashlib.sha256(Path(item).read_bytes()).digest())
+    samples = read_utterance(item, i, sampling_rate, _RATE)
+    contents.append(hashlib.sha256(samples.tobytes()).digest())
+    return contents, _fingerprint(samples), samples
+
+
+def _fingerprint(samples):
+    """Levels in bands over the course of what is not silence; gain and padding change nothing."""
+    n_fft = 512
+    padded = np.pad(samples, (0, max(0, n_fft - len(samples))))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::128]
+    power = np.abs(np.fft.rfft(frames * np.hanning(n_fft), axis=1)) ** 2
+    edges = np.unique(np.geomspace(3, n_fft // 2, _N_BANDS + 1).astype(int))
+    bands = np.add.reduceat(power, edges[:-1], axis=1)
+    level = bands.sum(axis=1)
+    loud = np.flatnonzero(level > 1e-3 * level.max())
+    if len(loud):
+        bands = bands[loud[0] : loud[-1] + 1]
+    decibels = np.log(bands + 1e-6 * bands.max() + np.finfo(float).tiny)
+    places = np.linspace(0, len(decibels) - 1, _N_TIMES)
+    before = places.astype(int)
+    after = np.minimum(before + 1, len(decibels) - 1)
+    share = (places - before)[:, None]
+    grid = (1 - share) * decibels[before] + share * decibels[after]
+    grid = (grid - grid.mean()).ravel().astype(np.float32)
+    return grid / max(np.linalg.norm(grid), 1e-12)
+
+
+def _alike(fingerprints):
+    """Pairs (i, j), i < j, of each recording and its nearest ones, if they are near."""
+    n = len(fingerprints)
+    pairs = set()
+    for start in range(0, n, _ROWS_AT_ONCE):
+        cosine = fingerprints[start : start + _ROWS_AT_ONCE] @ fingerprints.T
+        cosine[np.arange(len(cosine)), start + np.arange(len(cosine))] = -1
+        k = min(_N_NEIGHBOURS, n - 1)
+        nearest = np.argpartition(-cosine, k - 1, axis=1)[:, :k] if k else np.empty((n, 0), int)
+        for i, of_row in enumerate(nearest):
+            for j in of_row[cosine[i, of_row] >= _LIKE_ENOUGH]:
+                pairs.add((min(start + i, int(j)), max(start + i, int(j))))
+    return pairs
+
+
+def _correlation(a, b):
+    """Largest correlation of two waveforms over all shifts, 0 to 1."""
+    n = 1 << int(len(a) + len(b) - 1).bit_length()
+    norm = np.sqrt(np.dot(a, a) * np.dot(b, b))
+    if norm == 0:
+        return 0.0
+    course = np.fft.irfft(np.fft.rfft(a, n) * np.conj(np.fft.rfft(b, n)), n)
+    return float(np.abs(course).max() / norm)
