@@ -159,6 +159,7 @@ def test_corpora_without_speakers(corpus, model):
         cross_validate_speakers(model, some)
 
 
+@pytest.mark.filterwarnings("ignore:All 6 predictions")
 def test_a_class_that_a_test_fold_lacks(corpus, model):
     frame = corpus.frame[(corpus.frame["speaker"] != "01") | (corpus.frame["emotion"] != "fear")]
     smaller = SpeechCorpus(frame, "smaller", {}, sampling_rate=corpus.sampling_rate)

@@ -1,6 +1,29 @@
 """What a fitted model says, looked at more closely, and pictures of results."""
 
+from skser.inspection._alignment import AlignmentDisplay
+from skser.inspection._attention import AttentionDisplay
+from skser.inspection._calibration import CalibrationDisplay
+from skser.inspection._confusion import ConfusionDisplay
 from skser.inspection._label_efficiency import LabelEfficiencyDisplay
+from skser.inspection._latent_space import LatentSpaceDisplay
+from skser.inspection._report import EvaluationReport
+from skser.inspection._risk_coverage import RiskCoverageDisplay
+from skser.inspection._robustness import RobustnessDisplay
+from skser.inspection._speaker_recall import SpeakerRecallDisplay
 from skser.inspection._timeline import emotion_timeline
+from skser.inspection._timeline_display import TimelineDisplay
 
-__all__ = ["LabelEfficiencyDisplay", "emotion_timeline"]
+__all__ = [
+    "AlignmentDisplay",
+    "AttentionDisplay",
+    "CalibrationDisplay",
+    "ConfusionDisplay",
+    "EvaluationReport",
+    "LabelEfficiencyDisplay",
+    "LatentSpaceDisplay",
+    "RiskCoverageDisplay",
+    "RobustnessDisplay",
+    "SpeakerRecallDisplay",
+    "TimelineDisplay",
+    "emotion_timeline",
+]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skser._optional import import_optional
+from skser.inspection._drawing import axes_for
 
 
 class LabelEfficiencyDisplay:
@@ -52,9 +52,7 @@ class LabelEfficiencyDisplay:
         -------
         self : object
         """
-        plt = import_optional("matplotlib.pyplot", extra="plot", purpose="LabelEfficiencyDisplay")
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
+        ax = axes_for(self, ax)
         scores = self.curve.scores()
         self.lines_ = {}
         for name, part in scores.groupby("estimator"):

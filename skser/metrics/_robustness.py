@@ -98,38 +98,32 @@ def resample_badly(samples, sampling_rate, random_state, *, rate=8000):
 
 
 _DEFAULT = {
-    "noise at 20 dB": functools.partial(add_noise, snr=20),
-    "noise at 10 dB": functools.partial(add_noise, snr=10),
-    "noise at 0 dB": functools.partial(add_noise, snr=0),
-    "1 % clipped": functools.partial(clip, share=0.01),
-    "10 % clipped": functools.partial(clip, share=0.1),
-    "gain -20 dB": functools.partial(change_gain, decibels=-20),
-    "gain +20 dB": functools.partial(change_gain, decibels=20),
-    "telephone": telephone,
-    "MP3": functools.partial(encode, format="MP3"),
-    "Ogg Vorbis": functools.partial(encode, format="OGG"),
-    "reverberation 0.3 s": functools.partial(reverberate, seconds=0.3),
-    "reverberation 1 s": functools.partial(reverberate, seconds=1.0),
-    "speed 0.9": functools.partial(change_speed, factor=0.9),
-    "speed 1.1": functools.partial(change_speed, factor=1.1),
-    "resampled at 11 kHz": functools.partial(resample_badly, rate=11025),
+    **{("noise", f"{snr} dB SNR"): functools.partial(add_noise, snr=snr) for snr in (20, 10, 0)},
+    **{("clipping", f"{100 * x:g} %"): functools.partial(clip, share=x) for x in (0.01, 0.1)},
+    **{("gain", f"{x:+} dB"): functools.partial(change_gain, decibels=x) for x in (20, -20, -40)},
+    ("telephone", "8 kHz, 8 bit"): telephone,
+    ("codec", "MP3"): functools.partial(encode, format="MP3"),
+    ("codec", "Ogg Vorbis"): functools.partial(encode, format="OGG"),
+    **{("reverberation", f"{x:g} s"): functools.partial(reverberate, seconds=x) for x in (0.3, 1)},
+    **{("speed", f"{x:g}"): functools.partial(change_speed, factor=x) for x in (0.9, 1.1)},
+    ("resampler", "linear, 11 kHz"): functools.partial(resample_badly, rate=11025),
 }
 
 
 def default_distortions():
-    """Distortions of `robustness_report`, by name.
+    """Distortions of `robustness_report`.
 
     Returns
     -------
     dict of callable
-        ``distortion(samples, sampling_rate, random_state)`` -> samples; a new dictionary, to
-        be added to and taken from.
+        ``distortion(samples, sampling_rate, random_state)`` -> samples, by kind and level; a
+        new dictionary, to be added to and taken from.
 
     Examples
     --------
     >>> from skser.metrics import default_distortions
     >>> list(default_distortions())[:3]
-    ['noise at 20 dB', 'noise at 10 dB', 'noise at 0 dB']
+    [('noise', '20 dB SNR'), ('noise', '10 dB SNR'), ('noise', '0 dB SNR')]
     """
     return dict(_DEFAULT)
 
@@ -162,9 +156,9 @@ def robustness_report(
     corpus : SpeechCorpus
         Of speakers that the model does not know; see `SpeechCorpus.select`.
     distortions : dict of callable or None, default=None
-        By name, each ``distortion(samples, sampling_rate, random_state)`` -> samples, which
-        gets mono float32 samples and may change their number; None is
-        `default_distortions`.
+        By kind and level, as ``("noise", "10 dB")``, or by a name; each
+        ``distortion(samples, sampling_rate, random_state)`` -> samples gets mono float32
+        samples and may change their number. None is `default_distortions`.
     metric : callable, default=unweighted_average_recall
         ``metric(y_true, y_pred)`` -> float.
     as_table : bool, default=False
@@ -175,7 +169,8 @@ def robustness_report(
     Returns
     -------
     DataFrame
-        A row for the clean recordings and for each distortion: ``score``; ``change`` of the
+        A row for the clean recordings and for each distortion, indexed by its ``kind`` and
+        ``level``: ``score``; ``change`` of the
         score; ``same``, the share of the utterances whose prediction is that of the clean
         recording; where the model has probabilities, ``shift``, the mean absolute difference of
         these.
@@ -198,15 +193,15 @@ def robustness_report(
     >>> from sklearn.preprocessing import StandardScaler
     >>> from skser.datasets import make_emotional_speech
     >>> from skser.feature_extraction import FrameFeatures, Functionals
-    >>> from skser.metrics import default_distortions, robustness_report
+    >>> from skser.metrics import robustness_report
     >>> corpus = make_emotional_speech(4, 10, random_state=0)
     >>> known, new = corpus.select(speakers=["01", "02"]), corpus.select(speakers=["03", "04"])
     >>> features = FrameFeatures(input_sampling_rate=corpus.sampling_rate)
     >>> model = make_pipeline(features, Functionals(), StandardScaler(), LogisticRegression())
     >>> model = model.fit(known.data, known.target)
-    >>> distortions = {"noise": default_distortions()["noise at 0 dB"]}
-    >>> robustness_report(model, new, distortions=distortions).index.tolist()
-    ['clean', 'noise']
+    >>> softer = {"softer": lambda samples, sampling_rate, random_state: samples / 2}
+    >>> robustness_report(model, new, distortions=softer).index.tolist()
+    [('clean', ''), ('softer', '')]
     """
     distortions = default_distortions() if distortions is None else distortions
     y_true = corpus.target.astype(str)
@@ -229,24 +224,27 @@ def robustness_report(
         return predicted, proba
 
     clean, clean_proba = outputs(waves)
-    rows = {CLEAN: {"score": metric(y_true, clean), "change": 0.0, "same": 1.0}}
+    best = metric(y_true, clean)
+    rows = {(CLEAN, ""): {"score": best, "change": 0.0, "same": 1.0}}
     if clean_proba is not None:
-        rows[CLEAN]["shift"] = 0.0
+        rows[CLEAN, ""]["shift"] = 0.0
     for name, distortion in distortions.items():
         versions = [
             _distorted(wave, distortion, name, seed)
             for wave, seed in zip(waves, seeds, strict=True)
         ]
         predicted, proba = outputs(versions)
+        key = name if isinstance(name, tuple) else (str(name), "")
         score = metric(y_true, predicted)
-        rows[name] = {
+        rows[key] = {
             "score": score,
-            "change": score - rows[CLEAN]["score"],
+            "change": score - best,
             "same": float(np.mean(predicted == clean)),
         }
         if proba is not None:
-            rows[name]["shift"] = float(np.abs(proba - clean_proba).mean())
-    return pd.DataFrame.from_dict(rows, orient="index")
+            rows[key]["shift"] = float(np.abs(proba - clean_proba).mean())
+    index = pd.MultiIndex.from_tuples(rows, names=["kind", "level"])
+    return pd.DataFrame(list(rows.values()), index=index)
 
 
 def _distorted(wave, distortion, name, seed):

@@ -47,12 +47,15 @@ class SpeakerEvaluation:
         A row per fold and seed: ``seed``, ``fold``, ``n_train``, ``n_test``, ``fit_seconds``,
         ``predict_seconds``, ``uar``, ``accuracy``, ``fitted`` (the best parameters of a search,
         epochs trained), ``held_out`` (speakers).
+    folds : list of (ndarray of int, ndarray of int)
+        Utterances of both sides of each fold.
     protocol : dict
         The model, the splits, the corpus and the versions that were used.
     """
 
     predictions: pd.DataFrame
     fits: pd.DataFrame
+    folds: list
     protocol: dict
 
     @property
@@ -207,6 +210,8 @@ def cross_validate_speakers(
     """
     speakers, y = _speakers_of(corpus), corpus.target.astype(str)
     X = corpus.frame if as_table else corpus.data
+    if cv is None or isinstance(cv, Integral):
+        cv = StratifiedSpeakerKFold(5 if cv is None else int(cv))
     folds = _speaker_disjoint(cv, X, y, speakers, "cv")
     model = _with_speaker_search(clone(model), y, speakers, folds)
     protocol = _protocol(model, corpus, folds, cv, as_table)
@@ -227,7 +232,7 @@ def cross_validate_speakers(
     for result in results:
         kept.add(result)
     found = [kept[seed, fold] for seed in range(n_seeds) for fold in range(len(folds))]
-    return _joined(found, speakers, y, protocol)
+    return SpeakerEvaluation(*_joined(found, speakers, y), folds, protocol)
 
 
 def _speakers_of(corpus):
@@ -245,8 +250,6 @@ def _speakers_of(corpus):
 
 def _speaker_disjoint(cv, X, y, speakers, name):
     """Splits as pairs of row numbers, or an error if they share speakers."""
-    if cv is None or isinstance(cv, Integral):
-        cv = StratifiedSpeakerKFold(5 if cv is None else int(cv))
     folds = splits(check_cv(cv), X, y, speakers)
     for fold, (train, test) in enumerate(folds):
         shared = np.intersect1d(speakers[train], speakers[test])
@@ -393,7 +396,8 @@ def _differences(kept, protocol):
     return [name for name in names if kept.get(name) != protocol.get(name)]
 
 
-def _joined(results, speakers, y, protocol):
+def _joined(results, speakers, y):
+    """Tables of predictions and of fits."""
     predictions, fits = [], []
     classes = sorted({label for result in results for label in result.get("classes", ())})
     for result in results:
@@ -425,6 +429,4 @@ def _joined(results, speakers, y, protocol):
                 "held_out": sorted(set(speakers[rows])),
             }
         )
-    return SpeakerEvaluation(
-        pd.concat(predictions, ignore_index=True), pd.DataFrame(fits), protocol
-    )
+    return pd.concat(predictions, ignore_index=True), pd.DataFrame(fits)

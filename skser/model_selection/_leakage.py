@@ -71,7 +71,7 @@ def leakage_report(corpus_or_groups, cv, *, y=None, n_jobs=None):
         attributes, a column each.
     cv : cross-validation generator, int or iterable of (train, test)
         Splits of the corpus are made with its speakers as groups; those of a table with its
-        first column.
+        first column. A number is scikit-learn's folds, which do not look at speakers.
     y : array-like of shape (n_utterances,) or None, default=None
         For a stratified `cv`, where no corpus gives the classes.
     n_jobs : int or None, default=None

@@ -1,0 +1,109 @@
+"""Picture of where a network looks in an utterance."""
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from skser.audio import audio_inputs, load_audio, rate_of, read_utterance, utterance_name
+from skser.feature_extraction import Spectrogram
+from skser.inspection._drawing import new_axes
+
+
+class AttentionDisplay:
+    """Waveform, spectrogram, and the attention over it, of one utterance.
+
+    Parameters
+    ----------
+    samples : ndarray of shape (n_samples,)
+    sampling_rate : float
+        In Hz.
+    attention : AttentionMap
+        Of a network's `attention`.
+    title : str, default=""
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes, (3,)
+        Waveform; spectrogram with contours of the attention; attention over time.
+    figure_ : matplotlib Figure
+    """
+
+    def __init__(self, samples, sampling_rate, attention, title=""):
+        self.samples = samples
+        self.sampling_rate = sampling_rate
+        self.attention = attention
+        self.title = title
+
+    @classmethod
+    def from_estimator(cls, estimator, utterance, *, axes=None):
+        """Draw where a fitted pipeline looks in an utterance.
+
+        Parameters
+        ----------
+        estimator : fitted Pipeline
+            From audio to a network that has `attention`, such as `AttentionFCNClassifier`.
+        utterance : path-like or Waveform
+        axes : array of matplotlib Axes or None, default=None
+            Three, one below the other; None makes a new figure.
+
+        Returns
+        -------
+        AttentionDisplay
+
+        Raises
+        ------
+        TypeError
+            If the last step has no `attention`.
+        """
+        check_is_fitted(estimator)
+        if not isinstance(estimator, Pipeline) or not hasattr(estimator[-1], "attention"):
+            raise TypeError(
+                "AttentionDisplay needs a Pipeline from audio to a network that has attention, "
+                "such as AttentionFCNClassifier."
+            )
+        (item,) = audio_inputs([utterance])
+        if isinstance(item, str):
+            samples, rate = load_audio(item)
+        else:
+            rate = rate_of(item, None)
+            samples = read_utterance(item, 0, rate, rate)
+        (attention,) = estimator[-1].attention(estimator[:-1].transform([item]))
+        title = f"{utterance_name(item, 0)}, predicted: {estimator.predict([item])[0]}"
+        return cls(samples, rate, attention, title).plot(axes=axes)
+
+    def plot(self, *, axes=None):
+        """Draw. Attention is the mean over the heads.
+
+        Parameters
+        ----------
+        axes : array of matplotlib Axes or None, default=None
+            Three, one below the other; None makes a new figure.
+
+        Returns
+        -------
+        self : object
+        """
+        if axes is None:
+            axes = new_axes(self, 3, sharex=True, figsize=(9, 7), height_ratios=[1, 3, 1])
+        wave_ax, spectrum_ax, course_ax = axes
+        seconds = np.arange(len(self.samples)) / self.sampling_rate
+        wave_ax.plot(seconds, self.samples, linewidth=0.4, color="tab:blue")
+        wave_ax.set(title=self.title, ylabel="amplitude")
+        spectrogram = Spectrogram(input_sampling_rate=self.sampling_rate).transform([self.samples])
+        layout = spectrogram.layout
+        times = np.arange(len(spectrogram[0])) * layout.hop + layout.offset
+        spectrum_ax.pcolormesh(times, layout.frequencies, spectrogram[0].T, cmap="Greys")
+        weights = self.attention.weights.mean(axis=0)
+        if min(weights.shape) > 1 and np.ptp(weights):
+            levels = np.unique(np.quantile(weights, [0.5, 0.75, 0.9, 1.0]))
+            spectrum_ax.contourf(
+                self.attention.times, self.attention.frequencies, weights.T,
+                levels=levels, extend="max", cmap="autumn_r", alpha=0.4,
+            )  # fmt: skip
+        spectrum_ax.set(ylabel="Hz", ylim=(0, layout.frequencies[-1]))
+        for head, of_head in enumerate(self.attention.weights):
+            course_ax.plot(self.attention.times, of_head.sum(axis=1), label=f"head {head + 1}")
+        course_ax.set(xlabel="seconds", ylabel="attention", ylim=(0, None), xlim=(0, seconds[-1]))
+        course_ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small")
+        self.axes_, self.figure_ = np.asarray(axes), wave_ax.figure
+        return self

@@ -1,0 +1,375 @@
+"""One HTML file that tells all of an evaluation."""
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from skser._optional import import_optional
+from skser.audio import audio_inputs, read_utterance, utterance_name
+from skser.inspection._calibration import CalibrationDisplay
+from skser.inspection._confusion import ConfusionDisplay
+from skser.inspection._risk_coverage import RiskCoverageDisplay
+from skser.inspection._robustness import RobustnessDisplay
+from skser.inspection._speaker_recall import SpeakerRecallDisplay
+from skser.metrics import (
+    brier_score,
+    class_share_distance,
+    expected_calibration_error,
+    macro_f1,
+    recall_gap,
+    recall_per_class,
+    worst_group,
+)
+from skser.model_selection import leakage_report
+
+_RATE = 16000  # of the players
+
+_TEMPLATE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+<title>{{ title }}</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
+  color: #1c1c1c; background: #fff; }
+h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc; }
+table { border-collapse: collapse; margin: 1rem 0; }
+th, td { padding: 0.25rem 0.8rem; text-align: left; border-bottom: 1px solid #e4e4e4; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+figure { margin: 1rem 0; } figure img { max-width: 100%; height: auto; }
+figcaption { color: #555; } pre { white-space: pre-wrap; background: #f5f5f5; padding: 0.8rem; }
+.warn { border-left: 4px solid #c33; padding-left: 0.8rem; } audio { height: 2rem; }
+</style>
+</head>
+<body>
+<h1>{{ title }}</h1>
+<p>{{ abstract }}</p>
+{% for section in sections %}
+<h2>{{ section.title }}</h2>
+{% for paragraph in section.paragraphs %}<p{% if section.warn %} class="warn"{% endif %}>
+{{- paragraph }}</p>{% endfor %}
+{% for table in section.tables %}
+<table>
+<thead><tr>{% for name in table.columns %}<th>{{ name }}</th>{% endfor %}</tr></thead>
+<tbody>
+{% for row in table.rows %}<tr>{% for cell in row %}
+<td{% if cell.number %} class="number"{% endif %}>
+{%- if cell.audio %}<audio controls preload="metadata" src="{{ cell.audio }}"></audio>
+{%- else %}{{ cell.text }}{% endif %}</td>{% endfor %}</tr>
+{% endfor %}</tbody></table>
+{% endfor %}
+{% for picture in section.pictures %}
+<figure><img src="{{ picture.source }}" alt="{{ picture.caption }}">
+<figcaption>{{ picture.caption }}</figcaption></figure>
+{% endfor %}
+{% if section.text %}<pre>{{ section.text }}</pre>{% endif %}
+{% endfor %}
+</body>
+</html>
+"""
+
+
+class EvaluationReport:
+    """Figures, pictures, protocol and the worst errors of an evaluation, in one HTML file.
+
+    Nothing in it comes from a network: pictures and sounds are in the file.
+
+    Parameters
+    ----------
+    evaluation : SpeakerEvaluation
+        Of `skser.model_selection.cross_validate_speakers`.
+    corpus : SpeechCorpus
+        That was evaluated on.
+    leakage : bool, default=True
+        Whether to look for sentences and recordings that are on both sides of a split, which
+        reads all audio; speakers are checked by every evaluation.
+    robustness : DataFrame or None, default=None
+        Of `skser.metrics.robustness_report`.
+    displays : dict or None, default=None
+        Further pictures by their captions, such as an `AttentionDisplay`; their figures are
+        closed.
+    n_errors : int, default=10
+        Of the errors that the model was surest of, with players.
+    title : str or None, default=None
+        None names the corpus.
+
+    Raises
+    ------
+    ValueError
+        If `corpus` is not that of the evaluation.
+
+    Examples
+    --------
+    >>> from skser.inspection import EvaluationReport
+    >>> from skser.model_selection import cross_validate_speakers
+    >>> evaluation = cross_validate_speakers(model, corpus)  # doctest: +SKIP
+    >>> EvaluationReport(evaluation, corpus).save("report.html")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        evaluation,
+        corpus,
+        *,
+        leakage=True,
+        robustness=None,
+        displays=None,
+        n_errors=10,
+        title=None,
+    ):
+        predictions = evaluation.predictions
+        rows = predictions["utterance"].to_numpy()
+        target = corpus.target.astype(str)
+        if rows.max() >= len(target) or (target[rows] != evaluation.y_true).any():
+            raise ValueError(f"{corpus.name} is not the corpus of this evaluation.")
+        self.evaluation = evaluation
+        self.corpus = corpus
+        self.leakage = leakage
+        self.robustness = robustness
+        self.displays = displays
+        self.n_errors = n_errors
+        self.title = title
+
+    def save(self, path):
+        """Write the file.
+
+        Parameters
+        ----------
+        path : path-like
+
+        Returns
+        -------
+        Path
+        """
+        path = Path(path)
+        path.write_text(self.to_html(), encoding="utf-8")
+        return path
+
+    def to_html(self):
+        """Give the file as text.
+
+        Returns
+        -------
+        str
+        """
+        jinja2 = import_optional("jinja2", extra="report", purpose="EvaluationReport")
+        template = jinja2.Environment(autoescape=True).from_string(_TEMPLATE)
+        evaluation, corpus = self.evaluation, self.corpus
+        sections = [
+            self._scores(), self._classes(), self._speakers(), self._probabilities(),
+            self._robustness(), self._further(), self._errors(), self._leakage(),
+            self._protocol(),
+        ]  # fmt: skip
+        n_seeds, n_folds = (evaluation.fits[name].nunique() for name in ("seed", "fold"))
+        return template.render(
+            title=self.title or f"Speech emotion recognition on {corpus.name}",
+            abstract=(
+                f"{len(corpus.target)} utterances of {len(set(corpus.speakers))} speakers, "
+                f"{n_folds} folds in which no speaker is on both sides, {n_seeds} "
+                f"{'seed' if n_seeds == 1 else 'seeds'}. Figures are of utterances that the model "
+                "was not trained on."
+            ),
+            sections=[section for section in sections if section],
+        )
+
+    def _scores(self):
+        evaluation = self.evaluation
+        summary = 100 * evaluation.summary()
+        names = {"uar": "UAR (balanced accuracy)", "accuracy": "accuracy"}
+        summary.index = [names[name] for name in summary.index]
+        summary.columns = [
+            "pooled, mean of seeds", "sd of seeds", "mean of folds", "sd of folds", "worst fold",
+        ]  # fmt: skip
+        share = class_share_distance(evaluation.y_true, evaluation.y_pred)
+        return {
+            "title": "Scores",
+            "paragraphs": [
+                "In per cent. UAR is the mean of the classes' recalls.",
+                f"Macro F1 is {100 * evaluation.pooled(macro_f1).mean():.1f} %. The Jensen-Shannon "
+                f"distance between true and predicted shares of the classes is {share:.3f} "
+                "(0: the same, 1: nothing in common).",
+            ],
+            "tables": [_table(summary.rename_axis("in %").reset_index())],
+        }
+
+    def _classes(self):
+        evaluation = self.evaluation
+        recalls = 100 * recall_per_class(evaluation.y_true, evaluation.y_pred)
+        counts = pd.Series(self.corpus.target.astype(str)).value_counts()
+        table = pd.DataFrame({"recall in %": recalls, "utterances": counts.reindex(recalls.index)})
+        display = ConfusionDisplay.from_predictions(evaluation.y_true, evaluation.y_pred)
+        return {
+            "title": "Classes",
+            "tables": [_table(table.rename_axis("emotion").reset_index())],
+            "pictures": [_picture(display, "Share of each true class, with counts over all seeds")],
+        }
+
+    def _speakers(self):
+        evaluation, corpus = self.evaluation, self.corpus
+        true, predicted = evaluation.y_true, evaluation.y_pred
+        speakers = evaluation.predictions["speaker"].to_numpy()
+        worst, uar = worst_group(true, predicted, speakers)
+        paragraphs = [f"Worst for speaker {worst}: UAR {100 * uar:.1f} %."]
+        if corpus.sexes is not None and len(set(corpus.sexes)) > 1:
+            # One seed: repeats of an utterance are no further evidence.
+            first = (
+                evaluation.predictions["seed"] == evaluation.predictions["seed"].min()
+            ).to_numpy()
+            sexes = corpus.sexes[evaluation.predictions["utterance"].to_numpy()[first]].astype(str)
+            gap = recall_gap(true[first], predicted[first], sexes)
+            verdict = "which chance explains" if gap.is_fair else "more than chance explains"
+            paragraphs.append(
+                f"Between the sexes UAR differs by {100 * gap.gap:.1f} points ({gap.worst} worse), "
+                f"{verdict}: a model that errs as often but does not hear the sex stays below "
+                f"{100 * gap.threshold:.1f} points in {100 * gap.level:.0f} of 100 cases."
+            )
+        display = SpeakerRecallDisplay.from_predictions(true, predicted, speakers=speakers)
+        return {
+            "title": "Speakers",
+            "paragraphs": paragraphs,
+            "pictures": [_picture(display, "UAR of each speaker, who is unknown to the model")],
+        }
+
+    def _probabilities(self):
+        evaluation = self.evaluation
+        if evaluation.y_proba is None:
+            return None
+        given = (evaluation.y_true, evaluation.y_proba)
+        labels = {"labels": evaluation.labels}
+        error = expected_calibration_error(*given, **labels)
+        pictures = [
+            _picture(
+                CalibrationDisplay.from_predictions(*given, **labels),
+                "How often the most probable class is right, over its probability",
+            ),
+            _picture(
+                RiskCoverageDisplay.from_predictions(*given, **labels),
+                "Errors among the utterances the model is surest of",
+            ),
+        ]
+        return {
+            "title": "Probabilities",
+            "paragraphs": [
+                f"Expected calibration error {100 * error:.1f} %, "
+                f"Brier score {brier_score(*given, **labels):.3f} (0 to 2)."
+            ],
+            "pictures": pictures,
+        }
+
+    def _robustness(self):
+        if self.robustness is None:
+            return None
+        table = self.robustness.copy()
+        table[["score", "change", "same"]] *= 100
+        table.index.names = ["distortion", "level"]
+        columns = {"score": "UAR in %", "change": "change", "same": "same prediction in %"}
+        table = table[list(columns)].rename(columns=columns)
+        return {
+            "title": "Robustness",
+            "tables": [_table(table.reset_index())],
+            "pictures": [
+                _picture(RobustnessDisplay.from_report(self.robustness), "Scores when distorted")
+            ],
+        }
+
+    def _further(self):
+        if not self.displays:
+            return None
+        pictures = [_picture(display, caption) for caption, display in self.displays.items()]
+        return {"title": "Further pictures", "pictures": pictures}
+
+    def _errors(self):
+        predictions, y_proba = self.evaluation.predictions, self.evaluation.y_proba
+        wrong = np.flatnonzero(self.evaluation.y_true != self.evaluation.y_pred)
+        order = np.arange(len(wrong)) if y_proba is None else -y_proba[wrong].max(axis=1)
+        wrong = wrong[np.argsort(order, kind="stable")]
+        chosen = predictions.iloc[wrong].drop_duplicates("utterance").head(self.n_errors)
+        if chosen.empty:
+            return {"title": "Errors", "paragraphs": ["There are none."]}
+        items = audio_inputs(self.corpus.data, self.corpus.sampling_rate)
+        rows = []
+        for place, row in zip(chosen.index, chosen.itertuples(), strict=True):
+            item = items[row.utterance]
+            sure = "" if y_proba is None else f"{100 * y_proba[place].max():.0f} %"
+            rows.append(
+                [
+                    _cell(Path(utterance_name(item, row.utterance)).name),
+                    _cell(row.speaker),
+                    _cell(row.true),
+                    _cell(row.predicted),
+                    _cell(sure),
+                    {"audio": self._sound(item, row.utterance)},
+                ]
+            )
+        columns = ["utterance", "speaker", "true", "predicted", "probability", "listen"]
+        return {
+            "title": "Errors it was surest of",
+            "tables": [{"columns": columns, "rows": rows}],
+        }
+
+    def _sound(self, item, i):
+        import soundfile
+
+        samples = read_utterance(item, i, self.corpus.sampling_rate, _RATE)
+        file = io.BytesIO()
+        samples = samples / max(float(np.abs(samples).max()), 1.0)
+        soundfile.write(file, samples, _RATE, format="MP3", subtype="MPEG_LAYER_III")
+        return _data_uri("audio/mpeg", file.getvalue())
+
+    def _leakage(self):
+        checked = "Every fold was checked: no speaker is on both sides."
+        if not self.leakage:
+            more = "Sentences and recordings were not looked at."
+            return {"title": "Leakage", "paragraphs": [checked, more]}
+        report = leakage_report(self.corpus, self.evaluation.folds)
+        section = {"title": "Leakage", "text": str(report)}
+        if report.is_clean:
+            return section | {"paragraphs": [checked]}
+        kinds = ", ".join(dict.fromkeys(report.leaks["kind"]))
+        return section | {"warn": True, "paragraphs": [f"On both sides of a split: {kinds}."]}
+
+    def _protocol(self):
+        protocol = self.evaluation.protocol
+        versions = "\n".join(f"{name} {version}" for name, version in protocol["versions"].items())
+        fits = self.evaluation.fits
+        seconds = fits["predict_seconds"].sum() / fits["n_test"].sum()
+        text = (
+            f"{protocol['corpus']}\nlicence: {self.corpus.license}\n{self.corpus.citation}\n\n"
+            f"splits: {protocol['cv']}\n\nmodel: {protocol['model']}\n\n{versions}\n\n"
+            f"fit {fits['fit_seconds'].mean():.1f} s a fold, predict {1000 * seconds:.1f} ms an "
+            "utterance\n"
+        )
+        held_out = fits.loc[fits["seed"] == fits["seed"].min(), ["fold", "held_out", "uar"]]
+        table = held_out.assign(
+            held_out=[", ".join(names) for names in held_out["held_out"]], uar=100 * held_out["uar"]
+        )
+        table.columns = ["fold", "speakers held out", "UAR in %"]
+        return {"title": "Protocol", "text": text, "tables": [_table(table)]}
+
+
+def _cell(value):
+    if isinstance(value, float | np.floating):
+        return {"text": "–" if np.isnan(value) else f"{value:.1f}", "number": True}
+    return {"text": str(value), "number": isinstance(value, int | np.integer)}
+
+
+def _table(frame):
+    rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
+    return {"columns": list(frame.columns), "rows": rows}
+
+
+def _picture(display, caption):
+    plt = import_optional("matplotlib.pyplot", extra="report", purpose="EvaluationReport")
+    file = io.BytesIO()
+    display.figure_.savefig(file, format="svg")
+    plt.close(display.figure_)
+    return {"source": _data_uri("image/svg+xml", file.getvalue()), "caption": caption}
+
+
+def _data_uri(kind, content):
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

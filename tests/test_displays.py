@@ -1,0 +1,210 @@
+"""Pictures of a plain pipeline on Functionals, and of our networks."""
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from skser import inspection
+from skser.audio import Waveform
+from skser.datasets import make_emotional_speech
+from skser.feature_extraction import FrameFeatures, Functionals, MelSpectrogram
+from skser.metrics import robustness_report, unweighted_average_recall
+from skser.neural_network import AdversarialAEClassifier, AttentionFCNClassifier
+from skser.preprocessing import SequenceScaler
+
+matplotlib.use("Agg")
+plt = pytest.importorskip("matplotlib.pyplot")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning"
+)
+RATE = 16000
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def halves():
+    corpus = make_emotional_speech(4, 18, ("anger", "sadness", "neutral"), random_state=0)
+    return corpus.select(speakers=["01", "02"]), corpus.select(speakers=["03", "04"])
+
+
+@pytest.fixture(scope="module")
+def models(halves):
+    """A plain SVC on Functionals, and a network."""
+    known = halves[0]
+    features = Functionals(FrameFeatures(("energy", "pitch"), input_sampling_rate=RATE))
+    svc = CalibratedClassifierCV(make_pipeline(StandardScaler(), SVC()), ensemble=False, cv=3)
+    network = make_pipeline(
+        MelSpectrogram(n_mels=32, input_sampling_rate=RATE),
+        SequenceScaler(),
+        AttentionFCNClassifier(max_epochs=15, device="cpu", n_threads=1, random_state=0),
+    )
+    return {
+        "svc": make_pipeline(features, svc).fit(known.data, known.target),
+        "network": network.fit(known.data, known.target),
+    }
+
+
+@pytest.mark.parametrize("name", ["svc", "network"])
+class TestOfBothModels:
+    def test_confusion(self, models, halves, name):
+        new = halves[1]
+        display = inspection.ConfusionDisplay.from_estimator(models[name], new.data, new.target)
+        predicted = models[name].predict(new.data)
+        shown = np.diag(display.im_.get_array())
+        expected = [np.mean(predicted[new.target == c] == c) for c in new.target_names]
+        np.testing.assert_allclose(shown, expected)
+        assert display.counts.to_numpy().sum() == len(new.target)
+        assert [t.get_text() for t in display.ax_.get_yticklabels()] == new.target_names
+        order = ["neutral", "anger", "sadness"]
+        other = inspection.ConfusionDisplay.from_predictions(new.target, predicted, labels=order)
+        assert list(other.counts) == order
+
+    def test_speaker_recall(self, models, halves, name):
+        new = halves[1]
+        display = inspection.SpeakerRecallDisplay.from_estimator(
+            models[name], new.data, new.target, speakers=new.speakers
+        )
+        widths = [bar.get_width() / 100 for bar in display.bars_]
+        predicted = models[name].predict(new.data)
+        uars = [
+            unweighted_average_recall(new.target[chosen], predicted[chosen])
+            for chosen in (new.speakers == "03", new.speakers == "04")
+        ]
+        assert sorted(widths) == pytest.approx(sorted(uars))
+
+    def test_calibration_and_risk(self, models, halves, name):
+        new = halves[1]
+        model = models[name]
+        calibration = inspection.CalibrationDisplay.from_estimator(
+            model, new.data, new.target, n_bins=5
+        )
+        assert calibration.curve["n"].sum() == len(new.target)
+        assert "ECE" in calibration.ax_.get_legend().get_texts()[0].get_text()
+        risk = inspection.RiskCoverageDisplay.from_estimator(model, new.data, new.target)
+        errors = np.mean(model.predict(new.data) != new.target)
+        assert risk.line_.get_ydata()[-1] == pytest.approx(100 * errors)
+
+    def test_robustness(self, models, halves, name):
+        def softer(samples, sampling_rate, random_state):
+            return samples / 4
+
+        distortions = {("gain", "-12 dB"): softer, ("other", ""): softer, ("gain", "again"): softer}
+        display = inspection.RobustnessDisplay.from_estimator(
+            models[name], halves[1], distortions=distortions
+        )
+        assert [ax.get_title() for ax in display.axes_] == ["gain", "other"]
+        line = display.axes_[0].get_lines()[-1].get_ydata()
+        np.testing.assert_allclose(line, 100 * display.report["score"].iloc[[0, 1, 3]])
+
+    def test_timeline(self, models, halves, name, tmp_path):
+        import soundfile
+
+        path = tmp_path / "call.wav"
+        soundfile.write(path, np.concatenate(halves[1].data[:3]), RATE)
+        display = inspection.TimelineDisplay.from_estimator(models[name], path, window=1, hop=0.5)
+        assert len(display.ax_.collections) == 3
+        assert display.ax_.get_xlim()[1] == pytest.approx(display.timeline["end"].iloc[-1])
+
+
+def test_a_given_axes_is_drawn_on(halves):
+    figure, axes = plt.subplots(1, 2)
+    y = halves[0].target
+    display = inspection.ConfusionDisplay.from_predictions(y, y, ax=axes[1])
+    assert display.ax_ is axes[1]
+    assert display.figure_ is figure
+    assert not axes[0].has_data()
+
+
+def test_a_class_that_never_occurs_is_left_white():
+    display = inspection.ConfusionDisplay.from_predictions(["a", "a"], ["a", "b"])
+    assert np.isnan(np.asarray(display.im_.get_array().filled(np.nan))[1]).all()
+    assert display.text_[1, 0].get_text() == "-"
+
+
+def test_attention_of_a_file_and_of_a_waveform(models, halves, tmp_path):
+    import soundfile
+
+    path = tmp_path / "x.wav"
+    soundfile.write(path, halves[1].data[0], RATE)
+    for utterance in (path, Waveform(halves[1].data[0], RATE, "mine")):
+        display = inspection.AttentionDisplay.from_estimator(models["network"], utterance)
+        wave, spectrum, course = display.axes_
+        assert len(wave.get_lines()[0].get_xdata()) == len(halves[1].data[0])
+        assert "predicted:" in wave.get_title()
+        assert len(course.get_lines()) == len(display.attention.weights)
+        assert spectrum.collections
+    with pytest.raises(TypeError, match="network that has attention"):
+        inspection.AttentionDisplay.from_estimator(models["svc"], path)
+
+
+def test_alignment(halves):
+    times = np.arange(10) * 0.02
+    alignment = pd.DataFrame(np.eye(3, 10), index=["so", "##me", "words"], columns=times)
+
+    class Aligner:
+        def alignment(self, X):
+            assert len(X) == 1
+            return [alignment]
+
+    display = inspection.AlignmentDisplay.from_estimator(Aligner(), pd.DataFrame({"a": [1, 2]}))
+    assert [t.get_text() for t in display.ax_.get_yticklabels()] == ["so", "##me", "words"]
+    np.testing.assert_array_equal(display.mesh_.get_array(), alignment)
+
+
+def test_latents(halves):
+    known = halves[0]
+    features = Functionals(FrameFeatures(("energy", "pitch"), input_sampling_rate=RATE))
+    autoencoder = AdversarialAEClassifier(max_epochs=2, device="cpu", random_state=0)
+    model = make_pipeline(features, StandardScaler(), autoencoder)
+    with pytest.raises(NotFittedError):
+        inspection.LatentSpaceDisplay.from_estimator(model, known.data, known.target)
+    model.fit(known.data, known.target)
+    before = model[-1].latent
+    display = inspection.LatentSpaceDisplay.from_estimator(model, known.data, known.speakers)
+    assert model[-1].latent == before
+    emotion, style = display.axes_
+    assert (emotion.get_title(), style.get_title()) == ("emotion latent", "style latent")
+    assert len(emotion.collections) == 2  # speakers
+    assert sum(len(part.get_offsets()) for part in style.collections) == len(known.target)
+    assert not np.allclose(display.emotion[:, 0], display.style[:, 0])
+    with pytest.raises(TypeError, match="SVC has no emotion and style latents"):
+        inspection.LatentSpaceDisplay.from_estimator(SVC().fit([[0], [1]], [0, 1]), [[0]], [0])
+    with pytest.raises(ValueError, match="inconsistent"):
+        inspection.LatentSpaceDisplay.from_predictions(np.ones((3, 2)), np.ones((2, 2)), [1, 2, 3])
+
+
+def test_bad_input(halves):
+    known = halves[0]
+    y = known.target
+    with pytest.raises(NotFittedError):
+        inspection.ConfusionDisplay.from_estimator(SVC(), known.data, y)
+    model = SVC().fit(np.arange(36)[:, None], y)
+    with pytest.raises(TypeError, match="SVC has no predict_proba"):
+        inspection.CalibrationDisplay.from_estimator(model, np.arange(36)[:, None], y)
+    with pytest.raises(ValueError, match="inconsistent"):
+        inspection.SpeakerRecallDisplay.from_predictions(y, y, speakers=["a"])
+    with pytest.raises(ValueError, match="clean recordings alone"):
+        inspection.RobustnessDisplay.from_report(robustness_report(Always(), known, distortions={}))
+    two = robustness_report(
+        Always(), known, distortions={"a": lambda s, *_: s, "b": lambda s, *_: s}
+    )
+    with pytest.raises(ValueError, match="2 kinds of distortion need as many axes"):
+        inspection.RobustnessDisplay.from_report(two, axes=[plt.subplots()[1]])
+
+
+class Always:
+    """Says everything in turn."""
+
+    def predict(self, X):
+        return np.resize(["anger", "sadness"], len(X))

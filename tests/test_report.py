@@ -1,0 +1,152 @@
+"""The report of an evaluation, as text and in a browser."""
+
+import re
+import shutil
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from skser.datasets import load_emodb, make_emotional_speech
+from skser.feature_extraction import FrameFeatures, Functionals
+from skser.inspection import ConfusionDisplay, EvaluationReport
+from skser.metrics import robustness_report
+from skser.model_selection import cross_validate_speakers, published_folds
+
+pytest.importorskip("jinja2")
+pytest.importorskip("matplotlib").use("Agg")
+RATE = 16000
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return make_emotional_speech(4, 12, ("anger", "sadness", "neutral"), random_state=0)
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory):
+    frames = FrameFeatures(
+        ("energy", "pitch"), input_sampling_rate=RATE, memory=tmp_path_factory.mktemp("memory")
+    )
+    return Functionals(frames)
+
+
+@pytest.fixture(scope="module")
+def model(features):
+    return make_pipeline(features, StandardScaler(), LogisticRegression(max_iter=1000))
+
+
+@pytest.fixture(scope="module")
+def evaluation(model, corpus):
+    return cross_validate_speakers(model, corpus, cv=2)
+
+
+class Everything(HTMLParser):
+    """Tags with what they point to, and all text."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.sources, self.words, self.tags = [], [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.sources += [v for k, v in attributes if k in ("src", "href")]
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def test_everything_is_in_the_file(model, evaluation, corpus, tmp_path):
+    fitted = model.fit(corpus.data, corpus.target)
+    distortions = {"softer": lambda samples, rate, random: samples / 3}
+    report = EvaluationReport(
+        evaluation,
+        corpus,
+        robustness=robustness_report(fitted, corpus, distortions=distortions),
+        displays={"Once more": ConfusionDisplay.from_predictions(["a", "b"], ["a", "b"])},
+        n_errors=4,
+    )
+    path = report.save(tmp_path / "report.html")
+    html = path.read_text("utf-8")
+    found = Everything(html)
+    assert all(source.startswith("data:") for source in found.sources)
+    assert not re.search(r"https?://(?!www\.w3\.org|purl\.org|matplotlib\.org)", html)
+    text = " ".join(found.words)
+    summary = evaluation.summary()
+    assert f"{100 * summary.loc['uar', 'pooled']:.1f}" in text
+    assert "LogisticRegression(max_iter=1000)" in text
+    assert "StratifiedSpeakerKFold" in text
+    for heading in ("Scores", "Classes", "Speakers", "Probabilities", "Robustness", "Leakage"):
+        assert heading in text
+    assert "scikit-learn" in text
+    assert "On both sides of a split: sentence" in text
+    n_wrong = np.sum(evaluation.y_true != evaluation.y_pred)
+    assert found.tags.count("audio") == min(4, n_wrong)
+    assert found.tags.count("img") == 6
+    assert "Once more" in text
+
+
+def test_markup_in_names_is_text(evaluation, corpus):
+    html = EvaluationReport(evaluation, corpus, title="<script>alert(1)</script>").to_html()
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_without_probabilities(features, corpus):
+    evaluation = cross_validate_speakers(
+        make_pipeline(features, StandardScaler(), SVC()), corpus, cv=2
+    )
+    found = Everything(EvaluationReport(evaluation, corpus, leakage=False).to_html())
+    text = " ".join(found.words)
+    assert "Probabilities" not in text
+    assert "Sentences and recordings were not looked at" in text
+
+
+def test_another_corpus_is_refused(evaluation, corpus):
+    with pytest.raises(ValueError, match="not the corpus of this evaluation"):
+        EvaluationReport(evaluation, corpus.select(speakers=["01", "02"]))
+
+
+@pytest.mark.real_data
+def test_in_a_browser(features, emodb_path, tmp_path):
+    """Of a real model on EmoDB, in headless Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("there is no chromium here")
+    emodb = load_emodb(emodb_path)
+    model = make_pipeline(features, StandardScaler(), LogisticRegression(max_iter=1000))
+    evaluation = cross_validate_speakers(model, emodb, cv=published_folds(emodb, "emodb-loso"))
+    report = EvaluationReport(evaluation, emodb)
+    path = report.save(tmp_path / "report.html")
+    assert path.stat().st_size < 5e6
+    messages, requests = [], []
+    with playwright.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(path.as_uri(), wait_until="load")
+        images = page.eval_on_selector_all(
+            "img", "all => all.map(i => [i.complete, i.naturalWidth, i.offsetHeight])"
+        )
+        page.wait_for_function(
+            "Array.from(document.querySelectorAll('audio')).every(a => a.readyState >= 1)",
+            timeout=20000,
+        )
+        durations = page.eval_on_selector_all("audio", "all => all.map(a => a.duration)")
+        page.screenshot(path=tmp_path / "report.png", full_page=True)
+        browser.close()
+    assert messages == []
+    assert {url.split(":")[0] for url in requests} <= {"file", "data"}
+    assert [url for url in requests if url.startswith("file")] == [path.as_uri()]
+    assert len(images) == 4
+    assert all(complete and width > 0 and height > 50 for complete, width, height in images)
+    assert len(durations) == 10
+    assert all(0.5 < seconds < 15 for seconds in durations)
