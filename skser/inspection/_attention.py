@@ -1,5 +1,7 @@
 """Picture of where a network looks in an utterance."""
 
+import os
+
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -68,7 +70,8 @@ class AttentionDisplay:
             rate = rate_of(item, None)
             samples = read_utterance(item, 0, rate, rate)
         (attention,) = estimator[-1].attention(estimator[:-1].transform([item]))
-        title = f"{utterance_name(item, 0)}, predicted: {estimator.predict([item])[0]}"
+        name = os.path.basename(utterance_name(item, 0))
+        title = f"{name}, predicted: {estimator.predict([item])[0]}"
         return cls(samples, rate, attention, title).plot(axes=axes)
 
     def plot(self, *, axes=None):

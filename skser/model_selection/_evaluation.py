@@ -426,7 +426,7 @@ def _joined(results, speakers, y):
                 "uar": unweighted_average_recall(y[rows], result["predicted"]),
                 "accuracy": accuracy(y[rows], result["predicted"]),
                 "fitted": result["fitted"],
-                "held_out": sorted(set(speakers[rows])),
+                "held_out": np.unique(speakers[rows]).tolist(),
             }
         )
     return pd.concat(predictions, ignore_index=True), pd.DataFrame(fits)
