@@ -26,9 +26,11 @@ default_role = "code"
 
 sys.path.insert(0, str(Path(__file__).parent))
 from render_adversarial import write_adversarial_tables  # noqa: E402
+from render_leaderboard import write_leaderboard  # noqa: E402
 from render_pretrained import write_pretrained_tables  # noqa: E402
 from render_results import write_tables  # noqa: E402
 
 write_tables(Path(__file__).parent)
 write_adversarial_tables(Path(__file__).parent)
 write_pretrained_tables(Path(__file__).parent)
+write_leaderboard(Path(__file__).parent)

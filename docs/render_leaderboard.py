@@ -1,0 +1,101 @@
+"""The leaderboard's tables and picture."""
+
+import json
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from render_results import TITLES, list_table
+
+TASKS = {**TITLES, "mpg-actors": "Emotion in Motion, by actor"}
+
+
+def write_leaderboard(docs):
+    """Write a table and a picture per task into ``generated/``."""
+    target = docs / "generated"
+    parts = []
+    for task, title in TASKS.items():
+        found = [
+            json.loads(path.read_text())
+            for path in sorted((docs.parent / "benchmarks/results").glob(f"leaderboard_{task}_*"))
+        ]
+        found = [result for result in found if result["summary"]["n_seeds"]]
+        if not found:
+            continue
+        found.sort(key=lambda result: -result["summary"]["uar"]["mean"])
+        draw(found, target / f"leaderboard_{task}.svg")
+        parts.append(
+            f"{title}\n{'-' * len(title)}\n\n{scores(found)}\n{costs(found)}\n"
+            f".. image:: /generated/leaderboard_{task}.svg\n   :alt: UAR of all systems, {title}\n\n"
+            f"Commands:\n\n.. code-block:: console\n\n"
+            + "".join(f"   $ {result['command']}\n" for result in found)
+        )
+    (target / "leaderboard.rst").write_text("\n".join(parts) or "Not measured yet.\n")
+
+
+def scores(found):
+    """Table of what the systems get right."""
+    rows = [
+        [
+            "system", "seeds", "UAR", "accuracy", "worst speaker", "sexes apart (by chance)",
+            "UAR in noise at 10 dB",
+        ]
+    ]  # fmt: skip
+    for result in found:
+        summary = result["summary"]
+        star = "" if result["from_scratch"] else " \\*"
+        gap, chance = (100 * summary[n]["mean"] for n in ("sex_gap", "sex_gap_by_chance"))
+        rows.append(
+            [
+                result["system"] + star,
+                summary["n_seeds"],
+                _percent(summary["uar"]),
+                _percent(summary["accuracy"]),
+                _percent(summary["worst_speaker"]),
+                f"{gap:.1f} ({chance:.1f})",
+                _percent(summary["uar_in_noise"]),
+            ]
+        )
+    return list_table(rows)
+
+
+def costs(found):
+    """Table of what the systems cost."""
+    rows = [["system", "fit", "predict", "numbers in the model", "pickled"]]
+    for result in found:
+        summary = result["summary"]
+        rows.append(
+            [
+                result["system"],
+                f"{summary['fit_seconds']:.1f} s",
+                f"{summary['milliseconds_per_utterance']:.0f} ms",
+                f"{summary['numbers']:,}",
+                f"{summary['bytes'] / 1e6:.2f} MB",
+            ]
+        )
+    return list_table(rows)
+
+
+def _percent(summary):
+    mean, sd = 100 * summary["mean"], summary["sd"]
+    return f"{mean:.1f}" if sd is None else f"{mean:.1f} ± {100 * sd:.1f}"
+
+
+def draw(found, path):
+    """Bars of UAR, clean and in noise."""
+    figure, ax = plt.subplots(figsize=(8, 1 + 0.4 * len(found)), layout="constrained")
+    places = range(len(found))
+    for shift, name, color, label in (
+        (-0.2, "uar", "tab:blue", "clean"),
+        (0.2, "uar_in_noise", "tab:grey", "in noise at 10 dB"),
+    ):
+        values = [100 * result["summary"][name]["mean"] for result in found]
+        errors = [100 * (result["summary"][name]["sd"] or 0) for result in found]
+        ax.barh([p + shift for p in places], values, 0.4, xerr=errors, color=color, label=label)
+    ax.set_yticks(places, [result["system"] for result in found])
+    ax.invert_yaxis()
+    ax.set(xlim=(0, 100), xlabel="UAR in %")
+    ax.legend(loc="lower right")
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
