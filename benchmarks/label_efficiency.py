@@ -1,6 +1,7 @@
 """How many labels a pretrained encoder saves, on EmoDB and RAVDESS.
 
     python benchmarks/label_efficiency.py
+    python benchmarks/label_efficiency.py ravdess-5
 
 Needs SKSER_DATA and SKSER_MODELS, and the extra "embeddings". Two linear models on 4, 8, 16, 32 and
 more labels per class, of speakers that are not in the test fold: one on frozen Whisper-tiny, one on
@@ -40,6 +41,7 @@ def linear(columns, scaler, penalty):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("protocols", nargs="*", choices=PROTOCOLS, default=list(PROTOCOLS))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--n-jobs", type=int)
     arguments = parser.parse_args()
@@ -51,7 +53,12 @@ def main():
         "versions": versions("scikit-learn", "torch", "transformers", "numpy"),
         "protocols": {},
     }
-    for protocol in PROTOCOLS:
+    path = RESULTS / "label_efficiency.json"
+    if path.exists():
+        kept = json.loads(path.read_text())
+        if all(kept[key] == result[key] for key in ("n_repeats", "versions")):
+            result["protocols"] = kept["protocols"]
+    for protocol in arguments.protocols:
         corpus, folds = load(protocol)
         y, speakers = corpus.target.astype(str), corpus.speakers.astype(str)
         fold = np.full(len(y), -1)
@@ -89,7 +96,7 @@ def main():
             ],
         }
         print(protocol, scores, multiples, sep="\n", flush=True)
-        (RESULTS / "label_efficiency.json").write_text(json.dumps(result, indent=1) + "\n")
+        path.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def write_leaderboard(docs):
         draw(found, target / f"leaderboard_{task}.svg")
         parts.append(
             f"{title}\n{'-' * len(title)}\n\n{scores(found)}\n{costs(found)}\n"
-            f".. image:: /generated/leaderboard_{task}.svg\n   :alt: UAR of all systems, {title}\n\n"
+            f".. image:: /generated/leaderboard_{task}.svg\n   :alt: UAR, {title}\n\n"
             f"Commands:\n\n.. code-block:: console\n\n"
             + "".join(f"   $ {result['command']}\n" for result in found)
         )
