@@ -1,7 +1,7 @@
 """How many labels a pretrained encoder saves, on EmoDB and RAVDESS.
 
     python benchmarks/label_efficiency.py
-    python benchmarks/label_efficiency.py ravdess-5
+    python benchmarks/label_efficiency.py --protocols ravdess-5
 
 Needs SKSER_DATA and SKSER_MODELS, and the extra "embeddings". Two linear models on 4, 8, 16, 32 and
 more labels per class, of speakers that are not in the test fold: one on frozen Whisper-tiny, one on
@@ -41,7 +41,7 @@ def linear(columns, scaler, penalty):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("protocols", nargs="*", choices=PROTOCOLS, default=list(PROTOCOLS))
+    parser.add_argument("--protocols", nargs="+", choices=PROTOCOLS, default=PROTOCOLS)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--n-jobs", type=int)
     arguments = parser.parse_args()
