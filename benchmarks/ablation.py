@@ -17,7 +17,7 @@ import time
 from itertools import product
 
 import numpy as np
-from protocols import PROTOCOLS, RAVDESS_FOLDS, RESULTS, load, versions
+from protocols import PROTOCOLS, RESULTS, load, versions
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
@@ -54,7 +54,7 @@ def inner_folds(protocol, folds, speakers):
     rows = np.flatnonzero(~np.isin(speakers, folds[0]))
     if protocol == "emodb-loso":
         return [(rows[a], rows[b]) for a, b in GroupKFold(3).split(rows, groups=speakers[rows])]
-    held_out = np.isin(speakers[rows], RAVDESS_FOLDS[1])
+    held_out = np.isin(speakers[rows], folds[1])
     return [(rows[~held_out], rows[held_out])]
 
 
