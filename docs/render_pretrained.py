@@ -8,8 +8,10 @@ SYSTEMS = {
     "plain": "middle layers, mean and deviation, linear SVM",
     "trimmed": "silence cut off, all layers, logistic regression",
     "fine-tuned": "silence cut off, copies at other speeds, two layers trained on",
-    "vote": "vote of the last two",
+    "vote": "vote of the last and a linear model",
     "transductive": "as the second, scaled within each speaker (transductive)",
+    "transductive-vote": "vote of the last and the fine-tuned, scaled within each speaker "
+    "(transductive)",
 }
 FUSION = ("without audio", "without text")
 
@@ -31,15 +33,30 @@ def embeddings(results):
             path = results / f"embeddings_{protocol}_{name}.json"
             if not path.exists():
                 continue
-            summary = json.loads(path.read_text())["summary"]
-            if not summary["n_seeds"]:
+            result = json.loads(path.read_text())
+            n_seeds = result["summary"]["n_seeds"]
+            if not n_seeds:
                 continue
-            seeds = summary["n_seeds"] if name in ("fine-tuned", "vote") else "none"
-            scores = [_with_sd(summary[metric]) for metric in ("uar", "accuracy")]
-            rows.append([title, system, seeds, *scores, f"{100 * summary['worst_fold']:.1f}"])
+            seeded = name == "fine-tuned" or name.endswith("vote")
+            rows.append([title, system, n_seeds if seeded else "none", *_scores(result["summary"])])
+            together = result.get("all_seeds", {"n_networks": 1})
+            if together["n_networks"] > 1:
+                several = f"the same, {together['n_networks']} networks"
+                rows.append([title, several, "all", *_scores(together)])
+            if "against_plain" in result:
+                difference, low, high = (
+                    100 * result["against_plain"][key] for key in ("difference", "low", "high")
+                )
+                rows[-1][-1] += f"; {difference:+.1f} ({low:+.1f} to {high:+.1f}) on the first row"
     return (
-        f"{list_table(rows)}\nIn percent, over all folds; mean ± standard deviation over seeds.\n"
+        f"{list_table(rows)}\nIn percent, over all folds; mean ± standard deviation over seeds. Differences on the "
+        "first row's UAR: 95 % intervals over resampled speakers.\n"
     )
+
+
+def _scores(summary):
+    scores = [_with_sd(summary[metric]) for metric in ("uar", "accuracy")]
+    return [*scores, f"{100 * summary['worst_fold']:.1f}"]
 
 
 def _with_sd(summary):

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import joblib
 import matplotlib.pyplot as plt
-import numpy as np
-from sklearn.metrics import ConfusionMatrixDisplay, accuracy_score, balanced_accuracy_score
 from sklearn.pipeline import make_pipeline
 
 from skser.datasets import load_emodb, make_emotional_speech
 from skser.feature_extraction import MelSpectrogram
+from skser.inspection import AttentionDisplay, ConfusionDisplay
+from skser.metrics import accuracy, unweighted_average_recall
 from skser.neural_network import AttentionFCNClassifier
 from skser.preprocessing import SequenceScaler
 
@@ -32,44 +32,10 @@ def load_corpus(folder):
     )
 
 
-def draw_confusion(true, predicted, path):
-    """Confusion matrix, normalised so that the diagonal is each class's recall."""
-    figure, axes = plt.subplots(figsize=(6.5, 5.5), layout="constrained")
-    ConfusionMatrixDisplay.from_predictions(
-        true, predicted, normalize="true", values_format=".2f", cmap="Blues",
-        xticks_rotation=45, im_kw={"vmin": 0, "vmax": 1}, ax=axes,
-    )  # fmt: skip
-    axes.set_title("Held-out speaker: share of each emotion's utterances")
-    axes.set(xlabel="predicted", ylabel="true")
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
-def draw_attention(model, file, path):
-    """Mel spectrogram of a file, and beneath it where the network looked."""
-    X = model[:-1].transform([file])
-    mel = MelSpectrogram(deltas=0).transform([file])
-    (attention,) = model[-1].attention(X)
-    weights = attention.weights.mean(axis=0).T
-    seconds = np.arange(len(mel[0])) * mel.layout.hop
-    figure, axes = plt.subplots(3, sharex=True, figsize=(8, 7), layout="constrained")
-    mesh = axes[0].pcolormesh(seconds, mel.layout.frequencies, mel[0].T, cmap="magma")
-    figure.colorbar(mesh, ax=axes[0], label="dB")
-    axes[0].set(title=f"{Path(file).name}, predicted: {model.predict([file])[0]}", ylabel="Hz")
-    mesh = axes[1].pcolormesh(attention.times, attention.frequencies, weights, cmap="viridis")
-    figure.colorbar(mesh, ax=axes[1], label="attention")
-    axes[1].set(title="mean over heads", ylabel="Hz")
-    for head, weight in enumerate(attention.weights):
-        axes[2].plot(attention.times, weight.sum(axis=1), label=f"head {head + 1}")
-    axes[2].set(title="over all bands", xlabel="seconds", ylabel="attention", ylim=(0, None))
-    axes[2].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small")
-    for ax in axes[:2]:
-        ax.set_yscale("symlog", linthresh=1000)
-        ax.set_yticks([250, 500, 1000, 2000, 4000, 8000])
-        ax.yaxis.set_major_formatter("{x:.0f}")
-        ax.minorticks_off()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+def save(display, path):
+    """Write a picture."""
+    display.figure_.savefig(path, dpi=120)
+    plt.close(display.figure_)
 
 
 def main():
@@ -93,12 +59,12 @@ def main():
     predicted = model.predict(corpus.data[test])
     true = corpus.target[test]
     print(f"\nSpeaker {held_out}, whom the model never heard:")
-    print(f"  UAR (balanced accuracy) {balanced_accuracy_score(true, predicted):.1%}")
-    print(f"  accuracy                {accuracy_score(true, predicted):.1%}")
+    print(f"  UAR (balanced accuracy) {unweighted_average_recall(true, predicted):.1%}")
+    print(f"  accuracy                {accuracy(true, predicted):.1%}")
 
     file = corpus.data[test][0]
-    draw_confusion(true, predicted, output / "confusion.png")
-    draw_attention(model, file, output / "attention.png")
+    save(ConfusionDisplay.from_predictions(true, predicted), output / "confusion.png")
+    save(AttentionDisplay.from_estimator(model, file), output / "attention.png")
 
     joblib.dump(model, output / "model.joblib")
     loaded = joblib.load(output / "model.joblib").set_params(melspectrogram__verbose=False)
