@@ -204,35 +204,37 @@ def summary(fits, n_folds):
 
 def vote(protocol):
     """Linear models and the fine-tuned networks: one of each seed, and all together."""
-    for name, partner in (("vote", PARTNER[protocol]), ("transductive-vote", "transductive")):
+    network = json.loads((RESULTS / f"embeddings_{protocol}_fine-tuned.json").read_text())
+    n_folds = len(load(protocol)[1])
+    classes = np.unique(np.concatenate([fit["true"] for fit in network["fits"]]))
+    by_seed = {}
+    for fit in network["fits"]:
+        by_seed.setdefault(fit["seed"], []).append(fit)
+    complete = [fits for fits in by_seed.values() if len(fits) == n_folds]
+    for name, partner in (
+        ("networks", None),
+        ("vote", PARTNER[protocol]),
+        ("transductive-vote", "transductive"),
+    ):
         prepared = log_probabilities
         if name == "transductive-vote":
             prepared = functools.partial(standardized, protocol)
-        linear, network = (
-            json.loads((RESULTS / f"embeddings_{protocol}_{system}.json").read_text())
-            for system in (partner, "fine-tuned")
-        )
-        n_folds = len(load(protocol)[1])
-        classes = np.unique(np.concatenate([fit["true"] for fit in linear["fits"]]))
-        of_fold = {fit["fold"]: prepared(fit) for fit in linear["fits"]}
-        by_seed = {}
-        for fit in network["fits"]:
-            by_seed.setdefault(fit["seed"], []).append(fit)
-        complete = [fits for fits in by_seed.values() if len(fits) == n_folds]
+        of_fold = dict.fromkeys(range(n_folds), 0.0)
+        if partner is not None:
+            linear = json.loads((RESULTS / f"embeddings_{protocol}_{partner}.json").read_text())
+            of_fold = {fit["fold"]: prepared(fit) for fit in linear["fits"]}
         single, together = [], {}
         for fit in (fit for fits in complete for fit in fits):
-            mine = prepared(fit)
-            mean = mine + of_fold[fit["fold"]]
-            single.append({**fit, "predicted": classes[mean.argmax(axis=1)].tolist()})
-            together.setdefault(fit["fold"], []).append(mine)
-        everyone = []
-        for fit in linear["fits"]:
-            # The networks count as one voter.
-            mean = np.mean(together[fit["fold"]], axis=0) + of_fold[fit["fold"]]
-            everyone.append({**fit, "predicted": classes[mean.argmax(axis=1)].tolist()})
+            single.append(decided(fit, prepared(fit) + of_fold[fit["fold"]], classes))
+            together.setdefault(fit["fold"], []).append(prepared(fit))
+        # The networks count as one voter.
+        everyone = [
+            decided(fit, np.mean(together[fit["fold"]], axis=0) + of_fold[fit["fold"]], classes)
+            for fit in complete[0]
+        ]
         result = {
             "protocol": protocol,
-            "system": f"vote of {partner} and fine-tuned",
+            "system": "vote of " + " and ".join(filter(None, ["fine-tuned", partner])),
             "from_scratch": False,
             "transductive": name == "transductive-vote",
             "versions": network["versions"],
@@ -241,7 +243,13 @@ def vote(protocol):
             "against_plain": against_plain(protocol, everyone),
         }
         (RESULTS / f"embeddings_{protocol}_{name}.json").write_text(json.dumps(result) + "\n")
-        print(json.dumps(result, indent=1))
+        uars = [100 * result[key]["uar"]["mean"] for key in ("summary", "all_seeds")]
+        print(protocol, name, *np.round(uars, 1), result["against_plain"])
+
+
+def decided(fit, scores, classes):
+    """The fit, with the class of the highest score (n, n_classes) predicted."""
+    return {**fit, "predicted": classes[scores.argmax(axis=1)].tolist()}
 
 
 def standardized(protocol, fit):

@@ -8,9 +8,10 @@ SYSTEMS = {
     "plain": "middle layers, mean and deviation, linear SVM",
     "trimmed": "silence cut off, all layers, logistic regression",
     "fine-tuned": "silence cut off, copies at other speeds, two layers trained on",
-    "vote": "vote of the last and a linear model",
+    "networks": "vote of several of the last",
+    "vote": "vote of the fine-tuned and a linear model",
     "transductive": "as the second, scaled within each speaker (transductive)",
-    "transductive-vote": "vote of the last and the fine-tuned, scaled within each speaker "
+    "transductive-vote": "vote of the last and the fine-tuned, each scaled within each speaker "
     "(transductive)",
 }
 FUSION = ("without audio", "without text")
@@ -38,19 +39,24 @@ def embeddings(results):
             if not n_seeds:
                 continue
             seeded = name == "fine-tuned" or name.endswith("vote")
-            rows.append([title, system, n_seeds if seeded else "none", *_scores(result["summary"])])
+            if name != "networks":
+                seeds = n_seeds if seeded else "none"
+                rows.append([title, system, seeds, *_scores(result["summary"])])
             together = result.get("all_seeds", {"n_networks": 1})
             if together["n_networks"] > 1:
                 several = f"the same, {together['n_networks']} networks"
-                rows.append([title, several, "all", *_scores(together)])
+                name_of_row = system if name == "networks" else several
+                rows.append([title, name_of_row, "all", *_scores(together)])
+            elif name == "networks":
+                continue
             if "against_plain" in result:
                 difference, low, high = (
                     100 * result["against_plain"][key] for key in ("difference", "low", "high")
                 )
                 rows[-1][-1] += f"; {difference:+.1f} ({low:+.1f} to {high:+.1f}) on the first row"
     return (
-        f"{list_table(rows)}\nIn percent, over all folds; mean ± standard deviation over seeds. Differences on the "
-        "first row's UAR: 95 % intervals over resampled speakers.\n"
+        f"{list_table(rows)}\nIn percent, over all folds; mean ± standard deviation over seeds. "
+        "Differences on the first row's UAR: 95 % intervals over resampled speakers.\n"
     )
 
 
