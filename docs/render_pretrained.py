@@ -7,9 +7,10 @@ from render_results import TITLES, list_table
 SYSTEMS = {
     "plain": "middle layers, mean and deviation, linear SVM",
     "trimmed": "silence cut off, all layers, logistic regression",
+    "middle": "the same of layers 2 and 3",
     "fine-tuned": "silence cut off, copies at other speeds, two layers trained on",
     "networks": "vote of several of the last",
-    "vote": "vote of the fine-tuned and a linear model",
+    "vote": "vote of the fine-tuned and the third",
     "transductive": "as the second, scaled within each speaker (transductive)",
     "transductive-vote": "vote of the last and the fine-tuned, each scaled within each speaker "
     "(transductive)",

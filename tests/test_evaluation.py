@@ -5,7 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,7 +17,7 @@ from joblib import parallel_config
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.model_selection import (
@@ -24,12 +27,14 @@ from sklearn.model_selection import (
     cross_val_predict,
 )
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
+from skorch.callbacks import GradientNormClipping
 
 from skser.datasets import SpeechCorpus, make_emotional_speech
 from skser.feature_extraction import FrameFeatures, Functionals
-from skser.model_selection import cross_validate_speakers
+from skser.model_selection import StratifiedSpeakerKFold, cross_validate_speakers
+from skser.model_selection._described import digest
 from tests.evaluation_run import SlowClassifier, evaluate
 
 EMOTIONS = ("anger", "fear", "neutral")
@@ -56,11 +61,11 @@ def test_predictions_are_those_of_scikit_learn(corpus, model):
         model, corpus.data, y, groups=corpus.speakers, cv=LeaveOneGroupOut(), method="predict_proba"
     )
     order = found.predictions["utterance"].to_numpy()
+    np.testing.assert_array_equal(order, np.arange(len(y)))
     np.testing.assert_allclose(found.y_proba, expected[order], atol=1e-12)
     np.testing.assert_array_equal(found.labels, np.unique(y))
     np.testing.assert_array_equal(found.y_true, y[order])
     np.testing.assert_array_equal(found.y_pred, found.labels[found.y_proba.argmax(axis=1)])
-    np.testing.assert_array_equal(np.sort(order), np.arange(len(y)))
     fits = found.fits
     assert fits["held_out"].tolist() == [[speaker] for speaker in sorted(set(corpus.speakers))]
     assert (fits["n_train"] + fits["n_test"] == len(y)).all()
@@ -210,7 +215,6 @@ def test_killed_and_restarted(tmp_path):
     )
     assert len(log.read_text().splitlines()) == n_fits + 12 - len(done)
     assert all(path.stat().st_mtime_ns == time for path, time in done.items())
-    assert not list(folder.glob("*.part")) or n_fits > len(done)
     evaluate(folder, log)
     assert len(log.read_text().splitlines()) == n_fits + 12 - len(done)
 
@@ -224,10 +228,111 @@ def test_a_folder_of_something_else_is_refused(tmp_path, corpus):
     run()
     with pytest.raises(ValueError, match="something else; it differs in model"):
         run("uniform")
-    with pytest.raises(ValueError, match="differs in cv, folds"):
+    with pytest.raises(ValueError, match="differs in folds"):
         run(cv=3)
     with pytest.raises(ValueError, match="differs in .*utterances"):
         run(corpus=corpus.relabel({"anger": "rage", "fear": "fear", "neutral": "neutral"}))
+
+
+def test_what_is_the_same_and_what_is_not(tmp_path, corpus):
+    def run(model, cv=2):
+        return cross_validate_speakers(model, corpus, cv=cv, folder=tmp_path)
+
+    def grid(values):
+        dummy = DummyClassifier(strategy="uniform")
+        return GridSearchCV(dummy, {"random_state": values}, cv=2)
+
+    run(grid([*range(40)]))
+    run(
+        grid([*range(40)]),
+        cv=StratifiedSpeakerKFold(2).split(corpus.data, corpus.target, corpus.speakers),
+    )
+    with pytest.raises(ValueError, match="differs in model"):
+        run(grid([*range(30), *range(100, 110)]))
+    (tmp_path / "seed0_fold0.json").write_text("{")
+    with pytest.raises(ValueError, match="seed0_fold0.json is broken"):
+        run(grid([*range(40)]))
+
+
+def test_descriptions_tell_apart_what_a_repr_does_not(corpus):
+    def described(make):
+        return digest(make())
+
+    pairs = [
+        (lambda: FunctionTransformer(lambda X: X), lambda: FunctionTransformer(lambda X: 2 * X)),
+        (lambda: partial(np.add, 1), lambda: partial(np.add, 2)),
+        (lambda: [np.arange(2000)], lambda: [np.arange(2000) + (np.arange(2000) == 1000)]),
+        (lambda: {"a": {1, 2}}, lambda: {"a": {1, 3}}),
+        (lambda: GradientNormClipping(1.0), lambda: GradientNormClipping(50.0)),
+        (lambda: np.random.RandomState(0), lambda: np.random.RandomState(1)),
+        (lambda: LogisticRegression().fit([[0], [1]], [0, 1]), lambda: LogisticRegression()),
+        (lambda: Path("a"), lambda: Path("b")),
+    ]
+    for one, other in pairs:
+        assert described(one) == described(one)
+        assert described(one) != described(other)
+    loop = []
+    loop.append(loop)
+    assert digest(loop)
+
+
+class OwnRepr(DummyClassifier):
+    def __repr__(self):
+        return "OwnRepr()"
+
+
+def test_a_model_with_a_repr_of_its_own(corpus):
+    found = cross_validate_speakers(OwnRepr(strategy="uniform"), corpus, cv=2)
+    assert found.protocol["model"] == "OwnRepr()"
+
+
+def test_sentences_can_be_held_apart_too(corpus, model):
+    with pytest.raises(ValueError, match="of cv has .* sentences on both sides"):
+        cross_validate_speakers(model, corpus, cv=LeaveOneGroupOut2(), sentences=True)
+    # Each emotion of each speaker comes in all of four sentences.
+    frame = pd.concat([corpus.frame.assign(sentence=f"s{i}") for i in range(4)])
+    crossed = SpeechCorpus(frame, "crossed", {}, sampling_rate=corpus.sampling_rate)
+    crossed = crossed.select(emotions=["anger", "fear"])
+    search = GridSearchCV(model, {"logisticregression__C": [0.1, 1.0]}, cv=2)
+    found = cross_validate_speakers(search, crossed, cv=2, sentences=True)
+    assert len(found.folds) == 4
+    for train, test in found.folds:
+        assert not set(crossed.sentences[train]) & set(crossed.sentences[test])
+    held_out = np.sort(found.predictions["utterance"])
+    np.testing.assert_array_equal(held_out, np.arange(len(crossed.target)))
+    frame = corpus.frame.drop(columns="sentence")
+    none = SpeechCorpus(frame, "mine", {}, sampling_rate=corpus.sampling_rate)
+    with pytest.raises(ValueError, match="does not tell the sentence"):
+        cross_validate_speakers(model, none, sentences=True)
+
+
+class LeaveOneGroupOut2(LeaveOneGroupOut):
+    """By the first of two columns."""
+
+    def split(self, X, y=None, groups=None):
+        return super().split(X, y, groups[:, 0])
+
+
+def test_a_search_where_speakers_do_not_reach_it(corpus, model):
+    search = GridSearchCV(LogisticRegression(), {"C": [0.1]}, cv=2)
+    vote = make_pipeline(model[:-1], VotingClassifier([("a", search)]))
+    with pytest.raises(ValueError, match="votingclassifier__a cannot be given the speakers"):
+        cross_validate_speakers(vote, corpus, cv=2)
+
+
+def test_a_network_inside_a_search_is_given_speakers(corpus, tmp_path):
+    log = tmp_path / "log"
+    inner = make_pipeline("passthrough", Recorder(str(log)))
+    search = GridSearchCV(inner, {"recorder__log": [str(log)]}, cv=2)
+    cross_validate_speakers(search, corpus, cv=2)
+    given = [json.loads(line) for line in log.read_text().splitlines()]
+    assert len(given) == 6
+    assert all(given)
+
+
+def test_no_splits_at_all(corpus, model):
+    with pytest.raises(ValueError, match="cv makes no splits"):
+        cross_validate_speakers(model, corpus, cv=[])
 
 
 def test_more_seeds_later_go_on(tmp_path, corpus):
@@ -271,7 +376,6 @@ def test_on_a_cluster_that_loses_a_worker(tmp_path):
         distributed.Client(cluster) as client,
     ):  # fmt: skip
         workers = client.run(os.getpid)
-        import threading
 
         def kill_one():
             while len(list(folder.glob("seed*.json"))) < 3:
@@ -283,5 +387,5 @@ def test_on_a_cluster_that_loses_a_worker(tmp_path):
         with parallel_config(backend="dask"):
             found = evaluate(folder, tmp_path / "log", pause=0.5)
         killer.join()
-        assert client.run(os.getpid).values() != workers.values()
+        assert set(client.run(os.getpid).values()) != set(workers.values())
     pd.testing.assert_frame_equal(found.predictions, undisturbed.predictions)

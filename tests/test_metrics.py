@@ -153,10 +153,16 @@ def test_ccc_agrees_with_audmetric_and_the_formula():
     assert mean == pytest.approx(each.mean())
 
 
-def test_ccc_of_constants():
-    assert metrics.concordance_correlation_coefficient([1, 2, 3], [2, 2, 2]) == 0
-    with pytest.warns(UndefinedMetricWarning, match="same constant"):
-        assert metrics.concordance_correlation_coefficient([2, 2], [2, 2]) == 0
+@pytest.mark.parametrize(
+    ("true", "predicted"),
+    [([1, 2, 3], [2, 2, 2]), ([0.1] * 3, [0.1] * 3), ([3.1] * 7, [2.0] * 7)],
+)
+def test_ccc_of_constants(true, predicted):
+    with pytest.warns(UndefinedMetricWarning, match="are constant"):
+        assert metrics.concordance_correlation_coefficient(true, predicted) == 0
+
+
+def test_ccc_bad_input():
     with pytest.raises(ValueError, match="2 dimensions and y_pred has 1"):
         metrics.concordance_correlation_coefficient(np.ones((3, 2)), np.ones(3))
     with pytest.raises(ValueError, match="NaN"):
@@ -181,6 +187,13 @@ def test_quantile_bins_are_equally_full(labels, probabilities):
     assert curve["confidence"].is_monotonic_increasing
     total = np.average(curve["accuracy"], weights=curve["n"])
     assert total == pytest.approx(np.mean(EMOTIONS[probabilities.argmax(1)] == labels[0]))
+
+
+def test_one_confidence_is_one_bin():
+    y_true = ["a"] * 70 + ["b"] * 30
+    for strategy in ("uniform", "quantile"):
+        error = metrics.expected_calibration_error(y_true, [[0.7, 0.3]] * 100, strategy=strategy)
+        assert error == pytest.approx(0)
 
 
 def test_brier_score_is_the_mean_squared_distance(labels, probabilities):
@@ -275,6 +288,11 @@ def test_speaker_ranking_agrees_with_scipy(labels):
     assert metrics.speaker_ranking(*ratings, speakers) == pytest.approx(expected)
 
 
+def test_ratings_must_be_numbers():
+    with pytest.raises(ValueError, match="NaN"):
+        metrics.speaker_ranking([1.0, np.nan], [1.0, 2.0], [1, 2])
+
+
 def test_speakers_who_are_all_alike_have_no_order():
     with pytest.warns(UndefinedMetricWarning, match=r"alike in \['a', 'b'\]"):
         found = metrics.speaker_ranking(["a", "b"] * 2, ["a", "a", "b", "b"], [1, 1, 2, 2])
@@ -293,7 +311,8 @@ def test_group_recalls_and_the_worst(labels):
         assert table.loc[name, "uar"] == pytest.approx(uar)
         assert table.loc[name, "n"] == inside.sum()
         recalls = metrics.recall_per_class(true[inside], predicted[inside])
-        assert table.loc[name, EMOTIONS].to_dict() == pytest.approx(recalls.to_dict())
+        of_class = [f"recall_{c}" for c in EMOTIONS]
+        np.testing.assert_allclose(table.loc[name, of_class].astype(float), recalls)
     name, uar = metrics.worst_group(true, predicted, sex)
     assert uar == table["uar"].min() == table.loc[name, "uar"]
 
@@ -336,6 +355,43 @@ def test_a_model_that_knows_nothing_of_the_groups_seldom_exceeds_the_threshold()
     assert np.mean(unfair) > 0.95
 
 
+def test_classes_may_have_any_name():
+    table = metrics.group_recalls(["n", "uar", "n"], ["n", "n", "n"], ["x", "x", "y"])
+    assert table.loc["x"].tolist() == [2, 0.5, 1, 0]
+    assert metrics.worst_group(["n", "uar"], ["n", "n"], ["x", "x"]) == ("x", 0.5)
+
+
+def test_speakers_who_differ_do_not_make_groups_unfair():
+    random = np.random.RandomState(7)
+    unfair = {"speakers": [], "utterances": []}
+    for _ in range(60):
+        speakers = np.repeat(np.arange(10), 40)
+        groups = np.where(random.permutation(10) < 5, "f", "m")[speakers]
+        true = np.tile(["a", "b"], 200)
+        p = 1 / (1 + np.exp(-1 - random.randn(10)))  # each is told right as often as that
+        predicted = np.where(random.rand(400) < p[speakers], true, np.where(true == "a", "b", "a"))
+        for name, given in (("speakers", speakers), ("utterances", None)):
+            found = metrics.recall_gap(
+                true, predicted, groups, speakers=given, n_simulations=100, random_state=random
+            )
+            unfair[name].append(not found.is_fair)
+    assert np.mean(unfair["speakers"]) < 0.12
+    assert np.mean(unfair["utterances"]) > 0.25
+    with pytest.raises(ValueError, match="Speaker 1 is in more than one group"):
+        metrics.recall_gap(["a"] * 3, ["a"] * 3, ["f", "m", "m"], speakers=[1, 1, 2])
+
+
+def test_a_real_difference_is_found_across_speakers():
+    speakers = np.repeat(np.arange(12), 20)
+    groups = np.where(speakers < 6, "f", "m")
+    true = np.tile(["a", "b"], 120)
+    wrong = np.random.RandomState(0).rand(240) < np.where(groups == "f", 0.1, 0.5)
+    predicted = np.where(wrong, np.where(true == "a", "b", "a"), true)
+    found = metrics.recall_gap(true, predicted, groups, speakers=speakers)
+    assert (found.best, found.worst, found.is_fair) == ("f", "m", False)
+    assert found.p_value < 0.01
+
+
 def test_attributes_must_be_there(labels):
     groups = np.array(["f"] * 200, dtype=object)
     groups[7] = None
@@ -344,108 +400,6 @@ def test_attributes_must_be_there(labels):
             function(*labels, groups)
         with pytest.raises(ValueError, match="inconsistent"):
             function(*labels, groups[:5])
-
-
-def test_corrected_t_test_by_hand():
-    random = np.random.RandomState(0)
-    a, b = random.rand(2, 10)
-    found = metrics.corrected_resampled_t_test(a, b, n_train=90, n_test=10)
-    plain = scipy.stats.ttest_rel(a, b)
-    # The variance of the mean is (1/k + 1/9) instead of 1/k of that of the differences.
-    statistic = plain.statistic * np.sqrt(0.1 / (0.1 + 1 / 9))
-    assert found.statistic == pytest.approx(statistic)
-    assert found.p_value == pytest.approx(2 * scipy.stats.t.sf(abs(statistic), 9))
-    negligible = metrics.corrected_resampled_t_test(a, b, n_train=1e12, n_test=1)
-    interval = plain.confidence_interval(0.95)
-    assert (negligible.low, negligible.high) == pytest.approx(tuple(interval))
-    assert negligible.p_value == pytest.approx(plain.pvalue)
-
-
-@pytest.mark.parametrize(
-    "test",
-    [
-        lambda a, b: metrics.corrected_resampled_t_test(a, b, n_train=9, n_test=1),
-        metrics.wilcoxon_test,
-    ],
-)
-def test_equal_scores_differ_by_nothing(test):
-    found = test([0.5, 0.6, 0.7], [0.5, 0.6, 0.7])
-    assert (found.difference, found.p_value, found.low, found.high) == (0, 1, 0, 0)
-    with pytest.raises(ValueError, match="at least two"):
-        test([0.5], [0.4])
-    with pytest.raises(ValueError, match="inconsistent"):
-        test([0.5, 0.6], [0.4])
-    with pytest.raises(ValueError, match="NaN"):
-        test([0.5, np.nan], [0.4, 0.3])
-
-
-def test_a_constant_difference_is_certain_to_the_t_test():
-    found = metrics.corrected_resampled_t_test([2, 3, 4], [1, 2, 3], n_train=9, n_test=1)
-    assert (found.statistic, found.p_value) == (np.inf, 0)
-
-
-def test_wilcoxon_agrees_with_scipy_and_its_interval_covers():
-    random = np.random.RandomState(0)
-    covered = 0
-    for _ in range(200):
-        a, b = random.rand(20), random.rand(20) - 0.2
-        found = metrics.wilcoxon_test(a, b)
-        covered += found.low <= 0.2 <= found.high
-    assert found.p_value == pytest.approx(scipy.stats.wilcoxon(a, b).pvalue)
-    assert 0.91 < covered / 200 <= 0.99
-
-
-def test_the_bootstrap_draws_speakers_whole(labels):
-    true, _ = labels
-    speakers = np.repeat(np.arange(10), 20)
-    # Right or wrong by speaker: the difference's spread is that of ten coins, not of 200.
-    by_speaker = np.random.RandomState(1).rand(10) < 0.5
-    wrong = np.where(true == "anger", "fear", "anger")
-    predicted = np.where(by_speaker[speakers], true, wrong)
-    found = metrics.bootstrap_by_speaker(true, predicted, wrong, speakers)
-    assert found.difference == pytest.approx(
-        sklearn.metrics.balanced_accuracy_score(true, predicted)
-    )
-    apart = metrics.bootstrap_by_speaker(true, predicted, wrong, np.arange(200))
-    assert found.high - found.low > 3 * (apart.high - apart.low)
-    again = metrics.bootstrap_by_speaker(true, predicted, wrong, speakers)
-    assert found.low == again.low
-
-
-def test_the_bootstrap_finds_no_difference_where_there_is_none(labels):
-    true, predicted = labels
-    speakers = np.repeat(np.arange(20), 10)
-    same = metrics.bootstrap_by_speaker(true, predicted, predicted, speakers)
-    assert (same.difference, same.low, same.high, same.p_value) == (0, 0, 0, 1)
-    with pytest.raises(ValueError, match="one speaker"):
-        metrics.bootstrap_by_speaker(true, predicted, predicted, np.zeros(200))
-
-
-def test_friedman_agrees_with_scipy_and_nemenyi_with_the_published_table():
-    random = np.random.RandomState(0)
-    scores = random.rand(14, 4) + np.array([0, 0.1, 0.2, 0.6])
-    found = metrics.friedman_nemenyi_test(scores)
-    expected = scipy.stats.friedmanchisquare(*scores.T)
-    assert (found.statistic, found.p_value) == pytest.approx(tuple(expected))
-    # Demšar (2006), table 5: q of 0.05 for four classifiers is 2.569.
-    assert found.critical_difference == pytest.approx(2.569 * np.sqrt(4 * 5 / (6 * 14)), rel=1e-3)
-    ranks = found.ranks.to_numpy()
-    apart = np.abs(ranks[:, None] - ranks) > found.critical_difference
-    np.testing.assert_array_equal(found.pairwise < 0.05, apart)
-    np.testing.assert_allclose(found.pairwise, found.pairwise.T)
-
-
-def test_friedman_bad_input():
-    with pytest.raises(ValueError, match="three systems or more, not 2"):
-        metrics.friedman_nemenyi_test(np.ones((4, 2)))
-    with pytest.raises(ValueError, match="NaN"):
-        metrics.friedman_nemenyi_test([[1, 2, np.nan], [1, 2, 3]])
-    with pytest.raises(ValueError, match="minimum of 2"):
-        metrics.friedman_nemenyi_test([[1, 2, 3]])
-    with pytest.warns(UndefinedMetricWarning, match="have no order"):
-        found = metrics.friedman_nemenyi_test(np.ones((4, 3)))
-    assert found.p_value == 1
-    assert found.ranks.tolist() == [2, 2, 2]
 
 
 def test_a_constant_model_is_noticed_by_its_scorer():

@@ -6,12 +6,13 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from skser.datasets import load_emodb, make_emotional_speech
+from skser.datasets import SpeechCorpus, load_emodb, make_emotional_speech
 from skser.feature_extraction import FrameFeatures, Functionals
 from skser.inspection import ConfusionDisplay, EvaluationReport
 from skser.metrics import robustness_report
@@ -150,3 +151,31 @@ def test_in_a_browser(features, emodb_path, tmp_path):
     assert all(complete and width > 0 and height > 50 for complete, width, height in images)
     assert len(durations) == 10
     assert all(0.5 < seconds < 15 for seconds in durations)
+
+
+def test_folds_of_one_sex_and_speakers_of_unknown_sex(model, corpus):
+    speakers = corpus.speakers
+    one_fold = [(np.flatnonzero(speakers != "01"), np.flatnonzero(speakers == "01"))]
+    evaluation = cross_validate_speakers(model, corpus, cv=one_fold)
+    assert "Between the sexes" not in EvaluationReport(evaluation, corpus, leakage=False).to_html()
+    sexes = np.where(np.isin(speakers, ["01", "02"]), None, corpus.sexes)
+    some = SpeechCorpus(
+        corpus.frame.assign(sex=sexes), "some", {}, sampling_rate=corpus.sampling_rate
+    )
+    html = EvaluationReport(
+        cross_validate_speakers(model, some, cv=2), some, leakage=False
+    ).to_html()
+    assert "nan worse" not in html
+    assert "Between the sexes" in html
+
+
+def test_errors_tell_the_probability_of_what_was_predicted(corpus):
+    class Contrary(DummyClassifier):
+        """Predicts what it finds least probable."""
+
+        def predict(self, X):
+            return self.classes_[super().predict_proba(X).argmin(axis=1)]
+
+    evaluation = cross_validate_speakers(Contrary(strategy="stratified"), corpus, cv=2)
+    table = EvaluationReport(evaluation, corpus)._errors()["tables"][0]
+    assert {row[4]["text"] for row in table["rows"]} == {"0 %"}

@@ -161,3 +161,29 @@ def test_a_distortion_that_breaks_audio_is_named(model, halves):
     for broken in (lambda s, *_: s[:0], lambda s, *_: s * np.nan, lambda s, *_: s[:, None]):
         with pytest.raises(ValueError, match="The distortion 'broken' of utterance 0 is not"):
             robustness_report(model, halves[1], distortions={"broken": broken})
+
+
+def test_a_distortion_that_fails_is_named(model, halves):
+    def fails(samples, sampling_rate, random_state):
+        return samples / (1 // 0)
+
+    with pytest.raises(ValueError, match="'worse' of utterance 0 failed: ZeroDivisionError"):
+        robustness_report(model, halves[1], distortions={"worse": fails})
+    with pytest.raises(ValueError, match="cannot be named 'clean'"):
+        robustness_report(model, halves[1], distortions={"clean": fails})
+
+
+@pytest.mark.parametrize("rate", [10000, 96000, 22050.0])
+@pytest.mark.parametrize("kind", list(default_distortions()))
+def test_any_rate_will_do(rate, kind):
+    samples = RANDOM(0).randn(int(rate) // 2).astype(np.float32) / 10
+    distorted = default_distortions()[kind](samples, rate, RANDOM(0))
+    assert np.isfinite(distorted).all()
+    assert 0.8 < len(distorted) / len(samples) < 1.2
+
+
+def test_clipping_is_of_what_is_heard(speech):
+    mostly_silent = np.concatenate([np.zeros(20 * len(speech), np.float32), speech])
+    clipped = distort.clip(mostly_silent, RATE, RANDOM(0), share=0.1)
+    assert np.abs(clipped).max() > 0.1 * np.abs(speech).max()
+    assert not distort.clip(np.zeros(100, np.float32), RATE, RANDOM(0)).any()

@@ -94,6 +94,8 @@ def test_shuffling_deals_speakers_out_differently(table):
         ({"y": None}, "y must be given"),
         ({"groups": ["a"] * 400}, "5 parts need as many speakers; there are 1: \\['a'\\]"),
         ({"groups": ["a"] * 399}, "inconsistent"),
+        ({"y": [None, *["a", "b", "c"] * 133]}, "y has no class of utterance 0"),
+        ({"groups": [["a", "t"], ["b", None]] * 200}, "no sentence of utterance 1"),
         (
             {"groups": [*["a", "b", "c", "d", "e"] * 79, None, *"abcd"]},
             "no speaker of utterance 395",
@@ -130,7 +132,8 @@ def test_published_folds_are_those_published():
     assert [len(test) // 2 for _, test in folds] == [5, 5, 5, 5, 4]
     assert set(corpus.speakers[folds[0][1]]) == {"02", "05", "14", "15", "16"}
     assert set(corpus.speakers[folds[4][1]]) == {"01", "04", "09", "22"}
-    corpus = corpus_of(np.repeat(actors[:10], 2))
+    berliners = ["03", "08", "09", "10", "11", "12", "13", "14", "15", "16"]
+    corpus = corpus_of(np.repeat(berliners, 2))
     cv = published_folds(corpus, "emodb-loso")
     expected = LeaveOneGroupOut().split(corpus.data, groups=corpus.speakers)
     found = cv.split(corpus.data, groups=corpus.speakers)
@@ -147,7 +150,7 @@ def test_folds_of_another_corpus_are_refused():
     corpus = corpus_of(["01", "01", "02", "02"])
     with pytest.raises(ValueError, match=r"test has \['01', '02'\]"):
         published_folds(corpus, "ravdess-5")
-    with pytest.raises(ValueError, match="of 10 speakers; test has 2"):
+    with pytest.raises(ValueError, match=r"speakers \['03', .*'16'\]; test has \['01', '02'\]"):
         published_folds(corpus, "emodb-loso")
     with pytest.raises(ValueError, match="no protocol 'ravdess'; there are"):
         published_folds(corpus, "ravdess")
@@ -163,12 +166,14 @@ def test_speaker_folds_name_what_does_not_fit():
     for folds, message in (
         ([["a"]], r"\['b'\] are in no fold"),
         ([["a", "b"], ["b"]], r"\['b'\] are in two folds"),
-        ([["a"], ["b"], ["c"]], r"fold of \['c'\] is empty"),
+        ([["a"], ["b"], ["longer"]], r"fold of \['longer'\] is empty"),
     ):
         with pytest.raises(ValueError, match=message):
             split(folds)
     with pytest.raises(ValueError, match="groups must be given"):
         split([["a"], ["b"]], None)
+    assert [test.tolist() for _, test in split([[2], ["1"]], [1, 1, 2])] == [[2], [0, 1]]
+    assert [test.tolist() for _, test in split([["1"], ["11"]], ["1", "1", "11"])] == [[0, 1], [2]]
     assert repr(clone_of := SpeakerFolds([["a"]])) == "SpeakerFolds([['a']])"
     assert clone_of.get_n_splits() == 1
 
@@ -270,6 +275,27 @@ def test_a_speaker_on_both_sides_of_a_corpus(planted):
     corpus, _ = planted
     report = leakage_report(corpus, StratifiedKFold(2, shuffle=True, random_state=0))
     assert set(report.leaks.query("kind == 'speaker'")["what"]) == set(corpus.speakers)
+
+
+def test_families_of_copies(planted):
+    corpus, _ = planted
+    samples = soundfile.read(corpus.data[0])[0]
+    louder = [samples * gain for gain in np.linspace(0.2, 1, 20)]
+    lossy = soundfile.read(io.BytesIO(encoded(samples, "MP3", "MPEG_LAYER_III")))[0]
+    copies = [lossy[: len(samples)] * gain for gain in np.linspace(0.2, 1, 20)]
+    pairs = similar_recordings([*louder, *copies], RATE, None)
+    assert len(pairs) == 40 * 39 / 2
+    offset = similar_recordings([samples, samples + 0.1], RATE, None)
+    assert offset == [("near-identical audio", 0, 1)]
+    same = similar_recordings([samples] * 3, RATE, None)
+    assert same == [("identical audio", *pair) for pair in ((0, 1), (0, 2), (1, 2))]
+
+
+def test_a_corpus_that_does_not_know_all_speakers(planted):
+    corpus, _ = planted
+    frame = corpus.frame.iloc[:4].assign(speaker=[None, None, "a", "b"])
+    report = leakage_report(SpeechCorpus(frame, "some", {}), KFold(2))
+    assert "speaker" not in set(report.leaks["kind"])
 
 
 def test_silence_and_clicks_are_no_trouble():

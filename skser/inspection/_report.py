@@ -210,30 +210,37 @@ class EvaluationReport:
         }
 
     def _speakers(self):
-        evaluation, corpus = self.evaluation, self.corpus
+        evaluation = self.evaluation
         true, predicted = evaluation.y_true, evaluation.y_pred
         speakers = evaluation.predictions["speaker"].to_numpy()
         worst, uar = worst_group(true, predicted, speakers)
         paragraphs = [f"Worst for speaker {worst}: UAR {100 * uar:.1f} %."]
-        if corpus.sexes is not None and len(set(corpus.sexes)) > 1:
-            # One seed: repeats of an utterance are no further evidence.
-            first = (
-                evaluation.predictions["seed"] == evaluation.predictions["seed"].min()
-            ).to_numpy()
-            sexes = corpus.sexes[evaluation.predictions["utterance"].to_numpy()[first]].astype(str)
-            gap = recall_gap(true[first], predicted[first], sexes)
-            verdict = "which chance explains" if gap.is_fair else "more than chance explains"
-            paragraphs.append(
-                f"Between the sexes UAR differs by {100 * gap.gap:.1f} points ({gap.worst} worse), "
-                f"{verdict}: a model that errs as often but does not hear the sex stays below "
-                f"{100 * gap.threshold:.1f} points in {100 * gap.level:.0f} of 100 cases."
-            )
+        paragraphs += self._sexes(true, predicted, speakers)
         display = SpeakerRecallDisplay.from_predictions(true, predicted, speakers=speakers)
         return {
             "title": "Speakers",
             "paragraphs": paragraphs,
             "pictures": [_picture(display, "UAR of each speaker, who is unknown to the model")],
         }
+
+    def _sexes(self, true, predicted, speakers):
+        """What is to be said of women and men, if the corpus tells of both."""
+        if self.corpus.sexes is None:
+            return []
+        predictions = self.evaluation.predictions
+        sexes = self.corpus.sexes[predictions["utterance"].to_numpy()]
+        # One seed: repeats of an utterance are no further evidence.
+        rows = (predictions["seed"] == predictions["seed"].min()).to_numpy() & ~pd.isna(sexes)
+        sexes = sexes[rows].astype(str)
+        if len(set(sexes)) < 2:
+            return []
+        gap = recall_gap(true[rows], predicted[rows], sexes, speakers=speakers[rows])
+        verdict = "which chance explains" if gap.is_fair else "more than chance explains"
+        return [
+            f"Between the sexes UAR differs by {100 * gap.gap:.1f} points ({gap.worst} worse), "
+            f"{verdict}: with the sexes dealt out to the speakers at random it stays below "
+            f"{100 * gap.threshold:.1f} points in {100 * gap.level:.0f} of 100 cases."
+        ]
 
     def _probabilities(self):
         evaluation = self.evaluation
@@ -267,7 +274,7 @@ class EvaluationReport:
         table = self.robustness.copy()
         table[["score", "change", "same"]] *= 100
         table.index.names = ["distortion", "level"]
-        columns = {"score": "UAR in %", "change": "change", "same": "same prediction in %"}
+        columns = {"score": "score in %", "change": "change", "same": "same prediction in %"}
         table = table[list(columns)].rename(columns=columns)
         return {
             "title": "Robustness",
@@ -286,8 +293,13 @@ class EvaluationReport:
     def _errors(self):
         predictions, y_proba = self.evaluation.predictions, self.evaluation.y_proba
         wrong = np.flatnonzero(self.evaluation.y_true != self.evaluation.y_pred)
-        order = np.arange(len(wrong)) if y_proba is None else -y_proba[wrong].max(axis=1)
-        wrong = wrong[np.argsort(order, kind="stable")]
+        title, sure = "Errors", None
+        if y_proba is not None:
+            # Of what was predicted, which need not be the most probable.
+            column = pd.Index(self.evaluation.labels).get_indexer(self.evaluation.y_pred)
+            sure = y_proba[np.arange(len(column)), column]
+            wrong = wrong[np.argsort(-sure[wrong], kind="stable")]
+            title = "Errors it was surest of"
         chosen = predictions.iloc[wrong].drop_duplicates("utterance").head(self.n_errors)
         if chosen.empty:
             return {"title": "Errors", "paragraphs": ["There are none."]}
@@ -295,20 +307,20 @@ class EvaluationReport:
         rows = []
         for place, row in zip(chosen.index, chosen.itertuples(), strict=True):
             item = items[row.utterance]
-            sure = "" if y_proba is None else f"{100 * y_proba[place].max():.0f} %"
+            probability = "" if sure is None else f"{100 * sure[place]:.0f} %"
             rows.append(
                 [
                     _cell(Path(utterance_name(item, row.utterance)).name),
                     _cell(row.speaker),
                     _cell(row.true),
                     _cell(row.predicted),
-                    _cell(sure),
+                    _cell(probability),
                     {"audio": self._sound(item, row.utterance)},
                 ]
             )
         columns = ["utterance", "speaker", "true", "predicted", "probability", "listen"]
         return {
-            "title": "Errors it was surest of",
+            "title": title,
             "tables": [{"columns": columns, "rows": rows}],
         }
 

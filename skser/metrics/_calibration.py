@@ -36,7 +36,8 @@ def reliability_curve(y_true, y_proba, *, labels=None, n_bins=10, strategy="unif
         y_true.
     n_bins : int, default=10
     strategy : {"uniform", "quantile"}, default="uniform"
-        Bins of the same width over 0 to 1, or with the same number of utterances.
+        Bins of the same width over 0 to 1, or with much the same number of utterances, those of
+        one confidence together.
 
     Returns
     -------
@@ -50,8 +51,8 @@ def reliability_curve(y_true, y_proba, *, labels=None, n_bins=10, strategy="unif
         place = np.ceil(np.clip(confidence, 0, 1) * n_bins).astype(int) - 1
         place = np.maximum(place, 0)
     else:
-        place = np.empty(len(true), dtype=int)
-        place[np.argsort(confidence, kind="stable")] = np.arange(len(true)) * n_bins // len(true)
+        edges = np.quantile(confidence, np.arange(1, n_bins) / n_bins, method="inverted_cdf")
+        place = np.searchsorted(edges, confidence, side="left")
     frame = pd.DataFrame({"confidence": confidence, "accuracy": right.astype(float), "n": 1})
     return frame.groupby(place).agg({"confidence": "mean", "accuracy": "mean", "n": "sum"})
 
@@ -69,7 +70,8 @@ def expected_calibration_error(y_true, y_proba, *, labels=None, n_bins=10, strat
         y_true.
     n_bins : int, default=10
     strategy : {"uniform", "quantile"}, default="uniform"
-        Bins of the same width over 0 to 1, or with the same number of utterances.
+        Bins of the same width over 0 to 1, or with much the same number of utterances, those of
+        one confidence together.
 
     Returns
     -------

@@ -47,7 +47,8 @@ def _paired_scores(scores_a, scores_b):
     check_consistent_length(a, b)
     if len(a) < 2:
         raise ValueError("One pair of scores tells nothing of their spread; give at least two.")
-    return a - b
+    # Differences of decimal fractions that are the same must be equal.
+    return np.round(a - b, 12)
 
 
 @validate_params(
@@ -120,8 +121,8 @@ def wilcoxon_test(scores_a, scores_b, *, level=0.95):
     ----------
     scores_a, scores_b : array-like of shape (n_pairs,)
     level : float, default=0.95
-        Of the interval, which is that of the median of the pairs' means (Hodges-Lehmann), by
-        the normal approximation.
+        Of the interval, which is of the median of the pairs' means (Hodges-Lehmann). It is
+        infinite where so few pairs cannot reach the level, below six for 95 %.
 
     Returns
     -------
@@ -140,24 +141,33 @@ def wilcoxon_test(scores_a, scores_b, *, level=0.95):
     >>> wilcoxon_test(a, b).p_value
     0.03125
     """
-    # Differences of decimal fractions that are the same must tie.
-    difference = np.round(_paired_scores(scores_a, scores_b), 12)
+    difference = _paired_scores(scores_a, scores_b)
     n = len(difference)
     if not difference.any():
         return PairedComparison(0.0, 1.0, 0.0, 0.0, 0.0)
     found = scipy.stats.wilcoxon(difference)
     first, second = np.triu_indices(n)
     means = np.sort((difference[first] + difference[second]) / 2)
-    z = scipy.stats.norm.ppf((1 + level) / 2)
-    below = n * (n + 1) / 4 - z * np.sqrt(n * (n + 1) * (2 * n + 1) / 24)
-    k = int(np.clip(np.floor(below), 0, len(means) - 1))
+    low, high = -np.inf, np.inf
+    k = _signed_rank_quantile(n, (1 - level) / 2)
+    if k >= 0:
+        low, high = means[k], means[len(means) - 1 - k]
     return PairedComparison(
         float(difference.mean()),
         float(found.pvalue),
-        float(means[k]),
-        float(means[len(means) - 1 - k]),
+        float(low),
+        float(high),
         float(found.statistic),
     )
+
+
+def _signed_rank_quantile(n, tail):
+    """Largest rank sum that is reached from below with at most the probability `tail`, or -1."""
+    probability = np.ones(1)
+    for rank in range(1, n + 1):
+        with_rank = np.concatenate([np.zeros(rank), probability])
+        probability = (np.pad(probability, (0, rank)) + with_rank) / 2
+    return int(np.searchsorted(np.cumsum(probability), tail, side="right")) - 1
 
 
 @validate_params(
@@ -192,6 +202,7 @@ def bootstrap_by_speaker(
     Parameters
     ----------
     y_true, y_pred_a, y_pred_b : array-like of shape (n_utterances,)
+        Classes, or a dimension as floats.
     speakers : array-like of shape (n_utterances,)
     metric : callable, default=unweighted_average_recall
         ``metric(y_true, y_pred)`` -> float.
@@ -204,6 +215,12 @@ def bootstrap_by_speaker(
     Returns
     -------
     PairedComparison
+
+    Raises
+    ------
+    ValueError
+        If the metric is not a number, of all utterances or of a resample, in which a class may
+        be missing.
 
     References
     ----------
@@ -220,8 +237,15 @@ def bootstrap_by_speaker(
     >>> round(found.difference, 2), found.low, found.high < 0.2
     (0.05, 0.0, True)
     """
-    y_true, y_pred_a, _ = check_labels(y_true, y_pred_a)
-    _, y_pred_b, _ = check_labels(y_true, y_pred_b)
+    if np.asarray(y_true).dtype.kind == "f":
+        y_true, y_pred_a, y_pred_b = (
+            column_or_1d(check_array(y, ensure_2d=False, input_name=name))
+            for y, name in ((y_true, "y_true"), (y_pred_a, "y_pred_a"), (y_pred_b, "y_pred_b"))
+        )
+        check_consistent_length(y_true, y_pred_a, y_pred_b)
+    else:
+        y_true, y_pred_a, _ = check_labels(y_true, y_pred_a)
+        _, y_pred_b, _ = check_labels(y_true, y_pred_b)
     names, place = np.unique(check_attribute(speakers, y_true, "speakers"), return_inverse=True)
     if len(names) < 2:
         raise ValueError(f"There is one speaker, {names[0]!r}: there are no others to draw.")
@@ -235,6 +259,11 @@ def bootstrap_by_speaker(
                 "ignore", message="All .* predictions are", category=UserWarning
             )
             scores = [metric(y_true[chosen], y[chosen]) for y in (y_pred_a, y_pred_b)]
+        if not np.isfinite(scores).all():
+            raise ValueError(
+                f"The metric gives {scores} for some of the speakers: it must be a number for "
+                "any of them."
+            )
         return scores[0] - scores[1]
 
     found = difference(np.arange(len(y_true)))
@@ -277,6 +306,10 @@ class RankComparison:
     level: float
 
 
+@validate_params(
+    {"scores": ["array-like"], "level": [Interval(Real, 0, 1, closed="neither")]},
+    prefer_skip_nested_validation=True,
+)
 def friedman_nemenyi_test(scores, *, level=0.95):
     """Compare several systems over several data sets, speakers or folds.
 
@@ -314,6 +347,7 @@ def friedman_nemenyi_test(scores, *, level=0.95):
     """
     table = scores if isinstance(scores, pd.DataFrame) else pd.DataFrame(np.asarray(scores))
     values = check_array(table, dtype=np.float64, input_name="scores", ensure_min_samples=2)
+    values = np.round(values, 12)
     n, k = values.shape
     if k < 3:
         raise ValueError(

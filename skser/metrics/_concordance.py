@@ -26,13 +26,12 @@ def concordance_correlation_coefficient(y_true, y_pred, *, multioutput="uniform_
     Returns
     -------
     float, or ndarray of shape (n_dimensions,)
-        -1 to 1. Where one side is constant it is 0; where both are, it is 0 too, with a
-        warning, as the formula is 0 / 0.
+        -1 to 1; 0, with a warning, where one side or both are constant.
 
     Warns
     -----
     UndefinedMetricWarning
-        If ratings and predictions of a dimension are constant, and equal.
+        If ratings or predictions of a dimension are constant.
 
     References
     ----------
@@ -64,10 +63,10 @@ def concordance_correlation_coefficient(y_true, y_pred, *, multioutput="uniform_
     difference = true.mean(axis=0) - predicted.mean(axis=0)
     covariance = ((true - true.mean(axis=0)) * (predicted - predicted.mean(axis=0))).mean(axis=0)
     scale = true.var(axis=0) + predicted.var(axis=0) + difference**2
-    undefined = scale == 0
+    undefined = (np.ptp(true, axis=0) == 0) | (np.ptp(predicted, axis=0) == 0)
     if undefined.any():
         warnings.warn(
-            "Ratings and predictions are the same constant: their concordance is set to 0.",
+            "Ratings or predictions are constant: their concordance is 0.",
             UndefinedMetricWarning,
             stacklevel=2,
         )

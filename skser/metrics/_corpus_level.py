@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.validation import check_consistent_length
 
 from skser.metrics._validation import check_attribute, check_labels
 
@@ -75,7 +77,11 @@ def speaker_ranking(y_true, y_pred, speakers):
     {'anger': 0.87, 'fear': 0.87}
     """
     if np.asarray(y_true).dtype.kind == "f":
-        y_true, y_pred = np.asarray(y_true, float), np.asarray(y_pred, float)
+        y_true, y_pred = (
+            column_or_1d(check_array(y, ensure_2d=False, dtype=np.float64, input_name=name))
+            for y, name in ((y_true, "y_true"), (y_pred, "y_pred"))
+        )
+        check_consistent_length(y_true, y_pred)
         names, sides = ["value"], {"value": (y_true, y_pred)}
     else:
         y_true, y_pred, _ = check_labels(y_true, y_pred)

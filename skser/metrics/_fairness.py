@@ -25,8 +25,8 @@ def group_recalls(y_true, y_pred, groups):
     Returns
     -------
     DataFrame
-        A row per group: ``n``, ``uar`` over the classes that the group has, and a column per
-        class, NaN where the group has no utterance of it.
+        A row per group: ``n``, ``uar`` over the classes that the group has, and
+        ``recall_anger`` and so on, NaN where the group has no utterance of the class.
     """
     y_true, y_pred, _ = check_labels(y_true, y_pred)
     groups = check_attribute(groups, y_true, "groups")
@@ -34,9 +34,8 @@ def group_recalls(y_true, y_pred, groups):
     recalls = right.groupby([groups, y_true]).mean().unstack()
     recalls.index.name = recalls.columns.name = None
     counts = pd.Series(groups).value_counts().reindex(recalls.index)
-    recalls.insert(0, "uar", recalls.mean(axis=1))
-    recalls.insert(0, "n", counts)
-    return recalls
+    summary = pd.DataFrame({"n": counts, "uar": recalls.mean(axis=1)})
+    return summary.join(recalls.add_prefix("recall_"))
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,9 @@ class FairnessGap:
     gap : float
         Largest difference of UAR between two groups, over the classes that both have.
     threshold : float
-        What a model stays below at the stated level that errs as often, in every class, as
-        this one, but knows nothing of the groups.
+        What the gap stays below, at the stated level, where the groups make no difference.
     p_value : float
-        Share of such models with at least this gap.
+        Share of such cases with at least this gap.
     best, worst : object
         The groups furthest apart.
     level : float
@@ -75,17 +73,29 @@ class FairnessGap:
         "y_true": ["array-like"],
         "y_pred": ["array-like"],
         "groups": ["array-like"],
+        "speakers": ["array-like", None],
         "level": [Interval(Real, 0, 1, closed="neither")],
         "n_simulations": [Interval(Integral, 10, None, closed="left")],
         "random_state": ["random_state"],
     },
     prefer_skip_nested_validation=True,
 )
-def recall_gap(y_true, y_pred, groups, *, level=0.95, n_simulations=1000, random_state=0):
+def recall_gap(
+    y_true,
+    y_pred,
+    groups,
+    *,
+    speakers=None,
+    level=0.95,
+    n_simulations=1000,
+    random_state=0,
+):
     """Largest difference of UAR between groups, beside what chance would make.
 
-    Small groups differ by chance. How much is found by simulation: random models that tell
-    each utterance right with the recall that the model has for its class, whoever speaks.
+    Groups of few speakers differ because speakers do. With `speakers`, chance deals the groups
+    out to the speakers anew. Without, it is random models that tell each utterance right with
+    the recall that the model has for its class, whoever speaks: that takes utterances for
+    independent, and calls differences unfair that are those of single speakers.
 
     Parameters
     ----------
@@ -93,10 +103,12 @@ def recall_gap(y_true, y_pred, groups, *, level=0.95, n_simulations=1000, random
     groups : array-like of shape (n_utterances,)
         Sex, age group, speaker, or another attribute. Groups that share no class with another
         are left out, with a warning.
+    speakers : array-like of shape (n_utterances,) or None, default=None
+        Each in one group. Not for `groups` that are speakers themselves.
     level : float, default=0.95
-        Share of the random models that stay below the threshold.
+        Share of the random cases that stay below the threshold.
     n_simulations : int, default=1000
-        Random models.
+        Random cases.
     random_state : int, RandomState instance or None, default=0
 
     Returns
@@ -106,7 +118,7 @@ def recall_gap(y_true, y_pred, groups, *, level=0.95, n_simulations=1000, random
     Raises
     ------
     ValueError
-        If there are fewer than two groups that share a class.
+        If there are fewer than two groups that share a class, or a speaker is in two.
 
     References
     ----------
@@ -145,15 +157,16 @@ def recall_gap(y_true, y_pred, groups, *, level=0.95, n_simulations=1000, random
         )
     n_right = np.zeros_like(size)
     np.add.at(n_right, (place, true), right)
-    gap, best, worst = _gap(n_right / np.maximum(size, 1), size)
-    recall = n_right.sum(axis=0) / size.sum(axis=0)
+    gap, best, worst = _gap(n_right, size)
     random = check_random_state(random_state)
-    simulated = np.array(
-        [
-            _gap(random.binomial(size.astype(int), recall) / np.maximum(size, 1), size)[0]
-            for _ in range(n_simulations)
-        ]
-    )
+    if speakers is None:
+        recall = n_right.sum(axis=0) / size.sum(axis=0)
+        cases = (random.binomial(size.astype(int), recall) for _ in range(n_simulations))
+        simulated = np.array([_gap(case, size)[0] for case in cases])
+    else:
+        speakers = check_attribute(speakers, y_true, "speakers")
+        by_speaker = _by_speaker(speakers, place, true, right, len(names), len(classes))
+        simulated = np.array([_dealt_out(*by_speaker, random) for _ in range(n_simulations)])
     threshold = np.quantile(simulated, level, method="inverted_cdf")
     # The tolerance: equal gaps may differ in the last digit.
     p_value = (1 + np.sum(simulated >= gap - 1e-12)) / (1 + n_simulations)
@@ -163,14 +176,39 @@ def recall_gap(y_true, y_pred, groups, *, level=0.95, n_simulations=1000, random
     )
 
 
-def _gap(recalls, size):
-    """Largest difference between two rows, each over the classes that both have."""
+def _by_speaker(speakers, place, true, right, n_groups, n_classes):
+    """Utterances and correct ones (n_speakers, n_classes), group of each speaker, groups."""
+    names, of_row = np.unique(speakers, return_inverse=True)
+    group = np.zeros(len(names), dtype=int)
+    group[of_row] = place
+    divided = group[of_row] != place
+    if divided.any():
+        raise ValueError(
+            f"Speaker {names[of_row[divided]].tolist()[0]!r} is in more than one group: chance "
+            "cannot deal the groups out to speakers. Leave speakers=None."
+        )
+    size, n_right = np.zeros((2, len(names), n_classes))
+    np.add.at(size, (of_row, true), 1)
+    np.add.at(n_right, (of_row, true), right)
+    return size, n_right, group, n_groups
+
+
+def _dealt_out(size, n_right, group, n_groups, random):
+    """Gap with the groups dealt out to the speakers anew."""
+    group = random.permutation(group)
+    sums = np.zeros((2, n_groups, size.shape[1]))
+    for total, part in zip(sums, (n_right, size), strict=True):
+        np.add.at(total, group, part)
+    return _gap(*sums)[0]
+
+
+def _gap(n_right, size):
+    """Largest difference between two groups, each over the classes that both have."""
     has = (size > 0).astype(float)
     n_common = has @ has.T
-    known = recalls * has
+    known = n_right / np.maximum(size, 1)
     sums = known @ has.T  # of row i, over the classes of row j too
-    with np.errstate(invalid="ignore"):
-        difference = np.where(n_common > 0, (sums - sums.T) / np.maximum(n_common, 1), -np.inf)
+    difference = np.where(n_common > 0, (sums - sums.T) / np.maximum(n_common, 1), -np.inf)
     best, worst = np.unravel_index(difference.argmax(), difference.shape)
     return difference[best, worst], best, worst
 

@@ -21,7 +21,8 @@ from skser.audio import (
 )
 from skser.metrics._classification import unweighted_average_recall
 
-CLEAN = "clean"
+_CLEAN = "clean"
+_CODEC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # of MPEG audio
 
 
 def add_noise(samples, sampling_rate, random_state, *, snr=10):
@@ -32,8 +33,11 @@ def add_noise(samples, sampling_rate, random_state, *, snr=10):
 
 
 def clip(samples, sampling_rate, random_state, *, share=0.05):
-    """Cut off the largest `share` of the samples, as an overdriven microphone does."""
-    peak = np.quantile(np.abs(samples), 1 - share)
+    """Cut off the largest `share` of the samples that are not 0, as an overdriven microphone."""
+    heard = np.abs(samples[samples != 0])
+    if not len(heard):
+        return samples
+    peak = np.quantile(heard, 1 - share)
     return np.clip(samples, -peak, peak)
 
 
@@ -62,18 +66,19 @@ def encode(samples, sampling_rate, random_state, *, format="MP3", compression=0.
     subtype = {"MP3": "MPEG_LAYER_III", "OGG": "VORBIS"}[format]
     # Louder than full scale would be clipped, which is another distortion.
     peak = max(float(np.abs(samples).max()), 1.0)
+    rate = sampling_rate if sampling_rate in _CODEC_RATES else 48000
     file = io.BytesIO()
     soundfile.write(
         file,
-        samples / peak,
-        int(sampling_rate),
+        resample(samples / peak, sampling_rate, rate),
+        int(rate),
         format=format,
         subtype=subtype,
         compression_level=compression,
     )
     file.seek(0)
     decoded, _ = soundfile.read(file, dtype="float32")
-    return decoded[: len(samples)] * peak
+    return resample(decoded, rate, sampling_rate)[: len(samples)] * peak
 
 
 def reverberate(samples, sampling_rate, random_state, *, seconds=0.5):
@@ -178,7 +183,8 @@ def robustness_report(
     Raises
     ------
     ValueError
-        Naming the distortion and the utterance, if the result is not finite or empty.
+        Naming the distortion and the utterance, if the distortion fails, or its result is empty
+        or not finite; or if a distortion is named "clean".
 
     References
     ----------
@@ -204,6 +210,8 @@ def robustness_report(
     [('clean', ''), ('softer', '')]
     """
     distortions = default_distortions() if distortions is None else distortions
+    if {_CLEAN, (_CLEAN, "")} & set(distortions):
+        raise ValueError(f"A distortion cannot be named {_CLEAN!r}.")
     y_true = corpus.target.astype(str)
     items = audio_inputs(corpus.data, corpus.sampling_rate)
     check_consistent_length(items, y_true)
@@ -225,9 +233,9 @@ def robustness_report(
 
     clean, clean_proba = outputs(waves)
     best = metric(y_true, clean)
-    rows = {(CLEAN, ""): {"score": best, "change": 0.0, "same": 1.0}}
+    rows = {(_CLEAN, ""): {"score": best, "change": 0.0, "same": 1.0}}
     if clean_proba is not None:
-        rows[CLEAN, ""]["shift"] = 0.0
+        rows[_CLEAN, ""]["shift"] = 0.0
     for name, distortion in distortions.items():
         versions = [
             _distorted(wave, distortion, name, seed)
@@ -249,7 +257,10 @@ def robustness_report(
 
 def _distorted(wave, distortion, name, seed):
     rate = wave.sampling_rate
-    samples = distortion(np.asarray(wave), rate, np.random.RandomState(seed))
+    try:
+        samples = distortion(np.asarray(wave), rate, np.random.RandomState(seed))
+    except Exception as error:  # whatever a user's function may raise
+        raise ValueError(f"The distortion {name!r} of {wave.name} failed: {error!r}.") from error
     samples = np.asarray(samples, dtype=np.float32)
     if samples.ndim != 1 or not samples.size or not np.isfinite(samples).all():
         raise ValueError(

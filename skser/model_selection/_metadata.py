@@ -1,7 +1,7 @@
 """Metadata of the rows that an inner estimator is given, several of them per utterance."""
 
 from sklearn import get_config
-from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, column_or_1d
 from sklearn.utils.metadata_routing import (
@@ -57,10 +57,42 @@ def fit_keyword(estimator, name):
         step, last = estimator.steps[-1]
         keyword = fit_keyword(last, name)
         return keyword and f"{step}__{keyword}"
-    if isinstance(estimator, GridSearchCV | RandomizedSearchCV):
+    if isinstance(estimator, BaseSearchCV):
         # Groups are for a search's own splits; all else goes to the estimator searched over.
         return name if name == "groups" else fit_keyword(estimator.estimator, name)
     return name if has_fit_parameter(estimator, name) else None
+
+
+def group_keywords(estimator, groups):
+    """Keywords that hand groups to an estimator's `fit`, and to that of what it searches over.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Or a Pipeline or search.
+    groups : ndarray of shape (n_utterances,) or (n_utterances, 2)
+        Speakers, or speakers and sentences. Splits are given all, a `fit` the speakers.
+
+    Returns
+    -------
+    dict
+        Empty if nothing takes groups.
+    """
+    if get_config()["enable_metadata_routing"]:
+        takes = get_routing_for_object(estimator).consumes("fit", ["groups"])
+        return {"groups": groups} if takes else {}
+    keyword = fit_keyword(estimator, "groups")
+    if keyword is None:
+        return {}
+    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    if not isinstance(last, BaseSearchCV):
+        return {keyword: groups if groups.ndim == 1 else groups[:, 0]}
+    inner = fit_keyword(last.estimator, "groups")
+    keywords = {keyword: groups}
+    if inner not in (None, "groups"):
+        prefix = keyword.removesuffix("groups")
+        keywords[prefix + inner] = groups if groups.ndim == 1 else groups[:, 0]
+    return keywords
 
 
 def routing_to_inner(owner):

@@ -10,10 +10,9 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_consistent_length
 
-# Of each corpus, the speakers held out together; None is every one alone.
+# Of each protocol, the speakers held out together.
 _PUBLISHED = {
-    # Everyone's protocol for ten speakers.
-    "emodb-loso": None,
+    "emodb-loso": tuple((f"{i:02}",) for i in (3, *range(8, 17))),
     # Luna-Jiménez, C. et al. (2021). Multimodal Emotion Recognition on RAVDESS Dataset Using
     # Transfer Learning. Sensors 21(22), 7665.
     "ravdess-5": (
@@ -34,7 +33,7 @@ class SpeakerFolds(BaseCrossValidator):
     Parameters
     ----------
     folds : sequence of sequences
-        The speakers that each fold holds out.
+        The speakers that each fold holds out; numbers and their texts are the same.
 
     Examples
     --------
@@ -77,19 +76,20 @@ class SpeakerFolds(BaseCrossValidator):
             If `groups` is None, a speaker is in no fold or in two, or a fold's speakers have no
             utterance.
         """
-        speakers = _speakers(groups, X)
-        named = [speaker for fold in self.folds for speaker in fold]
+        speakers = _speakers(groups, X).astype(str)
+        folds = [[str(speaker) for speaker in fold] for fold in self.folds]
+        named = [speaker for fold in folds for speaker in fold]
         twice = {speaker for speaker in named if named.count(speaker) > 1}
         if twice:
-            raise ValueError(f"Speakers {sorted(twice, key=str)} are in two folds.")
-        unknown = sorted(set(speakers.tolist()) - set(named), key=str)
+            raise ValueError(f"Speakers {sorted(twice)} are in two folds.")
+        unknown = sorted(set(speakers.tolist()) - set(named))
         if unknown:
             raise ValueError(f"Speakers {unknown} are in no fold.")
-        held_out = [np.isin(speakers, np.array(list(fold), speakers.dtype)) for fold in self.folds]
-        for fold, rows in zip(self.folds, held_out, strict=True):
-            if not rows.any():
-                raise ValueError(f"The fold of {list(fold)} is empty: it needs one of them.")
-            yield np.flatnonzero(~rows), np.flatnonzero(rows)
+        for fold in folds:
+            test = np.array([speaker in fold for speaker in speakers.tolist()])
+            if not test.any():
+                raise ValueError(f"The fold of {fold} is empty: none of them speaks.")
+            yield np.flatnonzero(~test), np.flatnonzero(test)
 
     def __repr__(self):
         return f"SpeakerFolds({[list(fold) for fold in self.folds]})"
@@ -128,13 +128,6 @@ def published_folds(corpus, protocol):
         raise ValueError(f"{corpus.name} does not tell who speaks.")
     speakers = sorted({str(speaker) for speaker in corpus.speakers})
     folds = _PUBLISHED[protocol]
-    if folds is None:
-        n_published = {"emodb-loso": 10}[protocol]
-        if len(speakers) != n_published:
-            raise ValueError(
-                f"{protocol} is of {n_published} speakers; {corpus.name} has {len(speakers)}."
-            )
-        return SpeakerFolds([[speaker] for speaker in speakers])
     published = {speaker for fold in folds for speaker in fold}
     if published != set(speakers):
         raise ValueError(
@@ -224,11 +217,13 @@ class StratifiedSpeakerKFold(BaseCrossValidator):
         if y is None:
             raise ValueError("y must be given: the folds are to balance its classes.")
         y = column_or_1d(y)
+        _refuse_missing(y, "y has no class")
         random = check_random_state(self.random_state) if self.shuffle else None
         speakers, sentences = _speakers(groups, X, y), None
         if _has_sentences(groups):
             table = groups if isinstance(groups, pd.DataFrame) else pd.DataFrame(groups)
             speakers, sentences = (table.iloc[:, i].to_numpy() for i in range(2))
+            _refuse_missing(sentences, "groups names no sentence")
         of_speakers = self._parts(speakers, y, self.n_splits, "speakers", random)
         if sentences is None:
             pairs = [(rows, ~rows) for rows in of_speakers]
@@ -296,7 +291,11 @@ def _speakers(groups, *others):
         table = table[:, 0]
     speakers = column_or_1d(table)
     check_consistent_length(speakers, *others)
-    missing = pd.isna(speakers)
-    if missing.any():
-        raise ValueError(f"groups names no speaker of utterance {int(missing.argmax())}.")
+    _refuse_missing(speakers, "groups names no speaker")
     return speakers
+
+
+def _refuse_missing(values, what):
+    missing = pd.isna(values)
+    if missing.any():
+        raise ValueError(f"{what} of utterance {int(missing.argmax())}.")

@@ -1,0 +1,265 @@
+"""Training and testing on speaker-disjoint folds, in one call."""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable
+from importlib.metadata import version
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import check_cv
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import HasMethods, Interval, validate_params
+from tqdm import tqdm
+
+from skser.datasets import SpeechCorpus
+from skser.model_selection._described import digest, without_addresses
+from skser.model_selection._finished_folds import FinishedFolds
+from skser.model_selection._metadata import group_keywords
+from skser.model_selection._seeds import set_seed
+from skser.model_selection._speaker_evaluation import SpeakerEvaluation, joined
+from skser.model_selection._speaker_folds import StratifiedSpeakerKFold, splits
+
+
+@validate_params(
+    {
+        "model": [HasMethods(["fit", "predict"])],
+        "corpus": [SpeechCorpus],
+        "cv": ["cv_object"],
+        "n_seeds": [Interval(Integral, 1, None, closed="left")],
+        "sentences": ["boolean"],
+        "as_table": ["boolean"],
+        "folder": [str, os.PathLike, None],
+        "n_jobs": [Integral, None],
+        "verbose": ["boolean"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def cross_validate_speakers(
+    model,
+    corpus,
+    *,
+    cv=None,
+    n_seeds=1,
+    sentences=False,
+    as_table=False,
+    folder=None,
+    n_jobs=None,
+    verbose=False,
+):
+    """Train and test a model on speaker-disjoint folds of a corpus.
+
+    Nothing that is chosen sees a test speaker. A search such as `GridSearchCV`, as the model or
+    as its last step, is given the speakers, and so is the ``fit`` of a last step that takes
+    ``groups``, as for early stopping. A search whose ``cv`` is a number, or None, gets
+    `StratifiedSpeakerKFold` of that number; one whose splits would share speakers is refused, as
+    is such a `cv`. Estimators that tune themselves in other ways, such as
+    `LogisticRegressionCV`, are not looked into.
+
+    Parameters
+    ----------
+    model : classifier
+        Takes audio, such as a pipeline whose first step is `MelSpectrogram`; may be a search.
+    corpus : SpeechCorpus
+    cv : cross-validation generator, iterable, int or None, default=None
+        Such as `published_folds`; None is `StratifiedSpeakerKFold` of five folds, a number is
+        of that many.
+    n_seeds : int, default=1
+        Fits per fold, with every ``random_state`` of the model set to 0, 1, 2, ...
+    sentences : bool, default=False
+        Whether sentences are held apart as well: `cv`, and the ``cv`` of a search, are given
+        speakers and sentences, which `StratifiedSpeakerKFold` takes.
+    as_table : bool, default=False
+        Whether the model takes ``corpus.frame``, an utterance table, and not ``corpus.data``.
+    folder : path-like or None, default=None
+        Where each finished fold is kept, as JSON. A later call with the same model, corpus and
+        splits goes on behind them, after a kill too. Files of a corpus are known by name and
+        size.
+    n_jobs : int or None, default=None
+        Processes over folds and seeds, as in joblib. Inside ``parallel_config("dask")`` they
+        are a cluster's; folds of a worker that is lost are run by another.
+    verbose : bool, default=False
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    SpeakerEvaluation
+
+    Raises
+    ------
+    ValueError
+        If the corpus does not tell speakers or has one only, if splits share speakers or there
+        are none, if a search cannot be given the speakers, or if `folder` holds the results of
+        something else.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skser.datasets import make_emotional_speech
+    >>> from skser.feature_extraction import FrameFeatures, Functionals
+    >>> from skser.model_selection import cross_validate_speakers
+    >>> corpus = make_emotional_speech(4, 10, random_state=0)
+    >>> features = FrameFeatures(input_sampling_rate=corpus.sampling_rate)
+    >>> model = make_pipeline(features, Functionals(), StandardScaler(), LogisticRegression())
+    >>> found = cross_validate_speakers(model, corpus, cv=2)
+    >>> found.fits[["fold", "n_train", "n_test"]].to_numpy().tolist()
+    [[0, 20, 20], [1, 20, 20]]
+    """
+    speakers, y = _speakers_of(corpus), corpus.target.astype(str)
+    X = corpus.frame if as_table else corpus.data
+    if cv is None or isinstance(cv, Integral):
+        cv = StratifiedSpeakerKFold(5 if cv is None else int(cv))
+    groups = _with_sentences(corpus, speakers) if sentences else speakers
+    folds = _speaker_disjoint(cv, X, y, groups, "cv")
+    model = _with_speaker_search(clone(model), y, groups, folds)
+    protocol = _protocol(model, corpus, folds, cv, as_table)
+    kept = FinishedFolds(folder, protocol)
+    missing = [
+        (seed, fold)
+        for seed in range(n_seeds)
+        for fold in range(len(folds))
+        if (seed, fold) not in kept
+    ]
+    results = Parallel(n_jobs, return_as="generator_unordered")(
+        delayed(_evaluated)(model, X, y, groups, *folds[fold], seed, fold) for seed, fold in missing
+    )
+    if verbose:
+        results = tqdm(results, total=len(missing), desc="folds")
+    for result in results:
+        kept.add(result)
+    found = [kept[seed, fold] for seed in range(n_seeds) for fold in range(len(folds))]
+    return SpeakerEvaluation(*joined(found, speakers, y), folds, protocol)
+
+
+def _speakers_of(corpus):
+    if corpus.speakers is None:
+        raise ValueError(f"{corpus.name} does not tell who speaks: name the speakers in a table.")
+    if pd.isna(corpus.speakers).any():
+        raise ValueError(f"{corpus.name} has utterances without a speaker.")
+    speakers = corpus.speakers.astype(str)
+    if len(set(speakers)) < 2:
+        raise ValueError(
+            f"{corpus.name} has one speaker, {str(speakers[0])!r}: none is left to test."
+        )
+    return speakers
+
+
+def _with_sentences(corpus, speakers):
+    """Speakers and sentences, (n_utterances, 2)."""
+    if corpus.sentences is None or pd.isna(corpus.sentences).any():
+        raise ValueError(f"{corpus.name} does not tell the sentence of every utterance.")
+    return np.column_stack([speakers, corpus.sentences.astype(str)])
+
+
+def _speaker_disjoint(cv, X, y, groups, name):
+    """Splits as pairs of row numbers, or an error if they share speakers or sentences."""
+    folds = splits(check_cv(cv), X, y, groups)
+    if not folds:
+        raise ValueError(f"{name} makes no splits.")
+    for fold, (train, test) in enumerate(folds):
+        for what, values in zip(("speakers", "sentences"), np.atleast_2d(groups.T), strict=False):
+            shared = np.intersect1d(values[train], values[test])
+            if len(shared):
+                raise ValueError(
+                    f"Fold {fold} of {name} has {len(shared)} {what} on both sides, such as "
+                    f"{str(shared[0])!r}; take published_folds, StratifiedSpeakerKFold or "
+                    "LeaveOneGroupOut."
+                )
+    return folds
+
+
+def _with_speaker_search(model, y, groups, folds):
+    """The model, with the search that it is or ends with splitting by speaker."""
+    last = model[-1] if isinstance(model, Pipeline) else model
+    for name, part in model.get_params().items():
+        if isinstance(part, BaseSearchCV) and part is not last:
+            raise ValueError(
+                f"The search {name} cannot be given the speakers where it is: put the search "
+                "around the whole model, or at its end."
+            )
+    if isinstance(last, BaseSearchCV):
+        if last.cv is None or isinstance(last.cv, Integral):
+            last.set_params(cv=StratifiedSpeakerKFold(last.cv or 5))
+        for train, _ in folds:
+            _speaker_disjoint(last.cv, train, y[train], groups[train], "the search's cv")
+    return model
+
+
+def _evaluated(model, X, y, groups, train, test, seed, fold):
+    """Fit and predict one fold."""
+    model = set_seed(clone(model), seed)
+    keywords = group_keywords(model, groups[train])
+    start = time.perf_counter()
+    model.fit(_safe_indexing(X, train), y[train], **keywords)
+    fitted = time.perf_counter()
+    X_test = _safe_indexing(X, test)
+    predicted = model.predict(X_test)
+    end = time.perf_counter()
+    result = {
+        "seed": seed,
+        "fold": fold,
+        "n_train": len(train),
+        "fit_seconds": fitted - start,
+        "predict_seconds": end - fitted,
+        "utterances": test.tolist(),
+        "predicted": [str(label) for label in predicted],
+        "fitted": _fitted(model),
+    }
+    if hasattr(model, "predict_proba"):
+        result["classes"] = [str(label) for label in model.classes_]
+        result["proba"] = np.asarray(model.predict_proba(X_test), float).tolist()
+    return result
+
+
+def _fitted(model):
+    """What a fit chose, as text."""
+    parts = [model, model[-1]] if isinstance(model, Pipeline) else [model]
+    names = ("best_params_", "best_score_", "n_iter_")
+    return {
+        name: str(getattr(part, name)) for part in parts for name in names if hasattr(part, name)
+    }
+
+
+def _protocol(model, corpus, folds, cv, as_table):
+    rows = hashlib.sha256()
+    for train, test in folds:
+        rows.update(train.astype(np.int64).tobytes() + b"|" + test.astype(np.int64).tobytes())
+    splits_given = f"{len(folds)} given splits"
+    return {
+        "model": without_addresses(_whole_repr(model)),
+        "model_hash": digest(model),
+        "corpus": f"{corpus.name}, {len(corpus.target)} utterances",
+        "utterances_hash": _utterances(corpus),
+        "cv": splits_given if isinstance(cv, Iterable) else without_addresses(repr(cv)),
+        "folds_hash": rows.hexdigest(),
+        "as_table": as_table,
+        "versions": {
+            name: version(name) for name in ("skser", "scikit-learn", "torch", "numpy", "librosa")
+        },
+    }
+
+
+def _whole_repr(model):
+    if type(model).__repr__ is not BaseEstimator.__repr__:
+        return repr(model)
+    return model.__repr__(N_CHAR_MAX=1_000_000)
+
+
+def _utterances(corpus):
+    """Hash of all that the table says, of samples, and of the sizes of files."""
+    table = corpus.frame.drop(columns="audio").to_csv()
+    audio = [
+        (os.fspath(item), os.path.getsize(item) if os.path.exists(item) else None)
+        if isinstance(item, str | os.PathLike)
+        else (getattr(item, "sampling_rate", None), np.asarray(item))
+        for item in corpus.data
+    ]
+    return digest((table, corpus.sampling_rate, audio))

@@ -1,0 +1,157 @@
+"""Predictions for speakers that a model did not know, and what they amount to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from skser.metrics import accuracy, unweighted_average_recall
+
+_PROBA = "proba_"
+
+
+@dataclass(frozen=True)
+class SpeakerEvaluation:
+    """What `cross_validate_speakers` found.
+
+    Attributes
+    ----------
+    predictions : DataFrame
+        A row per seed and utterance, in that order, whatever the folds: ``seed``, ``fold``,
+        ``utterance`` (its place in the corpus), ``speaker``, ``true``, ``predicted``, and
+        ``proba_anger`` and so on where the model has probabilities.
+    fits : DataFrame
+        A row per fold and seed: ``seed``, ``fold``, ``n_train``, ``n_test``, ``fit_seconds``,
+        ``predict_seconds``, ``uar``, ``accuracy``, ``fitted`` (the best parameters of a search,
+        epochs trained), ``held_out`` (speakers).
+    folds : list of (ndarray of int, ndarray of int)
+        Utterances of both sides of each fold.
+    protocol : dict
+        The model, the splits, the corpus and the versions that were used.
+    """
+
+    predictions: pd.DataFrame
+    fits: pd.DataFrame
+    folds: list
+    protocol: dict
+
+    @property
+    def y_true(self):
+        """Emotions of the utterances, in the order of `predictions`."""
+        return self.predictions["true"].to_numpy(dtype=str)
+
+    @property
+    def y_pred(self):
+        """Predictions, in the order of `predictions`."""
+        return self.predictions["predicted"].to_numpy(dtype=str)
+
+    @property
+    def labels(self):
+        """Classes that the columns of `y_proba` stand for, or all that occur."""
+        columns = [c for c in self.predictions if c.startswith(_PROBA)]
+        if columns:
+            return np.array([c.removeprefix(_PROBA) for c in columns])
+        return np.unique(np.concatenate([self.y_true, self.y_pred]))
+
+    @property
+    def y_proba(self):
+        """Probabilities, (n_predictions, n_classes), or None if the model has none."""
+        columns = [c for c in self.predictions if c.startswith(_PROBA)]
+        return self.predictions[columns].to_numpy(dtype=float) if columns else None
+
+    def pooled(self, metric=unweighted_average_recall):
+        """Score over all folds of each seed.
+
+        Parameters
+        ----------
+        metric : callable, default=unweighted_average_recall
+            ``metric(y_true, y_pred)`` -> float.
+
+        Returns
+        -------
+        Series of float64
+            By seed.
+        """
+        groups = self.predictions.groupby("seed")
+        return pd.Series(
+            {
+                seed: metric(part["true"].to_numpy(str), part["predicted"].to_numpy(str))
+                for seed, part in groups
+            },
+            name=getattr(metric, "__name__", "score"),
+        )
+
+    def summary(self):
+        """UAR and accuracy, as papers give them.
+
+        Returns
+        -------
+        DataFrame
+            A row each: ``pooled`` over all folds, mean of the seeds, and its ``sd_seeds`` (NaN
+            for one seed); mean over ``folds`` and its ``sd_folds``; the ``worst_fold``.
+        """
+        rows = {}
+        for name, metric in (("uar", unweighted_average_recall), ("accuracy", accuracy)):
+            pooled, folds = self.pooled(metric), self.fits[name]
+            rows[name] = {
+                "pooled": pooled.mean(),
+                "sd_seeds": pooled.std(),
+                "folds": folds.mean(),
+                "sd_folds": folds.std(),
+                "worst_fold": folds.min(),
+            }
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    def __str__(self):
+        n_seeds, n_folds = self.fits["seed"].nunique(), self.fits["fold"].nunique()
+        table = (100 * self.summary()).round(1).to_string()
+        return f"{n_folds} speaker-disjoint folds, {n_seeds} seeds, in %\n{table}"
+
+
+def joined(results, speakers, y):
+    """Tables of predictions and of fits.
+
+    Parameters
+    ----------
+    results : list of dict
+        Of one fold and seed each.
+    speakers, y : ndarray of shape (n_utterances,), str
+
+    Returns
+    -------
+    predictions, fits : DataFrame
+        As `SpeakerEvaluation` has them.
+    """
+    predictions, fits = [], []
+    classes = sorted({label for result in results for label in result.get("classes", ())})
+    for result in results:
+        rows = np.array(result["utterances"])
+        part = pd.DataFrame(
+            {
+                "seed": result["seed"],
+                "fold": result["fold"],
+                "utterance": rows,
+                "speaker": speakers[rows],
+                "true": y[rows],
+                "predicted": result["predicted"],
+            }
+        )
+        if classes:
+            # A class that a training fold lacks has no probability.
+            proba = pd.DataFrame(result["proba"], columns=result["classes"])
+            proba = proba.reindex(columns=classes, fill_value=0.0).add_prefix(_PROBA)
+            part = pd.concat([part, proba], axis=1)
+        predictions.append(part)
+        fits.append(
+            {
+                **{name: result[name] for name in ("seed", "fold", "n_train")},
+                "n_test": len(rows),
+                **{name: result[name] for name in ("fit_seconds", "predict_seconds")},
+                "uar": unweighted_average_recall(y[rows], result["predicted"]),
+                "accuracy": accuracy(y[rows], result["predicted"]),
+                "fitted": result["fitted"],
+                "held_out": np.unique(speakers[rows]).tolist(),
+            }
+        )
+    predictions = pd.concat(predictions).sort_values(["seed", "utterance"], kind="stable")
+    return predictions.reset_index(drop=True), pd.DataFrame(fits)
