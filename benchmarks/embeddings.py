@@ -13,8 +13,8 @@ transductive  the same, scaled within each speaker, test speakers too: no label 
 fine-tuned    silence cut off, two altered copies of each utterance (speed), layers 2 and 3 trained
               on with attention pooling
 vote          mean of the logarithms of the probabilities of "middle" and "fine-tuned"; and,
-              transductive, of "transductive" and "fine-tuned", all scaled within each speaker, which
-              supposes that speakers show much the same emotions
+              transductive, of "transductive" and "fine-tuned", all scaled within each speaker,
+              which supposes that speakers show much the same emotions
 
 The settings of "plain" are those that came with the published figures of these vectors; all others
 were chosen on inner, speaker-disjoint folds of the first outer training fold of either corpus,
