@@ -20,6 +20,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.pipeline import make_pipeline
 
 from skser.feature_extraction import MelSpectrogram
+from skser.metrics import bootstrap_by_speaker
 from skser.neural_network import AttentionFCNClassifier
 from skser.preprocessing import SequenceScaler
 
@@ -98,6 +99,41 @@ def summarised(fits):
     return rows
 
 
+def paired(fits, speakers, tests):
+    """Differences of UAR in pairs, with intervals over resampled speakers, seeds together."""
+    found = {}
+    for fit in fits:
+        key = fit["source"], fit["share"], fit["system"]
+        found.setdefault(key, {})[fit["seed"], fit["fold"]] = fit
+    rows = []
+    for source, share in dict.fromkeys(key[:2] for key in found if key[0]):
+        scratch = (None, share, "from scratch")
+        single, staged = ((source, share, name) for name in ("single-stage", "two-stage"))
+        for first, second in ((single, scratch), (staged, scratch), (staged, single)):
+            both = sorted(set(found.get(first, ())) & set(found.get(second, ())))
+            seeds = {seed for seed, _ in both}
+            both = [k for k in both if all((k[0], fold) in both for fold in range(len(tests)))]
+            if not both:
+                continue
+            true, mine, other = (
+                np.concatenate([found[of][k][name] for k in both])
+                for of, name in ((first, "true"), (first, "predicted"), (second, "predicted"))
+            )
+            of_rows = np.concatenate([speakers[tests[fold]] for _, fold in both])
+            difference = bootstrap_by_speaker(true, mine, other, of_rows)
+            rows.append(
+                {
+                    "source": source,
+                    "share": share,
+                    "system": first[2],
+                    "against": second[2],
+                    "n_seeds": len(seeds),
+                    **{name: getattr(difference, name) for name in ("difference", "low", "high")},
+                }
+            )
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("protocol", choices=PROTOCOLS, help="the target")
@@ -147,10 +183,19 @@ def main():
                         fit = dict(zip(names, key, strict=True))
                         fit |= {"true": y[test].tolist(), "predicted": predicted.tolist()}
                         result["fits"].append(fit)
-                        result["summary"] = summarised(result["fits"])
-                        path.write_text(json.dumps(result) + "\n")
+                        write(path, result)
                         uar = balanced_accuracy_score(y[test], predicted)
                         print(*key, f"{100 * uar:.1f}", flush=True)
+
+    result["paired"] = paired(result["fits"], labels["speaker"], tests)
+    write(path, result)
+
+
+def write(path, result):
+    result["summary"] = summarised(result["fits"])
+    part = path.with_suffix(".part")  # a kill leaves the old file or the new one
+    part.write_text(json.dumps(result) + "\n")
+    part.replace(path)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ def write_pretrained_tables(docs):
     (target / "embeddings.rst").write_text(embeddings(results))
     (target / "embedding_speed.rst").write_text(embedding_speed(results))
     (target / "fusion.rst").write_text(fusion(results))
+    (target / "staged_transfer.rst").write_text(staged_transfer(results))
     (target / "label_efficiency.rst").write_text(label_efficiency(results))
 
 
@@ -138,3 +139,47 @@ def mean_and_sd(values):
     mean = sum(values) / len(values)
     sd = (sum((v - mean) ** 2 for v in values) / max(1, len(values) - 1)) ** 0.5
     return f"{100 * mean:.1f} ± {100 * sd:.1f}"
+
+
+def staged_transfer(results):
+    """UAR by share of the labels, and differences in pairs."""
+    parts = []
+    for target, title in TITLES.items():
+        path = results / f"staged_transfer_{target}.json"
+        if not path.exists():
+            continue
+        result = json.loads(path.read_text())
+        uars = {(row["source"], row["share"], row["system"]): row for row in result["summary"]}
+        shares = sorted({share for _, share, _ in uars})
+        rows = [["weights of", "system", *(f"{100 * share:g} % of the labels" for share in shares)]]
+        for source, system in dict.fromkeys((s, name) for s, _, name in uars):
+            cells = []
+            for share in shares:
+                row = uars.get((source, share, system))
+                cell = "" if row is None else _mean_and_sd(row["uar"])
+                for pair in result.get("paired", ()):
+                    key = pair["source"], pair["share"], pair["system"], pair["against"]
+                    if key == (source, share, system, "from scratch"):
+                        low, high = 100 * pair["low"], 100 * pair["high"]
+                        cell += f" ({100 * pair['difference']:+.1f}; {low:+.1f} to {high:+.1f})"
+                cells.append(cell)
+            rows.append([source or "none", system, *cells])
+        n_seeds = max(row["n_seeds"] for row in result["summary"])
+        parts.append(
+            f"{title}, weights from the other corpus, five speaker-disjoint folds, {n_seeds} "
+            f"seeds:\n\n{list_table(rows)}"
+        )
+        direct = [pair for pair in result.get("paired", ()) if pair["against"] == "single-stage"]
+        if direct:
+            told = "; ".join(
+                f"{pair['source']}, {100 * pair['share']:g} %: {100 * pair['difference']:+.1f} "
+                f"({100 * pair['low']:+.1f} to {100 * pair['high']:+.1f})"
+                for pair in direct
+            )
+            parts.append(f"Two stages against one: {told}.\n")
+    return "\n".join(parts) or "Not measured yet.\n"
+
+
+def _mean_and_sd(summary):
+    mean, sd = 100 * summary["mean"], summary["sd"]
+    return f"{mean:.1f}" if sd is None else f"{mean:.1f} ± {100 * sd:.1f}"
