@@ -111,10 +111,10 @@ def paired(fits, speakers, tests):
         single, staged = ((source, share, name) for name in ("single-stage", "two-stage"))
         for first, second in ((single, scratch), (staged, scratch), (staged, single)):
             both = sorted(set(found.get(first, ())) & set(found.get(second, ())))
-            seeds = {seed for seed, _ in both}
             both = [k for k in both if all((k[0], fold) in both for fold in range(len(tests)))]
             if not both:
                 continue
+            seeds = {seed for seed, _ in both}
             true, mine, other = (
                 np.concatenate([found[of][k][name] for k in both])
                 for of, name in ((first, "true"), (first, "predicted"), (second, "predicted"))

@@ -53,9 +53,8 @@ class Watch(Callback):
 def test_two_stages_to_other_classes(cls, mels, corpus):
     source = cls(max_epochs=2, **EXACT).fit(mels, corpus.speakers)
     before, log = weights(source), []
-    model = cls(
-        max_epochs=3, head_epochs=2, initialize_from=source, callbacks=[Watch(log)], **EXACT
-    )
+    two = {"transfer": "two-stage", "head_epochs": 2}
+    model = cls(max_epochs=3, initialize_from=source, callbacks=[Watch(log)], **two, **EXACT)
     model.fit(mels, corpus.target)
     assert len(log) == model.n_iter_ == 5
     head = {k for k in log[0] if log[0][k][1] is not None}
@@ -132,7 +131,7 @@ def test_a_regressor_lends_its_layers_to_a_classifier(mels, corpus):
 
 
 def test_more_epochs_only_where_weights_were_taken_over(mels, corpus):
-    model = AttentionRNNClassifier(max_epochs=2, head_epochs=3, **EXACT)
+    model = AttentionRNNClassifier(max_epochs=2, transfer="two-stage", head_epochs=3, **EXACT)
     assert clone(model).fit(mels, corpus.target).n_iter_ == 2
     source = clone(model).fit(mels, corpus.speakers)
     model.set_params(initialize_from=source, warm_start=True)

@@ -98,7 +98,7 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
     initialize_from : fitted estimator or None, default=None
         Estimator of the same architecture whose weights to start from, but for the layers of
         other classes. A clone keeps it as it is, fitted.
-    transfer : {"single-stage", "two-stage"}, default="two-stage"
+    transfer : {"single-stage", "two-stage"}, default="single-stage"
         With `initialize_from`: whether all weights are trained at once, or first the layers
         that belong to the classes alone, then all. In the first stage the others are frozen;
         statistics of normalisation follow the new data all the same.
@@ -224,7 +224,7 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         n_iter_no_change=10,
         augment=None,
         initialize_from=None,
-        transfer="two-stage",
+        transfer="single-stage",
         head_epochs=10,
         transfer_rate=1.0,
         warm_start=False,
@@ -462,7 +462,7 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
     initialize_from : fitted estimator or None, default=None
         Estimator of the same architecture whose weights to start from, but for the layers of
         other classes. A clone keeps it as it is, fitted.
-    transfer : {"single-stage", "two-stage"}, default="two-stage"
+    transfer : {"single-stage", "two-stage"}, default="single-stage"
         With `initialize_from`: whether all weights are trained at once, or first the layers
         that belong to the classes alone, then all. In the first stage the others are frozen;
         statistics of normalisation follow the new data all the same.
@@ -564,7 +564,7 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
         n_iter_no_change=10,
         augment=None,
         initialize_from=None,
-        transfer="two-stage",
+        transfer="single-stage",
         head_epochs=10,
         transfer_rate=1.0,
         warm_start=False,

@@ -284,7 +284,7 @@ class AttentionRNNClassifier(SequenceClassifier, _AttentionRNN):
     initialize_from : fitted estimator or None, default=None
         Estimator of the same architecture whose weights to start from, but for the layers of
         other classes. A clone keeps it as it is, fitted.
-    transfer : {"single-stage", "two-stage"}, default="two-stage"
+    transfer : {"single-stage", "two-stage"}, default="single-stage"
         With `initialize_from`: whether all weights are trained at once, or first the layers
         that belong to the classes alone, then all. In the first stage the others are frozen;
         statistics of normalisation follow the new data all the same.
@@ -389,7 +389,7 @@ class AttentionRNNClassifier(SequenceClassifier, _AttentionRNN):
         n_iter_no_change=10,
         augment="auto",
         initialize_from=None,
-        transfer="two-stage",
+        transfer="single-stage",
         head_epochs=10,
         transfer_rate=1.0,
         warm_start=False,
@@ -505,7 +505,7 @@ class AttentionRNNRegressor(SequenceRegressor, _AttentionRNN):
     initialize_from : fitted estimator or None, default=None
         Estimator of the same architecture whose weights to start from, but for the layers of
         other classes. A clone keeps it as it is, fitted.
-    transfer : {"single-stage", "two-stage"}, default="two-stage"
+    transfer : {"single-stage", "two-stage"}, default="single-stage"
         With `initialize_from`: whether all weights are trained at once, or first the layers
         that belong to the classes alone, then all. In the first stage the others are frozen;
         statistics of normalisation follow the new data all the same.
@@ -596,7 +596,7 @@ class AttentionRNNRegressor(SequenceRegressor, _AttentionRNN):
         n_iter_no_change=10,
         augment="auto",
         initialize_from=None,
-        transfer="two-stage",
+        transfer="single-stage",
         head_epochs=10,
         transfer_rate=1.0,
         warm_start=False,
