@@ -33,7 +33,7 @@ from pathlib import Path
 
 import numpy as np
 import soxr
-from protocols import PROTOCOLS, RESULTS, load, versions
+from protocols import PROTOCOLS, RESULTS, load, versions, write_result
 from scipy.special import log_softmax
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -173,9 +173,7 @@ def run(protocol, name, n_seeds, only_folds):
 
 def write(path, result):
     result["summary"] = summary(result["fits"], len(load(result["protocol"])[1]))
-    part = path.with_suffix(".part")  # a kill leaves the old file or the new one
-    part.write_text(json.dumps(result) + "\n")
-    part.replace(path)
+    write_result(path, result)
 
 
 def summary(fits, n_folds):
@@ -248,7 +246,7 @@ def vote(protocol):
             "all_seeds": {"n_networks": len(complete), **summary(everyone, n_folds)},
             "against_plain": against_plain(protocol, everyone),
         }
-        (RESULTS / f"embeddings_{protocol}_{name}.json").write_text(json.dumps(result) + "\n")
+        write_result(RESULTS / f"embeddings_{protocol}_{name}.json", result)
         uars = [100 * result[key]["uar"]["mean"] for key in ("summary", "all_seeds")]
         print(protocol, name, *np.round(uars, 1), result["against_plain"])
 

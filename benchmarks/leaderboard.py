@@ -30,7 +30,7 @@ import mpg
 import numpy as np
 import soundfile
 from embeddings import system as embedding_system
-from protocols import PROTOCOLS, RESULTS, load, versions
+from protocols import PROTOCOLS, RESULTS, load, versions, write_result
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -259,9 +259,7 @@ def run(task, name, n_seeds, only_folds):
 
 def write(path, result, y, speakers, sexes, n_folds):
     result["summary"] = summary(result["fits"], y, speakers, sexes, n_folds)
-    part = path.with_suffix(".part")  # a kill leaves the old file or the new one
-    part.write_text(json.dumps(result) + "\n")
-    part.replace(path)
+    write_result(path, result)
 
 
 def milliseconds(model, frame):

@@ -1,5 +1,6 @@
 """The corpora's protocols, and what every result file says of its run."""
 
+import json
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -20,6 +21,13 @@ def load(protocol):
     else:
         corpus = load_ravdess(data / "ravdess")
     return corpus, published_folds(corpus, protocol).folds
+
+
+def write_result(path, result):
+    """Write a result file in one step: a kill leaves the old one or the new one."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(result) + "\n")
+    part.replace(path)
 
 
 def versions(*packages):

@@ -15,7 +15,7 @@ import json
 from itertools import chain
 
 import numpy as np
-from protocols import PROTOCOLS, RESULTS, load, versions
+from protocols import PROTOCOLS, RESULTS, load, versions, write_result
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.pipeline import make_pipeline
 
@@ -193,9 +193,7 @@ def main():
 
 def write(path, result):
     result["summary"] = summarised(result["fits"])
-    part = path.with_suffix(".part")  # a kill leaves the old file or the new one
-    part.write_text(json.dumps(result) + "\n")
-    part.replace(path)
+    write_result(path, result)
 
 
 if __name__ == "__main__":

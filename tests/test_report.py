@@ -128,7 +128,7 @@ def test_in_a_browser(features, emodb_path, tmp_path):
     assert path.stat().st_size < 5e6
     messages, requests = [], []
     with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = p.chromium.launch(executable_path=chromium)
         page = browser.new_page(viewport={"width": 1200, "height": 900})
         page.on("console", lambda message: messages.append(message.text))
         page.on("pageerror", lambda error: messages.append(str(error)))

@@ -19,7 +19,8 @@ from skser.model_selection._speaker_folds import splits
 _RATE = 8000  # what telephone bands and lossy codecs leave
 _N_BANDS, _N_TIMES = 24, 32
 _N_NEIGHBOURS = 32
-_LIKE_ENOUGH = 0.8  # cosine of two fingerprints that are worth a look
+_WORTH_A_LOOK = 0.8  # cosine of two fingerprints
+_LIKE_ENOUGH = 0.8  # correlation of two waveforms
 _ROWS_AT_ONCE = 1024
 _WAVES_KEPT = 1000
 
@@ -112,7 +113,7 @@ def leakage_report(corpus_or_groups, cv, *, y=None, n_jobs=None):
         for kind, values in attributes.items():
             train_values, test_values = values[train], values[test]
             for value in np.intersect1d(
-                train_values[known(train_values)], test_values[known(test_values)]
+                train_values[pd.notna(train_values)], test_values[pd.notna(test_values)]
             ):
                 n_train, n_test = np.sum(train_values == value), np.sum(test_values == value)
                 rows.append((fold, kind, value, n_train, n_test))
@@ -129,11 +130,6 @@ def leakage_report(corpus_or_groups, cv, *, y=None, n_jobs=None):
                     rows.append((fold, kind, f"{names[i]} and {names[j]}", 1, 1))
     columns = ["fold", "kind", "what", "n_train", "n_test"]
     return LeakageReport(pd.DataFrame(rows, columns=columns), tuple(checked), len(folds))
-
-
-def known(values):
-    """Bool mask of the values that are not missing."""
-    return ~pd.isna(values)
 
 
 def _parts(source):
@@ -246,7 +242,7 @@ def _alike(fingerprints):
         k = min(_N_NEIGHBOURS, n - 1)
         nearest = np.argpartition(-cosine, k - 1, axis=1)[:, :k] if k else np.empty((n, 0), int)
         for i, of_row in enumerate(nearest):
-            for j in of_row[cosine[i, of_row] >= _LIKE_ENOUGH]:
+            for j in of_row[cosine[i, of_row] >= _WORTH_A_LOOK]:
                 pairs.add((min(start + i, int(j)), max(start + i, int(j))))
     return pairs
 
