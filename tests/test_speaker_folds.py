@@ -285,6 +285,10 @@ def test_families_of_copies(planted):
     copies = [lossy[: len(samples)] * gain for gain in np.linspace(0.2, 1, 20)]
     pairs = similar_recordings([*louder, *copies], RATE, None)
     assert len(pairs) == 40 * 39 / 2
+    # More that are the same than there are neighbours to look at.
+    pairs = similar_recordings([samples] * 40 + [lossy] * 40, RATE, None)
+    assert [kind for kind, *_ in pairs].count("near-identical audio") == 40 * 40
+    assert len(pairs) == 80 * 79 / 2
     offset = similar_recordings([samples, samples + 0.1], RATE, None)
     assert offset == [("near-identical audio", 0, 1)]
     same = similar_recordings([samples] * 3, RATE, None)

@@ -185,7 +185,10 @@ def similar_recordings(items, sampling_rate, n_jobs):
     def waveform(i):
         return _centred(read_utterance(items[i], i, sampling_rate, _RATE))
 
-    for i, j in sorted(_alike(np.stack([fingerprint for _, fingerprint in looked_at]))):
+    # One of those that are the same stands for all, or they would be each other's nearest.
+    one_of_each = np.unique(family)
+    alike = _alike(np.stack([looked_at[i][1] for i in one_of_each]))
+    for i, j in ((one_of_each[a], one_of_each[b]) for a, b in sorted(alike)):
         if family[i] != family[j] and _correlation(waveform(i), waveform(j)) >= _LIKE_ENOUGH:
             join(i, j)
     pairs = []
