@@ -1,16 +1,40 @@
-"""Corpora: on disk, of the user's own, or made up."""
+"""Corpora: on disk, downloaded, of the user's own, or made up."""
 
+from skser.datasets._audb import fetch_audb
+from skser.datasets._concatenate import concatenate_corpora
 from skser.datasets._corpus import SpeechCorpus
+from skser.datasets._crema_d import load_crema_d
+from skser.datasets._download import DownloadError, get_data_home
 from skser.datasets._emodb import load_emodb
+from skser.datasets._iemocap import load_iemocap
+from skser.datasets._load_corpus import load_corpus
+from skser.datasets._meld import load_meld
+from skser.datasets._msp_podcast import load_msp_podcast
 from skser.datasets._own import load_folder, load_table
-from skser.datasets._ravdess import load_ravdess
+from skser.datasets._ravdess import fetch_ravdess, load_ravdess
+from skser.datasets._registry import list_corpora
+from skser.datasets._small_acted import load_emovo, load_savee, load_tess
 from skser.datasets._synthesis import make_emotional_speech
 
 __all__ = [
+    "DownloadError",
     "SpeechCorpus",
+    "concatenate_corpora",
+    "fetch_audb",
+    "fetch_ravdess",
+    "get_data_home",
+    "list_corpora",
+    "load_corpus",
+    "load_crema_d",
     "load_emodb",
+    "load_emovo",
     "load_folder",
+    "load_iemocap",
+    "load_meld",
+    "load_msp_podcast",
     "load_ravdess",
+    "load_savee",
     "load_table",
+    "load_tess",
     "make_emotional_speech",
 ]

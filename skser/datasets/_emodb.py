@@ -1,28 +1,22 @@
 """Berlin Database of Emotional Speech."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from skser.datasets._corpus import SpeechCorpus, finish
-from skser.datasets._files import find_audio, warn_of_missing
+from skser.datasets._corpus import finish
+from skser.datasets._files import (
+    find_audio,
+    in_row,
+    number_in,
+    published_corpus,
+    read_text,
+    walk_files,
+    warn_of_missing,
+)
+from skser.datasets._registry import CORPORA
 
-_LABELS = {
-    "W": "anger",
-    "L": "boredom",
-    "E": "disgust",
-    "A": "fear",
-    "F": "happiness",
-    "T": "sadness",
-    "N": "neutral",
-}
-_MALE = {"03", "10", "11", "12", "15"}
-_UTTERANCES = {
-    "03": 49, "08": 58, "09": 43, "10": 38, "11": 55,
-    "12": 35, "13": 61, "14": 69, "15": 56, "16": 71,
-}  # fmt: skip
 _SENTENCES = {
     "a01": "Der Lappen liegt auf dem Eisschrank.",
     "a02": "Das will sie am Mittwoch abgeben.",
@@ -35,14 +29,7 @@ _SENTENCES = {
     "b09": "Ich will das eben wegbringen und dann mit Karl was trinken gehen.",
     "b10": "Die wird auf dem Platz sein, wo wir sie immer hinlegen.",
 }
-_NAME = re.compile(r"(?P<speaker>\d\d)(?P<sentence>[ab]\d\d)(?P<code>[WLEAFTN])(?P<version>[a-z])")
-_DESCRIPTION = """Berlin Database of Emotional Speech (EmoDB)
-
-535 utterances of ten German sentences by ten actors (five women, five men) in seven emotions,
-recorded at the Technical University of Berlin. `recognition` is the share of about twenty
-listeners who recognised the intended emotion, and `naturalness` the share who found it
-natural; both are NaN where the listening test's file is not beside the audio.
-"""
+_NAME = re.compile(r"(?P<speaker>\d\d)(?P<sentence>[ab]\d\d)(?P<code>[A-Z])(?P<version>[a-z])")
 
 
 def load_emodb(path, *, return_X_y=False):
@@ -66,6 +53,8 @@ def load_emodb(path, *, return_X_y=False):
     ------
     FileNotFoundError
         If the folder is missing or holds no such file.
+    ValueError
+        If an utterance is there twice, or naming the file with a letter that is no emotion.
 
     Warns
     -----
@@ -76,48 +65,51 @@ def load_emodb(path, *, return_X_y=False):
     ----------
     Burkhardt, F., Paeschke, A., Rolfes, M., Sendlmeier, W. and Weiss, B. (2005). A Database
     of German Emotional Speech. Interspeech.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, warnings
+    >>> from skser.datasets import load_emodb
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for name in ("03a01Fa.wav", "14b10Wc.wav"):
+    ...     (folder / name).touch()
+    >>> with warnings.catch_warnings(action="ignore"):  # of the utterances that are missing
+    ...     corpus = load_emodb(folder)
+    >>> corpus.target.tolist(), corpus.speakers.tolist(), corpus.transcripts[0]
+    (['happiness', 'anger'], ['03', '14'], 'Der Lappen liegt auf dem Eisschrank.')
     """
-    found = find_audio(path, _NAME, "EmoDB", "03a01Fa.wav")
-    rows = [
+    info = CORPORA["emodb"]
+    found = find_audio(path, _NAME, info)
+    frame = pd.DataFrame(
         {
             "audio": str(file),
-            "emotion": _LABELS[match["code"]],
+            "emotion": info.emotion(match["code"], file),
             "speaker": match["speaker"],
-            "sex": "male" if match["speaker"] in _MALE else "female",
+            "sex": info.sexes.get(match["speaker"]),
             "sentence": match["sentence"],
             "transcript": _SENTENCES.get(match["sentence"]),
         }
         for file, match in found
-    ]
-    frame = pd.DataFrame(rows)
-    warn_of_missing("EmoDB", frame["speaker"], _UTTERANCES)
+    )
+    warn_of_missing(info, frame)
     test = _listening_test(path)
     names = [file.stem for file, _ in found]
     frame["recognition"] = [test.get(name, (np.nan, np.nan))[0] for name in names]
     frame["naturalness"] = [test.get(name, (np.nan, np.nan))[1] for name in names]
-    corpus = SpeechCorpus(
-        frame,
-        "EmoDB",
-        _LABELS,
-        license="CC0-1.0",
-        citation=(
-            "Burkhardt et al. (2005). A Database of German Emotional Speech. "
-            "Interspeech, 1517-1520."
-        ),
-        description=_DESCRIPTION,
-    )
-    return finish(corpus, return_X_y)
+    return finish(published_corpus(info, frame), return_X_y)
 
 
 def _listening_test(path):
     """Recognition and naturalness, 0 to 1, by utterance name."""
-    files = sorted(Path(path).rglob("erkennung.txt"))
+    files = [file for file in walk_files(path) if file.name == "erkennung.txt"]
     if not files:
         return {}
     shares = {}
-    for line in files[0].read_text("latin-1").splitlines()[1:]:
+    for number, line in enumerate(read_text(files[0]).splitlines()[1:]):
         fields = [field.replace("\xa0", "").strip() for field in line.split("\t")]
         if len(fields) >= 4:
-            recognition, naturalness = (float(f.replace(",", ".")) / 100 for f in fields[2:4])
-            shares[Path(fields[1]).stem] = (recognition, naturalness)
+            shares[fields[1].removesuffix(".wav")] = tuple(
+                number_in(f.replace(",", "."), float, in_row(files[0], number), "its shares") / 100
+                for f in fields[2:4]
+            )
     return shares

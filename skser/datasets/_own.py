@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from skser.datasets._corpus import SpeechCorpus, finish
-from skser.datasets._files import AUDIO_SUFFIXES, existing_folder
+from skser.datasets._files import AUDIO_SUFFIXES, existing_folder, walk_files
 
 
 def load_table(table, *, root=None, name="table", return_X_y=False):
@@ -102,6 +102,17 @@ def load_folder(root, *, return_X_y=False):
     ------
     FileNotFoundError
         If `root` is no folder, has no folders in it, or naming those without audio.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from skser.datasets import load_folder
+    >>> root = pathlib.Path(tempfile.mkdtemp())
+    >>> for name in ("anger/a.wav", "neutral/b.wav"):
+    ...     (root / name).parent.mkdir()
+    ...     (root / name).touch()
+    >>> load_folder(root).target.tolist()
+    ['anger', 'neutral']
     """
     root = existing_folder(root)
     folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
@@ -109,9 +120,9 @@ def load_folder(root, *, return_X_y=False):
         raise FileNotFoundError(f"{root} holds no folders; one per class is expected.")
     rows, empty = [], []
     for folder in folders:
-        files = sorted(
-            p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file()
-        )
+        files = [
+            p for p in walk_files(folder) if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file()
+        ]
         rows += [{"audio": str(file), "emotion": folder.name} for file in files]
         if not files:
             empty.append(folder.name)

@@ -4,32 +4,17 @@ import re
 
 import pandas as pd
 
-from skser.datasets._corpus import SpeechCorpus, finish
-from skser.datasets._files import find_audio, warn_of_missing
+from skser.datasets._corpus import finish
+from skser.datasets._download import fetch_archive
+from skser.datasets._files import find_audio, published_corpus, warn_of_missing
+from skser.datasets._registry import CORPORA
 
-_LABELS = {
-    "01": "neutral",
-    "02": "calm",
-    "03": "happiness",
-    "04": "sadness",
-    "05": "anger",
-    "06": "fear",
-    "07": "disgust",
-    "08": "surprise",
-}
 _INTENSITIES = {"01": "normal", "02": "strong"}
 _SENTENCES = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by the door."}
-_UTTERANCES = {f"{actor:02d}": 60 for actor in range(1, 25)}
 _NAME = re.compile(
-    r"03-01-(?P<code>0[1-8])-(?P<intensity>0[12])-(?P<sentence>0[12])-(?P<repetition>0[12])"
+    r"03-01-(?P<code>\d\d)-(?P<intensity>0[12])-(?P<sentence>0[12])-(?P<repetition>0[12])"
     r"-(?P<actor>[012]\d)"
 )
-_DESCRIPTION = """Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS), speech
-
-1440 utterances of two English sentences by 24 professional actors (twelve women, twelve men) in
-eight emotions, each but neutral at two intensities, each said twice. One pair of files is
-identical byte for byte: actor 07, `03-01-03-01-02-01-07` and `03-01-03-01-02-02-07`.
-"""
 
 
 def load_ravdess(path, *, return_X_y=False):
@@ -40,7 +25,7 @@ def load_ravdess(path, *, return_X_y=False):
     path : path-like
         Folder that holds files named as ``03-01-05-01-02-01-12.wav`` (or ``.flac``), at any
         depth: ``Actor_12/`` as published, or all in one folder. Song and video are passed
-        over.
+        over. `fetch_ravdess` downloads it.
     return_X_y : bool, default=False
         Whether to return ``(data, target)`` alone.
 
@@ -54,6 +39,8 @@ def load_ravdess(path, *, return_X_y=False):
     ------
     FileNotFoundError
         If the folder is missing or holds no such file.
+    ValueError
+        If an utterance is there twice, or naming the file with a number that is no emotion.
 
     Warns
     -----
@@ -64,31 +51,71 @@ def load_ravdess(path, *, return_X_y=False):
     ----------
     Livingstone, S. R. and Russo, F. A. (2018). The Ryerson Audio-Visual Database of Emotional
     Speech and Song. PLoS ONE 13(5): e0196391.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, warnings
+    >>> from skser.datasets import load_ravdess
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> (folder / "03-01-05-02-01-01-12.wav").touch()
+    >>> with warnings.catch_warnings(action="ignore"):  # of the utterances that are missing
+    ...     corpus = load_ravdess(folder)
+    >>> corpus.target[0], corpus.sexes[0], corpus.frame["intensity"][0]
+    ('anger', 'female', 'strong')
     """
-    rows = [
+    info = CORPORA["ravdess"]
+    frame = pd.DataFrame(
         {
             "audio": str(file),
-            "emotion": _LABELS[match["code"]],
+            "emotion": info.emotion(match["code"], file),
             "speaker": match["actor"],
-            "sex": "male" if int(match["actor"]) % 2 else "female",
+            "sex": info.sexes.get(match["actor"]),
             "sentence": match["sentence"],
             "transcript": _SENTENCES[match["sentence"]],
             "intensity": _INTENSITIES[match["intensity"]],
             "repetition": int(match["repetition"]),
         }
-        for file, match in find_audio(path, _NAME, "RAVDESS speech", "03-01-05-01-02-01-12.wav")
-    ]
-    frame = pd.DataFrame(rows)
-    warn_of_missing("RAVDESS", frame["speaker"], _UTTERANCES)
-    corpus = SpeechCorpus(
-        frame,
-        "RAVDESS",
-        _LABELS,
-        license="CC-BY-NC-SA-4.0",
-        citation=(
-            "Livingstone and Russo (2018). The Ryerson Audio-Visual Database of Emotional Speech "
-            "and Song (RAVDESS). PLoS ONE 13(5): e0196391."
-        ),
-        description=_DESCRIPTION,
+        for file, match in find_audio(path, _NAME, info)
     )
-    return finish(corpus, return_X_y)
+    warn_of_missing(info, frame)
+    return finish(published_corpus(info, frame), return_X_y)
+
+
+def fetch_ravdess(data_home=None, *, mirror=None, progressbar=False, return_X_y=False):
+    """Download the speech of RAVDESS, once, and load it.
+
+    208 MB come from Zenodo and unpack to 590 MB. The archive's checksum is verified, a download
+    that was interrupted goes on where it stopped, and processes that fetch at the same time
+    download once. Licence: CC-BY-NC-SA-4.0, not for commercial use.
+
+    Parameters
+    ----------
+    data_home : path-like or None, default=None
+        Folder for downloads; None means that of `get_data_home`.
+    mirror : str or None, default=None
+        Address of a folder that holds ``Audio_Speech_Actors_01-24.zip``, instead of Zenodo. The
+        checksum holds for it too.
+    progressbar : bool, default=False
+        Whether to show one.
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` alone.
+
+    Returns
+    -------
+    SpeechCorpus
+        That of `load_ravdess`.
+
+    Raises
+    ------
+    DownloadError
+        If there is no connection, the download breaks off, its checksum differs, the archive is
+        damaged, or the folder cannot be written or is full.
+
+    Examples
+    --------
+    >>> from skser.datasets import fetch_ravdess
+    >>> corpus = fetch_ravdess(progressbar=True)  # doctest: +SKIP
+    """
+    archive = CORPORA["ravdess"].archive
+    folder = fetch_archive(archive, "ravdess", data_home, mirror, progressbar)
+    return load_ravdess(folder, return_X_y=return_X_y)

@@ -210,6 +210,7 @@ def make_emotional_speech(
         license="CC0-1.0",
         description=_DESCRIPTION,
         sampling_rate=None if write_to is not None else sampling_rate,
+        dimension_range=(-1.0, 1.0),
     )
     return finish(corpus, return_X_y)
 

@@ -1,0 +1,122 @@
+"""MSP-Podcast."""
+
+import pandas as pd
+
+from skser.datasets._corpus import finish
+from skser.datasets._files import (
+    audio_by_name,
+    choose,
+    existing_folder,
+    find_table,
+    in_row,
+    number_in,
+    published_corpus,
+    read_table,
+    read_text,
+    walk_files,
+    with_audio,
+)
+from skser.datasets._registry import CORPORA
+
+_TABLE = "labels_consensus.csv"
+_DIMENSIONS = {"valence": "EmoVal", "activation": "EmoAct", "dominance": "EmoDom"}
+_SEXES = {"Female": "female", "Male": "male", "Unknown": None}
+
+
+def load_msp_podcast(path, *, partitions=None, return_X_y=False):
+    r"""Load MSP-Podcast with the consensus of its raters.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder that holds, at any depth, ``labels_consensus.csv`` and the audio files that it
+        names, as in ``Labels`` and ``Audios`` of the published releases. Transcripts named as
+        the audio, with ``.txt``, are read where they are.
+    partitions : str, list of str or None, default=None
+        As the corpus calls them: "Train", "Development", "Test1", "Test2". None takes all.
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` alone.
+
+    Returns
+    -------
+    SpeechCorpus
+        Paths, with speakers, sexes and transcripts (missing where they are not known), valence,
+        activation and dominance between 1 and 7, and, in ``frame``, ``utterance`` and
+        ``split``. Of ten emotions one is "other" and one "no agreement" (the raters had no
+        majority).
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder or the table is missing, or there is no audio.
+    ValueError
+        If a column is missing or a row cannot be understood, naming file and line, if a
+        partition is not there, or an utterance is there twice.
+
+    Warns
+    -----
+    UserWarning
+        Naming labelled utterances without audio.
+
+    References
+    ----------
+    Lotfian, R. and Busso, C. (2019). Building Naturalistic Emotionally Balanced Speech Corpus by
+    Retrieving Emotional Speech From Existing Podcast Recordings. IEEE Transactions on Affective
+    Computing 10(4).
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from skser.datasets import load_msp_podcast
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> (folder / "MSP-PODCAST_0001_0008.wav").touch()
+    >>> _ = (folder / "labels_consensus.csv").write_text(
+    ...     "FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set\n"
+    ...     "MSP-PODCAST_0001_0008.wav,N,2.4,4.0,3.0,127,Male,Test1\n"
+    ... )
+    >>> corpus = load_msp_podcast(folder, partitions="Test1")
+    >>> corpus.target[0], corpus.speakers[0], float(corpus.activation[0]), corpus.dimension_range
+    ('neutral', '127', 2.4, (1.0, 7.0))
+    """
+    info = CORPORA["msp-podcast"]
+    path = existing_folder(path)
+    files = walk_files(path)
+    table_file = find_table(files, path, _TABLE, info)
+    columns = ("FileName", "EmoClass", *_DIMENSIONS.values(), "SpkrID", "Gender", "Split_Set")
+    table = read_table(table_file, columns)
+    table = choose(table, "Split_Set", partitions, info)
+    sounds = audio_by_name(files, info, lambda file: file.stem)
+    texts = {f.stem: f for f in files if f.suffix == ".txt" and f.stem in sounds}
+    rows = [
+        _row(row, in_row(table_file, i), sounds, texts, info)
+        for i, row in zip(table.index, table.to_dict("records"), strict=True)
+    ]
+    frame = pd.DataFrame(with_audio(rows, info, path))
+    if not texts:
+        frame = frame.drop(columns="transcript")
+    return finish(published_corpus(info, frame), return_X_y)
+
+
+def _row(row, where, sounds, texts, info):
+    name = row["FileName"].rpartition(".")[0] or row["FileName"]
+    if row["Gender"] not in _SEXES:
+        raise ValueError(f"{where} has the Gender {row['Gender']!r}; known are {list(_SEXES)}.")
+    ratings = {
+        key: number_in(row[column], float, where, column) for key, column in _DIMENSIONS.items()
+    }
+    low, high = info.dimension_range
+    for key, rating in ratings.items():
+        if not low <= rating <= high:
+            raise ValueError(
+                f"{where} has {rating:g} in {_DIMENSIONS[key]}, outside {low:g} to {high:g}."
+            )
+    return {
+        "audio": sounds.get(name),
+        "emotion": info.emotion(row["EmoClass"], where),
+        "speaker": None if row["SpkrID"] in ("Unknown", "") else row["SpkrID"],
+        "sex": _SEXES[row["Gender"]],
+        "transcript": read_text(texts[name]).strip() if name in texts else None,
+        **ratings,
+        "utterance": name,
+        "split": row["Split_Set"],
+    }
