@@ -18,8 +18,8 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 from tqdm import tqdm
 
+from skser._described import digest, without_addresses
 from skser.datasets import SpeechCorpus
-from skser.model_selection._described import digest, without_addresses
 from skser.model_selection._finished_folds import FinishedFolds
 from skser.model_selection._metadata import group_keywords
 from skser.model_selection._seeds import set_seed

@@ -110,6 +110,10 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         Whether `fit` goes on from the weights of the last fit.
     callbacks : sequence of skorch callbacks, default=()
         Copied for each fit. A scheduler of rates sees the supervised phase's alone.
+    checkpoint : path-like or None, default=None
+        Folder where the state of the training is kept after each epoch, under a name for all
+        that it depends on: the same `fit` after a kill goes on from there, to the same weights.
+        Needs an int as `random_state`. Nothing in it is deleted.
     device : str, default="auto"
         Torch device; "auto" takes cuda, mps or cpu.
     n_threads : int or None, default=None
@@ -229,6 +233,7 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         transfer_rate=1.0,
         warm_start=False,
         callbacks=(),
+        checkpoint=None,
         device="auto",
         n_threads=None,
         precision="float32",
@@ -270,6 +275,7 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         self.transfer_rate = transfer_rate
         self.warm_start = warm_start
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
         self.device = device
         self.n_threads = n_threads
         self.precision = precision
@@ -307,11 +313,11 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         targets[labelled] = super()._encode_targets(known, reset=reset, classes=classes)
         return targets
 
-    def _train(self, train, valid, **kwargs):
+    def _train(self, train, valid, epochs, checkpoint=None, in_part=False):
         prior = self.net_.module_.prior
-        if not isinstance(prior, GaussianPrior) and kwargs.get("fresh_statistics", True):
+        if not isinstance(prior, GaussianPrior) and not in_part:
             prior.shares.copy_(self._class_shares(train.targets))
-        super()._train(train, valid, **kwargs)
+        super()._train(train, valid, epochs, checkpoint, in_part)
 
     def _class_shares(self, targets):
         """Shares of the classes among labelled utterances, each counted once more."""
@@ -474,6 +480,10 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
         Whether `fit` goes on from the weights of the last fit.
     callbacks : sequence of skorch callbacks, default=()
         Copied for each fit. A scheduler of rates sees the supervised phase's alone.
+    checkpoint : path-like or None, default=None
+        Folder where the state of the training is kept after each epoch, under a name for all
+        that it depends on: the same `fit` after a kill goes on from there, to the same weights.
+        Needs an int as `random_state`. Nothing in it is deleted.
     device : str, default="auto"
         Torch device; "auto" takes cuda, mps or cpu.
     n_threads : int or None, default=None
@@ -569,6 +579,7 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
         transfer_rate=1.0,
         warm_start=False,
         callbacks=(),
+        checkpoint=None,
         device="auto",
         n_threads=None,
         precision="float32",
@@ -606,6 +617,7 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
         self.transfer_rate = transfer_rate
         self.warm_start = warm_start
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
         self.device = device
         self.n_threads = n_threads
         self.precision = precision

@@ -1,7 +1,6 @@
 """Training of the adversarial autoencoder: four phases per batch, each with its optimiser."""
 
 import warnings
-from itertools import chain, repeat
 
 import numpy as np
 import torch
@@ -96,6 +95,10 @@ class AdversarialNet(SequenceNet):
             for part in PHASES[phase]
             for name, parameter in getattr(self.module_, part).named_parameters()
         }
+
+    def generators(self):
+        """Of the noise of each phase."""
+        return list(self._generators.values())
 
     def on_train_begin(self, net, **kwargs):
         super().on_train_begin(net, **kwargs)
@@ -232,10 +235,32 @@ class PhaseBatches:
             self.everything = BatchIterator(
                 dataset, 2 * batch_size, seeds[1], augment, device=device, block=self.labelled.block
             )
-        self._supply = chain.from_iterable(repeat(self.labelled))
+        self._supply = self._labelled_batches()
 
     def __len__(self):
         return self.n_batches
+
+    def _labelled_batches(self):
+        """Pass after pass over the labelled utterances; epochs end in the midst of one."""
+        while True:
+            self._pass, self._n_taken = self.labelled.state(), 0
+            for batch in self.labelled:
+                self._n_taken += 1
+                yield batch
+
+    def state(self):
+        """Of order and augmentation, between two epochs."""
+        others = None if self.everything is None else self.everything.state()
+        return {"pass": self._pass, "n_taken": self._n_taken, "everything": others}
+
+    def set_state(self, state):
+        """Go on from a `state`."""
+        self.labelled.set_state(state["pass"])
+        self._supply = self._labelled_batches()
+        for _ in range(state["n_taken"]):
+            next(self._supply)
+        if self.everything is not None:
+            self.everything.set_state(state["everything"])
 
     def __iter__(self):
         others = None if self.everything is None else iter(self.everything)

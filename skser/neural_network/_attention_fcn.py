@@ -162,6 +162,10 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         Whether `fit` goes on from the weights of the last fit.
     callbacks : sequence of skorch callbacks, default=()
         Copied for each fit.
+    checkpoint : path-like or None, default=None
+        Folder where the state of the training is kept after each epoch, under a name for all
+        that it depends on: the same `fit` after a kill goes on from there, to the same weights.
+        Needs an int as `random_state`. Nothing in it is deleted.
     device : str, default="auto"
         Torch device; "auto" takes cuda, mps or cpu.
     n_threads : int or None, default=None
@@ -244,6 +248,7 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         transfer_rate=1.0,
         warm_start=False,
         callbacks=(),
+        checkpoint=None,
         device="auto",
         n_threads=None,
         precision="float32",
@@ -278,6 +283,7 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         self.transfer_rate = transfer_rate
         self.warm_start = warm_start
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
         self.device = device
         self.n_threads = n_threads
         self.precision = precision
@@ -348,6 +354,10 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
         Whether `fit` goes on from the weights of the last fit.
     callbacks : sequence of skorch callbacks, default=()
         Copied for each fit.
+    checkpoint : path-like or None, default=None
+        Folder where the state of the training is kept after each epoch, under a name for all
+        that it depends on: the same `fit` after a kill goes on from there, to the same weights.
+        Needs an int as `random_state`. Nothing in it is deleted.
     device : str, default="auto"
         Torch device; "auto" takes cuda, mps or cpu.
     n_threads : int or None, default=None
@@ -421,6 +431,7 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
         transfer_rate=1.0,
         warm_start=False,
         callbacks=(),
+        checkpoint=None,
         device="auto",
         n_threads=None,
         precision="float32",
@@ -452,6 +463,7 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
         self.transfer_rate = transfer_rate
         self.warm_start = warm_start
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
         self.device = device
         self.n_threads = n_threads
         self.precision = precision

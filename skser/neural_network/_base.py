@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import os
 import warnings
 from abc import abstractmethod
 from functools import partial
@@ -28,6 +29,7 @@ from skser.neural_network._batching import (
     bucketed_indices,
     padded_batch,
 )
+from skser.neural_network._checkpoint import checkpoints_of, training_key
 from skser.neural_network._training import (
     OneCycle,
     SequenceNet,
@@ -62,6 +64,7 @@ class NeuralEstimator(BaseEstimator):
         "transfer_rate": [Interval(Real, 0, None, closed="neither")],
         "warm_start": ["boolean"],
         "callbacks": ["array-like"],
+        "checkpoint": [str, os.PathLike, None],
         "device": [str],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
         "precision": [StrOptions({"float32", "bfloat16"})],
@@ -136,15 +139,18 @@ class NeuralEstimator(BaseEstimator):
             dataset = SequenceDataset(sequences, targets)
             if soft_targets is not None:
                 dataset.targets = self._check_soft_targets(soft_targets, targets)
+            checkpoints = {}
+            if self.checkpoint is not None:
+                key = training_key(self, sequences, targets, groups, soft_targets)
+                checkpoints = checkpoints_of(self.checkpoint, key)
             train, valid = self._split(dataset, targets, groups)
             transferred = () if goes_on else self._initialize(sequences, targets)
-            schedule = self.learning_rate_schedule
             if transferred and self.transfer == "two-stage":
                 with frozen(self.net_.module_, transferred):
                     self._new_optimizer()
-                    self._train(train, valid, epochs=self.head_epochs, schedule=schedule)
+                    self._train(train, valid, self.head_epochs, checkpoints.get("head"))
             self._new_optimizer()
-            self._train(train, valid, epochs=self.max_epochs, schedule=schedule)
+            self._train(train, valid, self.max_epochs, checkpoints.get("all"))
             # Its state is no part of a fitted model: partial_fit starts from a fresh one.
             self._new_optimizer()
         return self
@@ -158,7 +164,7 @@ class NeuralEstimator(BaseEstimator):
                 self._initialize(sequences, targets)
                 self._new_optimizer()
             dataset = SequenceDataset(sequences, targets)
-            self._train(dataset, None, epochs=1, schedule="constant", fresh_statistics=False)
+            self._train(dataset, None, 1, in_part=True)
         return self
 
     @contextlib.contextmanager
@@ -200,9 +206,9 @@ class NeuralEstimator(BaseEstimator):
     def _initialize(self, sequences, targets):
         """Build the net; return the names of the weights taken over from another one."""
         self._random = check_random_state(self.random_state)
-        device = resolve_device(self.device)
+        self._layout = sequences.layout
         with torch_settings(seed=self._random.randint(MAX_SEED)):
-            module = self._make_module(sequences.layout, self._n_outputs)
+            module = self._make_module(self._layout, self._n_outputs)
         module.to(memory_format=torch.channels_last)
         transferred = set()
         source = self.initialize_from
@@ -211,34 +217,42 @@ class NeuralEstimator(BaseEstimator):
             transferred = transfer_weights(source, module, np.array_equal(ours, theirs))
         if self.compile:
             module.compile()  # in place: names of weights and pickles stay as they are
-        self.net_ = self._make_net(
+        rate_factors = dict.fromkeys(transferred, self.transfer_rate) | self._rate_factors()
+        self.net_ = self._net_around(module, self._make_criterion(targets), rate_factors)
+        return transferred
+
+    def _net_around(self, module, criterion, rate_factors):
+        """An initialised skorch net of a module, on the device."""
+        device = resolve_device(self.device)
+        return self._make_net(
             module,
-            criterion=self._make_criterion(targets),
+            criterion=criterion,
             optimizer=torch.optim.AdamW,
             optimizer__fused=torch.device(device).type in ("cpu", "cuda"),
             device=device,
             precision=self.precision,
-            rate_factors=dict.fromkeys(transferred, self.transfer_rate) | self._rate_factors(),
+            rate_factors=rate_factors,
             verbose=int(self.verbose),
         ).initialize()
-        return transferred
 
-    def _train(self, train, valid, *, epochs, schedule, fresh_statistics=True):
+    def _train(self, train, valid, epochs, checkpoint=None, in_part=False):
         net = self.net_
         augment = self.augment
         if isinstance(augment, str):
             augment = self._auto_augment(train.sequences.layout)
         net.train_split = None if valid is None else predefined_split(valid)
-        net.fresh_statistics = fresh_statistics
+        net.fresh_statistics = not in_part
         net.batch_size = self.batch_size
         net.iterator_train = self._training_batches(augment)
         net.iterator_valid = partial(BatchIterator, device=net.device)
         n_steps = epochs * len(BatchIterator(train, self.batch_size))
+        one_cycle = self.learning_rate_schedule == "one-cycle" and not in_part
         net.callbacks = [
             *self._own_callbacks(),
-            *([OneCycle(self.learning_rate, n_steps)] if schedule == "one-cycle" else []),
+            *([OneCycle(self.learning_rate, n_steps)] if one_cycle else []),
             *_early_stopping(valid, self.n_iter_no_change),
             *copy.deepcopy(list(self.callbacks)),
+            *([] if checkpoint is None else [checkpoint]),
         ]
         net.initialize_callbacks()
         with torch_settings(self.n_threads, self._random.randint(MAX_SEED), net.device):

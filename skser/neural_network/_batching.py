@@ -79,6 +79,15 @@ class BatchIterator:
     def __len__(self):
         return -(-len(self.dataset) // self.batch_size)
 
+    def state(self):
+        """Of order and augmentation, between two epochs."""
+        return {"order": generator_state(self.order), "generator": self.generator.get_state()}
+
+    def set_state(self, state):
+        """Go on from a `state`."""
+        set_generator_state(self.order, state["order"])
+        self.generator.set_state(state["generator"].cpu())
+
     def __iter__(self):
         utterances = self.dataset.sequences
         for indices in bucketed_indices(utterances.lengths, self.batch_size, self.order):
@@ -96,6 +105,17 @@ class BatchIterator:
         if self.device.type == "cuda" and tensor.device.type == "cpu":
             tensor = tensor.pin_memory()  # from elsewhere a copy would make the host wait
         return tensor.to(self.device, non_blocking=True)
+
+
+def generator_state(random_state):
+    """State of a RandomState as plain numbers."""
+    name, keys, *place = random_state.get_state()
+    return [name, keys.tolist(), *place]
+
+
+def set_generator_state(random_state, state):
+    """Go on from a `generator_state`."""
+    random_state.set_state(tuple(state))
 
 
 def _free_memory(device):

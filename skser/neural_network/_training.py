@@ -12,6 +12,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from skser._device import autocast
+from skser.neural_network._checkpoint import TrainingCheckpoint
 
 
 class SequenceNet(NeuralNet):
@@ -85,6 +86,27 @@ class SequenceNet(NeuralNet):
     def optimizers(self):
         """All optimisers of the training."""
         return [self.optimizer_]
+
+    def generators(self):
+        """Random generators of the training, besides torch's own."""
+        return []
+
+    def checkpoint(self):
+        """The callback that keeps the state of the training, or None."""
+        callbacks = (callback for _, callback in self.callbacks_)
+        return next((c for c in callbacks if isinstance(c, TrainingCheckpoint)), None)
+
+    def fit_loop(self, X, y=None, epochs=None, **kwargs):
+        """As skorch's, without the epochs that a checkpoint has."""
+        if (checkpoint := self.checkpoint()) is not None:
+            epochs -= checkpoint.n_done_
+        return super().fit_loop(X, y, epochs=epochs, **kwargs)
+
+    def get_iterator(self, dataset, training=False):
+        iterator = super().get_iterator(dataset, training=training)
+        if training and (checkpoint := self.checkpoint()) is not None:
+            checkpoint.begin(self, iterator)
+        return iterator
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """As skorch's, but no batch waits for the device: losses are read once per epoch."""

@@ -1,0 +1,124 @@
+"""Trainings killed at random moments, resumed, and compared with one that was left alone.
+
+    python benchmarks/killed_training.py --kills 50
+
+Each trial trains a network of the package on the made-up corpus in a process of its own, kills it
+(SIGKILL) at a moment drawn from the time that it takes, up to three times, and lets the last
+process finish. Every weight must equal, bit for bit, that of the training that nobody disturbed.
+"""
+
+import argparse
+import multiprocessing
+import random
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from protocols import RESULTS, versions, write_result
+
+from skser.datasets import make_emotional_speech
+from skser.feature_extraction import MelSpectrogram
+from skser.neural_network import (
+    AdversarialAEClassifier,
+    AttentionFCNClassifier,
+    AttentionRNNClassifier,
+)
+from skser.preprocessing import SequenceScaler
+
+SHARED = {"device": "cpu", "n_threads": 1, "random_state": 0}
+SYSTEMS = {
+    "attention-fcn": AttentionFCNClassifier(
+        max_epochs=12, early_stopping=True, n_iter_no_change=4, mixup=0.2, **SHARED
+    ),
+    "attention-rnn": AttentionRNNClassifier(max_epochs=6, **SHARED),
+    "adversarial-ae": AdversarialAEClassifier(max_epochs=10, unlabeled="?", **SHARED),
+}
+
+
+def task():
+    """Frames, emotions of which some are unknown to the adversarial network, and speakers."""
+    corpus = make_emotional_speech(n_speakers=4, n_utterances_per_speaker=8, random_state=0)
+    X = MelSpectrogram(n_mels=24, input_sampling_rate=corpus.sampling_rate).transform(corpus.data)
+    X = SequenceScaler().fit_transform(X)
+    return X, corpus.target.astype(str), corpus.speakers.astype(str)
+
+
+def train(name, data, folder, path):
+    """Fit with checkpoints and write the weights, all in this process."""
+    X, y, speakers = data
+    model = SYSTEMS[name]
+    if name == "adversarial-ae":
+        y = np.where(np.arange(len(y)) % 3 == 0, "?", y)
+    model.set_params(checkpoint=folder).fit(X, y, groups=speakers)
+    weights = {key: value.numpy() for key, value in model.net_.module_.state_dict().items()}
+    np.savez(path, **weights, losses=model.history_[:, "train_loss"])
+
+
+def start(*arguments):
+    """A process that has what it needs from the start, torch's threads excepted."""
+    process = multiprocessing.get_context("fork").Process(target=train, args=arguments)
+    process.start()
+    return process
+
+
+def trial(name, data, folder, seconds, n_kills, random_state):
+    """How often it was killed, and the weights and losses in the end."""
+    path = Path(folder) / "weights.npz"
+    n_killed = 0
+    for _ in range(n_kills):
+        process = start(name, data, folder, path)
+        process.join(random_state.uniform(0, seconds))
+        if process.is_alive():
+            process.kill()
+            process.join()
+            n_killed += 1
+    process = start(name, data, folder, path)
+    process.join()
+    if process.exitcode != 0:
+        raise RuntimeError(f"{name}: the resumed training ended with {process.exitcode}.")
+    with np.load(path) as found:
+        return n_killed, dict(found)
+
+
+def run(n_kills, seed=0, systems=tuple(SYSTEMS)):
+    """Kill until there were `n_kills`, over all systems in turn."""
+    data = task()
+    random_state = random.Random(seed)
+    undisturbed, seconds = {}, {}
+    for name in systems:
+        with tempfile.TemporaryDirectory() as folder:
+            begin = time.perf_counter()
+            undisturbed[name] = trial(name, data, folder, 0, 0, random_state)[1]
+            seconds[name] = time.perf_counter() - begin
+    result = {"kills": 0, "trainings": 0, "equal": 0, "by_system": dict.fromkeys(systems, 0)}
+    while result["kills"] < n_kills:
+        name = systems[result["trainings"] % len(systems)]
+        with tempfile.TemporaryDirectory() as folder:
+            n_tries = min(random_state.randint(1, 3), n_kills - result["kills"])
+            n, found = trial(name, data, folder, seconds[name], n_tries, random_state)
+        expected = undisturbed[name]
+        equal = all(np.array_equal(found[key], expected[key]) for key in expected)
+        result["kills"] += n
+        result["by_system"][name] += n
+        result["trainings"] += 1
+        result["equal"] += equal and found.keys() == expected.keys()
+    return result
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    counts = run(arguments.kills, arguments.seed)
+    print(counts)
+    write_result(
+        RESULTS / "killed_training.json",
+        {
+            "command": f"python benchmarks/killed_training.py --kills {arguments.kills}",
+            "seed": arguments.seed,
+            "versions": versions("torch", "skorch", "numpy"),
+            **counts,
+        },
+    )

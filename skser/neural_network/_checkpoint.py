@@ -1,0 +1,222 @@
+"""The state of a training, kept after each epoch and taken up again after a kill."""
+
+import hashlib
+import io
+import os
+import pickle
+from numbers import Integral
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from skorch.callbacks import Callback
+from skorch.history import History
+
+import skser
+from skser._described import digest
+from skser.neural_network._bimodal import Bimodal
+
+# What changes nothing in the weights; initialize_from counts by its weights alone.
+_WITHOUT_EFFECT = {"checkpoint", "initialize_from", "verbose"}
+# skorch's own, which keep nothing from one epoch to the next.
+STAGES = ("head", "all")
+_STATELESS = {"epoch_timer", "train_loss", "valid_loss", "print_log"}
+
+
+def training_key(estimator, sequences, *others):
+    """Hash of all that a fit depends on: parameters, data, weights to start from, versions.
+
+    Parameters
+    ----------
+    estimator : NeuralEstimator
+    sequences : Sequences or Bimodal
+    *others : ndarray or None
+        Targets, groups, soft targets.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If ``random_state`` is no int.
+    """
+    name = type(estimator).__name__
+    if not isinstance(estimator.random_state, Integral):
+        raise ValueError(
+            f"checkpoint needs random_state to be an int, so that a resumed fit of {name} is the "
+            f"same one; it is {estimator.random_state!r}."
+        )
+    parameters = {
+        key: clone(value) if hasattr(value, "fit") else value
+        for key, value in estimator.get_params(deep=False).items()
+        if key not in _WITHOUT_EFFECT
+    }
+    sources = [estimator.initialize_from]
+    if estimator.warm_start:
+        sources.append(estimator)
+    weights = [
+        (model.net_.module_.state_dict(), getattr(model, "classes_", None))
+        for model in sources
+        if hasattr(model, "net_")
+    ]
+    versions = (skser.__version__, torch.__version__)
+    blocks = [sequences.frames, sequences.words] if isinstance(sequences, Bimodal) else [sequences]
+    content = [(block.layout, block.lengths, _digest_of_frames(block)) for block in blocks]
+    return digest((name, parameters, weights, versions, content, others))
+
+
+def _digest_of_frames(sequences):
+    """Utterance by utterance: a block may be mapped from disk, and hold others too."""
+    found = hashlib.sha256()
+    for frames in sequences:
+        found.update(np.ascontiguousarray(frames))
+    return found.hexdigest()
+
+
+class TrainingCheckpoint(Callback):
+    """Writes the whole state of a training after each epoch; the next one goes on from there.
+
+    Must come behind the user's callbacks. What is kept: weights, optimisers, random generators,
+    the place in the order of batches, history, and what the other callbacks hold (numbers, text,
+    tensors, and objects with a ``state_dict``).
+
+    Parameters
+    ----------
+    path : path-like
+        Of a file per training.
+    """
+
+    def __init__(self, path):
+        self.path = os.fspath(path)  # a Path pickled on one system may not load on another
+
+    def on_train_begin(self, net, **kwargs):
+        self.n_done_ = 0
+        self.iterator_ = self.waiting_ = None
+        if not os.path.exists(self.path):
+            return
+        try:
+            state = torch.load(self.path, map_location=net.device, weights_only=True)
+        except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
+            raise ValueError(
+                f"The checkpoint {self.path} is damaged; delete it to train from the beginning."
+            ) from error
+        net.module_.load_state_dict(state["module"])
+        for optimizer, found in zip(net.optimizers(), state["optimizers"], strict=True):
+            optimizer.load_state_dict(found)
+        for (_, callback), found in zip(_stateful(net), state["callbacks"], strict=True):
+            _restore(callback, found)
+        net.history = History(state["history"])
+        self.n_done_ = state["n_done"]
+        self.waiting_ = state["random"]
+
+    def begin(self, net, iterator):
+        """Put the generators where they were, once the batches' iterator is there."""
+        self.iterator_ = iterator
+        if self.waiting_ is None:
+            return
+        state, self.waiting_ = self.waiting_, None
+        iterator.set_state(state["iterator"])
+        for generator, found in zip(net.generators(), state["generators"], strict=True):
+            generator.set_state(found.cpu())
+        torch.set_rng_state(state["torch"].cpu())
+        if state["cuda"] is not None:
+            torch.cuda.set_rng_state(state["cuda"].cpu(), net.device)
+
+    def on_epoch_end(self, net, **kwargs):
+        self.n_done_ += 1
+        is_cuda = torch.device(net.device).type == "cuda"
+        state = {
+            "n_done": self.n_done_,
+            "module": net.module_.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in net.optimizers()],
+            "callbacks": [_state(callback) for _, callback in _stateful(net)],
+            "history": _plain(list(net.history)),
+            "random": {
+                "iterator": self.iterator_.state(),
+                "generators": [generator.get_state() for generator in net.generators()],
+                "torch": torch.get_rng_state(),
+                "cuda": torch.cuda.get_rng_state(net.device) if is_cuda else None,
+            },
+        }
+        content = io.BytesIO()
+        torch.save(state, content)
+        _write(Path(self.path), content.getbuffer())
+
+    def on_train_end(self, net, **kwargs):
+        self.iterator_ = self.waiting_ = None  # no part of a fitted model
+
+
+def _stateful(net):
+    return [
+        (name, callback)
+        for name, callback in net.callbacks_
+        if name not in _STATELESS and not isinstance(callback, TrainingCheckpoint)
+    ]
+
+
+def _state(callback):
+    """What a callback holds: plain values, and the states of objects that have one."""
+    state = {"values": {}, "objects": {}}
+    for name, value in vars(callback).items():
+        if isinstance(value, type):
+            continue
+        if hasattr(value, "state_dict") and hasattr(value, "load_state_dict"):
+            found = value.state_dict()
+            if not _is_plain(found):
+                raise TypeError(
+                    f"checkpoint cannot keep the state of {type(callback).__name__}.{name}, which "
+                    "is more than numbers, text and tensors."
+                )
+            state["objects"][name] = _plain(found)
+        elif _is_plain(value):
+            state["values"][name] = _plain(value)
+    return state
+
+
+def _restore(callback, state):
+    vars(callback).update(state["values"])
+    for name, found in state["objects"].items():
+        getattr(callback, name).load_state_dict(found)
+
+
+def _is_plain(value):
+    if isinstance(value, dict):
+        return all(_is_plain(part) for pair in value.items() for part in pair)
+    if isinstance(value, list | tuple):
+        return all(_is_plain(part) for part in value)
+    return isinstance(value, str | int | float | None | np.generic | torch.Tensor)
+
+
+def _plain(value):
+    """Without numpy's numbers, which a reader that runs no code does not know."""
+    if isinstance(value, dict):
+        return type(value)((_plain(key), _plain(part)) for key, part in value.items())
+    if isinstance(value, list | tuple):
+        return type(value)(_plain(part) for part in value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _write(path, content):
+    """Replace a file at one go: a kill leaves the old state or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(
+            f"The checkpoint {path} could not be written: {error.strerror or error}. The state "
+            "after the epoch before is still there."
+        ) from error
+
+
+def checkpoints_of(folder, key):
+    """The callback for each stage of a training: of its head, and of all weights."""
+    return {stage: TrainingCheckpoint(Path(folder, f"{key[:32]}-{stage}.pt")) for stage in STAGES}

@@ -1,0 +1,178 @@
+"""Trainings that are killed and taken up again."""
+
+import os
+import pickle
+
+import killed_training
+import numpy as np
+import pytest
+from sklearn.base import clone
+from skorch.callbacks import LRScheduler
+from torch.optim.lr_scheduler import StepLR
+
+from skser.neural_network import AdversarialAERegressor, AttentionFCNClassifier
+from skser.neural_network._training import SequenceNet
+
+# Four epochs are too few for some of the networks to learn anything.
+pytestmark = pytest.mark.filterwarnings("ignore:In its last epoch")
+
+SMALL = {"device": "cpu", "n_threads": 1, "random_state": 0, "max_epochs": 4}
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.fixture
+def epochs(monkeypatch):
+    """Counts trained epochs; ``epochs.kill_in = 3`` ends a training within the third."""
+
+    class Epochs:
+        n = 0
+        kill_in = None
+
+    begin = SequenceNet.on_epoch_begin
+
+    def counted(net, *args, **kwargs):
+        Epochs.n += 1
+        if Epochs.n == Epochs.kill_in:
+            raise Killed
+        begin(net, *args, **kwargs)
+
+    monkeypatch.setattr(SequenceNet, "on_epoch_begin", counted)
+    return Epochs
+
+
+def killed_and_resumed(epochs, kill_in, model, *data, **groups):
+    """The model killed and fitted again, after that left alone, and the epochs that each took."""
+    epochs.kill_in = kill_in
+    with pytest.raises(Killed):
+        clone(model).fit(*data, **groups)
+    epochs.n, epochs.kill_in = 0, None
+    resumed = clone(model).fit(*data, **groups)
+    n_resumed, epochs.n = epochs.n, 0
+    undisturbed = clone(model).set_params(checkpoint=None).fit(*data, **groups)
+    return resumed, undisturbed, n_resumed, epochs.n
+
+
+def assert_same(model, other):
+    one, two = (fitted.net_.module_.state_dict() for fitted in (model, other))
+    assert one.keys() == two.keys()
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+    assert model.history_[:, "train_loss"] == other.history_[:, "train_loss"]
+
+
+def test_trainings_killed_at_random_moments_end_with_the_same_weights():
+    found = killed_training.run(2, seed=1, systems=("attention-fcn",))
+    assert found["kills"] == 2
+    assert found["equal"] == found["trainings"]
+
+
+def test_what_was_trained_before_a_kill_is_not_trained_again(tmp_path, epochs, mels, corpus):
+    model = AttentionFCNClassifier(**SMALL, checkpoint=tmp_path)
+    resumed, undisturbed, *counts = killed_and_resumed(epochs, 4, model, mels, corpus.target)
+    assert counts == [1, 4]
+    assert_same(resumed, undisturbed)
+    assert resumed.n_iter_ == 4
+
+
+def test_a_training_that_was_finished_is_found_again(tmp_path, epochs, mels, corpus):
+    model = AttentionFCNClassifier(**SMALL, checkpoint=tmp_path).fit(mels, corpus.target)
+    epochs.n = 0
+    assert_same(clone(model).fit(mels, corpus.target), model)
+    assert epochs.n == 0
+
+
+def test_early_stopping_goes_on_with_its_patience_and_its_best_weights(
+    tmp_path, epochs, mels, corpus
+):
+    model = AttentionFCNClassifier(
+        early_stopping=True, n_iter_no_change=2, validation_fraction=0.3, learning_rate=0.1,
+        checkpoint=tmp_path, **SMALL | {"max_epochs": 12},
+    )  # fmt: skip
+    data = (mels, corpus.target)
+    resumed, undisturbed, *_ = killed_and_resumed(epochs, 3, model, *data, groups=corpus.speakers)
+    assert undisturbed.n_iter_ < 12
+    assert resumed.n_iter_ == undisturbed.n_iter_
+    assert_same(resumed, undisturbed)
+
+
+@pytest.mark.parametrize("kill_in", [2, 5])
+def test_both_stages_of_a_transfer_are_taken_up(tmp_path, epochs, mels, corpus, kill_in):
+    source = AttentionFCNClassifier(**SMALL).fit(mels, corpus.target)
+    epochs.n = 0
+    model = AttentionFCNClassifier(
+        **SMALL, initialize_from=source, transfer="two-stage", head_epochs=3, checkpoint=tmp_path
+    )
+    resumed, undisturbed, *counts = killed_and_resumed(epochs, kill_in, model, mels, corpus.target)
+    assert counts == [7 - (kill_in - 1), 7]
+    assert_same(resumed, undisturbed)
+
+
+def test_the_phases_of_the_adversarial_network_are_taken_up(tmp_path, epochs):
+    random = np.random.RandomState(0)
+    X, y = random.randn(50, 6), random.randn(50, 2)
+    y[::3] = np.nan
+    model = AdversarialAERegressor(batch_size=8, checkpoint=tmp_path, **SMALL)
+    resumed, undisturbed, *counts = killed_and_resumed(epochs, 3, model, X, y)
+    assert counts == [2, 4]
+    assert_same(resumed, undisturbed)
+    assert np.array_equal(resumed.predict(X), undisturbed.predict(X))
+
+
+def test_schedulers_of_the_user_are_taken_up(tmp_path, epochs, mels, corpus):
+    halved = LRScheduler(policy=StepLR, step_size=1, gamma=0.5)
+    model = AttentionFCNClassifier(
+        callbacks=[halved], learning_rate_schedule="constant", checkpoint=tmp_path, **SMALL
+    )
+    resumed, undisturbed, *_ = killed_and_resumed(epochs, 3, model, mels, corpus.target)
+    assert_same(resumed, undisturbed)
+
+
+def test_one_folder_serves_many_trainings(tmp_path, mels, corpus):
+    model = AttentionFCNClassifier(**SMALL | {"max_epochs": 1}, checkpoint=tmp_path)
+    half = np.arange(len(mels)) % 2 == 0
+    model.fit(mels, corpus.target)
+    model.fit(mels[half], corpus.target[half])
+    model.fit(mels[~half], corpus.target[~half])
+    clone(model).set_params(dropout=0.1).fit(mels, corpus.target)
+    clone(model).set_params(verbose=0).fit(mels, corpus.target)  # the first one's
+    assert len(os.listdir(tmp_path)) == 4
+
+
+def test_a_fitted_model_keeps_nothing_of_the_training(tmp_path, mels, corpus):
+    model = AttentionFCNClassifier(**SMALL | {"max_epochs": 1}, checkpoint=tmp_path)
+    plain = len(pickle.dumps(clone(model).set_params(checkpoint=None).fit(mels, corpus.target)))
+    assert len(pickle.dumps(model.fit(mels, corpus.target))) < plain + 1000
+
+
+def test_without_a_seed_there_is_no_checkpoint(tmp_path, mels, corpus):
+    model = AttentionFCNClassifier(checkpoint=tmp_path)
+    with pytest.raises(ValueError, match=r"checkpoint needs random_state to be an int.*None"):
+        model.fit(mels, corpus.target)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path, mels, corpus):
+    model = AttentionFCNClassifier(**SMALL | {"max_epochs": 1}, checkpoint=tmp_path)
+    model.fit(mels, corpus.target)
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:-500])
+    with pytest.raises(ValueError, match=rf"The checkpoint {file} is damaged; delete it"):
+        clone(model).fit(mels, corpus.target)
+
+
+def test_a_full_disk_is_told_and_the_epoch_before_is_kept(tmp_path, mels, corpus, monkeypatch):
+    model = AttentionFCNClassifier(**SMALL, checkpoint=tmp_path)
+    written = []
+
+    def full(descriptor):
+        written.append(descriptor)
+        if len(written) == 3:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="could not be written: No space left on device"):
+        model.fit(mels, corpus.target)
+    assert [file.suffix for file in tmp_path.iterdir()] == [".pt"]
+    resumed = clone(model).fit(mels, corpus.target)
+    assert_same(resumed, clone(model).set_params(checkpoint=None).fit(mels, corpus.target))
