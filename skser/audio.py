@@ -6,36 +6,11 @@ from numbers import Real
 
 import numpy as np
 
-_BLOCK_SAMPLES = 2**20
+from skser._audio_file import AudioReadError, mono_blocks
+
 _MOST_ENERGY = 1e28  # beyond, powers leave the range of float32
-
-
-class AudioReadError(ValueError):
-    """Audio inputs that could not be read, each with its reason.
-
-    Parameters
-    ----------
-    failures : list of (str, str)
-        Name of the input (a path, or ``"utterance 3"`` for an array) and the reason.
-    n_inputs : int, default=1
-        How many inputs were tried.
-
-    Attributes
-    ----------
-    failures : list of (str, str)
-    n_inputs : int
-    """
-
-    def __init__(self, failures, n_inputs=1):
-        super().__init__(failures, n_inputs)
-        self.failures = failures
-        self.n_inputs = n_inputs
-
-    def __str__(self):
-        listed = "; ".join(f"{name}: {reason}" for name, reason in self.failures)
-        if self.n_inputs == 1:
-            return listed
-        return f"{len(self.failures)} of {self.n_inputs} inputs could not be used: {listed}"
+# A header may claim any rate; 128 times the samples is what resampling may make of a file.
+_MOST_RESAMPLING = 128
 
 
 class Waveform(np.ndarray):
@@ -103,8 +78,8 @@ def load_audio(path, sampling_rate=None):
     Parameters
     ----------
     path : str or path-like
-        WAV (8 to 32 bits or float), FLAC, OGG, MP3, AIFF or whatever else libsndfile reads.
-        The content decides, not the file's name.
+        WAV (8 to 32 bits or float), FLAC, OGG, MP3, AIFF or whatever else libsndfile knows by
+        its header. The content decides, not the file's name.
     sampling_rate : float or None, default=None
         Rate of the result in Hz; None keeps the file's own.
 
@@ -118,8 +93,13 @@ def load_audio(path, sampling_rate=None):
     Raises
     ------
     AudioReadError
-        If the file is missing, a directory, empty, not audio, of zero length, or holds
-        values that are not finite.
+        If the file is missing, a directory, a pipe or a device, empty, not audio, of zero
+        length, holds values that are not finite, or states a rate that is more than 128 times
+        above or below `sampling_rate`.
+
+    Notes
+    -----
+    Memory follows what the file holds, not what its header claims.
 
     Examples
     --------
@@ -130,11 +110,11 @@ def load_audio(path, sampling_rate=None):
     >>> samples.shape, samples.dtype, rate
     ((16000,), dtype('float32'), 16000)
     """
-    name = os.fspath(path)
-    blocks, rates = zip(*_mono_blocks(name), strict=True)
+    name = os.fsdecode(path)
+    blocks, rates = zip(*mono_blocks(name), strict=True)
     samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     _check_values(samples, name)
-    return resample(samples, rates[0], sampling_rate), sampling_rate or rates[0]
+    return _resampled(samples, rates[0], sampling_rate, name), sampling_rate or rates[0]
 
 
 def stream_audio(path, sampling_rate=None):
@@ -169,61 +149,23 @@ def stream_audio(path, sampling_rate=None):
     """
     import soxr
 
-    name = os.fspath(path)
-    resampler = None
-    for samples, file_rate in _mono_blocks(name):
+    name = os.fsdecode(path)
+    resampler, n_samples = None, 0
+    for samples, file_rate in mono_blocks(name):
         _check_values(samples, name)
         if sampling_rate in (None, file_rate):
             yield samples, file_rate
             continue
         if resampler is None:
+            _check_rates(file_rate, sampling_rate, name)
             resampler = soxr.ResampleStream(file_rate, sampling_rate, 1, dtype="float32")
-        yield resampler.resample_chunk(samples), sampling_rate
+        resampled = resampler.resample_chunk(samples)
+        n_samples += len(resampled)
+        yield resampled, sampling_rate
     if resampler is not None:
-        yield resampler.resample_chunk(np.empty(0, np.float32), last=True), sampling_rate
-
-
-def _mono_blocks(name):
-    """Yield mono float32 samples, at least one, and the file's rate."""
-    import soundfile
-
-    n_samples = 0
-    try:
-        with soundfile.SoundFile(name) as file:
-            for block in _read_mono(file):
-                n_samples += len(block)
-                yield block, file.samplerate
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise AudioReadError([(name, _why_unreadable(name, error))]) from error
-    if n_samples == 0:
-        raise AudioReadError([(name, "holds no samples (zero length)")])
-
-
-def _why_unreadable(name, error):
-    if os.path.isdir(name):
-        return "is a directory, not an audio file"
-    if not os.path.exists(name):
-        return "no such file"
-    if os.path.getsize(name) == 0:
-        return "the file is empty (0 bytes)"
-    reason = getattr(error, "error_string", None) or str(error)
-    return f"cannot be read as audio ({reason.strip()})"
-
-
-def _read_mono(file):
-    # Plain 16-bit samples are scaled here: the same values in a third of the time.
-    is_16_bit = file.subtype == "PCM_16" and file.format != "FLAC"
-    # In blocks, so that memory follows what the file holds, not what its header claims.
-    n_frames = max(1, min(file.frames + 1, _BLOCK_SAMPLES // file.channels))
-    while True:
-        block = file.read(n_frames, dtype="int16" if is_16_bit else "float32", always_2d=True)
-        n_read = len(block)
-        if is_16_bit:
-            block = block * np.float32(2**-15)
-        if n_read:
-            yield block[:, 0] if file.channels == 1 else block.mean(axis=1)
-        if n_read < n_frames:
-            return
+        resampled = resampler.resample_chunk(np.empty(0, np.float32), last=True)
+        _check_length(n_samples + len(resampled), sampling_rate, name)
+        yield resampled, sampling_rate
 
 
 def _check_values(samples, name):
@@ -235,6 +177,29 @@ def _check_values(samples, name):
     if not np.isfinite(samples).all():
         raise AudioReadError([(name, "holds samples that are NaN or infinite")])
     raise AudioReadError([(name, "holds samples far beyond full scale, which is 1")])
+
+
+def _check_rates(from_rate, to_rate, name):
+    if not 1 / _MOST_RESAMPLING <= to_rate / from_rate <= _MOST_RESAMPLING:
+        reason = (
+            f"states a rate of {from_rate:g} Hz, which is more than {_MOST_RESAMPLING} times "
+            f"{'above' if from_rate > to_rate else 'below'} the {to_rate:g} Hz that are needed"
+        )
+        raise AudioReadError([(name, reason)])
+
+
+def _check_length(n_samples, rate, name):
+    if n_samples == 0:
+        raise AudioReadError([(name, f"is shorter than one sample at {rate:g} Hz")])
+
+
+def _resampled(samples, from_rate, to_rate, name):
+    if to_rate is None:
+        return samples
+    _check_rates(from_rate, to_rate, name)
+    samples = resample(samples, from_rate, to_rate)
+    _check_length(len(samples), to_rate, name)
+    return samples
 
 
 def resample(samples, from_rate, to_rate):
@@ -360,4 +325,4 @@ def read_utterance(item, index, input_sampling_rate, sampling_rate):
     with np.errstate(over="ignore"):  # to infinity, which is refused below
         samples = samples.astype(np.float32, copy=False)
     _check_values(samples, name)
-    return resample(samples, rate_of(item, input_sampling_rate), sampling_rate)
+    return _resampled(samples, rate_of(item, input_sampling_rate), sampling_rate, name)

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container
 
+from skser._audio_file import printable
 from skser._base import SequenceTransformerMixin
 from skser.audio import AudioReadError, audio_inputs, read_utterance, utterance_name
 from skser.feature_extraction._cache import FeatureCache
@@ -175,6 +176,8 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
             If a setting, or an input that is done, is no longer what it was.
         FileExistsError
             If `directory` exists and was not written by this method.
+        OSError
+            If the disk is full, say. What is done is kept.
         RuntimeError
             If another process is writing this directory, or workers keep dying.
         """
@@ -247,7 +250,7 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
             yield from results
         except WorkersLost as lost:
             i = runs[lost.task][0]
-            name = utterance_name(items[i], i)
+            name = printable(utterance_name(items[i], i))
             raise RuntimeError(
                 f"Worker processes died again and again at, or soon after, {name}: "
                 "short of memory, or over a file that crashes its reader?"
@@ -330,7 +333,7 @@ def _n_bytes(item):
         return getattr(item, "nbytes", 0)
     try:
         return os.path.getsize(item)
-    except OSError:
+    except (OSError, ValueError):  # a name that no file can have
         return 0
 
 
@@ -359,6 +362,9 @@ def _extract_one(transformer, index, item, prepared, cache, wait):
         return error.failures[0]
     except UtteranceTooShort as error:
         return utterance_name(item, index), str(error)
+    except Exception as error:
+        error.add_note(f"This came of {printable(utterance_name(item, index))}.")
+        raise
 
 
 class UtteranceTooShort(ValueError):

@@ -1,9 +1,11 @@
 """Tasks over processes or a Dask cluster: results in order, few ahead of their reader."""
 
+import contextlib
 import os
 import shutil
 import sys
 import tempfile
+import warnings
 from collections import deque
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -111,17 +113,37 @@ def _on_joblib(n_jobs, function, tasks):
     return_as = "generator" if backend.supports_return_generator else "list"
     # joblib runs ahead of a slow reader without end, so it gets so many tasks at a time.
     n_ahead = _TASKS_AHEAD * effective_n_jobs(n_jobs)
-    shelf = None if getattr(backend, "supports_sharedmem", False) else Shelf()
+    shelf = None if getattr(backend, "supports_sharedmem", False) else _new_shelf()
     try:
         with Parallel(n_jobs=n_jobs, return_as=return_as, batch_size=1) as parallel:
             for first in range(0, len(tasks), n_ahead):
                 some = enumerate(tasks[first : first + n_ahead])
                 results = parallel(delayed(_shelved)(shelf, i, function, task) for i, task in some)
-                for i, result in enumerate(results):
-                    yield result if shelf is None else shelf.take(i, result)
+                with _given_up_quietly(results):
+                    for i, result in enumerate(results):
+                        yield result if shelf is None else shelf.take(i, result)
     finally:
         if shelf is not None:
             shelf.remove()
+
+
+@contextlib.contextmanager
+def _given_up_quietly(results):
+    """Context of a reader who may stop, over a full disk, say, before the last result."""
+    try:
+        yield
+    finally:
+        if hasattr(results, "close"):
+            with warnings.catch_warnings():  # joblib's advice on the tasks is for others
+                warnings.simplefilter("ignore")
+                results.close()
+
+
+def _new_shelf():
+    try:
+        return Shelf()
+    except OSError:  # no room for temporary files: everything goes through the pipe
+        return None
 
 
 def _shelved(shelf, place, function, task):

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,11 @@ def _extract(journal, heading, identities, transformer, items, prepared, layout)
     results = transformer._run(left, items, prepared, cache, wait=True)
     failures = []
     writer = BlockWriter(journal.folder, journal.n_columns, journal.n_frames)
-    with contextlib.closing(writer), journal.writing(heading):
+    with (
+        contextlib.closing(writer),
+        journal.writing(heading),
+        _named_if_full(journal.folder.parent),
+    ):
         for i, result in zip(left, results, strict=True):
             if not isinstance(result, tuple):
                 writer.append(result)  # first, since the journal vouches for it
@@ -96,12 +101,23 @@ def _extract(journal, heading, identities, transformer, items, prepared, layout)
         writer.finish(*journal.lengths_and_starts(len(items)), layout)
 
 
+@contextlib.contextmanager
+def _named_if_full(folder):
+    """Context in which errors of the disk say where they come from, and what is not lost."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or os.fspath(folder)
+        error.add_note(f"What is done is kept in {folder}: mend this and call again.")
+        raise
+
+
 class Journal:
     """What the frames of a block are, utterance by utterance in their order.
 
     Lines of JSON: a heading that says what is computed, then per utterance its position in X,
-    its number of frames, the identity of its audio, and, if that could not be read, its name
-    and the reason.
+    its number of frames, the identity of its audio, if that could not be read its name and the
+    reason, and a checksum.
 
     Parameters
     ----------
@@ -113,7 +129,8 @@ class Journal:
     ----------
     heading : dict or None
         None if nothing was begun.
-    entries : list of (int, int, str or None, tuple or None)
+    entries : list of [int, int, str or None, tuple or None]
+        Up to the first that is damaged.
     n_frames : int
         Of all entries.
     """
@@ -123,7 +140,7 @@ class Journal:
         self.n_columns = n_columns
         self.heading, self.entries, self.n_frames, self._end = None, [], 0, 0
         missing = (FileNotFoundError, NotADirectoryError)
-        with contextlib.suppress(*missing, json.JSONDecodeError), self._path.open("rb") as file:
+        with contextlib.suppress(*missing), self._path.open("rb") as file:
             self._read(file, BlockWriter.n_frames_in(folder, n_columns))
 
     @property
@@ -132,11 +149,11 @@ class Journal:
 
     def _read(self, lines, n_frames_there):
         for line in lines:
-            content = json.loads(line)
-            if not line.endswith(b"\n"):
-                return  # cut off by a kill
-            if self.heading is None:
+            content = _content(line)
+            if isinstance(content, dict) and self.heading is None:
                 self.heading = content
+            elif not isinstance(content, list) or self.heading is None:
+                return  # cut off by a kill, or damaged
             elif self.n_frames + content[1] <= n_frames_there:
                 self.entries.append(content)
                 self.n_frames += content[1]
@@ -186,9 +203,10 @@ class Journal:
 
     def append(self, index, n_frames, identity, reason=None):
         """Note an utterance whose frames are written."""
-        self.entries.append((index, n_frames, identity, reason))
+        entry = [index, n_frames, identity, reason]
+        self.entries.append(entry)
         self.n_frames += n_frames
-        self._write_line(self.entries[-1])
+        self._write_line([*entry, _checksum(entry)])
 
     def _write_line(self, content):
         write_all(self._file, json.dumps(content).encode() + b"\n")
@@ -202,12 +220,29 @@ class Journal:
         return lengths, starts
 
 
+def _content(line):
+    """What a line says: the heading, an entry, or None if it is cut off or damaged."""
+    try:
+        content = json.loads(line)
+    except ValueError:
+        return None
+    if not line.endswith(b"\n"):
+        return None
+    if isinstance(content, list):
+        return content[:-1] if content[-1:] == [_checksum(content[:-1])] else None
+    return content
+
+
+def _checksum(entry):
+    return zlib.crc32(json.dumps(entry).encode())
+
+
 def _identity(item, input_sampling_rate):
     if not isinstance(item, str):
         return FeatureCache.key(item, input_sampling_rate)
     try:
         stat = os.stat(item)
-    except OSError:
+    except (OSError, ValueError):  # a name that no file can have
         return None
     name = f"{os.path.abspath(item)} {stat.st_size} {stat.st_mtime_ns}"
     return hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 
+from skser._audio_file import printable
 from skser.audio import Waveform, stream_audio
 
 _SAMPLES_AT_ONCE = 2**21
@@ -95,7 +96,7 @@ def emotion_timeline(model, path, window=2.0, hop=0.5):
     True
     """
     check_is_fitted(model)
-    windows = _windows(os.fspath(path), max(_sampling_rates(model), default=None), window, hop)
+    windows = _windows(os.fsdecode(path), max(_sampling_rates(model), default=None), window, hop)
     bounds, proba = [], []
     for batch in _batches(windows):
         bounds += [span for span, _ in batch]
@@ -130,8 +131,8 @@ def _windows(path, sampling_rate, window, hop):
     pending, first = np.empty(0, np.float32), 0  # what is kept of the recording, and its place
     n_windows, start = 0, 0
     for samples, rate in stream_audio(path, sampling_rate):
-        length = _in_samples("window", window, rate)
-        _in_samples("hop", hop, rate)
+        length = _in_samples("window", window, rate, path)
+        _in_samples("hop", hop, rate, path)
         pending = np.concatenate([pending, samples])
         while start + length <= first + len(pending):
             yield _window(path, pending[start - first :][:length], start, rate)
@@ -145,10 +146,12 @@ def _windows(path, sampling_rate, window, hop):
         yield _window(path, pending[last - first :], last, rate)
 
 
-def _in_samples(name, seconds, rate):
+def _in_samples(name, seconds, rate, path):
     n_samples = round(seconds * rate)
     if n_samples < 1:
-        raise ValueError(f"{name}={seconds} s is less than one sample at {rate} Hz.")
+        raise ValueError(
+            f"{name}={seconds} s is less than one sample at {rate} Hz, for {printable(path)}."
+        )
     return n_samples
 
 

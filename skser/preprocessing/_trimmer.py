@@ -7,6 +7,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skser._audio_file import printable
 from skser._optional import import_optional
 from skser.audio import AudioReadError, audio_inputs, read_utterance, resample, utterance_name
 from skser.feature_extraction._base import AudioTransformer
@@ -180,7 +181,7 @@ class VoiceActivityTrimmer(AudioTransformer):
                 trimmed[i] = read_utterance(item, i, self.input_sampling_rate, self.sampling_rate)
             except AudioReadError:
                 continue  # which has been said
-            speechless.append(utterance_name(item, i))
+            speechless.append(printable(utterance_name(item, i)))
         if speechless:
             warnings.warn(
                 f"No speech was found in {len(speechless)} of {len(trimmed)} utterances, which "
