@@ -190,7 +190,7 @@ CORPORA = [
     ("no folder", lambda d: load_emodb(d / "no"), "no does not exist"),
     ("a file as folder", lambda d: load_ravdess(d / "good.wav"), "is a file, not a folder"),
     ("another corpus", lambda d: load_emodb(d), r"holds no EmoDB file, such as 03a01Fa\.wav \(7 audio"),
-    ("no corpus", lambda d: load_ravdess(d / "folder.wav"), "holds no RAVDESS speech file"),
+    ("no corpus", lambda d: load_ravdess(d / "folder.wav"), "holds no RAVDESS file, such as 03-01-05"),
     ("no table", lambda d: load_table(d / "no.csv"), r"no table .*no\.csv"),
     ("a table without labels", lambda d: load_table(pd.DataFrame({"audio": ["a"]})), r"lacks the columns \['emotion'\]"),
     ("a table with a gap", lambda d: load_table(pd.DataFrame({"audio": ["a", "b"], "emotion": ["x", None]})), r"no emotion in rows \[1\]"),
