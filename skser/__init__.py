@@ -1,7 +1,7 @@
 """Speech emotion recognition as ordinary scikit-learn.
 
-The submodules load on first use, so that ``import skser`` stays quick and pulls in neither
-torch nor librosa.
+The submodules and functions load on first use, so that ``import skser`` stays quick and pulls
+in neither torch nor librosa.
 """
 
 import importlib
@@ -16,17 +16,29 @@ _SUBMODULES = (
     "metrics",
     "model_selection",
     "neural_network",
+    "persistence",
     "pipelines",
     "preprocessing",
     "sequences",
 )
+# Functions at the top, and where they are.
+_FUNCTIONS = {
+    "export_onnx": "skser.persistence",
+    "load": "skser.persistence",
+    "load_onnx": "skser.persistence",
+    "load_pretrained": "skser.persistence",
+    "save": "skser.persistence",
+    "show_versions": "skser._versions",
+}
 
-__all__ = ["__version__", *_SUBMODULES]
+__all__ = ["__version__", *_SUBMODULES, *_FUNCTIONS]
 
 
 def __getattr__(name):
     if name in _SUBMODULES:
         return importlib.import_module(f"skser.{name}")
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(_FUNCTIONS[name]), name)
     raise AttributeError(f"module 'skser' has no attribute {name!r}")
 
 

@@ -60,7 +60,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
             units = getattr(self, name)
             if not len(units) or not all(isinstance(n, Integral) and n > 0 for n in units):
                 raise ValueError(f"{name}={units!r} must hold numbers of at least 1.")
-        seeds = torch.randint(MAX_SEED, (3,)).tolist()
+        seeds = torch.randint(MAX_SEED, (3,), device="cpu").tolist()
         with torch_settings(seed=seeds[0]):
             if self._fitted_on_flat:
                 encoder = VectorEncoder(self.n_features_in_, self.hidden_units, self.dropout)

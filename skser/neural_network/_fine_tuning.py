@@ -1,5 +1,6 @@
 """The upper layers of a pretrained speech encoder, to be trained on."""
 
+import torch
 from sklearn.base import clone
 
 from skser._optional import import_optional
@@ -37,7 +38,8 @@ def upper_layers(embedding, n_layers, adapter_rank):
     last, first = _ends(embedding, n_layers)
     facts, *_ = embedding._prepare()
     # Not the one in use elsewhere: these layers are going to change.
-    encoder = load_encoder.__wrapped__(facts, last, embedding.allow_pickle, "cpu").encoder
+    with torch.device("cpu"):  # also where a saved network is rebuilt without memory
+        encoder = load_encoder.__wrapped__(facts, last, embedding.allow_pickle, "cpu").encoder
     is_stable = facts.model_type == "whisper" or getattr(
         encoder.config, "do_stable_layer_norm", False
     )

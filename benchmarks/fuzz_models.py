@@ -1,0 +1,365 @@
+"""Load saved models that were altered byte by byte, or forged with right digests.
+
+    python benchmarks/fuzz_models.py
+
+Needs no data. 2,000 altered files of three small models are loaded, and used for a prediction
+where they load, in child processes that watch themselves: seconds and memory per file, and every
+attempt to start a process, to connect, to unpickle or to write. A file must be refused by its
+name, or read; one whose bytes were altered without forging its digests must be read as it was.
+"""
+
+import argparse
+import io
+import json
+import multiprocessing
+import os
+import random
+import resource
+import signal
+import sys
+import tempfile
+import time
+import warnings
+import zipfile
+from collections import Counter
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+N_FILES = 2000
+SECONDS, BYTES = 10, 2 * 2**30
+WATCHED = (
+    "os.exec", "os.fork", "os.posix_spawn", "os.remove", "os.rename", "os.system", "pickle.",
+    "pty.", "shutil.", "socket.connect", "subprocess.", "webbrowser.", "ctypes.dlopen",
+)  # fmt: skip
+NAMES = ("os.system", "builtins.eval", "builtins.exec", "subprocess.Popen", "sklearn.svm.SVC",
+         "skser.audio.load_audio", "sklearn.utils._bunch.Bunch", "numpy.load", "")  # fmt: skip
+VALUES = (None, True, -1, 0, 2**31, 2**63, 10**12, 1e308, "nan", "", "x" * 10_000, [], {}, [[]] * 9)
+
+
+def data():
+    """Twelve utterances of 20 frames and 4 columns, as sequences and as vectors, and labels."""
+    random = np.random.RandomState(0)
+    frames = random.randn(12, 20, 4).astype(np.float32)
+    return frames, frames.mean(axis=1), np.array(["calm", "tense", "warm"] * 4)
+
+
+def models():
+    """Fitted models by name, each with what it predicts."""
+    from sklearn.ensemble import (
+        GradientBoostingClassifier,
+        HistGradientBoostingClassifier,
+        RandomForestClassifier,
+        VotingClassifier,
+    )
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import QuantileTransformer, StandardScaler
+    from sklearn.svm import SVC
+
+    from skser.neural_network import AdversarialAEClassifier, AttentionFCNClassifier, SpecAugment
+    from skser.preprocessing import SequenceScaler
+
+    frames, vectors, y = data()
+    exact = {"max_epochs": 1, "device": "cpu", "n_threads": 1, "random_state": 0, "batch_size": 4}
+    network = make_pipeline(
+        SequenceScaler(),
+        AttentionFCNClassifier(
+            (4, 4), strides=1, pool_size=1, n_heads=2, augment=SpecAugment(), **exact
+        ),
+    )
+    compiled = VotingClassifier(
+        [
+            ("forest", RandomForestClassifier(3, random_state=0)),
+            ("boosting", GradientBoostingClassifier(n_estimators=2)),
+            ("histogram", HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=2)),
+            ("vectors", make_pipeline(StandardScaler(), SVC(probability=False))),
+            ("neighbours", KNeighborsClassifier(3, algorithm="brute")),
+            ("ranks", make_pipeline(QuantileTransformer(n_quantiles=5), LogisticRegression())),
+        ]
+    )
+    nested = VotingClassifier(
+        [
+            ("network", AdversarialAEClassifier((4,), decoder_units=(4,), **exact)),
+            ("forest", RandomForestClassifier(2, random_state=np.random.RandomState(0))),
+        ],
+        voting="soft",
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {
+            "network": (network.fit(frames, y), frames),
+            "compiled": (compiled.fit(vectors, y), vectors),
+            "nested": (nested.fit(vectors, y), vectors),
+        }
+
+
+def members_of(archive):
+    """Members of an archive, in order."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}
+
+
+def packed(members):
+    """An archive of members."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return buffer.getvalue()
+
+
+def forged(members, facts=None):
+    """An archive of a model's members whose manifest has the right sizes and digests."""
+    manifest = {**json.loads(members["manifest.json"]), **(facts or {})}
+    manifest["members"] = {
+        name: {"size": len(content), "sha256": sha256(content).hexdigest()}
+        for name, content in members.items()
+        if name != "manifest.json"
+    }
+    manifest.pop("sha256", None)
+    digest = sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+    content = json.dumps({**manifest, "sha256": digest}).encode()
+    return packed({**members, "manifest.json": content})
+
+
+def altered(content, draw):
+    """Bytes with some of them flipped, cut, doubled, blanked or moved."""
+    content = bytearray(content)
+    at = draw.randrange(len(content))
+    end = min(len(content), at + draw.choice((1, 4, 64, 1000)))
+    kind = draw.choice(("flip", "flip", "flip", "cut", "double", "blank", "truncate", "splice"))
+    if kind == "flip":
+        for _ in range(draw.choice((1, 1, 2, 8))):
+            content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+    elif kind == "cut":
+        del content[at:end]
+    elif kind == "double":
+        content[at:at] = content[at:end]
+    elif kind == "blank":
+        content[at:end] = bytes([draw.choice((0, 255, 48))]) * (end - at)
+    elif kind == "truncate":
+        del content[at:]
+    else:
+        other = draw.randrange(len(content))
+        content[at:end] = content[other : other + end - at]
+    return bytes(content)
+
+
+def altered_tree(tree, draw):
+    """JSON with one value, key or name replaced, or buried in lists."""
+    places = []
+
+    def visit(node):
+        items = node.items() if isinstance(node, dict) else enumerate(node)
+        for key, value in items:
+            places.append((node, key))
+            if isinstance(value, dict | list):
+                visit(value)
+
+    visit(tree)
+    for _ in range(draw.choice((1, 1, 1, 3))):
+        node, key = draw.choice(places)
+        other_node, other_key = draw.choice(places)
+        kind = draw.choice(("value", "value", "number", "name", "swap", "delete", "deep"))
+        try:
+            if kind == "value":
+                node[key] = draw.choice(VALUES)
+            elif kind == "number" and isinstance(node[key], int | float):
+                node[key] = draw.choice((-1, 10, 10**4, 10**9, 0.5)) * node[key] + 1
+            elif kind == "name" and isinstance(node[key], str):
+                node[key] = draw.choice(NAMES)
+            elif kind == "swap":
+                node[key] = json.loads(json.dumps(other_node[other_key]))
+            elif kind == "delete":
+                del node[key]
+            elif kind == "deep":
+                for _ in range(draw.choice((10, 200, 800))):
+                    node[key] = [node[key]]
+        except (KeyError, IndexError, RecursionError):
+            continue  # an earlier one took this place away
+    return tree
+
+
+def mutant(archive, other, draw):
+    """One altered archive: its kind, its bytes, and whether its digests were forged."""
+    kind = draw.choice(
+        ("bytes", "bytes", "member", "tree", "tree", "parts", "parts array", "mixed")
+    )
+    if kind == "bytes":
+        return kind, altered(archive, draw), False
+    members = members_of(archive)
+    if kind == "mixed":
+        name = draw.choice(list(members))
+        taken = members_of(other).get(name, b"")
+        return kind, (forged if draw.random() < 0.5 else packed)({**members, name: taken}), True
+    if kind.startswith("parts") and "sklearn.skops" in members:
+        parts = members_of(members["sklearn.skops"])
+        name = "schema.json" if kind == "parts" else draw.choice(list(parts))
+        parts[name] = _altered_member(name, parts[name], draw)
+        members["sklearn.skops"] = packed(parts)
+        return kind, forged(members), True
+    if kind == "tree":
+        members["model.json"] = _altered_member("model.json", members["model.json"], draw)
+        return kind, forged(members), True
+    name = draw.choice([name for name in members if name != "manifest.json"])
+    return "member", forged({**members, name: altered(members[name], draw)}), True
+
+
+def _altered_member(name, content, draw):
+    if not name.endswith(".json"):
+        return altered(content, draw)
+    try:
+        return json.dumps(altered_tree(json.loads(content), draw)).encode()
+    except RecursionError:
+        return b"[" * 10**5
+
+
+def watch():
+    """Events of WATCHED as they happen from now on, in a list."""
+    seen = []
+
+    def hook(event, arguments):
+        writes = (
+            event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")
+        )
+        if event.startswith(WATCHED) or writes:
+            seen.append(f"{event} {arguments!r:.100}")
+
+    sys.addaudithook(hook)
+    return seen
+
+
+def verdict(path, X, expected, is_forged, seen):
+    """What became of a file: a word, and what was wrong, if anything."""
+    import skser
+
+    del seen[:]
+    try:
+        model = skser.load(path)
+        outcome = "read"
+    except skser.persistence.SavedModelError as error:
+        outcome = "refused"
+        if os.fspath(path) not in str(error):
+            return outcome, f"refused without its name: {error}"
+    if outcome == "read":
+        try:
+            found = model.predict(X)
+        except Exception:  # a forged model may predict nonsense, or say that it cannot
+            outcome = "read, cannot predict"
+            if not is_forged:
+                return outcome, "damaged, and not noticed"
+        else:
+            if not is_forged and not np.array_equal(found, expected):
+                return outcome, "damaged, and predicts something else"
+    return outcome, f"did {seen[0]}" if seen else None
+
+
+def _child(jobs, first, folder, connection):
+    import skser
+    import skser.neural_network
+
+    warnings.simplefilter("ignore")
+    originals = {}
+    for name in ("network", "compiled", "nested"):
+        path = folder / f"{name}.skser"
+        frames, vectors, _ = data()
+        X = frames if name == "network" else vectors
+        originals[name] = (path.read_bytes(), X, skser.load(path).predict(X))
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * os.sysconf("SC_PAGE_SIZE") + BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    seen = watch()
+    for i in range(first, jobs):
+        draw = random.Random(i)
+        name = draw.choice(list(originals))
+        archive, X, expected = originals[name]
+        other = originals[draw.choice(list(originals))][0]
+        kind, content, is_forged = mutant(archive, other, draw)
+        path = folder / f"{i}.skser"
+        path.write_bytes(content)
+        connection.send(("begins", i, name, kind))
+        signal.alarm(SECONDS)  # ends the child
+        begin = time.perf_counter()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            outcome, wrong = verdict(path, X, expected, is_forged, seen)
+        seconds = time.perf_counter() - begin
+        signal.alarm(0)
+        path.unlink()
+        connection.send(("ends", i, outcome, wrong, seconds, _resident()))
+    connection.send(None)
+
+
+def _resident():
+    """Largest resident memory so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def run(n_files, folder):
+    """Load altered files in children, and count what became of them."""
+    from skser import save
+
+    for name, (model, _) in models().items():
+        save(model, folder / f"{name}.skser")
+    outcomes, failures, slowest, most = Counter(), [], (0.0, None), 0
+    first, begun = 0, ("", "")
+    while first < n_files:
+        receiving, sending = multiprocessing.Pipe(duplex=False)
+        spawn = multiprocessing.get_context("spawn")
+        child = spawn.Process(target=_child, args=(n_files, first, folder, sending))
+        child.start()
+        sending.close()
+        before = first
+        while True:
+            try:
+                message = receiving.recv()
+            except EOFError:
+                child.join()
+                failures.append({"file": first, "of": begun, "wrong": f"exit {child.exitcode}"})
+                first += 1
+                break
+            if message is None:
+                first = n_files
+                break
+            if message[0] == "begins":
+                first, begun = message[1], message[2:]
+                continue
+            _, _, outcome, wrong, seconds, memory = message
+            outcomes[f"{begun[1]}: {outcome}"] += 1
+            slowest, most = max(slowest, (seconds, first)), max(most, memory)
+            if wrong:
+                failures.append({"file": first, "of": begun, "wrong": wrong})
+        child.join()
+        if first == before + 1 and first == 1 and failures:
+            raise RuntimeError(f"The child does not start: {failures}.")
+    return {
+        "n_files": n_files,
+        "outcomes": dict(sorted(outcomes.items())),
+        "failures": failures,
+        "slowest_seconds": round(slowest[0], 3),
+        "slowest_file": slowest[1],
+        "largest_resident_bytes": most,
+        "limits": {"seconds": SECONDS, "bytes": BYTES},
+    }
+
+
+def main():
+    from protocols import RESULTS, versions, write_result
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--n-files", type=int, default=N_FILES)
+    n_files = parser.parse_args().n_files
+    with tempfile.TemporaryDirectory() as folder:
+        result = run(n_files, Path(folder))
+    result["versions"] = versions("numpy", "scikit-learn", "skops", "safetensors", "torch")
+    print(json.dumps(result, indent=1))
+    write_result(RESULTS / "fuzz_models.json", result)
+    if result["failures"]:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""What a report of a problem should say of the machine."""
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+import skser
+
+_CORE = (
+    "numpy", "scipy", "pandas", "scikit-learn", "joblib", "torch", "skorch", "librosa", "numba",
+    "soundfile", "soxr", "safetensors", "skops",
+)  # fmt: skip
+_OPTIONAL = (
+    "transformers", "peft", "opensmile", "audiomentations", "silero-vad", "onnx", "onnxruntime",
+    "audb", "matplotlib", "jinja2", "dask", "mlflow",
+)  # fmt: skip
+
+
+def show_versions():
+    """Print versions of everything that matters, for a report of a problem.
+
+    Examples
+    --------
+    >>> import skser
+    >>> skser.show_versions()  # doctest: +ELLIPSIS
+    System
+    ...
+    """
+    sections = {
+        "System": {
+            "python": sys.version.replace("\n", " "),
+            "platform": platform.platform(),
+            "processors": os.cpu_count(),
+        },
+        "Libraries": {"skser": skser.__version__, **{name: _installed(name) for name in _CORE}},
+        "Optional libraries": {name: _installed(name) for name in _OPTIONAL},
+        "Devices": _devices(),
+    }
+    for title, facts in sections.items():
+        print(title)
+        for name, value in facts.items():
+            print(f"  {name}: {value}")
+
+
+def _installed(name):
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _devices():
+    if _installed("torch") == "not installed":
+        return {"torch": "not installed"}
+    import torch
+
+    cuda = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return {
+        "cpu": f"{torch.get_num_threads()} threads",
+        "cuda": ", ".join(cuda) or "none",
+        "mps": "available" if torch.backends.mps.is_available() else "none",
+    }

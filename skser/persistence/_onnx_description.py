@@ -1,0 +1,204 @@
+"""What an exported network says of itself: its input, its outputs, and what comes before it."""
+
+import dataclasses
+import importlib
+import json
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+
+METADATA = "skser"  # where an ONNX file keeps it
+_FORMAT = 1
+FORMS = ("waveform", "frames", "contours", "vectors")
+
+# Transformers that are rebuilt from their parameters, and the module of each.
+_REBUILT = {
+    "FrameFeatures": "skser.feature_extraction",
+    "Functionals": "skser.feature_extraction",
+    "LevelContour": "skser.feature_extraction",
+    "MFCC": "skser.feature_extraction",
+    "MelSpectrogram": "skser.feature_extraction",
+    "OpenSmile": "skser.feature_extraction",
+    "Spectrogram": "skser.feature_extraction",
+    "VoiceActivityTrimmer": "skser.preprocessing",
+}
+# They say how features are computed here, and not which.
+_LEFT_OUT = {"device", "memory", "n_jobs", "on_error", "verbose"}
+_DTYPES = {"U": "str", "b": "bool", "f": "float64", "i": "int64", "u": "int64"}
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is kept beside the operators, as JSON.
+
+    Parameters
+    ----------
+    skser : str
+        Version that exported the network.
+    estimator : str
+        Class of the network.
+    form : {"waveform", "frames", "contours", "vectors"}
+        Input of the operators: samples; frames (n_frames, n_columns); one-channel sequences of
+        one length, a row each; a vector per utterance.
+    n_columns : int or None
+        Of a frame, or of a row.
+    sampling_rate : float or None
+        In Hz, of a waveform.
+    shortest : int or None
+        Samples that a waveform must have.
+    input_sampling_rate : float or None
+        Of arrays given in place of files, in Hz.
+    classes : dict or None
+        ``dtype`` and ``values`` of a classifier's labels.
+    targets : dict or None
+        ``names`` (or None) of a regressor's targets, and whether y was ``one_dimensional``.
+    outside : list of dict
+        Steps that are computed before the operators, by this package.
+    inside : list of dict
+        Steps that the operators hold.
+    missing : list of dict
+        Steps that have to be computed by others.
+    """
+
+    skser: str
+    estimator: str
+    form: str
+    n_columns: int | None
+    sampling_rate: float | None
+    shortest: int | None
+    input_sampling_rate: float | None
+    classes: dict | None
+    targets: dict | None
+    outside: list
+    inside: list
+    missing: list
+
+    def to_json(self):
+        """The description as text."""
+        return json.dumps({"format": _FORMAT, **dataclasses.asdict(self)}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text):
+        """Check a text and take it.
+
+        Raises
+        ------
+        ValueError
+            Saying what is wrong.
+        """
+        content = json.loads(text)
+        if not isinstance(content, dict) or not isinstance(content.get("format"), int):
+            raise ValueError("its description has no format")
+        if content.pop("format") != _FORMAT:
+            version = content.get("skser")
+            raise ValueError(f"it has the format of another version of skser, {version!r}")
+        fields = {field.name: field.type for field in dataclasses.fields(cls)}
+        if set(content) != set(fields):
+            differing = sorted(set(content) ^ set(fields))
+            raise ValueError(f"its description differs in the fields {differing}")
+        for name, kind in fields.items():
+            value = content[name]
+            if not isinstance(value, kind) and not (isinstance(value, int) and kind == _NUMBER):
+                raise ValueError(f"its description has {name}={value!r}")
+        if content["form"] not in FORMS or (content["classes"] is None) == (
+            content["targets"] is None
+        ):
+            raise ValueError("its description names no input or no task")
+        _check_labels(content["classes"])
+        return cls(**content)
+
+    def labels(self):
+        """Labels of the classes, an array."""
+        return np.array(self.classes["values"], dtype=self.classes["dtype"])
+
+    def transformers(self):
+        """Those to be computed before the operators, made anew."""
+        return [_rebuilt(step) for step in self.outside]
+
+
+_NUMBER = float | None
+
+
+def _check_labels(classes):
+    if classes is None:
+        return
+    kinds = {"str": str, "object": str, "bool": bool, "float64": float, "int64": int}
+    kind, values = kinds.get(classes.get("dtype")), classes.get("values")
+    if kind is None or not isinstance(values, list) or any(type(v) is not kind for v in values):
+        raise ValueError(f"its description holds labels that are none: {classes!r}")
+
+
+def described_labels(classes):
+    """`classes_` of a classifier, for `Description`."""
+    kind = _DTYPES.get(classes.dtype.kind)
+    if classes.dtype.kind == "O" and all(isinstance(label, str) for label in classes):
+        kind = "object"
+    if kind is None:
+        raise ValueError(
+            f"Labels of dtype {classes.dtype} cannot be exported: {classes.tolist()}; fit with "
+            "text or numbers."
+        )
+    return {"dtype": kind, "values": classes.tolist()}
+
+
+def described(step):
+    """Class and plain parameters of a step, for people and, if `is_rebuilt`, for `Description`."""
+    parameters = step.get_params(deep=False) if hasattr(step, "get_params") else {}
+    plain = {}
+    for name, value in parameters.items():
+        if name in _LEFT_OUT:
+            continue
+        if hasattr(value, "get_params"):
+            plain[name] = described(value)
+        elif _is_plain(value):
+            plain[name] = _plain(value)
+    return {"class": type(step).__name__, "parameters": plain}
+
+
+def is_rebuilt(step):
+    """Whether a step can be made anew from what `described` says, without torch."""
+    kind = type(step)
+    if kind.__name__ not in _REBUILT or not kind.__module__.startswith("skser."):
+        return False
+    if getattr(step, "method", None) == "silero":
+        return False
+    parameters = step.get_params(deep=False)
+    return all(
+        is_rebuilt(value) if hasattr(value, "get_params") else _is_plain(value)
+        for name, value in parameters.items()
+        if name not in _LEFT_OUT
+    )
+
+
+def _rebuilt(step):
+    if not isinstance(step, dict) or set(step) != {"class", "parameters"}:
+        raise ValueError(f"its description holds {step!r}, which is no step")
+    name, parameters = step["class"], step["parameters"]
+    if name not in _REBUILT or not isinstance(parameters, dict):
+        raise ValueError(f"its description asks for {name!r}, which is not rebuilt")
+    kind = getattr(importlib.import_module(_REBUILT[name]), name)
+    unknown = sorted(set(parameters) - (set(kind._parameter_constraints) - _LEFT_OUT))
+    if unknown:
+        raise ValueError(f"its description gives {name} the parameters {unknown}")
+    made = {
+        key: _rebuilt(value) if isinstance(value, dict) else _as_tuples(value)
+        for key, value in parameters.items()
+    }
+    return kind(**made)
+
+
+def _is_plain(value):
+    if isinstance(value, list | tuple | np.ndarray):
+        return all(_is_plain(part) for part in value)
+    return value is None or isinstance(value, str | Real | np.bool_)
+
+
+def _plain(value):
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(part) for part in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _as_tuples(value):
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value

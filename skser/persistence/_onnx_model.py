@@ -1,0 +1,337 @@
+"""Prediction with an exported network, on onnxruntime."""
+
+import os
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.metaestimators import available_if
+
+from skser._base import check_sequences
+from skser._optional import import_optional
+from skser.audio import AudioReadError, audio_inputs, read_utterance, utterance_name
+from skser.persistence._errors import SavedModelError
+from skser.persistence._onnx_description import METADATA, Description
+from skser.persistence._onnx_file import read_sealed
+from skser.sequences import as_sequences
+
+# Utterances of one run, and values of its padded input at most, if it is more than one utterance.
+_BATCH_SIZE, _BATCH_VALUES = 16, 2**22
+# Samples that are read before they are sorted by length and computed.
+_SAMPLES_AT_ONCE = 2**23
+
+
+def load_onnx(path, *, input_sampling_rate=None, n_threads=None):
+    """Load what `export_onnx` has written. Needs onnxruntime, and no torch.
+
+    Nothing in the file is executed but ONNX's own operators. A file that has changed since it
+    was written, by a single bit, is refused before anything else looks at it.
+
+    Parameters
+    ----------
+    path : path-like
+    input_sampling_rate : float or None, default=None
+        Rate of arrays given to the model, in Hz; None means that of the exported transformer.
+    n_threads : int or None, default=None
+        Threads that onnxruntime works with; None means one per core.
+
+    Returns
+    -------
+    OnnxModel
+
+    Raises
+    ------
+    SavedModelError
+        Naming the file, and why it is refused.
+    OSError
+        If the file cannot be read.
+
+    Examples
+    --------
+    See `export_onnx`. Anything else is refused:
+
+    >>> import os, tempfile
+    >>> from skser.persistence import load_onnx
+    >>> path = os.path.join(tempfile.mkdtemp(), "other.onnx")
+    >>> with open(path, "wb") as file:
+    ...     _ = file.write(b"something else")
+    >>> load_onnx(path)
+    Traceback (most recent call last):
+        ...
+    skser.persistence...SavedModelError: ...other.onnx is no model that ...
+    """
+    return OnnxModel(path, input_sampling_rate=input_sampling_rate, n_threads=n_threads)
+
+
+def _is_classifier(model):
+    return model._description.classes is not None
+
+
+class OnnxModel:
+    """A network of `export_onnx`, made by `load_onnx`.
+
+    Parameters
+    ----------
+    path : path-like
+    input_sampling_rate : float or None, default=None
+        Rate of arrays given to the model, in Hz; None means that of the exported transformer.
+    n_threads : int or None, default=None
+        Threads that onnxruntime works with; None means one per core.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels; of a classifier only.
+    description : dict
+        Version, class, form of input, labels, and the steps that the graph holds (``inside``),
+        that are computed before it (``outside``), and that it has to be given (``missing``).
+
+    Notes
+    -----
+    X may be what the exported model took: paths, arrays of samples, `skser.audio.Waveform` or an
+    utterance table; frame sequences or vectors, if the file holds no transformer of audio.
+    Padding, order and company of utterances change no output beyond rounding (1e-6).
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from skser.neural_network import AttentionRNNClassifier
+    >>> from skser.persistence import OnnxModel, export_onnx
+    >>> X = np.random.RandomState(0).randn(30, 6)
+    >>> model = AttentionRNNClassifier(max_epochs=5, device="cpu", random_state=0)
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.onnx")
+    >>> export_onnx(model.fit(X, np.where(X[:, 0] > 0, "angry", "calm")), path)
+    >>> loaded = OnnxModel(path)
+    >>> loaded.classes_.tolist(), loaded.description["form"], loaded.predict_proba(X).shape
+    (['angry', 'calm'], 'vectors', (30, 2))
+    """
+
+    def __init__(self, path, *, input_sampling_rate=None, n_threads=None):
+        self.path = os.fspath(path)
+        self._session, self._description = _opened(self.path, n_threads)
+        self._transformers = _made(self._description, self.path)
+        self.input_sampling_rate = input_sampling_rate or self._description.input_sampling_rate
+        if self._transformers:
+            _set_rate(self._transformers[0], self.input_sampling_rate)
+        if _is_classifier(self):
+            self.classes_ = self._description.labels()
+
+    def __repr__(self):
+        return f"OnnxModel({self.path!r})"
+
+    @property
+    def description(self):
+        """What the file says of itself."""
+        return dict(vars(self._description))
+
+    def predict(self, X):
+        """The most probable class, or the targets, of every utterance.
+
+        Parameters
+        ----------
+        X : list, array, DataFrame or Sequences
+            Audio, frame sequences or vectors; see the notes of the class.
+
+        Returns
+        -------
+        ndarray of shape (n_utterances,) or (n_utterances, n_targets)
+
+        Raises
+        ------
+        AudioReadError
+            Naming each utterance that could not be used, after the others were read.
+        """
+        outputs = self._outputs(X)
+        if _is_classifier(self):
+            return self.classes_[outputs.argmax(axis=1)]
+        return outputs[:, 0] if self._description.targets["one_dimensional"] else outputs
+
+    @available_if(_is_classifier)
+    def predict_proba(self, X):
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : list, array, DataFrame or Sequences
+            Audio, frame sequences or vectors; see the notes of the class.
+
+        Returns
+        -------
+        ndarray of shape (n_utterances, n_classes), float64
+            In the order of ``classes_``.
+
+        Raises
+        ------
+        AudioReadError
+            As `predict`.
+        """
+        return self._outputs(X)
+
+    def _outputs(self, X):
+        """One float64 row per utterance, in the order of X."""
+        form = self._description.form
+        rate = self.input_sampling_rate
+        for transformer in self._transformers:
+            X = transformer.fit_transform(X)
+            rate = getattr(transformer, "sampling_rate", None)
+        if form == "waveform":
+            return self._of_audio(audio_inputs(X, rate), rate)
+        if form == "frames":
+            X = self._frames(X)
+            return self._of_sequences(X.lengths, lambda i: X[i])
+        vectors = self._vectors(X)
+        if form == "contours":
+            return self._of_sequences(
+                np.full(len(vectors), vectors.shape[1]), lambda i: vectors[i, :, None]
+            )
+        runs = np.array_split(vectors, -(-len(vectors) // 1024))
+        return np.concatenate([self._run({"vectors": run}) for run in runs])
+
+    def _of_audio(self, items, rate):
+        failures, outputs, waiting, n_waiting = [], [], [], 0
+        for i, item in enumerate(items):
+            try:
+                samples = read_utterance(item, i, rate, self._description.sampling_rate)
+            except AudioReadError as error:
+                failures += error.failures
+                continue
+            if len(samples) < self._description.shortest:
+                failures.append((utterance_name(item, i), self._too_short(len(samples))))
+            if failures:
+                continue  # all that is left to do is to name the others
+            waiting.append(samples)
+            n_waiting += len(samples)
+            if n_waiting >= _SAMPLES_AT_ONCE or i == len(items) - 1:
+                outputs.append(self._of_waveforms(waiting))
+                waiting, n_waiting = [], 0
+        if failures:
+            raise AudioReadError(failures, len(items))
+        return np.concatenate(outputs)
+
+    def _too_short(self, n_samples):
+        seconds = self._description.shortest / self._description.sampling_rate
+        return (
+            f"has {n_samples} samples at {self._description.sampling_rate:g} Hz, less than the "
+            f"{self._description.shortest} ({seconds:.3g} s) that the model needs: leave it out"
+        )
+
+    def _of_waveforms(self, waveforms):
+        lengths = np.array([len(samples) for samples in waveforms])
+        return self._of_sequences(lengths, lambda i: waveforms[i], "waveform")
+
+    def _of_sequences(self, lengths, values, name="frames"):
+        """Outputs of utterances of some lengths, whose values a function gives."""
+        outputs = None
+        for indices in _batches(lengths, self._description.n_columns or 1):
+            first = values(indices[0])
+            padded = np.zeros((len(indices), lengths[indices].max(), *first.shape[1:]), np.float32)
+            for row, i in zip(padded, indices, strict=True):
+                row[: lengths[i]] = values(i)
+            part = self._run({name: padded, "lengths": lengths[indices].astype(np.int64)})
+            if outputs is None:
+                outputs = np.empty((len(lengths), part.shape[1]))
+            outputs[indices] = part
+        return outputs
+
+    def _run(self, inputs):
+        return self._session.run(None, inputs)[0].astype(np.float64)
+
+    def _frames(self, X):
+        self._refuse_audio(X)
+        sequences = as_sequences(X)
+        check_sequences(sequences)
+        self._check_width(sequences.n_columns)
+        return sequences
+
+    def _vectors(self, X):
+        self._refuse_audio(X)
+        vectors = check_array(X, dtype=np.float32)
+        self._check_width(vectors.shape[1])
+        return vectors
+
+    def _check_width(self, n_columns):
+        wanted = self._description.n_columns
+        if n_columns != wanted:
+            raise ValueError(
+                f"X has {n_columns} features, but {self.path} is expecting {wanted} features as "
+                "input."
+            )
+
+    def _refuse_audio(self, X):
+        is_table = "audio" in getattr(X, "columns", ())
+        first = None if is_table or not hasattr(X, "__len__") or not len(X) else next(iter(X))
+        if not is_table and not isinstance(first, str | os.PathLike):
+            return
+        form = {"frames": "frame sequences", "vectors": "vectors", "contours": "contours"}
+        steps = " and ".join(step["class"] for step in self._description.missing)
+        remedy = f" that {steps} gives" if steps else ""
+        raise TypeError(
+            f"{self.path} takes {form[self._description.form]} of {self._description.n_columns} "
+            f"columns{remedy}, not audio: compute them first."
+        )
+
+
+def _opened(path, n_threads):
+    """Session and description of a file."""
+    runtime = import_optional("onnxruntime", extra="onnx", purpose="load_onnx")
+    model = read_sealed(path)
+    options = runtime.SessionOptions()
+    options.log_severity_level = 4  # errors are raised, and need not be printed as well
+    options.intra_op_num_threads = n_threads or 0
+    try:
+        session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own have no other base
+        raise SavedModelError(f"{path} is refused by onnxruntime: {_first_line(error)}") from error
+    metadata = session.get_modelmeta().custom_metadata_map
+    try:
+        description = Description.from_json(metadata.get(METADATA, "null"))
+    except ValueError as error:
+        raise SavedModelError(f"{path} is refused: {_first_line(error)}.") from error
+    _check_session(session, description, path)
+    return session, description
+
+
+def _first_line(error):
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _check_session(session, description, path):
+    form = "frames" if description.form == "contours" else description.form
+    inputs = [form] if form == "vectors" else [form, "lengths"]
+    if description.classes is None:
+        output, n_outputs = "predictions", None
+    else:
+        output, n_outputs = "probabilities", len(description.classes["values"])
+    found = [value.name for value in session.get_inputs()]
+    outputs = [(value.name, value.shape[-1]) for value in session.get_outputs()]
+    if found != inputs or [name for name, _ in outputs] != [output]:
+        raise SavedModelError(f"{path} is refused: its operators are not what it describes.")
+    if n_outputs not in (None, outputs[0][1]):
+        raise SavedModelError(
+            f"{path} is refused: it names {n_outputs} classes and has {outputs[0][1]} outputs."
+        )
+
+
+def _made(description, path):
+    try:
+        return description.transformers()
+    except ValueError as error:
+        raise SavedModelError(f"{path} is refused: {error}.") from error
+
+
+def _set_rate(transformer, rate):
+    for name in ("input_sampling_rate", "transformer__input_sampling_rate"):
+        if name in transformer.get_params():
+            transformer.set_params(**{name: rate})
+
+
+def _batches(lengths, n_columns):
+    """Numbers of utterances of similar length, a few at a time."""
+    batch, order = [], np.argsort(lengths, kind="stable")
+    for i in order:
+        size = (len(batch) + 1) * int(lengths[i]) * n_columns
+        if batch and (len(batch) == _BATCH_SIZE or size > _BATCH_VALUES):
+            yield np.array(batch)
+            batch = []
+        batch.append(i)
+    yield np.array(batch)

@@ -1,0 +1,152 @@
+"""What a saved model may consist of, by name: nothing else is ever imported for a file."""
+
+import importlib
+import inspect
+from functools import cache
+
+# Every public estimator, and what may be a parameter of one.
+_OURS = {
+    "skser.feature_extraction": (
+        "FrameFeatures",
+        "Functionals",
+        "LevelContour",
+        "MFCC",
+        "MelSpectrogram",
+        "OpenSmile",
+        "Spectrogram",
+        "SpeechEmbedding",
+        "TextEmbedding",
+    ),
+    "skser.preprocessing": ("SequenceScaler", "SpeakerScaler", "VoiceActivityTrimmer"),
+    "skser.neural_network": (
+        "AdversarialAEClassifier",
+        "AdversarialAERegressor",
+        "AttentionFCNClassifier",
+        "AttentionFCNRegressor",
+        "AttentionRNNClassifier",
+        "AttentionRNNRegressor",
+        "SpecAugment",
+    ),
+    "skser.model_selection": (
+        "AugmentedClassifier",
+        "SegmentedClassifier",
+        "SemiSupervisedSplit",
+        "SpeakerFolds",
+        "StratifiedSpeakerKFold",
+    ),
+    "skser.sequences": ("Layout",),
+}
+# Of scikit-learn, what may hold an estimator of this package, and the scaler inside of one.
+# They are plain Python objects of parameters, arrays and estimators, written as ours are.
+_HOLDERS = {
+    "sklearn.calibration": ("CalibratedClassifierCV", "_CalibratedClassifier"),
+    "sklearn.compose": ("ColumnTransformer", "TransformedTargetRegressor"),
+    "sklearn.ensemble": (
+        "BaggingClassifier",
+        "BaggingRegressor",
+        "StackingClassifier",
+        "StackingRegressor",
+        "VotingClassifier",
+        "VotingRegressor",
+    ),
+    "sklearn.frozen": ("FrozenEstimator",),
+    "sklearn.metrics._scorer": ("_PassthroughScorer",),
+    "sklearn.model_selection": (
+        "FixedThresholdClassifier",
+        "GridSearchCV",
+        "HalvingGridSearchCV",
+        "HalvingRandomSearchCV",
+        "RandomizedSearchCV",
+    ),
+    "sklearn.multiclass": ("OneVsOneClassifier", "OneVsRestClassifier"),
+    "sklearn.multioutput": ("MultiOutputClassifier", "MultiOutputRegressor"),
+    "sklearn.pipeline": ("FeatureUnion", "Pipeline"),
+    "sklearn.preprocessing": ("StandardScaler",),
+    "sklearn.semi_supervised": ("SelfTrainingClassifier",),
+}
+# Parameters that belong to one machine, or would make a loaded model read what can run code.
+_LEFT_OUT = {"memory": None, "initialize_from": None, "allow_pickle": False}
+_TRAINING_STATES = {"checkpoint": None}  # of networks; an embedding's is the name of its model
+MOST_JOBS = 2**10
+# Larger ones could only serve to fill the memory of whoever loads a file.
+_LARGEST = {
+    "batch_size": 2**16,
+    "n_fft": 2**16,
+    "n_jobs": MOST_JOBS,
+    "n_mels": 2**12,
+    "n_mfcc": 2**12,
+    "n_threads": MOST_JOBS,
+}
+_LONGEST_WINDOW = 2**17  # samples
+
+
+@cache
+def class_of(name):
+    """The class of a name that is on the list, None for any other."""
+    module, _, short = name.rpartition(".")
+    if short not in (_OURS | _HOLDERS).get(module, ()):
+        return None
+    if short.startswith("Halving"):
+        importlib.import_module("sklearn.experimental.enable_halving_search_cv")
+    return getattr(importlib.import_module(module), short, None)
+
+
+def name_of(thing):
+    """The name under which an object's class is on the list, None if it is not."""
+    cls = type(thing)
+    for module, names in (_OURS | _HOLDERS).items():
+        if cls.__name__ in names and class_of(f"{module}.{cls.__name__}") is cls:
+            return f"{module}.{cls.__name__}"
+    return None
+
+
+def left_out(name):
+    """Parameters of a class that are not saved, and what stands in their place."""
+    return _LEFT_OUT | (_TRAINING_STATES if name.startswith("skser.neural_network.") else {})
+
+
+def defaults(cls):
+    """Default values of the parameters of a class."""
+    parameters = inspect.signature(cls.__init__).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
+
+
+def check_sizes(thing):
+    """Raise ValueError for a parameter that asks for more memory than any real one."""
+    for name, largest in _LARGEST.items():
+        value = getattr(thing, name, None)
+        if isinstance(value, int) and value > largest:
+            raise ValueError(f"{name}={value} is more than {largest}.")
+    if hasattr(thing, "window") and hasattr(thing, "hop") and hasattr(thing, "sampling_rate"):
+        samples = thing.window * thing.sampling_rate
+        if not samples <= _LONGEST_WINDOW:
+            raise ValueError(f"window={thing.window} is more than {_LONGEST_WINDOW} samples.")
+
+
+@cache
+def functions():
+    """Functions that may be part of a scorer, by name: those of `skser.metrics` and of
+    scikit-learn's own scorers.
+    """  # noqa: D205
+    import sklearn.metrics
+
+    import skser.metrics
+
+    found = {
+        f"skser.metrics.{name}": getattr(skser.metrics, name)
+        for name in skser.metrics.__all__
+        if inspect.isfunction(getattr(skser.metrics, name))
+    }
+    for name in sklearn.metrics.get_scorer_names():
+        function = sklearn.metrics.get_scorer(name)._score_func
+        found[f"sklearn.metrics.{function.__name__}"] = function
+    return found
+
+
+@cache
+def distributions():
+    """Continuous and discrete distributions of scipy.stats, by name, for random searches."""
+    import scipy.stats
+
+    kinds = (scipy.stats.rv_continuous, scipy.stats.rv_discrete)
+    return {name: d for name, d in vars(scipy.stats).items() if isinstance(d, kinds)}

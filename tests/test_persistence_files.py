@@ -1,0 +1,144 @@
+"""The files that models are saved in: what they say, and how they are written."""
+
+import os
+import threading
+
+import numpy as np
+import pytest
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+import skser
+from skser.feature_extraction import MelSpectrogram
+from skser.neural_network import AttentionFCNClassifier
+from skser.persistence import SavedModelError, read_info
+from skser.preprocessing import SequenceScaler, SpeakerScaler
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning"
+)
+EXACT = {"device": "cpu", "n_threads": 1, "random_state": 0, "max_epochs": 2}
+RATE = {"input_sampling_rate": 16000}
+
+
+@pytest.fixture(scope="module")
+def few(mels, corpus):
+    return mels[:20], corpus.target[:20]
+
+
+def test_the_same_model_gives_the_same_bytes_and_again_when_loaded(few, tmp_path):
+    model = make_pipeline(SequenceScaler(), AttentionFCNClassifier(**EXACT)).fit(*few[:2])
+    skser.save(model, tmp_path / "a.skser")
+    skser.save(model, tmp_path / "b.skser")
+    skser.save(skser.load(tmp_path / "a.skser"), tmp_path / "c.skser")
+    assert len({(tmp_path / f"{name}.skser").read_bytes() for name in "abc"}) == 1
+
+
+def test_what_the_file_says_of_the_model(corpus, tmp_path):
+    X, y = corpus.data[:20], corpus.target[:20]
+    model = make_pipeline(
+        MelSpectrogram(n_mels=8, deltas=0, **RATE), AttentionFCNClassifier(**EXACT)
+    ).fit(X, y)
+    skser.save(model, tmp_path / "model.skser", card="# Made up")
+    info = read_info(tmp_path / "model.skser")
+    assert info["model"] == "Pipeline(MelSpectrogram, AttentionFCNClassifier)"
+    assert info["labels"] == model.classes_.tolist()
+    assert info["card"] == "# Made up"
+    assert info["versions"]["skser"] == skser.__version__
+    gives, takes = info["features"]
+    assert gives["sampling_rate"] == 16000
+    assert gives["layout"] == takes["layout"]
+    assert (gives["layout"]["n_columns"], gives["layout"]["hop"]) == (8, 0.01)
+    (training,) = info["training"]
+    assert (training["epochs"], training["utterances"]) == (2, 20)
+    assert training["parameters"]["learning_rate"] == model[-1].learning_rate
+    assert training["last_epoch"]["train_loss"] == model[-1].history_[-1]["train_loss"]
+
+
+def test_a_folder_holds_the_same_members_and_is_replaced(few, tmp_path):
+    model = SequenceScaler().fit(few[0])
+    folder = f"{tmp_path / 'model'}{os.sep}"
+    for fitted in (SequenceScaler(), model):
+        skser.save(fitted, folder)
+    assert sorted(os.listdir(folder)) == ["arrays.safetensors", "manifest.json", "model.json"]
+    assert os.listdir(tmp_path) == ["model"]
+    np.testing.assert_array_equal(skser.load(folder).mean_, model.mean_)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/thesis.tex").touch()
+    with pytest.raises(SavedModelError, match="other holds something else"):
+        skser.save(model, tmp_path / "other")
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(few, tmp_path, monkeypatch):
+    path = tmp_path / "model.skser"
+    skser.save(SequenceScaler(), path)
+    before = path.read_bytes()
+
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    for target in (path, tmp_path / "folder" / ""):
+        with pytest.raises(OSError, match="No space left"):
+            skser.save(
+                SequenceScaler().fit(few[0]), os.fspath(target) + (os.sep if target != path else "")
+            )
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["model.skser"]
+
+
+def test_readers_meet_a_whole_file_while_it_is_replaced(few, tmp_path):
+    path = tmp_path / "model.skser"
+    model = SequenceScaler().fit(few[0])
+    skser.save(model, path)
+    stop = threading.Event()
+
+    def replace():
+        while not stop.is_set():
+            skser.save(model, path)
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    try:
+        for _ in range(30):
+            np.testing.assert_array_equal(skser.load(path).mean_, model.mean_)
+    finally:
+        stop.set()
+        writer.join()
+
+
+def test_places_that_cannot_be_written_are_named(tmp_path):
+    with pytest.raises(SavedModelError, match="there is no folder .*nowhere"):
+        skser.save(SequenceScaler(), tmp_path / "nowhere" / "model.skser")
+    with pytest.raises(FileNotFoundError, match="absent"):
+        skser.load(tmp_path / "absent.skser")
+    with pytest.raises(SavedModelError, match="dict is no estimator"):
+        skser.save({}, tmp_path / "model.skser")
+
+
+def test_functions_and_callbacks_are_refused_by_their_place(few, tmp_path):
+    from sklearn.preprocessing import FunctionTransformer
+    from skorch.callbacks import LRScheduler
+
+    def louder(x, lengths, generator):
+        return 2 * x, lengths
+
+    for model, where in (
+        (
+            AttentionFCNClassifier(augment=louder),
+            r"AttentionFCNClassifier\.augment is the function",
+        ),
+        (AttentionFCNClassifier(callbacks=[LRScheduler()]), r"\.callbacks holds .*LRScheduler"),
+        (make_pipeline(FunctionTransformer(np.linalg.norm)), r"norm, which is not on the list"),
+        (GridSearchCV(SequenceScaler(), {}, scoring=lambda *a: 0), r"GridSearchCV\.scoring is the"),
+    ):
+        with pytest.raises(SavedModelError, match=where):
+            skser.save(model, tmp_path / "model.skser")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_model_that_holds_itself_is_refused(tmp_path):
+    model = SpeakerScaler(MelSpectrogram())
+    model.transformer_ = model
+    with pytest.raises(SavedModelError, match="holds itself"):
+        skser.save(model, tmp_path / "model.skser")
