@@ -1,0 +1,197 @@
+"""ONNX files that are foreign, damaged or forged are refused, by name."""
+
+import hashlib
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from skser.neural_network import AttentionRNNClassifier
+from skser.persistence import SavedModelError, export_onnx, load_onnx
+from skser.persistence import _onnx_file as files
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+X = np.random.RandomState(0).randn(20, 5)
+
+
+def export_fitted(path):
+    network = AttentionRNNClassifier(n_hidden=2, max_epochs=4, device="cpu", random_state=0)
+    export_onnx(network.fit(X, np.where(X[:, 0] > 0, "angry", "calm")), path)
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    path = tmp_path_factory.mktemp("onnx") / "model.onnx"
+    export_fitted(path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """Write bytes to a file and return why it is refused."""
+
+    def load(content):
+        path = tmp_path / "given.onnx"
+        path.write_bytes(content)
+        with pytest.raises(SavedModelError) as info:
+            load_onnx(path)
+        message = str(info.value)
+        assert message.startswith(str(path))
+        assert "\n" not in message
+        return message
+
+    return load
+
+
+@pytest.fixture
+def forged(original, refused):
+    """Change a whole model, make its digest right, and return why it is refused."""
+
+    def load(change):
+        model = onnx.load_from_string(original)
+        del model.metadata_props[-1]
+        change(model)
+        content = model.SerializeToString()
+        return refused(content + files._SEAL + hashlib.sha256(content).hexdigest().encode())
+
+    return load
+
+
+def described(change):
+    """A change of the description alone."""
+
+    def apply(model):
+        entry = model.metadata_props[0]
+        content = json.loads(entry.value)
+        change(content)
+        entry.value = json.dumps(content)
+
+    return apply
+
+
+def test_any_flipped_bit_is_noticed(original, refused):
+    for place in range(0, len(original), max(1, len(original) // 300)):
+        content = bytearray(original)
+        content[place] ^= 1 << place % 8
+        assert "has changed" in (said := refused(bytes(content))) or "is no model" in said
+
+
+def test_files_cut_short_or_longer_are_refused(original, refused):
+    for n in (0, 1, 50, len(original) // 2, len(original) - 1):
+        assert "is no model that skser.export_onnx has written" in refused(original[:n])
+    assert "is no model" in refused(original + b"\0")
+    assert "has changed" in refused(original[1:])
+
+
+def test_onnx_files_of_others_are_refused(refused):
+    value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
+    node = onnx.helper.make_node("Identity", ["x"], ["y"])
+    graph = onnx.helper.make_graph([node], "other", [value], [value])
+    assert "use onnxruntime itself" in refused(onnx.helper.make_model(graph).SerializeToString())
+
+
+def test_an_unsealed_file_is_a_model_of_any_runtime(original):
+    onnx.checker.check_model(onnx.load_from_string(original), full_check=True)
+
+
+def test_what_cannot_be_read_is_an_error_of_the_system(tmp_path):
+    with pytest.raises(FileNotFoundError, match="missing.onnx"):
+        load_onnx(tmp_path / "missing.onnx")
+    with pytest.raises(OSError, match=str(tmp_path)):
+        load_onnx(tmp_path)
+
+
+def test_huge_files_are_refused_unread(original, refused, monkeypatch, tmp_path):
+    monkeypatch.setattr(files, "MOST_BYTES", 1000)
+    assert "larger than 1000 bytes" in refused(original)
+    with pytest.raises(ValueError, match="at most 1000 are written"):
+        files.write_sealed(original, tmp_path / "new.onnx")
+    assert not (tmp_path / "new.onnx").exists()
+
+
+def test_data_outside_the_file_is_refused(forged):
+    def outside(model):
+        tensor = model.graph.initializer[0]
+        tensor.ClearField("raw_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value="/etc/passwd")
+
+    assert "a tensor in it has data outside the file" in forged(outside)
+
+
+def test_loops_functions_and_foreign_operators_are_refused(forged):
+    def loop(model):
+        attribute = model.graph.node[0].attribute.add(name="body", type=onnx.AttributeProto.GRAPH)
+        attribute.g.name = "repeated"
+
+    def function(model):
+        model.functions.add(name="f", domain="other")
+
+    def foreign(model):
+        model.graph.node[0].domain = "other"
+
+    for change in (loop, function, foreign):
+        assert "which export_onnx never writes" in forged(change)
+
+
+def test_what_onnxruntime_refuses_is_refused(forged):
+    def unknown(model):
+        model.graph.node[0].op_type = "Nonsense"
+
+    assert "is refused by onnxruntime" in forged(unknown)
+
+
+def test_files_of_another_format_say_so(forged):
+    def newer(description):
+        description.update(format=2, skser="9.1")
+
+    assert "another version of skser, '9.1'" in forged(described(newer))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda d: d.pop("classes"), "differs in the fields ['classes']"),
+        (lambda d: d.update(n_columns="5"), "n_columns='5'"),
+        (lambda d: d.update(form="spectra"), "names no input"),
+        (lambda d: d.update(form="frames"), "not what it describes"),
+        (lambda d: d["classes"].update(values=["a", "b", "c"]), "names 3 classes and has 2"),
+        (lambda d: d["classes"].update(dtype="S9999"), "labels"),
+        (lambda d: d["classes"].update(values=[["a"], ["b"]]), "labels"),
+        (lambda d: d.update(outside=[{"class": "os.system", "parameters": {}}]), "not rebuilt"),
+        (lambda d: d.update(outside=["FrameFeatures"]), "no step"),
+        (
+            lambda d: d.update(outside=[{"class": "MFCC", "parameters": {"memory": "/tmp/x"}}]),
+            "gives MFCC the parameters ['memory']",
+        ),
+    ],
+)
+def test_descriptions_are_checked(forged, change, reason):
+    assert reason in forged(described(change))
+
+
+def test_a_file_without_a_description_is_refused(forged):
+    assert "description" in forged(lambda model: model.ClearField("metadata_props"))
+
+
+def test_parameters_out_of_range_are_refused_before_any_work(original, tmp_path):
+    model = onnx.load_from_string(original)
+    del model.metadata_props[-1]
+    bad = {"class": "MFCC", "parameters": {"n_mels": "many"}}
+    described(lambda d: d.update(outside=[bad]))(model)
+    path = tmp_path / "given.onnx"
+    files.write_sealed(model.SerializeToString(), path)
+    with pytest.raises(ValueError, match="'n_mels' parameter of MFCC must be an int"):
+        load_onnx(path).predict([np.zeros(16000)])
+
+
+def test_a_missing_library_is_named_with_its_extra(original, tmp_path, monkeypatch):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(original)
+    for library, function in (("onnxruntime", load_onnx), ("onnx", export_fitted)):
+        monkeypatch.setitem(sys.modules, library, None)
+        with pytest.raises(ImportError, match=rf"needs the library '{library}'.*skser\[onnx\]"):
+            function(path)
