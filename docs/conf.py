@@ -1,5 +1,8 @@
+import os
 import sys
 from pathlib import Path
+
+import matplotlib
 
 import skser
 
@@ -14,23 +17,53 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
 ]
 autosummary_generate = True
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 templates_path = ["_templates"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "generated/tutorials/sg_execution_times.rst"]
 html_theme = "pydata_sphinx_theme"
 html_title = "skser"
+html_theme_options = {"navigation_with_keys": False, "show_toc_level": 2}
+html_show_sourcelink = False
 default_role = "code"
 
+matplotlib.use("Agg")
+os.environ.pop("SKSER_DATA", None)  # the tutorials are the same with and without real speech
+os.environ.pop("SKSER_MODELS", None)
+os.environ["OMP_NUM_THREADS"] = "1"
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples/tutorials",
+    "gallery_dirs": "generated/tutorials",
+    "backreferences_dir": "generated/backreferences",
+    "doc_module": ("skser",),
+    "within_subsection_order": "FileNameSortKey",
+    "remove_config_comments": True,
+    "show_memory": False,
+    "show_signature": False,
+    "write_computation_times": False,
+    "copyfile_regex": r"",
+    "capture_repr": ("_repr_html_",),
+    "plot_gallery": True,
+}
+
 sys.path.insert(0, str(Path(__file__).parent))
+from draw_systems import draw_systems  # noqa: E402
 from render_adversarial import write_adversarial_tables  # noqa: E402
+from render_corpora import write_corpora  # noqa: E402
 from render_leaderboard import write_leaderboard  # noqa: E402
+from render_onnx import write_onnx_table  # noqa: E402
 from render_pretrained import write_pretrained_tables  # noqa: E402
 from render_results import write_tables  # noqa: E402
 
-write_tables(Path(__file__).parent)
-write_adversarial_tables(Path(__file__).parent)
-write_pretrained_tables(Path(__file__).parent)
-write_leaderboard(Path(__file__).parent)
+HERE = Path(__file__).parent
+write_tables(HERE)
+write_adversarial_tables(HERE)
+write_corpora(HERE)
+write_leaderboard(HERE)
+write_onnx_table(HERE)
+write_pretrained_tables(HERE)
+draw_systems(HERE)

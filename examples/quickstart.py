@@ -10,10 +10,10 @@ import argparse
 import os
 from pathlib import Path
 
-import joblib
 import matplotlib.pyplot as plt
 from sklearn.pipeline import make_pipeline
 
+import skser
 from skser.datasets import load_emodb, make_emotional_speech
 from skser.feature_extraction import MelSpectrogram
 from skser.inspection import AttentionDisplay, ConfusionDisplay
@@ -66,8 +66,8 @@ def main():
     save(ConfusionDisplay.from_predictions(true, predicted), output / "confusion.png")
     save(AttentionDisplay.from_estimator(model, file), output / "attention.png")
 
-    joblib.dump(model, output / "model.joblib")
-    loaded = joblib.load(output / "model.joblib").set_params(melspectrogram__verbose=False)
+    skser.save(model, output / "model.skser")
+    loaded = skser.load(output / "model.skser").set_params(melspectrogram__verbose=False)
     print(f"\n{Path(file).name} is {true[0]}; the saved model says {loaded.predict([file])[0]}:")
     for emotion, probability in zip(loaded.classes_, loaded.predict_proba([file])[0], strict=True):
         print(f"  {emotion:<10} {probability:.1%}")

@@ -19,8 +19,8 @@ _BINS = {
         "y_true": ["array-like"],
         "y_proba": ["array-like"],
         "labels": ["array-like", None],
-        **_BINS,
-    },
+    }
+    | _BINS,
     prefer_skip_nested_validation=True,
 )
 def reliability_curve(y_true, y_proba, *, labels=None, n_bins=10, strategy="uniform"):

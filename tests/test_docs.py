@@ -1,0 +1,272 @@
+"""The documentation is complete, and what it names is there."""
+
+import ast
+import importlib
+import re
+import shlex
+import shutil
+import sys
+import tomllib
+from html.parser import HTMLParser
+from itertools import chain
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import typer
+
+import skser
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+HTML = DOCS / "_build" / "html"
+PAGES = sorted(DOCS.glob("*.rst"))
+TUTORIALS = sorted((ROOT / "examples/tutorials").glob("plot_*.py"))
+
+
+def directives(text, name):
+    """Arguments, options and content of each directive of that name."""
+    found = re.finditer(rf"^( *)\.\. {name}:: *(.*)\n((?:\1 +.*\n|[ \t]*\n)*)", text + "\n", re.M)
+    for match in found:
+        lines = [line.strip() for line in match[3].splitlines() if line.strip()]
+        options = [line for line in lines if re.match(r":[\w-]+:", line)]
+        yield match[2].strip(), options, [line for line in lines if line not in options]
+
+
+def documented():
+    """Names that stand in the reference, such as ``datasets.load_emodb``."""
+    text = (DOCS / "api.rst").read_text()
+    entries = [line for _, _, content in directives(text, "autosummary") for line in content]
+    return {*entries, *re.findall(r"``([\w.]+)``", text)}
+
+
+def public_modules():
+    """Modules of the package that say what is public."""
+    for name in skser.__all__:
+        if hasattr(module := getattr(skser, name), "__all__"):
+            yield name, module
+
+
+def test_every_public_name_is_in_the_reference():
+    names = documented()
+    missing = [
+        f"{module_name}.{name}"
+        for module_name, module in public_modules()
+        for name in module.__all__
+        if f"{module_name}.{name}" not in names
+    ]
+    by_itself = {name.rsplit(".")[-1] for name in names}
+    modules = {name for name, _ in public_modules()} | {"audio", "sequences", "__version__"}
+    missing += [name for name in skser.__all__ if name not in modules | by_itself]
+    assert not missing
+
+
+def test_every_name_in_the_reference_exists():
+    text = (DOCS / "api.rst").read_text()
+    for _, _, content in directives(text, "autosummary"):
+        for entry in content:
+            *module, name = f"skser.{entry}".split(".")
+            assert hasattr(importlib.import_module(".".join(module)), name), entry
+
+
+def test_every_page_is_in_a_table_of_contents():
+    reached, waiting = set(), ["index"]
+    while waiting:
+        page = waiting.pop()
+        if page in reached or not (DOCS / f"{page}.rst").exists():
+            continue
+        reached.add(page)
+        for _, _, content in directives((DOCS / f"{page}.rst").read_text(), "toctree"):
+            waiting += [re.sub(r".*<(.*)>", r"\1", line) for line in content]
+    assert {page.stem for page in PAGES} == {page for page in reached if "/" not in page}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_picture_says_in_words_what_it_shows(page):
+    for kind in ("image", "figure"):
+        for picture, options, _ in directives(page.read_text(), kind):
+            assert any(re.match(r":alt: \w+", option) for option in options), picture
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_code_on_a_page_is_run_or_typed_into_a_console(page):
+    text = page.read_text()
+    languages = {language for language, _, _ in directives(text, "(?:code-block|code)")}
+    assert languages <= {"console"}
+    literal = re.findall(r"^(?! *\.\. ).*::$", text, re.M)
+    assert not literal  # would be code that nobody runs
+    for path, _, _ in directives(text, "literalinclude"):
+        assert (DOCS / path).is_file(), path
+
+
+def fences(path):
+    """Language and lines of each code block of a Markdown file."""
+    parts = re.split(r"^```(.*)\n", path.read_text(), flags=re.M)
+    return [
+        (kind, block.splitlines()) for kind, block in zip(parts[1::4], parts[2::4], strict=True)
+    ]
+
+
+def console_lines():
+    """What pages, measured results and the README tell people to type."""
+    for page in PAGES:
+        for language, _, content in directives(page.read_text(), "code-block"):
+            if language == "console":
+                for line in content:
+                    if line.startswith("$ "):
+                        yield page.name, line[2:]
+    for kind, block in fences(ROOT / "README.md"):
+        if kind in ("", "console", "sh"):
+            yield from (("README.md", line.removeprefix("$ ")) for line in block if line)
+    for result in sorted((ROOT / "benchmarks/results").glob("leaderboard_*.json")):
+        if match := re.search(r'"command": "(.*?)"', result.read_text()):
+            yield result.name, match[1]
+
+
+def complaint(line):
+    """What is wrong with a command, or None; commands of a pipe are looked at one by one."""
+    return next(filter(None, map(complaint_of_one, line.split(" | "))), None)
+
+
+def complaint_of_one(line):
+    """What is wrong with a command of one program, or None."""
+    words = shlex.split(line, comments=True)
+    program, *rest = [word for word in words if not re.match(r"[A-Z_]+=", word)]
+    options = [word.split("=")[0] for word in rest if word.startswith("--")]
+    if program.startswith("python") and rest and rest[0].endswith(".py"):
+        script = ROOT / rest[0]
+        if not script.is_file():
+            return f"there is no {rest[0]}"
+        text = "".join(path.read_text() for path in script.parent.glob("*.py"))
+        return next((f"no option {o}" for o in options if f'"{o}"' not in text), None)
+    if program == "skser":
+        command = typer.main.get_command(importlib.import_module("skser.cli").app)
+        if rest and not rest[0].startswith("-"):
+            command = command.commands.get(rest[0])
+            if command is None:
+                return f"no command skser {rest[0]}"
+        known = {"--help", *chain(*(parameter.opts for parameter in command.params))}
+        return next((f"no option {o}" for o in options if o not in known), None)
+    if program == "pip":
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        asked = ",".join(re.findall(r"\[(.*?)\]", line)).split(",")
+        extras = project["optional-dependencies"]
+        return next((f"no extra {e}" for e in asked if e and e.strip() not in extras), None)
+    if program == "make":
+        targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M)
+        return next((f"no target {t}" for t in rest if t not in targets), None)
+    beside = str(Path(sys.executable).parent)
+    there = shutil.which(program, path=beside) or shutil.which(program)
+    return None if there else f"no program {program}"
+
+
+def test_commands_that_are_printed_can_be_typed():
+    lines = list(console_lines())
+    assert len(lines) >= 5
+    wrong = {f"{where}: {line}": problem for where, line in lines if (problem := complaint(line))}
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("python benchmarks/no_such.py", "there is no benchmarks/no_such.py"),
+        ("python benchmarks/mpg.py --no-such", "no option --no-such"),
+        ("pip install 'skser[no_such]'", "no extra no_such"),
+        ("make no_such", "no target no_such"),
+        ("skser no_such file.wav", "no command skser no_such"),
+        ("cat list.txt | skser predict - --no-such", "no option --no-such"),
+        ("no_such_program --help", "no program no_such_program"),
+    ],
+)
+def test_a_command_that_cannot_be_typed_is_found(line, problem):
+    assert complaint(line) == problem
+
+
+def test_what_the_readme_imports_exists():
+    blocks = [block for kind, block in fences(ROOT / "README.md") if kind == "python"]
+    assert blocks
+    for block in blocks:
+        for node in ast.walk(ast.parse("\n".join(block))):
+            if isinstance(node, ast.ImportFrom):
+                module = importlib.import_module(node.module)
+                assert all(hasattr(module, alias.name) for alias in node.names), node.module
+
+
+@pytest.mark.parametrize("script", TUTORIALS, ids=lambda script: script.stem)
+def test_a_tutorial_needs_no_data_and_is_on_the_front_page(script):
+    text = script.read_text()
+    assert "make_emotional_speech" in text
+    assert not re.search(r"environ|SKSER_|load_emodb\(|load_ravdess\(|fetch_", text)
+    assert f"generated/tutorials/{script.stem}" in (DOCS / "index.rst").read_text()
+
+
+class Page(HTMLParser):
+    """Anchors, links and pictures of a built page."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.anchors, self.links, self.wordless = set(), [], []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.anchors |= {attrs[key] for key in ("id", "name") if attrs.get(key)}
+        for key in ("href", "src"):
+            if attrs.get(key):
+                self.links.append(attrs[key])
+        if tag == "img" and not attrs.get("alt"):
+            self.wordless.append(attrs.get("src"))
+
+
+def broken_links(folder):
+    """Links inside a built site that lead nowhere, as page and link."""
+    files = (path for path in folder.rglob("*.html") if "_static" not in path.parts)
+    pages = {path.resolve(): Page(path) for path in files}
+    broken = []
+    for path, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue  # elsewhere: no request is made
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            anchor = unquote(parts.fragment)
+            known = pages[target].anchors if target in pages else None
+            if not target.exists() or (anchor and known is not None and anchor not in known):
+                broken.append((path.name, link))
+    return broken, pages
+
+
+@pytest.fixture(scope="module")
+def built():
+    index = HTML / "index.html"
+    newest = max(path.stat().st_mtime for path in (*PAGES, *TUTORIALS))
+    if not index.exists() or index.stat().st_mtime < newest:
+        pytest.skip("The documentation is not built as it is now: make docs")
+    return broken_links(HTML)
+
+
+def test_links_inside_the_built_documentation_lead_somewhere(built):
+    broken, pages = built
+    assert len(pages) > len(PAGES)
+    assert not broken
+
+
+def test_pictures_of_the_built_documentation_have_words(built):
+    wordless = [
+        (path.name, picture)
+        for path, page in built[1].items()
+        for picture in page.wordless
+        if picture and "_thumb" not in picture  # beside the tutorial's own title
+    ]
+    assert not wordless
+
+
+def test_a_link_that_leads_nowhere_is_found(tmp_path):
+    (tmp_path / "a.html").write_text(
+        '<a href="b.html#here">x</a><a href="b.html#gone">x</a><a href="c.html">x</a>'
+        '<a href="#top">x</a><a href="https://example.org/none">x</a>'
+    )
+    (tmp_path / "b.html").write_text('<p id="here">x</p>')
+    links = [link for _, link in broken_links(tmp_path)[0]]
+    assert links == ["b.html#gone", "c.html", "#top"]
