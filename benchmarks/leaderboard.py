@@ -109,7 +109,8 @@ def adversarial(task, seed, memory):
 
 def attention_rnn(task, seed, memory):
     network = AttentionRNNClassifier(random_state=seed, **ONE_THREAD)
-    return make_pipeline(FrameFeatures(memory=memory), SequenceScaler(), network)
+    frames = FrameFeatures(hop=0.02, memory=memory)  # 20 ms, as recurrent networks are slow
+    return make_pipeline(frames, SequenceScaler(), network)
 
 
 def emotion_in_motion(task, seed, memory):

@@ -57,6 +57,7 @@ from render_corpora import write_corpora  # noqa: E402
 from render_leaderboard import write_leaderboard  # noqa: E402
 from render_onnx import write_onnx_table  # noqa: E402
 from render_pretrained import write_pretrained_tables  # noqa: E402
+from render_reliability import write_reliability  # noqa: E402
 from render_results import write_tables  # noqa: E402
 
 HERE = Path(__file__).parent
@@ -67,3 +68,4 @@ write_leaderboard(HERE)
 write_onnx_table(HERE)
 write_pretrained_tables(HERE)
 draw_systems(HERE)
+write_reliability(HERE)

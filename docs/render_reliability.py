@@ -1,0 +1,91 @@
+"""Tables of the fuzz runs, the killed trainings and the first hour from the wheel."""
+
+import json
+
+from render_results import list_table
+
+
+def write_reliability(docs):
+    """Write the tables into ``generated/``."""
+    for name, table in (
+        ("fuzz", fuzz),
+        ("killed_training", killed_training),
+        ("fresh_install", fresh_install),
+    ):
+        (docs / f"generated/{name}.rst").write_text(table(docs.parent / "benchmarks/results"))
+
+
+def fuzz(results):
+    """Spoiled audio files and spoiled models, side by side."""
+    rows = [["", "files", "read", "refused by name", "findings", "slowest", "most memory"]]
+    path = results / "fuzz_audio.json"
+    if path.exists():
+        found = json.loads(path.read_text())
+        rows.append(
+            [
+                "audio",
+                found["n_done"],
+                found["outcomes"].get("read", 0),
+                found["outcomes"].get("refused", 0),
+                len(found["findings"]),
+                f"{found['slowest_seconds']:.1f} s",
+                f"{found['most_memory'] / 2**20:.0f} MiB",
+            ]
+        )
+    path = results / "fuzz_models.json"
+    if path.exists():
+        found = json.loads(path.read_text())
+        outcomes = found["outcomes"]
+        rows.append(
+            [
+                "saved models",
+                found["n_files"],
+                sum(n for name, n in outcomes.items() if name.split(": ")[1].startswith("read")),
+                sum(n for name, n in outcomes.items() if name.endswith("refused")),
+                len(found["failures"]),
+                f"{found['slowest_seconds']:.1f} s",
+                f"{found['largest_resident_bytes'] / 2**20:.0f} MiB",
+            ]
+        )
+    return list_table(rows) if len(rows) > 1 else "Not measured yet.\n"
+
+
+def killed_training(results):
+    """Kills, and trainings that ended with the same weights all the same."""
+    path = results / "killed_training.json"
+    if not path.exists():
+        return "Not measured yet.\n"
+    found = json.loads(path.read_text())
+    rows = [["system", "kills"], *([name, n] for name, n in found["by_system"].items())]
+    return (
+        f"{found['kills']} kills of {found['trainings']} trainings; {found['equal']} ended with "
+        f"the weights and losses of the training that nobody disturbed, bit for bit.\n\n"
+        + list_table(rows)
+    )
+
+
+def fresh_install(results):
+    """What was seen in a fresh environment."""
+    path = results / "fresh_install.json"
+    if not path.exists():
+        return "Not measured yet.\n"
+    found = json.loads(path.read_text())
+    lengths = ", ".join(f"{seconds:g}" for seconds in found["lengths_s"])
+    rows = [
+        ["step", "seen"],
+        ["size of the wheel", f"{found['wheel_kB']} kB"],
+        ["`skser predict` on two files", f"{found['predict_two_files_s']:.1f} s"],
+        *(
+            [f"{row['file']}, by the model that comes along", row["emotion"]]
+            for row in found["predicted"]
+        ),
+        [
+            "saved, and loaded in a new process: largest difference of a probability",
+            f"{found['new_process_difference']:.1e}",
+        ],
+        [
+            f"ONNX without torch, {lengths} s long: largest difference",
+            f"{found['onnx_difference']:.1e}",
+        ],
+    ]
+    return list_table(rows)
