@@ -1,5 +1,6 @@
 """Exported pipelines say of audio what the pipelines say, also where there is no torch."""
 
+import pickle
 import subprocess
 import sys
 import warnings
@@ -22,6 +23,7 @@ from skser.feature_extraction import (
     MelSpectrogram,
     Spectrogram,
 )
+from skser.inspection import emotion_timeline
 from skser.neural_network import (
     AdversarialAEClassifier,
     AttentionFCNClassifier,
@@ -255,3 +257,18 @@ def test_predicts_files_where_torch_is_not_installed(mel_model, corpus, paths, t
         expected = model.predict_proba(paths)
         assert np.abs(np.load(tmp_path / f"{name}.npy") - expected).max() < 1e-4
         assert said.split() == model.predict(paths).tolist()
+
+
+def test_a_timeline_by_the_graph_is_that_of_the_pipeline(mel_model, mel_path, speech, tmp_path):
+    path = tmp_path / "call.wav"
+    soundfile.write(path, speech[3] / np.abs(speech[3]).max(), 2 * RATE)
+    found = emotion_timeline(load_onnx(mel_path, n_threads=1), path, window=1.0, hop=0.7)
+    expected = emotion_timeline(mel_model, path, window=1.0, hop=0.7)
+    assert found.columns.tolist() == expected.columns.tolist()
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_a_pickled_model_opens_its_file_again(mel_path, speech):
+    model = load_onnx(mel_path, input_sampling_rate=RATE, n_threads=1)
+    again = pickle.loads(pickle.dumps(model))
+    assert np.array_equal(again.predict_proba(speech[:3]), model.predict_proba(speech[:3]))

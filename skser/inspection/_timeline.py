@@ -32,7 +32,7 @@ def emotion_timeline(model, path, window=2.0, hop=0.5):
 
     Parameters
     ----------
-    model : fitted estimator
+    model : fitted estimator or OnnxModel
         Whatever takes audio and has `predict_proba`: a pipeline that begins with a transformer
         such as `MelSpectrogram`, or a search, a vote, a calibration of such pipelines. Its
         parameters are left as they are, and it may have been trained on paths or on arrays.
@@ -95,7 +95,8 @@ def emotion_timeline(model, path, window=2.0, hop=0.5):
     >>> timeline.columns[2:].tolist() == model.classes_.tolist()
     True
     """
-    check_is_fitted(model)
+    if hasattr(model, "fit"):  # an OnnxModel is always fitted
+        check_is_fitted(model)
     windows = _windows(os.fsdecode(path), max(_sampling_rates(model), default=None), window, hop)
     bounds, proba = [], []
     for batch in _batches(windows):
@@ -114,7 +115,7 @@ def _sampling_rates(model):
         if id(part) in seen:
             continue
         seen.add(id(part))
-        if isinstance(part, BaseEstimator):
+        if isinstance(part, BaseEstimator) or part is model:
             rate = getattr(part, "sampling_rate", None)
             if isinstance(rate, Real):
                 rates.append(rate)

@@ -1,5 +1,6 @@
 """Prediction with an exported network, on onnxruntime."""
 
+import functools
 import os
 
 import numpy as np
@@ -89,6 +90,7 @@ class OnnxModel:
     -----
     X may be what the exported model took: paths, arrays of samples, `skser.audio.Waveform` or an
     utterance table; frame sequences or vectors, if the file holds no transformer of audio.
+    `skser.inspection.emotion_timeline` takes the model too. Pickled, it is the path alone.
     Padding, order and company of utterances change no output beyond rounding (1e-6).
 
     Examples
@@ -108,6 +110,7 @@ class OnnxModel:
 
     def __init__(self, path, *, input_sampling_rate=None, n_threads=None):
         self.path = os.fspath(path)
+        self._n_threads = n_threads
         self._session, self._description = _opened(self.path, n_threads)
         self._transformers = _made(self._description, self.path)
         self.input_sampling_rate = input_sampling_rate or self._description.input_sampling_rate
@@ -118,6 +121,15 @@ class OnnxModel:
 
     def __repr__(self):
         return f"OnnxModel({self.path!r})"
+
+    def __reduce__(self):
+        settings = {"input_sampling_rate": self.input_sampling_rate, "n_threads": self._n_threads}
+        return functools.partial(OnnxModel, self.path, **settings), ()
+
+    @property
+    def sampling_rate(self):
+        """Rate in Hz that the graph's features are computed at; None if they are outside it."""
+        return self._description.sampling_rate
 
     @property
     def description(self):
