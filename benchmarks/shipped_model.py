@@ -28,7 +28,7 @@ Which of seven emotions an actor portrays in a German utterance.
 
 - **Model**: `skser.pipelines.attention_fcn`, {numbers:,} numbers: mel spectrogram, standardised;
   convolutions; attention pooling; trained from random weights, seed 0, for {epochs} epochs.
-- **Input**: audio files of any format, rate, number of channels and length; speech alone.
+- **Input**: audio files of any format, rate and number of channels, from 25 ms on; speech alone.
 - **Output**: probabilities of {classes}.
 - **Data**: EmoDB, the Berlin Database of Emotional Speech (Burkhardt et al., 2005), CC0-1.0: all
   {n} utterances, ten sentences by five women and five men, recorded in a quiet room.

@@ -1,4 +1,4 @@
-"""Trainings that are killed and taken up again."""
+"""Trainings that are killed and taken up again, interrupted, or ended by a callback."""
 
 import os
 import pickle
@@ -7,7 +7,7 @@ import killed_training
 import numpy as np
 import pytest
 from sklearn.base import clone
-from skorch.callbacks import LRScheduler
+from skorch.callbacks import Callback, LRScheduler
 from torch.optim.lr_scheduler import StepLR
 
 from skser.neural_network import AdversarialAERegressor, AttentionFCNClassifier
@@ -129,6 +129,49 @@ def test_schedulers_of_the_user_are_taken_up(tmp_path, epochs, mels, corpus):
     assert_same(resumed, undisturbed)
 
 
+class MovingAverage(Callback):
+    """Lowers the rate by the losses of the last epochs, which are state in an array."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.losses_ = np.zeros(3)
+
+    def on_epoch_end(self, net, **kwargs):
+        self.losses_ = np.append(self.losses_[1:], net.history[-1, "train_loss"])
+        net.optimizer_.param_groups[0]["lr"] *= float(np.exp(-self.losses_.mean()))
+
+
+def test_arrays_of_callbacks_are_taken_up(tmp_path, epochs, mels, corpus):
+    model = AttentionFCNClassifier(
+        callbacks=[MovingAverage()], learning_rate_schedule="constant", checkpoint=tmp_path, **SMALL
+    )
+    resumed, undisturbed, *_ = killed_and_resumed(epochs, 3, model, mels, corpus.target)
+    assert_same(resumed, undisturbed)
+
+
+class Keeper(Callback):
+    def on_train_begin(self, net, **kwargs):
+        self.seen_ = {1, 2}
+
+
+def test_what_a_checkpoint_cannot_keep_is_told(tmp_path, mels, corpus):
+    settings = SMALL | {"max_epochs": 1}
+    model = AttentionFCNClassifier(callbacks=[Keeper()], checkpoint=tmp_path, **settings)
+    with pytest.warns(UserWarning, match=r"does not keep Keeper\.seen_, of type set"):
+        model.fit(mels, corpus.target)
+
+
+def test_what_kills_left_behind_is_removed_in_time(tmp_path, mels, corpus):
+    model = AttentionFCNClassifier(**SMALL | {"max_epochs": 1}, checkpoint=tmp_path)
+    model.fit(mels, corpus.target)
+    (file,) = tmp_path.iterdir()
+    old, new = (tmp_path / f"{file.stem}{name}.part" for name in ("old", "new"))
+    old.touch()
+    new.touch()
+    os.utime(old, (0, 0))
+    clone(model).fit(mels, corpus.target)
+    assert sorted(tmp_path.iterdir()) == sorted([file, new])
+
+
 def test_one_folder_serves_many_trainings(tmp_path, mels, corpus):
     model = AttentionFCNClassifier(**SMALL | {"max_epochs": 1}, checkpoint=tmp_path)
     half = np.arange(len(mels)) % 2 == 0
@@ -176,3 +219,62 @@ def test_a_full_disk_is_told_and_the_epoch_before_is_kept(tmp_path, mels, corpus
     assert [file.suffix for file in tmp_path.iterdir()] == [".pt"]
     resumed = clone(model).fit(mels, corpus.target)
     assert_same(resumed, clone(model).set_params(checkpoint=None).fit(mels, corpus.target))
+
+
+class Interrupt(Callback):
+    """Ctrl-C, or a callback's own end of the training, at a given place."""
+
+    def __init__(self, place):
+        self.place = place
+
+    def on_batch_end(self, net, **kwargs):
+        if self.place == "batch" and len(net.history) == 2:
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.place == "epoch" and len(net.history) == 2:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_reaches_the_caller_and_leaves_no_half_trained_model(mels, corpus):
+    model = AttentionFCNClassifier(callbacks=[Interrupt("batch")], **SMALL)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(mels, corpus.target)
+    assert not hasattr(model, "net_")
+
+
+def test_after_ctrl_c_the_training_goes_on_from_its_checkpoint(
+    tmp_path, epochs, monkeypatch, mels, corpus
+):
+    model = AttentionFCNClassifier(checkpoint=tmp_path, **SMALL)
+    with monkeypatch.context() as patch:
+        step = SequenceNet.train_step
+
+        def interrupted(net, *args, **kwargs):
+            if epochs.n == 3:
+                raise KeyboardInterrupt
+            return step(net, *args, **kwargs)
+
+        patch.setattr(SequenceNet, "train_step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(mels, corpus.target)
+    epochs.n = 0
+    model.fit(mels, corpus.target)
+    assert epochs.n == 2
+    assert_same(model, clone(model).set_params(checkpoint=None).fit(mels, corpus.target))
+
+
+def test_a_callback_may_end_a_training(mels, corpus):
+    model = AttentionFCNClassifier(callbacks=[Interrupt("epoch")], **SMALL)
+    assert model.fit(mels, corpus.target).n_iter_ == 2
+
+
+def test_a_pickle_that_is_older_than_a_parameter_goes_on_working(mels, corpus):
+    model = AttentionFCNClassifier(**SMALL | {"max_epochs": 1}).fit(mels, corpus.target)
+    state = model.__getstate__()
+    del state["checkpoint"]
+    old = AttentionFCNClassifier.__new__(AttentionFCNClassifier)
+    old.__setstate__(state)
+    assert old.checkpoint is None
+    assert np.array_equal(old.predict_proba(mels), model.predict_proba(mels))
+    assert_same(clone(old).fit(mels, corpus.target), model)

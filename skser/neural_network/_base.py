@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import inspect
 import os
 import warnings
 from abc import abstractmethod
@@ -301,6 +302,12 @@ class NeuralEstimator(BaseEstimator):
                 rows = np.resize(indices, self.batch_size) if self._fitted_on_flat else indices
                 batch = padded_batch(sequences, rows)
                 yield indices, {name: t.to(net.device) for name, t in batch.items()}
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        # Parameters that are younger than a pickle.
+        for name, parameter in inspect.signature(type(self)).parameters.items():
+            vars(self).setdefault(name, parameter.default)
 
     def __sklearn_clone__(self):
         # A clone of what the weights are to be taken from would have none.

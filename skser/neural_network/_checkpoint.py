@@ -1,9 +1,13 @@
 """The state of a training, kept after each epoch and taken up again after a kill."""
 
 import hashlib
+import inspect
 import io
 import os
 import pickle
+import tempfile
+import time
+import warnings
 from numbers import Integral
 from pathlib import Path
 
@@ -20,7 +24,6 @@ from skser.neural_network._bimodal import Bimodal
 # What changes nothing in the weights; initialize_from counts by its weights alone.
 _WITHOUT_EFFECT = {"checkpoint", "initialize_from", "verbose"}
 # skorch's own, which keep nothing from one epoch to the next.
-STAGES = ("head", "all")
 _STATELESS = {"epoch_timer", "train_loss", "valid_loss", "print_log"}
 
 
@@ -95,6 +98,7 @@ class TrainingCheckpoint(Callback):
     def on_train_begin(self, net, **kwargs):
         self.n_done_ = 0
         self.iterator_ = self.waiting_ = None
+        _remove_old_parts(Path(self.path))
         if not os.path.exists(self.path):
             return
         try:
@@ -159,7 +163,8 @@ def _stateful(net):
 
 def _state(callback):
     """What a callback holds: plain values, and the states of objects that have one."""
-    state = {"values": {}, "objects": {}}
+    state = {"values": {}, "arrays": {}, "objects": {}}
+    parameters = inspect.signature(type(callback)).parameters
     for name, value in vars(callback).items():
         if isinstance(value, type):
             continue
@@ -171,13 +176,22 @@ def _state(callback):
                     "is more than numbers, text and tensors."
                 )
             state["objects"][name] = _plain(found)
+        elif isinstance(value, np.ndarray) and value.dtype.kind in "bif":
+            state["arrays"][name] = torch.from_numpy(value.copy())
         elif _is_plain(value):
             state["values"][name] = _plain(value)
+        elif name not in parameters:
+            warnings.warn(
+                f"checkpoint does not keep {type(callback).__name__}.{name}, of type "
+                f"{type(value).__name__}: after a kill it starts anew.",
+                stacklevel=2,
+            )
     return state
 
 
 def _restore(callback, state):
     vars(callback).update(state["values"])
+    vars(callback).update({name: found.numpy() for name, found in state["arrays"].items()})
     for name, found in state["objects"].items():
         getattr(callback, name).load_state_dict(found)
 
@@ -201,22 +215,36 @@ def _plain(value):
 
 def _write(path, content):
     """Replace a file at one go: a kill leaves the old state or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = None
     try:
-        with part.open("wb") as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=path.stem, suffix=".part", delete=False
+        ) as file:
+            part = Path(file.name)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        if part is not None:
+            part.unlink(missing_ok=True)
         raise OSError(
-            f"The checkpoint {path} could not be written: {error.strerror or error}. The state "
-            "after the epoch before is still there."
+            f"The checkpoint {path} could not be written: {error.strerror or error}. If there was "
+            "an epoch before, its state is still there."
         ) from error
+
+
+def _remove_old_parts(path):
+    """What kills left of unfinished files; a file of the last hour may be in the making."""
+    for part in path.parent.glob(f"{path.stem}*.part"):
+        if time.time() - part.stat().st_mtime > 3600:
+            part.unlink(missing_ok=True)
 
 
 def checkpoints_of(folder, key):
     """The callback for each stage of a training: of its head, and of all weights."""
-    return {stage: TrainingCheckpoint(Path(folder, f"{key[:32]}-{stage}.pt")) for stage in STAGES}
+    return {
+        stage: TrainingCheckpoint(Path(folder, f"{key[:32]}-{stage}.pt"))
+        for stage in ("head", "all")
+    }

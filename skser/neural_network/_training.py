@@ -15,6 +15,10 @@ from skser._device import autocast
 from skser.neural_network._checkpoint import TrainingCheckpoint
 
 
+class _TrainingStopped(Exception):
+    """A callback such as EarlyStopping has ended the training."""
+
+
 class SequenceNet(NeuralNet):
     """skorch's training loop over `BatchIterator`.
 
@@ -95,6 +99,23 @@ class SequenceNet(NeuralNet):
         """The callback that keeps the state of the training, or None."""
         callbacks = (callback for _, callback in self.callbacks_)
         return next((c for c in callbacks if isinstance(c, TrainingCheckpoint)), None)
+
+    def partial_fit(self, X, y=None, classes=None, **kwargs):
+        """As skorch's, but Ctrl-C is no end of a training: it goes to the caller."""
+        self.notify("on_train_begin", X=X, y=y)
+        with contextlib.suppress(_TrainingStopped):
+            self.fit_loop(X, y, **kwargs)
+        self.notify("on_train_end", X=X, y=y)
+        return self
+
+    def notify(self, method_name, **kwargs):
+        """As skorch's; KeyboardInterrupt is how its callbacks end a training behind an epoch."""
+        try:
+            super().notify(method_name, **kwargs)
+        except KeyboardInterrupt:
+            if method_name == "on_epoch_end":
+                raise _TrainingStopped from None
+            raise
 
     def fit_loop(self, X, y=None, epochs=None, **kwargs):
         """As skorch's, without the epochs that a checkpoint has."""

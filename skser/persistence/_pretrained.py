@@ -41,7 +41,7 @@ def load_pretrained(name, *, device=None):
     Returns
     -------
     Pipeline
-        Takes audio files of any format, rate and length.
+        Takes audio files of any format and rate, from 25 ms on.
 
     Raises
     ------
