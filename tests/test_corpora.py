@@ -21,6 +21,7 @@ from skser.datasets import (
     load_iemocap,
     load_meld,
     load_msp_podcast,
+    load_table,
 )
 from skser.datasets._registry import CORPORA, HARMONIZED, SHARED_EMOTIONS
 from tests.corpus_trees import add, build_tree, open_folder, without_privileges
@@ -198,6 +199,33 @@ def test_an_utterance_that_is_there_twice_is_refused(key, copy, tmp_path):
         load(key, tmp_path)
 
 
+@pytest.mark.parametrize("key", ["emodb", "iemocap"])
+@pytest.mark.parametrize(
+    ("other", "removed"), [(".flac", ".flac"), (".mp3", ".mp3"), ("/again.wav", "again.wav")]
+)
+def test_of_two_files_of_an_utterance_the_one_to_remove_is_named(key, other, removed, tmp_path):
+    build_tree(key, tmp_path)
+    sound = sorted(tmp_path.rglob("*a.wav" if key == "emodb" else "Ses01F_impro01_F000.wav"))[0]
+    copy = sound.with_suffix(other) if other[0] == "." else sound.parent / "z" / sound.name
+    add(copy.parent, copy.name)
+    with pytest.raises(ValueError, match=f"there twice, as .*recording, remove {copy}[.]$"):
+        load(key, tmp_path)
+
+
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 99\n"
+
+
+def test_placeholders_of_git_lfs_are_no_sound(tmp_path):
+    build_tree("crema-d", tmp_path)
+    add(tmp_path, "AudioMP3/1001_DFA_ANG_XX.mp3", content=LFS)  # not what is read
+    assert len(load("crema-d", tmp_path).target) == 12
+    add(tmp_path, "AudioWAV/1001_DFA_ANG_XX.wav", content=LFS)
+    with pytest.raises(ValueError, match="1001_DFA_ANG_XX.wav is not sound .*'git lfs pull'"):
+        load("crema-d", tmp_path)
+    with pytest.raises(ValueError, match="1001_DFA_ANG_XX.mp3 is not sound .*'git lfs pull'"):
+        load_folder(tmp_path)
+
+
 def test_a_whole_corpus_loads_without_a_warning_and_a_changed_one_does_not(tmp_path):
     info = CORPORA["emovo"]
     sentences = ("b1", "b2", "b3", "l1", "l2", "l3", "l4", "n1", "n2", "n3", "n4", "n5", "d1", "d2")
@@ -301,6 +329,44 @@ class TestIEMOCAP:
         assert "Sessions with fewer than published: 1 (21 of 1819)" in str(caught[1].message)
         assert name not in set(corpus.frame["utterance"])
         assert caught[0].filename == caught[1].filename == __file__
+
+    def test_transcripts_are_none_where_they_are_not_known(self, tmp_path):
+        build_tree("iemocap", tmp_path)
+        files = sorted(tmp_path.glob("Session*/dialog/transcriptions/*.txt"))
+        files[0].unlink()
+        with warnings.catch_warnings(action="error"):
+            warnings.filterwarnings("ignore", "IEMOCAP is incomplete")
+            corpus = load_iemocap(tmp_path)  # a dialogue without a transcript is no loss
+        assert [text for text in corpus.transcripts if not isinstance(text, str)] == [None] * 11
+        for file in files[1:]:
+            file.unlink()
+        assert load("iemocap", tmp_path).transcripts is None
+
+    @pytest.mark.parametrize("form", ["{} [0-1] : {}", "  {}[0-1]:{}", "{}\t[0 - 1]:  {} "])
+    def test_spaces_in_a_transcript_do_not_lose_its_text(self, form, tmp_path):
+        build_tree("iemocap", tmp_path)
+        file = tmp_path / "Session1/dialog/transcriptions/Ses01F_impro01.txt"
+        turns = [line.split()[0] for line in file.read_text().splitlines()[:-1]]
+        file.write_text("\n".join(form.format(turn, "Well. [LAUGHTER]: yes") for turn in turns))
+        frame = load("iemocap", tmp_path).frame
+        texts = frame["transcript"][frame["utterance"].isin(turns)]
+        assert texts.tolist() == ["Well. [LAUGHTER]: yes"] * 11
+
+    def test_turns_that_their_transcript_lacks_are_counted(self, tmp_path):
+        build_tree("iemocap", tmp_path)
+        file = tmp_path / "Session1/dialog/transcriptions/Ses01F_impro01.txt"
+        lines = file.read_text().splitlines()
+        name = "Ses01F_impro01_F000"
+        lines[:2] = [f"{name} (000.5-001.2) Lost.", "Ses01F_impro01_M001 [000.5-001.2]: "]
+        file.write_text("\n".join(lines))
+        with pytest.warns(UserWarning, match="IEMOCAP") as caught:
+            corpus = load_iemocap(tmp_path)
+        message = str(caught[0].message)
+        assert message.endswith(
+            f"2 turns have no text in the transcript of their dialogue, such as {name}."
+        )
+        assert caught[0].filename == __file__
+        assert corpus.transcripts[:3].tolist() == [None, None, "Number 2."]
 
     def test_labels_alone_are_an_error(self, tmp_path):
         build_tree("iemocap", tmp_path)
@@ -473,8 +539,56 @@ class TestAcrossCorpora:
         build_tree("msp-podcast", tmp_path / "msp")
         both = concatenate_corpora([two[0], load_msp_podcast(tmp_path / "msp")])
         assert both.frame["speaker"].isna().sum() == 10
+        assert [s for s in both.speakers if not isinstance(s, str)] == [None] * 10
         assert both.dimension_range == (1, 7)
         assert np.isnan(both.valence[0])
+
+    @pytest.fixture
+    def table(self, tmp_path):
+        """Makes a corpus of two utterances, of the speakers 1 and 2, from a user's table."""
+        add(tmp_path, "a.wav", "b.wav")
+        frame = pd.DataFrame({"audio": ["a.wav", "b.wav"], "emotion": ["anger", "neutral"]})
+
+        def make(name, **columns):
+            columns = {"speaker": ["1", "2"], **columns}
+            return load_table(frame.assign(**columns), root=tmp_path, name=name)
+
+        return make
+
+    def test_a_column_corpus_of_ones_own_does_not_merge_speakers(self, table):
+        mine, yours = (table(name, corpus=[name, name]) for name in ("mine", "yours"))
+        with pytest.raises(ValueError, match="mine has a column 'corpus' of its own.* Rename"):
+            concatenate_corpora([mine, yours])
+        both = concatenate_corpora([table("mine"), table("yours")])
+        assert set(both.speakers) == {"mine 1", "mine 2", "yours 1", "yours 2"}
+        derived = both.relabel({"anger": "anger", "neutral": "calm"}).select(["calm"])
+        assert derived.joined
+        assert not mine.joined
+        three = concatenate_corpora([derived, table("theirs")])
+        assert three.speakers.tolist() == ["mine 2", "yours 2", "theirs 1", "theirs 2"]
+
+    def test_corpora_without_speakers_are_not_joined_with_others(self, table):
+        known, half = table("known"), table("half", speaker=["1", None])
+        without = [table(name, speaker=[None, np.nan]) for name in ("one", "two")]
+        with pytest.raises(ValueError, match=r"speakers, or none; \['one', 'two'\] do not"):
+            concatenate_corpora([known, *without])
+        neither = concatenate_corpora(without)
+        assert neither.speakers is None
+        assert neither.frame["corpus"].tolist() == ["one", "one", "two", "two"]
+        joined = concatenate_corpora([known, half])
+        assert joined.speakers.tolist() == ["known 1", "known 2", "half 1", None]
+
+    def test_what_is_missing_is_none_everywhere(self, table):
+        nothing, some = [np.nan, np.nan], table("some", sex=["female", np.nan], valence=[1, None])
+        none = table("none", sex=nothing, sentence=nothing, transcript=nothing, valence=nothing)
+        for key in ("sexes", "sentences", "transcripts", "valence"):
+            assert none[key] is None
+        assert some.sexes.tolist() == ["female", None]
+        assert np.isnan(some.valence).tolist() == [False, True]
+        assert concatenate_corpora([none, some]).sexes.tolist() == [None, None, "female", None]
+        unknown = table("unknown", speaker=nothing)
+        assert unknown.counts().loc["?", "all"] == 2
+        assert "an unknown number of speakers" in repr(unknown)
 
     def test_scales_and_rates_are_not_mixed(self, corpus, tmp_path):
         for key in ("iemocap", "msp-podcast"):

@@ -264,6 +264,28 @@ class TestFetchRavdess:
         assert unpacked(home) == MEMBERS
         assert not (home / ".ravdess.unpacking").exists()
 
+    def test_an_empty_folder_in_its_place_is_filled(self, publish, home):
+        publish(CONTENT)
+        (home / "ravdess").mkdir(parents=True)
+        with FileServer({NAME: CONTENT}) as server:
+            fetch(home, server.address)
+        assert unpacked(home) == MEMBERS
+
+    def test_something_else_in_its_place_is_named_and_kept(self, publish, home):
+        publish(CONTENT)
+        (home / "ravdess").mkdir(parents=True)
+        (home / "ravdess/notes.txt").write_text("mine")
+        with pytest.raises(DownloadError, match=r"home/ravdess is there, but .* Delete or move"):
+            fetch(home, None)
+        assert unpacked(home) == {"notes.txt": b"mine"}
+
+    @pytest.mark.parametrize("mirror", ["/mnt/corpora", Path("corpora"), r"C:\data", "file:///mnt"])
+    def test_a_mirror_that_is_no_address_is_refused(self, publish, home, mirror):
+        publish(CONTENT)
+        with pytest.raises(ValueError, match=r"^mirror='.* is no address: a URL .* expected"):
+            fetch(home, mirror)
+        assert not home.exists()
+
     def test_a_progress_bar_is_shown_if_wanted(self, publish, home, capsys):
         publish(CONTENT)
         with FileServer({NAME: CONTENT}) as server, warnings.catch_warnings(action="ignore"):

@@ -10,13 +10,14 @@ def concatenate_corpora(corpora, *, name=None):
 
     Speakers and sentences are prefixed by their corpus's name, so that "03" of one and "03" of
     another stay two speakers. The table gets a column ``corpus``, which serves as groups where
-    a whole corpus is to be left out. Emotions are joined as they are: call
-    `SpeechCorpus.harmonize` or `SpeechCorpus.relabel` first.
+    a whole corpus is to be left out. Corpora joined before may be joined with more. Emotions are
+    joined as they are: call `SpeechCorpus.harmonize` or `SpeechCorpus.relabel` first.
 
     Parameters
     ----------
     corpora : list of SpeechCorpus
-        Of different names. What only some know is missing in the others' rows.
+        Of different names. All must tell their speakers, or none. What else only some know is
+        missing in the others' rows.
     name : str or None, default=None
         The new name; None joins those of the corpora by "+".
 
@@ -27,8 +28,9 @@ def concatenate_corpora(corpora, *, name=None):
     Raises
     ------
     ValueError
-        If fewer than two are given, two have the same name, dimensions are on different scales,
-        or arrays and files, or arrays of different rates, would be mixed.
+        If fewer than two are given, two have the same name, some tell no speakers, one has a
+        column ``corpus`` of its own, dimensions are on different scales, or arrays and files,
+        or arrays of different rates, would be mixed.
 
     Examples
     --------
@@ -48,6 +50,7 @@ def concatenate_corpora(corpora, *, name=None):
     corpora = list(corpora)
     if len(corpora) < 2:
         raise ValueError(f"At least two corpora are needed to join; there are {len(corpora)}.")
+    _refuse_unknown_speakers(corpora)
     frames = [_marked(corpus) for corpus in corpora]
     members = [member for frame in frames for member in frame["corpus"].unique()]
     twice = sorted({member for member in members if members.count(member) > 1})
@@ -66,13 +69,19 @@ def concatenate_corpora(corpora, *, name=None):
         description="\n".join(corpus.DESCR for corpus in corpora),
         sampling_rate=_common_rate(corpora),
         dimension_range=_common_range(corpora),
+        joined=True,
     )
 
 
 def _marked(corpus):
     """The utterance table with its corpus, in a column and before speakers and sentences."""
+    if corpus.joined:
+        return corpus.frame
     if "corpus" in corpus.frame:
-        return corpus.frame  # joined before
+        raise ValueError(
+            f"{corpus.name} has a column 'corpus' of its own, where joining writes the corpus's "
+            "name. Rename that column in its table."
+        )
     frame = corpus.frame.assign(corpus=corpus.name)
     for column in ("speaker", "sentence"):
         if column in frame:
@@ -80,6 +89,16 @@ def _marked(corpus):
             prefixed = corpus.name + " " + frame[column].astype(str)
             frame[column] = prefixed.where(known, None)
     return frame
+
+
+def _refuse_unknown_speakers(corpora):
+    """Speakers of some alone would leave folds of the whole without a meaning."""
+    without = [corpus.name for corpus in corpora if corpus.speakers is None]
+    if 0 < len(without) < len(corpora):
+        raise ValueError(
+            f"Corpora to join must all tell their speakers, or none; {without} do not, so that "
+            "no split would hold speakers apart. Name them in a table (load_table)."
+        )
 
 
 def _common_rate(corpora):

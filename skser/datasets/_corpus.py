@@ -6,7 +6,12 @@ from sklearn.utils import Bunch
 from skser.datasets._registry import HARMONIZED, SHARED_EMOTIONS
 
 _DIMENSIONS = ("valence", "activation", "dominance")
-_ATTRIBUTES = {"speakers": "speaker", "sexes": "sex", "sentences": "sentence"}
+_ATTRIBUTES = {
+    "speakers": "speaker",
+    "sexes": "sex",
+    "sentences": "sentence",
+    "transcripts": "transcript",
+}
 
 
 class SpeechCorpus(Bunch):
@@ -29,6 +34,9 @@ class SpeechCorpus(Bunch):
     dimension_range : tuple of two floats or None, default=None
         Lowest and highest value of the scale that valence, activation and dominance were rated
         on, such as (1, 5); None where there are no ratings or the scale is not known.
+    joined : bool, default=False
+        Whether `concatenate_corpora` made it: the column ``corpus`` then names the corpus that
+        an utterance is of, and speakers and sentences begin with that name.
 
     Attributes
     ----------
@@ -39,10 +47,12 @@ class SpeechCorpus(Bunch):
     target_names : list of str
         The emotions, sorted: a fitted classifier's ``classes_``.
     speakers, sexes, sentences, transcripts : ndarray of shape (n_utterances,), object, or None
-        None where the corpus does not tell.
+        None where the corpus does not tell; in the array, None for utterances of which it
+        does not.
     valence, activation, dominance : ndarray of shape (n_utterances,), float64, or None
-        On the corpus's own scale, ``dimension_range``; `rescale_dimensions` changes it.
-    frame, name, label_map, license, citation, sampling_rate, dimension_range, DESCR
+        On the corpus's own scale, ``dimension_range``; `rescale_dimensions` changes it. NaN for
+        utterances without a rating, None where there is no rating.
+    frame, name, label_map, license, citation, sampling_rate, dimension_range, joined, DESCR
         As given; ``DESCR`` is the description.
 
     Examples
@@ -81,6 +91,7 @@ class SpeechCorpus(Bunch):
         description="",
         sampling_rate=None,
         dimension_range=None,
+        joined=False,
     ):
         frame = frame.reset_index(drop=True)
         missing = {"audio", "emotion"} - set(frame.columns)
@@ -89,19 +100,22 @@ class SpeechCorpus(Bunch):
         if frame.empty:
             raise ValueError(f"{name}: no utterance is left.")
 
-        def column(key):
-            return frame[key].to_numpy(dtype=object) if key in frame else None
+        def known(key):
+            return key in frame and frame[key].notna().any()
 
-        dimensions = {
-            key: frame[key].to_numpy(dtype=float) if key in frame else None for key in _DIMENSIONS
-        }
+        def column(key):
+            if not known(key):
+                return None
+            return frame[key].astype(object).where(frame[key].notna(), None).to_numpy()
+
         super().__init__(
-            data=column("audio"),
-            target=column("emotion"),
+            data=frame["audio"].to_numpy(dtype=object),
+            target=frame["emotion"].to_numpy(dtype=object),
             target_names=sorted(frame["emotion"].unique()),
             **{plural: column(singular) for plural, singular in _ATTRIBUTES.items()},
-            transcripts=column("transcript"),
-            **dimensions,
+            **{
+                key: frame[key].to_numpy(dtype=float) if known(key) else None for key in _DIMENSIONS
+            },
             frame=frame,
             name=name,
             label_map=dict(label_map),
@@ -109,6 +123,7 @@ class SpeechCorpus(Bunch):
             citation=citation,
             sampling_rate=sampling_rate,
             dimension_range=dimension_range,
+            joined=joined,
             DESCR=description,
         )
 
@@ -122,6 +137,7 @@ class SpeechCorpus(Bunch):
             self.DESCR,
             self.sampling_rate,
             dimension_range or self.dimension_range,
+            self.joined,
         )
 
     def select(self, emotions=None, speakers=None):
@@ -256,9 +272,9 @@ class SpeechCorpus(Bunch):
         DataFrame
             Utterances whose speaker is not known count as of speaker "?".
         """
-        rows = self.frame.get("speaker", pd.Series(["?"] * len(self.frame)))
+        speakers = ["?"] * len(self.frame) if self.speakers is None else self.speakers
         return pd.crosstab(
-            rows.fillna("?").rename("speaker"),
+            pd.Series(speakers, name="speaker").fillna("?"),
             self.frame["emotion"],
             margins=True,
             margins_name="all",

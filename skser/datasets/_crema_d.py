@@ -62,7 +62,8 @@ def load_crema_d(path, *, return_X_y=False):
     FileNotFoundError
         If the folder is missing or holds no such file.
     ValueError
-        If an utterance is there twice, or naming the file or row that cannot be understood.
+        If an utterance is there twice, or naming the file or row that cannot be understood; or
+        if the sound was not downloaded, as in a copy of the repository made without Git LFS.
 
     Warns
     -----

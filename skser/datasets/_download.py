@@ -74,19 +74,31 @@ def fetch_archive(archive, name, data_home, mirror, progressbar):
     Raises
     ------
     DownloadError
+    ValueError
+        If `mirror` is no address.
     """
+    if mirror is not None and not str(mirror).lower().startswith(("http://", "https://")):
+        raise ValueError(
+            f"mirror={str(mirror)!r} is no address: a URL that begins with https:// or http:// is "
+            "expected. What is on this machine already needs its loader, not a download."
+        )
     home = get_data_home(data_home)
     folder = home / name
     with one_line_errors(archive.file_name, home):
-        if folder.is_dir():
+        if _filled(folder):
             return folder
         home.mkdir(parents=True, exist_ok=True)
         with FileLock(home / f".{name}.lock"):
-            if not folder.is_dir():
+            if not _filled(folder):
                 downloaded = _download(archive, home, mirror, progressbar)
                 _unpack(archive, downloaded, folder)
                 downloaded.unlink()
     return folder
+
+
+def _filled(folder):
+    """Whether there is something in it; an empty folder is as good as none."""
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def _download(archive, home, mirror, progressbar):
@@ -200,6 +212,8 @@ def _unpack(archive, downloaded, folder):
     try:
         temporary.mkdir()
         unpack_zip(downloaded, temporary, archive.max_bytes, archive.max_members)
+        if folder.is_dir():
+            folder.rmdir()  # an empty one, which Windows does not replace
         os.replace(temporary, folder)
     except (UnsafeArchiveError, zipfile.BadZipFile) as error:
         downloaded.unlink()

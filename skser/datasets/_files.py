@@ -10,6 +10,8 @@ import pandas as pd
 from skser.datasets._corpus import SpeechCorpus
 
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff"}
+_LFS = b"version https://git-lfs"
+_LFS_MAX = 1024  # bytes: Git LFS keeps its placeholders below
 
 
 def existing_folder(path):
@@ -43,6 +45,18 @@ def walk_files(root):
     return sorted(files)
 
 
+def audio_files(files):
+    """Those of the files that are sound; ValueError if one is a placeholder of Git LFS."""
+    sounds = [f for f in files if f.suffix.lower() in AUDIO_SUFFIXES and f.is_file()]
+    for file in sounds:
+        if file.stat().st_size < _LFS_MAX and file.read_bytes().startswith(_LFS):
+            raise ValueError(
+                f"{file} is not sound but a placeholder of Git LFS. Download the sound with "
+                "'git lfs pull' in the repository."
+            )
+    return sounds
+
+
 def find_audio(path, pattern, info, depth=1, preferred=None):
     """Audio files whose name matches a corpus's naming, at any depth.
 
@@ -67,25 +81,20 @@ def find_audio(path, pattern, info, depth=1, preferred=None):
     FileNotFoundError
         If `path` is no folder or nothing in it matches.
     ValueError
-        If an utterance is there twice.
+        If an utterance is there twice, or a file is a placeholder of Git LFS.
     """
     path = existing_folder(path)
     files = walk_files(path)
     if any(preferred in file.parts for file in files):
         files = [file for file in files if preferred in file.parts]
     found, others = {}, 0
-    for file in files:
-        if file.suffix.lower() not in AUDIO_SUFFIXES or not file.is_file():
-            continue
+    for file in audio_files(files):
         name = "/".join(file.absolute().with_suffix("").parts[-depth:])
         match = pattern.fullmatch(name)
         if match is None:
             others += 1
         elif match.groups() in found:
-            raise ValueError(
-                f"{info.name}: utterance {file.stem} is there twice, "
-                f"as {found[match.groups()][1]} and {file}."
-            )
+            raise _there_twice(info, file.stem, found[match.groups()][1], file)
         else:
             found[match.groups()] = (name, file, match)
     if not found:
@@ -148,20 +157,25 @@ def audio_by_name(files, info, name_of):
     Raises
     ------
     ValueError
-        If two files have one name.
+        If two files have one name, or a file is a placeholder of Git LFS.
     """
     sounds = {}
-    for file in files:
-        if file.suffix.lower() not in AUDIO_SUFFIXES or not file.is_file():
-            continue
+    for file in audio_files(files):
         name = name_of(file)
         if name in sounds:
-            raise ValueError(
-                f"{info.name}: utterance {name} is there twice, as {sounds[name]} and {file}."
-            )
+            raise _there_twice(info, name, sounds[name], file)
         if name is not None:
-            sounds[name] = str(file)
-    return sounds
+            sounds[name] = file
+    return {name: str(file) for name, file in sounds.items()}
+
+
+def _there_twice(info, name, first, second):
+    """The error that says which of two files of one utterance to remove: not a .wav, if any."""
+    extra = max((second, first), key=lambda file: file.suffix.lower() != ".wav")
+    return ValueError(
+        f"{info.name}: utterance {name} is there twice, as {first} and {second}. If both are the "
+        f"same recording, remove {extra}."
+    )
 
 
 def with_audio(rows, info, path, remedy=""):

@@ -1,6 +1,7 @@
 """Interactive Emotional Dyadic Motion Capture."""
 
 import re
+import warnings
 
 import pandas as pd
 
@@ -23,7 +24,7 @@ _LABEL = re.compile(
     rf"\[(?P<start>\S+) - (?P<end>\S+)\]\t(?P<turn>{_TURN})\t(?P<code>\w+)"
     r"\t\[(?P<valence>[^],]+), *(?P<activation>[^],]+), *(?P<dominance>[^],]+)\]\s*"
 )
-_SPOKEN = re.compile(rf"(?P<turn>{_TURN}) \[[^]]*\]: ?(?P<text>.*)")
+_SPOKEN = re.compile(rf"(?P<turn>{_TURN})\s*\[[^]]*\]\s*:\s*(?P<text>.*)")
 _LABELS = ("all", "4-class")
 _SCENARIOS = {"impro": "improvised", "script": "scripted"}
 
@@ -68,7 +69,8 @@ def load_iemocap(path, *, labels="all", scenario="all", return_X_y=False):
     Warns
     -----
     UserWarning
-        Naming labelled turns without audio, and sessions with fewer turns than published.
+        Naming labelled turns without audio, or without a transcript where that of their
+        dialogue is there, and sessions with fewer turns than published.
 
     References
     ----------
@@ -99,7 +101,7 @@ def load_iemocap(path, *, labels="all", scenario="all", return_X_y=False):
     files = walk_files(path)
     turn = re.compile(_TURN)
     sounds = audio_by_name(files, info, lambda f: f.stem if turn.fullmatch(f.stem) else None)
-    texts = _texts(files)
+    texts, transcribed = _texts(files)
     rows = [row for file in _label_files(files) for row in _rows(file, sounds, texts, info)]
     if not rows:
         raise FileNotFoundError(
@@ -107,6 +109,14 @@ def load_iemocap(path, *, labels="all", scenario="all", return_X_y=False):
             f"Is this the folder that {info.name} was unpacked into?"
         )
     frame = pd.DataFrame(with_audio(rows, info, path))
+    dialogs = frame["utterance"].str.rpartition("_")[0]
+    wordless = frame["utterance"][frame["transcript"].isna() & dialogs.isin(transcribed)]
+    if len(wordless):
+        warnings.warn(
+            f"{info.name}: {len(wordless)} turns have no text in the transcript of their dialogue, "
+            f"such as {wordless.iloc[0]}.",
+            stacklevel=2,
+        )
     warn_of_missing(info, frame)
     if scenario != "all":
         frame = choose(frame, "scenario", scenario, info)
@@ -155,12 +165,13 @@ def _rows(file, sounds, texts, info):
 
 
 def _texts(files):
-    """Transcripts by turn."""
-    texts = {}
+    """Transcripts by turn, and which dialogues have a file of them."""
+    texts, transcribed = {}, set()
     for file in files:
         if file.suffix == ".txt" and file.parent.name == "transcriptions":
+            transcribed.add(file.stem)
             for line in read_text(file).splitlines():
-                match = _SPOKEN.fullmatch(line)
+                match = _SPOKEN.fullmatch(line.strip())
                 if match is not None:
-                    texts[match["turn"]] = match["text"].strip()
-    return texts
+                    texts[match["turn"]] = match["text"] or None
+    return texts, transcribed

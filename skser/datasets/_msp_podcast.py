@@ -92,8 +92,6 @@ def load_msp_podcast(path, *, partitions=None, return_X_y=False):
         for i, row in zip(table.index, table.to_dict("records"), strict=True)
     ]
     frame = pd.DataFrame(with_audio(rows, info, path))
-    if not texts:
-        frame = frame.drop(columns="transcript")
     return finish(published_corpus(info, frame), return_X_y)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from skser.datasets._corpus import SpeechCorpus, finish
-from skser.datasets._files import AUDIO_SUFFIXES, existing_folder, walk_files
+from skser.datasets._files import audio_files, existing_folder, walk_files
 
 
 def load_table(table, *, root=None, name="table", return_X_y=False):
@@ -102,6 +102,8 @@ def load_folder(root, *, return_X_y=False):
     ------
     FileNotFoundError
         If `root` is no folder, has no folders in it, or naming those without audio.
+    ValueError
+        If a file is a placeholder of Git LFS.
 
     Examples
     --------
@@ -120,9 +122,7 @@ def load_folder(root, *, return_X_y=False):
         raise FileNotFoundError(f"{root} holds no folders; one per class is expected.")
     rows, empty = [], []
     for folder in folders:
-        files = [
-            p for p in walk_files(folder) if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file()
-        ]
+        files = audio_files(walk_files(folder))
         rows += [{"audio": str(file), "emotion": folder.name} for file in files]
         if not files:
             empty.append(folder.name)

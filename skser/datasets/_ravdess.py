@@ -5,7 +5,7 @@ import re
 import pandas as pd
 
 from skser.datasets._corpus import finish
-from skser.datasets._download import fetch_archive
+from skser.datasets._download import DownloadError, fetch_archive
 from skser.datasets._files import find_audio, published_corpus, warn_of_missing
 from skser.datasets._registry import CORPORA
 
@@ -109,7 +109,10 @@ def fetch_ravdess(data_home=None, *, mirror=None, progressbar=False, return_X_y=
     ------
     DownloadError
         If there is no connection, the download breaks off, its checksum differs, the archive is
-        damaged, or the folder cannot be written or is full.
+        damaged, or the folder cannot be written, is full, or holds something else in the
+        corpus's place.
+    ValueError
+        If `mirror` is no address.
 
     Examples
     --------
@@ -118,4 +121,10 @@ def fetch_ravdess(data_home=None, *, mirror=None, progressbar=False, return_X_y=
     """
     archive = CORPORA["ravdess"].archive
     folder = fetch_archive(archive, "ravdess", data_home, mirror, progressbar)
-    return load_ravdess(folder, return_X_y=return_X_y)
+    try:
+        return load_ravdess(folder, return_X_y=return_X_y)
+    except FileNotFoundError as error:  # made by something else: what is unpacked here is whole
+        raise DownloadError(
+            f"{folder} is there, but holds no RAVDESS file. Delete or move it to download the "
+            "corpus, or choose another folder with data_home=."
+        ) from error
