@@ -4,6 +4,7 @@ import csv
 import enum
 import json
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -11,23 +12,40 @@ from typing import Annotated, Optional
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import track
 from rich.table import Table
 
-_AT_ONCE = 16  # files between two steps of the progress bar
+from skser._audio_file import printable
+from skser._model_file import describe_model, is_onnx, open_model
+from skser._optional import import_optional
+
+_FIRST = 10  # entries of a list that info prints
 # Columns of the list of corpora that fit a terminal; --json has all.
 _SHOWN = ("language", "speech", "n_utterances", "n_speakers", "license", "download")
 
+_plain = {"markup": False, "emoji": False, "highlight": False, "soft_wrap": True}
+_messages = Console(stderr=True, **_plain)
+_output = Console(**_plain)
+
+
+class _Commands(typer.core.TyperGroup):
+    """Ctrl-C ends a command with one line and the shell's own exit code for it."""
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _messages.print("skser: interrupted")
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
     name="skser",
+    cls=_Commands,
     help="Speech emotion recognition as ordinary scikit-learn.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-_messages = Console(stderr=True, highlight=False, soft_wrap=True)
-_output = Console(highlight=False, soft_wrap=True)
 
 
 class System(enum.StrEnum):
@@ -85,39 +103,35 @@ def predict(
     """Say which emotion is portrayed in each file, with probabilities."""
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other.")
-    fitted = _model(model)
+    from skser._predicted_rows import flat, in_words, predicted_rows
+
+    fitted = open_model(model)
     with tempfile.TemporaryDirectory() as folder:
-        names = _named_files(files, Path(folder) / "standard input")
-        rows, failures = _predictions(fitted, names, (window, hop) if timeline else None)
+        named = _named_files(files, Path(folder) / "standard input")
+        windows = (window, hop) if timeline else None
+        rows, failures = predicted_rows(fitted, named, windows, _messages)
     if as_json:
         print(json.dumps(rows, indent=1))
     elif as_csv:
-        _print_csv(rows)
+        columns = list(flat(rows[0])) if rows else ["file"]
+        writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(map(flat, rows))
     else:
         for row in rows:
-            _output.print(escape(_in_words(row)))
+            _output.print(in_words(row))
     for name, reason in failures:
-        _messages.print(f"skser: error: {escape(name)}: {escape(reason)}")
+        _messages.print(f"skser: error: {printable(name)}: {reason}")
     if failures:
         raise typer.Exit(1)
 
 
-def _model(name):
-    if Path(name).suffix == ".onnx":
-        from skser.persistence import load_onnx
-
-        return load_onnx(name)
-    from skser.persistence import list_pretrained, load, load_pretrained
-
-    return load_pretrained(name) if name in list_pretrained() else load(name)
-
-
 def _named_files(files, standard_input):
-    """Path by the name to print; a pipe holds the audio itself, or names, one per line."""
-    names = {}
+    """Pairs of a name to print and a path; a pipe holds the audio itself, or names, a line each."""
+    named = []
     for file in files:
         if file != "-":
-            names[file] = file
+            named.append((file, file))
             continue
         content = sys.stdin.buffer.read()
         try:
@@ -126,96 +140,19 @@ def _named_files(files, standard_input):
         except UnicodeDecodeError:
             is_text = False
         if is_text:
-            names |= {line: line for line in lines if line}
+            named += [(line, line) for line in lines if line]
         else:
             standard_input.write_bytes(content)
-            names["-"] = str(standard_input)
-    if not names:
+            named.append(("-", str(standard_input)))
+    if not named:
         raise ValueError("The pipe is empty: neither audio nor names of files came through it.")
-    return names
-
-
-def _predictions(model, names, windows):
-    """A row per file or window, and (name, reason) of the files that could not be read."""
-    from skser.audio import AudioReadError
-    from skser.inspection import emotion_timeline
-
-    rows, failures = [], []
-
-    def predicted(batch):
-        paths = [names[name] for name in batch]
-        if windows is None:
-            found = [
-                _row(name, model, outputs)
-                for name, outputs in zip(batch, _outputs(model, paths), strict=True)
-            ]
-            return found
-        tables = [emotion_timeline(model, path, *windows) for path in paths]
-        return [
-            {"file": name, "start": start, "end": end} | _scores(model.classes_, scores)
-            for name, table in zip(batch, tables, strict=True)
-            for start, end, *scores in table.itertuples(index=False)
-        ]
-
-    size = _AT_ONCE if windows is None else 1
-    batches = [list(names)[i : i + size] for i in range(0, len(names), size)]
-    for batch in track(
-        batches, "predicting", console=_messages, transient=True, disable=len(batches) == 1
-    ):
-        try:
-            rows += predicted(batch)
-        except AudioReadError as error:
-            by_path = {names[name]: name for name in batch}
-            failed = {by_path[path]: reason for path, reason in error.failures}
-            failures += failed.items()
-            if left := [name for name in batch if name not in failed]:
-                rows += predicted(left)
-    return rows, failures
-
-
-def _outputs(model, paths):
-    is_classifier = hasattr(model, "predict_proba")
-    return model.predict_proba(paths) if is_classifier else model.predict(paths)
-
-
-def _row(name, model, outputs):
-    if hasattr(model, "predict_proba"):
-        return {"file": name} | _scores(model.classes_, outputs)
-    values = outputs.tolist() if outputs.ndim else [float(outputs)]
-    return {"file": name} | {f"output {i}": value for i, value in enumerate(values)}
-
-
-def _scores(classes, scores):
-    """The class, and the probability of each."""
-    shares = dict(zip(map(str, classes), map(float, scores), strict=True))
-    return {"emotion": max(shares, key=shares.get), "probabilities": shares}
-
-
-def _in_words(row):
-    words = [row["file"]]
-    if "start" in row:
-        words.append(f"{row['start']:.2f}-{row['end']:.2f} s")
-    if "emotion" in row:
-        ranked = sorted(row["probabilities"].items(), key=lambda item: -item[1])[:3]
-        return ": ".join([*words, ", ".join(f"{name} {share:.0%}" for name, share in ranked)])
-    return ": ".join([*words, ", ".join(f"{value:.3f}" for value in list(row.values())[1:])])
-
-
-def _print_csv(rows):
-    flat = [
-        {k: v for k, v in row.items() if k != "probabilities"}
-        | {f"proba_{name}": share for name, share in row.get("probabilities", {}).items()}
-        for row in rows
-    ]
-    writer = csv.DictWriter(sys.stdout, list(flat[0]) if flat else ["file"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(flat)
+    return named
 
 
 @app.command()
 def train(
     table: TableOrFolder,
-    out: Annotated[Path, typer.Option(help="File to write, such as model.skser.")],
+    out: Annotated[str, typer.Option(help="File to write, such as model.skser or model.onnx.")],
     corpus: Corpus = None,
     system: ChosenSystem = System.attention_fcn,
     max_epochs: Epochs = None,
@@ -225,21 +162,60 @@ def train(
     device: Device = "auto",
 ):
     """Train a model on all utterances of a table and save it."""
-    from skser.persistence import save
+    from skser.persistence import export_onnx, save
 
-    data = _corpus(table, corpus)
-    if not out.absolute().parent.is_dir():
-        raise FileNotFoundError(
-            f"There is no folder {out.absolute().parent} to write {out.name} to."
-        )
+    _check_place(Path(out), holds_model=True)
     model = _system(system, max_epochs, seed, memory, jobs, device)
-    with _messages.status(f"training {system} on {len(data.target)} utterances"):
-        model.fit(data.data, data.target.astype(str))
+    if is_onnx(out):
+        import_optional("onnx", extra="onnx", purpose="--out *.onnx")
+        if not hasattr(model, "steps"):
+            raise ValueError(
+                f"{system} is a vote of several models, and an ONNX file holds one: give --out "
+                "the name of a .skser file."
+            )
+    data = _corpus(table, corpus)
+    _messages.print(f"training {system} on {len(data.target)} utterances")
+    _show_progress(model, True)
+    model.fit(data.data, data.target.astype(str))
+    _show_progress(model, False)
+    if is_onnx(out):
+        export_onnx(model, Path(out))
+    else:
         save(model, out)
     _messages.print(
-        f"{escape(str(out))}: {system}, {len(data.target_names)} emotions, trained on all "
+        f"{printable(out)}: {system}, {len(data.target_names)} emotions, trained on all "
         f"{len(data.target)} utterances. How good it is on strangers: skser evaluate."
     )
+
+
+def _check_place(path, holds_model=False):
+    """Refuse a file that could not be written, before the hours of work that go into it."""
+    from skser.persistence._archive import MANIFEST
+
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder {folder} to write {path.name} to.")
+    if path.is_dir():
+        may_hold = holds_model and not is_onnx(path)
+        if not may_hold or (any(path.iterdir()) and not (path / MANIFEST).is_file()):
+            raise IsADirectoryError(f"{path} is a folder: name a file to write.")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise PermissionError(f"{path} is not to be overwritten: it is write-protected.")
+    if holds_model or not path.exists():  # models are written beside their place, and moved there
+        try:
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            raise OSError(f"{path} cannot be written ({error.strerror}).") from error
+
+
+def _show_progress(model, shown):
+    """Whether the features of a system show how far they are."""
+    names = [
+        name for name in model.get_params() if re.search(r"(^|__)features__(.*__)?verbose$", name)
+    ]
+    model.set_params(**dict.fromkeys(names, shown))
+    for fitted in getattr(model, "estimators_", ()):
+        _show_progress(fitted, shown)
 
 
 @app.command()
@@ -270,6 +246,10 @@ def evaluate(
     from skser.inspection import EvaluationReport
     from skser.model_selection import cross_validate_speakers, published_folds
 
+    if report is not None:
+        _check_place(report)
+        for library in ("jinja2", "matplotlib"):
+            import_optional(library, extra="report", purpose="--report")
     data = _corpus(table, corpus)
     evaluation = cross_validate_speakers(
         _system(system, max_epochs, 0, memory, 1, device),
@@ -284,10 +264,10 @@ def evaluate(
         summary = evaluation.summary().astype(object)
         print(json.dumps(summary.where(summary.notna(), None).to_dict("index"), indent=1))
     else:
-        _output.print(escape(str(evaluation)))
+        _output.print(str(evaluation))
     if report is not None:
         written = EvaluationReport(evaluation, data).save(report)
-        _messages.print(f"report: {escape(str(written))}")
+        _messages.print(f"report: {printable(written)}")
 
 
 def _corpus(path, name):
@@ -321,16 +301,24 @@ def fetch(
     ] = None,
 ):
     """Download a corpus, check it and unpack it."""
-    from skser.datasets import fetch_audb, fetch_ravdess
+    from skser import datasets
+    from skser.datasets._registry import CORPORA
 
-    if name.lower() == "ravdess" and version is None:
-        data = fetch_ravdess(data_home, progressbar=True)
+    if table is not None:
+        _check_place(table)
+    known = {key: i for k, i in CORPORA.items() for key in (k, i.name.lower())}.get(name.lower())
+    if known is not None and known.archive is not None and version is None:
+        fetch_it = getattr(datasets, known.loader.replace("load_", "fetch_"))
+        data = fetch_it(data_home, progressbar=True)
+    elif known is not None and known.fetcher is None and version is None:
+        raise ValueError(f"{known.name} is given out by its publishers alone: {known.url}")
     else:
-        data = fetch_audb(name, version, data_home=data_home)
-    _output.print(escape(str(data)))
+        name = known.audb.name if known is not None and known.audb is not None else name
+        data = datasets.fetch_audb(name, version, data_home=data_home, progressbar=True)
+    _output.print(str(data))
     if table is not None:
         data.frame.to_csv(table, index=False)
-        _messages.print(f"table: {escape(str(table))}")
+        _messages.print(f"table: {printable(table)}")
 
 
 @app.command()
@@ -346,24 +334,42 @@ def corpora(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
     for column in ["corpus", *_SHOWN]:
         table.add_column(column.replace("n_", ""), justify="right" if "n_" in column else "left")
     for row in found[[*_SHOWN]].itertuples():
-        table.add_row(*(escape(str(cell)) for cell in row))
+        table.add_row(*map(str, row))
     _output.print(table)
 
 
 @app.command()
 def info(
-    model: Annotated[str, typer.Argument(help="Saved model, or the name of one that comes along.")],
+    model: Annotated[
+        str,
+        typer.Argument(help="Saved model (.skser, .onnx), or the name of one that comes along."),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all values.")] = False,
 ):
     """Say what a saved model was trained on and what it gives, without loading it."""
-    from skser.persistence import list_pretrained, read_info
-    from skser.persistence._pretrained import path_of
-
-    path = path_of(model) if model in list_pretrained() else model
-    found = read_info(path)
-    card = found.pop("card")
-    print(json.dumps(found, indent=1, ensure_ascii=False))
+    found = describe_model(model)
+    if as_json:
+        print(json.dumps(found, indent=1))
+        return
+    card = found.pop("card", None)
+    for line in _facts(found):
+        _output.print(line)
     if card:
-        print(f"\n{card}")
+        _output.print(f"\n{card}")
+
+
+def _facts(found, margin=""):
+    """Lines of nested facts, without what is not known; a long list is begun and counted."""
+    for name, value in found.items():
+        values = value if isinstance(value, list) else [value]
+        if values and all(isinstance(value, dict) for value in values):
+            for value in values:
+                yield f"{margin}{name}:"
+                yield from _facts(value, margin + "  ")
+        elif values not in ([], [None]):
+            words = [f"{v:g}" if isinstance(v, float) else str(v) for v in values[:_FIRST]]
+            more = f", ... ({len(values)} in all)" if len(values) > _FIRST else ""
+            yield f"{margin}{name}: {printable(', '.join(words))}{more}"
 
 
 @app.command()
@@ -378,8 +384,8 @@ def main():
     """Run the command line; what goes wrong with files and values is told on one line."""
     try:
         app(prog_name="skser")
-    except (ImportError, OSError, ValueError) as error:
+    except (ImportError, OSError, TypeError, ValueError) as error:
         if os.environ.get("SKSER_TRACEBACK"):
             raise
-        _messages.print(f"skser: error: {escape(' '.join(str(error).split()))}")
+        _messages.print(f"skser: error: {printable(' '.join(str(error).split()))}")
         sys.exit(1)

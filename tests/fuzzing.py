@@ -196,6 +196,12 @@ def _require(holds, otherwise):
         raise Finding(otherwise)
 
 
+def _most_resident():
+    """Most bytes in memory so far; getrusage would count those of the parent before the fork."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+
+
 def _child(folder, seed, first, last):
     folder = Path(folder)
     # The libraries behind the reader write to the standard output what they like.
@@ -224,7 +230,7 @@ def _child(folder, seed, first, last):
         except Exception as error:
             outcome = "finding"
             told = "".join(traceback.format_exception(error, limit=-4))
-        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        used = _most_resident()
         seconds = round(time.process_time() - started, 4)
         report = {"outcome": outcome, "told": told, "s": seconds, "rss": used, "use": name}
         print(json.dumps(report), file=reports, flush=True)

@@ -222,7 +222,7 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
             results.append(result)
         # What another process was busy with has waited until the end.
         left = [i for i, result in enumerate(results) if result is None]
-        late = self._run(left, items, prepared, cache, True, reduce)
+        late = self._run(left, items, prepared, cache, True, reduce) if left else ()
         for i, result in zip(left, late, strict=True):
             results[i] = result
         return results

@@ -1,0 +1,125 @@
+"""What a model says of audio files, a row for each, for people and for programs."""
+
+from rich.progress import track
+from sklearn.base import is_classifier
+
+from skser._audio_file import AudioReadError, printable
+
+_AT_ONCE = 16  # files between two steps of the progress bar
+
+
+def predicted_rows(model, files, windows=None, console=None):
+    """Predict files; one that fails costs no other its row.
+
+    Parameters
+    ----------
+    model : fitted estimator or OnnxModel
+    files : list of (str, str)
+        The name to give, and the path. A name may come twice.
+    windows : (float, float) or None, default=None
+        Length and hop of the windows of a timeline, in seconds.
+    console : rich.console.Console or None, default=None
+        Where progress is shown, if it is a terminal.
+
+    Returns
+    -------
+    rows : list of dict
+        ``file``, of windows ``start`` and ``end`` in seconds, and ``emotion`` with
+        ``probabilities`` where the model gives them, or a regressor's outputs.
+    failures : list of (str, str)
+        Name and reason, on one line, of each file without a row.
+
+    Raises
+    ------
+    ValueError
+        If a timeline is wanted of a model without probabilities.
+    """
+    if windows is not None and not hasattr(model, "predict_proba"):
+        raise ValueError("A timeline is of probabilities, and this model gives none.")
+    size = _AT_ONCE if windows is None else 1
+    batches = [files[i : i + size] for i in range(0, len(files), size)]
+    silent = console is None or not console.is_terminal or len(batches) == 1
+    rows, failures = [], []
+    for batch in track(batches, "predicting", console=console, transient=True, disable=silent):
+        found, failed = _attempted(model, batch, windows)
+        rows += found
+        failures += failed
+    return rows, failures
+
+
+def _attempted(model, batch, windows):
+    """Rows and failures of a batch; if it fails as a whole, of each file by itself."""
+    try:
+        return _rows(model, batch, windows), []
+    except (OSError, RuntimeError, ValueError) as error:
+        if len(batch) == 1:
+            ((name, path),) = batch
+            return [], [(name, _reason(error, path))]
+    parts = [_attempted(model, [file], windows) for file in batch]
+    return [row for rows, _ in parts for row in rows], [
+        one for _, failed in parts for one in failed
+    ]
+
+
+def _reason(error, path):
+    """On one line, and without the path, which is told before it."""
+    reason = str(error) or type(error).__name__
+    if isinstance(error, AudioReadError):
+        # A window is called after its file, and an array made of a file "utterance 0".
+        places = [
+            (name.removeprefix(path).removeprefix("utterance 0").strip(), reason)
+            for name, reason in error.failures
+        ]
+        reason = "; ".join(": ".join(filter(None, place)) for place in places)
+    return printable(" ".join(reason.split()))
+
+
+def _rows(model, batch, windows):
+    paths = [path for _, path in batch]
+    if windows is not None:
+        from skser.inspection import emotion_timeline
+
+        return [
+            {"file": name, "start": start, "end": end} | _scores(model.classes_, scores)
+            for name, path in batch
+            for start, end, *scores in emotion_timeline(model, path, *windows).itertuples(
+                index=False
+            )
+        ]
+    if hasattr(model, "predict_proba"):
+        found = [_scores(model.classes_, scores) for scores in model.predict_proba(paths)]
+    elif hasattr(model, "__sklearn_tags__") and is_classifier(model):
+        found = [{"emotion": str(label)} for label in model.predict(paths)]
+    else:
+        values = model.predict(paths).reshape(len(paths), -1).tolist()
+        found = [{f"output {i}": v for i, v in enumerate(row)} for row in values]
+    return [{"file": name} | row for (name, _), row in zip(batch, found, strict=True)]
+
+
+def _scores(classes, scores):
+    """The class, and the probability of each."""
+    shares = dict(zip(map(str, classes), map(float, scores), strict=True))
+    return {"emotion": max(shares, key=shares.get), "probabilities": shares}
+
+
+def in_words(row):
+    """A row on one line, with the three likeliest emotions."""
+    words = [printable(row["file"])]
+    if "start" in row:
+        words.append(f"{row['start']:.2f}-{row['end']:.2f} s")
+    if "probabilities" in row:
+        ranked = sorted(row["probabilities"].items(), key=lambda item: -item[1])[:3]
+        words.append(", ".join(f"{name} {share:.0%}" for name, share in ranked))
+    elif "emotion" in row:
+        words.append(row["emotion"])
+    else:
+        words.append(", ".join(f"{value:.3f}" for value in list(row.values())[1:]))
+    return ": ".join(words)
+
+
+def flat(row):
+    """A row without nested ones, for a table."""
+    shares = row.get("probabilities", {})
+    return {name: value for name, value in row.items() if name != "probabilities"} | {
+        f"proba_{name}": share for name, share in shares.items()
+    }
