@@ -2,10 +2,11 @@
 
     python benchmarks/fuzz_models.py
 
-Needs no data. 2,000 altered files of three small models are loaded, and used for a prediction
-where they load, in child processes that watch themselves: seconds and memory per file, and every
-attempt to start a process, to connect, to unpickle or to write. A file must be refused by its
-name, or read; one whose bytes were altered without forging its digests must be read as it was.
+Needs no data. 2,000 altered files of three small models, and of one that was exported to ONNX,
+are loaded, and used for a prediction where they load, in child processes that watch themselves:
+seconds and memory per file, and every attempt to start a process, to connect, to unpickle or to
+write. A file must be refused by its name, or read; one whose bytes were altered without forging
+its digests must be read as it was.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+from fuzzed_models import audio, data, exported, models
 
 N_FILES = 2000
 SECONDS, BYTES = 10, 2 * 2**30
@@ -36,64 +38,6 @@ WATCHED = (
 NAMES = ("os.system", "builtins.eval", "builtins.exec", "subprocess.Popen", "sklearn.svm.SVC",
          "skser.audio.load_audio", "sklearn.utils._bunch.Bunch", "numpy.load", "")  # fmt: skip
 VALUES = (None, True, -1, 0, 2**31, 2**63, 10**12, 1e308, "nan", "", "x" * 10_000, [], {}, [[]] * 9)
-
-
-def data():
-    """Twelve utterances of 20 frames and 4 columns, as sequences and as vectors, and labels."""
-    random = np.random.RandomState(0)
-    frames = random.randn(12, 20, 4).astype(np.float32)
-    return frames, frames.mean(axis=1), np.array(["calm", "tense", "warm"] * 4)
-
-
-def models():
-    """Fitted models by name, each with what it predicts."""
-    from sklearn.ensemble import (
-        GradientBoostingClassifier,
-        HistGradientBoostingClassifier,
-        RandomForestClassifier,
-        VotingClassifier,
-    )
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.neighbors import KNeighborsClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import QuantileTransformer, StandardScaler
-    from sklearn.svm import SVC
-
-    from skser.neural_network import AdversarialAEClassifier, AttentionFCNClassifier, SpecAugment
-    from skser.preprocessing import SequenceScaler
-
-    frames, vectors, y = data()
-    exact = {"max_epochs": 1, "device": "cpu", "n_threads": 1, "random_state": 0, "batch_size": 4}
-    network = make_pipeline(
-        SequenceScaler(),
-        AttentionFCNClassifier(
-            (4, 4), strides=1, pool_size=1, n_heads=2, augment=SpecAugment(), **exact
-        ),
-    )
-    compiled = VotingClassifier(
-        [
-            ("forest", RandomForestClassifier(3, random_state=0)),
-            ("boosting", GradientBoostingClassifier(n_estimators=2)),
-            ("histogram", HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=2)),
-            ("vectors", make_pipeline(StandardScaler(), SVC(probability=False))),
-            ("neighbours", KNeighborsClassifier(3, algorithm="brute")),
-            ("ranks", make_pipeline(QuantileTransformer(n_quantiles=5), LogisticRegression())),
-        ]
-    )
-    nested = VotingClassifier(
-        [
-            ("network", AdversarialAEClassifier((4,), decoder_units=(4,), **exact)),
-            ("forest", RandomForestClassifier(2, random_state=np.random.RandomState(0))),
-        ],
-        voting="soft",
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return {
-            "network": (network.fit(frames, y), frames),
-            "compiled": (compiled.fit(vectors, y), vectors),
-            "nested": (nested.fit(vectors, y), vectors),
-        }
 
 
 def members_of(archive):
@@ -208,6 +152,26 @@ def mutant(archive, other, draw):
     return "member", forged({**members, name: altered(members[name], draw)}), True
 
 
+def mutant_onnx(content, draw):
+    """One altered ONNX file, as `mutant` gives archives."""
+    if draw.random() < 0.4:
+        return "onnx bytes", altered(content, draw), False
+    import onnx
+
+    model = onnx.load_from_string(content)
+    del model.metadata_props[-1]  # the seal
+    entry = model.metadata_props[0]
+    entry.value = _altered_member("description.json", entry.value.encode(), draw).decode()
+    return "onnx metadata", sealed(model.SerializeToString()), True
+
+
+def sealed(model):
+    """Bytes of an ONNX model with their right digest behind them."""
+    from skser.persistence._onnx_file import _SEAL
+
+    return model + _SEAL + sha256(model).hexdigest().encode()
+
+
 def _altered_member(name, content, draw):
     if not name.endswith(".json"):
         return altered(content, draw)
@@ -238,7 +202,8 @@ def verdict(path, X, expected, is_forged, seen):
 
     del seen[:]
     try:
-        model = skser.load(path)
+        onnx = path.suffix == ".onnx"
+        model = skser.load_onnx(path, n_threads=1) if onnx else skser.load(path)
         outcome = "read"
     except skser.persistence.SavedModelError as error:
         outcome = "refused"
@@ -258,6 +223,8 @@ def verdict(path, X, expected, is_forged, seen):
 
 
 def _child(jobs, first, folder, connection):
+    import onnx  # noqa: F401 - before it is watched
+
     import skser
     import skser.neural_network
 
@@ -268,17 +235,24 @@ def _child(jobs, first, folder, connection):
         frames, vectors, _ = data()
         X = frames if name == "network" else vectors
         originals[name] = (path.read_bytes(), X, skser.load(path).predict(X))
+    path, (X, _) = folder / "exported.onnx", audio()
+    onnx_original = (path.read_bytes(), X, skser.load_onnx(path, n_threads=1).predict(X))
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * os.sysconf("SC_PAGE_SIZE") + BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     seen = watch()
     for i in range(first, jobs):
         draw = random.Random(i)
-        name = draw.choice(list(originals))
-        archive, X, expected = originals[name]
-        other = originals[draw.choice(list(originals))][0]
-        kind, content, is_forged = mutant(archive, other, draw)
-        path = folder / f"{i}.skser"
+        name = draw.choice([*originals, "onnx"])
+        if name == "onnx":
+            content, X, expected = onnx_original
+            kind, content, is_forged = mutant_onnx(content, draw)
+            path = folder / f"{i}.onnx"
+        else:
+            archive, X, expected = originals[name]
+            other = originals[draw.choice(list(originals))][0]
+            kind, content, is_forged = mutant(archive, other, draw)
+            path = folder / f"{i}.skser"
         path.write_bytes(content)
         connection.send(("begins", i, name, kind))
         signal.alarm(SECONDS)  # ends the child
@@ -304,6 +278,7 @@ def run(n_files, folder):
 
     for name, (model, _) in models().items():
         save(model, folder / f"{name}.skser")
+    exported(folder / "exported.onnx")
     outcomes, failures, slowest, most = Counter(), [], (0.0, None), 0
     first, begun = 0, ("", "")
     while first < n_files:
@@ -354,7 +329,9 @@ def main():
     n_files = parser.parse_args().n_files
     with tempfile.TemporaryDirectory() as folder:
         result = run(n_files, Path(folder))
-    result["versions"] = versions("numpy", "scikit-learn", "skops", "safetensors", "torch")
+    result["versions"] = versions(
+        "numpy", "scikit-learn", "skops", "safetensors", "onnxruntime", "torch"
+    )
     print(json.dumps(result, indent=1))
     write_result(RESULTS / "fuzz_models.json", result)
     if result["failures"]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -29,7 +30,7 @@ from skser.neural_network import (
     AttentionFCNClassifier,
     AttentionRNNClassifier,
 )
-from skser.persistence import export_onnx, load_onnx
+from skser.persistence import SavedModelError, export_onnx, load_onnx
 from skser.preprocessing import SequenceScaler, VoiceActivityTrimmer
 from tests.onnx_checks import QUICK, SMALL, assert_same, exported, fitted
 
@@ -189,6 +190,43 @@ def test_functionals_are_computed_before_the_graph(corpus, tmp_path):
     loaded = exported(model, tmp_path, input_sampling_rate=RATE)
     assert loaded.description["form"] == "vectors"
     assert_same(loaded, model, corpus.data[:8])
+
+
+class Louder(TransformerMixin, BaseEstimator):
+    """A step of the user's."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return [2 * samples for samples in X]
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
+def test_a_warning_names_what_the_file_does_not_hold(corpus, tmp_path):
+    features = MelSpectrogram(n_mels=16, input_sampling_rate=RATE)
+    model = audio_pipeline(make_pipeline(Louder(), features), corpus)
+    with pytest.warns(UserWarning, match=r"model\.onnx takes what Louder and MelSpectrogram gi"):
+        loaded = exported(model, tmp_path)
+    assert loaded.description["form"] == "frames"
+    X = model[:-1].transform(corpus.data[:4])
+    assert np.abs(loaded.predict_proba(X) - model[-1].predict_proba(X)).max() < 1e-4
+
+
+def test_features_outside_the_graph_are_compared_with_those_of_training(
+    corpus, tmp_path, monkeypatch
+):
+    from skser.feature_extraction import _frame_features
+
+    features = FrameFeatures(("mel",), input_sampling_rate=RATE)
+    network = AttentionRNNClassifier(n_hidden=4, **QUICK)
+    exported(audio_pipeline(features, corpus, network=network), tmp_path)
+    original = _frame_features.to_decibels
+    monkeypatch.setattr(_frame_features, "to_decibels", lambda *x: original(*x) + np.float32(1))
+    with pytest.raises(SavedModelError, match=r"model\.onnx .* features of FrameFeatures differ"):
+        load_onnx(tmp_path / "model.onnx")
 
 
 @pytest.mark.parametrize("audio", [MelSpectrogram(n_mels=16), FrameFeatures(("energy",))])

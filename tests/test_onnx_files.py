@@ -72,6 +72,12 @@ def described(change):
     return apply
 
 
+def outside(name, **parameters):
+    """A change that puts a transformer before the operators."""
+    step = {"class": name, "parameters": parameters, "of_test_signal": None}
+    return lambda description: description.update(outside=[step])
+
+
 def test_any_flipped_bit_is_noticed(original, refused):
     for place in range(0, len(original), max(1, len(original) // 300)):
         content = bytearray(original)
@@ -161,12 +167,28 @@ def test_files_of_another_format_say_so(forged):
         (lambda d: d["classes"].update(values=["a", "b", "c"]), "names 3 classes and has 2"),
         (lambda d: d["classes"].update(dtype="S9999"), "labels"),
         (lambda d: d["classes"].update(values=[["a"], ["b"]]), "labels"),
-        (lambda d: d.update(outside=[{"class": "os.system", "parameters": {}}]), "not rebuilt"),
         (lambda d: d.update(outside=["FrameFeatures"]), "no step"),
+        (lambda d: d.update(outside=[{"class": "MFCC", "parameters": {}}]), "no step"),
+        (outside("os.system"), "not rebuilt"),
+        (outside(["MFCC"]), "makes no model (TypeError"),
+        (outside("MFCC", memory="/tmp/x"), "gives MFCC the parameters ['memory']"),
+        (outside("MFCC", n_mels="x"), "'n_mels' parameter of MFCC must be an int"),
+        (outside("Spectrogram", window=1e9), "window=1000000000.0 is more than 131072 samples"),
+        (outside("Spectrogram", n_fft=2**30), "n_fft=1073741824 is more than 65536"),
+        (outside("Spectrogram", n_fft=2**16, hop=1 / 16000), "asks for more than"),
+        (outside("MelSpectrogram", fmin=9000.0), "fmin"),
+        (outside("MelSpectrogram"), "features of MelSpectrogram differ from those it was trained"),
         (
-            lambda d: d.update(outside=[{"class": "MFCC", "parameters": {"memory": "/tmp/x"}}]),
-            "gives MFCC the parameters ['memory']",
+            outside("Functionals", transformer={"class": "MFCC", "parameters": {"n_mels": 10**6}}),
+            "n_mels=1000000 is more than",
         ),
+        (lambda d: d.update(sampling_rate=-1.0), "has sampling_rate=-1.0"),
+        (lambda d: d.update(input_sampling_rate=float("nan")), "has input_sampling_rate=nan"),
+        (lambda d: d.update(n_columns=None), "has no n_columns"),
+        (lambda d: d.update(form="waveform"), "has no sampling_rate"),
+        (lambda d: d.update(missing=[{}]), "no step"),
+        (lambda d: d["classes"].update(dtype="int64", values=[0, 2**70]), "OverflowError"),
+        (lambda d: d.update(classes=None, targets={}), "targets that are none"),
     ],
 )
 def test_descriptions_are_checked(forged, change, reason):
@@ -177,15 +199,10 @@ def test_a_file_without_a_description_is_refused(forged):
     assert "description" in forged(lambda model: model.ClearField("metadata_props"))
 
 
-def test_parameters_out_of_range_are_refused_before_any_work(original, tmp_path):
-    model = onnx.load_from_string(original)
-    del model.metadata_props[-1]
-    bad = {"class": "MFCC", "parameters": {"n_mels": "many"}}
-    described(lambda d: d.update(outside=[bad]))(model)
-    path = tmp_path / "given.onnx"
-    files.write_sealed(model.SerializeToString(), path)
-    with pytest.raises(ValueError, match="'n_mels' parameter of MFCC must be an int"):
-        load_onnx(path).predict([np.zeros(16000)])
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    path = tmp_path / "nowhere" / "model.onnx"
+    with pytest.raises(SavedModelError, match=r"model\.onnx cannot .* no folder .*nowhere"):
+        export_fitted(path)
 
 
 def test_a_missing_library_is_named_with_its_extra(original, tmp_path, monkeypatch):

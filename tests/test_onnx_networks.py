@@ -121,7 +121,8 @@ def test_behind_an_unknown_step_the_graph_takes_what_it_gives(frames, tmp_path):
     network = AttentionFCNClassifier(**SMALL)
     model = make_pipeline(Smoother(), SequenceScaler(), network)
     fitted(model, frames, np.arange(10) % 2)
-    loaded = exported(model, tmp_path)
+    with pytest.warns(UserWarning, match="model.onnx takes what Smoother gives"):
+        loaded = exported(model, tmp_path)
     assert_same(loaded, model, frames, 1e-5)
     as_list = loaded.predict_proba(frames.to_list())
     assert np.array_equal(as_list, loaded.predict_proba(frames))
@@ -145,7 +146,8 @@ class OwnFrames(Smoother):
 def test_what_a_network_brings_along_may_be_missing_too(corpus, tmp_path):
     X = corpus.data[:8]
     model = fitted(AttentionRNNClassifier(OwnFrames(), n_hidden=4, **QUICK), X, corpus.target[:8])
-    loaded = exported(model, tmp_path)
+    with pytest.warns(UserWarning, match="model.onnx takes what OwnFrames gives"):
+        loaded = exported(model, tmp_path)
     given = loaded.predict_proba(OwnFrames().transform(X))
     assert np.abs(given - model.predict_proba(X)).max() < 1e-4
     with pytest.raises(TypeError, match="of 24 columns that OwnFrames gives, not audio"):

@@ -17,7 +17,7 @@ from skser.preprocessing import SequenceScaler, SpeakerScaler
 pytestmark = pytest.mark.filterwarnings(
     "ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning"
 )
-EXACT = {"device": "cpu", "n_threads": 1, "random_state": 0, "max_epochs": 2}
+EXACT = {"device": "cpu", "random_state": 0, "max_epochs": 2}
 RATE = {"input_sampling_rate": 16000}
 
 
@@ -67,6 +67,42 @@ def test_a_folder_holds_the_same_members_and_is_replaced(few, tmp_path):
     (tmp_path / "other/thesis.tex").touch()
     with pytest.raises(SavedModelError, match="other holds something else"):
         skser.save(model, tmp_path / "other")
+
+
+def test_what_else_lies_in_a_folder_is_ignored_and_kept(few, tmp_path):
+    folder = tmp_path / "model"
+    model = SequenceScaler().fit(few[0])
+    skser.save(model, f"{folder}{os.sep}")
+    for name in ("README.md", ".DS_Store"):
+        (folder / name).write_text(f"my {name}")
+    np.testing.assert_array_equal(skser.load(folder).mean_, model.mean_)
+    assert read_info(folder)["model"] == "SequenceScaler"
+    skser.save(model, folder)
+    assert (folder / "README.md").read_text() == "my README.md"
+    assert os.listdir(tmp_path) == ["model"]
+
+
+@pytest.mark.parametrize("compress", [0, 3, ("gzip", 3), ("bz2", 3), ("xz", 3)])
+def test_a_pickle_is_told_by_its_first_bytes(compress, tmp_path):
+    import joblib
+
+    path = tmp_path / "model.skser"
+    joblib.dump(SequenceScaler(), path, compress=compress)
+    with pytest.raises(SavedModelError, match=r"a pickle\? joblib\.load reads it, skser\.save"):
+        skser.load(path)
+    path.write_bytes(b"anything")
+    with pytest.raises(SavedModelError, match=r"\(File is not a zip file\)\.$"):
+        skser.load(path)
+
+
+def test_what_could_not_be_loaded_is_not_saved(tmp_path):
+    for model, reason in (
+        (MelSpectrogram(n_fft=2**17), "n_fft=131072 is more than"),
+        (MelSpectrogram(n_fft=2**16, hop=1 / 16000), "hop=6.25e-05 asks for more than"),
+    ):
+        with pytest.raises(SavedModelError, match=reason):
+            skser.save(model, tmp_path / "model.skser")
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(few, tmp_path, monkeypatch):

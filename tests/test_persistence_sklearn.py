@@ -61,6 +61,7 @@ from skser._described import without_addresses
 from skser.metrics import uar_scorer
 from skser.neural_network import AttentionFCNClassifier
 from skser.persistence import SavedModelError
+from skser.preprocessing import SequenceScaler
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning"),
@@ -73,7 +74,7 @@ TARGET = X[:, 0] + X[:, 1] ** 2
 
 
 def network():
-    return AttentionFCNClassifier(max_epochs=1, device="cpu", random_state=0, n_threads=1)
+    return AttentionFCNClassifier(max_epochs=1, device="cpu", random_state=0)
 
 
 CLASSIFIERS = [
@@ -132,7 +133,7 @@ REGRESSORS = [
     RandomForestRegressor(3),
     GradientBoostingRegressor(n_estimators=3, loss="huber"),
     HistGradientBoostingRegressor(max_iter=3),
-    MLPRegressor((5,), max_iter=3, solver="sgd", early_stopping=True),
+    MLPRegressor(hidden_layer_sizes=(5,), max_iter=3, solver="sgd", early_stopping=True),
     SVR(),
     VotingRegressor([("a", Ridge()), ("b", SVR())]),
     TransformedTargetRegressor(Ridge(), transformer=QuantileTransformer(n_quantiles=5)),
@@ -197,7 +198,63 @@ def test_another_version_of_scikit_learn_warns_only_where_it_matters(path, monke
     monkeypatch.setattr(_save, "versions", lambda: older)
     skser.save(make_pipeline(StandardScaler(), RandomForestClassifier(3)).fit(X, Y), path)
     here = _load.versions()["scikit-learn"]
-    with pytest.warns(UserWarning, match=f"scikit-learn 1.5.2, and this is {here}: its Random"):
+    with pytest.warns(UserWarning, match=rf"other versions .*: scikit-learn 1.5.2 \(here {here}\)"):
         skser.load(path)
     skser.save(make_pipeline(StandardScaler(), network()).fit(X, Y), path)
+    with pytest.warns(UserWarning, match=r"scikit-learn 1\.5\.2"):
+        skser.load(path)
+    skser.save(network().fit(X, Y), path)
     skser.load(path)  # JSON and weights do not depend on it; a warning would be an error here
+
+
+@pytest.mark.parametrize(
+    ("versions", "said"),
+    [
+        ({"torch": "1.9"}, ["torch 1.9"]),
+        ({"numpy": "1.25.2", "scipy": "1.2"}, ["numpy 1.25.2", "scipy 1.2"]),
+        ({"skser": "0.0.9"}, ["skser 0.0.9"]),
+        ({"python": "3.4.0", "skops": None, "scikit-learn": "0.2"}, []),
+    ],
+)
+def test_one_warning_lists_all_versions_that_differ(versions, said, path, monkeypatch):
+    from skser.persistence import _save
+
+    here = _save.versions()
+    monkeypatch.setattr(_save, "versions", lambda: {**here, **versions})
+    skser.save(network().fit(X, Y), path)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        skser.load(path)
+    assert len(caught) == bool(said)
+    for what in said:
+        assert f"{what} (here {here[what.split()[0]]})" in str(caught[0].message)
+        assert caught[0].filename == __file__
+    if "torch" in versions:  # which nothing but a network depends on
+        skser.save(SequenceScaler(), path)
+        skser.load(path)
+
+
+def test_patches_and_local_versions_are_not_worth_a_word(path, monkeypatch):
+    from skser.persistence import _save
+
+    here = _save.versions()
+    monkeypatch.setattr(_save, "versions", lambda: {**here, "torch": f"{here['torch']}.post1"})
+    skser.save(network().fit(X, Y), path)
+    skser.load(path)
+
+
+def test_how_one_machine_works_is_not_saved_with_any_estimator(path):
+    inner = RandomForestClassifier(3, n_jobs=2, verbose=0)
+    model = make_pipeline(SelectFromModel(inner), KNeighborsClassifier(algorithm="brute", n_jobs=2))
+    model = GridSearchCV(model, {}, cv=2, n_jobs=2).fit(X, Y)
+    skser.save(model, path)
+    loaded = skser.load(path)
+    found = {k: v for k, v in loaded.get_params().items() if k.split("__")[-1] == "n_jobs"}
+    assert len(found) == 3
+    assert set(found.values()) == {None}
+    fitted = loaded.best_estimator_
+    assert fitted[0].estimator_.n_jobs is fitted[1].n_jobs is None
+    skser.save(MLPClassifier((2,), max_iter=2, verbose=True), path)
+    assert skser.load(path).verbose is False
+    skser.save(RandomForestClassifier(verbose=3), path)
+    assert skser.load(path).verbose == 0

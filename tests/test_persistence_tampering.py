@@ -89,6 +89,10 @@ def test_the_manifest_answers_for_itself(archive, refused):
     assert "manifest.json is damaged" in refused(packed({**members, MANIFEST: told}))
     assert "manifest.json is no readable JSON" in refused(packed({**members, MANIFEST: b"{"}))
     assert "lists no members" in refused(packed({**members, MANIFEST: b"[]"}))
+    for versions in (None, [], "2.0", {"numpy": 2}):
+        assert "manifest.json does not say by which versions" in refused(
+            forged(members, {"versions": versions})
+        )
     later = {"format": 7, "versions": {"skser": "3.0"}}
     assert "written in format 7 by skser 3.0; this version reads format 1" in refused(
         forged(members, later)
@@ -150,8 +154,9 @@ def test_folders_are_held_to_the_same(archive, tmp_path):
             skser.load(folder)
         (folder / MODEL).unlink()
     write()
-    (folder / "notes.txt").touch()
-    with pytest.raises(SavedModelError, match=r"'notes.txt', which belongs to no saved model"):
+    read_info(folder)
+    (folder / "card.md").touch()
+    with pytest.raises(SavedModelError, match="card.md is not listed in the manifest"):
         read_info(folder)
 
 
@@ -179,13 +184,21 @@ def test_attributes_cannot_take_the_place_of_methods_or_of_what_is_never_saved(a
         (0, "n_fft", 2**30, "n_fft=1073741824 is more than"),
         (0, "window", 1e9, "window=1000000000.0 is more than"),
         (2, "batch_size", 10**9, "batch_size=1000000000 is more than"),
-        (2, "n_threads", 10**9, "n_threads=1000000000 is more than"),
+        (0, "sampling_rate", 1e9, "sampling_rate=1000000000.0 is more than"),
+        (2, "n_threads", 8, "n_threads, which is never saved"),
+        (0, "n_jobs", 1000, "n_jobs, which is never saved"),
+        (0, "verbose", True, "verbose, which is never saved"),
     ):
 
         def change(tree, number=number, attribute=attribute, value=value):
             step(tree, number)["attributes"][attribute] = value
 
         assert reason in refused(with_model(archive, change))
+
+    def finest(tree):
+        step(tree, 0)["attributes"].update(hop=1 / 16000, n_fft=2**16)
+
+    assert "hop=6.25e-05 asks for more than 16777216 values" in refused(with_model(archive, finest))
 
 
 def test_weights_and_parameters_must_fit_before_memory_is_taken(archive, refused):
@@ -259,13 +272,48 @@ def test_features_that_would_be_others_are_told_apart(archive, refused):
         "features[0]: layout: hop was 0.01 when the model was saved and would be 0.0125" in reason
     )
     members = members_of(archive)
+    nothing = {"features": None}
+    assert "features was None when" in refused(forged(members, nothing))
     others = {"labels": ["bliss", "fear", "happiness", "neutral", "sadness"]}
     assert "labels[0] was 'bliss' when" in refused(forged(members, others))
 
 
+def test_a_file_of_another_algorithm_is_refused(archive, refused, monkeypatch):
+    from skser.feature_extraction import _mel, _short_time
+
+    original = _short_time.to_decibels
+    monkeypatch.setattr(_mel, "to_decibels", lambda *given: original(*given) * np.float32(1.01))
+    assert "features of MelSpectrogram differ from those it was trained on: of a test sig" in (
+        refused(archive)
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda told: told["mean"].__setitem__(3, told["mean"][3] + 1.0),
+        lambda told: told["spread"].__setitem__(3, told["spread"][3] * 1.01),
+        lambda told: told["mean"].pop(),
+        lambda told: told.update(n_rows=7),
+        lambda told: told.update(mean=["nan"] * len(told["mean"])),
+    ],
+)
+def test_numbers_of_the_test_signal_are_compared(change, archive, refused):
+    members = members_of(archive)
+    features = json.loads(members[MANIFEST])["features"]
+    change(features[0]["of_test_signal"])
+    assert "features of MelSpectrogram differ" in refused(forged(members, {"features": features}))
+    del features[0]["of_test_signal"]
+    assert "nothing to compare" in refused(forged(members, {"features": features}))
+
+
 def test_150_altered_files_are_refused_or_read(tmp_path):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
     result = fuzz_models.run(150, tmp_path)
     assert result["failures"] == []
     assert sum(result["outcomes"].values()) == 150
-    assert result["outcomes"]["bytes: refused"] > 20
+    assert result["outcomes"]["bytes: refused"] > 15
+    assert result["outcomes"]["onnx bytes: refused"] > 5
+    assert result["outcomes"]["onnx metadata: refused"] > 5
     assert result["slowest_seconds"] < 10

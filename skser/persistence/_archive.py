@@ -16,9 +16,14 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 # All members that this format knows.
 MODEL, ARRAYS, PARTS, CARD = "model.json", "arrays.safetensors", "sklearn.skops", "card.md"
-_MEMBERS = (MODEL, ARRAYS, PARTS, CARD)
+_KNOWN = (MANIFEST, MODEL, ARRAYS, PARTS, CARD)
 _LARGEST_TEXT = 2**24
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+# First bytes of pickles, and of those that joblib has compressed: zlib, gzip, bzip2, xz, LZ4.
+_PICKLES = (
+    *(b"\x80" + bytes([protocol]) for protocol in range(2, 6)),
+    *(b"x\x01", b"x\x5e", b"x\x9c", b"x\xda", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x04\x22M\x18"),
+)
 # Windows has no links without leave, and no such flags.
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
@@ -48,14 +53,26 @@ def write_archive(path, facts, members):
         raise SavedModelError(f"The model's {MODEL} is larger than {_LARGEST_TEXT} bytes.")
     members = {MANIFEST: _manifest(facts, members), **members}
     as_folder = given.endswith(("/", os.sep)) or target.is_dir()
-    if not target.parent.is_dir():
-        raise SavedModelError(
-            f"{given} cannot be written: there is no folder {os.fspath(target.parent)!r}."
-        )
+    require_folder(given)
     if as_folder:
         _write_folder(target, members)
     else:
         _write_file(target, members)
+
+
+def require_folder(path):
+    """Refuse to write a file where there is no folder for it.
+
+    Raises
+    ------
+    SavedModelError
+        Naming both.
+    """
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise SavedModelError(
+            f"{os.fspath(path)} cannot be written: there is no folder {os.fspath(folder)!r}."
+        )
 
 
 def _manifest(facts, members):
@@ -115,6 +132,9 @@ def _write_folder(target, members):
         except BaseException:
             aside.replace(target)
             raise
+        for entry in aside.iterdir():  # a readme, say, which is the user's
+            if entry.name not in _KNOWN:
+                entry.replace(target / entry.name)
         shutil.rmtree(aside)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
@@ -196,11 +216,15 @@ def _read_file(file):
         struct.error,
         OSError,
     ) as error:
-        raise SavedModelError(f"It is no whole archive ({error}).") from error
+        file.seek(0)
+        pickled = file.read(6).startswith(_PICKLES)
+        remedy = " - a pickle? joblib.load reads it, skser.save writes it anew" if pickled else ""
+        raise SavedModelError(f"It is no whole archive ({error}){remedy}.") from error
 
 
 def _read_folder(folder):
-    names = [entry.name for entry in os.scandir(folder)]
+    # What else lies there is never opened: a readme, say, or what a file manager leaves.
+    names = [entry.name for entry in os.scandir(folder) if entry.name in _KNOWN]
     _require_known(names)
     members = {}
     for name in names:
@@ -221,7 +245,7 @@ def _read_folder(folder):
 
 def _require_known(names):
     for name in names:
-        if name not in (MANIFEST, *_MEMBERS):
+        if name not in _KNOWN:
             raise SavedModelError(f"It holds {name!r}, which belongs to no saved model.")
         if names.count(name) > 1:
             raise SavedModelError(f"It holds {name} twice.")
@@ -247,6 +271,11 @@ def _read_manifest(data):
         raise SavedModelError(
             f"It was written in format {found!r}{by}; this version reads format {FORMAT}."
         )
+    versions = manifest.get("versions")
+    if not isinstance(versions, dict) or not all(
+        isinstance(version, str | None) for version in versions.values()
+    ):
+        raise SavedModelError(f"{MANIFEST} does not say by which versions it was written.")
     for name, entry in manifest["members"].items():
         if not isinstance(entry, dict) or {"size", "sha256"} - entry.keys():
             raise SavedModelError(f"{MANIFEST} says neither size nor SHA-256 of {name}.")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skser.persistence._errors import SavedModelError
-from skser.persistence._registry import MOST_JOBS
+from skser.persistence._registry import OF_ONE_MACHINE
 
 _HIST = "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoosting"
 _SUPPORT_VECTORS = tuple(
@@ -31,9 +31,9 @@ def check_part(name, attributes, plain):
         return
     if not isinstance(attributes, dict):
         raise SavedModelError(f"The attributes of {name} are no dict.")
-    n_jobs = attributes.get("n_jobs")
-    if isinstance(n_jobs, int) and n_jobs > MOST_JOBS:
-        raise SavedModelError(f"n_jobs={n_jobs} of {name} is more than {MOST_JOBS}.")
+    for parameter in OF_ONE_MACHINE:
+        if attributes.get(parameter):
+            raise SavedModelError(f"It sets {name}.{parameter}, which is never saved.")
     if name.startswith("sklearn.tree._classes.") and "tree_" in attributes:
         n_features, *_ = plain(attributes["tree_"]["__reduce__"]["args"])
         _require(attributes.get("n_features_in_") == n_features, name)

@@ -10,7 +10,9 @@ import numpy as np
 import skser
 from skser.persistence._errors import SavedModelError
 from skser.persistence._registry import left_out, name_of
+from skser.persistence._test_signal import digest, require_same
 
+_SIGNAL = "of_test_signal"
 _LIBRARIES = ("numpy", "scikit-learn", "scipy", "skops", "skorch", "torch", "transformers")
 
 
@@ -36,7 +38,8 @@ def describe(model):
     -------
     dict
         ``model``, its classes in words; ``labels``, those of a classifier; ``features``, what
-        each transformer gives and each network takes; ``training``, one entry per network.
+        each transformer gives, also of a test signal, and each network takes; ``training``, one
+        entry per network.
     """
     found = list(_estimators(model, "", set()))
     return {
@@ -49,6 +52,8 @@ def describe(model):
 
 def compare(saved, now):
     """Refuse a model whose features or labels are no longer what the file says of them.
+
+    Features are compared by their layout, and by what they are of a test signal.
 
     Raises
     ------
@@ -63,11 +68,15 @@ def compare(saved, now):
                 f"{where} was {_short(theirs)} when the model was saved and would be "
                 f"{_short(ours)} here: its predictions would not be the same."
             )
+    for theirs, ours in zip(saved["features"], now["features"], strict=True):
+        require_same(theirs.get(_SIGNAL), ours.get(_SIGNAL), ours.get("gives"))
 
 
 def _difference(theirs, ours, where):
     if isinstance(theirs, dict) and isinstance(ours, dict):
-        for key in [*ours, *(key for key in theirs if key not in ours)]:
+        keys = dict.fromkeys([*ours, *theirs])
+        keys.pop(_SIGNAL, None)  # its numbers are compared less narrowly
+        for key in keys:
             found = _difference(theirs.get(key), ours.get(key), f"{where}: {key}")
             if found is not None:
                 return found
@@ -133,7 +142,11 @@ def _features(where, estimator):
         elif name != "OpenSmile":  # whose names are in a library that may not be here
             entry["layout"] = _layout(estimator._layout(estimator._prepare()))
             entry["sampling_rate"] = float(estimator.sampling_rate)
+            entry[_SIGNAL] = digest(estimator)
         return entry
+    if name_of(estimator) == "skser.feature_extraction.Functionals":
+        entry = {"at": where, "gives": name, "sampling_rate": None, "layout": None}
+        return {**entry, _SIGNAL: digest(estimator)}
     layout = vars(estimator).get("_layout")
     if layout is not None and hasattr(estimator, "net_"):
         return {"at": where, "takes": name, "layout": _layout(layout)}

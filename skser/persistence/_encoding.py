@@ -7,7 +7,13 @@ import os
 import numpy as np
 
 from skser.persistence._errors import SavedModelError
-from skser.persistence._registry import distributions, functions, left_out, name_of
+from skser.persistence._registry import (
+    check_sizes,
+    distributions,
+    functions,
+    left_out,
+    name_of,
+)
 
 # Objects inside of one another; what a file holds beyond them is refused.
 DEEPEST = 60
@@ -122,6 +128,7 @@ class Encoder:
         )
 
     def _encode_listed(self, value, name, where):
+        check_sizes(value)
         attributes = dict(vars(value))
         encoded = {"class": name}
         for parameter, replacement in left_out(name).items():

@@ -1,20 +1,25 @@
 """Load a saved model, and execute nothing that is in it."""
 
+import operator
 import os
 import warnings
 
 from skser.persistence._archive import ARRAYS, CARD, MODEL, PARTS, read_archive, read_json
 from skser.persistence._decoding import Decoder
 from skser.persistence._description import compare, describe, versions
-from skser.persistence._errors import SavedModelError
+from skser.persistence._errors import SavedModelError, naming
 
 
 def load(path, *, device=None):
     """Load a model that `save` wrote.
 
-    Everything is checked before anything is built: the members are those of the manifest, of
-    the size and SHA-256 that it says; classes are those of a list; the arrays fit the
-    parameters; and the features are still what they were. Nothing in the file is executed.
+    Nothing in the file is executed. Before anything is built, the members must be those of the
+    manifest, of the size and SHA-256 that it says, and scikit-learn's parts hold listed types
+    alone. While the model is built, every class is looked up in a list, and weights must fit the
+    parameters before memory is taken. At last the features are compared with those of training:
+    columns, hop, frequencies, rate, and the numbers that each transformer makes of a test signal.
+    Transformers that need a checkpoint or a library of others (`SpeechEmbedding`,
+    `TextEmbedding`, `OpenSmile`, Silero's `VoiceActivityTrimmer`) are not tried on one.
 
     Parameters
     ----------
@@ -40,7 +45,8 @@ def load(path, *, device=None):
     Warns
     -----
     UserWarning
-        If it contains estimators of another version of scikit-learn.
+        Once, of all versions that differ: if anything of scikit-learn's is in it, and that is of
+        another version; or if NumPy, skser or, of a network, torch is of another major one.
 
     See Also
     --------
@@ -57,7 +63,19 @@ def load(path, *, device=None):
     >>> import skser
     >>> skser.load("emotions.skser").predict(["my recording.wav"])  # doctest: +SKIP
     """
-    with _named(path):
+    model, others = read_model(path, device)
+    if others is not None:
+        warnings.warn(
+            f"{os.fspath(path)} was saved with other versions than there are here, and may predict "
+            f"otherwise, or not at all: {others}.",
+            stacklevel=2,
+        )
+    return model
+
+
+def read_model(path, device=None):
+    """A model, and what to say of versions that differ, or None; see `load`."""
+    with naming(path):
         manifest, members = read_archive(path)
         tree = read_json(members[MODEL], MODEL)
         arrays = _arrays(members.get(ARRAYS))
@@ -71,9 +89,7 @@ def load(path, *, device=None):
         if not hasattr(model, "get_params"):
             raise SavedModelError("It holds no estimator.")
         compare(manifest, describe(model))
-    if parts:
-        _warn_of_other_version(path, manifest, parts)
-    return model
+    return model, _differing(manifest["versions"], decoder.names, bool(parts))
 
 
 def read_info(path):
@@ -104,7 +120,7 @@ def read_info(path):
     >>> read_info("emotions.skser")["labels"]  # doctest: +SKIP
     ['anger', 'boredom', 'happiness', 'sadness']
     """
-    with _named(path):
+    with naming(path):
         manifest, members = read_archive(path)
         card = members.get(CARD)
         info = {
@@ -114,30 +130,6 @@ def read_info(path):
         info["card"] = None if card is None else card.decode()
         info["size"] = sum(map(len, members.values()))
         return info
-
-
-class _named:
-    """Whatever goes wrong with a file is an error that names it."""
-
-    def __init__(self, path):
-        self._path = os.fspath(path)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, traceback):
-        if error is None or not isinstance(error, Exception):
-            return
-        # A library that is not installed, and a file that cannot be opened, name themselves.
-        if isinstance(error, ImportError | OSError):
-            return
-        reason = str(error) if isinstance(error, SavedModelError) else _in_short(error)
-        raise SavedModelError(f"{self._path} cannot be loaded. {reason}") from error
-
-
-def _in_short(error):
-    first = (str(error).strip().splitlines() or [""])[0][:200]
-    return f"Its content makes no model ({type(error).__name__}: {first})."
 
 
 def _arrays(data):
@@ -152,12 +144,35 @@ def _arrays(data):
         raise SavedModelError(f"{ARRAYS} is not readable ({error}).") from error
 
 
-def _warn_of_other_version(path, manifest, parts):
-    saved, here = manifest["versions"].get("scikit-learn"), versions()["scikit-learn"]
-    if saved != here:
-        names = ", ".join(sorted({type(part).__name__ for part in parts}))
-        warnings.warn(
-            f"{os.fspath(path)} was saved with scikit-learn {saved}, and this is {here}: its "
-            f"{names} may predict otherwise, or not at all.",
-            stacklevel=3,
-        )
+def _differing(saved, names, has_parts):
+    """What to say of versions that differ, None if nothing that matters does.
+
+    Parameters
+    ----------
+    saved : dict
+        From the manifest.
+    names : collection of str
+        Classes of the model.
+    has_parts : bool
+        Whether there are parts of skops.
+    """
+    here = versions()
+    pairs = {name: (saved.get(name), here[name]) for name in here}
+    matters = ["numpy", "skser"]
+    if any(name.startswith("skser.neural_network.") for name in names):
+        matters.append("torch")
+    others = any(_series(pairs[name][0]) != _series(pairs[name][1]) for name in matters)
+    if has_parts or any(name.startswith("sklearn.") for name in names):
+        # Attributes of its estimators are its own affair, in any version.
+        others |= operator.ne(*pairs["scikit-learn"])
+    if not others:
+        return None
+    return ", ".join(
+        f"{name} {then} (here {now})" for name, (then, now) in pairs.items() if then != now
+    )
+
+
+def _series(version):
+    """The part of a version that changes when something breaks: 2 of 2.13.0, 0.1 of 0.1.3."""
+    numbers = (version or "").split(".")
+    return numbers[:2] if numbers[0] == "0" else numbers[:1]

@@ -8,6 +8,9 @@ from numbers import Real
 
 import numpy as np
 
+from skser.persistence._registry import check_sizes
+from skser.persistence._test_signal import digest, require_same
+
 METADATA = "skser"  # where an ONNX file keeps it
 _FORMAT = 1
 FORMS = ("waveform", "frames", "contours", "vectors")
@@ -25,6 +28,7 @@ _REBUILT = {
 }
 # They say how features are computed here, and not which.
 _LEFT_OUT = {"device", "memory", "n_jobs", "on_error", "verbose"}
+_SIGNAL = "of_test_signal"
 _DTYPES = {"U": "str", "b": "bool", "f": "float64", "i": "int64", "u": "int64"}
 
 
@@ -54,7 +58,8 @@ class Description:
     targets : dict or None
         ``names`` (or None) of a regressor's targets, and whether y was ``one_dimensional``.
     outside : list of dict
-        Steps that are computed before the operators, by this package.
+        Steps that are computed before the operators, by this package, and what they make of a
+        test signal.
     inside : list of dict
         Steps that the operators hold.
     missing : list of dict
@@ -106,6 +111,13 @@ class Description:
         ):
             raise ValueError("its description names no input or no task")
         _check_labels(content["classes"])
+        _check_numbers(content)
+        targets = content["targets"]
+        if targets is not None and not isinstance(targets.get("one_dimensional"), bool):
+            raise ValueError(f"its description holds targets that are none: {targets!r}")
+        for step in content["missing"]:
+            if not isinstance(step, dict) or not isinstance(step.get("class"), str):
+                raise ValueError(f"its description holds {step!r}, which is no step")
         return cls(**content)
 
     def labels(self):
@@ -113,11 +125,29 @@ class Description:
         return np.array(self.classes["values"], dtype=self.classes["dtype"])
 
     def transformers(self):
-        """Those to be computed before the operators, made anew."""
-        return [_rebuilt(step) for step in self.outside]
+        """Those to be computed before the operators, made anew and checked.
+
+        Raises
+        ------
+        ValueError
+            If one is not on the list, asks for too much, or gives other features than it did.
+        """
+        return [_outside(step) for step in self.outside]
 
 
 _NUMBER = float | None
+_LARGEST = 2**31
+
+
+def _check_numbers(content):
+    for name in ("n_columns", "sampling_rate", "shortest", "input_sampling_rate"):
+        value = content[name]
+        if value is not None and not 0 < value <= _LARGEST:
+            raise ValueError(f"its description has {name}={value!r}")
+    needed = ("sampling_rate", "shortest") if content["form"] == "waveform" else ("n_columns",)
+    for name in needed:
+        if content[name] is None:
+            raise ValueError(f"its description has no {name}")
 
 
 def _check_labels(classes):
@@ -156,6 +186,11 @@ def described(step):
     return {"class": type(step).__name__, "parameters": plain}
 
 
+def described_outside(step):
+    """As `described`, with what a transformer makes of a test signal."""
+    return {**described(step), _SIGNAL: digest(step)}
+
+
 def is_rebuilt(step):
     """Whether a step can be made anew from what `described` says, without torch."""
     kind = type(step)
@@ -169,6 +204,15 @@ def is_rebuilt(step):
         for name, value in parameters.items()
         if name not in _LEFT_OUT
     )
+
+
+def _outside(step):
+    if not isinstance(step, dict) or _SIGNAL not in step:
+        raise ValueError(f"its description holds {step!r}, which is no step")
+    theirs = step[_SIGNAL]
+    made = _rebuilt({name: value for name, value in step.items() if name != _SIGNAL})
+    require_same(theirs, digest(made), step["class"])
+    return made
 
 
 def _rebuilt(step):
@@ -185,7 +229,10 @@ def _rebuilt(step):
         key: _rebuilt(value) if isinstance(value, dict) else _as_tuples(value)
         for key, value in parameters.items()
     }
-    return kind(**made)
+    transformer = kind(**made)
+    transformer._validate_params()
+    check_sizes(transformer)
+    return transformer
 
 
 def _is_plain(value):

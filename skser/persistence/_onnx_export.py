@@ -1,6 +1,8 @@
 """Export of networks to ONNX, with the features before them where these are spectra."""
 
 import math
+import os
+import warnings
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -13,6 +15,7 @@ from skser.persistence._onnx_description import (
     Description,
     described,
     described_labels,
+    described_outside,
     is_rebuilt,
 )
 from skser.persistence._onnx_features import SPECTRAL, add_features, shortest
@@ -36,7 +39,7 @@ def export_onnx(model, path):
       `OpenSmile`, `VoiceActivityTrimmer` by energy) stay outside the graph: the file keeps their
       parameters, and `load_onnx` computes them with NumPy.
     - Behind anything else (`SpeechEmbedding`, transformers of your own) the graph takes what
-      that gives, and so does the loaded model.
+      that gives, and so does the loaded model; a warning says so.
 
     Parameters
     ----------
@@ -44,7 +47,7 @@ def export_onnx(model, path):
         A fitted network of `skser.neural_network`, a Pipeline that ends in one, or a search over
         such, of which the best is taken.
     path : path-like
-        File to write; one that is there is replaced.
+        File to write, in a folder that is there; a file that is there is replaced.
 
     Raises
     ------
@@ -54,6 +57,13 @@ def export_onnx(model, path):
         If the network takes audio and text together, or trains layers of an encoder.
     NotFittedError
         If it is not fitted.
+    SavedModelError
+        If there is no folder for the file.
+
+    Warns
+    -----
+    UserWarning
+        Naming the steps that the file does not hold, if there are any.
 
     Notes
     -----
@@ -108,6 +118,13 @@ def export_onnx(model, path):
         features = None
     description = _description(network, scaler, features, outside, missing)
     write_sealed(_model(network, scaler, features, description), path)
+    if missing:
+        names = " and ".join(type(step).__name__ for step in missing)
+        warnings.warn(
+            f"{os.fspath(path)} takes what {names} gives, and not what {names} takes: export_onnx "
+            "has no operators for all of it. Compute it before the exported model.",
+            stacklevel=2,
+        )
 
 
 def _steps(model):
@@ -186,7 +203,7 @@ def _description(network, scaler, features, outside, missing):
         input_sampling_rate=None if rate is None else float(rate),
         classes=None if classes is None else described_labels(classes),
         targets=targets,
-        outside=[described(step) for step in outside],
+        outside=[described_outside(step) for step in outside],
         inside=[described(step) for step in inside],
         missing=[described(step) for step in missing],
     )

@@ -5,6 +5,7 @@ import os
 import uuid
 from pathlib import Path
 
+from skser.persistence._archive import require_folder
 from skser.persistence._errors import SavedModelError
 
 MOST_BYTES = 2**29
@@ -34,8 +35,9 @@ def write_sealed(model, path):
     Raises
     ------
     ValueError
-        If there are more than `MOST_BYTES`.
+        If there are more than `MOST_BYTES`, or if there is no folder for the file.
     """
+    require_folder(path)
     sealed = model + _SEAL + hashlib.sha256(model).hexdigest().encode()
     if len(sealed) > MOST_BYTES:
         raise ValueError(f"The model takes {len(sealed)} bytes; at most {MOST_BYTES} are written.")

@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from skser._base import check_sequences
 from skser._optional import import_optional
 from skser.audio import AudioReadError, audio_inputs, read_utterance, utterance_name
-from skser.persistence._errors import SavedModelError
+from skser.persistence._errors import SavedModelError, naming
 from skser.persistence._onnx_description import METADATA, Description
 from skser.persistence._onnx_file import read_sealed
 from skser.sequences import as_sequences
@@ -111,13 +111,14 @@ class OnnxModel:
     def __init__(self, path, *, input_sampling_rate=None, n_threads=None):
         self.path = os.fspath(path)
         self._n_threads = n_threads
-        self._session, self._description = _opened(self.path, n_threads)
-        self._transformers = _made(self._description, self.path)
+        with naming(self.path):
+            self._session, self._description = _opened(self.path, n_threads)
+            self._transformers = _made(self._description, self.path)
+            if _is_classifier(self):
+                self.classes_ = self._description.labels()
         self.input_sampling_rate = input_sampling_rate or self._description.input_sampling_rate
         if self._transformers:
             _set_rate(self._transformers[0], self.input_sampling_rate)
-        if _is_classifier(self):
-            self.classes_ = self._description.labels()
 
     def __repr__(self):
         return f"OnnxModel({self.path!r})"
@@ -328,7 +329,7 @@ def _made(description, path):
     try:
         return description.transformers()
     except ValueError as error:
-        raise SavedModelError(f"{path} is refused: {error}.") from error
+        raise SavedModelError(f"{path} is refused: {str(error).rstrip('.')}.") from error
 
 
 def _set_rate(transformer, rate):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from skser.persistence._load import load
+from skser.persistence._load import read_model
 
 _FOLDER = Path(__file__).parent / "models"
 
@@ -60,7 +60,8 @@ def load_pretrained(name, *, device=None):
     >>> model.classes_.tolist()
     ['anger', 'boredom', 'disgust', 'fear', 'happiness', 'neutral', 'sadness']
     """
-    return load(path_of(name), device=device)
+    # Tested with every version that the package supports, so nothing is said of versions.
+    return read_model(path_of(name), device)[0]
 
 
 def path_of(name):

@@ -3,6 +3,9 @@
 import importlib
 import inspect
 from functools import cache
+from numbers import Real
+
+from skser.persistence._errors import SavedModelError
 
 # Every public estimator, and what may be a parameter of one.
 _OURS = {
@@ -64,20 +67,22 @@ _HOLDERS = {
     "sklearn.preprocessing": ("StandardScaler",),
     "sklearn.semi_supervised": ("SelfTrainingClassifier",),
 }
-# Parameters that belong to one machine, or would make a loaded model read what can run code.
+# Parameters that name places of one machine, or would make a loaded model read what can run code.
 _LEFT_OUT = {"memory": None, "initialize_from": None, "allow_pickle": False}
 _TRAINING_STATES = {"checkpoint": None}  # of networks; an embedding's is the name of its model
-MOST_JOBS = 2**10
+# Set back to their defaults: how one machine works, and not what is computed.
+OF_ONE_MACHINE = ("n_jobs", "n_threads", "verbose")
 # Larger ones could only serve to fill the memory of whoever loads a file.
 _LARGEST = {
     "batch_size": 2**16,
     "n_fft": 2**16,
-    "n_jobs": MOST_JOBS,
     "n_mels": 2**12,
     "n_mfcc": 2**12,
-    "n_threads": MOST_JOBS,
+    "sampling_rate": 2**20,
 }
 _LONGEST_WINDOW = 2**17  # samples
+_LONGEST_PERIODS = 0.1  # seconds: three of the lowest pitch
+_MOST_VALUES = 2**24  # of the transforms of one second
 
 
 @cache
@@ -100,9 +105,14 @@ def name_of(thing):
     return None
 
 
+@cache
 def left_out(name):
     """Parameters of a class that are not saved, and what stands in their place."""
-    return _LEFT_OUT | (_TRAINING_STATES if name.startswith("skser.neural_network.") else {})
+    cls = class_of(name)
+    own = {} if cls is None else defaults(cls)
+    usual = {parameter: own[parameter] for parameter in OF_ONE_MACHINE if parameter in own}
+    states = _TRAINING_STATES if name.startswith("skser.neural_network.") else {}
+    return _LEFT_OUT | usual | states
 
 
 def defaults(cls):
@@ -112,15 +122,28 @@ def defaults(cls):
 
 
 def check_sizes(thing):
-    """Raise ValueError for a parameter that asks for more memory than any real one."""
+    """Raise `SavedModelError` for parameters that ask for more memory than any real ones."""
+    given = {
+        name: value
+        for name in (*_LARGEST, "window", "hop")
+        if isinstance(value := getattr(thing, name, None), Real)
+    }
     for name, largest in _LARGEST.items():
-        value = getattr(thing, name, None)
-        if isinstance(value, int) and value > largest:
-            raise ValueError(f"{name}={value} is more than {largest}.")
-    if hasattr(thing, "window") and hasattr(thing, "hop") and hasattr(thing, "sampling_rate"):
-        samples = thing.window * thing.sampling_rate
-        if not samples <= _LONGEST_WINDOW:
-            raise ValueError(f"window={thing.window} is more than {_LONGEST_WINDOW} samples.")
+        if name in given and not given[name] <= largest:
+            raise SavedModelError(f"{name}={given[name]} is more than {largest}.")
+    if given.keys() >= {"window", "hop", "sampling_rate"}:
+        window, hop = given["window"], given["hop"]
+        n_window = window * given["sampling_rate"]
+        if not n_window <= _LONGEST_WINDOW:
+            raise SavedModelError(f"window={window} is more than {_LONGEST_WINDOW} samples.")
+        if hasattr(thing, "pitch_range"):
+            n_window = max(n_window, _LONGEST_PERIODS * given["sampling_rate"])
+        n_values = max(n_window, given.get("n_fft", 0), given.get("n_mels", 0))
+        if not n_values <= _MOST_VALUES * hop:
+            raise SavedModelError(
+                f"hop={hop} asks for more than {_MOST_VALUES} values of transforms of "
+                f"{n_values:.0f} in every second."
+            )
 
 
 @cache

@@ -11,9 +11,16 @@ from numpy.lib import format as npy
 
 from skser.persistence._compiled import check_generator, check_part, check_tree
 from skser.persistence._errors import SavedModelError
+from skser.persistence._registry import OF_ONE_MACHINE
 from skser.persistence._trusted import CONTAINERS, FUNCTIONS, LOSSES, RANDOM, TRUSTED, VALUES
 
 _SCHEMA = "schema.json"
+_JSON_NODE = {
+    "__class__": "str",
+    "__module__": "builtins",
+    "__loader__": "JsonNode",
+    "is_json": True,
+}
 # The date of every member: the same model gives the same bytes.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -63,7 +70,7 @@ def load_parts(data):
 
 
 def _canonical(data):
-    """An archive without the addresses in memory that skops numbers objects and files by."""
+    """An archive without what belongs to one machine, and the addresses that skops numbers by."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     schema = json.loads(members.pop(_SCHEMA))
@@ -76,6 +83,7 @@ def _canonical(data):
         elif isinstance(node, dict):
             if isinstance(node.get("__loader__"), str):
                 node.pop("__id__", None)
+                _forget_machine(node)
                 if isinstance(node.get("file"), str):
                     number = files.setdefault(node["file"], f"{len(files)}.npy")
                     node["file"] = number
@@ -89,6 +97,21 @@ def _canonical(data):
             archive.writestr(zipfile.ZipInfo(number, _EPOCH), members[name])
         archive.writestr(zipfile.ZipInfo(_SCHEMA, _EPOCH), json.dumps(schema))
     return buffer.getvalue()
+
+
+def _forget_machine(node):
+    """Set back how one machine works, of an object of skops' schema."""
+    attributes = node.get("content")
+    if node["__loader__"] != "ObjectNode" or attributes is None:
+        return
+    attributes = attributes["content"]
+    for parameter in OF_ONE_MACHINE:
+        if parameter in attributes:
+            was = attributes[parameter].get("content")
+            # Silent is False for some estimators, and 0 for others.
+            silent = "false" if was in ("false", "true") else "0"
+            content = silent if parameter == "verbose" else "null"
+            attributes[parameter] = {**_JSON_NODE, "content": content}
 
 
 def _check(data):
