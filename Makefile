@@ -1,8 +1,14 @@
-# make demo | test | lint | docs | clean. Each makes .venv first if it is not there.
+# make demo | test | test-oldest | test-minimal | coverage | lint | docs | clean.
+# Each makes its environment first if it is not there.
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALL := -m pip install --quiet --no-compile --constraint
+EXTRAS := adapters,audb,augment,distributed,embeddings,onnx,opensmile,plot,report,vad
+# Made-up data alone, no doctests, no coverage, and a core each: they run side by side.
+REDUCED := env -u SKSER_DATA -u SKSER_MODELS OMP_NUM_THREADS=1
+PYTEST := -m pytest -o addopts=--strict-markers -p no:cacheprovider -q --disable-warnings
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test test-oldest test-minimal coverage lint docs clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -15,6 +21,32 @@ demo: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest
 
+.venv-oldest/installed: pyproject.toml constraints-oldest.txt
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python $(INSTALL) constraints-oldest.txt --editable ".[$(EXTRAS)]" \
+		pytest audmetric torchmetrics
+	touch $@
+
+# The oldest versions of everything, with what depends on versions most.
+test-oldest: .venv-oldest/installed
+	$(REDUCED) .venv-oldest/bin/python $(PYTEST) -W "ignore:lbfgs failed to converge" \
+		-k "not (bfloat16 or bit_for_bit or padding or taken_over or search_over_speakers)" \
+		$(addprefix tests/test_,$(addsuffix .py,common pipelines metrics speaker_folds report \
+		text_embedding persistence_sklearn onnx_networks cli optional))
+
+.venv-minimal/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-minimal
+	.venv-minimal/bin/python $(INSTALL) constraints.txt --editable . pytest
+	touch $@
+
+# No extra installed.
+test-minimal: .venv-minimal/installed
+	$(REDUCED) .venv-minimal/bin/python $(PYTEST) -k "not search_over_speakers" \
+		$(addprefix tests/test_,$(addsuffix .py,optional package cli persistence pipelines))
+
+coverage: .venv/installed
+	$(BIN)/python -m pytest --cov=skser --cov-report=term
+
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -23,4 +55,4 @@ docs: .venv/installed
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 clean:
-	rm -rf .venv build dist docs/_build docs/generated demo_output .pytest_cache .ruff_cache .coverage*
+	rm -rf .venv .venv-oldest .venv-minimal build dist docs/_build docs/generated demo_output .pytest_cache .ruff_cache .coverage*

@@ -50,7 +50,7 @@ def train(name, data, folder, path):
     model = SYSTEMS[name]
     if name == "adversarial-ae":
         y = np.where(np.arange(len(y)) % 3 == 0, "?", y)
-    model.set_params(checkpoint=folder).fit(X, y, groups=speakers)
+    model.set_params(checkpoint_dir=folder).fit(X, y, groups=speakers)
     weights = {key: value.numpy() for key, value in model.net_.module_.state_dict().items()}
     np.savez(path, **weights, losses=model.history_[:, "train_loss"])
 

@@ -51,7 +51,7 @@ def killed_and_resumed(epochs, kill_in, model, *data, **groups):
     epochs.n, epochs.kill_in = 0, None
     resumed = clone(model).fit(*data, **groups)
     n_resumed, epochs.n = epochs.n, 0
-    undisturbed = clone(model).set_params(checkpoint=None).fit(*data, **groups)
+    undisturbed = clone(model).set_params(checkpoint_dir=None).fit(*data, **groups)
     return resumed, undisturbed, n_resumed, epochs.n
 
 
@@ -69,7 +69,7 @@ def test_trainings_killed_at_random_moments_end_with_the_same_weights():
 
 
 def test_what_was_trained_before_a_kill_is_not_trained_again(tmp_path, epochs, mels, corpus):
-    model = AttentionFCNClassifier(**SMALL, checkpoint=tmp_path)
+    model = AttentionFCNClassifier(**SMALL, checkpoint_dir=tmp_path)
     resumed, undisturbed, *counts = killed_and_resumed(epochs, 4, model, mels, corpus.target)
     assert counts == [1, 4]
     assert_same(resumed, undisturbed)
@@ -77,7 +77,7 @@ def test_what_was_trained_before_a_kill_is_not_trained_again(tmp_path, epochs, m
 
 
 def test_a_training_that_was_finished_is_found_again(tmp_path, epochs, mels, corpus):
-    model = AttentionFCNClassifier(**SMALL, checkpoint=tmp_path).fit(mels, corpus.target)
+    model = AttentionFCNClassifier(**SMALL, checkpoint_dir=tmp_path).fit(mels, corpus.target)
     epochs.n = 0
     assert_same(clone(model).fit(mels, corpus.target), model)
     assert epochs.n == 0
@@ -88,7 +88,7 @@ def test_early_stopping_goes_on_with_its_patience_and_its_best_weights(
 ):
     model = AttentionFCNClassifier(
         early_stopping=True, n_iter_no_change=2, validation_fraction=0.3, learning_rate=0.1,
-        checkpoint=tmp_path, **SMALL | {"max_epochs": 12},
+        checkpoint_dir=tmp_path, **SMALL | {"max_epochs": 12},
     )  # fmt: skip
     data = (mels, corpus.target)
     resumed, undisturbed, *_ = killed_and_resumed(epochs, 3, model, *data, groups=corpus.speakers)
@@ -102,7 +102,11 @@ def test_both_stages_of_a_transfer_are_taken_up(tmp_path, epochs, mels, corpus, 
     source = AttentionFCNClassifier(**SMALL).fit(mels, corpus.target)
     epochs.n = 0
     model = AttentionFCNClassifier(
-        **SMALL, initialize_from=source, transfer="two-stage", head_epochs=3, checkpoint=tmp_path
+        **SMALL,
+        initialize_from=source,
+        transfer="two-stage",
+        head_epochs=3,
+        checkpoint_dir=tmp_path,
     )
     resumed, undisturbed, *counts = killed_and_resumed(epochs, kill_in, model, mels, corpus.target)
     assert counts == [7 - (kill_in - 1), 7]
@@ -113,7 +117,7 @@ def test_the_phases_of_the_adversarial_network_are_taken_up(tmp_path, epochs):
     random = np.random.RandomState(0)
     X, y = random.randn(50, 6), random.randn(50, 2)
     y[::3] = np.nan
-    model = AdversarialAERegressor(batch_size=8, checkpoint=tmp_path, **SMALL)
+    model = AdversarialAERegressor(batch_size=8, checkpoint_dir=tmp_path, **SMALL)
     resumed, undisturbed, *counts = killed_and_resumed(epochs, 3, model, X, y)
     assert counts == [2, 4]
     assert_same(resumed, undisturbed)
@@ -123,7 +127,7 @@ def test_the_phases_of_the_adversarial_network_are_taken_up(tmp_path, epochs):
 def test_schedulers_of_the_user_are_taken_up(tmp_path, epochs, mels, corpus):
     halved = LRScheduler(policy=StepLR, step_size=1, gamma=0.5)
     model = AttentionFCNClassifier(
-        callbacks=[halved], learning_rate_schedule="constant", checkpoint=tmp_path, **SMALL
+        callbacks=[halved], learning_rate_schedule="constant", checkpoint_dir=tmp_path, **SMALL
     )
     resumed, undisturbed, *_ = killed_and_resumed(epochs, 3, model, mels, corpus.target)
     assert_same(resumed, undisturbed)
@@ -142,7 +146,10 @@ class MovingAverage(Callback):
 
 def test_arrays_of_callbacks_are_taken_up(tmp_path, epochs, mels, corpus):
     model = AttentionFCNClassifier(
-        callbacks=[MovingAverage()], learning_rate_schedule="constant", checkpoint=tmp_path, **SMALL
+        callbacks=[MovingAverage()],
+        learning_rate_schedule="constant",
+        checkpoint_dir=tmp_path,
+        **SMALL,
     )
     resumed, undisturbed, *_ = killed_and_resumed(epochs, 3, model, mels, corpus.target)
     assert_same(resumed, undisturbed)
@@ -155,13 +162,13 @@ class Keeper(Callback):
 
 def test_what_a_checkpoint_cannot_keep_is_told(tmp_path, mels, corpus):
     settings = SMALL | {"max_epochs": 1}
-    model = AttentionFCNClassifier(callbacks=[Keeper()], checkpoint=tmp_path, **settings)
+    model = AttentionFCNClassifier(callbacks=[Keeper()], checkpoint_dir=tmp_path, **settings)
     with pytest.warns(UserWarning, match=r"does not keep Keeper\.seen_, of type set"):
         model.fit(mels, corpus.target)
 
 
 def test_what_kills_left_behind_is_removed_in_time(tmp_path, mels, corpus):
-    model = AttentionFCNClassifier(**SMALL | {"max_epochs": 1}, checkpoint=tmp_path)
+    model = AttentionFCNClassifier(**SMALL | {"max_epochs": 1}, checkpoint_dir=tmp_path)
     model.fit(mels, corpus.target)
     (file,) = tmp_path.iterdir()
     old, new = (tmp_path / f"{file.stem}{name}.part" for name in ("old", "new"))
@@ -173,7 +180,7 @@ def test_what_kills_left_behind_is_removed_in_time(tmp_path, mels, corpus):
 
 
 def test_one_folder_serves_many_trainings(tmp_path, mels, corpus):
-    model = AttentionFCNClassifier(**SMALL | {"max_epochs": 1}, checkpoint=tmp_path)
+    model = AttentionFCNClassifier(**SMALL | {"max_epochs": 1}, checkpoint_dir=tmp_path)
     half = np.arange(len(mels)) % 2 == 0
     model.fit(mels, corpus.target)
     model.fit(mels[half], corpus.target[half])
@@ -184,19 +191,19 @@ def test_one_folder_serves_many_trainings(tmp_path, mels, corpus):
 
 
 def test_a_fitted_model_keeps_nothing_of_the_training(tmp_path, mels, corpus):
-    model = AttentionFCNClassifier(**SMALL | {"max_epochs": 1}, checkpoint=tmp_path)
-    plain = len(pickle.dumps(clone(model).set_params(checkpoint=None).fit(mels, corpus.target)))
+    model = AttentionFCNClassifier(**SMALL | {"max_epochs": 1}, checkpoint_dir=tmp_path)
+    plain = len(pickle.dumps(clone(model).set_params(checkpoint_dir=None).fit(mels, corpus.target)))
     assert len(pickle.dumps(model.fit(mels, corpus.target))) < plain + 1000
 
 
 def test_without_a_seed_there_is_no_checkpoint(tmp_path, mels, corpus):
-    model = AttentionFCNClassifier(checkpoint=tmp_path)
-    with pytest.raises(ValueError, match=r"checkpoint needs random_state to be an int.*None"):
+    model = AttentionFCNClassifier(checkpoint_dir=tmp_path)
+    with pytest.raises(ValueError, match=r"checkpoint_dir needs random_state to be an int.*None"):
         model.fit(mels, corpus.target)
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path, mels, corpus):
-    model = AttentionFCNClassifier(**SMALL | {"max_epochs": 1}, checkpoint=tmp_path)
+    model = AttentionFCNClassifier(**SMALL | {"max_epochs": 1}, checkpoint_dir=tmp_path)
     model.fit(mels, corpus.target)
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:-500])
@@ -205,7 +212,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path, mels, corpus):
 
 
 def test_a_full_disk_is_told_and_the_epoch_before_is_kept(tmp_path, mels, corpus, monkeypatch):
-    model = AttentionFCNClassifier(**SMALL, checkpoint=tmp_path)
+    model = AttentionFCNClassifier(**SMALL, checkpoint_dir=tmp_path)
     written = []
 
     def full(descriptor):
@@ -218,7 +225,7 @@ def test_a_full_disk_is_told_and_the_epoch_before_is_kept(tmp_path, mels, corpus
         model.fit(mels, corpus.target)
     assert [file.suffix for file in tmp_path.iterdir()] == [".pt"]
     resumed = clone(model).fit(mels, corpus.target)
-    assert_same(resumed, clone(model).set_params(checkpoint=None).fit(mels, corpus.target))
+    assert_same(resumed, clone(model).set_params(checkpoint_dir=None).fit(mels, corpus.target))
 
 
 class Interrupt(Callback):
@@ -246,7 +253,7 @@ def test_ctrl_c_reaches_the_caller_and_leaves_no_half_trained_model(mels, corpus
 def test_after_ctrl_c_the_training_goes_on_from_its_checkpoint(
     tmp_path, epochs, monkeypatch, mels, corpus
 ):
-    model = AttentionFCNClassifier(checkpoint=tmp_path, **SMALL)
+    model = AttentionFCNClassifier(checkpoint_dir=tmp_path, **SMALL)
     with monkeypatch.context() as patch:
         step = SequenceNet.train_step
 
@@ -261,7 +268,7 @@ def test_after_ctrl_c_the_training_goes_on_from_its_checkpoint(
     epochs.n = 0
     model.fit(mels, corpus.target)
     assert epochs.n == 2
-    assert_same(model, clone(model).set_params(checkpoint=None).fit(mels, corpus.target))
+    assert_same(model, clone(model).set_params(checkpoint_dir=None).fit(mels, corpus.target))
 
 
 def test_a_callback_may_end_a_training(mels, corpus):
@@ -272,9 +279,9 @@ def test_a_callback_may_end_a_training(mels, corpus):
 def test_a_pickle_that_is_older_than_a_parameter_goes_on_working(mels, corpus):
     model = AttentionFCNClassifier(**SMALL | {"max_epochs": 1}).fit(mels, corpus.target)
     state = model.__getstate__()
-    del state["checkpoint"]
+    del state["checkpoint_dir"]
     old = AttentionFCNClassifier.__new__(AttentionFCNClassifier)
     old.__setstate__(state)
-    assert old.checkpoint is None
+    assert old.checkpoint_dir is None
     assert np.array_equal(old.predict_proba(mels), model.predict_proba(mels))
     assert_same(clone(old).fit(mels, corpus.target), model)

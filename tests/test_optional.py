@@ -1,6 +1,13 @@
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from skser._optional import import_optional
+from tests.without_extras import EXTRAS, NEEDED_BY, NOT_NEEDED_BY
 
 
 def test_a_missing_library_is_named_with_its_extra():
@@ -17,3 +24,41 @@ def test_a_library_that_lacks_something_itself_is_not_called_missing(tmp_path, m
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="no_such_library"):
         import_optional("half_installed", extra="x", purpose="x")
+
+
+def test_the_table_holds_every_extra():
+    assert set(NEEDED_BY) | set(NOT_NEEDED_BY) == set(EXTRAS)
+
+
+@pytest.fixture(scope="module")
+def without_extras(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("without_extras")
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.without_extras", folder],
+        capture_output=True, text=True, cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def test_every_module_is_imported_without_any_extra(without_extras):
+    assert {"skser.inspection", "skser.cli", "skser.persistence"} <= set(without_extras["modules"])
+
+
+@pytest.mark.parametrize(
+    ("extra", "call"),
+    [(extra, call.__name__) for extra, calls in NEEDED_BY.items() for call in calls],
+)
+def test_a_missing_extra_is_named_on_one_line(extra, call, without_extras):
+    if extra == "adapters" and importlib.util.find_spec("transformers") is None:
+        pytest.skip("adapters are of an encoder, which the extra embeddings reads")
+    said = without_extras["said"][call]
+    assert said.endswith(f": pip install 'skser[{extra}]'.")
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    "call", [call.__name__ for calls in NOT_NEEDED_BY.values() for call in calls]
+)
+def test_what_the_user_may_bring_along_is_not_needed(call, without_extras):
+    assert without_extras["said"][call] == "nothing"

@@ -250,7 +250,7 @@ def test_what_belongs_to_one_machine_stays_there(few, corpus, tmp_path, there_an
             MelSpectrogram(n_mels=8, memory=tmp_path / "features", **RATE),
             SequenceScaler(),
             AttentionFCNClassifier(
-                checkpoint=str(tmp_path / "states"), n_threads=2, verbose=True, **EXACT
+                checkpoint_dir=str(tmp_path / "states"), n_threads=2, verbose=True, **EXACT
             ),
             memory=str(tmp_path / "joblib"),
         )
@@ -258,7 +258,7 @@ def test_what_belongs_to_one_machine_stays_there(few, corpus, tmp_path, there_an
         .fit(corpus.data[:10], corpus.target[:10])
     )
     loaded = there_and_back(model)
-    assert loaded.memory is loaded[0].memory is loaded[-1].checkpoint is None
+    assert loaded.memory is loaded[0].memory is loaded[-1].checkpoint_dir is None
     assert loaded[0].n_jobs is loaded[-1].n_threads is None
     assert not loaded[0].verbose
     assert not loaded[-1].verbose

@@ -178,7 +178,7 @@ def test_attributes_cannot_take_the_place_of_methods_or_of_what_is_never_saved(a
         (2, "__class__", 1, "is no attribute"),
         (2, "_parameter_constraints", {"dict": []}, "is no attribute"),
         (0, "memory", "/tmp", "memory, which is never saved"),
-        (2, "checkpoint", "/tmp", "checkpoint, which is never saved"),
+        (2, "checkpoint_dir", "/tmp", "checkpoint_dir, which is never saved"),
         (2, "n_heads", -1, "'n_heads' parameter"),
         (2, "augment", 3, "'augment' parameter"),
         (0, "n_fft", 2**30, "n_fft=1073741824 is more than"),

@@ -66,7 +66,15 @@ def test_layers_out_of_range(whisper, layers):
     ("file", "content", "message"),
     [
         ("config.json", "[1]", "holds no readable config.json"),
-        ("config.json", '{"model_type": "whisper", "d_model": "wide"}', "is not usable"),
+        pytest.param(
+            "config.json",
+            '{"model_type": "whisper", "d_model": "wide"}',
+            "is not usable",
+            marks=pytest.mark.skipif(
+                int(transformers.__version__.split(".")[0]) < 5,
+                reason="It takes settings of any type.",
+            ),
+        ),
         ("preprocessor_config.json", "[]", "no usable preprocessor_config.json"),
     ],
 )

@@ -58,8 +58,9 @@ def find_checkpoint(checkpoint, revision, allow_pickle, purpose):
 
 @functools.lru_cache(maxsize=16)
 def _downloaded(checkpoint, revision, allow_pickle, purpose):
+    library("transformers", purpose)  # nothing is downloaded that could not be read
     hub = library("huggingface_hub", purpose)
-    errors = hub.errors
+    errors = library("huggingface_hub.errors", purpose)
     patterns = _FILES + (_PICKLED if allow_pickle else [])
     try:
         return Path(hub.snapshot_download(checkpoint, revision=revision, allow_patterns=patterns))

@@ -127,7 +127,8 @@ class _HiddenStates:
         """
         import torch
 
-        with self._lock, torch.inference_mode():
+        # Transformers before 5 draws a number per layer, which is not to be noticed elsewhere.
+        with self._lock, torch.inference_mode(), torch.random.fork_rng(devices=[]):
             inputs = self._inputs(utterances)
             with autocast(self.device, precision):
                 states, lengths = self._states(*inputs)

@@ -110,7 +110,7 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         Whether `fit` goes on from the weights of the last fit.
     callbacks : sequence of skorch callbacks, default=()
         Copied for each fit. A scheduler of rates sees the supervised phase's alone.
-    checkpoint : path-like or None, default=None
+    checkpoint_dir : path-like or None, default=None
         Folder where the state of the training is kept after each epoch, under a name for all
         that it depends on: the same `fit` after a kill goes on from there, to the same weights.
         Needs an int as `random_state`. Nothing in it is deleted.
@@ -233,7 +233,7 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         transfer_rate=1.0,
         warm_start=False,
         callbacks=(),
-        checkpoint=None,
+        checkpoint_dir=None,
         device="auto",
         n_threads=None,
         precision="float32",
@@ -275,7 +275,7 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         self.transfer_rate = transfer_rate
         self.warm_start = warm_start
         self.callbacks = callbacks
-        self.checkpoint = checkpoint
+        self.checkpoint_dir = checkpoint_dir
         self.device = device
         self.n_threads = n_threads
         self.precision = precision
@@ -480,7 +480,7 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
         Whether `fit` goes on from the weights of the last fit.
     callbacks : sequence of skorch callbacks, default=()
         Copied for each fit. A scheduler of rates sees the supervised phase's alone.
-    checkpoint : path-like or None, default=None
+    checkpoint_dir : path-like or None, default=None
         Folder where the state of the training is kept after each epoch, under a name for all
         that it depends on: the same `fit` after a kill goes on from there, to the same weights.
         Needs an int as `random_state`. Nothing in it is deleted.
@@ -579,7 +579,7 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
         transfer_rate=1.0,
         warm_start=False,
         callbacks=(),
-        checkpoint=None,
+        checkpoint_dir=None,
         device="auto",
         n_threads=None,
         precision="float32",
@@ -617,7 +617,7 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
         self.transfer_rate = transfer_rate
         self.warm_start = warm_start
         self.callbacks = callbacks
-        self.checkpoint = checkpoint
+        self.checkpoint_dir = checkpoint_dir
         self.device = device
         self.n_threads = n_threads
         self.precision = precision

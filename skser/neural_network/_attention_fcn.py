@@ -162,7 +162,7 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         Whether `fit` goes on from the weights of the last fit.
     callbacks : sequence of skorch callbacks, default=()
         Copied for each fit.
-    checkpoint : path-like or None, default=None
+    checkpoint_dir : path-like or None, default=None
         Folder where the state of the training is kept after each epoch, under a name for all
         that it depends on: the same `fit` after a kill goes on from there, to the same weights.
         Needs an int as `random_state`. Nothing in it is deleted.
@@ -248,7 +248,7 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         transfer_rate=1.0,
         warm_start=False,
         callbacks=(),
-        checkpoint=None,
+        checkpoint_dir=None,
         device="auto",
         n_threads=None,
         precision="float32",
@@ -283,7 +283,7 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         self.transfer_rate = transfer_rate
         self.warm_start = warm_start
         self.callbacks = callbacks
-        self.checkpoint = checkpoint
+        self.checkpoint_dir = checkpoint_dir
         self.device = device
         self.n_threads = n_threads
         self.precision = precision
@@ -354,7 +354,7 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
         Whether `fit` goes on from the weights of the last fit.
     callbacks : sequence of skorch callbacks, default=()
         Copied for each fit.
-    checkpoint : path-like or None, default=None
+    checkpoint_dir : path-like or None, default=None
         Folder where the state of the training is kept after each epoch, under a name for all
         that it depends on: the same `fit` after a kill goes on from there, to the same weights.
         Needs an int as `random_state`. Nothing in it is deleted.
@@ -431,7 +431,7 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
         transfer_rate=1.0,
         warm_start=False,
         callbacks=(),
-        checkpoint=None,
+        checkpoint_dir=None,
         device="auto",
         n_threads=None,
         precision="float32",
@@ -463,7 +463,7 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
         self.transfer_rate = transfer_rate
         self.warm_start = warm_start
         self.callbacks = callbacks
-        self.checkpoint = checkpoint
+        self.checkpoint_dir = checkpoint_dir
         self.device = device
         self.n_threads = n_threads
         self.precision = precision

@@ -296,7 +296,7 @@ class AttentionRNNClassifier(SequenceClassifier, _AttentionRNN):
         Whether `fit` goes on from the weights of the last fit.
     callbacks : sequence of skorch callbacks, default=()
         Copied for each fit.
-    checkpoint : path-like or None, default=None
+    checkpoint_dir : path-like or None, default=None
         Folder where the state of the training is kept after each epoch, under a name for all
         that it depends on: the same `fit` after a kill goes on from there, to the same weights.
         Needs an int as `random_state`. Nothing in it is deleted.
@@ -398,7 +398,7 @@ class AttentionRNNClassifier(SequenceClassifier, _AttentionRNN):
         transfer_rate=1.0,
         warm_start=False,
         callbacks=(),
-        checkpoint=None,
+        checkpoint_dir=None,
         device="auto",
         n_threads=None,
         precision="float32",
@@ -437,7 +437,7 @@ class AttentionRNNClassifier(SequenceClassifier, _AttentionRNN):
         self.transfer_rate = transfer_rate
         self.warm_start = warm_start
         self.callbacks = callbacks
-        self.checkpoint = checkpoint
+        self.checkpoint_dir = checkpoint_dir
         self.device = device
         self.n_threads = n_threads
         self.precision = precision
@@ -523,7 +523,7 @@ class AttentionRNNRegressor(SequenceRegressor, _AttentionRNN):
         Whether `fit` goes on from the weights of the last fit.
     callbacks : sequence of skorch callbacks, default=()
         Copied for each fit.
-    checkpoint : path-like or None, default=None
+    checkpoint_dir : path-like or None, default=None
         Folder where the state of the training is kept after each epoch, under a name for all
         that it depends on: the same `fit` after a kill goes on from there, to the same weights.
         Needs an int as `random_state`. Nothing in it is deleted.
@@ -611,7 +611,7 @@ class AttentionRNNRegressor(SequenceRegressor, _AttentionRNN):
         transfer_rate=1.0,
         warm_start=False,
         callbacks=(),
-        checkpoint=None,
+        checkpoint_dir=None,
         device="auto",
         n_threads=None,
         precision="float32",
@@ -647,7 +647,7 @@ class AttentionRNNRegressor(SequenceRegressor, _AttentionRNN):
         self.transfer_rate = transfer_rate
         self.warm_start = warm_start
         self.callbacks = callbacks
-        self.checkpoint = checkpoint
+        self.checkpoint_dir = checkpoint_dir
         self.device = device
         self.n_threads = n_threads
         self.precision = precision

@@ -65,7 +65,7 @@ class NeuralEstimator(BaseEstimator):
         "transfer_rate": [Interval(Real, 0, None, closed="neither")],
         "warm_start": ["boolean"],
         "callbacks": ["array-like"],
-        "checkpoint": [str, os.PathLike, None],
+        "checkpoint_dir": [str, os.PathLike, None],
         "device": [str],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
         "precision": [StrOptions({"float32", "bfloat16"})],
@@ -141,9 +141,9 @@ class NeuralEstimator(BaseEstimator):
             if soft_targets is not None:
                 dataset.targets = self._check_soft_targets(soft_targets, targets)
             checkpoints = {}
-            if self.checkpoint is not None:
+            if self.checkpoint_dir is not None:
                 key = training_key(self, sequences, targets, groups, soft_targets)
-                checkpoints = checkpoints_of(self.checkpoint, key)
+                checkpoints = checkpoints_of(self.checkpoint_dir, key)
             train, valid = self._split(dataset, targets, groups)
             transferred = () if goes_on else self._initialize(sequences, targets)
             if transferred and self.transfer == "two-stage":

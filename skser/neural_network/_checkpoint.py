@@ -22,7 +22,7 @@ from skser._described import digest
 from skser.neural_network._bimodal import Bimodal
 
 # What changes nothing in the weights; initialize_from counts by its weights alone.
-_WITHOUT_EFFECT = {"checkpoint", "initialize_from", "verbose"}
+_WITHOUT_EFFECT = {"checkpoint_dir", "initialize_from", "verbose"}
 # skorch's own, which keep nothing from one epoch to the next.
 _STATELESS = {"epoch_timer", "train_loss", "valid_loss", "print_log"}
 
@@ -49,8 +49,8 @@ def training_key(estimator, sequences, *others):
     name = type(estimator).__name__
     if not isinstance(estimator.random_state, Integral):
         raise ValueError(
-            f"checkpoint needs random_state to be an int, so that a resumed fit of {name} is the "
-            f"same one; it is {estimator.random_state!r}."
+            f"checkpoint_dir needs random_state to be an int, so that a resumed fit of {name} is "
+            f"the same one; it is {estimator.random_state!r}."
         )
     parameters = {
         key: clone(value) if hasattr(value, "fit") else value
@@ -172,8 +172,8 @@ def _state(callback):
             found = value.state_dict()
             if not _is_plain(found):
                 raise TypeError(
-                    f"checkpoint cannot keep the state of {type(callback).__name__}.{name}, which "
-                    "is more than numbers, text and tensors."
+                    f"checkpoint_dir cannot keep the state of {type(callback).__name__}.{name}, "
+                    "which is more than numbers, text and tensors."
                 )
             state["objects"][name] = _plain(found)
         elif isinstance(value, np.ndarray) and value.dtype.kind in "bif":
@@ -182,7 +182,7 @@ def _state(callback):
             state["values"][name] = _plain(value)
         elif name not in parameters:
             warnings.warn(
-                f"checkpoint does not keep {type(callback).__name__}.{name}, of type "
+                f"checkpoint_dir does not keep {type(callback).__name__}.{name}, of type "
                 f"{type(value).__name__}: after a kill it starts anew.",
                 stacklevel=2,
             )

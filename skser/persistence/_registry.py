@@ -68,8 +68,7 @@ _HOLDERS = {
     "sklearn.semi_supervised": ("SelfTrainingClassifier",),
 }
 # Parameters that name places of one machine, or would make a loaded model read what can run code.
-_LEFT_OUT = {"memory": None, "initialize_from": None, "allow_pickle": False}
-_TRAINING_STATES = {"checkpoint": None}  # of networks; an embedding's is the name of its model
+_LEFT_OUT = {"memory": None, "checkpoint_dir": None, "initialize_from": None, "allow_pickle": False}
 # Set back to their defaults: how one machine works, and not what is computed.
 OF_ONE_MACHINE = ("n_jobs", "n_threads", "verbose")
 # Larger ones could only serve to fill the memory of whoever loads a file.
@@ -111,8 +110,7 @@ def left_out(name):
     cls = class_of(name)
     own = {} if cls is None else defaults(cls)
     usual = {parameter: own[parameter] for parameter in OF_ONE_MACHINE if parameter in own}
-    states = _TRAINING_STATES if name.startswith("skser.neural_network.") else {}
-    return _LEFT_OUT | usual | states
+    return _LEFT_OUT | usual
 
 
 def defaults(cls):

@@ -40,7 +40,7 @@ def save(model, path, *, card=None):
 
     Notes
     -----
-    Not saved are `memory` and the `checkpoint` of a network, which name folders of one machine;
+    Not saved are `memory` and the `checkpoint_dir` of a network, which name folders of one machine;
     `n_jobs`, `n_threads` and `verbose`, which are how one machine works, and come back as their
     defaults;
     `initialize_from`, whose weights are already in the network; `allow_pickle`; the state of
