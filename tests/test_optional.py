@@ -1,13 +1,19 @@
 import importlib.util
+import itertools
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from sklearn.utils.fixes import parse_version
 
 from skser._optional import import_optional
 from tests.without_extras import EXTRAS, NEEDED_BY, NOT_NEEDED_BY
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_a_missing_library_is_named_with_its_extra():
@@ -30,12 +36,23 @@ def test_the_table_holds_every_extra():
     assert set(NEEDED_BY) | set(NOT_NEEDED_BY) == set(EXTRAS)
 
 
+def test_the_oldest_versions_allowed_are_those_tested():
+    tested = (ROOT / "constraints-oldest.txt").read_text()
+    tested = dict(line.split("==") for line in tested.splitlines() if "==" in line)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [project["optional-dependencies"][extra] for extra in EXTRAS]
+    for requirement in itertools.chain(project["dependencies"], *extras):
+        name, oldest = re.sub(r"\[.*\]", "", requirement).split(">=")
+        if name != "torch":  # CI has one version of it
+            assert parse_version(tested[name]) == parse_version(oldest), name
+
+
 @pytest.fixture(scope="module")
 def without_extras(tmp_path_factory):
     folder = tmp_path_factory.mktemp("without_extras")
     result = subprocess.run(
         [sys.executable, "-m", "tests.without_extras", folder],
-        capture_output=True, text=True, cwd=Path(__file__).parents[1],
+        capture_output=True, text=True, cwd=ROOT,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout.splitlines()[-1])
