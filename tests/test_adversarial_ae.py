@@ -203,13 +203,14 @@ class TestUse:
         expected = fresh.net_.module_.get_parameter(layer)
         torch.testing.assert_close(module.get_parameter(layer), expected, atol=1e-6, rtol=0)
 
-    def test_an_interrupt_leaves_a_fitted_model(self):
+    def test_a_callback_that_ends_the_training_leaves_a_fitted_model(self):
         class Stop(Callback):
-            def on_batch_end(self, net, training=True, **kwargs):
+            def on_epoch_end(self, net, **kwargs):
                 raise KeyboardInterrupt
 
         X, y, _ = emotion_and_style(n=80)
         model = AdversarialAEClassifier(max_epochs=2, callbacks=[Stop()], **EXACT).fit(X, y)
+        assert model.n_iter_ == 1
         assert np.isfinite(model.predict_proba(X)).all()
 
     def test_a_warm_start_takes_the_shares_of_its_own_labels(self):
