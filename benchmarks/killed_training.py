@@ -26,6 +26,10 @@ from skser.neural_network import (
 )
 from skser.preprocessing import SequenceScaler
 
+# Processes are forked from one that has imported what they need and done nothing else.
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["skser.neural_network"])
+
 SHARED = {"device": "cpu", "n_threads": 1, "random_state": 0}
 SYSTEMS = {
     "attention-fcn": AttentionFCNClassifier(
@@ -44,8 +48,9 @@ def task():
     return X, corpus.target.astype(str), corpus.speakers.astype(str)
 
 
-def train(name, data, folder, path):
+def train(name, data, folder, path, begun):
     """Fit with checkpoints and write the weights, all in this process."""
+    begun.set()
     X, y, speakers = data
     model = SYSTEMS[name]
     if name == "adversarial-ae":
@@ -56,14 +61,22 @@ def train(name, data, folder, path):
 
 
 def start(*arguments):
-    """A process that has what it needs from the start, torch's threads excepted."""
-    process = multiprocessing.get_context("fork").Process(target=train, args=arguments)
+    """A training in a process of its own, once it has begun.
+
+    Not a fork of this one: another thread may hold a lock here, which nobody would ever release
+    there.
+    """
+    begun = CONTEXT.Event()
+    process = CONTEXT.Process(target=train, args=(*arguments, begun))
     process.start()
+    if not begun.wait(300):
+        process.kill()
+        raise RuntimeError("A training did not begin within 300 seconds.")
     return process
 
 
 def trial(name, data, folder, seconds, n_kills, random_state):
-    """How often it was killed, and the weights and losses in the end."""
+    """How often it was killed, the weights and losses in the end, the last process's seconds."""
     path = Path(folder) / "weights.npz"
     n_killed = 0
     for _ in range(n_kills):
@@ -74,11 +87,12 @@ def trial(name, data, folder, seconds, n_kills, random_state):
             process.join()
             n_killed += 1
     process = start(name, data, folder, path)
+    begin = time.perf_counter()
     process.join()
     if process.exitcode != 0:
         raise RuntimeError(f"{name}: the resumed training ended with {process.exitcode}.")
     with np.load(path) as found:
-        return n_killed, dict(found)
+        return n_killed, dict(found), time.perf_counter() - begin
 
 
 def run(n_kills, seed=0, systems=tuple(SYSTEMS)):
@@ -88,15 +102,13 @@ def run(n_kills, seed=0, systems=tuple(SYSTEMS)):
     undisturbed, seconds = {}, {}
     for name in systems:
         with tempfile.TemporaryDirectory() as folder:
-            begin = time.perf_counter()
-            undisturbed[name] = trial(name, data, folder, 0, 0, random_state)[1]
-            seconds[name] = time.perf_counter() - begin
+            _, undisturbed[name], seconds[name] = trial(name, data, folder, 0, 0, random_state)
     result = {"kills": 0, "trainings": 0, "equal": 0, "by_system": dict.fromkeys(systems, 0)}
     while result["kills"] < n_kills:
         name = systems[result["trainings"] % len(systems)]
         with tempfile.TemporaryDirectory() as folder:
             n_tries = min(random_state.randint(1, 3), n_kills - result["kills"])
-            n, found = trial(name, data, folder, seconds[name], n_tries, random_state)
+            n, found, _ = trial(name, data, folder, seconds[name], n_tries, random_state)
         expected = undisturbed[name]
         equal = all(np.array_equal(found[key], expected[key]) for key in expected)
         result["kills"] += n

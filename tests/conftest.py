@@ -85,3 +85,11 @@ def wav(tmp_path):
         return str(path)
 
     return write
+
+
+@pytest.fixture
+def computed(tmp_path, monkeypatch):
+    """Numbers of samples of the utterances that a SlowMelSpectrogram computed, in order."""
+    log = tmp_path / "computed.log"
+    monkeypatch.setenv("SKSER_TEST_LOG", str(log))
+    return lambda: [int(line) for line in log.read_text().split()] if log.exists() else []

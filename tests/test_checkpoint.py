@@ -171,7 +171,7 @@ def test_what_kills_left_behind_is_removed_in_time(tmp_path, mels, corpus):
     model = AttentionFCNClassifier(**SMALL | {"max_epochs": 1}, checkpoint_dir=tmp_path)
     model.fit(mels, corpus.target)
     (file,) = tmp_path.iterdir()
-    old, new = (tmp_path / f"{file.stem}{name}.part" for name in ("old", "new"))
+    old, new = (tmp_path / f".{file.name}.{name}.part" for name in ("old", "new"))
     old.touch()
     new.touch()
     os.utime(old, (0, 0))

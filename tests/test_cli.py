@@ -22,9 +22,9 @@ from sklearn.pipeline import make_pipeline
 
 import skser
 from skser import datasets
-from skser._predicted_rows import predicted_rows
 from skser.audio import AudioReadError, load_audio
 from skser.cli import main
+from skser.cli._predicted_rows import predicted_rows
 from skser.datasets import load_table, make_emotional_speech
 from skser.feature_extraction import FrameFeatures, Functionals
 from skser.inspection import emotion_timeline

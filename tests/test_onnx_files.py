@@ -171,7 +171,7 @@ def test_files_of_another_format_say_so(forged):
         (lambda d: d.update(outside=[{"class": "MFCC", "parameters": {}}]), "no step"),
         (outside("os.system"), "not rebuilt"),
         (outside(["MFCC"]), "makes no model (TypeError"),
-        (outside("MFCC", memory="/tmp/x"), "gives MFCC the parameters ['memory']"),
+        (outside("MFCC", memory="features"), "gives MFCC the parameters ['memory']"),
         (outside("MFCC", n_mels="x"), "'n_mels' parameter of MFCC must be an int"),
         (outside("Spectrogram", window=1e9), "window=1000000000.0 is more than 131072 samples"),
         (outside("Spectrogram", n_fft=2**30), "n_fft=1073741824 is more than 65536"),

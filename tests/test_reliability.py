@@ -31,14 +31,6 @@ def files(wav):
 
 
 @pytest.fixture
-def computed(tmp_path, monkeypatch):
-    """Numbers of samples of the utterances that were computed, in their order."""
-    log = tmp_path / "computed.log"
-    monkeypatch.setenv("SKSER_TEST_LOG", str(log))
-    return lambda: [int(line) for line in log.read_text().split()] if log.exists() else []
-
-
-@pytest.fixture
 def mel(tmp_path):
     return SlowMelSpectrogram(n_mels=16, memory=tmp_path / "cache")
 
@@ -208,16 +200,16 @@ class TestFoldersOfTheCache:
     def test_a_folder_that_vanishes_costs_no_result(
         self, mel, files, expected, monkeypatch, in_its_place
     ):
-        write = _cache._write
+        whole_file = _cache.whole_file
 
-        def vanish_first(path, content):
+        def vanish_first(path, **settings):
             if len(entries(mel.memory)) == 3:
                 shutil.rmtree(mel.memory)
                 if in_its_place == "a file":
                     mel.memory.write_text("")
-            write(path, content)
+            return whole_file(path, **settings)
 
-        monkeypatch.setattr(_cache, "_write", vanish_first)
+        monkeypatch.setattr(_cache, "whole_file", vanish_first)
         with pytest.warns(UserWarning, match="Features are not kept"):
             assert_same(mel.transform(files), expected)
 

@@ -1,10 +1,8 @@
 """Features kept on disk: one file per utterance and setting."""
 
-import contextlib
 import hashlib
 import io
 import os
-import tempfile
 import warnings
 import zlib
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 
 from skser import __version__
 from skser._audio_file import open_audio
+from skser._whole_file import whole_file
 from skser.audio import rate_of
 
 _CHECKSUM = 4  # bytes behind the array in an entry
@@ -128,7 +127,8 @@ class FeatureCache:
         content = content.getvalue()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)  # it may have been removed since
-            _write(self.folder / f"{key}.npy", content + _checksum(key, content))
+            with whole_file(self.folder / f"{key}.npy", synced=False) as file:
+                file.write(content + _checksum(key, content))
         except OSError as error:
             self._warn_of(error)
 
@@ -147,15 +147,3 @@ def _file_digest():
 
 def _checksum(key, content):
     return zlib.crc32(content, zlib.crc32(key.encode())).to_bytes(_CHECKSUM, "little")
-
-
-def _write(path, content):
-    handle, scratch = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(scratch, path)
-    except BaseException:
-        with contextlib.suppress(OSError):  # the folder is gone, say
-            os.unlink(scratch)
-        raise

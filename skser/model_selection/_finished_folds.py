@@ -1,8 +1,9 @@
 """Results of folds, kept on disk as they come."""
 
 import json
-import os
 from pathlib import Path
+
+from skser._whole_file import whole_file
 
 
 class FinishedFolds:
@@ -50,12 +51,8 @@ class FinishedFolds:
             self._write(f"seed{result['seed']}_fold{result['fold']}.json", result)
 
     def _write(self, name, content):
-        part = self.path / f"{name}.{os.getpid()}.part"
-        with open(part, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, self.path / name)
+        with whole_file(self.path / name) as file:
+            file.write(json.dumps(content).encode())
 
     def __contains__(self, key):
         return key in self.results

@@ -5,7 +5,6 @@ import inspect
 import io
 import os
 import pickle
-import tempfile
 import time
 import warnings
 from numbers import Integral
@@ -19,6 +18,7 @@ from skorch.history import History
 
 import skser
 from skser._described import digest
+from skser._whole_file import parts_of, whole_file
 from skser.neural_network._bimodal import Bimodal
 
 # What changes nothing in the weights; initialize_from counts by its weights alone.
@@ -84,7 +84,7 @@ class TrainingCheckpoint(Callback):
 
     Must come behind the user's callbacks. What is kept: weights, optimisers, random generators,
     the place in the order of batches, history, and what the other callbacks hold (numbers, text,
-    tensors, and objects with a ``state_dict``).
+    arrays, tensors, and objects with a ``state_dict``).
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ class TrainingCheckpoint(Callback):
         net.module_.load_state_dict(state["module"])
         for optimizer, found in zip(net.optimizers(), state["optimizers"], strict=True):
             optimizer.load_state_dict(found)
-        for (_, callback), found in zip(_stateful(net), state["callbacks"], strict=True):
+        for callback, found in zip(_stateful(net), state["callbacks"], strict=True):
             _restore(callback, found)
         net.history = History(state["history"])
         self.n_done_ = state["n_done"]
@@ -136,7 +136,7 @@ class TrainingCheckpoint(Callback):
             "n_done": self.n_done_,
             "module": net.module_.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in net.optimizers()],
-            "callbacks": [_state(callback) for _, callback in _stateful(net)],
+            "callbacks": [_state(callback) for callback in _stateful(net)],
             "history": _plain(list(net.history)),
             "random": {
                 "iterator": self.iterator_.state(),
@@ -155,7 +155,7 @@ class TrainingCheckpoint(Callback):
 
 def _stateful(net):
     return [
-        (name, callback)
+        callback
         for name, callback in net.callbacks_
         if name not in _STATELESS and not isinstance(callback, TrainingCheckpoint)
     ]
@@ -214,21 +214,12 @@ def _plain(value):
 
 
 def _write(path, content):
-    """Replace a file at one go: a kill leaves the old state or the new one."""
-    part = None
+    """Replace the state of the epoch before."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=path.stem, suffix=".part", delete=False
-        ) as file:
-            part = Path(file.name)
+        with whole_file(path) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
     except OSError as error:
-        if part is not None:
-            part.unlink(missing_ok=True)
         raise OSError(
             f"The checkpoint {path} could not be written: {error.strerror or error}. If there was "
             "an epoch before, its state is still there."
@@ -237,7 +228,7 @@ def _write(path, content):
 
 def _remove_old_parts(path):
     """What kills left of unfinished files; a file of the last hour may be in the making."""
-    for part in path.parent.glob(f"{path.stem}*.part"):
+    for part in parts_of(path):
         if time.time() - part.stat().st_mtime > 3600:
             part.unlink(missing_ok=True)
 

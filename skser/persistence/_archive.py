@@ -6,10 +6,10 @@ import os
 import shutil
 import stat
 import struct
-import tempfile
 import zipfile
 from pathlib import Path
 
+from skser._whole_file import beside, whole_file
 from skser.persistence._errors import SavedModelError
 
 FORMAT = 1
@@ -92,40 +92,29 @@ def _digest(content):
 
 
 def _write_file(target, members):
-    # Beside the target, so that the last step is a rename on one disk.
-    handle, part = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                for name, data in members.items():
-                    info = zipfile.ZipInfo(name, _EPOCH)
-                    info.external_attr = 0o644 << 16
-                    archive.writestr(info, data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(part, _usual_mode(0o666))
-        os.replace(part, target)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
+    with whole_file(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in members.items():
+            info = zipfile.ZipInfo(name, _EPOCH)
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, data)
 
 
 def _write_folder(target, members):
     if target.is_dir() and any(target.iterdir()) and not (target / MANIFEST).is_file():
         raise SavedModelError(f"{target} holds something else than a saved model.")
-    part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+    part = beside(target)
+    part.mkdir()
     try:
         for name, data in members.items():
             with (part / name).open("wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-        part.chmod(_usual_mode(0o777))
         if not target.exists():
             part.replace(target)
             return
         # A folder that is not empty cannot be replaced in one step; the old one steps aside.
-        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
+        aside = beside(target)
         target.replace(aside)
         try:
             part.replace(target)
@@ -139,13 +128,6 @@ def _write_folder(target, members):
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
-
-
-def _usual_mode(mode):
-    """What a new file would have had; temporary ones are their owner's alone."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mode & ~mask
 
 
 def read_archive(path):

@@ -1,10 +1,8 @@
 """ONNX files that carry the digest of their own bytes, and hold nothing but plain operators."""
 
 import hashlib
-import os
-import uuid
-from pathlib import Path
 
+from skser._whole_file import whole_file
 from skser.persistence._archive import require_folder
 from skser.persistence._errors import SavedModelError
 
@@ -41,13 +39,8 @@ def write_sealed(model, path):
     sealed = model + _SEAL + hashlib.sha256(model).hexdigest().encode()
     if len(sealed) > MOST_BYTES:
         raise ValueError(f"The model takes {len(sealed)} bytes; at most {MOST_BYTES} are written.")
-    path = Path(path)
-    scratch = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    try:
-        scratch.write_bytes(sealed)
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        file.write(sealed)
 
 
 def read_sealed(path):

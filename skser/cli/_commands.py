@@ -8,15 +8,15 @@ import re
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from skser._audio_file import printable
-from skser._model_file import describe_model, is_onnx, open_model
 from skser._optional import import_optional
+from skser.cli._model_file import describe_model, is_onnx, open_model
 
 _FIRST = 10  # entries of a list that info prints
 # Columns of the list of corpora that fit a terminal; --json has all.
@@ -64,22 +64,22 @@ TableOrFolder = Annotated[
     ),
 ]
 Corpus = Annotated[
-    Optional[str],  # noqa: UP045 - typer reads it in this form on every version
+    str | None,
     typer.Option(help="The folder is one of this corpus, such as emodb; see: skser corpora."),
 ]
 ChosenSystem = Annotated[System, typer.Option(help="What to train.")]
 Epochs = Annotated[
-    Optional[int],  # noqa: UP045
+    int | None,
     typer.Option(min=1, help="Epochs of the network; else those of the system."),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Memory = Annotated[
-    Optional[Path], typer.Option(help="Folder where features are kept and found again.")  # noqa: UP045
+    Path | None, typer.Option(help="Folder where features are kept and found again.")
 ]
 Jobs = Annotated[int, typer.Option(help="Processes that compute features.")]
 Device = Annotated[str, typer.Option(help="Torch device: auto, cpu, cuda, mps.")]
 Home = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(help="Folder of downloads; else SKSER_HOME, else ~/skser_data."),
 ]
 
@@ -103,7 +103,7 @@ def predict(
     """Say which emotion is portrayed in each file, with probabilities."""
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other.")
-    from skser._predicted_rows import flat, in_words, predicted_rows
+    from skser.cli._predicted_rows import flat, in_words, predicted_rows
 
     fitted = open_model(model)
     with tempfile.TemporaryDirectory() as folder:
@@ -175,9 +175,8 @@ def train(
             )
     data = _corpus(table, corpus)
     _messages.print(f"training {system} on {len(data.target)} utterances")
-    _show_progress(model, True)
+    _show_progress(model)
     model.fit(data.data, data.target.astype(str))
-    _show_progress(model, False)
     if is_onnx(out):
         export_onnx(model, Path(out))
     else:
@@ -208,14 +207,12 @@ def _check_place(path, holds_model=False):
             raise OSError(f"{path} cannot be written ({error.strerror}).") from error
 
 
-def _show_progress(model, shown):
-    """Whether the features of a system show how far they are."""
+def _show_progress(model):
+    """Let the features of a system show how far they are; saved models come back silent."""
     names = [
         name for name in model.get_params() if re.search(r"(^|__)features__(.*__)?verbose$", name)
     ]
-    model.set_params(**dict.fromkeys(names, shown))
-    for fitted in getattr(model, "estimators_", ()):
-        _show_progress(fitted, shown)
+    model.set_params(**dict.fromkeys(names, True))
 
 
 @app.command()
@@ -223,17 +220,15 @@ def evaluate(
     table: TableOrFolder,
     corpus: Corpus = None,
     system: ChosenSystem = System.attention_fcn,
-    report: Annotated[
-        Optional[Path], typer.Option(help="HTML file to write.")  # noqa: UP045
-    ] = None,
+    report: Annotated[Path | None, typer.Option(help="HTML file to write.")] = None,
     protocol: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Published folds, such as emodb-loso or ravdess-5."),
     ] = None,
     folds: Annotated[int, typer.Option(min=2, help="Speaker-disjoint folds, if no protocol.")] = 5,
     seeds: Annotated[int, typer.Option(min=1, help="Fits per fold.")] = 1,
     folder: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Where finished folds are kept; a later run goes on behind them."),
     ] = None,
     max_epochs: Epochs = None,
@@ -293,10 +288,10 @@ def _system(system, max_epochs, seed, memory, jobs, device):
 @app.command()
 def fetch(
     name: Annotated[str, typer.Argument(help="Corpus; see: skser corpora.")],
-    version: Annotated[Optional[str], typer.Option(help="Of an audb database.")] = None,  # noqa: UP045
+    version: Annotated[str | None, typer.Option(help="Of an audb database.")] = None,
     data_home: Home = None,
     table: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="CSV file to write, for skser train and evaluate."),
     ] = None,
 ):

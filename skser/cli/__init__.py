@@ -1,0 +1,5 @@
+"""The command ``skser``."""
+
+from skser.cli._commands import main
+
+__all__ = ["main"]
