@@ -140,7 +140,7 @@ def complaint_of_one(line):
         text = "".join(path.read_text() for path in script.parent.glob("*.py"))
         return next((f"no option {o}" for o in options if f'"{o}"' not in text), None)
     if program == "skser":
-        command = typer.main.get_command(importlib.import_module("skser.cli").app)
+        command = typer.main.get_command(importlib.import_module("skser.cli._commands").app)
         if rest and not rest[0].startswith("-"):
             command = command.commands.get(rest[0])
             if command is None:
