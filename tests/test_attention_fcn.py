@@ -156,6 +156,23 @@ def test_one_channel_input_is_convolved_over_time():
 
 
 @pytest.mark.filterwarnings("ignore:In its last epoch")
+def test_arrays_are_of_the_channels_that_it_was_fitted_on():
+    corpus = make_emotional_speech(n_speakers=2, n_utterances_per_speaker=4, random_state=0)
+    mel = MelSpectrogram(n_mels=8, deltas=1, input_sampling_rate=corpus.sampling_rate)
+    X = mel.fit_transform(corpus.data)
+    model = AttentionFCNClassifier(max_epochs=1, **TOY)
+    model.fit(X, corpus.target)
+    expected = model.predict_proba(X)
+    np.testing.assert_array_equal(model.predict_proba(X.to_list()), expected)
+    (given,), (of_array,) = model.attention(X[:1]), model.attention(X.to_list()[:1])
+    np.testing.assert_array_equal(of_array.weights, given.weights)
+    np.testing.assert_array_equal(of_array.times, given.times)
+    one_channel = X.map_values(np.copy, Layout(X.layout.feature_names))
+    with pytest.raises(ValueError, match="fitted on 2 channels of 8 bands .* given 1 of 16"):
+        model.predict(one_channel)
+
+
+@pytest.mark.filterwarnings("ignore:In its last epoch")
 def test_zhangs_layers_are_parameters():
     X = Sequences.from_list([np.random.RandomState(i).randn(50, 40) for i in range(4)])
     model = AttentionFCNClassifier(

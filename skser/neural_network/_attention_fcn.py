@@ -6,12 +6,12 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skser._base import validate_sequences
 from skser.neural_network._attention_map import AttentionMap, cell_positions
 from skser.neural_network._base import NeuralEstimator
 from skser.neural_network._classification import SequenceClassifier
 from skser.neural_network._regression import SequenceRegressor
 from skser.neural_network.modules.fcn import AttentionFCN
+from skser.sequences import Layout, Sequences
 
 _NORMALIZATIONS = ("batch", "local_response", "none")
 
@@ -30,6 +30,18 @@ class _AttentionFCN(NeuralEstimator):
         "temperature": [Interval(Real, 0, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
     }
+
+    def _check_input(self, X, *, reset):
+        sequences = super()._check_input(X, reset=reset)
+        fitted, given = getattr(self, "_layout", None), sequences.layout
+        if reset or fitted is None or given.n_channels == fitted.n_channels:
+            return sequences
+        if given == Layout.unnamed(sequences.n_columns):  # plain arrays say nothing of channels
+            return Sequences(sequences.values, sequences.lengths, sequences.starts, fitted)
+        raise ValueError(
+            f"{type(self).__name__} was fitted on {fitted.n_channels} channels of {fitted.n_bands} "
+            f"bands and is now given {given.n_channels} of {given.n_bands}."
+        )
 
     def _make_module(self, layout, n_outputs):
         n_layers = len(self.filters)
@@ -73,7 +85,7 @@ class _AttentionFCN(NeuralEstimator):
             One per utterance, on the (time, band) grid of the last layer.
         """
         check_is_fitted(self)
-        sequences = validate_sequences(self, X, reset=False)
+        sequences = self._check_input(X, reset=False)
         module = self.net_.module_
         time_steps, band_steps = module.steps()
         layout = sequences.layout
