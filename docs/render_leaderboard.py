@@ -29,9 +29,14 @@ def write_leaderboard(docs):
             f"{title}\n{'-' * len(title)}\n\n{scores(found)}\n{costs(found)}\n"
             f".. image:: /generated/leaderboard_{task}.svg\n   :alt: UAR, {title}\n\n"
             f"Commands:\n\n.. code-block:: console\n\n"
-            + "".join(f"   $ {result['command']}\n" for result in found)
+            + "".join(f"   $ {command(result)}\n" for result in found)
         )
     (target / "leaderboard.rst").write_text("\n".join(parts) or "Not measured yet.\n")
+
+
+def command(result):
+    """What measures the row again, with as many seeds."""
+    return f"{result['command']} --seeds {result['summary']['n_seeds']}"
 
 
 def scores(found):
