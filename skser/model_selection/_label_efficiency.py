@@ -198,7 +198,7 @@ def label_efficiency_curve(
     References
     ----------
     Boigne, J., Liyanage, B. and Östrem, T. (2020). Recognizing More Emotions with Less Data
-    Using Self-supervised Transfer Learning. arXiv:2011.05585. Figure 2.
+    Using Self-supervised Transfer Learning. doi:10.20944/preprints202008.0645.v1. Figure 2.
 
     Examples
     --------

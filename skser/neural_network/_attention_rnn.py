@@ -332,7 +332,7 @@ class AttentionRNNClassifier(SequenceClassifier, _AttentionRNN):
     References
     ----------
     Boigne, J., Liyanage, B. and Östrem, T. (2020). Recognizing More Emotions with Less Data
-    Using Self-supervised Transfer Learning. arXiv:2011.05585.
+    Using Self-supervised Transfer Learning. doi:10.20944/preprints202008.0645.v1.
 
     Okabe, K., Koshinaka, T. and Shinoda, K. (2018). Attentive Statistics Pooling for Deep
     Speaker Embedding. Interspeech.
@@ -558,7 +558,7 @@ class AttentionRNNRegressor(SequenceRegressor, _AttentionRNN):
     References
     ----------
     Boigne, J., Liyanage, B. and Östrem, T. (2020). Recognizing More Emotions with Less Data
-    Using Self-supervised Transfer Learning. arXiv:2011.05585.
+    Using Self-supervised Transfer Learning. doi:10.20944/preprints202008.0645.v1.
 
     Okabe, K., Koshinaka, T. and Shinoda, K. (2018). Attentive Statistics Pooling for Deep
     Speaker Embedding. Interspeech.

@@ -218,7 +218,7 @@ class AttentionRNN(nn.Module):
     References
     ----------
     Boigne, J., Liyanage, B. and Östrem, T. (2020). Recognizing More Emotions with Less Data
-    Using Self-supervised Transfer Learning. arXiv:2011.05585.
+    Using Self-supervised Transfer Learning. doi:10.20944/preprints202008.0645.v1.
     """
 
     def __init__(self, audio, text, alignment, words_look, n_outputs, dropout, modality_dropout):
