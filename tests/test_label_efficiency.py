@@ -148,7 +148,7 @@ def test_folds_by_number_keep_speakers_apart(data):
     for _, _, rows, _ in Spy.seen:
         trained = set(shuffled[rows])
         assert any(trained.isdisjoint(fold) for fold in _thirds(curve, shuffled))
-    with pytest.raises(ValueError, match="Fold 0 of cv has 12 groups on both sides, such as"):
+    with pytest.raises(ValueError, match="Fold 0 of cv has 12 speakers on both sides, such as"):
         label_efficiency_curve(
             {"a": Spy()}, X, y, groups=shuffled, cv=list(KFold(3).split(X)), **kwargs
         )

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, clone
-from sklearn.model_selection import check_cv
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
@@ -24,7 +23,7 @@ from skser.model_selection._finished_folds import FinishedFolds
 from skser.model_selection._metadata import group_keywords
 from skser.model_selection._seeds import set_seed
 from skser.model_selection._speaker_evaluation import SpeakerEvaluation, joined
-from skser.model_selection._speaker_folds import StratifiedSpeakerKFold, splits
+from skser.model_selection._speaker_folds import StratifiedSpeakerKFold, speaker_disjoint_splits
 
 
 @validate_params(
@@ -118,7 +117,7 @@ def cross_validate_speakers(
     if cv is None or isinstance(cv, Integral):
         cv = StratifiedSpeakerKFold(5 if cv is None else int(cv))
     groups = _with_sentences(corpus, speakers) if sentences else speakers
-    folds = _speaker_disjoint(cv, X, y, groups, "cv")
+    folds = speaker_disjoint_splits(cv, X, y, groups, "cv")
     model = _with_speaker_search(clone(model), y, groups, folds)
     protocol = _protocol(model, corpus, folds, cv, as_table)
     kept = FinishedFolds(folder, protocol)
@@ -159,23 +158,6 @@ def _with_sentences(corpus, speakers):
     return np.column_stack([speakers, corpus.sentences.astype(str)])
 
 
-def _speaker_disjoint(cv, X, y, groups, name):
-    """Splits as pairs of row numbers, or an error if they share speakers or sentences."""
-    folds = splits(check_cv(cv), X, y, groups)
-    if not folds:
-        raise ValueError(f"{name} makes no splits.")
-    for fold, (train, test) in enumerate(folds):
-        for what, values in zip(("speakers", "sentences"), np.atleast_2d(groups.T), strict=False):
-            shared = np.intersect1d(values[train], values[test])
-            if len(shared):
-                raise ValueError(
-                    f"Fold {fold} of {name} has {len(shared)} {what} on both sides, such as "
-                    f"{str(shared[0])!r}; take published_folds, StratifiedSpeakerKFold or "
-                    "LeaveOneGroupOut."
-                )
-    return folds
-
-
 def _with_speaker_search(model, y, groups, folds):
     """The model, with the search that it is or ends with splitting by speaker."""
     last = model[-1] if isinstance(model, Pipeline) else model
@@ -189,7 +171,7 @@ def _with_speaker_search(model, y, groups, folds):
         if last.cv is None or isinstance(last.cv, Integral):
             last.set_params(cv=StratifiedSpeakerKFold(last.cv or 5))
         for train, _ in folds:
-            _speaker_disjoint(last.cv, train, y[train], groups[train], "the search's cv")
+            speaker_disjoint_splits(last.cv, train, y[train], groups[train], "the search's cv")
     return model
 
 

@@ -8,12 +8,13 @@ import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import StratifiedGroupKFold, check_cv
+from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import _safe_indexing, check_random_state, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 from sklearn.utils.validation import check_consistent_length
 
 from skser.model_selection._seeds import set_seed
+from skser.model_selection._speaker_folds import speaker_disjoint_splits
 
 ALL = "all"
 
@@ -227,14 +228,7 @@ def label_efficiency_curve(
     random = check_random_state(random_state)
     if cv is None or isinstance(cv, Integral):
         cv = StratifiedGroupKFold(cv or 5, shuffle=True, random_state=random.randint(2**31 - 1))
-    folds = list(check_cv(cv, y, classifier=True).split(np.zeros(len(y)), y, speakers))
-    for i, (train, test) in enumerate(folds):
-        shared = np.intersect1d(speakers[train], speakers[test])
-        if len(shared):
-            raise ValueError(
-                f"Fold {i} of cv has {len(shared)} groups on both sides, such as "
-                f"{shared.tolist()[0]!r}."
-            )
+    folds = speaker_disjoint_splits(cv, np.zeros(len(y)), y, speakers, "cv")
     sizes = _sizes(n_labels, y, folds)
     tasks = []
     for n in sizes:

@@ -6,7 +6,7 @@ from numbers import Integral
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import BaseCrossValidator
+from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_consistent_length
 
@@ -277,6 +277,23 @@ def splits(cv, X, y, speakers):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The groups parameter is ignored")
         return [tuple(np.asarray(side) for side in pair) for pair in cv.split(X, y, speakers)]
+
+
+def speaker_disjoint_splits(cv, X, y, groups, name):
+    """List the pairs of row numbers, or raise if a pair shares speakers or sentences."""
+    folds = splits(check_cv(cv), X, y, groups)
+    if not folds:
+        raise ValueError(f"{name} makes no splits.")
+    for fold, (train, test) in enumerate(folds):
+        for what, values in zip(("speakers", "sentences"), np.atleast_2d(groups.T), strict=False):
+            shared = np.intersect1d(values[train], values[test])
+            if len(shared):
+                raise ValueError(
+                    f"Fold {fold} of {name} has {len(shared)} {what} on both sides, such as "
+                    f"{str(shared[0])!r}; take published_folds, StratifiedSpeakerKFold or "
+                    "LeaveOneGroupOut."
+                )
+    return folds
 
 
 def _has_sentences(groups):
