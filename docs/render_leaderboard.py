@@ -8,6 +8,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from render_results import TITLES, list_table
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
 TASKS = {**TITLES, "mpg-actors": "Emotion in Motion, by actor"}
 
 
@@ -73,10 +74,10 @@ def costs(found):
         rows.append(
             [
                 result["system"],
-                f"{summary['fit_seconds']:.1f} s",
-                f"{summary['milliseconds_per_utterance']:.0f} ms",
+                f"{summary['fit_seconds']:.1f}{NO_BREAK}s",
+                f"{summary['milliseconds_per_utterance']:.0f}{NO_BREAK}ms",
                 f"{summary['numbers']:,}",
-                f"{summary['bytes'] / 1e6:.2f} MB",
+                f"{summary['bytes'] / 1e6:.2f}{NO_BREAK}MB",
             ]
         )
     return list_table(rows)
@@ -84,7 +85,8 @@ def costs(found):
 
 def _percent(summary):
     mean, sd = 100 * summary["mean"], summary["sd"]
-    return f"{mean:.1f}" if sd is None else f"{mean:.1f} ± {100 * sd:.1f}"
+    deviation = "" if sd is None else f" ± {100 * sd:.1f}".replace(" ", NO_BREAK)
+    return f"{mean:.1f}{deviation}"
 
 
 def draw(found, path):
