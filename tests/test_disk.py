@@ -344,7 +344,7 @@ class TestMappedBlocks:
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert X.values.nbytes > 2e6
-        assert peak < 0.5 * X.values.nbytes  # a copy would be 1, a batch with garbage is 0.3
+        assert peak < 0.25 * X.values.nbytes
 
     def test_networks_cross_validate_in_two_processes(self, mapped):
         y = np.arange(40) % 2

@@ -146,9 +146,7 @@ def check_sizes(thing):
 
 @cache
 def functions():
-    """Functions that may be part of a scorer, by name: those of `skser.metrics` and of
-    scikit-learn's own scorers.
-    """  # noqa: D205
+    """Functions that a scorer may have: of `skser.metrics` and of scikit-learn's scorers."""
     import sklearn.metrics
 
     import skser.metrics
