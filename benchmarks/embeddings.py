@@ -43,9 +43,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from skorch.callbacks import GradientNormClipping
 
+from skser.compose import AugmentedClassifier
+from skser.evaluation import bootstrap_by_speaker
 from skser.feature_extraction import SpeechEmbedding
-from skser.metrics import bootstrap_by_speaker
-from skser.model_selection import AugmentedClassifier
 from skser.neural_network import AttentionRNNClassifier
 from skser.preprocessing import SpeakerScaler, VoiceActivityTrimmer
 

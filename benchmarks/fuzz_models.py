@@ -167,7 +167,7 @@ def mutant_onnx(content, draw):
 
 def sealed(model):
     """Bytes of an ONNX model with their right digest behind them."""
-    from skser.persistence._onnx_file import _SEAL
+    from skser.export._file import _SEAL
 
     return model + _SEAL + sha256(model).hexdigest().encode()
 

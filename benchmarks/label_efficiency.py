@@ -23,8 +23,8 @@ from sklearn.model_selection import PredefinedSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
+from skser.evaluation import label_efficiency_curve
 from skser.feature_extraction import FrameFeatures, Functionals, SpeechEmbedding
-from skser.model_selection import label_efficiency_curve
 
 N_LABELS = {
     "emodb-loso": (4, 8, 16, 32, "all"),

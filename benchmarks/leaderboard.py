@@ -41,20 +41,16 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skser.audio import load_audio
+from skser.augmentation import default_distortions
 from skser.datasets import load_ravdess
+from skser.evaluation import recall_gap
 from skser.feature_extraction import (
     FrameFeatures,
     Functionals,
     MelSpectrogram,
     OpenSmile,
 )
-from skser.metrics import (
-    accuracy,
-    default_distortions,
-    recall_gap,
-    unweighted_average_recall,
-    worst_group,
-)
+from skser.metrics import accuracy, unweighted_average_recall, worst_group
 from skser.model_selection import StratifiedSpeakerKFold
 from skser.neural_network import (
     AdversarialAEClassifier,

@@ -23,9 +23,9 @@ from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 from skser.datasets import make_emotional_speech
+from skser.export import export_onnx, load_onnx
 from skser.feature_extraction import MelSpectrogram
 from skser.neural_network import AttentionFCNClassifier
-from skser.persistence import export_onnx, load_onnx
 from skser.preprocessing import SequenceScaler
 
 RATE = 16000

@@ -19,8 +19,8 @@ from protocols import PROTOCOLS, RESULTS, load, versions, write_result
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.pipeline import make_pipeline
 
+from skser.evaluation import bootstrap_by_speaker
 from skser.feature_extraction import MelSpectrogram
-from skser.metrics import bootstrap_by_speaker
 from skser.neural_network import AttentionFCNClassifier
 from skser.preprocessing import SequenceScaler
 

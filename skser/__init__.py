@@ -10,7 +10,11 @@ __version__ = "0.1.0"
 
 _SUBMODULES = (
     "audio",
+    "augmentation",
+    "compose",
     "datasets",
+    "evaluation",
+    "export",
     "feature_extraction",
     "inspection",
     "metrics",
@@ -23,9 +27,9 @@ _SUBMODULES = (
 )
 # Functions at the top, and where they are.
 _FUNCTIONS = {
-    "export_onnx": "skser.persistence",
+    "export_onnx": "skser.export",
     "load": "skser.persistence",
-    "load_onnx": "skser.persistence",
+    "load_onnx": "skser.export",
     "load_pretrained": "skser.persistence",
     "save": "skser.persistence",
     "show_versions": "skser._versions",

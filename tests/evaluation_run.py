@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from skser.datasets import make_emotional_speech
-from skser.model_selection import cross_validate_speakers
+from skser.evaluation import cross_validate_speakers
 
 
 class SlowClassifier(ClassifierMixin, BaseEstimator):

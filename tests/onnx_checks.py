@@ -8,7 +8,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
-from skser.persistence import export_onnx, load_onnx
+from skser.export import export_onnx, load_onnx
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

@@ -19,8 +19,8 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
 from skser.audio import AudioReadError
+from skser.compose import AugmentedClassifier
 from skser.feature_extraction import MelSpectrogram
-from skser.model_selection import AugmentedClassifier
 from skser.neural_network import AttentionFCNClassifier
 from skser.preprocessing import SpeakerScaler
 

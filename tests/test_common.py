@@ -18,9 +18,9 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.fixes import parse_version
 
 import skser
+from skser.compose import AugmentedClassifier, SegmentedClassifier
 from skser.feature_extraction import MelSpectrogram, OpenSmile, SpeechEmbedding, TextEmbedding
 from skser.feature_extraction._base import AudioTransformer
-from skser.model_selection import AugmentedClassifier, SegmentedClassifier
 from skser.neural_network._base import NeuralEstimator
 from skser.preprocessing import SpeakerScaler
 from tests import audio_checks, table_checks, text_checks

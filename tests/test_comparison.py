@@ -6,7 +6,7 @@ import scipy.stats
 import sklearn.metrics
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skser import metrics
+from skser import evaluation, metrics
 
 EMOTIONS = np.array(["anger", "fear", "joy", "sadness"])
 
@@ -22,13 +22,13 @@ def labels():
 def test_corrected_t_test_by_hand():
     random = np.random.RandomState(0)
     a, b = random.rand(2, 10)
-    found = metrics.corrected_resampled_t_test(a, b, n_train=90, n_test=10)
+    found = evaluation.corrected_resampled_t_test(a, b, n_train=90, n_test=10)
     plain = scipy.stats.ttest_rel(a, b)
     # The variance of the mean is (1/k + 1/9) instead of 1/k of that of the differences.
     statistic = plain.statistic * np.sqrt(0.1 / (0.1 + 1 / 9))
     assert found.statistic == pytest.approx(statistic)
     assert found.p_value == pytest.approx(2 * scipy.stats.t.sf(abs(statistic), 9))
-    negligible = metrics.corrected_resampled_t_test(a, b, n_train=1e12, n_test=1)
+    negligible = evaluation.corrected_resampled_t_test(a, b, n_train=1e12, n_test=1)
     interval = plain.confidence_interval(0.95)
     assert (negligible.low, negligible.high) == pytest.approx(tuple(interval))
     assert negligible.p_value == pytest.approx(plain.pvalue)
@@ -37,8 +37,8 @@ def test_corrected_t_test_by_hand():
 @pytest.mark.parametrize(
     "test",
     [
-        lambda a, b: metrics.corrected_resampled_t_test(a, b, n_train=9, n_test=1),
-        metrics.wilcoxon_test,
+        lambda a, b: evaluation.corrected_resampled_t_test(a, b, n_train=9, n_test=1),
+        evaluation.wilcoxon_test,
     ],
 )
 def test_equal_scores_differ_by_nothing(test):
@@ -53,7 +53,7 @@ def test_equal_scores_differ_by_nothing(test):
 
 
 def test_a_constant_difference_is_certain_to_the_t_test():
-    found = metrics.corrected_resampled_t_test([2, 3, 4], [1, 2, 3], n_train=9, n_test=1)
+    found = evaluation.corrected_resampled_t_test([2, 3, 4], [1, 2, 3], n_train=9, n_test=1)
     assert (found.statistic, found.p_value) == (np.inf, 0)
 
 
@@ -62,7 +62,7 @@ def test_wilcoxon_agrees_with_scipy_and_its_interval_covers():
     covered = 0
     for _ in range(400):
         a, b = random.rand(8), random.rand(8) - 0.2
-        found = metrics.wilcoxon_test(a, b)
+        found = evaluation.wilcoxon_test(a, b)
         covered += found.low <= 0.2 <= found.high
     assert found.p_value == pytest.approx(scipy.stats.wilcoxon(a, b).pvalue)
     assert 0.93 < covered / 400 <= 0.99
@@ -72,21 +72,21 @@ def test_wilcoxon_agrees_with_scipy_and_its_interval_covers():
 def test_wilcoxon_interval_holds_zero_where_the_test_does(n):
     random = np.random.RandomState(n)
     for _ in range(100):
-        found = metrics.wilcoxon_test(random.randn(n) + 0.8, np.zeros(n))
+        found = evaluation.wilcoxon_test(random.randn(n) + 0.8, np.zeros(n))
         assert (found.low > 0 or found.high < 0) == (found.p_value <= 0.05)
 
 
 def test_five_pairs_cannot_reach_95_per_cent():
-    found = metrics.wilcoxon_test([1, 2, 3, 4, 5], [0] * 5)
+    found = evaluation.wilcoxon_test([1, 2, 3, 4, 5], [0] * 5)
     assert (found.low, found.high) == (-np.inf, np.inf)
-    assert metrics.wilcoxon_test([1, 2, 3, 4, 5], [0] * 5, level=0.9).low > 0
+    assert evaluation.wilcoxon_test([1, 2, 3, 4, 5], [0] * 5, level=0.9).low > 0
 
 
 def test_decimal_fractions_that_are_the_same_are_equal():
     a, b = [0.1 + 0.2] * 5, [0.3] * 5
-    assert metrics.corrected_resampled_t_test(a, b, n_train=9, n_test=1).p_value == 1
+    assert evaluation.corrected_resampled_t_test(a, b, n_train=9, n_test=1).p_value == 1
     with pytest.warns(UndefinedMetricWarning, match="have no order"):
-        assert metrics.friedman_nemenyi_test(np.column_stack([a, b, a])).p_value == 1
+        assert evaluation.friedman_nemenyi_test(np.column_stack([a, b, a])).p_value == 1
 
 
 def test_the_bootstrap_of_dimensions_and_of_metrics_that_fail():
@@ -94,7 +94,7 @@ def test_the_bootstrap_of_dimensions_and_of_metrics_that_fail():
     true, speakers = random.randn(60), np.repeat(np.arange(6), 10)
     near = true + 0.3 * random.randn(60)
     ccc = metrics.concordance_correlation_coefficient
-    found = metrics.bootstrap_by_speaker(true, near, -near, speakers, metric=ccc)
+    found = evaluation.bootstrap_by_speaker(true, near, -near, speakers, metric=ccc)
     assert found.difference == pytest.approx(ccc(true, near) - ccc(true, -near))
     assert found.low > 1
 
@@ -103,7 +103,7 @@ def test_the_bootstrap_of_dimensions_and_of_metrics_that_fail():
 
     y = np.where(speakers == 0, "a", "b")
     with pytest.raises(ValueError, match="must be a number"):
-        metrics.bootstrap_by_speaker(y, y, y, speakers, metric=recall_of_a)
+        evaluation.bootstrap_by_speaker(y, y, y, speakers, metric=recall_of_a)
 
 
 def test_the_bootstrap_draws_speakers_whole(labels):
@@ -113,29 +113,29 @@ def test_the_bootstrap_draws_speakers_whole(labels):
     by_speaker = np.random.RandomState(1).rand(10) < 0.5
     wrong = np.where(true == "anger", "fear", "anger")
     predicted = np.where(by_speaker[speakers], true, wrong)
-    found = metrics.bootstrap_by_speaker(true, predicted, wrong, speakers)
+    found = evaluation.bootstrap_by_speaker(true, predicted, wrong, speakers)
     assert found.difference == pytest.approx(
         sklearn.metrics.balanced_accuracy_score(true, predicted)
     )
-    apart = metrics.bootstrap_by_speaker(true, predicted, wrong, np.arange(200))
+    apart = evaluation.bootstrap_by_speaker(true, predicted, wrong, np.arange(200))
     assert found.high - found.low > 3 * (apart.high - apart.low)
-    again = metrics.bootstrap_by_speaker(true, predicted, wrong, speakers)
+    again = evaluation.bootstrap_by_speaker(true, predicted, wrong, speakers)
     assert found.low == again.low
 
 
 def test_the_bootstrap_finds_no_difference_where_there_is_none(labels):
     true, predicted = labels
     speakers = np.repeat(np.arange(20), 10)
-    same = metrics.bootstrap_by_speaker(true, predicted, predicted, speakers)
+    same = evaluation.bootstrap_by_speaker(true, predicted, predicted, speakers)
     assert (same.difference, same.low, same.high, same.p_value) == (0, 0, 0, 1)
     with pytest.raises(ValueError, match="one speaker"):
-        metrics.bootstrap_by_speaker(true, predicted, predicted, np.zeros(200))
+        evaluation.bootstrap_by_speaker(true, predicted, predicted, np.zeros(200))
 
 
 def test_friedman_agrees_with_scipy_and_nemenyi_with_the_published_table():
     random = np.random.RandomState(0)
     scores = random.rand(14, 4) + np.array([0, 0.1, 0.2, 0.6])
-    found = metrics.friedman_nemenyi_test(scores)
+    found = evaluation.friedman_nemenyi_test(scores)
     expected = scipy.stats.friedmanchisquare(*scores.T)
     assert (found.statistic, found.p_value) == pytest.approx(tuple(expected))
     # Demšar (2006), table 5: q of 0.05 for four classifiers is 2.569.
@@ -148,14 +148,14 @@ def test_friedman_agrees_with_scipy_and_nemenyi_with_the_published_table():
 
 def test_friedman_bad_input():
     with pytest.raises(ValueError, match="three systems or more, not 2"):
-        metrics.friedman_nemenyi_test(np.ones((4, 2)))
+        evaluation.friedman_nemenyi_test(np.ones((4, 2)))
     with pytest.raises(ValueError, match="NaN"):
-        metrics.friedman_nemenyi_test([[1, 2, np.nan], [1, 2, 3]])
+        evaluation.friedman_nemenyi_test([[1, 2, np.nan], [1, 2, 3]])
     with pytest.raises(ValueError, match="'level'"):
-        metrics.friedman_nemenyi_test(np.eye(3), level=95)
+        evaluation.friedman_nemenyi_test(np.eye(3), level=95)
     with pytest.raises(ValueError, match="minimum of 2"):
-        metrics.friedman_nemenyi_test([[1, 2, 3]])
+        evaluation.friedman_nemenyi_test([[1, 2, 3]])
     with pytest.warns(UndefinedMetricWarning, match="have no order"):
-        found = metrics.friedman_nemenyi_test(np.ones((4, 3)))
+        found = evaluation.friedman_nemenyi_test(np.ones((4, 3)))
     assert found.p_value == 1
     assert found.ranks.tolist() == [2, 2, 2]

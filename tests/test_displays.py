@@ -13,8 +13,9 @@ from sklearn.svm import SVC
 from skser import inspection
 from skser.audio import Waveform
 from skser.datasets import make_emotional_speech
+from skser.evaluation import robustness_report
 from skser.feature_extraction import FrameFeatures, Functionals, MelSpectrogram
-from skser.metrics import robustness_report, unweighted_average_recall
+from skser.metrics import unweighted_average_recall
 from skser.neural_network import AdversarialAEClassifier, AttentionFCNClassifier
 from skser.preprocessing import SequenceScaler
 
@@ -100,9 +101,8 @@ class TestOfBothModels:
             return samples / 4
 
         distortions = {("gain", "-12 dB"): softer, ("other", ""): softer, ("gain", "again"): softer}
-        display = inspection.RobustnessDisplay.from_estimator(
-            models[name], halves[1], distortions=distortions
-        )
+        report = robustness_report(models[name], halves[1], distortions=distortions)
+        display = inspection.RobustnessDisplay.from_report(report)
         assert [ax.get_title() for ax in display.axes_] == ["gain", "other"]
         line = display.axes_[0].get_lines()[-1].get_ydata()
         np.testing.assert_allclose(line, 100 * display.report["score"].iloc[[0, 1, 3]])

@@ -31,10 +31,11 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 from skorch.callbacks import GradientNormClipping
 
-from skser._described import digest
+from skser._fingerprint import digest
 from skser.datasets import SpeechCorpus, make_emotional_speech
+from skser.evaluation import cross_validate_speakers
 from skser.feature_extraction import FrameFeatures, Functionals
-from skser.model_selection import StratifiedSpeakerKFold, cross_validate_speakers
+from skser.model_selection import StratifiedSpeakerKFold
 from tests.evaluation_run import SlowClassifier, evaluate
 
 EMOTIONS = ("anger", "fear", "neutral")

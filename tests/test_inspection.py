@@ -15,9 +15,9 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from skser.audio import AudioReadError, Waveform, load_audio
+from skser.compose import AugmentedClassifier, SegmentedClassifier
 from skser.feature_extraction import MFCC, FrameFeatures, Functionals, MelSpectrogram
 from skser.inspection import emotion_timeline
-from skser.model_selection import AugmentedClassifier, SegmentedClassifier
 from skser.neural_network import AttentionFCNClassifier
 from skser.preprocessing import SequenceScaler, VoiceActivityTrimmer
 

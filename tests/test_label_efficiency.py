@@ -10,8 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import KFold, LeaveOneGroupOut
 
+from skser.evaluation import LabelEfficiencyCurve, label_efficiency_curve
 from skser.inspection import LabelEfficiencyDisplay
-from skser.model_selection import LabelEfficiencyCurve, label_efficiency_curve
 
 matplotlib.use("Agg")
 

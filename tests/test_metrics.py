@@ -13,7 +13,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_validate
 
-from skser import metrics
+from skser import evaluation, metrics
 
 EMOTIONS = np.array(["anger", "fear", "joy", "sadness"])
 
@@ -320,7 +320,7 @@ def test_group_recalls_and_the_worst(labels):
 def test_the_gap_is_that_of_the_groups_furthest_apart(labels):
     true, predicted = labels
     region = np.random.RandomState(5).choice(["north", "south", "west"], 200)
-    found = metrics.recall_gap(true, predicted, region)
+    found = evaluation.recall_gap(true, predicted, region)
     uars = metrics.group_recalls(true, predicted, region)["uar"]
     assert found.gap == pytest.approx(uars.max() - uars.min())
     assert (found.best, found.worst) == (uars.idxmax(), uars.idxmin())
@@ -329,12 +329,12 @@ def test_the_gap_is_that_of_the_groups_furthest_apart(labels):
 def test_the_gap_counts_classes_that_both_groups_have():
     true = ["a", "a", "b", "a", "a"]
     predicted = ["a", "b", "b", "a", "a"]
-    found = metrics.recall_gap(true, predicted, ["x", "x", "x", "y", "y"])
+    found = evaluation.recall_gap(true, predicted, ["x", "x", "x", "y", "y"])
     assert found.gap == 0.5  # of a alone: b is x's
     with pytest.raises(ValueError, match="no two of them have a class in common"):
-        metrics.recall_gap(["a", "b"], ["a", "b"], ["x", "y"])
+        evaluation.recall_gap(["a", "b"], ["a", "b"], ["x", "y"])
     with pytest.warns(UndefinedMetricWarning, match=r"\['z'\] share no class"):
-        metrics.recall_gap([*true, "c"], [*predicted, "c"], [*"xxxyyz"])
+        evaluation.recall_gap([*true, "c"], [*predicted, "c"], [*"xxxyyz"])
 
 
 def test_a_model_that_knows_nothing_of_the_groups_seldom_exceeds_the_threshold():
@@ -345,11 +345,11 @@ def test_a_model_that_knows_nothing_of_the_groups_seldom_exceeds_the_threshold()
         sex = random.choice(["f", "m"], 120)
         wrong = random.rand(120) < 0.3
         predicted = np.where(wrong, np.where(true == "a", "b", "a"), true)
-        found = metrics.recall_gap(true, predicted, sex, n_simulations=200, random_state=random)
+        found = evaluation.recall_gap(true, predicted, sex, n_simulations=200, random_state=random)
         fair.append(found.is_fair)
         wrong = random.rand(120) < np.where(sex == "f", 0.1, 0.5)
         predicted = np.where(wrong, np.where(true == "a", "b", "a"), true)
-        found = metrics.recall_gap(true, predicted, sex, n_simulations=200, random_state=random)
+        found = evaluation.recall_gap(true, predicted, sex, n_simulations=200, random_state=random)
         unfair.append(not found.is_fair)
     assert np.mean(fair) > 0.9
     assert np.mean(unfair) > 0.95
@@ -371,14 +371,14 @@ def test_speakers_who_differ_do_not_make_groups_unfair():
         p = 1 / (1 + np.exp(-1 - random.randn(10)))  # each is told right as often as that
         predicted = np.where(random.rand(400) < p[speakers], true, np.where(true == "a", "b", "a"))
         for name, given in (("speakers", speakers), ("utterances", None)):
-            found = metrics.recall_gap(
+            found = evaluation.recall_gap(
                 true, predicted, groups, speakers=given, n_simulations=100, random_state=random
             )
             unfair[name].append(not found.is_fair)
     assert np.mean(unfair["speakers"]) < 0.12
     assert np.mean(unfair["utterances"]) > 0.25
     with pytest.raises(ValueError, match="Speaker 1 is in more than one group"):
-        metrics.recall_gap(["a"] * 3, ["a"] * 3, ["f", "m", "m"], speakers=[1, 1, 2])
+        evaluation.recall_gap(["a"] * 3, ["a"] * 3, ["f", "m", "m"], speakers=[1, 1, 2])
 
 
 def test_a_real_difference_is_found_across_speakers():
@@ -387,7 +387,7 @@ def test_a_real_difference_is_found_across_speakers():
     true = np.tile(["a", "b"], 120)
     wrong = np.random.RandomState(0).rand(240) < np.where(groups == "f", 0.1, 0.5)
     predicted = np.where(wrong, np.where(true == "a", "b", "a"), true)
-    found = metrics.recall_gap(true, predicted, groups, speakers=speakers)
+    found = evaluation.recall_gap(true, predicted, groups, speakers=speakers)
     assert (found.best, found.worst, found.is_fair) == ("f", "m", False)
     assert found.p_value < 0.01
 
@@ -395,7 +395,7 @@ def test_a_real_difference_is_found_across_speakers():
 def test_attributes_must_be_there(labels):
     groups = np.array(["f"] * 200, dtype=object)
     groups[7] = None
-    for function in (metrics.recall_gap, metrics.group_recalls, metrics.worst_group):
+    for function in (evaluation.recall_gap, metrics.group_recalls, metrics.worst_group):
         with pytest.raises(ValueError, match="no value for utterance 7"):
             function(*labels, groups)
         with pytest.raises(ValueError, match="inconsistent"):

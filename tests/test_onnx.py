@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skser.audio import AudioReadError, Waveform
 from skser.datasets import load_emodb
+from skser.export import export_onnx, load_onnx
 from skser.feature_extraction import (
     MFCC,
     FrameFeatures,
@@ -30,7 +31,7 @@ from skser.neural_network import (
     AttentionFCNClassifier,
     AttentionRNNClassifier,
 )
-from skser.persistence import SavedModelError, export_onnx, load_onnx
+from skser.persistence import SavedModelError
 from skser.preprocessing import SequenceScaler, VoiceActivityTrimmer
 from tests.onnx_checks import QUICK, SMALL, assert_same, exported, fitted
 
@@ -267,7 +268,7 @@ class Absent:
 
 sys.meta_path.insert(0, Absent())
 import numpy as np
-from skser.persistence import load_onnx
+from skser.export import load_onnx
 
 folder, *paths = sys.argv[1:]
 for name in ("waveform", "frames"):

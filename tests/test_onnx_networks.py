@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skser.export import export_onnx
 from skser.feature_extraction import MelSpectrogram
 from skser.neural_network import (
     AdversarialAEClassifier,
@@ -21,7 +22,6 @@ from skser.neural_network import (
     AttentionRNNClassifier,
     AttentionRNNRegressor,
 )
-from skser.persistence import export_onnx
 from skser.preprocessing import SequenceScaler
 from skser.sequences import Layout, Sequences
 from tests.onnx_checks import QUICK, SMALL, assert_same, exported, fitted

@@ -14,6 +14,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 
 import skser
+from skser.compose import AugmentedClassifier, SegmentedClassifier
 from skser.feature_extraction import (
     FrameFeatures,
     Functionals,
@@ -22,7 +23,7 @@ from skser.feature_extraction import (
     TextEmbedding,
 )
 from skser.metrics import uar_scorer
-from skser.model_selection import AugmentedClassifier, SegmentedClassifier, SpeakerFolds
+from skser.model_selection import SpeakerFolds
 from skser.neural_network import (
     AdversarialAEClassifier,
     AdversarialAERegressor,

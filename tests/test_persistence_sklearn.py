@@ -57,7 +57,7 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC, SVR, LinearSVC, NuSVC
 
 import skser
-from skser._described import without_addresses
+from skser._fingerprint import without_addresses
 from skser.metrics import uar_scorer
 from skser.neural_network import AttentionFCNClassifier
 from skser.persistence import SavedModelError

@@ -13,10 +13,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skser.datasets import SpeechCorpus, load_emodb, make_emotional_speech
+from skser.evaluation import EvaluationReport, cross_validate_speakers, robustness_report
 from skser.feature_extraction import FrameFeatures, Functionals
-from skser.inspection import ConfusionDisplay, EvaluationReport
-from skser.metrics import robustness_report
-from skser.model_selection import cross_validate_speakers, published_folds
+from skser.inspection import ConfusionDisplay
+from skser.model_selection import published_folds
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib").use("Agg")

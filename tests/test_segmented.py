@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut, cross_val_pr
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
-from skser.model_selection import SegmentedClassifier
+from skser.compose import SegmentedClassifier
 from skser.neural_network import AttentionFCNClassifier
 from skser.preprocessing import SequenceScaler
 from skser.sequences import Layout, Sequences

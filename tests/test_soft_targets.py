@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from skser.compose import AugmentedClassifier, SegmentedClassifier
 from skser.feature_extraction import MelSpectrogram
-from skser.model_selection import AugmentedClassifier, SegmentedClassifier
 from skser.neural_network import AttentionFCNClassifier, AttentionFCNRegressor
 from skser.neural_network._batching import BatchIterator, SequenceDataset
 from skser.neural_network._mixup import Mixup

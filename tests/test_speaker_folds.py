@@ -17,13 +17,9 @@ from sklearn.model_selection import (
 from sklearn.neighbors import KNeighborsClassifier
 
 from skser.datasets import SpeechCorpus, load_emodb, load_ravdess, make_emotional_speech
-from skser.model_selection import (
-    SpeakerFolds,
-    StratifiedSpeakerKFold,
-    leakage_report,
-    published_folds,
-)
-from skser.model_selection._leakage import similar_recordings
+from skser.evaluation import leakage_report
+from skser.evaluation._leakage import similar_recordings
+from skser.model_selection import SpeakerFolds, StratifiedSpeakerKFold, published_folds
 
 RATE = 16000
 

@@ -98,8 +98,7 @@ def _report(speech, emotions, folder):
     from sklearn.dummy import DummyClassifier
 
     from skser.datasets import make_emotional_speech
-    from skser.inspection import EvaluationReport
-    from skser.model_selection import cross_validate_speakers
+    from skser.evaluation import EvaluationReport, cross_validate_speakers
 
     corpus = make_emotional_speech(n_speakers=2, n_utterances_per_speaker=5, random_state=0)
     evaluation = cross_validate_speakers(DummyClassifier(strategy="prior"), corpus, cv=2)
@@ -115,7 +114,7 @@ def _vad(speech, emotions, folder):
 def _own_augmentation(speech, emotions, folder):
     from sklearn.dummy import DummyClassifier
 
-    from skser.model_selection import AugmentedClassifier
+    from skser.compose import AugmentedClassifier
 
     AugmentedClassifier(
         DummyClassifier(), lambda x, sampling_rate, random_state: -x, input_sampling_rate=16000

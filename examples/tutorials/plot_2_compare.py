@@ -10,13 +10,14 @@ folds, and the difference is larger than what another set of speakers would have
 # A split that leaks
 # ------------------
 #
-# A shuffled split has every speaker on both sides. :func:`~skser.model_selection.leakage_report`
+# A shuffled split has every speaker on both sides. :func:`~skser.evaluation.leakage_report`
 # says so, and looks for shared sentences and for copies of recordings, too.
 
 from sklearn.model_selection import StratifiedKFold
 
 from skser.datasets import make_emotional_speech
-from skser.model_selection import StratifiedSpeakerKFold, leakage_report
+from skser.evaluation import leakage_report
+from skser.model_selection import StratifiedSpeakerKFold
 
 corpus = make_emotional_speech(n_speakers=8, n_utterances_per_speaker=20, random_state=0)
 shuffled = StratifiedKFold(4, shuffle=True, random_state=0)
@@ -29,7 +30,7 @@ print(leakage_report(corpus, StratifiedSpeakerKFold(4)))
 
 # %%
 # (Sentences are shared still. Where that is not wanted, ``sentences=True`` of
-# :func:`~skser.model_selection.cross_validate_speakers` holds them apart as well.)
+# :func:`~skser.evaluation.cross_validate_speakers` holds them apart as well.)
 #
 # Two systems
 # -----------
@@ -59,7 +60,7 @@ systems = {
 # %%
 # The same folds for both:
 
-from skser.model_selection import cross_validate_speakers
+from skser.evaluation import cross_validate_speakers
 
 cv = StratifiedSpeakerKFold(4)
 found = {name: cross_validate_speakers(model, corpus, cv=cv) for name, model in systems.items()}
@@ -70,10 +71,10 @@ for name, evaluation in found.items():
 # Is the difference real?
 # -----------------------
 #
-# Eight speakers might have been eight others. :func:`~skser.metrics.bootstrap_by_speaker` draws
+# Eight speakers might have been eight others. :func:`~skser.evaluation.bootstrap_by_speaker` draws
 # speakers again and again and says within which interval the difference stays.
 
-from skser.metrics import bootstrap_by_speaker
+from skser.evaluation import bootstrap_by_speaker
 
 voice, cepstra = found["voice"], found["cepstra"]
 speakers = voice.predictions["speaker"]
@@ -102,13 +103,13 @@ CalibrationDisplay.from_predictions(voice.y_true, voice.y_proba, labels=voice.la
 # One file for a reviewer
 # -----------------------
 #
-# :class:`~skser.inspection.EvaluationReport` puts scores, pictures, the leakage report and players
+# :class:`~skser.evaluation.EvaluationReport` puts scores, pictures, the leakage report and players
 # for the surest errors into one HTML file that needs no network.
 
 import tempfile
 from pathlib import Path
 
-from skser.inspection import EvaluationReport
+from skser.evaluation import EvaluationReport
 
 with tempfile.TemporaryDirectory() as folder:
     path = Path(folder) / "report.html"

@@ -21,8 +21,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skser.datasets import make_emotional_speech
+from skser.evaluation import cross_validate_speakers
 from skser.feature_extraction import MFCC, Functionals
-from skser.model_selection import cross_validate_speakers
 
 corpus = make_emotional_speech(
     n_speakers=6, n_utterances_per_speaker=20, expressiveness=0.7, random_state=0
@@ -42,7 +42,7 @@ grid = {
 # Nested search
 # -------------
 #
-# :func:`~skser.model_selection.cross_validate_speakers` hands the speakers to the search, whose
+# :func:`~skser.evaluation.cross_validate_speakers` hands the speakers to the search, whose
 # ``cv=3`` becomes three speaker-disjoint folds. A search whose own splits share speakers is
 # refused.
 

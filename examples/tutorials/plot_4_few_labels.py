@@ -44,10 +44,10 @@ systems = {
 # How many labels
 # ---------------
 #
-# :func:`~skser.model_selection.label_efficiency_curve` trains both on the same few utterances of
+# :func:`~skser.evaluation.label_efficiency_curve` trains both on the same few utterances of
 # each class, of speakers that are not in the test fold.
 
-from skser.model_selection import label_efficiency_curve
+from skser.evaluation import label_efficiency_curve
 
 curve = label_efficiency_curve(
     systems,

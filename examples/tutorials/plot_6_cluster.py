@@ -51,15 +51,15 @@ print(f"{len(X)} utterances, {len(X.values)} frames")
 # Folds to workers
 # ----------------
 #
-# :func:`~skser.model_selection.cross_validate_speakers` takes the model with its features, and
+# :func:`~skser.evaluation.cross_validate_speakers` takes the model with its features, and
 # goes on behind finished folds when it is given a ``folder``.
 
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skser.evaluation import cross_validate_speakers
 from skser.feature_extraction import MFCC, Functionals
-from skser.model_selection import cross_validate_speakers
 
 model = make_pipeline(
     Functionals(MFCC(memory=str(Path(folder.name) / "cache"))),

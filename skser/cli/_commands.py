@@ -14,8 +14,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from skser._audio_file import printable
 from skser._optional import import_optional
+from skser.audio import printable
 from skser.cli._model_file import describe_model, is_onnx, open_model
 
 _FIRST = 10  # entries of a list that info prints
@@ -162,7 +162,8 @@ def train(
     device: Device = "auto",
 ):
     """Train a model on all utterances of a table and save it."""
-    from skser.persistence import export_onnx, save
+    from skser.export import export_onnx
+    from skser.persistence import save
 
     _check_place(Path(out), holds_model=True)
     model = _system(system, max_epochs, seed, memory, jobs, device)
@@ -189,7 +190,7 @@ def train(
 
 def _check_place(path, holds_model=False):
     """Refuse a file that could not be written, before the hours of work that go into it."""
-    from skser.persistence._archive import MANIFEST
+    from skser.persistence import MANIFEST
 
     folder = path.absolute().parent
     if not folder.is_dir():
@@ -238,8 +239,8 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ):
     """Judge a system on speakers that it was not trained on."""
-    from skser.inspection import EvaluationReport
-    from skser.model_selection import cross_validate_speakers, published_folds
+    from skser.evaluation import EvaluationReport, cross_validate_speakers
+    from skser.model_selection import published_folds
 
     if report is not None:
         _check_place(report)
@@ -297,7 +298,7 @@ def fetch(
 ):
     """Download a corpus, check it and unpack it."""
     from skser import datasets
-    from skser.datasets._registry import CORPORA
+    from skser.datasets import CORPORA
 
     if table is not None:
         _check_place(table)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 def open_model(name):
     """A saved model, an exported one, or one that comes with the package."""
-    from skser.persistence import list_pretrained, load, load_onnx, load_pretrained
+    from skser.export import load_onnx
+    from skser.persistence import list_pretrained, load, load_pretrained
 
     if name in list_pretrained():
         return load_pretrained(name)
@@ -16,8 +17,8 @@ def open_model(name):
 
 def describe_model(name):
     """What the file of a model says of it, as a dict for JSON."""
-    from skser.persistence import list_pretrained, load_onnx, read_info
-    from skser.persistence._pretrained import path_of
+    from skser.export import load_onnx
+    from skser.persistence import list_pretrained, path_of, read_info
 
     if name in list_pretrained():
         return read_info(path_of(name))

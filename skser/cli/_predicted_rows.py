@@ -3,7 +3,7 @@
 from rich.progress import track
 from sklearn.base import is_classifier
 
-from skser._audio_file import AudioReadError, printable
+from skser.audio import AudioReadError, printable
 
 _AT_ONCE = 16  # files between two steps of the progress bar
 

@@ -12,11 +12,12 @@ from skser.datasets._meld import load_meld
 from skser.datasets._msp_podcast import load_msp_podcast
 from skser.datasets._own import load_folder, load_table
 from skser.datasets._ravdess import fetch_ravdess, load_ravdess
-from skser.datasets._registry import list_corpora
+from skser.datasets._registry import CORPORA, list_corpora
 from skser.datasets._small_acted import load_emovo, load_savee, load_tess
 from skser.datasets._synthesis import make_emotional_speech
 
 __all__ = [
+    "CORPORA",
     "DownloadError",
     "SpeechCorpus",
     "concatenate_corpora",

@@ -1,16 +1,21 @@
 """Stateless transformers: audio becomes frame sequences, frame sequences become vectors."""
 
+from skser.feature_extraction._base import AudioTransformer, UtteranceTooShort
 from skser.feature_extraction._frame_features import FrameFeatures
-from skser.feature_extraction._functionals import Functionals
+from skser.feature_extraction._functionals import Functionals, describe
 from skser.feature_extraction._level_contour import LevelContour
 from skser.feature_extraction._mel import MFCC, MelSpectrogram
 from skser.feature_extraction._opensmile import OpenSmile
+from skser.feature_extraction._short_time import DELTA_REACH
 from skser.feature_extraction._spectrogram import Spectrogram
 from skser.feature_extraction._speech_embedding import SpeechEmbedding
+from skser.feature_extraction._speech_encoder import load_encoder, other_arguments
 from skser.feature_extraction._text_embedding import TextEmbedding
 
 __all__ = [
+    "DELTA_REACH",
     "MFCC",
+    "AudioTransformer",
     "FrameFeatures",
     "Functionals",
     "LevelContour",
@@ -19,4 +24,8 @@ __all__ = [
     "Spectrogram",
     "SpeechEmbedding",
     "TextEmbedding",
+    "UtteranceTooShort",
+    "describe",
+    "load_encoder",
+    "other_arguments",
 ]

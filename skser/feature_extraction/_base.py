@@ -10,9 +10,8 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container
 
-from skser._audio_file import printable
 from skser._base import SequenceTransformerMixin
-from skser.audio import AudioReadError, audio_inputs, read_utterance, utterance_name
+from skser.audio import AudioReadError, audio_inputs, printable, read_utterance, utterance_name
 from skser.feature_extraction._cache import FeatureCache
 from skser.feature_extraction._frame_buffer import FrameBuffer
 from skser.feature_extraction._parallel import WorkersLost, in_order, n_workers

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from skser import __version__
-from skser._audio_file import open_audio
 from skser._whole_file import whole_file
-from skser.audio import rate_of
+from skser.audio import open_audio, rate_of
 
 _CHECKSUM = 4  # bytes behind the array in an entry
 

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from skser import __version__
-from skser._block import BlockWriter, write_all
 from skser.audio import AudioReadError
 from skser.feature_extraction._cache import FeatureCache
-from skser.sequences import Sequences
+from skser.sequences import BlockWriter, Sequences, write_all
 
 
 def extract_to(directory, transformer, items, prepared, layout):

@@ -1,4 +1,4 @@
-"""What a fitted model says, looked at more closely, and pictures of results."""
+"""What a fitted model says, looked at more closely: pictures, and emotion over time."""
 
 from skser.inspection._alignment import AlignmentDisplay
 from skser.inspection._attention import AttentionDisplay
@@ -6,7 +6,6 @@ from skser.inspection._calibration import CalibrationDisplay
 from skser.inspection._confusion import ConfusionDisplay
 from skser.inspection._label_efficiency import LabelEfficiencyDisplay
 from skser.inspection._latent_space import LatentSpaceDisplay
-from skser.inspection._report import EvaluationReport
 from skser.inspection._risk_coverage import RiskCoverageDisplay
 from skser.inspection._robustness import RobustnessDisplay
 from skser.inspection._speaker_recall import SpeakerRecallDisplay
@@ -18,7 +17,6 @@ __all__ = [
     "AttentionDisplay",
     "CalibrationDisplay",
     "ConfusionDisplay",
-    "EvaluationReport",
     "LabelEfficiencyDisplay",
     "LatentSpaceDisplay",
     "RiskCoverageDisplay",

@@ -11,7 +11,7 @@ class LabelEfficiencyDisplay:
     Parameters
     ----------
     curve : LabelEfficiencyCurve
-        Of `skser.model_selection.label_efficiency_curve`.
+        Of `skser.evaluation.label_efficiency_curve`.
 
     Attributes
     ----------

@@ -3,7 +3,6 @@
 import numpy as np
 
 from skser.inspection._drawing import new_axes
-from skser.metrics import robustness_report
 
 
 class RobustnessDisplay:
@@ -12,7 +11,7 @@ class RobustnessDisplay:
     Parameters
     ----------
     report : DataFrame
-        Of `skser.metrics.robustness_report`.
+        Of `skser.evaluation.robustness_report`.
 
     Attributes
     ----------
@@ -25,33 +24,13 @@ class RobustnessDisplay:
         self.report = report
 
     @classmethod
-    def from_estimator(cls, estimator, corpus, *, axes=None, **settings):
-        """Draw the scores of a fitted model on distorted recordings.
-
-        Parameters
-        ----------
-        estimator : fitted classifier of audio
-        corpus : SpeechCorpus
-            Of speakers that the model does not know.
-        axes : array of matplotlib Axes or None, default=None
-            One per kind of distortion; None makes a new figure.
-        **settings : dict
-            Others of `skser.metrics.robustness_report`, such as `distortions`.
-
-        Returns
-        -------
-        RobustnessDisplay
-        """
-        return cls.from_report(robustness_report(estimator, corpus, **settings), axes=axes)
-
-    @classmethod
     def from_report(cls, report, *, axes=None):
         """Draw a report.
 
         Parameters
         ----------
         report : DataFrame
-            Of `skser.metrics.robustness_report`.
+            Of `skser.evaluation.robustness_report`.
         axes : array of matplotlib Axes or None, default=None
             One per kind of distortion; None makes a new figure.
 

@@ -9,8 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from skser._audio_file import printable
-from skser.audio import Waveform, stream_audio
+from skser.audio import Waveform, printable, stream_audio
 
 _SAMPLES_AT_ONCE = 2**21
 
@@ -61,7 +60,7 @@ def emotion_timeline(model, path, window=2.0, hop=0.5):
 
     See Also
     --------
-    skser.model_selection.SegmentedClassifier : Training on windows, one prediction per utterance.
+    skser.compose.SegmentedClassifier : Training on windows, one prediction per utterance.
 
     Notes
     -----

@@ -5,6 +5,7 @@ from skser.neural_network._attention_fcn import AttentionFCNClassifier, Attentio
 from skser.neural_network._attention_map import AttentionMap
 from skser.neural_network._attention_rnn import AttentionRNNClassifier, AttentionRNNRegressor
 from skser.neural_network._augmentation import SpecAugment
+from skser.neural_network._base import NeuralEstimator
 
 __all__ = [
     "AdversarialAEClassifier",
@@ -14,5 +15,6 @@ __all__ = [
     "AttentionMap",
     "AttentionRNNClassifier",
     "AttentionRNNRegressor",
+    "NeuralEstimator",
     "SpecAugment",
 ]

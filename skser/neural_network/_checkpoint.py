@@ -17,7 +17,7 @@ from skorch.callbacks import Callback
 from skorch.history import History
 
 import skser
-from skser._described import digest
+from skser._fingerprint import digest
 from skser._whole_file import parts_of, whole_file
 from skser.neural_network._bimodal import Bimodal
 

@@ -4,8 +4,7 @@ import torch
 from sklearn.base import clone
 
 from skser._optional import import_optional
-from skser.feature_extraction import SpeechEmbedding
-from skser.feature_extraction._speech_encoder import load_encoder, other_arguments
+from skser.feature_extraction import SpeechEmbedding, load_encoder, other_arguments
 from skser.neural_network.modules.upper_layers import UpperLayers
 
 _PROJECTIONS = [

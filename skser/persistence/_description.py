@@ -131,7 +131,7 @@ def _join(*parts):
 
 
 def _features(where, estimator):
-    from skser.feature_extraction._base import AudioTransformer
+    from skser.feature_extraction import AudioTransformer
 
     name = type(estimator).__name__
     if isinstance(estimator, AudioTransformer):

@@ -30,9 +30,8 @@ _OURS = {
         "AttentionRNNRegressor",
         "SpecAugment",
     ),
+    "skser.compose": ("AugmentedClassifier", "SegmentedClassifier"),
     "skser.model_selection": (
-        "AugmentedClassifier",
-        "SegmentedClassifier",
         "SemiSupervisedSplit",
         "SpeakerFolds",
         "StratifiedSpeakerKFold",

@@ -5,9 +5,7 @@ from functools import cache
 import numpy as np
 
 from skser.audio import AudioReadError, Waveform, read_utterance
-from skser.feature_extraction import Functionals
-from skser.feature_extraction._base import AudioTransformer, UtteranceTooShort
-from skser.feature_extraction._functionals import describe
+from skser.feature_extraction import AudioTransformer, Functionals, UtteranceTooShort, describe
 from skser.persistence._errors import SavedModelError
 
 _RATE = 16000

@@ -7,10 +7,16 @@ from numbers import Real
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skser._audio_file import printable
 from skser._optional import import_optional
-from skser.audio import AudioReadError, audio_inputs, read_utterance, resample, utterance_name
-from skser.feature_extraction._base import AudioTransformer
+from skser.audio import (
+    AudioReadError,
+    audio_inputs,
+    printable,
+    read_utterance,
+    resample,
+    utterance_name,
+)
+from skser.feature_extraction import AudioTransformer
 from skser.sequences import Layout
 
 _STEP, _STEPS_PER_FRAME = 0.005, 4

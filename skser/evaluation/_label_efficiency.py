@@ -13,8 +13,8 @@ from sklearn.utils import _safe_indexing, check_random_state, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 from sklearn.utils.validation import check_consistent_length
 
-from skser.model_selection._seeds import set_seed
-from skser.model_selection._speaker_folds import speaker_disjoint_splits
+from skser.evaluation._seeds import set_seed
+from skser.model_selection import speaker_disjoint_splits
 
 ALL = "all"
 
@@ -206,7 +206,7 @@ def label_efficiency_curve(
     >>> from sklearn.datasets import load_wine
     >>> from sklearn.naive_bayes import GaussianNB
     >>> from sklearn.neighbors import KNeighborsClassifier
-    >>> from skser.model_selection import label_efficiency_curve
+    >>> from skser.evaluation import label_efficiency_curve
     >>> X, y = load_wine(return_X_y=True)
     >>> estimators = {"bayes": GaussianNB(), "neighbours": KNeighborsClassifier(1)}
     >>> curve = label_efficiency_curve(

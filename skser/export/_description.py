@@ -8,8 +8,7 @@ from numbers import Real
 
 import numpy as np
 
-from skser.persistence._registry import check_sizes
-from skser.persistence._test_signal import digest, require_same
+from skser.persistence import check_sizes, digest, require_same
 
 METADATA = "skser"  # where an ONNX file keeps it
 _FORMAT = 1

@@ -10,9 +10,9 @@ from sklearn.utils.metaestimators import available_if
 from skser._base import check_sequences
 from skser._optional import import_optional
 from skser.audio import AudioReadError, audio_inputs, read_utterance, utterance_name
-from skser.persistence._errors import SavedModelError, naming
-from skser.persistence._onnx_description import METADATA, Description
-from skser.persistence._onnx_file import read_sealed
+from skser.export._description import METADATA, Description
+from skser.export._file import read_sealed
+from skser.persistence import SavedModelError, naming
 from skser.sequences import as_sequences
 
 # Utterances of one run, and values of its padded input at most, if it is more than one utterance.
@@ -51,7 +51,7 @@ def load_onnx(path, *, input_sampling_rate=None, n_threads=None):
     See `export_onnx`. Anything else is refused:
 
     >>> import os, tempfile
-    >>> from skser.persistence import load_onnx
+    >>> from skser.export import load_onnx
     >>> path = os.path.join(tempfile.mkdtemp(), "other.onnx")
     >>> with open(path, "wb") as file:
     ...     _ = file.write(b"something else")
@@ -98,7 +98,7 @@ class OnnxModel:
     >>> import os, tempfile
     >>> import numpy as np
     >>> from skser.neural_network import AttentionRNNClassifier
-    >>> from skser.persistence import OnnxModel, export_onnx
+    >>> from skser.export import OnnxModel, export_onnx
     >>> X = np.random.RandomState(0).randn(30, 6)
     >>> model = AttentionRNNClassifier(max_epochs=5, device="cpu", random_state=0)
     >>> path = os.path.join(tempfile.mkdtemp(), "model.onnx")

@@ -3,8 +3,7 @@
 import hashlib
 
 from skser._whole_file import whole_file
-from skser.persistence._archive import require_folder
-from skser.persistence._errors import SavedModelError
+from skser.persistence import SavedModelError, require_folder
 
 MOST_BYTES = 2**29
 

@@ -1,11 +1,8 @@
 """Training on utterances and on altered copies of them."""
 
-import contextlib
 import copy
 import hashlib
 import os
-import random
-import threading
 from numbers import Integral, Real
 
 import numpy as np
@@ -25,9 +22,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from skser.audio import AudioReadError, audio_inputs, read_utterance, utterance_name
-from skser.model_selection._metadata import metadata_of_rows, routing_to_inner
-
-_GLOBAL_SEED = threading.Lock()
+from skser.augmentation import altered
+from skser.compose._metadata import metadata_of_rows, routing_to_inner
 
 
 def _inner_has(method):
@@ -92,7 +88,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     >>> from sklearn.pipeline import make_pipeline
     >>> from skser.datasets import make_emotional_speech
     >>> from skser.feature_extraction import MelSpectrogram
-    >>> from skser.model_selection import AugmentedClassifier
+    >>> from skser.compose import AugmentedClassifier
     >>> from skser.neural_network import AttentionFCNClassifier
     >>> def add_noise(samples, sampling_rate, random_state):
     ...     return samples + 0.01 * random_state.standard_normal(len(samples))
@@ -320,39 +316,4 @@ def _read_one(item, index, input_sampling_rate, sampling_rate, augment, seeds):
 def _altered(samples, sampling_rate, augment, seed, name):
     digest = hashlib.blake2b(samples.tobytes(), digest_size=4, key=seed.encode()).digest()
     seed = int.from_bytes(digest, "little")
-    try:
-        if _is_audiomentations(augment):
-            with _global_seed(seed):
-                altered = augment(samples=samples.copy(), sample_rate=round(sampling_rate))
-        else:
-            altered = augment(samples.copy(), sampling_rate, np.random.RandomState(seed))
-    except Exception as error:
-        raise ValueError(f"augment failed on {name}: {type(error).__name__}: {error}") from error
-    altered = np.asarray(altered)
-    if altered.ndim != 1 or altered.dtype.kind != "f":
-        reason = f"{altered.dtype} of shape {altered.shape}, not a 1-D array of floats"
-    elif altered.size == 0:
-        reason = "no samples"
-    elif not np.isfinite(altered).all():
-        reason = "samples that are NaN or infinite"
-    else:
-        return altered.astype(np.float32, copy=False)
-    raise ValueError(f"augment returned {reason} for {name}.")
-
-
-def _is_audiomentations(augment):
-    return any(cls.__module__.split(".")[0] == "audiomentations" for cls in type(augment).__mro__)
-
-
-@contextlib.contextmanager
-def _global_seed(seed):
-    # One thread at a time: the generators are everyone's.
-    with _GLOBAL_SEED:
-        states = random.getstate(), np.random.get_state()  # noqa: NPY002
-        random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
-        try:
-            yield
-        finally:
-            random.setstate(states[0])
-            np.random.set_state(states[1])  # noqa: NPY002
+    return altered(samples, sampling_rate, augment, seed, name, what="augment")

@@ -3,8 +3,7 @@
 import numpy as np
 import scipy.fft
 
-from skser.feature_extraction import MFCC, LevelContour, MelSpectrogram, Spectrogram
-from skser.feature_extraction._short_time import DELTA_REACH
+from skser.feature_extraction import DELTA_REACH, MFCC, LevelContour, MelSpectrogram, Spectrogram
 
 SPECTRAL = (LevelContour, MFCC, MelSpectrogram, Spectrogram)
 

@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 import skser
-from skser.persistence._onnx_description import (
+from skser.export._description import (
     METADATA,
     Description,
     described,
@@ -18,10 +18,10 @@ from skser.persistence._onnx_description import (
     described_outside,
     is_rebuilt,
 )
-from skser.persistence._onnx_features import SPECTRAL, add_features, shortest
-from skser.persistence._onnx_file import write_sealed
-from skser.persistence._onnx_graph import Graph
-from skser.persistence._onnx_network import add_network, blank
+from skser.export._features import SPECTRAL, add_features, shortest
+from skser.export._file import write_sealed
+from skser.export._graph import Graph
+from skser.export._network import add_network, blank
 from skser.preprocessing import SequenceScaler
 
 
@@ -88,7 +88,7 @@ def export_onnx(model, path):
     >>> from skser.datasets import make_emotional_speech
     >>> from skser.feature_extraction import MelSpectrogram
     >>> from skser.neural_network import AttentionFCNClassifier
-    >>> from skser.persistence import export_onnx, load_onnx
+    >>> from skser.export import export_onnx, load_onnx
     >>> corpus = make_emotional_speech(n_speakers=2, n_utterances_per_speaker=5, random_state=0)
     >>> model = make_pipeline(
     ...     MelSpectrogram(n_mels=16, input_sampling_rate=corpus.sampling_rate),
@@ -100,7 +100,7 @@ def export_onnx(model, path):
     >>> bool(np.abs(probabilities - model.predict_proba(corpus.data)).max() < 1e-4)
     True
     """
-    from skser.neural_network._base import NeuralEstimator
+    from skser.neural_network import NeuralEstimator
 
     steps = _steps(model)
     network = steps.pop()
@@ -155,7 +155,7 @@ def _parts(model):
 
 
 def _ends_in_network(model):
-    from skser.neural_network._base import NeuralEstimator
+    from skser.neural_network import NeuralEstimator
 
     return isinstance(_steps(model)[-1], NeuralEstimator)
 

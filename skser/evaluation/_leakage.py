@@ -14,7 +14,7 @@ from sklearn.utils import column_or_1d
 
 from skser.audio import audio_inputs, read_utterance, utterance_name
 from skser.datasets import SpeechCorpus
-from skser.model_selection._speaker_folds import splits
+from skser.model_selection import splits
 
 _RATE = 8000  # what telephone bands and lossy codecs leave
 _N_BANDS, _N_TIMES = 24, 32
@@ -95,7 +95,7 @@ def leakage_report(corpus_or_groups, cv, *, y=None, n_jobs=None):
     Examples
     --------
     >>> from sklearn.model_selection import KFold
-    >>> from skser.model_selection import leakage_report
+    >>> from skser.evaluation import leakage_report
     >>> print(leakage_report(["a", "a", "b", "b"], KFold(2)))
     2 folds, looked for the same speaker. Nothing is on both sides.
     >>> print(leakage_report(["a", "b", "a", "b"], KFold(2)))

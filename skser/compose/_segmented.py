@@ -17,7 +17,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skser._base import validate_sequences
-from skser.model_selection._metadata import metadata_of_rows, routing_to_inner
+from skser.compose._metadata import metadata_of_rows, routing_to_inner
 
 
 class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -66,7 +66,7 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     --------
     >>> from skser.datasets import make_emotional_speech
     >>> from skser.feature_extraction import MelSpectrogram
-    >>> from skser.model_selection import SegmentedClassifier
+    >>> from skser.compose import SegmentedClassifier
     >>> from skser.neural_network import AttentionFCNClassifier
     >>> corpus = make_emotional_speech(2, 10, random_state=0)
     >>> X = MelSpectrogram(n_mels=16, input_sampling_rate=16000).transform(corpus.data)

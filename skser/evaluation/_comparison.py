@@ -12,8 +12,7 @@ from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_consistent_length
 
-from skser.metrics._classification import unweighted_average_recall
-from skser.metrics._validation import check_attribute, check_labels
+from skser.metrics import check_attribute, check_labels, unweighted_average_recall
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def corrected_resampled_t_test(scores_a, scores_b, *, n_train, n_test, level=0.9
 
     Examples
     --------
-    >>> from skser.metrics import corrected_resampled_t_test
+    >>> from skser.evaluation import corrected_resampled_t_test
     >>> a, b = [0.81, 0.74, 0.79, 0.85, 0.77], [0.78, 0.73, 0.75, 0.80, 0.77]
     >>> found = corrected_resampled_t_test(a, b, n_train=400, n_test=100)
     >>> round(found.difference, 3), round(found.p_value, 3)
@@ -136,7 +135,7 @@ def wilcoxon_test(scores_a, scores_b, *, level=0.95):
 
     Examples
     --------
-    >>> from skser.metrics import wilcoxon_test
+    >>> from skser.evaluation import wilcoxon_test
     >>> a, b = [0.81, 0.74, 0.79, 0.85, 0.77, 0.9], [0.78, 0.73, 0.75, 0.80, 0.75, 0.84]
     >>> wilcoxon_test(a, b).p_value
     0.03125
@@ -229,7 +228,7 @@ def bootstrap_by_speaker(
 
     Examples
     --------
-    >>> from skser.metrics import bootstrap_by_speaker
+    >>> from skser.evaluation import bootstrap_by_speaker
     >>> y_true = ["anger", "fear"] * 20
     >>> speakers = [speaker for speaker in "abcdefghij" for _ in range(4)]
     >>> worse = ["fear"] * 2 + y_true[2:20] + ["anger"] * 2 + y_true[22:]
@@ -337,7 +336,7 @@ def friedman_nemenyi_test(scores, *, level=0.95):
     Examples
     --------
     >>> import pandas as pd
-    >>> from skser.metrics import friedman_nemenyi_test
+    >>> from skser.evaluation import friedman_nemenyi_test
     >>> scores = pd.DataFrame(
     ...     {"svm": [70, 62, 81, 75], "forest": [68, 60, 80, 71], "constant": [14, 14, 13, 12]}
     ... )

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from skser._block import Layout, TemporaryFolder, read_block, write_block
+from skser.sequences._layout import Layout
+from skser.sequences._storage import TemporaryFolder, read_block, write_block
 
 # Values per run where work goes in bounded memory: 16 MB of float32.
 _RUN_VALUES = 2**22

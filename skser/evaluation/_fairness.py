@@ -5,37 +5,11 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
-import pandas as pd
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
-from skser.metrics._validation import check_attribute, check_labels
-
-
-def group_recalls(y_true, y_pred, groups):
-    """UAR and the recall of each class, within each group of utterances.
-
-    Parameters
-    ----------
-    y_true, y_pred : array-like of shape (n_utterances,)
-    groups : array-like of shape (n_utterances,)
-        Sex, age group, speaker, or another attribute.
-
-    Returns
-    -------
-    DataFrame
-        A row per group: ``n``, ``uar`` over the classes that the group has, and
-        ``recall_anger`` and so on, NaN where the group has no utterance of the class.
-    """
-    y_true, y_pred, _ = check_labels(y_true, y_pred)
-    groups = check_attribute(groups, y_true, "groups")
-    right = pd.Series((y_true == y_pred).astype(float))
-    recalls = right.groupby([groups, y_true]).mean().unstack()
-    recalls.index.name = recalls.columns.name = None
-    counts = pd.Series(groups).value_counts().reindex(recalls.index)
-    summary = pd.DataFrame({"n": counts, "uar": recalls.mean(axis=1)})
-    return summary.join(recalls.add_prefix("recall_"))
+from skser.metrics import check_attribute, check_labels
 
 
 @dataclass(frozen=True)
@@ -128,7 +102,7 @@ def recall_gap(
 
     Examples
     --------
-    >>> from skser.metrics import recall_gap
+    >>> from skser.evaluation import recall_gap
     >>> sex = ["female", "male"] * 50
     >>> y_true = ["anger"] * 50 + ["fear"] * 50
     >>> y_pred = ["anger", "fear"] * 25 + ["fear"] * 50
@@ -211,22 +185,3 @@ def _gap(n_right, size):
     difference = np.where(n_common > 0, (sums - sums.T) / np.maximum(n_common, 1), -np.inf)
     best, worst = np.unravel_index(difference.argmax(), difference.shape)
     return difference[best, worst], best, worst
-
-
-def worst_group(y_true, y_pred, groups):
-    """The group, such as the speaker, for whom a model works worst.
-
-    Parameters
-    ----------
-    y_true, y_pred : array-like of shape (n_utterances,)
-    groups : array-like of shape (n_utterances,)
-
-    Returns
-    -------
-    group : object
-    uar : float
-        Over the classes that the group has.
-    """
-    recalls = group_recalls(y_true, y_pred, groups)["uar"]
-    worst = recalls.idxmin()
-    return worst, float(recalls[worst])

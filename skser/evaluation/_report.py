@@ -9,21 +9,22 @@ import pandas as pd
 
 from skser._optional import import_optional
 from skser.audio import audio_inputs, read_utterance, utterance_name
-from skser.inspection._calibration import CalibrationDisplay
-from skser.inspection._confusion import ConfusionDisplay
-from skser.inspection._risk_coverage import RiskCoverageDisplay
-from skser.inspection._robustness import RobustnessDisplay
-from skser.inspection._speaker_recall import SpeakerRecallDisplay
+from skser.evaluation import leakage_report, recall_gap
+from skser.inspection import (
+    CalibrationDisplay,
+    ConfusionDisplay,
+    RiskCoverageDisplay,
+    RobustnessDisplay,
+    SpeakerRecallDisplay,
+)
 from skser.metrics import (
     brier_score,
     class_share_distance,
     expected_calibration_error,
     macro_f1,
-    recall_gap,
     recall_per_class,
     worst_group,
 )
-from skser.model_selection import leakage_report
 
 _RATE = 16000  # of the players
 
@@ -82,14 +83,14 @@ class EvaluationReport:
     Parameters
     ----------
     evaluation : SpeakerEvaluation
-        Of `skser.model_selection.cross_validate_speakers`.
+        Of `skser.evaluation.cross_validate_speakers`.
     corpus : SpeechCorpus
         That was evaluated on.
     leakage : bool, default=True
         Whether to look for sentences and recordings that are on both sides of a split, which
         reads all audio; speakers are checked by every evaluation.
     robustness : DataFrame or None, default=None
-        Of `skser.metrics.robustness_report`.
+        Of `skser.evaluation.robustness_report`.
     displays : dict or None, default=None
         Further pictures by their captions, such as an `AttentionDisplay`; their figures are
         closed.
@@ -105,8 +106,8 @@ class EvaluationReport:
 
     Examples
     --------
-    >>> from skser.inspection import EvaluationReport
-    >>> from skser.model_selection import cross_validate_speakers
+    >>> from skser.evaluation import EvaluationReport
+    >>> from skser.evaluation import cross_validate_speakers
     >>> evaluation = cross_validate_speakers(model, corpus)  # doctest: +SKIP
     >>> EvaluationReport(evaluation, corpus).save("report.html")  # doctest: +SKIP
     """

@@ -17,13 +17,13 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 from tqdm import tqdm
 
-from skser._described import digest, without_addresses
+from skser._fingerprint import digest, without_addresses
+from skser.compose import group_keywords
 from skser.datasets import SpeechCorpus
-from skser.model_selection._finished_folds import FinishedFolds
-from skser.model_selection._metadata import group_keywords
-from skser.model_selection._seeds import set_seed
-from skser.model_selection._speaker_evaluation import SpeakerEvaluation, joined
-from skser.model_selection._speaker_folds import StratifiedSpeakerKFold, speaker_disjoint_splits
+from skser.evaluation._finished_folds import FinishedFolds
+from skser.evaluation._seeds import set_seed
+from skser.evaluation._speaker_evaluation import SpeakerEvaluation, joined
+from skser.model_selection import StratifiedSpeakerKFold, speaker_disjoint_splits
 
 
 @validate_params(
@@ -104,7 +104,7 @@ def cross_validate_speakers(
     >>> from sklearn.preprocessing import StandardScaler
     >>> from skser.datasets import make_emotional_speech
     >>> from skser.feature_extraction import FrameFeatures, Functionals
-    >>> from skser.model_selection import cross_validate_speakers
+    >>> from skser.evaluation import cross_validate_speakers
     >>> corpus = make_emotional_speech(4, 10, random_state=0)
     >>> features = FrameFeatures(input_sampling_rate=corpus.sampling_rate)
     >>> model = make_pipeline(features, Functionals(), StandardScaler(), LogisticRegression())

@@ -1,0 +1,27 @@
+"""Conditions of a recording: what alters waveforms."""
+
+from skser.augmentation._altered import altered
+from skser.augmentation._distortions import (
+    add_noise,
+    change_gain,
+    change_speed,
+    clip,
+    default_distortions,
+    encode,
+    resample_badly,
+    reverberate,
+    telephone,
+)
+
+__all__ = [
+    "add_noise",
+    "altered",
+    "change_gain",
+    "change_speed",
+    "clip",
+    "default_distortions",
+    "encode",
+    "resample_badly",
+    "reverberate",
+    "telephone",
+]

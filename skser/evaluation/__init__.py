@@ -1,0 +1,36 @@
+"""The whole judgement of a model: across speakers, against others, in noise, and for everyone."""
+
+from skser.evaluation._comparison import (
+    PairedComparison,
+    RankComparison,
+    bootstrap_by_speaker,
+    corrected_resampled_t_test,
+    friedman_nemenyi_test,
+    wilcoxon_test,
+)
+from skser.evaluation._cross_validation import cross_validate_speakers
+from skser.evaluation._fairness import FairnessGap, recall_gap
+from skser.evaluation._label_efficiency import LabelEfficiencyCurve, label_efficiency_curve
+from skser.evaluation._leakage import LeakageReport, leakage_report
+from skser.evaluation._report import EvaluationReport
+from skser.evaluation._robustness import robustness_report
+from skser.evaluation._speaker_evaluation import SpeakerEvaluation
+
+__all__ = [
+    "EvaluationReport",
+    "FairnessGap",
+    "LabelEfficiencyCurve",
+    "LeakageReport",
+    "PairedComparison",
+    "RankComparison",
+    "SpeakerEvaluation",
+    "bootstrap_by_speaker",
+    "corrected_resampled_t_test",
+    "cross_validate_speakers",
+    "friedman_nemenyi_test",
+    "label_efficiency_curve",
+    "leakage_report",
+    "recall_gap",
+    "robustness_report",
+    "wilcoxon_test",
+]

@@ -1,0 +1,149 @@
+"""How a model's predictions change when the recording does."""
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, validate_params
+from sklearn.utils.validation import check_consistent_length
+
+from skser.audio import (
+    Waveform,
+    audio_inputs,
+    load_audio,
+    rate_of,
+    read_utterance,
+    utterance_name,
+)
+from skser.augmentation import altered, default_distortions
+from skser.metrics import unweighted_average_recall
+
+_CLEAN = "clean"
+
+
+@validate_params(
+    {
+        "model": [HasMethods("predict")],
+        "distortions": [dict, None],
+        "metric": [callable],
+        "as_table": ["boolean"],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def robustness_report(
+    model,
+    corpus,
+    *,
+    distortions=None,
+    metric=unweighted_average_recall,
+    as_table=False,
+    random_state=0,
+):
+    """How well a fitted model does on distorted recordings that it was not trained on.
+
+    Parameters
+    ----------
+    model : fitted estimator
+        Takes audio, such as a pipeline whose first step is `MelSpectrogram`.
+    corpus : SpeechCorpus
+        Of speakers that the model does not know; see `SpeechCorpus.select`.
+    distortions : dict of callable or None, default=None
+        By kind and level, as ``("noise", "10 dB")``, or by a name; each
+        ``distortion(samples, sampling_rate, random_state)`` -> samples gets mono float32
+        samples and may change their number. A transform of the library audiomentations will do
+        too. None is `default_distortions`.
+    metric : callable, default=unweighted_average_recall
+        ``metric(y_true, y_pred)`` -> float.
+    as_table : bool, default=False
+        Whether the model takes ``corpus.frame``, an utterance table, and not a list of audio.
+    random_state : int, RandomState instance or None, default=0
+        With an int, an utterance's noise depends on its place in the corpus alone.
+
+    Returns
+    -------
+    DataFrame
+        A row for the clean recordings and for each distortion, indexed by its ``kind`` and
+        ``level``: ``score``; ``change`` of the
+        score; ``same``, the share of the utterances whose prediction is that of the clean
+        recording; where the model has probabilities, ``shift``, the mean absolute difference of
+        these.
+
+    Raises
+    ------
+    ValueError
+        Naming the distortion and the utterance, if the distortion fails, or its result is empty,
+        not finite or anything but 1-D floats; or if a distortion is named "clean".
+
+    References
+    ----------
+    Derington, A., Wierstorf, H., Özkil, A., Eyben, F., Burkhardt, F. and Schuller, B. W.
+    (2025). Testing Correctness, Fairness, and Robustness of Speech Emotion Recognition Models.
+    IEEE Transactions on Affective Computing 16(3).
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skser.datasets import make_emotional_speech
+    >>> from skser.feature_extraction import FrameFeatures, Functionals
+    >>> from skser.evaluation import robustness_report
+    >>> corpus = make_emotional_speech(4, 10, random_state=0)
+    >>> known, new = corpus.select(speakers=["01", "02"]), corpus.select(speakers=["03", "04"])
+    >>> features = FrameFeatures(input_sampling_rate=corpus.sampling_rate)
+    >>> model = make_pipeline(features, Functionals(), StandardScaler(), LogisticRegression())
+    >>> model = model.fit(known.data, known.target)
+    >>> softer = {"softer": lambda samples, sampling_rate, random_state: samples / 2}
+    >>> robustness_report(model, new, distortions=softer).index.tolist()
+    [('clean', ''), ('softer', '')]
+    """
+    distortions = default_distortions() if distortions is None else distortions
+    if {_CLEAN, (_CLEAN, "")} & set(distortions):
+        raise ValueError(f"A distortion cannot be named {_CLEAN!r}.")
+    y_true = corpus.target.astype(str)
+    items = audio_inputs(corpus.data, corpus.sampling_rate)
+    check_consistent_length(items, y_true)
+    waves = []
+    for i, item in enumerate(items):
+        if isinstance(item, str):
+            samples, rate = load_audio(item)
+        else:
+            rate = rate_of(item, corpus.sampling_rate)
+            samples = read_utterance(item, i, rate, rate)
+        waves.append(Waveform(samples, rate, utterance_name(item, i)))
+    seeds = check_random_state(random_state).randint(2**31 - 1, size=len(waves))
+
+    def outputs(versions):
+        X = corpus.frame.assign(audio=pd.Series(versions, dtype=object)) if as_table else versions
+        predicted = np.asarray(model.predict(X)).astype(str)
+        proba = model.predict_proba(X) if hasattr(model, "predict_proba") else None
+        return predicted, proba
+
+    clean, clean_proba = outputs(waves)
+    best = metric(y_true, clean)
+    rows = {(_CLEAN, ""): {"score": best, "change": 0.0, "same": 1.0}}
+    if clean_proba is not None:
+        rows[_CLEAN, ""]["shift"] = 0.0
+    for name, distortion in distortions.items():
+        versions = [
+            _distorted(wave, distortion, name, seed)
+            for wave, seed in zip(waves, seeds, strict=True)
+        ]
+        predicted, proba = outputs(versions)
+        key = name if isinstance(name, tuple) else (str(name), "")
+        score = metric(y_true, predicted)
+        rows[key] = {
+            "score": score,
+            "change": score - best,
+            "same": float(np.mean(predicted == clean)),
+        }
+        if proba is not None:
+            rows[key]["shift"] = float(np.abs(proba - clean_proba).mean())
+    index = pd.MultiIndex.from_tuples(rows, names=["kind", "level"])
+    return pd.DataFrame(list(rows.values()), index=index)
+
+
+def _distorted(wave, distortion, name, seed):
+    samples, rate = np.asarray(wave), wave.sampling_rate
+    what = f"The distortion {name!r}"
+    return Waveform(altered(samples, rate, distortion, seed, wave.name, what), rate, wave.name)
