@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 
+from skser.export import _file as files
 from skser.export import export_onnx, load_onnx
 from skser.neural_network import AttentionRNNClassifier
 from skser.persistence import SavedModelError
-from skser.export import _file as files
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
