@@ -29,25 +29,11 @@ def insert_descriptions(descriptions):
     Examples
     --------
     >>> from skser._docstrings import insert_descriptions
-    >>> @insert_descriptions({"verbose": "verbose : bool\\n    Whether to print."})
-    ... def speak(words, verbose=False):
-    ...     '''Speak.
-    ...
-    ...     Parameters
-    ...     ----------
-    ...     words : str
-    ...     {verbose}
-    ...     '''
-    >>> print(speak.__doc__)
-    Speak.
-    <BLANKLINE>
-
-    Parameters
-    ----------
-        words : str
-        verbose : bool
-            Whether to print.
-    <BLANKLINE>
+    >>> def speak(words, verbose=False):
+    ...     "{verbose}"
+    >>> table = {"verbose": "verbose : bool, default=False"}
+    >>> insert_descriptions(table)(speak).__doc__
+    'verbose : bool, default=False'
     """
 
     def entry(place):
