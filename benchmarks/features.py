@@ -255,7 +255,7 @@ def main():
     n_alternations, n_utterances, n_slow = (2, 10, 4) if quick else (10, 150, 30)
 
     corpora = {name: load(name)[0].data for name in ("ravdess-5", "emodb-loso")}
-    mel = {"level": None, "deltas": 0, "top_db": 60.0, **FRAMES, **BANDS}
+    mel = {"normalize": None, "deltas": 0, "top_db": 60.0, **FRAMES, **BANDS}
     if arguments.processes:
         path = RESULTS / "features.json"
         result = json.loads(path.read_text())

@@ -33,7 +33,7 @@ PACKAGES = ("scikit-learn", "torch", "skorch", "numpy", "librosa")
 
 def statistics(corpus):
     """Mean and variance over time of plain log-mels, one row per utterance."""
-    mel = MelSpectrogram(deltas=0, level=None, input_sampling_rate=corpus.sampling_rate)
+    mel = MelSpectrogram(deltas=0, normalize=None, input_sampling_rate=corpus.sampling_rate)
     X = mel.transform(corpus.data)
     n = X.lengths[:, None]
     mean = X.reduce(np.add) / n

@@ -78,14 +78,15 @@ def validate_sequences(estimator, X, *, reset):
         takes_vectors = getattr(estimator, "_takes_vectors", False)
         sequences = as_sequences(array[:, None] if takes_vectors else array)
     else:
-        sequences = as_sequences(X)
+        sequences = X if isinstance(X, Sequences) else as_sequences(X)
         check_sequences(sequences)
+        n_columns = sequences.values.shape[1]
         if reset:
-            estimator.n_features_in_ = sequences.n_columns
+            estimator.n_features_in_ = n_columns
             estimator.__dict__.pop("feature_names_in_", None)
-        elif sequences.n_columns != estimator.n_features_in_:
+        elif n_columns != estimator.n_features_in_:
             raise ValueError(
-                f"X has {sequences.n_columns} features, but {type(estimator).__name__} is "
+                f"X has {n_columns} features, but {type(estimator).__name__} is "
                 f"expecting {estimator.n_features_in_} features as input."
             )
     if reset:
@@ -129,17 +130,15 @@ def check_sequences(X):
 
 def check_finite(X):
     """Raise if a value of `X` (Sequences) is not finite, naming the first such utterance."""
-    for i, frames in _unless_all_finite(X):
-        if not np.isfinite(frames).all():
-            kind = "NaN" if np.isnan(frames).any() else "infinity"
-            raise ValueError(f"Input X contains {kind} (utterance {i}).")
-
-
-def _unless_all_finite(X):
     # A finite sum has finite terms; only a sum that is not calls for a look at each utterance.
     with np.errstate(over="ignore", invalid="ignore"):
         total = sum(float(frames.sum()) for frames in X)
-    return () if np.isfinite(total) else enumerate(X)
+    if np.isfinite(total):
+        return
+    for i, frames in enumerate(X):
+        if not np.isfinite(frames).all():
+            kind = "NaN" if np.isnan(frames).any() else "infinity"
+            raise ValueError(f"Input X contains {kind} (utterance {i}).")
 
 
 def unlabelled(y, marker):

@@ -229,7 +229,7 @@ def test_dimensions_are_regressed():
 def test_unscaled_decibels_are_learned_too():
     corpus = make_emotional_speech(4, 20, ["anger", "sadness"], expressiveness=2.0, random_state=0)
     X = MelSpectrogram(
-        n_mels=32, deltas=0, level=None, input_sampling_rate=corpus.sampling_rate
+        n_mels=32, deltas=0, normalize=None, input_sampling_rate=corpus.sampling_rate
     ).transform(corpus.data)
     test = corpus.speakers == "04"
     model = AttentionFCNClassifier(max_epochs=15, **FAST).fit(X[~test], corpus.target[~test])

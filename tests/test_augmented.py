@@ -63,7 +63,7 @@ def halve(samples, sampling_rate, random_state):
 
 
 def features(**kwargs):
-    return MelSpectrogram(n_mels=8, deltas=0, level=None, **kwargs)
+    return MelSpectrogram(n_mels=8, deltas=0, normalize=None, **kwargs)
 
 
 def audiomentations_chain():

@@ -141,4 +141,4 @@ def test_extraction_within_a_task_stays_there(mel, corpus, on_cluster):
 
 
 def pids_of_tasks():
-    return set(_parallel.in_order(os.getpid, [()] * 20))
+    return set(_parallel.parallel_map(os.getpid, [()] * 20))

@@ -222,7 +222,7 @@ class TestMadeUpSpeech:
     @pytest.mark.parametrize("seed", [0, 1])
     def test_statistics_alone_get_half_way(self, seed):
         corpus = make_emotional_speech(random_state=seed)
-        mel = MelSpectrogram(deltas=0, level=None, input_sampling_rate=corpus.sampling_rate)
+        mel = MelSpectrogram(deltas=0, normalize=None, input_sampling_rate=corpus.sampling_rate)
         X = mel.transform(corpus.data)
         n = X.lengths[:, None]
         mean = X.reduce(np.add) / n

@@ -19,7 +19,7 @@ from skser.feature_extraction import (
     LevelContour,
     MelSpectrogram,
     Spectrogram,
-    _device_batches,
+    _engine,
 )
 from tests import audio_checks
 
@@ -30,7 +30,7 @@ EVERY = [
     Spectrogram(n_fft=801, fmax=4000, scale="log"),
     Spectrogram(window=0.010, hop=0.015),
     MelSpectrogram(),
-    MelSpectrogram(level=None, top_db=None, deltas=1, n_mels=7, fmin=0, fmax=None),
+    MelSpectrogram(normalize=None, top_db=None, deltas=1, n_mels=7, fmin=0, fmax=None),
     LevelContour(),
     LevelContour(offset=0.01, deltas=1, top_db=None),
     MFCC(),
@@ -91,7 +91,7 @@ def test_power_is_that_of_numpy_within_1e_5_of_the_maximum(device, utterances):
     [
         Spectrogram(top_db=60),
         MelSpectrogram(),
-        MelSpectrogram(level=None, deltas=0),
+        MelSpectrogram(normalize=None, deltas=0),
         MelSpectrogram(n_mels=20, window=0.040, n_fft=1024, fmax=None),
         MFCC(top_db=60, deltas=2),
     ],
@@ -135,7 +135,7 @@ def test_pieces_of_a_long_utterance_are_the_whole(device, transformer, utterance
         sizes.append(len(x) * n)
         return rfft(x, n=n)
 
-    monkeypatch.setattr(_device_batches, "SAMPLES_AT_ONCE", n_at_once)
+    monkeypatch.setattr(_engine, "SAMPLES_AT_ONCE", n_at_once)
     monkeypatch.setattr(torch.fft, "rfft", spy)
     assert_close(transformer.transform(long), expected)
     if not isinstance(transformer, MFCC):  # whose cosine transform is one of few columns
@@ -143,14 +143,14 @@ def test_pieces_of_a_long_utterance_are_the_whole(device, transformer, utterance
 
 
 def test_many_utterances_are_worked_through_in_bounded_memory(device, corpus, monkeypatch):
-    monkeypatch.setattr(_device_batches, "SAMPLES_AT_ONCE", 2**16)
-    held, extract = [], MelSpectrogram._extract_on_device
+    monkeypatch.setattr(_engine, "SAMPLES_AT_ONCE", 2**16)
+    held, extract = [], MelSpectrogram._extract_batch
 
     def spy(self, utterances, prepared):
         held.append(sum(map(len, utterances)))
         return extract(self, utterances, prepared)
 
-    monkeypatch.setattr(MelSpectrogram, "_extract_on_device", spy)
+    monkeypatch.setattr(MelSpectrogram, "_extract_batch", spy)
     on(device, MelSpectrogram()).transform(corpus.data)
     assert sum(held) == sum(map(len, corpus.data))
     assert max(held) < 2**16 + max(map(len, corpus.data))
@@ -161,7 +161,7 @@ def test_differences_do_not_cross_into_the_next_utterance(device):
     # Every hop of the tone is 0.5 dB louder than the one before.
     loudness = np.repeat(0.5 * np.arange(60), 160)
     tone = np.sin(2 * np.pi * 1000 * np.arange(9600) / RATE) * 10 ** (loudness / 20)
-    mel = on(device, MelSpectrogram(n_mels=8, fmin=0, deltas=1, level=None, top_db=None))
+    mel = on(device, MelSpectrogram(n_mels=8, fmin=0, deltas=1, normalize=None, top_db=None))
     rising, silent, falling = mel.transform([tone, np.zeros(8000), tone[::-1].copy()])
     np.testing.assert_allclose(rising[10:-10, 8:], 0.5, atol=0.02)
     np.testing.assert_allclose(falling[10:-10, 8:], -0.5, atol=0.02)
@@ -221,7 +221,7 @@ class TestFiles:
         assert_close(mel.set_params(n_jobs=2).transform(good), expected)
 
     def test_features_go_to_disk(self, device, files, tmp_path, monkeypatch):
-        monkeypatch.setattr(_device_batches, "SAMPLES_AT_ONCE", 2**15)
+        monkeypatch.setattr(_engine, "SAMPLES_AT_ONCE", 2**15)
         mel = MelSpectrogram(device=device, on_error="empty")
         with pytest.warns(UserWarning, match="4 of 7"):
             expected = mel.transform(files)
@@ -237,13 +237,13 @@ class TestCache:
         data = corpus.data[:4]
         mel = on(device, MelSpectrogram(memory=tmp_path))
         first = mel.transform(data[:2])
-        extracted, extract = [], MelSpectrogram._extract_on_device
+        extracted, extract = [], MelSpectrogram._extract_batch
 
         def spy(self, utterances, prepared):
             extracted.append(len(utterances))
             return extract(self, utterances, prepared)
 
-        monkeypatch.setattr(MelSpectrogram, "_extract_on_device", spy)
+        monkeypatch.setattr(MelSpectrogram, "_extract_batch", spy)
         X = mel.transform(data)
         assert_close(X[:2], first, scale=0)
         assert_close(mel.transform(data[::-1]), X[::-1], scale=0)
@@ -256,22 +256,17 @@ class TestCache:
         assert len(list(tmp_path.iterdir())) == 2
         assert len(list(tmp_path.rglob("*.npy"))) == 2
 
-    def test_what_numpy_has_kept_is_still_found(self):
-        # Its setting is told as it was before there was a device.
-        assert "device" not in MelSpectrogram()._settings()
-        assert MelSpectrogram(device="cpu")._settings()["device"] == "'cpu'"
-
     def test_kept_features_are_not_gathered_without_end(self, corpus, tmp_path, monkeypatch):
         mel = on("cpu", MelSpectrogram(memory=tmp_path))
         mel.transform(corpus.data)
-        monkeypatch.setattr(_device_batches, "SAMPLES_AT_ONCE", 2**16)
-        batches, extracted = [], MelSpectrogram._extracted
+        monkeypatch.setattr(_engine, "SAMPLES_AT_ONCE", 2**16)
+        batches, extracted = [], _engine.ExtractionEngine._extracted
 
         def spy(self, batch, *arguments):
             batches.append(sum(frames.size for frames in batch))
             return extracted(self, batch, *arguments)
 
-        monkeypatch.setattr(MelSpectrogram, "_extracted", spy)
+        monkeypatch.setattr(_engine.ExtractionEngine, "_extracted", spy)
         X = mel.transform(corpus.data)
         assert max(batches) < 2**16 + X.lengths.max() * X.n_columns
 

@@ -11,19 +11,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from filelock import FileLock
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 
 import skser
-from skser import _block, sequences
 from skser._base import validate_sequences
 from skser.audio import AudioReadError
 from skser.feature_extraction import MelSpectrogram, _parallel
-from skser.feature_extraction._parallel import WorkersLost, in_order
+from skser.feature_extraction._parallel import WorkersLost, parallel_map
 from skser.neural_network import AttentionFCNClassifier
 from skser.preprocessing import SequenceScaler
-from skser.sequences import Sequences
+from skser.sequences import Sequences, _sequences, _storage
 from tests.slow_extraction import SlowMelSpectrogram
 
 N_FILES = 12
@@ -44,7 +44,7 @@ def mel():
 @pytest.fixture
 def small_runs(monkeypatch):
     """Runs of 8 kB, so that small blocks take many."""
-    monkeypatch.setattr(sequences, "_RUN_VALUES", 2**11)
+    monkeypatch.setattr(_sequences, "_RUN_VALUES", 2**11)
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ class TestResuming:
     @pytest.fixture
     def interrupted(self, mel, files, tmp_path, monkeypatch):
         """A directory whose disk was full after seven utterances."""
-        write_all = _block.write_all
+        write_all = _storage.write_all
         left = [7]
 
         def full(file, data):
@@ -142,7 +142,7 @@ class TestResuming:
             write_all(file, data)
 
         with monkeypatch.context() as patch:
-            patch.setattr(_block, "write_all", full)
+            patch.setattr(_storage, "write_all", full)
             with pytest.raises(OSError, match="No space left"):
                 mel.transform_to(files, tmp_path / "features")
         return tmp_path / "features"
@@ -202,7 +202,8 @@ class TestResuming:
             mel.set_params(n_mels=16).transform_to(files[1:], interrupted)
 
     def test_a_changed_input_is_named(self, mel, files, interrupted):
-        os.utime(files[2], (1, 1))
+        os.utime(files[1], (1, 1))  # which is no change
+        soundfile.write(files[2], np.zeros(2000), 16000)
         with pytest.raises(ValueError, match=r"Input 2 \(.*2\.wav\) is not what"):
             mel.transform_to(files, interrupted)
 
@@ -263,7 +264,7 @@ class TestBadFiles:
     def test_what_was_left_empty_is_tried_again(self, mel, files, mend, tmp_path, monkeypatch):
         mel.set_params(on_error="empty")
         with monkeypatch.context() as patch:
-            patch.setattr(_block.BlockWriter, "finish", lambda *args: 1 / 0)
+            patch.setattr(_storage.BlockWriter, "finish", lambda *args: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 mel.transform_to(files, tmp_path / "features")
         mend()
@@ -316,7 +317,7 @@ class TestMappedBlocks:
     ):
         monkeypatch.setattr(os, "access", lambda path, mode: False)
         (tmp_path / "elsewhere").mkdir()
-        monkeypatch.setattr(_block.tempfile, "tempdir", str(tmp_path / "elsewhere"))
+        monkeypatch.setattr(_storage.tempfile, "tempdir", str(tmp_path / "elsewhere"))
         scaled = mapped.map_values(np.negative)
         assert len(list((tmp_path / "elsewhere").iterdir())) == 1
         assert len(scaled) == 40
@@ -395,7 +396,7 @@ class TestMappedBlocks:
             assert opened.map_values(np.negative).lengths.tolist() == [0, 0]
 
     def test_frames_of_another_width_are_refused(self, tmp_path):
-        writer = _block.BlockWriter(tmp_path, 3)
+        writer = _storage.BlockWriter(tmp_path, 3)
         with pytest.raises(ValueError, match="do not go into a block of 3 columns"):
             writer.append(np.zeros((2, 4)))
         writer.close()
@@ -411,7 +412,7 @@ def tiny_network(max_epochs=1):
 class TestLostWorkers:
     def test_tasks_lost_with_a_process_are_done_by_another(self, tmp_path):
         tasks = [(i, str(tmp_path / "died")) for i in range(20)]
-        assert list(in_order(square_or_die_once, tasks, n_jobs=2)) == [i**2 for i in range(20)]
+        assert list(parallel_map(square_or_die_once, tasks, n_jobs=2)) == [i**2 for i in range(20)]
         assert (tmp_path / "died").exists()
 
     def test_tasks_are_lost_three_times_at_most(self, monkeypatch):
@@ -423,7 +424,7 @@ class TestLostWorkers:
             raise ConnectionError
 
         monkeypatch.setattr(_parallel, "_engine", lambda n_jobs: (losing, ConnectionError))
-        results = in_order(lambda i: i**2, [(i,) for i in range(5)])
+        results = parallel_map(lambda i: i**2, [(i,) for i in range(5)])
         assert [next(results), next(results)] == [0, 1]
         with pytest.raises(WorkersLost) as caught:
             next(results)
@@ -440,7 +441,8 @@ class TestLostWorkers:
             mel.transform(files)
 
     def test_results_do_not_pile_up_before_a_slow_reader(self, tmp_path):
-        results = in_order(leave_a_mark, [(str(tmp_path / str(i)),) for i in range(100)], n_jobs=2)
+        tasks = [(str(tmp_path / str(i)),) for i in range(100)]
+        results = parallel_map(leave_a_mark, tasks, n_jobs=2)
         next(results)
         time.sleep(0.5)
         assert 1 <= len(list(tmp_path.iterdir())) <= 2 * _parallel._TASKS_AHEAD
@@ -450,7 +452,7 @@ class TestLostWorkers:
         from joblib import parallel_config
 
         with parallel_config(backend="multiprocessing", n_jobs=2):
-            assert list(in_order(pow, [(i, 2) for i in range(5)])) == [0, 1, 4, 9, 16]
+            assert list(parallel_map(pow, [(i, 2) for i in range(5)])) == [0, 1, 4, 9, 16]
 
 
 def square_or_die_once(i, mark):

@@ -9,8 +9,8 @@ from filelock import FileLock
 
 from skser.audio import AudioReadError, load_audio
 from skser.feature_extraction import MFCC, MelSpectrogram, Spectrogram
-from skser.feature_extraction._cache import FeatureCache
-from skser.feature_extraction._short_time import with_deltas
+from skser.feature_extraction._done import FeatureCache
+from skser.feature_extraction._spectral import NumpyFrames
 
 RATE = 16000
 STFT = {"n_fft": 512, "win_length": 400, "hop_length": 160, "window": "hamming"}
@@ -38,12 +38,12 @@ def test_power_agrees_with_librosa(speech, n_fft):
 
 def test_decibels_agree_with_librosa_over_the_top_60_db(speech):
     expected = librosa.power_to_db(librosa.feature.melspectrogram(y=speech, **MELS), top_db=60).T
-    given = one(MelSpectrogram(deltas=0, level=None), speech)
+    given = one(MelSpectrogram(deltas=0, normalize=None), speech)
     assert np.abs(given - expected).max() < 0.01
 
 
 def test_deltas_agree_with_librosa(speech):
-    mel = one(MelSpectrogram(level=None), speech)
+    mel = one(MelSpectrogram(normalize=None), speech)
     static, delta, delta2 = np.split(mel, 3, axis=1)
     np.testing.assert_allclose(
         delta, librosa.feature.delta(static, axis=0, mode="nearest"), atol=1e-4
@@ -55,7 +55,9 @@ def test_deltas_agree_with_librosa(speech):
 
 def test_deltas_of_a_ramp_are_its_slope():
     ramp = 0.5 * np.arange(30, dtype=np.float32)[:, None]
-    deltas = with_deltas(ramp, 2)
+    frames = NumpyFrames(ramp)
+    frames.append_deltas(2)
+    deltas = frames.values
     np.testing.assert_allclose(deltas[4:-4, 1], 0.5, rtol=1e-5)
     np.testing.assert_allclose(deltas[8:-8, 2], 0, atol=1e-6)
 

@@ -11,9 +11,9 @@ from sklearn.svm import SVC
 
 from skser.audio import AudioReadError
 from skser.feature_extraction import FrameFeatures, Functionals, MelSpectrogram, OpenSmile
-from skser.feature_extraction._course import bridged
 from skser.feature_extraction._functionals import STATISTICS
 from skser.feature_extraction._segments import PERCENTILES, Segments
+from skser.feature_extraction._statistics import bridged
 from skser.sequences import Layout, Sequences
 
 RATE = 16000

@@ -93,7 +93,7 @@ def test_probabilities_are_those_of_the_pipeline_at_all_lengths(mel_model, mel_p
 @pytest.mark.parametrize(
     ("features", "middle"),
     [
-        (MelSpectrogram(n_mels=20, deltas=0, level=None, top_db=None, window_type="hann"), []),
+        (MelSpectrogram(n_mels=20, deltas=0, normalize=None, top_db=None, window_type="hann"), []),
         (MFCC(n_mfcc=13, n_mels=24, deltas=1), [SequenceScaler(with_mean=False)]),
         (Spectrogram(n_fft=800, fmax=4000, scale="log"), [SequenceScaler(), "passthrough"]),
         (Spectrogram(window=0.01, scale="linear"), [SequenceScaler(with_std=False)]),
@@ -219,13 +219,18 @@ def test_a_warning_names_what_the_file_does_not_hold(corpus, tmp_path):
 def test_features_outside_the_graph_are_compared_with_those_of_training(
     corpus, tmp_path, monkeypatch
 ):
-    from skser.feature_extraction import _frame_features
+    from skser.feature_extraction._spectral import NumpyFrames
 
     features = FrameFeatures(("mel",), input_sampling_rate=RATE)
     network = AttentionRNNClassifier(n_hidden=4, **QUICK)
     exported(audio_pipeline(features, corpus, network=network), tmp_path)
-    original = _frame_features.to_decibels
-    monkeypatch.setattr(_frame_features, "to_decibels", lambda *x: original(*x) + np.float32(1))
+    original = NumpyFrames.to_decibels
+
+    def louder(self, top_db):
+        original(self, top_db)
+        self.values += np.float32(1)
+
+    monkeypatch.setattr(NumpyFrames, "to_decibels", louder)
     with pytest.raises(SavedModelError, match=r"model\.onnx .* features of FrameFeatures differ"):
         load_onnx(tmp_path / "model.onnx")
 

@@ -5,7 +5,7 @@ import pytest
 
 from skser.feature_extraction import FrameFeatures, MelSpectrogram, Spectrogram
 from skser.feature_extraction._frame_buffer import FrameBuffer
-from skser.feature_extraction._parallel import Shelf
+from skser.feature_extraction._parallel import SharedArrayFile
 from skser.sequences import Layout
 
 
@@ -32,36 +32,36 @@ def assert_same(given, expected):
             assert a == b
 
 
-class TestShelf:
+class TestSharedArrayFile:
     @pytest.fixture
-    def shelf(self):
-        shelf = Shelf()
-        yield shelf
-        shelf.remove()
-        assert not os.path.exists(shelf.folder)
+    def shared(self):
+        shared = SharedArrayFile()
+        yield shared
+        shared.remove()
+        assert not os.path.exists(shared.folder)
 
-    def test_what_is_taken_is_what_was_put(self, shelf, result):
-        assert_same(shelf.take(3, shelf.put(3, result)), result)
+    def test_what_is_taken_is_what_was_put(self, shared, result):
+        assert_same(shared.take(3, shared.put(3, result)), result)
 
-    def test_a_place_is_used_again(self, shelf, result):
+    def test_a_place_is_used_again(self, shared, result):
         long, short = [np.ones(1000)], [np.arange(10.0)]
-        shelf.put(0, long)
-        assert_same(shelf.take(0, shelf.put(0, short)), short)
-        assert_same(shelf.take(0, shelf.put(0, result)), result)
+        shared.put(0, long)
+        assert_same(shared.take(0, shared.put(0, short)), short)
+        assert_same(shared.take(0, shared.put(0, result)), result)
 
-    def test_arrays_do_not_go_through_the_pipe(self, shelf, result):
-        left = shelf.put(0, result)
+    def test_arrays_do_not_go_through_the_pipe(self, shared, result):
+        left = shared.put(0, result)
         assert not any(isinstance(part, np.ndarray) and part.size for part in left)
 
-    def test_without_room_they_do(self, shelf, result, monkeypatch):
+    def test_without_room_they_do(self, shared, result, monkeypatch):
         def full(*args, **kwargs):
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(os, "open", full)
-        assert_same(shelf.take(0, shelf.put(0, result)), result)
+        assert_same(shared.take(0, shared.put(0, result)), result)
 
-    def test_what_is_no_list_is_left_alone(self, shelf):
-        assert shelf.take(0, shelf.put(0, 5)) == 5
+    def test_what_is_no_list_is_left_alone(self, shared):
+        assert shared.take(0, shared.put(0, 5)) == 5
 
 
 class TestFrameBuffer:

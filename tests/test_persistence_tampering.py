@@ -279,10 +279,15 @@ def test_features_that_would_be_others_are_told_apart(archive, refused):
 
 
 def test_a_file_of_another_algorithm_is_refused(archive, refused, monkeypatch):
-    from skser.feature_extraction import _mel, _short_time
+    from skser.feature_extraction._spectral import NumpyFrames
 
-    original = _short_time.to_decibels
-    monkeypatch.setattr(_mel, "to_decibels", lambda *given: original(*given) * np.float32(1.01))
+    original = NumpyFrames.to_decibels
+
+    def louder(self, top_db):
+        original(self, top_db)
+        self.values *= np.float32(1.01)
+
+    monkeypatch.setattr(NumpyFrames, "to_decibels", louder)
     assert "features of MelSpectrogram differ from those it was trained on: of a test sig" in (
         refused(archive)
     )

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from skser.audio import AudioReadError
-from skser.feature_extraction import MelSpectrogram, OpenSmile, _cache
-from skser.feature_extraction._cache import FeatureCache
+from skser.feature_extraction import MelSpectrogram, OpenSmile, _done
+from skser.feature_extraction._done import identity
 from skser.preprocessing import VoiceActivityTrimmer
 from tests.slow_extraction import SlowMelSpectrogram
 
@@ -128,7 +128,7 @@ class TestEntriesOfTheCache:
         mel.transform([samples])
         with pytest.raises(AudioReadError, match="must be a 1-D array"):
             mel.transform([samples.reshape(2, -1)])
-        keys = {FeatureCache.key(samples, rate) for rate in (192000, 192000.0, 192000.4)}
+        keys = {identity(samples, rate) for rate in (192000, 192000.0, 192000.4)}
         assert len(keys) == 2
 
     @pytest.mark.parametrize("cls", [OpenSmile, VoiceActivityTrimmer])
@@ -200,7 +200,7 @@ class TestFoldersOfTheCache:
     def test_a_folder_that_vanishes_costs_no_result(
         self, mel, files, expected, monkeypatch, in_its_place
     ):
-        whole_file = _cache.whole_file
+        whole_file = _done.whole_file
 
         def vanish_first(path, **settings):
             if len(entries(mel.memory)) == 3:
@@ -209,7 +209,7 @@ class TestFoldersOfTheCache:
                     mel.memory.write_text("")
             return whole_file(path, **settings)
 
-        monkeypatch.setattr(_cache, "whole_file", vanish_first)
+        monkeypatch.setattr(_done, "whole_file", vanish_first)
         with pytest.warns(UserWarning, match="Features are not kept"):
             assert_same(mel.transform(files), expected)
 

@@ -51,7 +51,7 @@ class Means(TransformerMixin, BaseEstimator):
 
 
 def mel(**kwargs):
-    return MelSpectrogram(n_mels=8, deltas=0, level=None, input_sampling_rate=RATE, **kwargs)
+    return MelSpectrogram(n_mels=8, deltas=0, normalize=None, input_sampling_rate=RATE, **kwargs)
 
 
 def test_frames_are_standard_within_each_speaker(corpus):

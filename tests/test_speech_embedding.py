@@ -82,7 +82,7 @@ def test_outputs_do_not_depend_on_the_batch(checkpoints, kind):
     alone = [transformer._extract(samples, prepared) for samples in UTTERANCES]
     for batch_size in (2, 5):
         transformer.set_params(batch_size=batch_size)
-        together = transformer._extract_on_device(UTTERANCES, prepared)
+        together = transformer._extract_batch(UTTERANCES, prepared)
         for a, b in zip(alone, together, strict=True):
             np.testing.assert_allclose(a, b, atol=1e-5)
     assert all(np.abs(frames).max() > 0.1 for frames in alone)
@@ -233,7 +233,7 @@ def test_bfloat16_is_close(whisper):
 def test_in_bfloat16_too_the_batch_matters_little(checkpoints, kind):
     transformer = embedding(checkpoints[kind], precision="bfloat16", batch_size=5)
     prepared = transformer._prepare()
-    together = transformer._extract_on_device(UTTERANCES, prepared)
+    together = transformer._extract_batch(UTTERANCES, prepared)
     for samples, b in zip(UTTERANCES, together, strict=True):
         a = transformer._extract(samples, prepared)
         assert np.abs(a - b).mean() < 0.005 * np.abs(a).max()
@@ -270,7 +270,7 @@ class TestWhisperTiny:
         prepared = transformer._prepare()
         alone = [transformer._extract(samples, prepared) for samples in UTTERANCES]
         assert alone[0].shape == (28, 5 * 384)
-        together = transformer._extract_on_device(UTTERANCES, prepared)
+        together = transformer._extract_batch(UTTERANCES, prepared)
         for a, b in zip(alone, together, strict=True):
             assert np.abs(a - b).max() < 1e-5 * np.abs(a).max()
 

@@ -57,7 +57,9 @@ def load_audio(path, sampling_rate=None):
     blocks, rates = zip(*mono_blocks(name), strict=True)
     samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     check_values(samples, name)
-    return resampled(samples, rates[0], sampling_rate, name), sampling_rate or rates[0]
+    if sampling_rate in (None, rates[0]):
+        return samples, sampling_rate or rates[0]
+    return resampled(samples, rates[0], sampling_rate, name), sampling_rate
 
 
 def stream_audio(path, sampling_rate=None):
@@ -220,30 +222,26 @@ def mono_blocks(name):
         source = opened if os.name == "nt" else opened.fileno()
         try:
             with soundfile.SoundFile(source, closefd=False) as file:
-                for block in _read_mono(file):
-                    n_samples += len(block)
-                    yield block, file.samplerate
+                # Plain 16-bit samples are scaled here: the same values in a third of the time.
+                is_16_bit = file.subtype == "PCM_16" and file.format != "FLAC"
+                dtype = "int16" if is_16_bit else "float32"
+                # In blocks, so that memory follows what the file holds, not what its header says.
+                n_frames = max(1, min(file.frames + 1, _BLOCK_SAMPLES // file.channels))
+                n_read = n_frames
+                while n_read == n_frames:
+                    block = file.read(n_frames, dtype=dtype, always_2d=True)
+                    n_read = len(block)
+                    if not n_read:
+                        break
+                    if is_16_bit:
+                        block = block * np.float32(2**-15)
+                    with np.errstate(over="ignore", invalid="ignore"):  # to values that are refused
+                        samples = block[:, 0] if file.channels == 1 else block.mean(axis=1)
+                    n_samples += n_read
+                    yield samples, file.samplerate
         except (soundfile.SoundFileError, OSError) as error:
             reason = getattr(error, "error_string", None) or str(error)
             reason = f"cannot be read as audio ({printable(reason.strip())})"
             raise AudioReadError([(name, reason)]) from error
     if n_samples == 0:
         raise AudioReadError([(name, "holds no samples (zero length)")])
-
-
-def _read_mono(file):
-    # Plain 16-bit samples are scaled here: the same values in a third of the time.
-    is_16_bit = file.subtype == "PCM_16" and file.format != "FLAC"
-    # In blocks, so that memory follows what the file holds, not what its header claims.
-    n_frames = max(1, min(file.frames + 1, _BLOCK_SAMPLES // file.channels))
-    while True:
-        block = file.read(n_frames, dtype="int16" if is_16_bit else "float32", always_2d=True)
-        n_read = len(block)
-        if is_16_bit:
-            block = block * np.float32(2**-15)
-        if n_read:
-            with np.errstate(over="ignore", invalid="ignore"):  # to values that are refused
-                samples = block[:, 0] if file.channels == 1 else block.mean(axis=1)
-            yield samples
-        if n_read < n_frames:
-            return

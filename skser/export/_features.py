@@ -10,7 +10,7 @@ SPECTRAL = (LevelContour, MFCC, MelSpectrogram, Spectrogram)
 
 def shortest(transformer):
     """Samples that an utterance must have at least."""
-    return _first(transformer) + len(transformer._prepare()[0].window)
+    return _first(transformer) + len(transformer._prepare().fourier.window)
 
 
 def add_features(graph, transformer, waveform, lengths):
@@ -36,14 +36,14 @@ def add_features(graph, transformer, waveform, lengths):
         Value (batch,), int64: frames of each utterance.
     """
     prepared = transformer._prepare()
-    fourier = prepared[0]
+    fourier = prepared.fourier
     if isinstance(transformer, LevelContour):
         waveform, lengths = _cut(graph, transformer, waveform, lengths)
     lengths = graph.add("Add", graph.add("Div", lengths, np.int64(fourier.hop)), np.int64(1))
     if isinstance(transformer, Spectrogram):
-        power = _power(graph, fourier, waveform, prepared[1])
+        power = _power(graph, fourier, waveform, prepared.bands)
     else:
-        filters = prepared[1].toarray()
+        filters = prepared.bands.toarray()
         heard = np.flatnonzero(filters.any(axis=0))
         bins = slice(heard[0], heard[-1] + 1)
         power = graph.add("MatMul", filters[:, bins], _power(graph, fourier, waveform, bins))
@@ -57,7 +57,7 @@ def add_features(graph, transformer, waveform, lengths):
     if isinstance(transformer, MFCC):
         cosines = scipy.fft.dct(np.eye(transformer.n_mels), axis=0, norm="ortho")
         frames.values = graph.add("MatMul", cosines[: transformer.n_mfcc], frames.values)
-    if getattr(transformer, "level", None) == "utterance":
+    if getattr(transformer, "normalize", None) == "utterance":
         frames.subtract_means()
     return frames.with_deltas(getattr(transformer, "deltas", 0)), lengths
 

@@ -6,7 +6,7 @@ from skser.feature_extraction._functionals import Functionals, describe
 from skser.feature_extraction._level_contour import LevelContour
 from skser.feature_extraction._mel import MFCC, MelSpectrogram
 from skser.feature_extraction._opensmile import OpenSmile
-from skser.feature_extraction._short_time import DELTA_REACH
+from skser.feature_extraction._spectral import DELTA_REACH
 from skser.feature_extraction._spectrogram import Spectrogram
 from skser.feature_extraction._speech_embedding import SpeechEmbedding
 from skser.feature_extraction._speech_encoder import load_encoder, other_arguments

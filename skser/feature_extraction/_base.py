@@ -1,36 +1,38 @@
-"""What all transformers of audio share: reading, parallel work, errors, cache."""
+"""What every transformer of audio is: parameters, one utterance, and an engine for many."""
 
+import functools
 import os
 import warnings
 from abc import abstractmethod
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions, make_constraint
 from sklearn.utils._set_output import _wrap_data_with_container
 
 from skser._base import SequenceTransformerMixin
 from skser.audio import AudioReadError, audio_inputs, printable, read_utterance, utterance_name
-from skser.feature_extraction._cache import FeatureCache
+from skser.feature_extraction._engine import ExtractionEngine
 from skser.feature_extraction._frame_buffer import FrameBuffer
-from skser.feature_extraction._parallel import WorkersLost, in_order, n_workers
 from skser.feature_extraction._to_disk import extract_to
 from skser.sequences import Sequences
 
-# Not part of what is computed, so not part of a cached entry's key.
-_HOW_NOT_WHAT = {"n_jobs", "verbose", "on_error", "memory", "input_sampling_rate"}
-# One task of parallel work is a run of utterances, of so many, or so many bytes, at most.
-_RUN_UTTERANCES = 64
-_RUN_BYTES = 2**22
-_VALID, _MOST_VALID = set(), 1000  # settings found to be so
+# Not part of what is computed, so not part of the setting that an entry is kept by.
+_RUNTIME_PARAMETERS = {"n_jobs", "verbose", "on_error", "memory", "input_sampling_rate"}
 
 
-class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
+class UtteranceTooShort(ValueError):
+    """An utterance shorter than one analysis window."""
+
+
+class AudioTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     """Base of transformers from audio, to `Sequences` unless `_collect` says otherwise.
 
     A subclass gives `_prepare`, which turns the parameters into whatever is the same for
-    every utterance, `_extract`, which turns one utterance into frames, and `_layout`.
+    every utterance, `_extract`, which turns one utterance into frames, and `_layout`. One that
+    may compute many utterances at a time, on an accelerator, says so by `_in_batches`, and gives
+    `_check_length` and `_extract_batch`.
     """
 
     _parameter_constraints = {
@@ -41,6 +43,15 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
         "on_error": [StrOptions({"raise", "empty"})],
         "memory": [str, os.PathLike, None],
     }
+
+    def __init_subclass__(cls, auto_wrap_output_keys=None, **kwargs):
+        # scikit-learn's default, for each subclass anew, is to wrap what transform returns.
+        super().__init_subclass__(auto_wrap_output_keys=auto_wrap_output_keys, **kwargs)
+
+    set_output = SequenceTransformerMixin.set_output
+
+    _in_batches = False
+    _empty_result_name = "0 frames"
 
     @abstractmethod
     def _prepare(self):
@@ -53,6 +64,47 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
     @abstractmethod
     def _layout(self, prepared):
         """Meaning of the columns, a `Layout`."""
+
+    def _check_length(self, samples, prepared):
+        """Raise `UtteranceTooShort` where `_extract_batch` would have nothing to compute."""
+
+    def _extract_batch(self, utterances, prepared):
+        """List of what `_extract` gives, for a list of samples."""
+        return [self._extract(samples, prepared) for samples in utterances]
+
+    def _read(self, item, index):
+        """Mono float32 samples of one element of `audio_inputs`."""
+        return read_utterance(item, index, self.input_sampling_rate, self.sampling_rate)
+
+    def _extract_one(self, item, index, prepared, compute=None):
+        """Features of an element of `audio_inputs`, or its name and why it cannot be used.
+
+        `compute` is called instead, without arguments, if it is given.
+        """
+        try:
+            if compute is not None:
+                return compute()
+            return self._extract(self._read(item, index), prepared)
+        except AudioReadError as error:
+            return error.failures[0]
+        except UtteranceTooShort as error:
+            return utterance_name(item, index), str(error)
+        except Exception as error:
+            error.add_note(f"This came of {printable(utterance_name(item, index))}.")
+            raise
+
+    def _empty_result(self, prepared):
+        """What stands for an utterance that could not be read."""
+        return np.empty((0, len(self._layout(prepared).feature_names)), np.float32)
+
+    def _collect(self, results, prepared):
+        """Result of `transform` from one array per utterance."""
+        layout = self._layout(prepared)
+        if isinstance(results, FrameBuffer):
+            return results.sequences(layout)
+        return Sequences(
+            np.concatenate(results), [len(frames) for frames in results], layout=layout
+        )
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X=None, y=None):
@@ -89,7 +141,7 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
             After all other utterances are done, naming each that could not be used, if
             `on_error` is "raise".
         """
-        results, prepared = self._results(X)
+        results, prepared = self._extract_all(X)
         collected = self._collect(results, prepared)
         if isinstance(collected, Sequences):
             return collected
@@ -111,58 +163,25 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
         # scikit-learn's own would wrap the result again, and cannot wrap Sequences.
         return self.fit(X, y).transform(X)
 
-    def _validate_params(self):
-        # Once per setting: at every call the checks would be a good part of one utterance's time.
-        setting = type(self), repr(vars(self))
-        if setting in _VALID:
-            return
-        super()._validate_params()
-        if len(_VALID) >= _MOST_VALID:
-            _VALID.clear()
-        _VALID.add(setting)
-
-    def _results(self, X, reduce=None, nothing=None, nothing_said=None):
-        """An array per utterance, after all errors are dealt with, and what was prepared.
-
-        `reduce` takes the frames of some utterances, a list, and gives an array for each, where
-        they are computed; `nothing` then stands for an utterance that could not be read.
-        """
-        self._validate_params()
-        items = audio_inputs(X, self.input_sampling_rate)
-        prepared = self._prepare()
-        results = self._extract_all(items, prepared, reduce)
-        failures = [result for result in results if isinstance(result, tuple)]
-        if failures:
-            error = AudioReadError(failures, len(items))
-            if self.on_error == "raise":
-                raise error
-            self._warn_of(error, nothing_said, stacklevel=4)
-            if nothing is None:
-                nothing = self._nothing(prepared)
-            for i, result in enumerate(results):
-                if isinstance(result, tuple):
-                    results[i] = nothing
-        return results, prepared
-
-    def transform_to(self, X, directory):
+    def transform_to(self, X, output_dir):
         """Write the features of every utterance into a directory, in bounded memory.
 
         After an interruption of any kind the same call goes on where it was: what is done is
-        kept in ``<directory>.partial`` until all is done, and no utterance in it is computed
+        kept in ``<output_dir>.partial`` until all is done, and no utterance in it is computed
         again. A directory that this call has finished before is opened as it is.
 
         Parameters
         ----------
         X : list or 1-D array of paths, list or object array of 1-D arrays, or DataFrame
             Audio, as in `transform`. Files must not change until all is done; they are known
-            again by path, size and time of change.
-        directory : path-like
+            again by their content.
+        output_dir : path-like
             Of a `Sequences` that is new, or that an earlier call has written.
 
         Returns
         -------
         Sequences of shape (n_utterances,)
-            Mapped from the directory: ``Sequences.open(directory, mmap_mode="r")``.
+            Mapped from the directory: ``Sequences.open(output_dir, mmap_mode="r")``.
 
         Raises
         ------
@@ -174,7 +193,7 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
         ValueError
             If a setting, or an input that is done, is no longer what it was.
         FileExistsError
-            If `directory` exists and was not written by this method.
+            If `output_dir` exists and was not written by this method.
         OSError
             If the disk is full, say. What is done is kept.
         RuntimeError
@@ -184,91 +203,62 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
         items = audio_inputs(X, self.input_sampling_rate)
         prepared = self._prepare()
         layout = self._sequence_layout(prepared)
-        return extract_to(directory, self, items, prepared, layout)
+        return extract_to(output_dir, ExtractionEngine(self, prepared), items, layout)
+
+    def _validate_params(self):
+        # Making scikit-learn's constraints takes longer than checking them, and is a good part of
+        # one utterance's time; so they are made once, and it is asked to explain what fails.
+        parameters = vars(self)
+        for name, constraints in _constraints_of(type(self)).items():
+            if not any(c.is_satisfied_by(parameters.get(name)) for c in constraints):
+                return super()._validate_params()
+
+    def _extract_all(self, X, reduce=None, unread=None, unread_name=None):
+        """An array per utterance, after all errors are dealt with, and what was prepared.
+
+        `reduce` is that of `ExtractionEngine`; `unread` then stands for an utterance that could
+        not be read.
+        """
+        self._validate_params()
+        items = audio_inputs(X, self.input_sampling_rate)
+        prepared = self._prepare()
+        if len(items) == 1 and not (reduce or self.memory or self.verbose or self._in_batches):
+            results = [self._extract_one(items[0], 0, prepared)]
+        else:
+            results = ExtractionEngine(self, prepared, reduce).run(items)
+        failures = [result for result in results if isinstance(result, tuple)]
+        if failures:
+            error = AudioReadError(failures, len(items))
+            if self.on_error == "raise":
+                raise error
+            self._warn_of(error, unread_name, stacklevel=4)
+            if unread is None:
+                unread = self._empty_result(prepared)
+            for i, result in enumerate(results):
+                if isinstance(result, tuple):
+                    results[i] = unread
+        return results, prepared
 
     def _sequence_layout(self, prepared):
         """Layout of the `Sequences` that come out; TypeError if something else does."""
-        nothing = self._collect([self._nothing(prepared)], prepared)
-        if not isinstance(nothing, Sequences):
+        empty = self._collect([self._empty_result(prepared)], prepared)
+        if not isinstance(empty, Sequences):
             raise TypeError(
-                f"{type(self).__name__} gives {type(nothing).__name__} here, not frame sequences: "
+                f"{type(self).__name__} gives {type(empty).__name__} here, not frame sequences: "
                 "use its transform."
             )
-        return nothing.layout
+        return empty.layout
 
-    def _warn_of(self, error, nothing_said=None, stacklevel=3):
-        nothing_said = nothing_said or self._nothing_said
-        warnings.warn(f"{error}. They are left with {nothing_said}.", stacklevel=stacklevel)
-
-    _nothing_said = "0 frames"
-
-    def _nothing(self, prepared):
-        """What stands for an utterance that could not be read."""
-        return np.empty((0, len(self._layout(prepared).feature_names)), np.float32)
-
-    def _collect(self, results, prepared):
-        """The result of `transform` from one array per utterance."""
-        layout = self._layout(prepared)
-        if isinstance(results, FrameBuffer):
-            return results.sequences(layout)
-        return Sequences.from_list(results, layout)
-
-    def _extract_all(self, items, prepared, reduce=None):
-        """One array, or (name, reason), per item."""
-        cache = self._cache()
-        results = FrameBuffer()
-        for result in self._run(range(len(items)), items, prepared, cache, False, reduce):
-            results.append(result)
-        # What another process was busy with has waited until the end.
-        left = [i for i, result in enumerate(results) if result is None]
-        late = self._run(left, items, prepared, cache, True, reduce) if left else ()
-        for i, result in zip(left, late, strict=True):
-            results[i] = result
-        return results
-
-    def _cache(self):
-        return None if self.memory is None else FeatureCache(self.memory, self._setting())
-
-    def _run(self, indices, items, prepared, cache, wait, reduce=None):
-        """Yield what `_extract_one`, or then `reduce`, gives for each index, in order.
-
-        Arrays are the reader's until the next one is asked for.
-        """
-        runs = _runs(indices, items, n_workers(self.n_jobs), together=reduce is not None)
-        work = in_order(
-            _extract_run,
-            [(self, run, [items[i] for i in run], prepared, cache, wait, reduce) for run in runs],
-            self.n_jobs,
-        )
-        results = (result for results in work for result in results)
-        if self.verbose:
-            from tqdm.auto import tqdm
-
-            results = tqdm(results, total=len(indices), desc=type(self).__name__, unit="utterance")
-        try:
-            yield from results
-        except WorkersLost as lost:
-            i = runs[lost.task][0]
-            name = printable(utterance_name(items[i], i))
-            raise RuntimeError(
-                f"Worker processes died again and again at, or soon after, {name}: "
-                "short of memory, or over a file that crashes its reader?"
-            ) from lost
-
-    def _extract_kept(self, read, prepared, cache, key, wait):
-        """What `_extract` gives for what `read` gives, by way of the cache if there is a key."""
-
-        def compute():
-            return self._extract(read(), prepared)
-
-        return compute() if not key else cache.get(key, compute, wait=wait)
+    def _warn_of(self, error, unread_name=None, stacklevel=3):
+        unread_name = unread_name or self._empty_result_name
+        warnings.warn(f"{error}. They are left with {unread_name}.", stacklevel=stacklevel)
 
     def _settings(self):
-        """Parameters that matter to the values."""
+        """Parameters that matter to the values, as text."""
         return {
             name: repr(_plain(value))
             for name, value in sorted(self.get_params().items())
-            if name not in _HOW_NOT_WHAT
+            if name not in _RUNTIME_PARAMETERS
         }
 
     def _setting(self):
@@ -299,6 +289,12 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
         return tags
 
 
+@functools.cache
+def _constraints_of(cls):
+    named = cls._parameter_constraints.items()
+    return {name: [make_constraint(c) for c in constraints] for name, constraints in named}
+
+
 def _plain(value):
     # 16000, 16000.0 and numpy's 16000 are one setting, and so are a list and a tuple.
     if isinstance(value, Real):
@@ -306,65 +302,3 @@ def _plain(value):
     if isinstance(value, list | tuple | np.ndarray):
         return tuple(_plain(part) for part in value)
     return str(value) if isinstance(value, str) else value
-
-
-def _runs(indices, items, n_workers, together):
-    """Cut into runs, short enough that every worker gets several.
-
-    One process alone takes utterances one by one, unless working on them `together` pays.
-    """
-    share = len(indices) // (4 * n_workers)
-    alone = n_workers == 1 and not together
-    n_utterances = 1 if alone else max(1, min(_RUN_UTTERANCES, share))
-    runs, total = [], np.inf
-    for i in indices:
-        size = _n_bytes(items[i])
-        if total + size > _RUN_BYTES or len(runs[-1]) == n_utterances:
-            runs.append([])
-            total = 0
-        runs[-1].append(i)
-        total += size
-    return runs
-
-
-def _n_bytes(item):
-    if not isinstance(item, str):
-        return getattr(item, "nbytes", 0)
-    try:
-        return os.path.getsize(item)
-    except (OSError, ValueError):  # a name that no file can have
-        return 0
-
-
-def _extract_run(transformer, indices, items, prepared, cache, wait, reduce=None):
-    """What one task does."""
-    results = [
-        _extract_one(transformer, i, item, prepared, cache, wait)
-        for i, item in zip(indices, items, strict=True)
-    ]
-    done = [i for i, result in enumerate(results) if isinstance(result, np.ndarray)]
-    if reduce is not None and done:
-        for i, reduced in zip(done, reduce([results[i] for i in done]), strict=True):
-            results[i] = reduced
-    return results
-
-
-def _extract_one(transformer, index, item, prepared, cache, wait):
-    def read():
-        rates = transformer.input_sampling_rate, transformer.sampling_rate
-        return read_utterance(item, index, *rates)
-
-    try:
-        key = cache and cache.key(item, transformer.input_sampling_rate)
-        return transformer._extract_kept(read, prepared, cache, key, wait)
-    except AudioReadError as error:
-        return error.failures[0]
-    except UtteranceTooShort as error:
-        return utterance_name(item, index), str(error)
-    except Exception as error:
-        error.add_note(f"This came of {printable(utterance_name(item, index))}.")
-        raise
-
-
-class UtteranceTooShort(ValueError):
-    """An utterance shorter than one analysis window."""

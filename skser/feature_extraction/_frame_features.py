@@ -7,11 +7,10 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from skser.feature_extraction._base import AudioTransformer
-from skser.feature_extraction._short_time import (
+from skser.feature_extraction._spectral import (
+    NumpyFrames,
     ShortTimeFourier,
     delta_names,
-    to_decibels,
-    with_deltas,
 )
 from skser.feature_extraction._spectral_shape import (
     N_MELS,
@@ -230,14 +229,18 @@ class FrameFeatures(AudioTransformer):
         if wanted & {"pitch", "quality", "formants"}:
             groups |= self._voice(samples, prepared, wanted)
         columns = [groups[name] for name in COLUMNS if name in wanted]
-        return with_deltas(np.concatenate(columns, axis=1), self.deltas)
+        frames = NumpyFrames(np.concatenate(columns, axis=1))
+        frames.append_deltas(self.deltas)
+        return frames.values
 
     def _spectral(self, samples, prepared):
         shape = prepared.shape
         described = prepared.fourier.magnitude_squared(samples, shape.describe)
         n_shape = len(NAMES) - 1
         mels = described[:, n_shape:]
-        decibels = to_decibels(mels, None)
+        levels = NumpyFrames(mels)
+        levels.to_decibels(None)
+        decibels = levels.values
         frames = prepared.fourier.frames(samples)
         mean_square = np.einsum("ij,ij->i", frames, frames) / frames.shape[1]
         return {

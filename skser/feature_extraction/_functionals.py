@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
 from skser._base import validate_sequences
-from skser.feature_extraction import _course as course
+from skser.feature_extraction import _statistics as course
 from skser.feature_extraction._frame_features import VOICED_COLUMNS
 from skser.feature_extraction._segments import Segments
 from skser.sequences import Sequences
@@ -169,9 +169,10 @@ class Functionals(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         if self.transformer_ is None:
             return _in_runs(validate_sequences(self, X, reset=False), self._describe)
-        nothing = np.full(len(self.get_feature_names_out()), np.nan, np.float32)
+        unread = np.full(len(self.get_feature_names_out()), np.nan, np.float32)
         reduce = partial(_reduce, describe=self._describe)
-        return np.stack(list(self.transformer_._results(X, reduce, nothing, "NaN")[0]))
+        results = self.transformer_._extract_all(X, reduce, unread, "NaN")[0]
+        return np.stack(list(results))
 
     @property
     def _describe(self):

@@ -5,12 +5,12 @@ from numbers import Real
 from sklearn.utils._param_validation import Interval
 
 from skser.feature_extraction._base import UtteranceTooShort
-from skser.feature_extraction._mel import MelTransformer
-from skser.feature_extraction._short_time import delta_names, with_deltas
+from skser.feature_extraction._mel import MEL_CONSTRAINTS, prepare_mel
+from skser.feature_extraction._spectral import SpectralTransformer, delta_names
 from skser.sequences import Layout
 
 
-class LevelContour(MelTransformer):
+class LevelContour(SpectralTransformer):
     """Level of each frame: the mean over its mel bands, in decibels.
 
     Parameters
@@ -74,7 +74,7 @@ class LevelContour(MelTransformer):
     """
 
     _parameter_constraints = {
-        **MelTransformer._parameter_constraints,
+        **MEL_CONSTRAINTS,
         "offset": [Interval(Real, 0, None, closed="left")],
         "duration": [Interval(Real, 0, None, closed="neither"), None],
     }
@@ -120,10 +120,8 @@ class LevelContour(MelTransformer):
         self.memory = memory
         self.device = device
 
-    def _extract_kept(self, read, *others):
-        return super()._extract_kept(lambda: self._cut(read()), *others)
-
-    def _cut(self, samples):
+    def _read(self, item, index):
+        samples = super()._read(item, index)
         first = round(self.offset * self.sampling_rate)
         if first >= len(samples):
             raise UtteranceTooShort(
@@ -134,20 +132,17 @@ class LevelContour(MelTransformer):
             return samples[first:]
         return samples[first : first + round(self.duration * self.sampling_rate)]
 
-    def _extract(self, samples, prepared):
-        level = self._decibels(samples, prepared).mean(axis=1, keepdims=True)
-        return with_deltas(level, self.deltas)
+    _prepare = prepare_mel
 
-    def _extract_on_device(self, utterances, prepared):
-        frames = self._decibels_on_device(utterances, prepared)
-        frames.values = frames.values.mean(dim=1, keepdim=True)
+    def _steps(self, frames):
+        frames.to_decibels(self.top_db)
+        frames.average_bands()
         frames.append_deltas(self.deltas)
-        return frames.to_list()
 
     def _layout(self, prepared):
         return Layout(
             feature_names=delta_names(["level"], self.deltas),
-            hop=prepared[0].hop / self.sampling_rate,
+            hop=prepared.fourier.hop / self.sampling_rate,
             offset=round(self.offset * self.sampling_rate) / self.sampling_rate,
             n_channels=1 + self.deltas,
         )

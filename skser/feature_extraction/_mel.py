@@ -5,20 +5,14 @@ import warnings
 from numbers import Integral
 
 import numpy as np
-import scipy.fft
 import scipy.sparse
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skser.feature_extraction._on_device import (
-    FramesOnDevice,
-    SpectralTransformer,
-    band_powers,
-)
-from skser.feature_extraction._short_time import (
+from skser.feature_extraction._spectral import (
+    PreparedSpectra,
     ShortTimeFourier,
+    SpectralTransformer,
     delta_names,
-    to_decibels,
-    with_deltas,
 )
 from skser.sequences import Layout
 
@@ -56,45 +50,31 @@ def _mel_layout(n_mels, deltas, hop, centres):
     )
 
 
-class MelTransformer(SpectralTransformer):
-    """Settings of the mel filterbank, shared by what stands on it."""
+# Of every transformer that stands on mel bands.
+MEL_CONSTRAINTS = {
+    **SpectralTransformer._parameter_constraints,
+    "n_mels": [Interval(Integral, 1, None, closed="left")],
+    "deltas": [Interval(Integral, 0, 2, closed="both")],
+}
 
-    _parameter_constraints = {
-        **SpectralTransformer._parameter_constraints,
-        "n_mels": [Interval(Integral, 1, None, closed="left")],
-        "deltas": [Interval(Integral, 0, 2, closed="both")],
-    }
 
-    def _prepare(self):
-        fourier = ShortTimeFourier.from_seconds(
-            self.sampling_rate, self.window, self.hop, self.n_fft, self.window_type
+def prepare_mel(transformer):
+    """Check the mel bands of a transformer, and make its `PreparedSpectra`."""
+    rate = transformer.sampling_rate
+    fourier = ShortTimeFourier.from_seconds(
+        rate, transformer.window, transformer.hop, transformer.n_fft, transformer.window_type
+    )
+    fmin, fmax = transformer.fmin, min(rate / 2, transformer.fmax or rate / 2)
+    if fmin >= fmax:
+        raise ValueError(
+            f"fmin={fmin} Hz must lie below fmax={fmax} Hz (at most half the sampling rate of "
+            f"{rate} Hz)."
         )
-        nyquist = self.sampling_rate / 2
-        fmax = min(nyquist, self.fmax or nyquist)
-        if self.fmin >= fmax:
-            raise ValueError(
-                f"fmin={self.fmin} Hz must lie below fmax={fmax} Hz (at most half the "
-                f"sampling rate of {self.sampling_rate} Hz)."
-            )
-        filters, centres = _filterbank(
-            self.sampling_rate, fourier.n_fft, self.n_mels, self.fmin, fmax
-        )
-        return fourier, filters, centres
-
-    def _decibels(self, samples, prepared):
-        fourier, filters, _ = prepared
-        return to_decibels(
-            fourier.magnitude_squared(samples, lambda p: (filters @ p.T).T), self.top_db
-        )
-
-    def _decibels_on_device(self, utterances, prepared):
-        fourier, filters, _ = prepared
-        frames = FramesOnDevice(utterances, fourier, self.device, lambda p: band_powers(p, filters))
-        frames.to_decibels(self.top_db)
-        return frames
+    filters, centres = _filterbank(rate, fourier.n_fft, transformer.n_mels, fmin, fmax)
+    return PreparedSpectra(fourier, filters, centres, transformer.device)
 
 
-class MelSpectrogram(MelTransformer):
+class MelSpectrogram(SpectralTransformer):
     """Mel spectrogram in decibels, with differences as further channels.
 
     Parameters
@@ -114,7 +94,7 @@ class MelSpectrogram(MelTransformer):
         the sampling rate.
     deltas : {0, 1, 2}, default=2
         Differences to append as channels: regression slopes over nine frames, per frame.
-    level : {"utterance", None}, default="utterance"
+    normalize : {"utterance", None}, default="utterance"
         "utterance" subtracts each utterance's mean over all cells, in dB: loudness of the
         recording then tells nothing.
     top_db : float or None, default=60.0
@@ -155,8 +135,8 @@ class MelSpectrogram(MelTransformer):
     """
 
     _parameter_constraints = {
-        **MelTransformer._parameter_constraints,
-        "level": [StrOptions({"utterance"}), None],
+        **MEL_CONSTRAINTS,
+        "normalize": [StrOptions({"utterance"}), None],
     }
 
     def __init__(
@@ -169,7 +149,7 @@ class MelSpectrogram(MelTransformer):
         fmin=50.0,
         fmax=8000.0,
         deltas=2,
-        level="utterance",
+        normalize="utterance",
         top_db=60.0,
         *,
         sampling_rate=16000,
@@ -188,7 +168,7 @@ class MelSpectrogram(MelTransformer):
         self.fmin = fmin
         self.fmax = fmax
         self.deltas = deltas
-        self.level = level
+        self.normalize = normalize
         self.top_db = top_db
         self.sampling_rate = sampling_rate
         self.input_sampling_rate = input_sampling_rate
@@ -198,25 +178,20 @@ class MelSpectrogram(MelTransformer):
         self.memory = memory
         self.device = device
 
-    def _extract(self, samples, prepared):
-        static = self._decibels(samples, prepared)
-        if self.level == "utterance":
-            static -= static.mean()
-        return with_deltas(static, self.deltas)
+    _prepare = prepare_mel
 
-    def _extract_on_device(self, utterances, prepared):
-        frames = self._decibels_on_device(utterances, prepared)
-        if self.level == "utterance":
-            frames.subtract_means()
+    def _steps(self, frames):
+        frames.to_decibels(self.top_db)
+        if self.normalize == "utterance":
+            frames.subtract_mean()
         frames.append_deltas(self.deltas)
-        return frames.to_list()
 
     def _layout(self, prepared):
-        fourier, _, centres = prepared
-        return _mel_layout(self.n_mels, self.deltas, fourier.hop / self.sampling_rate, centres)
+        hop = prepared.fourier.hop / self.sampling_rate
+        return _mel_layout(self.n_mels, self.deltas, hop, prepared.frequencies)
 
 
-class MFCC(MelTransformer):
+class MFCC(SpectralTransformer):
     """Mel-frequency cepstral coefficients.
 
     The orthonormal discrete cosine transform (type II) of the mel spectrogram in decibels.
@@ -280,7 +255,7 @@ class MFCC(MelTransformer):
     """
 
     _parameter_constraints = {
-        **MelTransformer._parameter_constraints,
+        **MEL_CONSTRAINTS,
         "n_mfcc": [Interval(Integral, 1, None, closed="left")],
     }
 
@@ -326,21 +301,16 @@ class MFCC(MelTransformer):
     def _prepare(self):
         if self.n_mfcc > self.n_mels:
             raise ValueError(f"n_mfcc={self.n_mfcc} exceeds n_mels={self.n_mels}.")
-        return super()._prepare()
+        return prepare_mel(self)
 
-    def _extract(self, samples, prepared):
-        cepstrum = scipy.fft.dct(self._decibels(samples, prepared), axis=1, norm="ortho")
-        return with_deltas(cepstrum[:, : self.n_mfcc], self.deltas)
-
-    def _extract_on_device(self, utterances, prepared):
-        frames = self._decibels_on_device(utterances, prepared)
+    def _steps(self, frames):
+        frames.to_decibels(self.top_db)
         frames.cosine_transform(self.n_mfcc)
         frames.append_deltas(self.deltas)
-        return frames.to_list()
 
     def _layout(self, prepared):
         return Layout(
             feature_names=delta_names([f"mfcc{i}" for i in range(self.n_mfcc)], self.deltas),
-            hop=prepared[0].hop / self.sampling_rate,
+            hop=prepared.fourier.hop / self.sampling_rate,
             n_channels=1 + self.deltas,
         )

@@ -149,13 +149,13 @@ class OpenSmile(AudioTransformer, auto_wrap_output_keys=("transform",)):
             return np.stack(results)
         return super()._collect(results, rate)
 
-    def _nothing(self, rate):
+    def _empty_result(self, rate):
         if self.level == "functionals":
             return np.full(len(self._layout(rate).feature_names), np.nan, np.float32)
-        return super()._nothing(rate)
+        return super()._empty_result(rate)
 
     @property
-    def _nothing_said(self):
+    def _empty_result_name(self):
         return "NaN" if self.level == "functionals" else "0 frames"
 
     def _settings(self):

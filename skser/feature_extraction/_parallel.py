@@ -34,7 +34,7 @@ class WorkersLost(RuntimeError):
         self.task = task
 
 
-def in_order(function, tasks, n_jobs=None):
+def parallel_map(function, tasks, n_jobs=None):
     """Yield ``function(*task)`` for every task.
 
     The active joblib backend does the work, and a bounded number of results wait for their
@@ -113,18 +113,20 @@ def _on_joblib(n_jobs, function, tasks):
     return_as = "generator" if backend.supports_return_generator else "list"
     # joblib runs ahead of a slow reader without end, so it gets so many tasks at a time.
     n_ahead = _TASKS_AHEAD * effective_n_jobs(n_jobs)
-    shelf = None if getattr(backend, "supports_sharedmem", False) else _new_shelf()
+    shared = None if getattr(backend, "supports_sharedmem", False) else _new_shared_file()
     try:
         with Parallel(n_jobs=n_jobs, return_as=return_as, batch_size=1) as parallel:
             for first in range(0, len(tasks), n_ahead):
                 some = enumerate(tasks[first : first + n_ahead])
-                results = parallel(delayed(_shelved)(shelf, i, function, task) for i, task in some)
+                results = parallel(
+                    delayed(_into_file)(shared, i, function, task) for i, task in some
+                )
                 with _given_up_quietly(results):
                     for i, result in enumerate(results):
-                        yield result if shelf is None else shelf.take(i, result)
+                        yield result if shared is None else shared.take(i, result)
     finally:
-        if shelf is not None:
-            shelf.remove()
+        if shared is not None:
+            shared.remove()
 
 
 @contextlib.contextmanager
@@ -139,20 +141,20 @@ def _given_up_quietly(results):
                 results.close()
 
 
-def _new_shelf():
+def _new_shared_file():
     try:
-        return Shelf()
+        return SharedArrayFile()
     except OSError:  # no room for temporary files: everything goes through the pipe
         return None
 
 
-def _shelved(shelf, place, function, task):
+def _into_file(shared, place, function, task):
     result = function(*task)
-    return result if shelf is None else shelf.put(place, result)
+    return result if shared is None else shared.put(place, result)
 
 
 @dataclass(frozen=True)
-class _OnShelf:
+class _Place:
     """Where an array of a result lies, in bytes from the start of its file."""
 
     start: int
@@ -160,7 +162,7 @@ class _OnShelf:
     shape: tuple
 
 
-class Shelf:
+class SharedArrayFile:
     """Files by which processes of one machine hand over arrays.
 
     A pipe copies an array four times, and would keep the calling process as busy as one that
@@ -180,7 +182,7 @@ class Shelf:
             with open(descriptor, "wb") as file:
                 for i, array in enumerate(result):
                     if isinstance(array, np.ndarray) and array.size:
-                        left[i] = _OnShelf(end, array.dtype.str, array.shape)
+                        left[i] = _Place(end, array.dtype.str, array.shape)
                         end += file.write(np.ascontiguousarray(array).data.cast("B"))
         except OSError:  # no room, say: through the pipe then
             return result
@@ -188,10 +190,10 @@ class Shelf:
 
     def take(self, place, result):
         """The list that was put, its arrays as views of the file."""
-        if not isinstance(result, list) or not any(isinstance(p, _OnShelf) for p in result):
+        if not isinstance(result, list) or not any(isinstance(p, _Place) for p in result):
             return result
         values = np.memmap(Path(self.folder) / str(place), np.uint8, "r")
-        return [_view(values, part) if isinstance(part, _OnShelf) else part for part in result]
+        return [_view(values, part) if isinstance(part, _Place) else part for part in result]
 
     def remove(self):
         """Delete the files."""

@@ -7,7 +7,7 @@ import scipy.fft
 import scipy.signal
 from numba import njit
 
-from skser.feature_extraction._short_time import ShortTimeFourier
+from skser.feature_extraction._spectral import ShortTimeFourier
 
 _N_CANDIDATES = 8  # per frame, beside the unvoiced one
 _BAND = 4000.0  # in Hz; above it noise outweighs harmonics

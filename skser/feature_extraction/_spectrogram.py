@@ -3,8 +3,11 @@
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
-from skser.feature_extraction._on_device import FramesOnDevice, SpectralTransformer
-from skser.feature_extraction._short_time import ShortTimeFourier, to_decibels
+from skser.feature_extraction._spectral import (
+    PreparedSpectra,
+    ShortTimeFourier,
+    SpectralTransformer,
+)
 from skser.sequences import Layout
 
 
@@ -120,35 +123,20 @@ class Spectrogram(SpectralTransformer):
                 f"No frequency bin lies between fmin={self.fmin} and fmax={self.fmax} Hz "
                 f"at n_fft={fourier.n_fft}."
             )
-        return fourier, slice(first, last), frequencies[first:last]
+        bins = slice(int(first), int(last))
+        return PreparedSpectra(fourier, bins, tuple(frequencies[bins].tolist()), self.device)
 
-    def _extract(self, samples, prepared):
-        fourier, bins, _ = prepared
-        power = fourier.magnitude_squared(samples, lambda p: p[:, bins])
-        if self.scale == "power":
-            return np.ascontiguousarray(power)
+    def _steps(self, frames):
         if self.scale == "linear":
-            return np.sqrt(power)
-        decibels = to_decibels(power, self.top_db)
-        if self.scale == "log":
-            decibels *= np.float32(np.log(10) / 20)
-        return decibels
-
-    def _extract_on_device(self, utterances, prepared):
-        fourier, bins, _ = prepared
-        frames = FramesOnDevice(utterances, fourier, self.device, lambda p: p[:, bins])
-        if self.scale == "linear":
-            frames.values.sqrt_()
+            frames.square_root()
         elif self.scale != "power":
             frames.to_decibels(self.top_db)
         if self.scale == "log":
-            frames.values *= np.log(10) / 20
-        return frames.to_list()
+            frames.multiply(np.log(10) / 20)
 
     def _layout(self, prepared):
-        frequencies = prepared[2]
         return Layout(
-            feature_names=tuple(f"{f:g}Hz" for f in frequencies),
-            hop=prepared[0].hop / self.sampling_rate,
-            frequencies=tuple(float(f) for f in frequencies),
+            feature_names=tuple(f"{f:g}Hz" for f in prepared.frequencies),
+            hop=prepared.fourier.hop / self.sampling_rate,
+            frequencies=prepared.frequencies,
         )

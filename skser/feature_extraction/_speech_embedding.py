@@ -9,7 +9,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skser._device import resolve_device
 from skser.feature_extraction._base import AudioTransformer, UtteranceTooShort
-from skser.feature_extraction._device_batches import DeviceTransformer
 from skser.feature_extraction._pooling import POOLINGS, column_names, pooled
 from skser.feature_extraction._pretrained import (
     find_checkpoint,
@@ -21,7 +20,7 @@ from skser.feature_extraction._speech_encoder import encoder_facts, load_encoder
 from skser.sequences import Layout
 
 
-class SpeechEmbedding(DeviceTransformer, auto_wrap_output_keys=("transform",)):
+class SpeechEmbedding(AudioTransformer, auto_wrap_output_keys=("transform",)):
     """Hidden states of a pretrained speech encoder, pooled or frame by frame.
 
     Needs the extra ``embeddings``. Whisper, wav2vec 2.0, HuBERT, WavLM and data2vec, from the
@@ -201,7 +200,7 @@ default="mean+std"
         self._check_length(samples, prepared)
         return self._embed([samples], prepared, 1)[0]
 
-    def _extract_on_device(self, utterances, prepared):
+    def _extract_batch(self, utterances, prepared):
         return self._embed(utterances, prepared, self.batch_size)
 
     def _embed(self, utterances, prepared, batch_size):
@@ -238,13 +237,13 @@ default="mean+std"
             return super()._collect(results, prepared)
         return np.stack(results)
 
-    def _nothing(self, prepared):
+    def _empty_result(self, prepared):
         if self.pooling is None:
-            return super()._nothing(prepared)
+            return super()._empty_result(prepared)
         return np.full(len(self._layout(prepared).feature_names), np.nan, np.float32)
 
     @property
-    def _nothing_said(self):
+    def _empty_result_name(self):
         return "0 frames" if self.pooling is None else "NaN"
 
     def _settings(self):

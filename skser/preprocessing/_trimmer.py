@@ -245,9 +245,9 @@ class VoiceActivityTrimmer(AudioTransformer):
     def _layout(self, prepared):
         return Layout(("audio",), hop=1 / self.sampling_rate)
 
-    _nothing_said = "0 samples"
+    _empty_result_name = "0 samples"
 
-    def _nothing(self, prepared):
+    def _empty_result(self, prepared):
         return np.empty(0, np.float32)
 
     def _collect(self, results, prepared):
@@ -266,9 +266,9 @@ class _SegmentFinder(VoiceActivityTrimmer):
     def _extract(self, samples, prepared):
         return self._segments(samples)
 
-    _nothing_said = "0 segments"
+    _empty_result_name = "0 segments"
 
-    def _nothing(self, prepared):
+    def _empty_result(self, prepared):
         return np.empty((0, 2))
 
     def _collect(self, results, prepared):

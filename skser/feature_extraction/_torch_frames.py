@@ -1,56 +1,17 @@
-"""Spectra of many utterances at a time, on a torch device."""
-
-from numbers import Integral, Real
+"""Spectra of many utterances at a time, on a torch device: the torch backend."""
 
 import numpy as np
-from sklearn.utils._param_validation import Interval
+import scipy.sparse
 
 from skser._device import resolve_device
-from skser.feature_extraction import _device_batches
-from skser.feature_extraction._base import AudioTransformer
-from skser.feature_extraction._device_batches import DeviceTransformer
-from skser.feature_extraction._short_time import DELTA_REACH
+from skser.feature_extraction import _engine
+from skser.feature_extraction._spectral import DELTA_REACH
 
 
-class SpectralTransformer(DeviceTransformer):
-    """Base of transformers that compute with NumPy or, given a `device`, with torch.
+class TorchFrames:
+    """Band powers of the frames of several utterances, one after the other.
 
-    `_prepare` of a subclass gives a tuple that begins with a `ShortTimeFourier`.
-    """
-
-    _parameter_constraints = {
-        **AudioTransformer._parameter_constraints,
-        "window": [Interval(Real, 0, None, closed="neither")],
-        "hop": [Interval(Real, 0, None, closed="neither")],
-        "window_type": [str, tuple],
-        "n_fft": [Interval(Integral, 2, None, closed="left"), None],
-        "fmin": [Interval(Real, 0, None, closed="left")],
-        "fmax": [Interval(Real, 0, None, closed="neither"), None],
-        "top_db": [Interval(Real, 0, None, closed="neither"), None],
-        "device": [str, None],
-    }
-
-    @property
-    def _in_batches(self):
-        return self.device is not None
-
-    def _check_length(self, samples, prepared):
-        prepared[0].check_length(samples)
-
-    def _validate_params(self):
-        super()._validate_params()
-        if self.device is not None:
-            resolve_device(self.device)
-
-    def _settings(self):
-        settings = super()._settings()
-        if self.device is None:
-            del settings["device"]
-        return settings
-
-
-class FramesOnDevice:
-    """Power spectra of several utterances, one after the other, and what is done to them.
+    What is done to them has the names and the meaning that it has in `NumpyFrames`.
 
     The utterances lie in one signal with zeros between them, so that nothing is padded to the
     length of another. There are no matrix products, which torch may be set to round to TF32 or
@@ -60,10 +21,7 @@ class FramesOnDevice:
     ----------
     utterances : list of ndarray of shape (n_samples,), float32
         None shorter than a window.
-    fourier : ShortTimeFourier
-    device : str
-    project : callable
-        Applied to power spectra, a tensor of shape (n, n_fft // 2 + 1), run by run.
+    prepared : PreparedSpectra
 
     Attributes
     ----------
@@ -72,10 +30,12 @@ class FramesOnDevice:
         Frames of each utterance.
     """
 
-    def __init__(self, utterances, fourier, device, project):
+    def __init__(self, utterances, prepared):
         import torch
 
-        device = resolve_device(device)
+        fourier, bands = prepared.fourier, prepared.bands
+        device = resolve_device(prepared.device)
+        project = band_powers if scipy.sparse.issparse(bands) else _bins
         n_window, hop = len(fourier.window), fourier.hop
         n_samples = np.array([len(samples) for samples in utterances])
         self.lengths = 1 + n_samples // hop
@@ -91,25 +51,37 @@ class FramesOnDevice:
         places = np.arange(n_frames) + np.repeat(first_places - self._starts, self.lengths)
 
         window = torch.tensor(fourier.window, device=device)
-        n_at_once = max(1, _device_batches.SAMPLES_AT_ONCE // fourier.n_fft)
+        n_at_once = max(1, _engine.SAMPLES_AT_ONCE // fourier.n_fft)
         for first in range(0, n_frames, n_at_once):
             run = places[first : first + n_at_once]
             piece = torch.from_numpy(signal[run[0] * hop : run[-1] * hop + n_window]).to(device)
             frames = piece.unfold(0, n_window, hop)[torch.from_numpy(run - run[0]).to(device)]
             spectra = torch.fft.rfft(frames.mul_(window), n=fourier.n_fft)
-            projected = project(spectra.real.square() + spectra.imag.square())
+            projected = project(spectra.real.square() + spectra.imag.square(), bands)
             if first == 0:
                 self.values = projected.new_empty(n_frames, projected.shape[1])
             self.values[first : first + n_at_once] = projected
 
+    def square_root(self):
+        """Powers become magnitudes."""
+        self.values.sqrt_()
+
+    def multiply(self, factor):
+        """Multiply all values by a number."""
+        self.values *= factor
+
     def to_decibels(self, top_db):
-        """As `_short_time.to_decibels`, utterance by utterance."""
+        """Powers become decibels, no lower than `top_db` below each utterance's maximum."""
         self.values.clamp_(min=1e-10).log10_().mul_(10)
         if top_db is not None:
             highest = np.maximum.reduceat(self.values.amax(1).cpu().numpy(), self._starts)
             self.values.clamp_(min=self._per_frame(highest - np.float32(top_db)))
 
-    def subtract_means(self):
+    def average_bands(self):
+        """Replace the columns by their mean, frame by frame."""
+        self.values = self.values.mean(dim=1, keepdim=True)
+
+    def subtract_mean(self):
         """Subtract from each utterance the mean of its cells."""
         sums = np.add.reduceat(self.values.mean(1).cpu().numpy(), self._starts, dtype=np.float64)
         self.values -= self._per_frame(sums / self.lengths)
@@ -127,7 +99,7 @@ class FramesOnDevice:
         self.values += spectra.imag * self._row(scale * np.sin(angles))
 
     def append_deltas(self, n_deltas):
-        """As `_short_time.with_deltas`, utterance by utterance."""
+        """Append regression differences as further channels, utterance by utterance."""
         import torch
 
         if not n_deltas:
@@ -156,6 +128,10 @@ class FramesOnDevice:
 
     def _per_frame(self, values):
         return self._row(np.repeat(values, self.lengths))[:, None]
+
+
+def _bins(power, bins):
+    return power[:, bins]
 
 
 def band_powers(power, filters):

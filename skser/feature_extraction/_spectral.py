@@ -1,0 +1,290 @@
+"""Short-time spectra: the transform, the base of transformers of spectra, and its NumPy backend."""
+
+import functools
+from abc import abstractmethod
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+import scipy.fft
+import scipy.signal
+from sklearn.utils._param_validation import Interval
+
+from skser._device import resolve_device
+from skser.feature_extraction._base import AudioTransformer, UtteranceTooShort
+
+_FRAMES_AT_ONCE = 1024
+DELTA_REACH = 4
+
+
+@dataclass(frozen=True)
+class ShortTimeFourier:
+    """Settings of a short-time Fourier transform, in samples.
+
+    Frames are centred on multiples of `hop`; the signal continues as zeros on both sides.
+
+    Parameters
+    ----------
+    window : ndarray of shape (n_window,), float32
+    hop : int
+    n_fft : int
+    """
+
+    window: np.ndarray
+    hop: int
+    n_fft: int
+
+    @classmethod
+    def from_seconds(cls, sampling_rate, window, hop, n_fft, window_type):
+        """Check the settings and convert them; `n_fft` None takes the next power of two."""
+        _keep_freed_memory()
+        n_window = round(window * sampling_rate)
+        n_hop = round(hop * sampling_rate)
+        if n_window < 2 or n_hop < 1:
+            raise ValueError(
+                f"window={window} s and hop={hop} s are {n_window} and {n_hop} samples at "
+                f"{sampling_rate} Hz; at least 2 and 1 are needed."
+            )
+        n_fft = n_fft or 1 << (n_window - 1).bit_length()
+        if n_fft < n_window:
+            raise ValueError(f"n_fft={n_fft} is shorter than the window of {n_window} samples.")
+        if not isinstance(window_type, str):
+            window_type = _hashable(window_type)
+        return cls(_taper(window_type, n_window), n_hop, n_fft)
+
+    @property
+    def before(self):
+        """Samples of the first frame that lie before the signal."""
+        # librosa centres a window shorter than n_fft inside it, which moves it by half the
+        # difference; the power spectrum does not see where in the frame the window lies.
+        return self.n_fft // 2 - (self.n_fft - len(self.window)) // 2
+
+    def magnitude_squared(self, samples, project=None):
+        """Power spectrum of every frame.
+
+        Parameters
+        ----------
+        samples : ndarray of shape (n_samples,), float32
+        project : callable or None
+            Applied to each run of frames (n, n_fft // 2 + 1), to keep less than all bins.
+
+        Returns
+        -------
+        ndarray of shape (1 + n_samples // hop, n_bins), float32
+
+        Raises
+        ------
+        UtteranceTooShort
+            If `samples` do not fill one window.
+        """
+        frames = self.frames(samples)
+        parts = []
+        for first in range(0, len(frames), _FRAMES_AT_ONCE):
+            power = self.power(frames[first : first + _FRAMES_AT_ONCE])
+            parts.append(power if project is None else project(power))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def check_length(self, samples):
+        """Raise `UtteranceTooShort` if `samples` do not fill one window."""
+        if len(samples) < len(self.window):
+            raise UtteranceTooShort(
+                f"has {len(samples)} samples, less than one window of {len(self.window)}: "
+                "leave it out or take a shorter window="
+            )
+
+    def frames(self, samples):
+        """View of the frames, (1 + n_samples // hop, n_window), without the taper."""
+        self.check_length(samples)
+        n_window, before = len(self.window), self.before
+        padded = np.zeros(len(samples) + before + n_window, np.float32)
+        padded[before : before + len(samples)] = samples
+        frames = np.lib.stride_tricks.sliding_window_view(padded, n_window)[:: self.hop]
+        return frames[: 1 + len(samples) // self.hop]
+
+    def power(self, frames):
+        """Power spectra (n_frames, n_fft // 2 + 1) of what `frames` gave."""
+        # In place wherever it can be: at this size, passes over memory cost as much as the FFT.
+        windowed = np.empty((len(frames), self.n_fft), np.float32)
+        np.multiply(frames, self.window, out=windowed[:, : len(self.window)])
+        windowed[:, len(self.window) :] = 0
+        parts = scipy.fft.rfft(windowed, axis=1, overwrite_x=True).view(np.float32)
+        np.square(parts, out=parts)
+        return parts[:, 0::2] + parts[:, 1::2]
+
+
+@functools.cache
+def _keep_freed_memory():
+    # glibc returns freed memory to the system beyond twice the largest block that was ever freed,
+    # and fetching it again, page by page for every utterance, would take twice as long as the
+    # transform itself. A large block, freed untouched, ends that.
+    np.empty(2**25 - 2**13, np.uint8)
+
+
+@functools.lru_cache(maxsize=32)
+def _taper(window_type, n_window):
+    taper = scipy.signal.get_window(window_type, n_window).astype(np.float32)
+    taper.flags.writeable = False  # it is everyone's
+    return taper
+
+
+def _hashable(value):
+    if isinstance(value, list | tuple | np.ndarray):
+        return tuple(_hashable(part) for part in value)
+    return value
+
+
+def delta_names(names, n_deltas):
+    """Column names with those of `n_deltas` differences appended, as a tuple."""
+    return tuple(prefix + name for prefix in ("", "Δ", "ΔΔ")[: n_deltas + 1] for name in names)
+
+
+@dataclass(frozen=True)
+class PreparedSpectra:
+    """What a spectral transformer needs for every utterance.
+
+    Parameters
+    ----------
+    fourier : ShortTimeFourier
+    bands : csr_array of shape (n_bands, n_bins) or slice
+        Weights of the frequency bins in each band, or the bins that are bands by themselves.
+    frequencies : tuple of float
+        Centre of each band in Hz.
+    device : str or None
+        Torch device; None for NumPy.
+    """
+
+    fourier: ShortTimeFourier
+    bands: object
+    frequencies: tuple
+    device: str | None
+
+
+class NumpyFrames:
+    """Values of the frames of one utterance, and what is done to them: the NumPy backend.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_frames, n_columns), float32
+        Band powers, say.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_frames, n_columns), float32
+    """
+
+    def __init__(self, values):
+        self.values = values
+
+    def square_root(self):
+        """Powers become magnitudes."""
+        self.values = np.sqrt(self.values)
+
+    def to_decibels(self, top_db):
+        """Powers become ``10 log10``, no lower than `top_db` below the maximum (None: no floor)."""
+        decibels = np.empty(self.values.shape, np.float32)  # C-contiguous, whatever they are
+        np.maximum(self.values, np.float32(1e-10), out=decibels)
+        np.log10(decibels, out=decibels)
+        decibels *= 10
+        if top_db is not None:
+            np.maximum(decibels, decibels.max() - np.float32(top_db), out=decibels)
+        self.values = decibels
+
+    def multiply(self, factor):
+        """Multiply all values by a number."""
+        self.values *= np.float32(factor)
+
+    def subtract_mean(self):
+        """Subtract the mean over all cells of the utterance."""
+        self.values -= self.values.mean()
+
+    def average_bands(self):
+        """Replace the columns by their mean, frame by frame."""
+        self.values = self.values.mean(axis=1, keepdims=True)
+
+    def cosine_transform(self, n_coefficients):
+        """Replace the columns by the first of their orthonormal DCT-II."""
+        self.values = scipy.fft.dct(self.values, axis=1, norm="ortho")[:, :n_coefficients]
+
+    def append_deltas(self, n_deltas):
+        """Append regression differences over +-4 frames, `n_deltas` times, channel-major.
+
+        Edges repeat the outermost frame.
+        """
+        if not n_deltas:
+            return
+        n_frames, n_columns = self.values.shape
+        channels = np.empty((n_frames, 1 + n_deltas, n_columns), np.float32)
+        channels[:, 0] = self.values
+        padded = np.empty((n_frames + 2 * DELTA_REACH, n_columns), np.float32)
+        scratch = np.empty((n_frames, n_columns), np.float32)
+        norm = np.float32(2 * sum(k * k for k in range(1, DELTA_REACH + 1)))
+        for i in range(n_deltas):
+            padded[DELTA_REACH:-DELTA_REACH] = channels[:, i]
+            padded[:DELTA_REACH] = channels[0, i]
+            padded[-DELTA_REACH:] = channels[-1, i]
+            slope = channels[:, i + 1]
+            slope[:] = 0
+            for k in range(1, DELTA_REACH + 1):
+                ahead, behind = DELTA_REACH + k, DELTA_REACH - k
+                np.subtract(
+                    padded[ahead : ahead + n_frames],
+                    padded[behind : behind + n_frames],
+                    out=scratch,
+                )
+                scratch *= np.float32(k) / norm
+                slope += scratch
+        self.values = channels.reshape(n_frames, -1)
+
+
+class SpectralTransformer(AudioTransformer):
+    """Base of transformers of short-time spectra.
+
+    It has a backend: `NumpyFrames`, utterance by utterance, or, given a `device`, `TorchFrames`
+    of many at a time. A subclass gives `_prepare`, which returns `PreparedSpectra`, and `_steps`,
+    which calls the methods that both have.
+    """
+
+    _parameter_constraints = {
+        **AudioTransformer._parameter_constraints,
+        "window": [Interval(Real, 0, None, closed="neither")],
+        "hop": [Interval(Real, 0, None, closed="neither")],
+        "window_type": [str, tuple],
+        "n_fft": [Interval(Integral, 2, None, closed="left"), None],
+        "fmin": [Interval(Real, 0, None, closed="left")],
+        "fmax": [Interval(Real, 0, None, closed="neither"), None],
+        "top_db": [Interval(Real, 0, None, closed="neither"), None],
+        "device": [str, None],
+    }
+
+    @abstractmethod
+    def _steps(self, frames):
+        """Turn the band powers of `NumpyFrames` or `TorchFrames` into features."""
+
+    def _validate_params(self):
+        super()._validate_params()
+        if self.device is not None:
+            resolve_device(self.device)
+
+    @property
+    def _in_batches(self):
+        return self.device is not None
+
+    def _check_length(self, samples, prepared):
+        prepared.fourier.check_length(samples)
+
+    def _extract(self, samples, prepared):
+        bands = prepared.bands
+
+        def project(power):
+            return power[:, bands] if isinstance(bands, slice) else (bands @ power.T).T
+
+        frames = NumpyFrames(prepared.fourier.magnitude_squared(samples, project))
+        self._steps(frames)
+        return np.ascontiguousarray(frames.values)
+
+    def _extract_batch(self, utterances, prepared):
+        from skser.feature_extraction._torch_frames import TorchFrames
+
+        frames = TorchFrames(utterances, prepared)
+        self._steps(frames)
+        return frames.to_list()
