@@ -6,7 +6,9 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
+from skser._docstrings import insert_descriptions
 from skser.feature_extraction._base import AudioTransformer
+from skser.feature_extraction._parameters import DESCRIPTIONS
 from skser.feature_extraction._spectral import (
     NumpyFrames,
     ShortTimeFourier,
@@ -47,6 +49,7 @@ class _Prepared:
     formants: object
 
 
+@insert_descriptions(DESCRIPTIONS)
 class FrameFeatures(AudioTransformer):
     """Low-level descriptors of 20-ms frames: voice, loudness, spectrum.
 
@@ -91,25 +94,17 @@ class FrameFeatures(AudioTransformer):
     window : float, default=0.020
         Length of a frame in seconds. Pitch, quality and formants look at three periods of the
         lowest pitch around its centre.
-    hop : float, default=0.010
-        Seconds between successive frames.
+    {hop}
     pitch_range : (float, float), default=(60.0, 600.0)
         Lowest and highest fundamental frequency in Hz.
     deltas : {0, 1, 2}, default=0
         Differences to append as channels: regression slopes over nine frames, per frame.
-    sampling_rate : float, default=16000
-        Rate that features are computed at, in Hz; other rates are resampled.
-    input_sampling_rate : float or None, default=None
-        Rate of arrays given to `transform`, in Hz.
-    n_jobs : int or None, default=None
-        Processes, as in joblib.
-    verbose : bool, default=False
-        Whether to draw a progress bar over utterances.
-    on_error : {"raise", "empty"}, default="raise"
-        What to do about unreadable utterances once all others are done: name them in an
-        error, or leave each with 0 frames and name them in a warning.
-    memory : path-like or None, default=None
-        Folder where each utterance's features are kept and found again.
+    {sampling_rate}
+    {input_sampling_rate}
+    {n_jobs}
+    {verbose}
+    {on_error}
+    {memory}
 
     Notes
     -----

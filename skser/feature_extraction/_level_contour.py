@@ -4,12 +4,15 @@ from numbers import Real
 
 from sklearn.utils._param_validation import Interval
 
+from skser._docstrings import insert_descriptions
 from skser.feature_extraction._base import UtteranceTooShort
 from skser.feature_extraction._mel import MEL_CONSTRAINTS, prepare_mel
+from skser.feature_extraction._parameters import DESCRIPTIONS
 from skser.feature_extraction._spectral import SpectralTransformer, delta_names
 from skser.sequences import Layout
 
 
+@insert_descriptions(DESCRIPTIONS)
 class LevelContour(SpectralTransformer):
     """Level of each frame: the mean over its mel bands, in decibels.
 
@@ -19,40 +22,23 @@ class LevelContour(SpectralTransformer):
         Seconds to leave out at the start of an utterance.
     duration : float or None, default=None
         Seconds to keep after that; None keeps the rest. A shorter rest stays as it is.
-    n_mels : int, default=64
-        Mel bands.
-    window : float, default=0.025
-        Length of the analysis window, in seconds.
-    hop : float, default=0.010
-        Seconds between successive frames.
-    window_type : str or tuple, default="hamming"
-        Any window of `scipy.signal.get_window`.
-    n_fft : int or None, default=None
-        Length of the Fourier transform in samples; None takes the next power of two.
-    fmin, fmax : float, default=50.0, 8000.0
-        Range of the mel bands in Hz; `fmax` None, or anything higher than that, means half
-        the sampling rate.
+    {n_mels}
+    {window}
+    {hop}
+    {window_type}
+    {n_fft}
+    {mel_range}
     deltas : {0, 1, 2}, default=0
         Differences to append as channels: regression slopes over nine frames, per frame.
     top_db : float or None, default=60.0
         Floor of each cell below the maximum of what is kept, in dB.
-    sampling_rate : float, default=16000
-        Rate that features are computed at, in Hz; other rates are resampled.
-    input_sampling_rate : float or None, default=None
-        Rate of arrays given to `transform`, in Hz.
-    n_jobs : int or None, default=None
-        Processes, as in joblib.
-    verbose : bool, default=False
-        Whether to draw a progress bar over utterances.
-    on_error : {"raise", "empty"}, default="raise"
-        What to do about unreadable utterances once all others are done: name them in an
-        error, or leave each with 0 frames and name them in a warning.
-    memory : path-like or None, default=None
-        Folder where each utterance's features are kept and found again.
-    device : str or None, default=None
-        None computes with NumPy on the CPU. A torch device ("cuda", "mps" or "cpu", the last
-        slower than None), or "auto" for the first of these that is there, computes many
-        utterances at a time; `n_jobs` processes then only read them.
+    {sampling_rate}
+    {input_sampling_rate}
+    {n_jobs}
+    {verbose}
+    {on_error}
+    {memory}
+    {device}
 
     Notes
     -----

@@ -8,8 +8,10 @@ import numpy as np
 from sklearn.base import TransformerMixin
 from sklearn.utils._param_validation import StrOptions
 
+from skser._docstrings import insert_descriptions
 from skser._optional import import_optional
 from skser.feature_extraction._base import AudioTransformer, UtteranceTooShort
+from skser.feature_extraction._parameters import DESCRIPTIONS
 from skser.sequences import Layout
 
 _LICENCE = (
@@ -22,6 +24,7 @@ _LEVELS = {"functionals": "Functionals", "lld": "LowLevelDescriptors"}
 _SHORT_WINDOW, _LONG_WINDOW, _HOP = 0.020, 0.060, 0.010
 
 
+@insert_descriptions(DESCRIPTIONS)
 class OpenSmile(AudioTransformer, auto_wrap_output_keys=("transform",)):
     """openSMILE's feature sets, through the library ``opensmile``.
 
@@ -39,18 +42,14 @@ class OpenSmile(AudioTransformer, auto_wrap_output_keys=("transform",)):
         One vector per utterance, or the low-level descriptors frame by frame.
     sampling_rate : float, default=16000
         Rate that features are computed at, in Hz, a whole number; other rates are resampled.
-    input_sampling_rate : float or None, default=None
-        Rate of arrays given to `transform`, in Hz.
-    n_jobs : int or None, default=None
-        Processes, as in joblib.
-    verbose : bool, default=False
-        Whether to draw a progress bar over utterances.
+    {input_sampling_rate}
+    {n_jobs}
+    {verbose}
     on_error : {"raise", "empty"}, default="raise"
         What to do about unusable utterances once all others are done: name them in an
         error, or leave each with a row of NaN ("functionals") or 0 frames ("lld") and name
         them in a warning.
-    memory : path-like or None, default=None
-        Folder where each utterance's features are kept and found again.
+    {memory}
 
     Notes
     -----

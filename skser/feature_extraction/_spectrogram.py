@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
+from skser._docstrings import insert_descriptions
+from skser.feature_extraction._parameters import DESCRIPTIONS
 from skser.feature_extraction._spectral import (
     PreparedSpectra,
     ShortTimeFourier,
@@ -11,6 +13,7 @@ from skser.feature_extraction._spectral import (
 from skser.sequences import Layout
 
 
+@insert_descriptions(DESCRIPTIONS)
 class Spectrogram(SpectralTransformer):
     """Short-time spectrum on a linear frequency axis.
 
@@ -18,12 +21,9 @@ class Spectrogram(SpectralTransformer):
     ----------
     window : float, default=0.040
         Length of the analysis window, in seconds.
-    hop : float, default=0.010
-        Seconds between successive frames.
-    window_type : str or tuple, default="hamming"
-        Any window of `scipy.signal.get_window`.
-    n_fft : int or None, default=None
-        Length of the Fourier transform in samples; None takes the next power of two.
+    {hop}
+    {window_type}
+    {n_fft}
     fmin, fmax : float, default=0.0, None
         Frequency range in Hz, ``fmin <= f < fmax``; None keeps everything up to half the
         sampling rate, and that too.
@@ -31,23 +31,13 @@ class Spectrogram(SpectralTransformer):
         ``10 log10`` of the power, natural logarithm of the magnitude, power, or magnitude.
     top_db : float or None, default=80.0
         With `scale` "db" or "log": floor below each utterance's maximum, in dB.
-    sampling_rate : float, default=16000
-        Rate that features are computed at, in Hz; other rates are resampled.
-    input_sampling_rate : float or None, default=None
-        Rate of arrays given to `transform`, in Hz.
-    n_jobs : int or None, default=None
-        Processes, as in joblib.
-    verbose : bool, default=False
-        Whether to draw a progress bar over utterances.
-    on_error : {"raise", "empty"}, default="raise"
-        What to do about unreadable utterances once all others are done: name them in an
-        error, or leave each with 0 frames and name them in a warning.
-    memory : path-like or None, default=None
-        Folder where each utterance's features are kept and found again.
-    device : str or None, default=None
-        None computes with NumPy on the CPU. A torch device ("cuda", "mps" or "cpu", the last
-        slower than None), or "auto" for the first of these that is there, computes many
-        utterances at a time; `n_jobs` processes then only read them.
+    {sampling_rate}
+    {input_sampling_rate}
+    {n_jobs}
+    {verbose}
+    {on_error}
+    {memory}
+    {device}
 
     Notes
     -----

@@ -8,7 +8,9 @@ from sklearn.base import TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skser._device import resolve_device
+from skser._docstrings import insert_descriptions
 from skser.feature_extraction._base import AudioTransformer, UtteranceTooShort
+from skser.feature_extraction._parameters import DESCRIPTIONS
 from skser.feature_extraction._pooling import POOLINGS, column_names, pooled
 from skser.feature_extraction._pretrained import (
     find_checkpoint,
@@ -20,6 +22,7 @@ from skser.feature_extraction._speech_encoder import encoder_facts, load_encoder
 from skser.sequences import Layout
 
 
+@insert_descriptions(DESCRIPTIONS)
 class SpeechEmbedding(AudioTransformer, auto_wrap_output_keys=("transform",)):
     """Hidden states of a pretrained speech encoder, pooled or frame by frame.
 
@@ -56,12 +59,10 @@ default="mean+std"
         Branch, tag or commit on the hub.
     allow_pickle : bool, default=False
         Whether weights that are not in safetensors may be loaded. Such a file can run code.
-    input_sampling_rate : float or None, default=None
-        Rate of arrays given to `transform`, in Hz.
+    {input_sampling_rate}
     n_jobs : int or None, default=None
         Processes, as in joblib. Each loads the encoder.
-    verbose : bool, default=False
-        Whether to draw a progress bar over utterances.
+    {verbose}
     on_error : {"raise", "empty"}, default="raise"
         What to do about unusable utterances once all others are done: name them in an error,
         or leave each with a row of NaN, or 0 frames without pooling, and name them in a warning.
