@@ -57,7 +57,7 @@ from skser.neural_network import (
     AttentionFCNClassifier,
     AttentionRNNClassifier,
 )
-from skser.pipelines import fcn_and_functionals, mpg2020
+from skser.pipelines import fcn_and_functionals, gans2020
 from skser.preprocessing import SequenceScaler
 
 TASKS = (*PROTOCOLS, "mpg-actors")
@@ -124,7 +124,7 @@ def staged_transfer(task, seed, memory):
 
 
 def emotion_in_motion(task, seed, memory):
-    return mpg2020(memory=memory, random_state=seed, **ONE_THREAD)
+    return gans2020(memory=memory, random_state=seed, **ONE_THREAD)
 
 
 def whisper(name, task, seed, memory):
@@ -142,7 +142,7 @@ SYSTEMS = {
     "adversarial-ae": adversarial,
     "attention-rnn": attention_rnn,
     "staged-transfer": staged_transfer,
-    "mpg2020": emotion_in_motion,
+    "gans2020": emotion_in_motion,
     "whisper-tiny-svm": functools.partial(whisper, "plain"),
     "whisper-tiny-fine-tuned": functools.partial(whisper, "fine-tuned"),
 }
@@ -336,6 +336,6 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     for chosen in arguments.systems:
         for of_task in arguments.tasks:
-            if chosen == "mpg2020" and of_task != "mpg-actors":
+            if chosen == "gans2020" and of_task != "mpg-actors":
                 continue  # its contour is made for that task
             run(of_task, chosen, arguments.seeds, arguments.folds)

@@ -54,7 +54,7 @@ class System(enum.StrEnum):
     attention_fcn = "attention-fcn"
     fcn_and_functionals = "fcn-and-functionals"
     zhang2018 = "zhang2018"
-    mpg2020 = "mpg2020"
+    gans2020 = "gans2020"
 
 
 TableOrFolder = Annotated[
