@@ -35,6 +35,7 @@ from protocols import PROTOCOLS, RESULTS, load, versions, write_result
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -50,7 +51,7 @@ from skser.feature_extraction import (
     MelSpectrogram,
     OpenSmile,
 )
-from skser.metrics import accuracy, unweighted_average_recall, worst_group
+from skser.metrics import unweighted_average_recall, worst_group
 from skser.model_selection import StratifiedSpeakerKFold
 from skser.neural_network import (
     AdversarialAEClassifier,
@@ -310,7 +311,7 @@ def summary(fits, y, speakers, sexes, n_folds):
         rows.append(
             {
                 "uar": unweighted_average_recall(y[place], predicted),
-                "accuracy": accuracy(y[place], predicted),
+                "accuracy": accuracy_score(y[place], predicted),
                 "worst_speaker": worst_group(y[place], predicted, speakers[place])[1],
                 "sex_gap": gap.gap,
                 "sex_gap_by_chance": gap.threshold,
