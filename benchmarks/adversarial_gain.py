@@ -14,7 +14,7 @@ fearful and disgust negative; surprised left out), and all classes of RAVDESS-5 
 Inputs: sentence vectors (`Functionals(FrameFeatures())`, or openSMILE's ComParE_2016), ranked and
 rotated onto their principal components; and sequences of 20-ms frames
 (`FrameFeatures(hop=0.02)`), standardised. Labels: all, or a share of each class by seed, the rest
-of the training fold being unlabelled.
+of the training fold being unlabeled.
 
 ``tune`` draws settings, as many for either side, and scores them on speaker-disjoint inner folds
 of the first outer training fold, valence by accuracy, classes by UAR; with all labels (seed 0) and
@@ -53,7 +53,7 @@ VALENCE = {
     "fear": "negative",
     "disgust": "negative",
 }
-SYSTEMS = ("twin", "reconstruction", "adversarial", "unlabelled")
+SYSTEMS = ("twin", "reconstruction", "adversarial", "unlabeled")
 LABELS = (1.0, 0.1)
 SPACE = {
     "noise": (0.25, 0.5, 1.0),
@@ -81,7 +81,7 @@ AUXILIARY = {
 }
 N_TRIALS = {"vectors": 12, "frames": 4, "ComParE_2016": 12}
 TWIN = {"reconstruction_weight": 0.0, "adversarial_weight": 0.0}
-# Settings of both sides, input, and whether EmoDB joins as unlabelled speech.
+# Settings of both sides, input, and whether EmoDB joins as unlabeled speech.
 ATTEMPTS = {
     "as tuned": ({}, "vectors", False),
     "prior: categorical": ({"prior": "categorical"}, "vectors", False),
@@ -91,7 +91,7 @@ ATTEMPTS = {
     "encoder of 512 units": ({"hidden_units": (512,)}, "vectors", False),
     "no noise, no dropout": ({"noise": 0.0, "dropout": 0.0}, "vectors", False),
     "ComParE_2016": ({}, "ComParE_2016", False),
-    "EmoDB as further unlabelled speech": ({}, "vectors", True),
+    "EmoDB as further unlabeled speech": ({}, "vectors", True),
 }
 
 
@@ -126,7 +126,7 @@ def scaled(X, train, test, *others):
     return [*parts, *(scaler.transform(other) for other in others)]
 
 
-def labelled(y, share, seed):
+def labeled(y, share, seed):
     """A share of each class, at least two utterances of it."""
     random = np.random.RandomState(seed)
     rows = np.zeros(len(y), dtype=bool)
@@ -136,17 +136,17 @@ def labelled(y, share, seed):
     return rows
 
 
-def fit_predict(train, y, test, share, seed, settings, unlabelled=True, others=None):
+def fit_predict(train, y, test, share, seed, settings, unlabeled=True, others=None):
     """Predictions for the test rows, and what the fit cost."""
-    known = labelled(y, share, seed)
-    y = np.where(known, y, "unlabelled")
-    if not unlabelled:
+    known = labeled(y, share, seed)
+    y = np.where(known, y, "unlabeled")
+    if not unlabeled:
         train, y = train[known], y[known]
     if others is not None:
         train = np.concatenate([train, others])
-        y = np.concatenate([y, np.full(len(others), "unlabelled")])
+        y = np.concatenate([y, np.full(len(others), "unlabeled")])
     model = AdversarialAEClassifier(
-        unlabeled="unlabelled", random_state=seed, n_threads=1, device="cpu", **settings
+        unlabeled="unlabeled", random_state=seed, n_threads=1, device="cpu", **settings
     )
     start = time.process_time()
     model.fit(train, y)
@@ -288,13 +288,13 @@ def attempts():
 
 
 def settings_of(system, share, best):
-    """Settings of a system, and whether it is given unlabelled utterances."""
+    """Settings of a system, and whether it is given unlabeled utterances."""
     best = best[str(share)]
     if system == "twin":
         return best["twin"], True  # they change nothing but the number of updates per epoch
     if system == "reconstruction":
         return {**best["full"], "adversarial_weight": 0.0}, False
-    return best["full"], system == "unlabelled"
+    return best["full"], system == "unlabeled"
 
 
 def run(task, kind, shares, systems, n_seeds):
@@ -336,9 +336,9 @@ def run(task, kind, shares, systems, n_seeds):
         in_test = np.isin(speakers, held_out)
         train, test = scaled(X, np.flatnonzero(~in_test), np.flatnonzero(in_test))
         for system, share, seed in todo:
-            settings, unlabelled = settings_of(system, share, best)
+            settings, unlabeled = settings_of(system, share, best)
             predicted, seconds = fit_predict(
-                train, y[~in_test], test, share, seed, settings, unlabelled
+                train, y[~in_test], test, share, seed, settings, unlabeled
             )
             result["fits"].append(
                 {
@@ -424,7 +424,7 @@ def main():
     parser.add_argument("--task", choices=TASKS, default="valence")
     parser.add_argument("--input", nargs="+", choices=list(N_TRIALS), default=["vectors", "frames"])
     parser.add_argument("--labels", nargs="+", type=float, default=LABELS)
-    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=["twin", "unlabelled"])
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=["twin", "unlabeled"])
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
     if arguments.what == "attempts":

@@ -3,7 +3,7 @@
     python benchmarks/adversarial_made_up.py
 
 Vectors of 30 columns hold a small emotion factor (four classes), a large style (three normal
-numbers) and noise, mixed by a rotation. 600 training rows, of which 5 per class are labelled; 300
+numbers) and noise, mixed by a rotation. 600 training rows, of which 5 per class are labeled; 300
 to test on. Written are the accuracy of the conventional twin and of the full model, and what linear
 probes find in each latent: the emotion (accuracy) and the style (R²). Five problems, by seed.
 """

@@ -35,6 +35,7 @@ from protocols import PROTOCOLS, RESULTS, load, versions, write_result
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -50,14 +51,14 @@ from skser.feature_extraction import (
     MelSpectrogram,
     OpenSmile,
 )
-from skser.metrics import accuracy, unweighted_average_recall, worst_group
+from skser.metrics import unweighted_average_recall, worst_group
 from skser.model_selection import StratifiedSpeakerKFold
 from skser.neural_network import (
     AdversarialAEClassifier,
     AttentionFCNClassifier,
     AttentionRNNClassifier,
 )
-from skser.pipelines import fcn_and_functionals, mpg2020
+from skser.pipelines import fcn_and_functionals, gans2020
 from skser.preprocessing import SequenceScaler
 
 TASKS = (*PROTOCOLS, "mpg-actors")
@@ -124,7 +125,7 @@ def staged_transfer(task, seed, memory):
 
 
 def emotion_in_motion(task, seed, memory):
-    return mpg2020(memory=memory, random_state=seed, **ONE_THREAD)
+    return gans2020(memory=memory, random_state=seed, **ONE_THREAD)
 
 
 def whisper(name, task, seed, memory):
@@ -142,7 +143,7 @@ SYSTEMS = {
     "adversarial-ae": adversarial,
     "attention-rnn": attention_rnn,
     "staged-transfer": staged_transfer,
-    "mpg2020": emotion_in_motion,
+    "gans2020": emotion_in_motion,
     "whisper-tiny-svm": functools.partial(whisper, "plain"),
     "whisper-tiny-fine-tuned": functools.partial(whisper, "fine-tuned"),
 }
@@ -310,7 +311,7 @@ def summary(fits, y, speakers, sexes, n_folds):
         rows.append(
             {
                 "uar": unweighted_average_recall(y[place], predicted),
-                "accuracy": accuracy(y[place], predicted),
+                "accuracy": accuracy_score(y[place], predicted),
                 "worst_speaker": worst_group(y[place], predicted, speakers[place])[1],
                 "sex_gap": gap.gap,
                 "sex_gap_by_chance": gap.threshold,
@@ -336,6 +337,6 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     for chosen in arguments.systems:
         for of_task in arguments.tasks:
-            if chosen == "mpg2020" and of_task != "mpg-actors":
+            if chosen == "gans2020" and of_task != "mpg-actors":
                 continue  # its contour is made for that task
             run(of_task, chosen, arguments.seeds, arguments.folds)

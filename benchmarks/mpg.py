@@ -10,8 +10,8 @@ Needs SKSER_DATA. Rows are the 510 utterances of neutral, happiness, sadness and
 contour has all 259 values. Systems:
 
 - ``statistics``: scikit-learn's untuned classifiers on statistics of the contours;
-- ``paper``: ``mpg2020()`` as published;
-- ``best``: ``mpg2020()`` with the settings that did best in ``search``;
+- ``paper``: ``gans2020()`` as published;
+- ``best``: ``gans2020()`` with the settings that did best in ``search``;
 - ``default``: whole spectrograms and the 2-D default, on the same rows.
 
 Each runs on five folds by row, where speakers are on both sides, and on five folds of speakers,
@@ -39,7 +39,7 @@ from sklearn.svm import SVC
 from skser.datasets import load_ravdess
 from skser.feature_extraction import Functionals, MelSpectrogram
 from skser.neural_network import AttentionFCNClassifier, SpecAugment
-from skser.pipelines import mpg2020
+from skser.pipelines import gans2020
 from skser.preprocessing import SequenceScaler
 
 COUNTS = {"anger": 174, "happiness": 134, "neutral": 52, "sadness": 150}
@@ -66,7 +66,7 @@ WIDER = {
     "classifier__weight_decay": 0.01,
 }
 AUGMENTED = {**WIDER, "classifier__n_heads": 4, "classifier__augment": SpecAugment(level=0.1)}
-# Arguments of mpg2020, and parameters set afterwards.
+# Arguments of gans2020, and parameters set afterwards.
 CANDIDATES = {
     "as published": ({}, {}),
     "fifth layer of 40 channels, four heads": ({"n_fifth_filters": 40, "n_heads": 4}, {}),
@@ -83,9 +83,9 @@ BEST = "augmented"
 
 
 def network(candidate, seed):
-    """`mpg2020` from the contours on."""
+    """`gans2020` from the contours on."""
     arguments, settings = CANDIDATES[candidate]
-    model = mpg2020(**arguments, device="cpu", n_threads=1, random_state=seed)[1:]
+    model = gans2020(**arguments, device="cpu", n_threads=1, random_state=seed)[1:]
     return model.set_params(**settings)
 
 
@@ -110,7 +110,7 @@ def load():
     corpus = load_ravdess(Path(os.environ["SKSER_DATA"]) / "ravdess")
     y, actors = corpus.target.astype(str), corpus.speakers.astype(str)
     chosen = np.flatnonzero(np.isin(y, list(COUNTS)))
-    contours = mpg2020()[:1].transform([corpus.data[i] for i in chosen])
+    contours = gans2020()[:1].transform([corpus.data[i] for i in chosen])
     whole = contours.lengths == N_STEPS
     rows = chosen[whole]
     counts = dict(zip(*np.unique(y[rows], return_counts=True), strict=True))

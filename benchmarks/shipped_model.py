@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 from protocols import RESULTS
+from sklearn.metrics import accuracy_score
 
 import skser
 from skser.datasets import load_emodb
-from skser.metrics import accuracy, group_recalls, recall_per_class, unweighted_average_recall
+from skser.metrics import group_recalls, recall_per_class, unweighted_average_recall
 from skser.pipelines import attention_fcn
 
 TARGET = Path(skser.__file__).parent / "persistence/models/emodb-afcn.skser"
@@ -89,7 +90,7 @@ def figures(corpus, result):
         true = y[rows]
         by_sex = group_recalls(true, predicted, sexes[rows])["uar"]
         found["uar"].append(unweighted_average_recall(true, predicted))
-        found["accuracy"].append(accuracy(true, predicted))
+        found["accuracy"].append(accuracy_score(true, predicted))
         found["women"].append(by_sex["female"])
         found["men"].append(by_sex["male"])
         found["worst"].append(group_recalls(true, predicted, speakers[rows])["uar"].min())

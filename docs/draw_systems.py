@@ -20,7 +20,7 @@ from skser.neural_network import (
     AttentionFCNClassifier,
     AttentionRNNClassifier,
 )
-from skser.pipelines import mpg2020, zhang2018
+from skser.pipelines import gans2020, zhang2018
 
 DATA, LEARNED, FROZEN, GOAL = "#dfe7f1", "#fbe3c8", "#e4e4e4", "#d8ecd6"
 
@@ -32,7 +32,7 @@ def draw_systems(docs):
     pictures = {
         "system_attention_fcn": attention_fcn(),
         "system_zhang2018": convolutions(zhang2018()),
-        "system_mpg2020": convolutions(mpg2020()),
+        "system_gans2020": convolutions(gans2020()),
         "system_adversarial_ae": adversarial_ae(),
         "system_self_supervised": self_supervised(),
         "system_staged_transfer": staged_transfer(),

@@ -14,7 +14,7 @@ SYSTEMS = {
     "twin": "conventional",
     "reconstruction": "with reconstruction",
     "adversarial": "with reconstruction and adversaries",
-    "unlabelled": "adversarial, unlabelled speech included",
+    "unlabeled": "adversarial, unlabeled speech included",
 }
 
 
@@ -41,7 +41,7 @@ def gain(results):
             for entry in sorted(result["summary"], key=lambda entry: -entry["labels"]):
                 seeds.add(entry["n_seeds"])
                 system = entry["system"]
-                if system == "unlabelled" and entry["labels"] == 1:
+                if system == "unlabeled" and entry["labels"] == 1:
                     system = "adversarial"
                 row = [title, result["input"], f"{100 * entry['labels']:.0f} %", SYSTEMS[system]]
                 row += [f"{100 * entry[m]:.1f} ± {100 * entry[f'{m}_sd']:.1f}" for m in SCORES]

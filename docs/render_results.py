@@ -229,8 +229,8 @@ MPG_TITLES = {
     "ExtraTrees": "statistics of the contour, ``ExtraTreesClassifier(300)``",
     "SVC": "statistics of the contour, standardised, ``SVC()``",
     "LogisticRegression": "statistics of the contour, standardised, ``LogisticRegression()``",
-    "paper": "``mpg2020()``",
-    "best": "``mpg2020()`` with the settings above",
+    "paper": "``gans2020()``",
+    "best": "``gans2020()`` with the settings above",
     "default": "whole spectrograms, ``AttentionFCNClassifier()``",
 }
 

@@ -11,13 +11,14 @@ import os
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+from sklearn.metrics import accuracy_score
 from sklearn.pipeline import make_pipeline
 
 import skser
 from skser.datasets import load_emodb, make_emotional_speech
 from skser.feature_extraction import MelSpectrogram
 from skser.inspection import AttentionDisplay, ConfusionDisplay
-from skser.metrics import accuracy, unweighted_average_recall
+from skser.metrics import unweighted_average_recall
 from skser.neural_network import AttentionFCNClassifier
 from skser.preprocessing import SequenceScaler
 
@@ -28,7 +29,7 @@ def load_corpus(folder):
     if data and (Path(data) / "emodb").is_dir():
         return load_emodb(Path(data) / "emodb")
     return make_emotional_speech(
-        n_speakers=9, n_utterances_per_speaker=30, random_state=0, write_to=folder / "corpus"
+        n_speakers=9, n_utterances_per_speaker=30, random_state=0, output_dir=folder / "corpus"
     )
 
 
@@ -60,7 +61,7 @@ def main():
     true = corpus.target[test]
     print(f"\nSpeaker {held_out}, whom the model never heard:")
     print(f"  UAR (balanced accuracy) {unweighted_average_recall(true, predicted):.1%}")
-    print(f"  accuracy                {accuracy(true, predicted):.1%}")
+    print(f"  accuracy                {accuracy_score(true, predicted):.1%}")
 
     file = corpus.data[test][0]
     save(ConfusionDisplay.from_predictions(true, predicted), output / "confusion.png")

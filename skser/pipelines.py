@@ -16,7 +16,7 @@ from skser.feature_extraction import (
 from skser.neural_network import AttentionFCNClassifier
 from skser.preprocessing import SequenceScaler
 
-__all__ = ["attention_fcn", "fcn_and_functionals", "mpg2020", "zhang2018"]
+__all__ = ["attention_fcn", "fcn_and_functionals", "gans2020", "zhang2018"]
 
 # Nothing that the classifier's own defaults add.
 _PLAIN_TRAINING = {
@@ -262,7 +262,7 @@ def zhang2018(
     )
 
 
-def mpg2020(
+def gans2020(
     *,
     n_fifth_filters=None,
     n_heads=1,
@@ -287,7 +287,7 @@ def mpg2020(
     company. Clips shorter than 3.5 s were dropped; here rows never change, and a shorter clip
     keeps a shorter contour. Chosen here: layers padded by half their kernel.
 
-    The steps behind the first take ready contours: ``mpg2020()[1:].fit(contours, y)`` with an
+    The steps behind the first take ready contours: ``gans2020()[1:].fit(contours, y)`` with an
     array (n_utterances, 259), or with `Sequences` of one column and of any lengths.
 
     Parameters
@@ -328,11 +328,11 @@ def mpg2020(
     Examples
     --------
     >>> import numpy as np
-    >>> from skser.pipelines import mpg2020
+    >>> from skser.pipelines import gans2020
     >>> contours = np.random.RandomState(0).randn(12, 259)
     >>> y = np.repeat(["calm", "angry"], 6)
     >>> contours[y == "angry"] += 3
-    >>> model = mpg2020(max_epochs=5, device="cpu", random_state=0)[1:].fit(contours, y)
+    >>> model = gans2020(max_epochs=5, device="cpu", random_state=0)[1:].fit(contours, y)
     >>> model.predict_proba(contours).shape
     (12, 2)
     """

@@ -36,7 +36,7 @@ class SlowClassifier(ClassifierMixin, BaseEstimator):
 def evaluate(folder, log, pause=0.3, **settings):
     corpus = make_emotional_speech(4, 12, ("anger", "fear"), random_state=0)
     model = SlowClassifier(str(log), pause)
-    return cross_validate_speakers(model, corpus, cv=4, n_seeds=3, folder=folder, **settings)
+    return cross_validate_speakers(model, corpus, cv=4, n_seeds=3, results_dir=folder, **settings)
 
 
 if __name__ == "__main__":

@@ -239,7 +239,7 @@ def test_unscaled_decibels_are_learned_too():
 def test_a_pipeline_predicts_files(tmp_path):
     import pickle
 
-    corpus = make_emotional_speech(2, 10, write_to=tmp_path, random_state=0)
+    corpus = make_emotional_speech(2, 10, output_dir=tmp_path, random_state=0)
     model = make_pipeline(
         MelSpectrogram(n_mels=16), SequenceScaler(), AttentionFCNClassifier(max_epochs=4, **FAST)
     )

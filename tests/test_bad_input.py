@@ -178,7 +178,7 @@ def test_an_unfitted_model_says_so():
 
 
 def test_a_bad_file_in_a_fitted_pipeline_is_named(folder):
-    corpus = make_emotional_speech(2, 5, random_state=0, write_to=folder / "corpus")
+    corpus = make_emotional_speech(2, 5, random_state=0, output_dir=folder / "corpus")
     model = make_pipeline(MelSpectrogram(n_mels=8), SequenceScaler(), NETWORK)
     model.fit(corpus.data, corpus.target)
     with pytest.raises(ValueError, match=r"1 of 2 .*text\.wav"):

@@ -79,7 +79,7 @@ def test_wilcoxon_interval_holds_zero_where_the_test_does(n):
 def test_five_pairs_cannot_reach_95_per_cent():
     found = evaluation.wilcoxon_test([1, 2, 3, 4, 5], [0] * 5)
     assert (found.low, found.high) == (-np.inf, np.inf)
-    assert evaluation.wilcoxon_test([1, 2, 3, 4, 5], [0] * 5, level=0.9).low > 0
+    assert evaluation.wilcoxon_test([1, 2, 3, 4, 5], [0] * 5, confidence_level=0.9).low > 0
 
 
 def test_decimal_fractions_that_are_the_same_are_equal():
@@ -151,8 +151,8 @@ def test_friedman_bad_input():
         evaluation.friedman_nemenyi_test(np.ones((4, 2)))
     with pytest.raises(ValueError, match="NaN"):
         evaluation.friedman_nemenyi_test([[1, 2, np.nan], [1, 2, 3]])
-    with pytest.raises(ValueError, match="'level'"):
-        evaluation.friedman_nemenyi_test(np.eye(3), level=95)
+    with pytest.raises(ValueError, match="'confidence_level'"):
+        evaluation.friedman_nemenyi_test(np.eye(3), confidence_level=95)
     with pytest.raises(ValueError, match="minimum of 2"):
         evaluation.friedman_nemenyi_test([[1, 2, 3]])
     with pytest.warns(UndefinedMetricWarning, match="have no order"):

@@ -323,7 +323,7 @@ class TestIEMOCAP:
         (tmp_path / f"Session1/sentences/wav/Ses01F_impro01/{name}.wav").unlink()
         with pytest.warns(UserWarning, match="IEMOCAP") as caught:
             corpus = load_iemocap(tmp_path)
-        assert f"no audio file for 1 of 44 labelled utterances; they are left out: {name}." in str(
+        assert f"no audio file for 1 of 44 labeled utterances; they are left out: {name}." in str(
             caught[0].message
         )
         assert "Sessions with fewer than published: 1 (21 of 1819)" in str(caught[1].message)
@@ -405,7 +405,7 @@ class TestMSPPodcast:
             ("a.wav,N,1,nan,3,1,Male,Train", "line 2, has nan in EmoVal"),
             ("a.wav,N,1,2,3,1,Robot,Train", "line 2, has the Gender 'Robot'"),
             ("a.wav,N,1,2", "line 2, has the Gender ''"),
-            ("a.wav,N,1,2,3,1,Male,Train\na.wav,N,1,2,3,1,Male,Train", "a is labelled twice"),
+            ("a.wav,N,1,2,3,1,Male,Train\na.wav,N,1,2,3,1,Male,Train", "a is labeled twice"),
         ],
     )
     def test_a_bad_row_is_named(self, row, message, tmp_path):

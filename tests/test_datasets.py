@@ -213,7 +213,7 @@ class TestMadeUpSpeech:
 
     def test_files_hold_what_the_arrays_hold(self, tmp_path):
         arrays = make_emotional_speech(1, 5, random_state=0)
-        files = make_emotional_speech(1, 5, random_state=0, write_to=tmp_path / "new")
+        files = make_emotional_speech(1, 5, random_state=0, output_dir=tmp_path / "new")
         assert files.sampling_rate is None
         for path, expected in zip(files.data, arrays.data, strict=True):
             assert soundfile.info(path).samplerate == 16000

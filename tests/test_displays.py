@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import confusion_matrix
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -124,6 +125,16 @@ def test_a_given_axes_is_drawn_on(halves):
     assert display.ax_ is axes[1]
     assert display.figure_ is figure
     assert not axes[0].has_data()
+
+
+def test_confusions_are_those_of_scikit_learn():
+    random = np.random.RandomState(0)
+    true, predicted = random.choice(["anger", "fear", "joy", "sadness"], (2, 50))
+    counts = inspection.ConfusionDisplay.from_predictions(true, predicted).counts
+    np.testing.assert_array_equal(counts, confusion_matrix(true, predicted))
+    assert counts.loc["anger"].sum() == np.sum(true == "anger")
+    with pytest.raises(ValueError, match="labels lacks \\['joy', 'sadness'\\]"):
+        inspection.ConfusionDisplay.from_predictions(true, predicted, labels=["anger", "fear"])
 
 
 def test_a_class_that_never_occurs_is_left_white():

@@ -67,7 +67,7 @@ def test_predictions_are_those_of_scikit_learn(corpus, model):
     np.testing.assert_array_equal(found.labels, np.unique(y))
     np.testing.assert_array_equal(found.y_true, y[order])
     np.testing.assert_array_equal(found.y_pred, found.labels[found.y_proba.argmax(axis=1)])
-    fits = found.fits
+    fits = found.fold_results
     assert fits["held_out"].tolist() == [[speaker] for speaker in sorted(set(corpus.speakers))]
     assert (fits["n_train"] + fits["n_test"] == len(y)).all()
     assert (fits["fit_seconds"] > 0).all()
@@ -81,7 +81,7 @@ def test_predictions_are_those_of_scikit_learn(corpus, model):
 def test_the_summary_is_that_of_papers(corpus, model):
     forest = make_pipeline(model[:-1], RandomForestClassifier(5))
     found = cross_validate_speakers(forest, corpus, cv=2, n_seeds=3)
-    assert found.fits["seed"].tolist() == [0, 0, 1, 1, 2, 2]
+    assert found.fold_results["seed"].tolist() == [0, 0, 1, 1, 2, 2]
     summary = found.summary()
     of_seeds = [
         balanced_accuracy_score(part["true"], part["predicted"])
@@ -89,8 +89,8 @@ def test_the_summary_is_that_of_papers(corpus, model):
     ]
     assert summary.loc["uar", "pooled"] == pytest.approx(np.mean(of_seeds))
     assert summary.loc["uar", "sd_seeds"] == pytest.approx(np.std(of_seeds, ddof=1))
-    assert summary.loc["uar", "folds"] == pytest.approx(found.fits["uar"].mean())
-    assert summary.loc["uar", "worst_fold"] == found.fits["uar"].min()
+    assert summary.loc["uar", "folds"] == pytest.approx(found.fold_results["uar"].mean())
+    assert summary.loc["uar", "worst_fold"] == found.fold_results["uar"].min()
     assert "2 speaker-disjoint folds, 3 seeds" in str(found)
     again = cross_validate_speakers(forest, corpus, cv=2, n_seeds=3, n_jobs=2)
     np.testing.assert_array_equal(again.y_proba, found.y_proba)
@@ -119,7 +119,7 @@ def test_groups_reach_fit(corpus, tmp_path):
     for nested in (Recorder(str(log)), make_pipeline("passthrough", Recorder(str(log)))):
         found = cross_validate_speakers(nested, corpus, cv=3)
         given = [set(json.loads(line)) for line in log.read_text().splitlines()]
-        assert given == [everyone - set(speakers) for speakers in found.fits["held_out"]]
+        assert given == [everyone - set(speakers) for speakers in found.fold_results["held_out"]]
         log.unlink()
     with config_context(enable_metadata_routing=True):
         nested = make_pipeline("passthrough", Recorder(str(log)).set_fit_request(groups=True))
@@ -133,13 +133,15 @@ def test_a_search_splits_by_speaker(corpus, model):
     found = cross_validate_speakers(search, corpus, cv=3)
     assert "StratifiedSpeakerKFold" in found.protocol["model"]
     assert search.cv == 3  # ours was a clone
-    assert all("logisticregression__C" in fitted["best_params_"] for fitted in found.fits["fitted"])
+    assert all(
+        "logisticregression__C" in fitted["best_params_"] for fitted in found.fold_results["fitted"]
+    )
     inner = make_pipeline(model[:-1], GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=3))
     found = cross_validate_speakers(inner, corpus, cv=2)
     assert "StratifiedSpeakerKFold" in found.protocol["model"]
     with config_context(enable_metadata_routing=True):
         again = cross_validate_speakers(search, corpus, cv=3)
-    assert again.fits["fitted"].tolist()[0].keys() == {"best_params_", "best_score_"}
+    assert again.fold_results["fitted"].tolist()[0].keys() == {"best_params_", "best_score_"}
 
 
 def test_splits_that_share_speakers_are_refused(corpus, model):
@@ -173,7 +175,7 @@ def test_a_class_that_a_test_fold_lacks(corpus, model):
     part = found.predictions.query("speaker == '01'")
     right = part["true"] == part["predicted"]
     expected = right.groupby(part["true"]).mean().mean()
-    assert found.fits["uar"][0] == pytest.approx(expected)
+    assert found.fold_results["uar"][0] == pytest.approx(expected)
     assert not found.predictions.isna().any().any()
 
 
@@ -190,7 +192,7 @@ def test_a_table_goes_in_whole(corpus):
             return super().fit(X, y)
 
     model = TableClassifier(strategy="stratified", random_state=0)
-    found = cross_validate_speakers(model, corpus, cv=2, as_table=True)
+    found = cross_validate_speakers(model, corpus, cv=2, use_frame=True)
     assert len(found.predictions) == len(corpus.target)
 
 
@@ -212,7 +214,7 @@ def test_killed_and_restarted(tmp_path):
     pd.testing.assert_frame_equal(found.predictions, undisturbed.predictions)
     timings = ["fit_seconds", "predict_seconds"]
     pd.testing.assert_frame_equal(
-        found.fits.drop(columns=timings), undisturbed.fits.drop(columns=timings)
+        found.fold_results.drop(columns=timings), undisturbed.fold_results.drop(columns=timings)
     )
     assert len(log.read_text().splitlines()) == n_fits + 12 - len(done)
     assert all(path.stat().st_mtime_ns == time for path, time in done.items())
@@ -223,7 +225,7 @@ def test_killed_and_restarted(tmp_path):
 def test_a_folder_of_something_else_is_refused(tmp_path, corpus):
     def run(strategy="stratified", cv=2, corpus=corpus):
         model = DummyClassifier(strategy=strategy, random_state=0)
-        return cross_validate_speakers(model, corpus, cv=cv, folder=tmp_path)
+        return cross_validate_speakers(model, corpus, cv=cv, results_dir=tmp_path)
 
     run()
     run()
@@ -237,7 +239,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path, corpus):
 
 def test_what_is_the_same_and_what_is_not(tmp_path, corpus):
     def run(model, cv=2):
-        return cross_validate_speakers(model, corpus, cv=cv, folder=tmp_path)
+        return cross_validate_speakers(model, corpus, cv=cv, results_dir=tmp_path)
 
     def grid(values):
         dummy = DummyClassifier(strategy="uniform")
@@ -339,7 +341,9 @@ def test_no_splits_at_all(corpus, model):
 def test_more_seeds_later_go_on(tmp_path, corpus):
     def fits(n_seeds):
         model = SlowClassifier(str(tmp_path / "log"))
-        return cross_validate_speakers(model, corpus, cv=2, n_seeds=n_seeds, folder=tmp_path / "f")
+        return cross_validate_speakers(
+            model, corpus, cv=2, n_seeds=n_seeds, results_dir=tmp_path / "f"
+        )
 
     first = fits(1)
     more = fits(2)
@@ -356,7 +360,7 @@ def test_an_error_keeps_what_is_finished(tmp_path, corpus):
 
     model = Fails(str(tmp_path / "log"))
     with pytest.raises(RuntimeError, match="no second seed"):
-        cross_validate_speakers(model, corpus, cv=2, n_seeds=2, folder=tmp_path / "f")
+        cross_validate_speakers(model, corpus, cv=2, n_seeds=2, results_dir=tmp_path / "f")
     assert len(list((tmp_path / "f").glob("seed0*.json"))) == 2
 
 

@@ -116,7 +116,7 @@ def test_the_interval_is_as_wide_as_speakers_and_repeats_make_it():
     assert (poor["high"] < 5).all()
     twin = curve.multiples("a", "twin").loc[8]
     assert twin["low"] < 1 < twin["high"]
-    narrow = curve.multiples("a", "poor", level=0.5).loc[[4, 8]]
+    narrow = curve.multiples("a", "poor", confidence_level=0.5).loc[[4, 8]]
     assert (narrow["high"] - narrow["low"] < poor["high"] - poor["low"]).all()
 
 

@@ -6,7 +6,7 @@ from sklearn.base import clone
 from skser.audio import AudioReadError, load_audio
 from skser.datasets import load_ravdess
 from skser.feature_extraction import Functionals, LevelContour
-from skser.pipelines import mpg2020
+from skser.pipelines import gans2020
 
 RATE = 16000
 
@@ -20,7 +20,7 @@ def librosa_contour(samples, rate, **settings):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_contour_of_mpg_agrees_with_librosa_on_real_files(ravdess_path):
     files = load_ravdess(ravdess_path).data[::90]
-    contours = mpg2020()["features"].transform(files)
+    contours = gans2020()["features"].transform(files)
     for file, contour in zip(files, contours, strict=True):
         samples, rate = librosa.load(file, sr=44100)
         expected = librosa_contour(samples[22050:][: 3 * 44100], rate, n_mels=128, fmax=8000)

@@ -1,3 +1,4 @@
+import ast
 import subprocess
 import sys
 import tomllib
@@ -8,6 +9,27 @@ import pytest
 import skser
 
 ROOT = Path(__file__).parents[1]
+# In the order in which data flow: a room imports from rooms above it. Private files beside them are
+# the ground floor, which all may import.
+ROOMS = (
+    "audio",
+    "sequences",
+    "datasets",
+    "augmentation",
+    "feature_extraction",
+    "preprocessing",
+    "neural_network",
+    "compose",
+    "metrics",
+    "model_selection",
+    "inspection",
+    "evaluation",
+    "persistence",
+    "export",
+    "pipelines",
+    "cli",
+)
+LONGEST = 450  # lines: a file is one idea
 
 
 def run(code):
@@ -67,3 +89,55 @@ def test_modules_know_nothing_of_the_estimators():
                         "from skser.neural_network.modules",
                     )
                 ), f"{file.name}: {line}"
+
+
+def imports():
+    """File, its room, and the parts of each module or name of ours that it imports anywhere."""
+    for file in sorted((ROOT / "skser").rglob("*.py")):
+        room = file.relative_to(ROOT / "skser").with_suffix("").parts[0]
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{file}:{node.lineno} imports relatively"
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            for name in names:
+                package, *parts = name.split(".")
+                if package == "skser" and parts:
+                    yield f"{file.relative_to(ROOT)}:{node.lineno}", room, parts
+
+
+def test_no_room_imports_private_files_of_another():
+    found = [
+        f"{place} imports {'.'.join(parts)}"
+        for place, room, parts in imports()
+        if parts[0] in ROOMS and parts[0] != room and any(part[0] == "_" for part in parts)
+    ]
+    assert not found
+
+
+def test_imports_run_one_way():
+    rooms = {path.stem for path in (ROOT / "skser").iterdir() if path.suffix in ("", ".py")}
+    assert {room for room in rooms if room[0] != "_"} == set(ROOMS)
+    place_of = {room: i for i, room in enumerate(ROOMS)}
+    found = [
+        f"{place} imports {'.'.join(parts)}, which is further down"
+        for place, room, parts in imports()
+        if room in ROOMS and place_of.get(parts[0], -1) > place_of[room]
+    ]
+    # Below the rooms, private files may build on audio and sequences alone.
+    found += [
+        f"{place} imports {'.'.join(parts)}, and is on the ground floor"
+        for place, room, parts in imports()
+        if room not in (*ROOMS, "__init__") and parts[0] in ROOMS[2:]
+    ]
+    assert not found
+
+
+def test_a_file_is_one_idea():
+    lengths = {
+        str(file.relative_to(ROOT)): len(file.read_text().splitlines())
+        for file in (ROOT / "skser").rglob("*.py")
+    }
+    assert {file: n for file, n in lengths.items() if n > LONGEST} == {}

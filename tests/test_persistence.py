@@ -34,7 +34,7 @@ from skser.neural_network import (
     SpecAugment,
 )
 from skser.persistence import SavedModelError, read_info
-from skser.persistence._registry import _OURS, class_of
+from skser.persistence._registry import _OURS, class_of, functions
 from skser.pipelines import fcn_and_functionals
 from skser.preprocessing import SequenceScaler, SpeakerScaler
 from tests.test_common import ALL, add_noise, by_name, instance
@@ -377,3 +377,10 @@ def test_top_level_names_load_on_first_use(capsys):
 def test_group_splitters_of_scikit_learn_come_back(there_and_back):
     search = GridSearchCV(AttentionFCNClassifier(), {"dropout": [0.1]}, cv=GroupKFold(3))
     assert there_and_back(search).cv.n_splits == 3
+
+
+def test_a_scorer_computes_a_score_and_nothing_else():
+    ours = {name for name in functions() if name.startswith("skser.metrics.")}
+    assert "skser.metrics.unweighted_average_recall" in ours
+    assert not ours & {f"skser.metrics.check_{what}" for what in ("labels", "attribute")}
+    assert {name.removeprefix("skser.metrics.") for name in ours} <= set(skser.metrics.__all__)

@@ -174,7 +174,12 @@ def test_names_that_are_not_on_the_list_are_never_imported(archive, refused, nam
 
 def test_attributes_cannot_take_the_place_of_methods_or_of_what_is_never_saved(archive, refused):
     for number, attribute, value, reason in (
-        (2, "predict_proba", {"function": "skser.metrics.accuracy"}, "is no attribute"),
+        (
+            2,
+            "predict_proba",
+            {"function": "sklearn.metrics.accuracy_score"},
+            "is no attribute",
+        ),
         (2, "__class__", 1, "is no attribute"),
         (2, "_parameter_constraints", {"dict": []}, "is no attribute"),
         (0, "memory", "/tmp", "memory, which is never saved"),

@@ -7,12 +7,12 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 
 from skser.datasets import make_emotional_speech
 from skser.feature_extraction import LevelContour, Spectrogram
-from skser.pipelines import fcn_and_functionals, mpg2020, zhang2018
+from skser.pipelines import fcn_and_functionals, gans2020, zhang2018
 from skser.preprocessing import SequenceScaler
 from skser.sequences import Sequences
 
 RATE = 16000
-systems = pytest.mark.parametrize("system", [zhang2018, mpg2020])
+systems = pytest.mark.parametrize("system", [zhang2018, gans2020])
 # An epoch or two of fit, as most tests here have, predicts one class.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning"
@@ -58,7 +58,7 @@ def zhang(corpus):
 
 @pytest.fixture(scope="module")
 def mpg(contours):
-    return mpg2020(max_epochs=2, n_threads=1, random_state=0)[1:].fit(*contours)
+    return gans2020(max_epochs=2, n_threads=1, random_state=0)[1:].fit(*contours)
 
 
 class TestZhang2018:
@@ -109,10 +109,10 @@ class TestZhang2018:
             assert utterance.weights.sum() == pytest.approx(1, abs=1e-5)
 
 
-class TestMPG2020:
+class TestGans2020:
     def test_three_seconds_give_259_values(self):
         noise = np.random.RandomState(0).randn(4 * RATE)
-        X = mpg2020(input_sampling_rate=RATE)["features"].transform([noise, noise[: 2 * RATE]])
+        X = gans2020(input_sampling_rate=RATE)["features"].transform([noise, noise[: 2 * RATE]])
         assert X.lengths.tolist() == [259, 1 + int(1.5 * 44100) // 512]
         assert X.n_columns == 1
 
@@ -127,7 +127,7 @@ class TestMPG2020:
         assert n_weights(mpg) == [60, 260, 620, 1830]
 
     def test_a_fifth_layer_and_heads_come_by_parameter(self, contours):
-        model = mpg2020(n_fifth_filters=40, n_heads=4, max_epochs=1, random_state=0)[1:]
+        model = gans2020(n_fifth_filters=40, n_heads=4, max_epochs=1, random_state=0)[1:]
         model.fit(*contours)
         assert n_weights(model) == [60, 260, 620, 1830, 3640]
         pool = ((3, 1), (2, 1))
@@ -145,7 +145,7 @@ class TestMPG2020:
         np.testing.assert_allclose(together[0].weights, alone[0].weights, atol=1e-6)
 
     def test_attention_tells_seconds_of_the_file(self, corpus):
-        model = mpg2020(max_epochs=1, input_sampling_rate=RATE, n_threads=1, random_state=0)
+        model = gans2020(max_epochs=1, input_sampling_rate=RATE, n_threads=1, random_state=0)
         model.fit(corpus.data[:4], ["a", "b", "a", "b"])
         X = model[:-1].transform(corpus.data[:1])
         times = model["classifier"].attention(X)[0].times
@@ -156,25 +156,25 @@ class TestMPG2020:
     def test_training_is_plain_adam(self, mpg):
         groups = mpg["classifier"].net_.optimizer_.param_groups
         assert {(group["lr"], group["weight_decay"]) for group in groups} == {(1e-3, 0)}
-        defaults = mpg2020()["classifier"]
+        defaults = gans2020()["classifier"]
         assert (defaults.batch_size, defaults.max_epochs) == (51, 200)
 
     def test_ready_contours_are_learned_in_every_form(self, contours):
         X, y = contours
-        model = mpg2020(max_epochs=60, n_threads=1, random_state=0)[1:]
+        model = gans2020(max_epochs=60, n_threads=1, random_state=0)[1:]
         model.set_params(scaler=SequenceScaler(), classifier__learning_rate=0.01)
         assert model.fit(X, y).score(X, y) == 1
         columns = Sequences.from_list([x[: 200 + i, None] for i, x in enumerate(X)])
         assert clone(model).fit(columns, y).score(columns, y) == 1
 
     def test_the_scaler_can_be_put_in(self, contours):
-        model = mpg2020(max_epochs=1, random_state=0).set_params(scaler=SequenceScaler())[1:]
+        model = gans2020(max_epochs=1, random_state=0).set_params(scaler=SequenceScaler())[1:]
         model.fit(*contours)
         assert model["scaler"].mean_ == pytest.approx(contours[0].mean(), rel=1e-4)
 
     def test_too_short_an_utterance_is_named(self, corpus):
         with pytest.raises(ValueError, match="utterance 1.*offset"):
-            mpg2020(input_sampling_rate=RATE).fit([corpus.data[0], np.ones(800)], ["a", "b"])
+            gans2020(input_sampling_rate=RATE).fit([corpus.data[0], np.ones(800)], ["a", "b"])
 
 
 @systems

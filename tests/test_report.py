@@ -1,11 +1,13 @@
 """The report of an evaluation, as text and in a browser."""
 
+import dataclasses
 import re
 import shutil
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from scipy.stats import entropy
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -90,6 +92,38 @@ def test_everything_is_in_the_file(model, evaluation, corpus, tmp_path):
     assert found.tags.count("audio") == min(4, n_wrong)
     assert found.tags.count("img") == 6
     assert "Once more" in text
+
+
+def test_figures_are_those_of_the_predictions(evaluation, corpus):
+    report = EvaluationReport(evaluation, corpus, leakage=False)
+    true, predicted = evaluation.y_true, evaluation.y_pred
+    f1 = [
+        2 * np.sum((true == c) & (predicted == c)) / (np.sum(true == c) + np.sum(predicted == c))
+        for c in evaluation.labels
+    ]
+    shares = np.array([[np.mean(y == c) for c in evaluation.labels] for y in (true, predicted)])
+    divergence = np.mean([entropy(side, shares.mean(axis=0), base=2) for side in shares])
+    text = " ".join(report._scores()["paragraphs"])
+    assert f"Macro F1 is {100 * np.mean(f1):.1f} %" in text
+    assert f"is {np.sqrt(divergence):.3f} (0: the same" in text
+    one_hot = (true[:, None] == evaluation.labels).astype(float)
+    brier = np.mean(np.sum((evaluation.y_proba - one_hot) ** 2, axis=1))
+    assert f"Brier score {brier:.3f} (0 to 2)" in report._probabilities()["paragraphs"][0]
+
+
+def test_brier_score_of_two_classes_is_0_to_2_and_float32_sums_are_near_enough(evaluation, corpus):
+    two = corpus.frame["emotion"].isin(["anger", "sadness"]).to_numpy()
+    half = SpeechCorpus(corpus.frame[two], "half", {}, sampling_rate=corpus.sampling_rate)
+    predictions = evaluation.predictions[two].reset_index(drop=True)
+    sure = (predictions["true"] == "anger").to_numpy(float)
+    wrong = predictions.drop(columns="proba_neutral").assign(
+        utterance=np.arange(len(predictions)),
+        proba_anger=(1 - sure) * (1 + 1e-6),
+        proba_sadness=sure * (1 + 1e-6),
+    )
+    wrong["predicted"] = np.where(sure, "sadness", "anger")
+    report = EvaluationReport(dataclasses.replace(evaluation, predictions=wrong), half)
+    assert "Brier score 2.000 (0 to 2)" in report._probabilities()["paragraphs"][0]
 
 
 def test_markup_in_names_is_text(evaluation, corpus):

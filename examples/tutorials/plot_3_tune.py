@@ -54,7 +54,7 @@ print(evaluation.summary().round(3).to_string())
 # What was chosen in each of the outer folds; if they disagree, the setting matters little or the
 # corpus is small:
 
-for fitted in evaluation.fits["fitted"]:
+for fitted in evaluation.fold_results["fitted"]:
     print(fitted["best_params_"])
 
 # %%

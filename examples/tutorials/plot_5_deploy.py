@@ -22,7 +22,7 @@ from skser.preprocessing import SequenceScaler
 
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
-corpus = make_emotional_speech(6, 20, random_state=0, write_to=folder / "corpus")
+corpus = make_emotional_speech(6, 20, random_state=0, output_dir=folder / "corpus")
 training = corpus.speakers != "06"
 model = make_pipeline(
     MelSpectrogram(),

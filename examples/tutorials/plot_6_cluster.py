@@ -23,7 +23,7 @@ from skser.datasets import make_emotional_speech
 
 folder = tempfile.TemporaryDirectory()
 corpus = make_emotional_speech(
-    n_speakers=6, n_utterances_per_speaker=20, random_state=0, write_to=folder.name
+    n_speakers=6, n_utterances_per_speaker=20, random_state=0, output_dir=folder.name
 )
 cluster = SubprocessCluster(
     host="127.0.0.1", n_workers=2, worker_kwargs={"nthreads": 1}, dashboard_address=":0"

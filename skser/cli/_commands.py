@@ -54,7 +54,7 @@ class System(enum.StrEnum):
     attention_fcn = "attention-fcn"
     fcn_and_functionals = "fcn-and-functionals"
     zhang2018 = "zhang2018"
-    mpg2020 = "mpg2020"
+    gans2020 = "gans2020"
 
 
 TableOrFolder = Annotated[
@@ -228,9 +228,9 @@ def evaluate(
     ] = None,
     folds: Annotated[int, typer.Option(min=2, help="Speaker-disjoint folds, if no protocol.")] = 5,
     seeds: Annotated[int, typer.Option(min=1, help="Fits per fold.")] = 1,
-    folder: Annotated[
+    results_dir: Annotated[
         Path | None,
-        typer.Option(help="Where finished folds are kept; a later run goes on behind them."),
+        typer.Option(help="Folder that stores finished folds; a later run resumes from there."),
     ] = None,
     max_epochs: Epochs = None,
     memory: Memory = None,
@@ -252,7 +252,7 @@ def evaluate(
         data,
         cv=folds if protocol is None else published_folds(data, protocol),
         n_seeds=seeds,
-        folder=folder,
+        results_dir=results_dir,
         n_jobs=jobs,
         verbose=True,
     )

@@ -139,7 +139,7 @@ def _tables(db, name, table, emotion):
 
 
 def _labels(db, name, tables, emotion):
-    """File, emotion and split of each labelled file."""
+    """File, emotion and split of each labeled file."""
     parts = []
     for key in tables:
         labels = db[key].df[emotion]
@@ -148,15 +148,15 @@ def _labels(db, name, tables, emotion):
             part["split"] = db[key].split_id
         parts.append(part)
     frame = pd.concat(parts, ignore_index=True).drop_duplicates(["audio", "emotion"])
-    unlabelled = frame["emotion"].isna()
-    if unlabelled.all():
+    unlabeled = frame["emotion"].isna()
+    if unlabeled.all():
         raise ValueError(f"{name}: the column {emotion!r} of {', '.join(tables)} is empty.")
-    if unlabelled.any():
+    if unlabeled.any():
         warnings.warn(
-            f"{name}: {unlabelled.sum()} of {len(frame)} files have no label and are left out.",
+            f"{name}: {unlabeled.sum()} of {len(frame)} files have no label and are left out.",
             stacklevel=3,
         )
-    frame = frame[~unlabelled]
+    frame = frame[~unlabeled]
     twice = frame["audio"][frame["audio"].duplicated()]
     if len(twice):
         raise ValueError(f"{name}: {twice.iloc[0]} has different labels in {', '.join(tables)}.")

@@ -35,7 +35,7 @@ class CorpusInfo:
 
     `labels` goes from the corpus's own code to the emotion. `published` counts utterances by the
     column `counted_by` of the utterance table, `emotions` by emotion; both are empty where they
-    differ from release to release. `absent` names labelled utterances that were never published
+    differ from release to release. `absent` names labeled utterances that were never published
     as sound.
     """
 

@@ -186,12 +186,12 @@ def with_audio(rows, info, path, remedy=""):
     FileNotFoundError
         If no row has a file.
     ValueError
-        If an utterance is labelled twice.
+        If an utterance is labeled twice.
     """
-    labelled = pd.Series([row["utterance"] for row in rows], dtype=object)
-    if labelled.duplicated().any():
+    labeled = pd.Series([row["utterance"] for row in rows], dtype=object)
+    if labeled.duplicated().any():
         raise ValueError(
-            f"{info.name}: utterance {labelled[labelled.duplicated()].iloc[0]} is labelled twice."
+            f"{info.name}: utterance {labeled[labeled.duplicated()].iloc[0]} is labeled twice."
         )
     missing = [row["utterance"] for row in rows if row["audio"] is None]
     if not rows:
@@ -204,7 +204,7 @@ def with_audio(rows, info, path, remedy=""):
     missing = [name for name in missing if name not in info.absent]
     if missing:
         warnings.warn(
-            f"{info.name}: no audio file for {len(missing)} of {len(rows)} labelled utterances; "
+            f"{info.name}: no audio file for {len(missing)} of {len(rows)} labeled utterances; "
             f"they are left out: {_some(missing)}.",
             stacklevel=3,
         )

@@ -69,7 +69,7 @@ def load_iemocap(path, *, labels="all", scenario="all", return_X_y=False):
     Warns
     -----
     UserWarning
-        Naming labelled turns without audio, or without a transcript where that of their
+        Naming labeled turns without audio, or without a transcript where that of their
         dialogue is there, and sessions with fewer turns than published.
 
     References

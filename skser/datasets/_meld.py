@@ -63,7 +63,7 @@ def load_meld(path, *, partitions=None, return_X_y=False):
     Warns
     -----
     UserWarning
-        Naming labelled utterances without audio, and sets with fewer than published.
+        Naming labeled utterances without audio, and sets with fewer than published.
 
     References
     ----------

@@ -56,7 +56,7 @@ def load_msp_podcast(path, *, partitions=None, return_X_y=False):
     Warns
     -----
     UserWarning
-        Naming labelled utterances without audio.
+        Naming labeled utterances without audio.
 
     References
     ----------

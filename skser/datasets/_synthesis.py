@@ -106,7 +106,7 @@ def make_emotional_speech(
     n_sentences=6,
     sampling_rate=16000,
     expressiveness=1.0,
-    write_to=None,
+    output_dir=None,
     return_X_y=False,
     random_state=None,
 ):
@@ -130,7 +130,7 @@ def make_emotional_speech(
         In Hz.
     expressiveness : float, default=1.0
         Factor on all that an emotion changes; 0 makes every utterance neutral.
-    write_to : path-like or None, default=None
+    output_dir : path-like or None, default=None
         Folder for a WAV file per utterance; ``data`` then holds paths.
     return_X_y : bool, default=False
         Whether to return ``(data, target)`` alone.
@@ -201,15 +201,15 @@ def make_emotional_speech(
                     **_dimensions(_VOICES[emotion], intensity, random),
                 }
             )
-    if write_to is not None:
-        _write(rows, Path(write_to), sampling_rate)
+    if output_dir is not None:
+        _write(rows, Path(output_dir), sampling_rate)
     corpus = SpeechCorpus(
         pd.DataFrame(rows),
         "made-up",
         {emotion: emotion for emotion in emotions},
         license="CC0-1.0",
         description=_DESCRIPTION,
-        sampling_rate=None if write_to is not None else sampling_rate,
+        sampling_rate=None if output_dir is not None else sampling_rate,
         dimension_range=(-1.0, 1.0),
     )
     return finish(corpus, return_X_y)

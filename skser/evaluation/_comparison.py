@@ -56,11 +56,11 @@ def _paired_scores(scores_a, scores_b):
         "scores_b": ["array-like"],
         "n_train": [Interval(Real, 0, None, closed="neither")],
         "n_test": [Interval(Real, 0, None, closed="neither")],
-        "level": [Interval(Real, 0, 1, closed="neither")],
+        "confidence_level": [Interval(Real, 0, 1, closed="neither")],
     },
     prefer_skip_nested_validation=True,
 )
-def corrected_resampled_t_test(scores_a, scores_b, *, n_train, n_test, level=0.95):
+def corrected_resampled_t_test(scores_a, scores_b, *, n_train, n_test, confidence_level=0.95):
     r"""Paired t-test of scores from cross-validation, whose training sets overlap.
 
     The ordinary t-test takes folds for independent and finds differences where there are none.
@@ -73,8 +73,8 @@ def corrected_resampled_t_test(scores_a, scores_b, *, n_train, n_test, level=0.9
         Of the same folds, or of the folds of several repeats.
     n_train, n_test : float
         Utterances on either side of a split, in the mean.
-    level : float, default=0.95
-        Of the interval.
+    confidence_level : float, default=0.95
+        Confidence level of the interval.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def corrected_resampled_t_test(scores_a, scores_b, *, n_train, n_test, level=0.9
     difference = _paired_scores(scores_a, scores_b)
     k, mean = len(difference), difference.mean()
     deviation = np.sqrt((1 / k + n_test / n_train) * difference.var(ddof=1))
-    reach = scipy.stats.t.ppf((1 + level) / 2, k - 1) * deviation
+    reach = scipy.stats.t.ppf((1 + confidence_level) / 2, k - 1) * deviation
     with np.errstate(divide="ignore"):  # the same difference in every fold: infinite
         statistic = mean / deviation if mean else 0.0
     p_value = 2 * scipy.stats.t.sf(abs(statistic), k - 1)
@@ -109,19 +109,20 @@ def corrected_resampled_t_test(scores_a, scores_b, *, n_train, n_test, level=0.9
     {
         "scores_a": ["array-like"],
         "scores_b": ["array-like"],
-        "level": [Interval(Real, 0, 1, closed="neither")],
+        "confidence_level": [Interval(Real, 0, 1, closed="neither")],
     },
     prefer_skip_nested_validation=True,
 )
-def wilcoxon_test(scores_a, scores_b, *, level=0.95):
+def wilcoxon_test(scores_a, scores_b, *, confidence_level=0.95):
     """Wilcoxon's signed-rank test of paired scores, such as those of each speaker.
 
     Parameters
     ----------
     scores_a, scores_b : array-like of shape (n_pairs,)
-    level : float, default=0.95
-        Of the interval, which is of the median of the pairs' means (Hodges-Lehmann). It is
-        infinite where so few pairs cannot reach the level, below six for 95 %.
+    confidence_level : float, default=0.95
+        Confidence level of the interval, which is that of the median of the pairs' means
+        (Hodges-Lehmann). It is infinite where so few pairs cannot reach the level, below six for
+        95 %.
 
     Returns
     -------
@@ -148,7 +149,7 @@ def wilcoxon_test(scores_a, scores_b, *, level=0.95):
     first, second = np.triu_indices(n)
     means = np.sort((difference[first] + difference[second]) / 2)
     low, high = -np.inf, np.inf
-    k = _signed_rank_quantile(n, (1 - level) / 2)
+    k = _signed_rank_quantile(n, (1 - confidence_level) / 2)
     if k >= 0:
         low, high = means[k], means[len(means) - 1 - k]
     return PairedComparison(
@@ -176,7 +177,7 @@ def _signed_rank_quantile(n, tail):
         "y_pred_b": ["array-like"],
         "speakers": ["array-like"],
         "metric": [callable],
-        "level": [Interval(Real, 0, 1, closed="neither")],
+        "confidence_level": [Interval(Real, 0, 1, closed="neither")],
         "n_bootstrap": [Interval(Integral, 10, None, closed="left")],
         "random_state": ["random_state"],
     },
@@ -189,7 +190,7 @@ def bootstrap_by_speaker(
     speakers,
     *,
     metric=unweighted_average_recall,
-    level=0.95,
+    confidence_level=0.95,
     n_bootstrap=1000,
     random_state=0,
 ):
@@ -205,8 +206,8 @@ def bootstrap_by_speaker(
     speakers : array-like of shape (n_utterances,)
     metric : callable, default=unweighted_average_recall
         ``metric(y_true, y_pred)`` -> float.
-    level : float, default=0.95
-        Of the interval, between quantiles of the resamples' differences.
+    confidence_level : float, default=0.95
+        Confidence level of the interval, between quantiles of the resamples' differences.
     n_bootstrap : int, default=1000
         Resamples.
     random_state : int, RandomState instance or None, default=0
@@ -274,7 +275,7 @@ def bootstrap_by_speaker(
             for _ in range(n_bootstrap)
         ]
     )
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(drawn, [(1 - confidence_level) / 2, (1 + confidence_level) / 2])
     fewer = min(np.sum(drawn <= 0), np.sum(drawn >= 0))
     p_value = min(1.0, 2 * (1 + fewer) / (1 + n_bootstrap))
     return PairedComparison(float(found), float(p_value), float(low), float(high), np.nan)
@@ -293,8 +294,9 @@ class RankComparison:
     pairwise : DataFrame of float64
         p-value of each pair of systems, after Nemenyi.
     critical_difference : float
-        Mean ranks that are further apart differ at the stated level.
-    level : float
+        Mean ranks that are further apart differ at the `confidence_level`.
+    confidence_level : float
+        Confidence level of `critical_difference`.
     """
 
     statistic: float
@@ -302,22 +304,22 @@ class RankComparison:
     ranks: pd.Series
     pairwise: pd.DataFrame
     critical_difference: float
-    level: float
+    confidence_level: float
 
 
 @validate_params(
-    {"scores": ["array-like"], "level": [Interval(Real, 0, 1, closed="neither")]},
+    {"scores": ["array-like"], "confidence_level": [Interval(Real, 0, 1, closed="neither")]},
     prefer_skip_nested_validation=True,
 )
-def friedman_nemenyi_test(scores, *, level=0.95):
+def friedman_nemenyi_test(scores, *, confidence_level=0.95):
     """Compare several systems over several data sets, speakers or folds.
 
     Parameters
     ----------
     scores : DataFrame, or array-like of shape (n_cases, n_systems)
         A row per data set, speaker or fold, a column per system; higher is better.
-    level : float, default=0.95
-        Of the critical difference.
+    confidence_level : float, default=0.95
+        Confidence level of the critical difference.
 
     Returns
     -------
@@ -368,12 +370,12 @@ def friedman_nemenyi_test(scores, *, level=0.95):
     distance = np.abs(mean[:, None] - mean) / unit * np.sqrt(2)
     pairwise = scipy.stats.studentized_range.sf(distance, k, np.inf)
     np.fill_diagonal(pairwise, 1.0)
-    critical = scipy.stats.studentized_range.ppf(level, k, np.inf) / np.sqrt(2) * unit
+    critical = scipy.stats.studentized_range.ppf(confidence_level, k, np.inf) / np.sqrt(2) * unit
     return RankComparison(
         float(statistic),
         float(p_value),
         pd.Series(mean, index=table.columns, name="mean rank"),
         pd.DataFrame(pairwise, index=table.columns, columns=table.columns),
         float(critical),
-        level,
+        confidence_level,
     )

@@ -33,8 +33,8 @@ from skser.model_selection import StratifiedSpeakerKFold, speaker_disjoint_split
         "cv": ["cv_object"],
         "n_seeds": [Interval(Integral, 1, None, closed="left")],
         "sentences": ["boolean"],
-        "as_table": ["boolean"],
-        "folder": [str, os.PathLike, None],
+        "use_frame": ["boolean"],
+        "results_dir": [str, os.PathLike, None],
         "n_jobs": [Integral, None],
         "verbose": ["boolean"],
     },
@@ -47,8 +47,8 @@ def cross_validate_speakers(
     cv=None,
     n_seeds=1,
     sentences=False,
-    as_table=False,
-    folder=None,
+    use_frame=False,
+    results_dir=None,
     n_jobs=None,
     verbose=False,
 ):
@@ -74,11 +74,11 @@ def cross_validate_speakers(
     sentences : bool, default=False
         Whether sentences are held apart as well: `cv`, and the ``cv`` of a search, are given
         speakers and sentences, which `StratifiedSpeakerKFold` takes.
-    as_table : bool, default=False
+    use_frame : bool, default=False
         Whether the model takes ``corpus.frame``, an utterance table, and not ``corpus.data``.
-    folder : path-like or None, default=None
-        Where each finished fold is kept, as JSON. A later call with the same model, corpus and
-        splits goes on behind them, after a kill too. Files of a corpus are known by name and
+    results_dir : path-like or None, default=None
+        Folder that stores each finished fold as JSON. A later call with the same model, corpus
+        and splits resumes from there, after a kill too. Files of a corpus are known by name and
         size.
     n_jobs : int or None, default=None
         Processes over folds and seeds, as in joblib. Inside ``parallel_config("dask")`` they
@@ -94,7 +94,7 @@ def cross_validate_speakers(
     ------
     ValueError
         If the corpus does not tell speakers or has one only, if splits share speakers or there
-        are none, if a search cannot be given the speakers, or if `folder` holds the results of
+        are none, if a search cannot be given the speakers, or if `results_dir` holds the results of
         something else.
 
     Examples
@@ -109,18 +109,18 @@ def cross_validate_speakers(
     >>> features = FrameFeatures(input_sampling_rate=corpus.sampling_rate)
     >>> model = make_pipeline(features, Functionals(), StandardScaler(), LogisticRegression())
     >>> found = cross_validate_speakers(model, corpus, cv=2)
-    >>> found.fits[["fold", "n_train", "n_test"]].to_numpy().tolist()
+    >>> found.fold_results[["fold", "n_train", "n_test"]].to_numpy().tolist()
     [[0, 20, 20], [1, 20, 20]]
     """
     speakers, y = _speakers_of(corpus), corpus.target.astype(str)
-    X = corpus.frame if as_table else corpus.data
+    X = corpus.frame if use_frame else corpus.data
     if cv is None or isinstance(cv, Integral):
         cv = StratifiedSpeakerKFold(5 if cv is None else int(cv))
     groups = _with_sentences(corpus, speakers) if sentences else speakers
     folds = speaker_disjoint_splits(cv, X, y, groups, "cv")
     model = _with_speaker_search(clone(model), y, groups, folds)
-    protocol = _protocol(model, corpus, folds, cv, as_table)
-    kept = FinishedFolds(folder, protocol)
+    protocol = _protocol(model, corpus, folds, cv, use_frame)
+    kept = FinishedFolds(results_dir, protocol)
     missing = [
         (seed, fold)
         for seed in range(n_seeds)
@@ -210,7 +210,7 @@ def _fitted(model):
     }
 
 
-def _protocol(model, corpus, folds, cv, as_table):
+def _protocol(model, corpus, folds, cv, use_frame):
     rows = hashlib.sha256()
     for train, test in folds:
         rows.update(train.astype(np.int64).tobytes() + b"|" + test.astype(np.int64).tobytes())
@@ -222,7 +222,7 @@ def _protocol(model, corpus, folds, cv, as_table):
         "utterances_hash": _utterances(corpus),
         "cv": splits_given if isinstance(cv, Iterable) else without_addresses(repr(cv)),
         "folds_hash": rows.hexdigest(),
-        "as_table": as_table,
+        "use_frame": use_frame,
         "versions": {
             name: version(name) for name in ("skser", "scikit-learn", "torch", "numpy", "librosa")
         },

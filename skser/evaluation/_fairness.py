@@ -21,12 +21,14 @@ class FairnessGap:
     gap : float
         Largest difference of UAR between two groups, over the classes that both have.
     threshold : float
-        What the gap stays below, at the stated level, where the groups make no difference.
+        What the gap stays below, at the `confidence_level`, where the groups make no
+        difference.
     p_value : float
         Share of such cases with at least this gap.
     best, worst : object
         The groups furthest apart.
-    level : float
+    confidence_level : float
+        Share of random cases that stay below `threshold`.
     """
 
     gap: float
@@ -34,7 +36,7 @@ class FairnessGap:
     p_value: float
     best: object
     worst: object
-    level: float
+    confidence_level: float
 
     @property
     def is_fair(self):
@@ -48,7 +50,7 @@ class FairnessGap:
         "y_pred": ["array-like"],
         "groups": ["array-like"],
         "speakers": ["array-like", None],
-        "level": [Interval(Real, 0, 1, closed="neither")],
+        "confidence_level": [Interval(Real, 0, 1, closed="neither")],
         "n_simulations": [Interval(Integral, 10, None, closed="left")],
         "random_state": ["random_state"],
     },
@@ -60,7 +62,7 @@ def recall_gap(
     groups,
     *,
     speakers=None,
-    level=0.95,
+    confidence_level=0.95,
     n_simulations=1000,
     random_state=0,
 ):
@@ -79,7 +81,7 @@ def recall_gap(
         are left out, with a warning.
     speakers : array-like of shape (n_utterances,) or None, default=None
         Each in one group. Not for `groups` that are speakers themselves.
-    level : float, default=0.95
+    confidence_level : float, default=0.95
         Share of the random cases that stay below the threshold.
     n_simulations : int, default=1000
         Random cases.
@@ -141,12 +143,12 @@ def recall_gap(
         speakers = check_attribute(speakers, y_true, "speakers")
         by_speaker = _by_speaker(speakers, place, true, right, len(names), len(classes))
         simulated = np.array([_dealt_out(*by_speaker, random) for _ in range(n_simulations)])
-    threshold = np.quantile(simulated, level, method="inverted_cdf")
+    threshold = np.quantile(simulated, confidence_level, method="inverted_cdf")
     # The tolerance: equal gaps may differ in the last digit.
     p_value = (1 + np.sum(simulated >= gap - 1e-12)) / (1 + n_simulations)
     names = names.tolist()
     return FairnessGap(
-        float(gap), float(threshold), float(p_value), names[best], names[worst], level
+        float(gap), float(threshold), float(p_value), names[best], names[worst], confidence_level
     )
 
 

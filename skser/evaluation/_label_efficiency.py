@@ -50,15 +50,17 @@ class LabelEfficiencyCurve:
             columns=["estimator", "n_labels", "repeat", "score"],
         )
 
-    def multiples(self, estimator, baseline, *, level=0.95, n_bootstrap=200, random_state=0):
+    def multiples(
+        self, estimator, baseline, *, confidence_level=0.95, n_bootstrap=200, random_state=0
+    ):
         """With how many times the labels a baseline catches up.
 
         Parameters
         ----------
         estimator, baseline : str
             Names.
-        level : float, default=0.95
-            Of the interval.
+        confidence_level : float, default=0.95
+            Confidence level of the interval.
         n_bootstrap : int, default=200
             Resamples of groups and of repeats, together, that the interval is from.
         random_state : int, RandomState instance or None, default=0
@@ -85,7 +87,10 @@ class LabelEfficiencyCurve:
             repeats = random.randint(n_repeats, size=n_repeats)
             drawn.append(self._catch_up(*pair, counts, repeats))
         low, high = np.quantile(
-            drawn, [(1 - level) / 2, (1 + level) / 2], axis=0, method="inverted_cdf"
+            drawn,
+            [(1 - confidence_level) / 2, (1 + confidence_level) / 2],
+            axis=0,
+            method="inverted_cdf",
         )
         index = pd.Index(list(pair[0]), name="n_labels")
         return pd.DataFrame({"multiple": found, "low": low, "high": high}, index=index)

@@ -1,11 +1,13 @@
 """One HTML file that tells all of an evaluation."""
 
 import base64
+import functools
 import io
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import brier_score_loss, f1_score
 
 from skser._optional import import_optional
 from skser.audio import audio_inputs, read_utterance, utterance_name
@@ -18,10 +20,8 @@ from skser.inspection import (
     SpeakerRecallDisplay,
 )
 from skser.metrics import (
-    brier_score,
-    class_share_distance,
+    class_distribution_distance,
     expected_calibration_error,
-    macro_f1,
     recall_per_class,
     worst_group,
 )
@@ -166,7 +166,7 @@ class EvaluationReport:
             self._robustness(), self._further(), self._errors(), self._leakage(),
             self._protocol(),
         ]  # fmt: skip
-        n_seeds, n_folds = (evaluation.fits[name].nunique() for name in ("seed", "fold"))
+        n_seeds, n_folds = (evaluation.fold_results[name].nunique() for name in ("seed", "fold"))
         return template.render(
             title=self.title or f"Speech emotion recognition on {corpus.name}",
             abstract=(
@@ -186,12 +186,13 @@ class EvaluationReport:
         summary.columns = [
             "pooled, mean of seeds", "sd of seeds", "mean of folds", "sd of folds", "worst fold",
         ]  # fmt: skip
-        share = class_share_distance(evaluation.y_true, evaluation.y_pred)
+        macro_f1 = evaluation.pooled(functools.partial(f1_score, average="macro"))
+        share = class_distribution_distance(evaluation.y_true, evaluation.y_pred)
         return {
             "title": "Scores",
             "paragraphs": [
                 "In per cent. UAR is the mean of the classes' recalls.",
-                f"Macro F1 is {100 * evaluation.pooled(macro_f1).mean():.1f} %. The Jensen-Shannon "
+                f"Macro F1 is {100 * macro_f1.mean():.1f} %. The Jensen-Shannon "
                 f"distance between true and predicted shares of the classes is {share:.3f} "
                 "(0: the same, 1: nothing in common).",
             ],
@@ -240,7 +241,7 @@ class EvaluationReport:
         return [
             f"Between the sexes UAR differs by {100 * gap.gap:.1f} points ({gap.worst} worse), "
             f"{verdict}: with the sexes dealt out to the speakers at random it stays below "
-            f"{100 * gap.threshold:.1f} points in {100 * gap.level:.0f} of 100 cases."
+            f"{100 * gap.threshold:.1f} points in {100 * gap.confidence_level:.0f} of 100 cases."
         ]
 
     def _probabilities(self):
@@ -250,6 +251,9 @@ class EvaluationReport:
         given = (evaluation.y_true, evaluation.y_proba)
         labels = {"labels": evaluation.labels}
         error = expected_calibration_error(*given, **labels)
+        # scikit-learn warns of float32 sums of a softmax, which are not quite 1.
+        y_proba = evaluation.y_proba / evaluation.y_proba.sum(axis=1, keepdims=True)
+        brier = brier_score_loss(evaluation.y_true, y_proba, **labels, scale_by_half=False)
         pictures = [
             _picture(
                 CalibrationDisplay.from_predictions(*given, **labels),
@@ -263,8 +267,7 @@ class EvaluationReport:
         return {
             "title": "Probabilities",
             "paragraphs": [
-                f"Expected calibration error {100 * error:.1f} %, "
-                f"Brier score {brier_score(*given, **labels):.3f} (0 to 2)."
+                f"Expected calibration error {100 * error:.1f} %, Brier score {brier:.3f} (0 to 2)."
             ],
             "pictures": pictures,
         }
@@ -349,15 +352,17 @@ class EvaluationReport:
     def _protocol(self):
         protocol = self.evaluation.protocol
         versions = "\n".join(f"{name} {version}" for name, version in protocol["versions"].items())
-        fits = self.evaluation.fits
-        seconds = fits["predict_seconds"].sum() / fits["n_test"].sum()
+        results = self.evaluation.fold_results
+        seconds = results["predict_seconds"].sum() / results["n_test"].sum()
         text = (
             f"{protocol['corpus']}\nlicence: {self.corpus.license}\n{self.corpus.citation}\n\n"
             f"splits: {protocol['cv']}\n\nmodel: {protocol['model']}\n\n{versions}\n\n"
-            f"fit {fits['fit_seconds'].mean():.1f} s a fold, predict {1000 * seconds:.1f} ms an "
+            f"fit {results['fit_seconds'].mean():.1f} s a fold, predict {1000 * seconds:.1f} ms an "
             "utterance\n"
         )
-        held_out = fits.loc[fits["seed"] == fits["seed"].min(), ["fold", "held_out", "uar"]]
+        held_out = results.loc[
+            results["seed"] == results["seed"].min(), ["fold", "held_out", "uar"]
+        ]
         table = held_out.assign(
             held_out=[", ".join(names) for names in held_out["held_out"]], uar=100 * held_out["uar"]
         )

@@ -25,7 +25,7 @@ _CLEAN = "clean"
         "model": [HasMethods("predict")],
         "distortions": [dict, None],
         "metric": [callable],
-        "as_table": ["boolean"],
+        "use_frame": ["boolean"],
         "random_state": ["random_state"],
     },
     prefer_skip_nested_validation=True,
@@ -36,7 +36,7 @@ def robustness_report(
     *,
     distortions=None,
     metric=unweighted_average_recall,
-    as_table=False,
+    use_frame=False,
     random_state=0,
 ):
     """How well a fitted model does on distorted recordings that it was not trained on.
@@ -54,7 +54,7 @@ def robustness_report(
         too. None is `default_distortions`.
     metric : callable, default=unweighted_average_recall
         ``metric(y_true, y_pred)`` -> float.
-    as_table : bool, default=False
+    use_frame : bool, default=False
         Whether the model takes ``corpus.frame``, an utterance table, and not a list of audio.
     random_state : int, RandomState instance or None, default=0
         With an int, an utterance's noise depends on its place in the corpus alone.
@@ -114,7 +114,7 @@ def robustness_report(
     seeds = check_random_state(random_state).randint(2**31 - 1, size=len(waves))
 
     def outputs(versions):
-        X = corpus.frame.assign(audio=pd.Series(versions, dtype=object)) if as_table else versions
+        X = corpus.frame.assign(audio=pd.Series(versions, dtype=object)) if use_frame else versions
         predicted = np.asarray(model.predict(X)).astype(str)
         proba = model.predict_proba(X) if hasattr(model, "predict_proba") else None
         return predicted, proba

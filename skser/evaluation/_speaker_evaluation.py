@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import accuracy_score
 
-from skser.metrics import accuracy, unweighted_average_recall
+from skser.metrics import unweighted_average_recall
 
 _PROBA = "proba_"
 
@@ -20,7 +21,7 @@ class SpeakerEvaluation:
         A row per seed and utterance, in that order, whatever the folds: ``seed``, ``fold``,
         ``utterance`` (its place in the corpus), ``speaker``, ``true``, ``predicted``, and
         ``proba_anger`` and so on where the model has probabilities.
-    fits : DataFrame
+    fold_results : DataFrame
         A row per fold and seed: ``seed``, ``fold``, ``n_train``, ``n_test``, ``fit_seconds``,
         ``predict_seconds``, ``uar``, ``accuracy``, ``fitted`` (the best parameters of a search,
         epochs trained), ``held_out`` (speakers).
@@ -31,7 +32,7 @@ class SpeakerEvaluation:
     """
 
     predictions: pd.DataFrame
-    fits: pd.DataFrame
+    fold_results: pd.DataFrame
     folds: list
     protocol: dict
 
@@ -91,8 +92,8 @@ class SpeakerEvaluation:
             for one seed); mean over ``folds`` and its ``sd_folds``; the ``worst_fold``.
         """
         rows = {}
-        for name, metric in (("uar", unweighted_average_recall), ("accuracy", accuracy)):
-            pooled, folds = self.pooled(metric), self.fits[name]
+        for name, metric in (("uar", unweighted_average_recall), ("accuracy", accuracy_score)):
+            pooled, folds = self.pooled(metric), self.fold_results[name]
             rows[name] = {
                 "pooled": pooled.mean(),
                 "sd_seeds": pooled.std(),
@@ -103,13 +104,13 @@ class SpeakerEvaluation:
         return pd.DataFrame.from_dict(rows, orient="index")
 
     def __str__(self):
-        n_seeds, n_folds = self.fits["seed"].nunique(), self.fits["fold"].nunique()
+        n_seeds, n_folds = self.fold_results["seed"].nunique(), self.fold_results["fold"].nunique()
         table = (100 * self.summary()).round(1).to_string()
         return f"{n_folds} speaker-disjoint folds, {n_seeds} seeds, in %\n{table}"
 
 
 def joined(results, speakers, y):
-    """Tables of predictions and of fits.
+    """Tables of predictions and of the results of each fold.
 
     Parameters
     ----------
@@ -119,10 +120,10 @@ def joined(results, speakers, y):
 
     Returns
     -------
-    predictions, fits : DataFrame
+    predictions, fold_results : DataFrame
         As `SpeakerEvaluation` has them.
     """
-    predictions, fits = [], []
+    predictions, fold_results = [], []
     classes = sorted({label for result in results for label in result.get("classes", ())})
     for result in results:
         rows = np.array(result["utterances"])
@@ -142,16 +143,16 @@ def joined(results, speakers, y):
             proba = proba.reindex(columns=classes, fill_value=0.0).add_prefix(_PROBA)
             part = pd.concat([part, proba], axis=1)
         predictions.append(part)
-        fits.append(
+        fold_results.append(
             {
                 **{name: result[name] for name in ("seed", "fold", "n_train")},
                 "n_test": len(rows),
                 **{name: result[name] for name in ("fit_seconds", "predict_seconds")},
                 "uar": unweighted_average_recall(y[rows], result["predicted"]),
-                "accuracy": accuracy(y[rows], result["predicted"]),
+                "accuracy": accuracy_score(y[rows], result["predicted"]),
                 "fitted": result["fitted"],
                 "held_out": np.unique(speakers[rows]).tolist(),
             }
         )
     predictions = pd.concat(predictions).sort_values(["seed", "utterance"], kind="stable")
-    return predictions.reset_index(drop=True), pd.DataFrame(fits)
+    return predictions.reset_index(drop=True), pd.DataFrame(fold_results)

@@ -1,9 +1,11 @@
 """Picture of what is taken for what."""
 
 import numpy as np
+import pandas as pd
+from sklearn.metrics import confusion_matrix
 
 from skser.inspection._drawing import axes_for, predictions_of
-from skser.metrics import confusion_counts
+from skser.metrics import check_labels
 
 
 class ConfusionDisplay:
@@ -14,7 +16,7 @@ class ConfusionDisplay:
     Parameters
     ----------
     counts : DataFrame
-        Of `skser.metrics.confusion_counts`: a row per true class.
+        Number of utterances: a row per true class, a column per predicted one.
 
     Attributes
     ----------
@@ -71,8 +73,19 @@ class ConfusionDisplay:
         Returns
         -------
         ConfusionDisplay
+
+        Raises
+        ------
+        ValueError
+            If an utterance's label, or prediction, is not among `labels`.
         """
-        return cls(confusion_counts(y_true, y_pred, labels=labels)).plot(ax=ax)
+        y_true, y_pred, classes = check_labels(y_true, y_pred)
+        labels = list(classes if labels is None else labels)
+        outside = sorted(set(classes.tolist()) - set(labels), key=str)
+        if outside:
+            raise ValueError(f"labels lacks {outside}, which are among the labels or predictions.")
+        counts = confusion_matrix(y_true, y_pred, labels=labels)
+        return cls(pd.DataFrame(counts, index=labels, columns=labels)).plot(ax=ax)
 
     def plot(self, *, ax=None):
         """Draw. A true class without utterances is left white.

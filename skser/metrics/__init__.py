@@ -2,42 +2,30 @@
 
 from skser.metrics._calibration import (
     area_under_risk_coverage,
-    brier_score,
     expected_calibration_error,
     reliability_curve,
     risk_coverage_curve,
 )
 from skser.metrics._classification import (
-    accuracy,
-    accuracy_scorer,
-    confusion_counts,
-    macro_f1,
-    macro_f1_scorer,
     recall_per_class,
     recall_scorers,
     uar_scorer,
     unweighted_average_recall,
 )
 from skser.metrics._concordance import ccc_scorer, concordance_correlation_coefficient
-from skser.metrics._corpus_level import class_share_distance, speaker_ranking
+from skser.metrics._corpus_level import class_distribution_distance, speaker_ranking
 from skser.metrics._groups import group_recalls, worst_group
 from skser.metrics._validation import check_attribute, check_labels
 
 __all__ = [
-    "accuracy",
-    "accuracy_scorer",
     "area_under_risk_coverage",
-    "brier_score",
     "ccc_scorer",
     "check_attribute",
     "check_labels",
-    "class_share_distance",
+    "class_distribution_distance",
     "concordance_correlation_coefficient",
-    "confusion_counts",
     "expected_calibration_error",
     "group_recalls",
-    "macro_f1",
-    "macro_f1_scorer",
     "recall_per_class",
     "recall_scorers",
     "reliability_curve",

@@ -96,38 +96,6 @@ def expected_calibration_error(y_true, y_proba, *, labels=None, n_bins=10, strat
     return float(np.average(distance, weights=curve["n"]))
 
 
-def brier_score(y_true, y_proba, *, labels=None):
-    """Mean squared distance of the probabilities from the truth, summed over classes.
-
-    Parameters
-    ----------
-    y_true : array-like of shape (n_utterances,)
-    y_proba : array-like of shape (n_utterances, n_classes)
-        Rows sum to 1.
-    labels : array-like of shape (n_classes,) or None, default=None
-        What the columns stand for: ``classes_`` of the model. None is the sorted labels of
-        y_true.
-
-    Returns
-    -------
-    float
-        0 (certain, and right) to 2 (certain, and wrong).
-
-    References
-    ----------
-    Brier, G. W. (1950). Verification of Forecasts Expressed in Terms of Probability. Monthly
-    Weather Review 78(1), 1-3. Equation 2.
-
-    Examples
-    --------
-    >>> from skser.metrics import brier_score
-    >>> round(brier_score(["anger", "fear"], [[0.9, 0.1], [0.4, 0.6]]), 3)
-    0.17
-    """
-    true, y_proba, labels = check_probabilities(y_true, y_proba, labels)
-    return float(np.square(y_proba - np.eye(len(labels))[true]).sum(axis=1).mean())
-
-
 def risk_coverage_curve(y_true, y_proba, *, labels=None):
     """What is wrong among the utterances that a model is surest of, for every share of them.
 

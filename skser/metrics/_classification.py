@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.metrics import confusion_matrix, f1_score, make_scorer
+from sklearn.metrics import make_scorer, recall_score
 
 from skser.metrics._validation import check_labels
 
@@ -48,57 +48,9 @@ def unweighted_average_recall(y_true, y_pred):
     0.875
     """
     y_true, y_pred, _ = check_labels(y_true, y_pred)
-    _warn_if_constant(y_true, y_pred, "UAR")
-    classes, true = np.unique(y_true, return_inverse=True)
-    n_right = np.bincount(true[y_true == y_pred], minlength=len(classes))
-    return float(np.mean(n_right / np.bincount(true)))
-
-
-def accuracy(y_true, y_pred):
-    """Share of the utterances that are told right, which some papers call weighted accuracy.
-
-    Parameters
-    ----------
-    y_true, y_pred : array-like of shape (n_utterances,)
-
-    Returns
-    -------
-    float
-        0 to 1.
-
-    See Also
-    --------
-    sklearn.metrics.accuracy_score : The same number.
-    """
-    y_true, y_pred, _ = check_labels(y_true, y_pred)
-    return float(np.mean(y_true == y_pred))
-
-
-def macro_f1(y_true, y_pred):
-    """Mean of the classes' F1 scores.
-
-    Parameters
-    ----------
-    y_true, y_pred : array-like of shape (n_utterances,)
-
-    Returns
-    -------
-    float
-        0 to 1. Over the classes of y_true and those predicted, which count as 0 if they never
-        are right.
-
-    Warns
-    -----
-    UserWarning
-        If all predictions are the same class, and the truth is not.
-
-    See Also
-    --------
-    sklearn.metrics.f1_score : The same number, with ``average="macro"``.
-    """
-    y_true, y_pred, _ = check_labels(y_true, y_pred)
-    _warn_if_constant(y_true, y_pred, "Macro F1")
-    return float(f1_score(y_true, y_pred, average="macro", zero_division=0.0))
+    _warn_if_constant(y_true, y_pred)
+    # Given the labels, scikit-learn leaves out classes that are only predicted.
+    return float(recall_score(y_true, y_pred, labels=np.unique(y_true), average="macro"))
 
 
 def recall_per_class(y_true, y_pred, *, labels=None):
@@ -135,9 +87,7 @@ def recall_per_class(y_true, y_pred, *, labels=None):
             UndefinedMetricWarning,
             stacklevel=2,
         )
-    recalls = [
-        float(np.mean(y_pred[y_true == c] == c)) if c not in absent else np.nan for c in labels
-    ]
+    recalls = recall_score(y_true, y_pred, labels=labels, average=None, zero_division=np.nan)
     return pd.Series(recalls, index=labels, name="recall", dtype=np.float64)
 
 
@@ -167,39 +117,10 @@ def _recall_of(y_true, y_pred, *, label):
     return recall_per_class(y_true, y_pred, labels=[label]).iloc[0]
 
 
-def confusion_counts(y_true, y_pred, *, labels=None):
-    """How often each class was told as each other.
-
-    Parameters
-    ----------
-    y_true, y_pred : array-like of shape (n_utterances,)
-    labels : array-like or None, default=None
-        Rows and columns, in order; None is all classes of both, sorted.
-
-    Returns
-    -------
-    DataFrame of int
-        A row per true class, a column per predicted one.
-
-    Raises
-    ------
-    ValueError
-        If an utterance's label, or prediction, is not among `labels`.
-    """
-    y_true, y_pred, classes = check_labels(y_true, y_pred)
-    labels = list(classes if labels is None else labels)
-    outside = sorted(set(classes.tolist()) - set(labels), key=str)
-    if outside:
-        raise ValueError(f"labels lacks {outside}, which are among the labels or predictions.")
-    counts = confusion_matrix(y_true, y_pred, labels=labels)
-    index, columns = pd.Index(labels, name="true"), pd.Index(labels, name="predicted")
-    return pd.DataFrame(counts, index=index, columns=columns)
-
-
-def _warn_if_constant(y_true, y_pred, what):
+def _warn_if_constant(y_true, y_pred):
     if (y_pred == y_pred[0]).all() and not (y_true == y_true[0]).all():
         warnings.warn(
-            f"All {len(y_pred)} predictions are {y_pred.tolist()[0]!r}: this {what} is that of a "
+            f"All {len(y_pred)} predictions are {y_pred.tolist()[0]!r}: this UAR is that of a "
             "constant.",
             UserWarning,
             stacklevel=3,
@@ -207,5 +128,3 @@ def _warn_if_constant(y_true, y_pred, what):
 
 
 uar_scorer = make_scorer(unweighted_average_recall)
-accuracy_scorer = make_scorer(accuracy)
-macro_f1_scorer = make_scorer(macro_f1)

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+from scipy.spatial.distance import jensenshannon
 from scipy.stats import rankdata
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array, column_or_1d
@@ -12,7 +13,7 @@ from sklearn.utils.validation import check_consistent_length
 from skser.metrics._validation import check_attribute, check_labels
 
 
-def class_share_distance(y_true, y_pred):
+def class_distribution_distance(y_true, y_pred):
     """Jensen-Shannon distance between the classes' true and predicted shares.
 
     A model that is to say how often callers are angry may err on each call, as long as its
@@ -27,6 +28,10 @@ def class_share_distance(y_true, y_pred):
     float
         0 (the same shares) to 1 (no class in common); the root of the divergence in bits.
 
+    See Also
+    --------
+    scipy.spatial.distance.jensenshannon : The distance of any two distributions.
+
     References
     ----------
     Endres, D. M. and Schindelin, J. E. (2003). A New Metric for Probability Distributions.
@@ -34,17 +39,13 @@ def class_share_distance(y_true, y_pred):
 
     Examples
     --------
-    >>> from skser.metrics import class_share_distance
-    >>> class_share_distance(["anger", "fear"], ["fear", "anger"])
+    >>> from skser.metrics import class_distribution_distance
+    >>> class_distribution_distance(["anger", "fear"], ["fear", "anger"])
     0.0
     """
     y_true, y_pred, classes = check_labels(y_true, y_pred)
-    true, predicted = (np.array([np.mean(y == c) for c in classes]) for y in (y_true, y_pred))
-    middle = (true + predicted) / 2
-    divergence = sum(
-        np.sum(p[p > 0] * np.log2(p[p > 0] / middle[p > 0])) / 2 for p in (true, predicted)
-    )
-    return float(np.sqrt(max(divergence, 0.0)))
+    true, predicted = ([np.mean(y == c) for c in classes] for y in (y_true, y_pred))
+    return float(jensenshannon(true, predicted, base=2))
 
 
 def speaker_ranking(y_true, y_pred, speakers):

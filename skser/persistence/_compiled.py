@@ -3,7 +3,7 @@
 import numpy as np
 
 from skser.persistence._errors import SavedModelError
-from skser.persistence._registry import OF_ONE_MACHINE
+from skser.persistence._registry import RUNTIME_PARAMETERS
 
 _HIST = "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoosting"
 _SUPPORT_VECTORS = tuple(
@@ -31,7 +31,7 @@ def check_part(name, attributes, plain):
         return
     if not isinstance(attributes, dict):
         raise SavedModelError(f"The attributes of {name} are no dict.")
-    for parameter in OF_ONE_MACHINE:
+    for parameter in RUNTIME_PARAMETERS:
         if attributes.get(parameter):
             raise SavedModelError(f"It sets {name}.{parameter}, which is never saved.")
     if name.startswith("sklearn.tree._classes.") and "tree_" in attributes:

@@ -66,10 +66,18 @@ _HOLDERS = {
     "sklearn.preprocessing": ("StandardScaler",),
     "sklearn.semi_supervised": ("SelfTrainingClassifier",),
 }
+# Of skser.metrics, what is a single score of predictions, which a scorer may compute.
+_SCORES = (
+    "area_under_risk_coverage",
+    "class_distribution_distance",
+    "concordance_correlation_coefficient",
+    "expected_calibration_error",
+    "unweighted_average_recall",
+)
 # Parameters that name places of one machine, or would make a loaded model read what can run code.
 _LEFT_OUT = {"memory": None, "checkpoint_dir": None, "initialize_from": None, "allow_pickle": False}
 # Set back to their defaults: how one machine works, and not what is computed.
-OF_ONE_MACHINE = ("n_jobs", "n_threads", "verbose")
+RUNTIME_PARAMETERS = ("n_jobs", "n_threads", "verbose")
 # Larger ones could only serve to fill the memory of whoever loads a file.
 _LARGEST = {
     "batch_size": 2**16,
@@ -108,7 +116,7 @@ def left_out(name):
     """Parameters of a class that are not saved, and what stands in their place."""
     cls = class_of(name)
     own = {} if cls is None else defaults(cls)
-    usual = {parameter: own[parameter] for parameter in OF_ONE_MACHINE if parameter in own}
+    usual = {parameter: own[parameter] for parameter in RUNTIME_PARAMETERS if parameter in own}
     return _LEFT_OUT | usual
 
 
@@ -145,16 +153,12 @@ def check_sizes(thing):
 
 @cache
 def functions():
-    """Functions that a scorer may have: of `skser.metrics` and of scikit-learn's scorers."""
+    """Functions that a scorer may have: scores of `skser.metrics` and of scikit-learn."""
     import sklearn.metrics
 
     import skser.metrics
 
-    found = {
-        f"skser.metrics.{name}": getattr(skser.metrics, name)
-        for name in skser.metrics.__all__
-        if inspect.isfunction(getattr(skser.metrics, name))
-    }
+    found = {f"skser.metrics.{name}": getattr(skser.metrics, name) for name in _SCORES}
     for name in sklearn.metrics.get_scorer_names():
         function = sklearn.metrics.get_scorer(name)._score_func
         found[f"sklearn.metrics.{function.__name__}"] = function

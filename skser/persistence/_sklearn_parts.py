@@ -11,7 +11,7 @@ from numpy.lib import format as npy
 
 from skser.persistence._compiled import check_generator, check_part, check_tree
 from skser.persistence._errors import SavedModelError
-from skser.persistence._registry import OF_ONE_MACHINE
+from skser.persistence._registry import RUNTIME_PARAMETERS
 from skser.persistence._trusted import CONTAINERS, FUNCTIONS, LOSSES, RANDOM, TRUSTED, VALUES
 
 _SCHEMA = "schema.json"
@@ -105,7 +105,7 @@ def _forget_machine(node):
     if node["__loader__"] != "ObjectNode" or attributes is None:
         return
     attributes = attributes["content"]
-    for parameter in OF_ONE_MACHINE:
+    for parameter in RUNTIME_PARAMETERS:
         if parameter in attributes:
             was = attributes[parameter].get("content")
             # Silent is False for some estimators, and 0 for others.
