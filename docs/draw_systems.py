@@ -100,11 +100,11 @@ def each(value, n):
 def layers(network, across):
     """Text of each convolution layer; `across` is how many axes it goes over."""
     n = len(network.filters)
-    pool_strides = network.pool_size if network.pool_strides is None else network.pool_strides
+    pool_strides = network.pool_sizes if network.pool_strides is None else network.pool_strides
     names = {"batch": "batch norm", "local_response": "response norm", "none": None}
     for filters, kernel, stride, pool, pool_stride, norm in zip(
         network.filters,
-        *(each(v, n) for v in (network.kernel_size, network.strides, network.pool_size)),
+        *(each(v, n) for v in (network.kernel_sizes, network.strides, network.pool_sizes)),
         each(pool_strides, n),
         each(network.normalization, n),
         strict=True,
@@ -123,7 +123,7 @@ def fcn_row(network, source, across, cells):
     boxes = [(source, DATA)]
     boxes += [(text, LEARNED) for text in layers(network, across)]
     heads = "1 head" if network.n_heads == 1 else f"{network.n_heads} heads"
-    attention = f"attention\nover {cells},\n{heads},\nλ = {network.temperature:g}"
+    attention = f"attention\nover {cells},\n{heads},\nλ = {network.attention_scale:g}"
     boxes += [(attention, LEARNED), ("class\nprobabilities", GOAL)]
     drawing = Drawing(1.32 * len(boxes), 1.4)
     drawing.row(0.7, boxes, left=0.66, step=1.32, width=1.12, height=1.25)

@@ -14,7 +14,7 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 QUICK = {"max_epochs": 1, "device": "cpu", "random_state": 0}
-SMALL = {"filters": (6, 8), "strides": (2, 1), "pool_size": (2, 1), **QUICK}
+SMALL = {"filters": (6, 8), "strides": (2, 1), "pool_sizes": (2, 1), **QUICK}
 
 
 def fitted(model, X, y, judged_on=None):

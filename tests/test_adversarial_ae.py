@@ -50,7 +50,7 @@ def fitted_pair(few_labels):
 
 
 class TestMadeUpProblem:
-    """Few labels, many unlabelled utterances, a style that drowns the emotion."""
+    """Few labels, many unlabeled utterances, a style that drowns the emotion."""
 
     def test_beats_its_twin(self, few_labels, fitted_pair):
         X, emotion, _, _ = few_labels
@@ -133,7 +133,7 @@ class TestUse:
         model = make_pipeline(StandardScaler(), network, LogisticRegression())
         assert model.fit(X[:600], y[:600]).score(X[600:], y[600:]) > 0.8
 
-    def test_grid_search_over_speakers_with_unlabelled_utterances(self):
+    def test_grid_search_over_speakers_with_unlabeled_utterances(self):
         X, y, _ = emotion_and_style(n=120)
         speakers = np.arange(120) % 4
         y[60:] = -1
@@ -164,7 +164,7 @@ class TestUse:
         terms = {"reconstruction_loss", "style_deviation"}
         for name in ("emotion", "style"):
             terms |= {f"{name}_discriminator_loss", f"{name}_discriminator_accuracy"}
-            terms.add(f"{name}_fooling_loss")
+            terms.add(f"{name}_generator_loss")
         for record in fitted_pair[0].history_:
             assert all(np.isfinite(record[term]) for term in terms)
         assert not terms & set(fitted_pair[1].history_[-1])
@@ -244,7 +244,7 @@ class TestUse:
         np.testing.assert_array_equal(other.transform(X), fitted_pair[0].transform(X))
         np.testing.assert_array_equal(other.reconstruct(X), fitted_pair[0].reconstruct(X))
 
-    def test_early_stopping_holds_out_labelled_utterances_and_whole_speakers(self, monkeypatch):
+    def test_early_stopping_holds_out_labeled_utterances_and_whole_speakers(self, monkeypatch):
         X, y, _ = emotion_and_style(n=120)
         speakers = np.arange(120) // 30
         y[::2] = -1
@@ -265,7 +265,7 @@ class TestUse:
         assert (valid.targets >= 0).all()
         assert (train.targets < 0).any()
 
-    def test_soft_targets_of_the_labelled(self):
+    def test_soft_targets_of_the_labeled(self):
         X, y, _ = emotion_and_style(n=80)
         shares = np.eye(4)[y]
         settings = {**TWIN, **EXACT, "max_epochs": 2, "unlabeled": -1}
@@ -347,7 +347,7 @@ def test_on_a_gpu(form, few_labels, mels):
     np.testing.assert_allclose(model.predict_proba(X), again.predict_proba(X), atol=1e-3)
     assert np.isfinite(model.transform(X)).all()
     assert len(model.sample(4, y=2)) == 4
-    assert all(np.isfinite(list(model.history_[:, "style_fooling_loss"])))
+    assert all(np.isfinite(list(model.history_[:, "style_generator_loss"])))
 
 
 @pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")

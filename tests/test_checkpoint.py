@@ -11,7 +11,7 @@ from skorch.callbacks import Callback, LRScheduler
 from torch.optim.lr_scheduler import StepLR
 
 from skser.neural_network import AdversarialAERegressor, AttentionFCNClassifier
-from skser.neural_network._training import SequenceNet
+from skser.neural_network._net import SequenceNet
 
 # Four epochs are too few for some of the networks to learn anything.
 pytestmark = pytest.mark.filterwarnings("ignore:In its last epoch")

@@ -38,12 +38,12 @@ def frames():
 VECTORS = np.random.RandomState(0).randn(30, 9)
 LOCAL = {
     "filters": (6, 8),
-    "kernel_size": ((11, 5), 3),
+    "kernel_sizes": ((11, 5), 3),
     "strides": (4, 1),
-    "pool_size": (3, 2),
+    "pool_sizes": (3, 2),
     "pool_strides": (2, 1),
     "normalization": ("local_response", "none"),
-    "temperature": 0.3,
+    "attention_scale": 0.3,
     **QUICK,
 }
 

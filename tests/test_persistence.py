@@ -47,7 +47,7 @@ NETWORKS = [
     AdversarialAEClassifier(prior="mixture", **EXACT),
     AdversarialAEClassifier((8,), class_weight="balanced", **EXACT),
     AdversarialAERegressor(adversarial_weight=0.0, **EXACT),
-    AttentionFCNClassifier(class_weight={"anger": 2}, augment=SpecAugment(level=0.1), **EXACT),
+    AttentionFCNClassifier(class_weight={"anger": 2}, augment=SpecAugment(gain_db=0.1), **EXACT),
     AttentionFCNRegressor(**EXACT),
     AttentionRNNClassifier(cell="lstm", n_hidden=8, layer_weights=True, **EXACT),
     AttentionRNNRegressor(cell=None, n_hidden=8, **EXACT),
@@ -272,7 +272,7 @@ def test_arrays_scalars_and_generators_come_back_as_they_were(there_and_back):
     model = AttentionFCNClassifier(
         filters=(np.int64(4), 8),
         strides=1,
-        pool_size=((1, 2), 1),
+        pool_sizes=((1, 2), 1),
         dropout=np.float32(0.25),
         class_weight={0: 1.5, "x": np.float64(2), (1, 2): float("inf")},
         random_state=random,

@@ -1,4 +1,4 @@
-"""Splits of corpora of which only some utterances are labelled."""
+"""Splits of corpora of which only some utterances are labeled."""
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 class TestSemiSupervisedSplit:
-    def test_unlabelled_utterances_are_never_tested_on(self):
+    def test_unlabeled_utterances_are_never_tested_on(self):
         y = np.array(["a", "b", "?", "a", "?", "b"] * 10)
         cv = SemiSupervisedSplit(3, unlabeled="?")
         assert cv.get_n_splits(y=y) == cv.get_n_splits() == 3

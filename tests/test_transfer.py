@@ -117,7 +117,7 @@ def test_the_head_of_other_classes_is_not_taken_over(mels, corpus):
 
 
 def test_a_regressor_lends_its_layers_to_a_classifier(mels, corpus):
-    source = AttentionFCNRegressor(pool_size=(2, 2, 2, 1), max_epochs=1, **EXACT)
+    source = AttentionFCNRegressor(pool_sizes=(2, 2, 2, 1), max_epochs=1, **EXACT)
     source.fit(mels, corpus.frame[["valence", "activation"]])
     model = AttentionFCNClassifier(
         max_epochs=1, learning_rate=1e-9, initialize_from=source, **EXACT

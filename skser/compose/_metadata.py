@@ -1,4 +1,4 @@
-"""Metadata of the rows that an inner estimator is given, several of them per utterance."""
+"""Metadata that an inner estimator is given, of utterances or of several rows for each."""
 
 from sklearn import get_config
 from sklearn.model_selection._search import BaseSearchCV
@@ -39,13 +39,36 @@ def metadata_of_rows(owner, rows, groups, soft_targets):
     metadata = {"groups": rows if groups is None else column_or_1d(groups)[rows]}
     if soft_targets is not None:
         metadata["soft_targets"] = _safe_indexing(soft_targets, rows)
+    if groups is None and get_config()["enable_metadata_routing"]:
+        if not get_routing_for_object(owner.estimator).consumes("fit", ["groups"]):
+            del metadata["groups"]
+    return inner_keywords(owner, metadata)
+
+
+def inner_keywords(owner, metadata):
+    """Keywords that hand metadata to the inner `fit`.
+
+    Parameters
+    ----------
+    owner : estimator
+        Has the inner one as ``owner.estimator``.
+    metadata : dict
+        By name: "groups" and "soft_targets". An inner `fit` that takes no groups is given none.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    TypeError
+        If there are soft targets and the inner `fit` takes none.
+    """
     inner = owner.estimator
     if get_config()["enable_metadata_routing"]:
-        if groups is None and not get_routing_for_object(inner).consumes("fit", ["groups"]):
-            del metadata["groups"]
         return process_routing(owner, "fit", **metadata).estimator.fit
     keywords = {fit_keyword(inner, name): value for name, value in metadata.items()}
-    if soft_targets is not None and fit_keyword(inner, "soft_targets") is None:
+    if "soft_targets" in metadata and fit_keyword(inner, "soft_targets") is None:
         raise TypeError(f"fit of {type(inner).__name__} takes no soft_targets.")
     keywords.pop(None, None)
     return keywords

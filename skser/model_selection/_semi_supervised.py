@@ -1,4 +1,4 @@
-"""Splits of corpora of which only some utterances are labelled."""
+"""Splits of corpora of which only some utterances are labeled."""
 
 from numbers import Integral
 
@@ -7,29 +7,29 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, column_or_1d, indexable
 
-from skser._base import is_nan, unlabelled
+from skser._base import is_nan, unlabeled
 
 
 class SemiSupervisedSplit(BaseEstimator):
-    """Split labelled utterances; those without a label are for training only.
+    """Split labeled utterances; those without a label are for training only.
 
     Parameters
     ----------
     cv : int or splitter, default=5
-        Splits the labelled utterances; a number is that of folds, which are stratified unless
+        Splits the labeled utterances; a number is that of folds, which are stratified unless
         `unlabeled` is NaN.
     unlabeled : int, str or NaN, default=-1
         Value in y of utterances without a label; NaN means rows of NaN alone.
 
     Notes
     -----
-    Rows of which some targets are NaN count as labelled and are tested on;
+    Rows of which some targets are NaN count as labeled and are tested on;
     `AdversarialAERegressor.score` leaves their missing targets out, scikit-learn's scorers
     refuse them.
 
-    Where `groups` (the speakers) are given, the unlabelled utterances of a test fold's groups
+    Where `groups` (the speakers) are given, the unlabeled utterances of a test fold's groups
     are left out of its training fold, so that no speaker is on both sides if `cv` keeps them
-    apart. Where they are not, all unlabelled utterances are in every training fold.
+    apart. Where they are not, all unlabeled utterances are in every training fold.
 
     Examples
     --------
@@ -67,21 +67,21 @@ class SemiSupervisedSplit(BaseEstimator):
         Raises
         ------
         ValueError
-            If no utterance is labelled.
+            If no utterance is labeled.
         """
         X, y, groups = indexable(X, y, groups)
         without = self._without_label(y)
-        labelled = np.flatnonzero(~without)
+        labeled = np.flatnonzero(~without)
         known = [
-            None if part is None else _safe_indexing(part, labelled) for part in (X, y, groups)
+            None if part is None else _safe_indexing(part, labeled) for part in (X, y, groups)
         ]
         for train, test in self._splitter(known[1]).split(*known):
             extra = without
             if groups is not None:
                 everyone = column_or_1d(groups)
-                extra = without & ~np.isin(everyone, everyone[labelled[test]])
-            rows = np.concatenate([labelled[train], np.flatnonzero(extra)])
-            yield np.sort(rows), labelled[test]
+                extra = without & ~np.isin(everyone, everyone[labeled[test]])
+            rows = np.concatenate([labeled[train], np.flatnonzero(extra)])
+            yield np.sort(rows), labeled[test]
 
     def get_n_splits(self, X=None, y=None, groups=None):
         """Number of folds.
@@ -97,9 +97,9 @@ class SemiSupervisedSplit(BaseEstimator):
         """
         if y is None:
             return self.cv if isinstance(self.cv, Integral) else self._splitter(y).get_n_splits()
-        labelled = np.flatnonzero(~self._without_label(y))
+        labeled = np.flatnonzero(~self._without_label(y))
         known = [
-            None if part is None else _safe_indexing(part, labelled) for part in (X, y, groups)
+            None if part is None else _safe_indexing(part, labeled) for part in (X, y, groups)
         ]
         return self._splitter(known[1]).get_n_splits(*known)
 
@@ -113,7 +113,7 @@ class SemiSupervisedSplit(BaseEstimator):
     def _without_label(self, y):
         if y is None:
             raise ValueError("y is None, but it says which utterances have no label.")
-        without = unlabelled(y, self.unlabeled)
+        without = unlabeled(y, self.unlabeled)
         if without.all():
             raise ValueError(f"y holds no label: all {len(without)} are {self.unlabeled!r}.")
         return without

@@ -196,6 +196,5 @@ def padded_batch(sequences, indices, block=None):
     if first < n_times:
         inside = torch.from_numpy(times[first:] < lengths[:, None])
         x[:, first:] *= inside.unsqueeze(-1).to(x.device, non_blocking=True)
-    layout = sequences.layout
-    x = x.unflatten(-1, (layout.n_channels, layout.n_bands))
+    x = x.unflatten(-1, (sequences.layout.n_channels, -1))
     return {"x": x.transpose(1, 2), "lengths": torch.from_numpy(lengths)}

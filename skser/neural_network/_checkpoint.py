@@ -21,8 +21,8 @@ from skser._fingerprint import digest
 from skser._whole_file import parts_of, whole_file
 from skser.neural_network._bimodal import Bimodal
 
-# What changes nothing in the weights; initialize_from counts by its weights alone.
-_WITHOUT_EFFECT = {"checkpoint_dir", "initialize_from", "verbose"}
+# Parameters that change nothing in the weights.
+_WITHOUT_EFFECT = {"checkpoint_dir", "verbose"}
 # skorch's own, which keep nothing from one epoch to the next.
 _STATELESS = {"epoch_timer", "train_loss", "valid_loss", "print_log"}
 
@@ -57,7 +57,10 @@ def training_key(estimator, sequences, *others):
         for key, value in estimator.get_params(deep=False).items()
         if key not in _WITHOUT_EFFECT
     }
-    sources = [estimator.initialize_from]
+    transfer, plan, sources = estimator._transfer, None, []
+    if transfer is not None:
+        plan = (transfer.strategy, transfer.head_epochs, transfer.lr_multiplier)
+        sources.append(transfer.source)
     if estimator.warm_start:
         sources.append(estimator)
     weights = [
@@ -68,7 +71,7 @@ def training_key(estimator, sequences, *others):
     versions = (skser.__version__, torch.__version__)
     blocks = [sequences.frames, sequences.words] if isinstance(sequences, Bimodal) else [sequences]
     content = [(block.layout, block.lengths, _digest_of_frames(block)) for block in blocks]
-    return digest((name, parameters, weights, versions, content, others))
+    return digest((name, parameters, plan, weights, versions, content, others))
 
 
 def _digest_of_frames(sequences):

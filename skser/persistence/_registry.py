@@ -30,7 +30,12 @@ _OURS = {
         "AttentionRNNRegressor",
         "SpecAugment",
     ),
-    "skser.compose": ("AugmentedClassifier", "SegmentedClassifier"),
+    "skser.compose": (
+        "AugmentedClassifier",
+        "SegmentedClassifier",
+        "TransferClassifier",
+        "TransferRegressor",
+    ),
     "skser.model_selection": (
         "SemiSupervisedSplit",
         "SpeakerFolds",
@@ -67,7 +72,7 @@ _HOLDERS = {
     "sklearn.semi_supervised": ("SelfTrainingClassifier",),
 }
 # Parameters that name places of one machine, or would make a loaded model read what can run code.
-_LEFT_OUT = {"memory": None, "checkpoint_dir": None, "initialize_from": None, "allow_pickle": False}
+_LEFT_OUT = {"memory": None, "checkpoint_dir": None, "source": None, "allow_pickle": False}
 # Set back to their defaults: how one machine works, and not what is computed.
 OF_ONE_MACHINE = ("n_jobs", "n_threads", "verbose")
 # Larger ones could only serve to fill the memory of whoever loads a file.

@@ -41,7 +41,7 @@ class CategoricalPrior(nn.Module):
     Parameters
     ----------
     shares : tensor of shape (n_classes,)
-        Of the classes among labelled utterances.
+        Of the classes among labeled utterances.
     """
 
     n_conditions = 0
@@ -74,7 +74,7 @@ class MixturePrior(nn.Module):
     Parameters
     ----------
     shares : tensor of shape (n_classes,)
-        Of the classes among labelled utterances.
+        Of the classes among labeled utterances.
     n_emotion : int
         Nodes of the emotion latent.
     """
