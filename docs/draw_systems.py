@@ -12,6 +12,7 @@ from matplotlib.patches import FancyBboxPatch
 from render_results import TITLES
 from sklearn.preprocessing import StandardScaler
 
+from skser.compose import TransferClassifier
 from skser.datasets import make_emotional_speech
 from skser.feature_extraction import FrameFeatures, Functionals, LevelContour
 from skser.inspection import LatentSpaceDisplay
@@ -215,7 +216,7 @@ def self_supervised():
 
 def staged_transfer():
     """Which layers train, in one stage and in two."""
-    network = AttentionFCNClassifier(transfer="two-stage")
+    transfer = TransferClassifier(AttentionFCNClassifier(), None, strategy="two-stage")
     d = Drawing(9.6, 3.1)
     columns = (("source", 1.7), ("one stage", 4.1), ("two stages: first", 6.3), ("then", 8.5))
     rows = ((2.15, "classes"), (0.95, "convolutions,\nattention"))
@@ -226,7 +227,7 @@ def staged_transfer():
             frozen = title.endswith("first") and y < 1
             text = f"{part}, frozen" if frozen else part
             if title.endswith("first") and not frozen:
-                text += f",\n{network.head_epochs} epochs"
+                text += f",\n{transfer.head_epochs} epochs"
             elif title == "source" and not y < 1:
                 text = "its own classes"
             color = FROZEN if frozen or title == "source" else LEARNED

@@ -129,17 +129,14 @@ def check_sequences(X):
 
 def check_finite(X):
     """Raise if a value of `X` (Sequences) is not finite, naming the first such utterance."""
-    for i, frames in _unless_all_finite(X):
+    # A finite sum has finite terms; only a sum that is not calls for a look at each utterance.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(sum(float(frames.sum()) for frames in X)):
+            return
+    for i, frames in enumerate(X):
         if not np.isfinite(frames).all():
             kind = "NaN" if np.isnan(frames).any() else "infinity"
             raise ValueError(f"Input X contains {kind} (utterance {i}).")
-
-
-def _unless_all_finite(X):
-    # A finite sum has finite terms; only a sum that is not calls for a look at each utterance.
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = sum(float(frames.sum()) for frames in X)
-    return () if np.isfinite(total) else enumerate(X)
 
 
 def unlabeled(y, marker):

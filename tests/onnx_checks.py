@@ -29,6 +29,7 @@ def fitted(model, X, y, judged_on=None):
     network = model
     if isinstance(model, Pipeline):
         network, X = model[-1], model[:-1].transform(X if judged_on is None else judged_on)
+    network = getattr(network, "estimator_", network)
     module = network.net_.module_
     random = torch.Generator().manual_seed(0)
     with torch.no_grad():

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback, Freezer
 
+from skser.compose import TransferClassifier
 from skser.datasets import load_emodb
 from skser.feature_extraction import FrameFeatures, Functionals
 from skser.model_selection import SemiSupervisedSplit
@@ -185,10 +186,10 @@ class TestUse:
         for prior in ("categorical", "mixture"):
             source = AdversarialAEClassifier(prior=prior, max_epochs=3, **EXACT)
             source.fit(X[y < 3], y[y < 3])
-            model = AdversarialAEClassifier(
-                prior=prior, initialize_from=source, max_epochs=1, learning_rate=1e-9,
-                weight_decay=0.0, **EXACT,
-            ).fit(X, y)  # fmt: skip
+            network = AdversarialAEClassifier(
+                prior=prior, max_epochs=1, learning_rate=1e-9, weight_decay=0.0, **EXACT
+            )
+            model = TransferClassifier(network, source).fit(X, y).estimator_
             assert len(model.classes_) == 4
             layer = "encoder.layers.0.0.weight"
             ours, theirs = (m.net_.module_.get_parameter(layer) for m in (model, source))

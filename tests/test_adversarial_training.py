@@ -7,8 +7,8 @@ import pytest
 import torch
 from skorch.callbacks import Callback
 
-from skser.neural_network import AdversarialAEClassifier
 from skser._device import torch_settings
+from skser.neural_network import AdversarialAEClassifier
 from skser.neural_network import _adversarial_training as training
 from skser.neural_network._batching import BatchIterator, SequenceDataset
 from skser.neural_network.modules.priors import CategoricalPrior, GaussianPrior, MixturePrior

@@ -4,6 +4,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.pipeline import make_pipeline
 
+from skser.compose import TransferClassifier
 from skser.datasets import make_emotional_speech
 from skser.feature_extraction import MelSpectrogram
 from skser.neural_network import AttentionFCNClassifier, AttentionFCNRegressor
@@ -289,4 +290,4 @@ def test_a_compiled_network_computes_the_same():
     np.testing.assert_allclose(compiled.predict_proba(X), plain.predict_proba(X), atol=1e-4)
     loaded = pickle.loads(pickle.dumps(compiled))
     np.testing.assert_allclose(loaded.predict_proba(X), plain.predict_proba(X), atol=1e-4)
-    AttentionFCNClassifier(initialize_from=compiled, **settings).fit(X, y)
+    TransferClassifier(AttentionFCNClassifier(**settings), compiled).fit(X, y)

@@ -18,7 +18,12 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.fixes import parse_version
 
 import skser
-from skser.compose import AugmentedClassifier, SegmentedClassifier
+from skser.compose import (
+    AugmentedClassifier,
+    SegmentedClassifier,
+    TransferClassifier,
+    TransferRegressor,
+)
 from skser.feature_extraction import (
     AudioTransformer,
     MelSpectrogram,
@@ -26,7 +31,7 @@ from skser.feature_extraction import (
     SpeechEmbedding,
     TextEmbedding,
 )
-from skser.neural_network import NeuralEstimator
+from skser.neural_network import AttentionFCNClassifier, AttentionFCNRegressor, NeuralEstimator
 from skser.preprocessing import SpeakerScaler
 from tests import audio_checks, table_checks, text_checks
 from tests.checkpoints import save_speech_checkpoint, save_text_checkpoint
@@ -48,6 +53,11 @@ AUDIO = [cls for cls in ALL if issubclass(cls, AudioTransformer)]
 TABLES = [SpeakerScaler]
 TEXTS = [TextEmbedding]
 EMBEDDINGS = [SpeechEmbedding, TextEmbedding]
+TRANSFERS = {
+    TransferClassifier: AttentionFCNClassifier,
+    TransferRegressor: AttentionFCNRegressor,
+}
+MOST_PARAMETERS = 36
 NETWORKS = [cls for cls in ALL if issubclass(cls, NeuralEstimator)]
 
 
@@ -65,7 +75,16 @@ def small_checkpoint(cls):
     return save_speech_checkpoint("whisper", folder)
 
 
+@functools.cache
+def fitted_source(cls):
+    """A network of one-channel sequences, whose layers fit 2-D arrays of any width."""
+    X, y = np.random.RandomState(0).randn(20, 10), np.arange(20) % 2
+    return instance(cls).fit(X, y)
+
+
 def instance(cls):
+    if cls in TRANSFERS:
+        return cls(instance(TRANSFERS[cls]), fitted_source(TRANSFERS[cls]))
     if cls is SegmentedClassifier:
         return cls(LogisticRegression())
     if cls in EMBEDDINGS:
@@ -159,6 +178,24 @@ def test_every_parameter_is_constrained_and_documented(cls):
     assert parameters <= documented
 
 
+def public_classes():
+    for name in skser._SUBMODULES:
+        module = importlib.import_module(f"skser.{name}")
+        for public in getattr(module, "__all__", ()):
+            if inspect.isclass(getattr(module, public)):
+                yield getattr(module, public)
+
+
+def test_no_place_for_a_shared_description_is_left_empty():
+    for cls in public_classes():
+        assert not re.findall(r"^ *\{\w+\}$", cls.__doc__ or "", flags=re.M), cls.__name__
+
+
+@pytest.mark.parametrize("cls", ALL, ids=by_name)
+def test_no_constructor_takes_more_parameters_than_a_reader_can_hold(cls):
+    assert len(inspect.signature(cls).parameters) <= MOST_PARAMETERS
+
+
 @pytest.mark.parametrize("cls", ALL, ids=by_name)
 def test_html_repr_and_text_repr(cls):
     estimator = instance(cls)
@@ -185,6 +222,11 @@ class TestNetworks:
     def fitted(cls, X, y, **kwargs):
         settings = {"max_epochs": 2, "device": "cpu", "random_state": 0, "n_threads": 1}
         return cls(**{**settings, **kwargs}).fit(X, y)
+
+    @staticmethod
+    def transferred(network, source):
+        is_classifier = hasattr(network, "predict_proba")
+        return (TransferClassifier if is_classifier else TransferRegressor)(network, source)
 
     def test_neither_padding_nor_batch_nor_order_changes_an_output(self, cls, mels, y):
         model = self.fitted(cls, mels, y)
@@ -291,8 +333,9 @@ class TestNetworks:
     def test_weights_are_taken_over(self, cls, mels, y):
         source = self.fitted(cls, mels, y, max_epochs=4)
         kwargs = {"learning_rate": 1e-9, "weight_decay": 0.0, "max_epochs": 1}
-        model = self.fitted(cls, mels, y, initialize_from=source, **kwargs)
-        ours, theirs = (m.net_.module_.state_dict() for m in (model, source))
+        network = cls(device="cpu", random_state=0, n_threads=1, **kwargs)
+        model = self.transferred(network, source).fit(mels, y)
+        ours, theirs = (m.net_.module_.state_dict() for m in (model.estimator_, source))
         name = next(iter(ours))
         np.testing.assert_allclose(ours[name], theirs[name], atol=1e-6)
 
@@ -302,7 +345,7 @@ class TestNetworks:
             other, layer = {"filters": (8, *cls().filters[1:])}, r"blocks\.0\.convolution\.weight"
         source = self.fitted(cls, mels, y, **other)
         with pytest.raises(ValueError, match=layer):
-            self.fitted(cls, mels, y, initialize_from=source)
+            self.transferred(cls(device="cpu"), source).fit(mels, y)
 
     def test_bfloat16_comes_close(self, cls, mels, y):
         model = self.fitted(cls, mels, y)

@@ -16,8 +16,8 @@ from skser.compose import AugmentedClassifier, SegmentedClassifier
 from skser.feature_extraction import MelSpectrogram
 from skser.neural_network import AttentionFCNClassifier, AttentionFCNRegressor
 from skser.neural_network._batching import BatchIterator, SequenceDataset
-from skser.neural_network._mixup import Mixup
 from skser.neural_network._losses import SoftCrossEntropy
+from skser.neural_network._mixup import Mixup
 from skser.preprocessing import SequenceScaler
 from skser.sequences import Sequences
 

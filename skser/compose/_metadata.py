@@ -39,9 +39,12 @@ def metadata_of_rows(owner, rows, groups, soft_targets):
     metadata = {"groups": rows if groups is None else column_or_1d(groups)[rows]}
     if soft_targets is not None:
         metadata["soft_targets"] = _safe_indexing(soft_targets, rows)
-    if groups is None and get_config()["enable_metadata_routing"]:
-        if not get_routing_for_object(owner.estimator).consumes("fit", ["groups"]):
-            del metadata["groups"]
+    if (
+        groups is None
+        and get_config()["enable_metadata_routing"]
+        and not get_routing_for_object(owner.estimator).consumes("fit", ["groups"])
+    ):
+        del metadata["groups"]
     return inner_keywords(owner, metadata)
 
 

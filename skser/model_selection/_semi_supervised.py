@@ -72,9 +72,7 @@ class SemiSupervisedSplit(BaseEstimator):
         X, y, groups = indexable(X, y, groups)
         without = self._without_label(y)
         labeled = np.flatnonzero(~without)
-        known = [
-            None if part is None else _safe_indexing(part, labeled) for part in (X, y, groups)
-        ]
+        known = [None if part is None else _safe_indexing(part, labeled) for part in (X, y, groups)]
         for train, test in self._splitter(known[1]).split(*known):
             extra = without
             if groups is not None:
@@ -98,9 +96,7 @@ class SemiSupervisedSplit(BaseEstimator):
         if y is None:
             return self.cv if isinstance(self.cv, Integral) else self._splitter(y).get_n_splits()
         labeled = np.flatnonzero(~self._without_label(y))
-        known = [
-            None if part is None else _safe_indexing(part, labeled) for part in (X, y, groups)
-        ]
+        known = [None if part is None else _safe_indexing(part, labeled) for part in (X, y, groups)]
         return self._splitter(known[1]).get_n_splits(*known)
 
     def _splitter(self, y):

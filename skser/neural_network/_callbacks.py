@@ -3,6 +3,7 @@
 import math
 import warnings
 
+import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
@@ -65,10 +66,12 @@ class WarnOfSingleClass(Callback):
             self.counts_.scatter_add_(0, predicted, torch.ones_like(predicted))
 
     def on_train_end(self, net, **kwargs):
-        if int((self.counts_ > 0).sum()) == 1:
+        counts = self.counts_.tolist()
+        del self.counts_  # no part of a fitted model
+        if sum(count > 0 for count in counts) == 1:
             warnings.warn(
                 "In its last epoch the network predicted "
-                f"{str(self.classes[int(self.counts_.argmax())])!r} "
+                f"{str(self.classes[np.argmax(counts)])!r} "
                 "for every training utterance. Try more epochs, another learning rate, scaled "
                 "input or class_weight='balanced'.",
                 ConvergenceWarning,
