@@ -1,6 +1,7 @@
 """Checks that run over every estimator of the package, whatever it is called."""
 
 import atexit
+import copy
 import functools
 import importlib
 import inspect
@@ -9,6 +10,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 import sklearn
@@ -301,6 +303,10 @@ class TestNetworks:
         model = self.fitted(cls, mels, y)
         copy = pickle.loads(pickle.dumps(model))
         np.testing.assert_array_equal(self.outputs(copy, mels), self.outputs(model, mels))
+
+    def test_a_copy_of_a_fitted_network_has_its_hash(self, cls, mels, y):
+        model = self.fitted(cls, mels, y)
+        assert joblib.hash(copy.deepcopy(model)) == joblib.hash(model)
 
     def test_early_stopping_keeps_speakers_apart(self, cls, mels, y, corpus, monkeypatch):
         from skser.neural_network import _base

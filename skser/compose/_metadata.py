@@ -56,7 +56,8 @@ def inner_keywords(owner, metadata):
     owner : estimator
         Has the inner one as ``owner.estimator``.
     metadata : dict
-        By name: "groups" and "soft_targets". An inner `fit` that takes no groups is given none.
+        "groups" and "soft_targets", as far as given. An inner `fit` that takes no groups is
+        given none.
 
     Returns
     -------
@@ -78,7 +79,7 @@ def inner_keywords(owner, metadata):
 
 
 def fit_keyword(estimator, name):
-    """What `fit` calls the metadata `name`; None if it takes none."""
+    """Return the name that `fit` has for the metadata `name`; None if it takes none."""
     if isinstance(estimator, Pipeline):
         step, last = estimator.steps[-1]
         keyword = fit_keyword(last, name)
@@ -122,7 +123,7 @@ def group_keywords(estimator, groups):
 
 
 def routing_to_inner(owner):
-    """What `get_metadata_routing` returns: all that `fit` is given goes to the inner `fit`."""
+    """Return a router that hands all metadata of `fit` to the inner `fit`."""
     return MetadataRouter(owner=owner).add(
         estimator=owner.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit")
     )

@@ -213,20 +213,20 @@ class TransferClassifier(ClassifierMixin, _Transfer):
 
     Examples
     --------
+    >>> from sklearn.base import clone
     >>> from skser.compose import TransferClassifier
     >>> from skser.datasets import make_emotional_speech
     >>> from skser.feature_extraction import MelSpectrogram
     >>> from skser.neural_network import AttentionFCNClassifier
     >>> corpus = make_emotional_speech(2, 10, random_state=0)
     >>> X = MelSpectrogram(n_mels=16, input_sampling_rate=16000).transform(corpus.data)
-    >>> network = AttentionFCNClassifier(max_epochs=2, device="cpu", random_state=0)
-    >>> source = AttentionFCNClassifier(max_epochs=2, device="cpu", random_state=0)
-    >>> source = source.fit(X, corpus.speakers)
+    >>> network = AttentionFCNClassifier(max_epochs=10, device="cpu", random_state=0)
+    >>> source = clone(network).fit(X, corpus.speakers)
     >>> model = TransferClassifier(network, source, strategy="two-stage", head_epochs=1)
     >>> model.fit(X, corpus.target).predict_proba(X).shape
     (20, 5)
     >>> model.estimator_.n_iter_
-    3
+    11
     """
 
     # They are the inner estimator's.

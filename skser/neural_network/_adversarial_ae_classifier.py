@@ -269,7 +269,7 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         return codes
 
     def sample(self, n_samples=1, y=None):
-        """Make up utterances.
+        """Draw made-up utterances.
 
         Parameters
         ----------

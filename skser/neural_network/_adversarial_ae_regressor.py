@@ -214,7 +214,7 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
         return codes * self._target_scale + self._target_mean
 
     def sample(self, n_samples=1, y=None):
-        """Make up utterances.
+        """Draw made-up utterances.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What the adversarial autoencoders share: their module, their phases and their latents."""
+"""Base of the adversarial autoencoders: their module, their phases and their latents."""
 
 from functools import partial
 from itertools import pairwise
@@ -234,7 +234,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         return SequenceDataset(dataset.sequences[rows], dataset.targets[rows]), valid
 
     def transform(self, X):
-        """The latent that `latent` names.
+        """Return the latent that `latent` names.
 
         Parameters
         ----------
@@ -291,7 +291,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         return np.asarray(names, dtype=object)
 
     def reconstruct(self, X):
-        """What the decoder makes of both latents.
+        """Reconstruct the input from both latents.
 
         Parameters
         ----------
@@ -313,7 +313,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         return self._outputs(X, lambda x, lengths: module.decode(*module.encode(x, lengths)))
 
     def score_samples(self, X):
-        """How much an utterance is like the training speech.
+        """Score how much an utterance is like the training speech.
 
         Parameters
         ----------

@@ -38,7 +38,7 @@ class AdversarialNet(SequenceNet):
     n_discriminator_updates : int
         Per batch.
     seed : int
-        Of the noise of all phases, from which each derives its own.
+        Seed of the noise, from which each phase derives its own.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class AdversarialNet(SequenceNet):
         }
 
     def generators(self):
-        """Of the noise of each phase."""
+        """Return the generators of each phase's noise."""
         return list(self._generators.values())
 
     def on_train_begin(self, net, **kwargs):
@@ -218,7 +218,7 @@ class PhaseBatches:
     batch_size : int
         Labelled utterances per batch at most.
     seeds : (int, int)
-        Of the labeled batches and of the others.
+        Seeds of the labeled batches and of the others.
     augment : callable or None
     device : str or torch.device
     supervised_only : bool
@@ -249,7 +249,7 @@ class PhaseBatches:
                 yield batch
 
     def state(self):
-        """Of order and augmentation, between two epochs."""
+        """Return the state of order and augmentation, between two epochs."""
         others = None if self.everything is None else self.everything.state()
         return {"pass": self._pass, "n_taken": self._n_taken, "everything": others}
 

@@ -94,7 +94,7 @@ class _AttentionFCN(NeuralEstimator):
         )
 
     def attention(self, X):
-        """Where the network looks.
+        """Return where the network looks.
 
         Parameters
         ----------

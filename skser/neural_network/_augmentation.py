@@ -10,7 +10,7 @@ from skser.neural_network._batching import rounded_up
 
 
 class SpecAugment(BaseEstimator):
-    """Stretch, warp, level and mask the utterances of a training batch, each differently.
+    """Stretch, warp, amplify and mask the utterances of a training batch, each differently.
 
     Parameters
     ----------
@@ -20,7 +20,8 @@ class SpecAugment(BaseEstimator):
         The scale of its frequency axis is drawn from 1 +- this, as if vocal tracts differed
         in length.
     gain_db : float, default=0.0
-        Standard deviation of an offset to all static bands, in units of the input.
+        Standard deviation of a gain that is added to all static bands of an utterance: in dB
+        where the input is in dB, else in units of the input.
     n_time_masks : int, default=2
         Spans of time set to zero.
     time_mask : float, default=0.15

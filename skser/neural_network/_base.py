@@ -1,4 +1,4 @@
-"""What the estimators share: validation, the skorch net, training and outputs."""
+"""Base of all networks: validation, the skorch net, training and outputs."""
 
 import contextlib
 import copy
@@ -102,11 +102,11 @@ class NeuralEstimator(BaseEstimator):
         return SequenceNet(module, **settings)
 
     def _make_mixup(self):
-        """What mixes training batches and their targets; None leaves them as they are."""
+        """Return the callable that mixes training batches, or None."""
         return None
 
     def _rate_factors(self):
-        """Factors of the learning rate, by names of modules that end with a dot."""
+        """Factors of the learning rate, by names of modules and a dot."""
         return {}
 
     def _check_input(self, X, *, reset):
@@ -125,7 +125,7 @@ class NeuralEstimator(BaseEstimator):
         )
 
     def _training_batches(self, augment):
-        """What makes the batches of an epoch of a dataset and a batch size."""
+        """Return the callable that makes batches of a dataset and a batch size."""
         return partial(
             BatchIterator,
             seed=self._random.randint(MAX_SEED),
@@ -175,7 +175,7 @@ class NeuralEstimator(BaseEstimator):
                     self._train(train, valid, head_epochs, checkpoints.get("head"))
             self._new_optimizer()
             self._train(train, valid, self.max_epochs, checkpoints.get("all"))
-            # Its state is no part of a fitted model: partial_fit starts from a fresh one.
+            # A fitted model keeps no state of it: partial_fit starts from a fresh one.
             self._new_optimizer()
         return self
 
@@ -284,7 +284,7 @@ class NeuralEstimator(BaseEstimator):
         self.n_iter_ = len(net.history)
 
     def _auto_augment(self, layout):
-        """What ``augment="auto"`` means for an input."""
+        """Return the augmentation that ``augment="auto"`` stands for."""
         return SpecAugment() if layout.n_bands > 1 else None
 
     def _new_optimizer(self):
@@ -329,7 +329,7 @@ class NeuralEstimator(BaseEstimator):
                 yield indices, {name: t.to(net.device) for name, t in batch.items()}
 
     def network_state(self):
-        """What a fitted network consists of beside the other attributes of its estimator.
+        """Return settings and weights of the fitted net.
 
         Returns
         -------
@@ -346,7 +346,7 @@ class NeuralEstimator(BaseEstimator):
         return {**settings, "history": history}, weights
 
     def restore_network(self, settings, weights):
-        """Give an estimator, whose other attributes are there, its network back.
+        """Rebuild the fitted net; all other attributes of the estimator must be set.
 
         Parameters
         ----------

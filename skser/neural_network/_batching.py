@@ -80,7 +80,7 @@ class BatchIterator:
         return -(-len(self.dataset) // self.batch_size)
 
     def state(self):
-        """Of order and augmentation, between two epochs."""
+        """Return the state of order and augmentation, between two epochs."""
         return {"order": generator_state(self.order), "generator": self.generator.get_state()}
 
     def set_state(self, state):

@@ -155,7 +155,7 @@ class BimodalNetwork(NeuralEstimator):
         return SpecAugment(time_stretch=0.0, frequency_warp=0.0, n_frequency_masks=0)
 
     def alignment(self, X):
-        """Which frames belong to which word pieces, as the network sees it.
+        """Return which frames belong to which word pieces, as the network sees it.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What the classifiers share: classes, class weights, probabilities."""
+"""Base of the classifiers: classes, class weights, probabilities."""
 
 from numbers import Real
 

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import math
+import pickle
 
 import torch
 from skorch import NeuralNet
@@ -16,17 +17,26 @@ class _TrainingStopped(Exception):
     """A callback such as EarlyStopping has ended the training."""
 
 
+class _PickleByValue:
+    """A pickle module that writes equal strings alike, whether they are one object or two."""
+
+    class Pickler(pickle._Pickler):
+        def memoize(self, obj):
+            if not isinstance(obj, str):
+                super().memoize(obj)
+
+
 class SequenceNet(NeuralNet):
     """skorch's training loop over `BatchIterator`.
 
     Parameters
     ----------
     precision : {"float32", "bfloat16"}
-        Of the forward pass; weights stay float32.
+        Precision of the forward pass; weights stay float32.
     fresh_statistics : bool
         Whether batch normalisation averages its statistics anew in each epoch.
     rate_factors : dict of float
-        Factors of the learning rate, by the names of weights, or of modules with a dot behind.
+        Factors of the learning rate, by names of weights, or names of modules and a dot.
     """
 
     def __init__(
@@ -54,10 +64,10 @@ class SequenceNet(NeuralNet):
         Parameters
         ----------
         parameters : dict of Parameter
-            By their names in the module. Those that need no gradient are left out.
+            Parameters by their names in the module. Those that need no gradient are left out.
         rate : float
         scale : float, default=1.0
-            Of all of them.
+            Factor of the learning rate of all parameters.
 
         Returns
         -------
@@ -98,7 +108,7 @@ class SequenceNet(NeuralNet):
         return next((c for c in callbacks if isinstance(c, TrainingCheckpoint)), None)
 
     def partial_fit(self, X, y=None, classes=None, **kwargs):
-        """As skorch's, but Ctrl-C is no end of a training: it goes to the caller."""
+        """As skorch's, but Ctrl-C does not end the training silently: it goes to the caller."""
         self.notify("on_train_begin", X=X, y=y)
         with contextlib.suppress(_TrainingStopped):
             self.fit_loop(X, y, **kwargs)
@@ -145,7 +155,7 @@ class SequenceNet(NeuralNet):
         self.history.record(f"{prefix}_batch_count", len(losses))
 
     def __getstate__(self):
-        """As skorch's, but a copy has the same state to the byte, so that `joblib.hash` knows it.
+        """As skorch's, but the state of a copy is the same to the byte, and so its `joblib.hash`.
 
         A pickle of tensors names their places in memory; torch's own format does not.
         """
@@ -155,7 +165,7 @@ class SequenceNet(NeuralNet):
         if state["module"] is content.get("module_"):
             del state["module"]
         file = io.BytesIO()
-        torch.save(content, file)
+        torch.save(content, file, pickle_module=_PickleByValue)
         return {**state, "on_device": file.getvalue()}
 
     def __setstate__(self, state):
