@@ -61,7 +61,7 @@ def models():
     network = make_pipeline(
         SequenceScaler(),
         AttentionFCNClassifier(
-            (4, 4), strides=1, pool_size=1, n_heads=2, augment=SpecAugment(), **exact
+            (4, 4), strides=1, pool_sizes=1, n_heads=2, augment=SpecAugment(), **exact
         ),
     )
     compiled = VotingClassifier(

@@ -43,6 +43,7 @@ from sklearn.svm import SVC
 
 from skser.audio import load_audio
 from skser.augmentation import default_distortions
+from skser.compose import TransferClassifier
 from skser.datasets import load_ravdess
 from skser.evaluation import recall_gap
 from skser.feature_extraction import (
@@ -120,8 +121,9 @@ def of_other_corpus(task, seed, memory):
 
 def staged_transfer(task, seed, memory):
     source = of_other_corpus(task, seed, memory)
-    network = AttentionFCNClassifier(initialize_from=source, random_state=seed, **ONE_THREAD)
-    return make_pipeline(MelSpectrogram(memory=memory), SequenceScaler(), network)
+    network = AttentionFCNClassifier(random_state=seed, **ONE_THREAD)
+    model = TransferClassifier(network, source)
+    return make_pipeline(MelSpectrogram(memory=memory), SequenceScaler(), model)
 
 
 def emotion_in_motion(task, seed, memory):
@@ -261,7 +263,7 @@ def run(task, name, n_seeds, only_folds):
             }
             if not (seed or fold):
                 for setting in model.get_params():
-                    if setting.endswith("__initialize_from"):  # no part of what predicts
+                    if setting.endswith("__source"):  # no part of what predicts
                         model.set_params(**{setting: None})
                 fit["numbers"], fit["bytes"] = extent(model)
                 fit["milliseconds_per_utterance"] = milliseconds(model, frame[test])

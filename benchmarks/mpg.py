@@ -52,9 +52,9 @@ FOLDS = {
 WIDER = {
     "scaler": SequenceScaler(),
     "classifier__filters": (16, 32, 48, 64),
-    "classifier__kernel_size": 5,
+    "classifier__kernel_sizes": 5,
     "classifier__strides": (2, 1, 1, 1),
-    "classifier__pool_size": (2, 2, 2, 1),
+    "classifier__pool_sizes": (2, 2, 2, 1),
     "classifier__pool_strides": None,
     "classifier__normalization": "batch",
     "classifier__dropout": 0.3,
@@ -65,7 +65,7 @@ WIDER = {
     "classifier__learning_rate_schedule": "one-cycle",
     "classifier__weight_decay": 0.01,
 }
-AUGMENTED = {**WIDER, "classifier__n_heads": 4, "classifier__augment": SpecAugment(level=0.1)}
+AUGMENTED = {**WIDER, "classifier__n_heads": 4, "classifier__augment": SpecAugment(gain_db=0.1)}
 # Arguments of gans2020, and parameters set afterwards.
 CANDIDATES = {
     "as published": ({}, {}),
@@ -76,7 +76,7 @@ CANDIDATES = {
     "augmented, balanced": ({}, {**AUGMENTED, "classifier__class_weight": "balanced"}),
     "augmented, level by 0.3": (
         {},
-        {**AUGMENTED, "classifier__augment": SpecAugment(level=0.3)},
+        {**AUGMENTED, "classifier__augment": SpecAugment(gain_db=0.3)},
     ),
 }
 BEST = "augmented"

@@ -19,6 +19,7 @@ from protocols import PROTOCOLS, RESULTS, load, versions, write_result
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.pipeline import make_pipeline
 
+from skser.compose import TransferClassifier
 from skser.evaluation import bootstrap_by_speaker
 from skser.feature_extraction import MelSpectrogram
 from skser.neural_network import AttentionFCNClassifier
@@ -29,8 +30,8 @@ SHARES = (0.05, 0.1, 0.25, 1.0)
 HEAD_EPOCHS, EPOCHS = 10, 40
 SYSTEMS = {
     "from scratch": {"max_epochs": HEAD_EPOCHS + EPOCHS},
-    "single-stage": {"max_epochs": HEAD_EPOCHS + EPOCHS, "transfer": "single-stage"},
-    "two-stage": {"max_epochs": EPOCHS, "head_epochs": HEAD_EPOCHS, "transfer": "two-stage"},
+    "single-stage": {"max_epochs": HEAD_EPOCHS + EPOCHS, "strategy": "single-stage"},
+    "two-stage": {"max_epochs": EPOCHS, "head_epochs": HEAD_EPOCHS, "strategy": "two-stage"},
 }
 
 
@@ -177,7 +178,10 @@ def main():
                         if source not in fitted:
                             scaled = SequenceScaler().fit_transform(X_source)
                             fitted[source] = network(seed).fit(scaled, source_labels[source])
-                        model = network(seed, initialize_from=fitted[source], **settings)
+                        model = network(seed, max_epochs=settings["max_epochs"])
+                        if source is not None:
+                            transfer = {k: v for k, v in settings.items() if k != "max_epochs"}
+                            model = TransferClassifier(model, fitted[source], **transfer)
                         model = make_pipeline(SequenceScaler(), model)
                         predicted = model.fit(X[rows], y[rows]).predict(X[test])
                         fit = dict(zip(names, key, strict=True))

@@ -34,7 +34,7 @@ from torch import nn
 
 from skser.neural_network import AttentionFCNClassifier, SpecAugment
 from skser.neural_network._batching import BatchIterator, SequenceDataset
-from skser.neural_network._training import OneCycle
+from skser.neural_network._callbacks import OneCycle
 from skser.sequences import Sequences
 
 RESULT = RESULTS / "training.json"

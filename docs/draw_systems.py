@@ -12,6 +12,7 @@ from matplotlib.patches import FancyBboxPatch
 from render_results import TITLES
 from sklearn.preprocessing import StandardScaler
 
+from skser.compose import TransferClassifier
 from skser.datasets import make_emotional_speech
 from skser.feature_extraction import FrameFeatures, Functionals, LevelContour
 from skser.inspection import LatentSpaceDisplay
@@ -100,11 +101,11 @@ def each(value, n):
 def layers(network, across):
     """Text of each convolution layer; `across` is how many axes it goes over."""
     n = len(network.filters)
-    pool_strides = network.pool_size if network.pool_strides is None else network.pool_strides
+    pool_strides = network.pool_sizes if network.pool_strides is None else network.pool_strides
     names = {"batch": "batch norm", "local_response": "response norm", "none": None}
     for filters, kernel, stride, pool, pool_stride, norm in zip(
         network.filters,
-        *(each(v, n) for v in (network.kernel_size, network.strides, network.pool_size)),
+        *(each(v, n) for v in (network.kernel_sizes, network.strides, network.pool_sizes)),
         each(pool_strides, n),
         each(network.normalization, n),
         strict=True,
@@ -123,7 +124,7 @@ def fcn_row(network, source, across, cells):
     boxes = [(source, DATA)]
     boxes += [(text, LEARNED) for text in layers(network, across)]
     heads = "1 head" if network.n_heads == 1 else f"{network.n_heads} heads"
-    attention = f"attention\nover {cells},\n{heads},\nλ = {network.temperature:g}"
+    attention = f"attention\nover {cells},\n{heads},\nλ = {network.attention_scale:g}"
     boxes += [(attention, LEARNED), ("class\nprobabilities", GOAL)]
     drawing = Drawing(1.32 * len(boxes), 1.4)
     drawing.row(0.7, boxes, left=0.66, step=1.32, width=1.12, height=1.25)
@@ -215,7 +216,7 @@ def self_supervised():
 
 def staged_transfer():
     """Which layers train, in one stage and in two."""
-    network = AttentionFCNClassifier(transfer="two-stage")
+    transfer = TransferClassifier(AttentionFCNClassifier(), None, strategy="two-stage")
     d = Drawing(9.6, 3.1)
     columns = (("source", 1.7), ("one stage", 4.1), ("two stages: first", 6.3), ("then", 8.5))
     rows = ((2.15, "classes"), (0.95, "convolutions,\nattention"))
@@ -226,7 +227,7 @@ def staged_transfer():
             frozen = title.endswith("first") and y < 1
             text = f"{part}, frozen" if frozen else part
             if title.endswith("first") and not frozen:
-                text += f",\n{network.head_epochs} epochs"
+                text += f",\n{transfer.head_epochs} epochs"
             elif title == "source" and not y < 1:
                 text = "its own classes"
             color = FROZEN if frozen or title == "source" else LEARNED

@@ -141,7 +141,7 @@ def check_finite(X):
             raise ValueError(f"Input X contains {kind} (utterance {i}).")
 
 
-def unlabelled(y, marker):
+def unlabeled(y, marker):
     """Rows of y without a label.
 
     Parameters
@@ -149,7 +149,7 @@ def unlabelled(y, marker):
     y : array-like of shape (n_utterances,) or (n_utterances, n_targets)
     marker : int, str, NaN or None
         Value that stands for no label, also if y holds it as digits; NaN means rows of NaN
-        alone; None means that all are labelled.
+        alone; None means that all are labeled.
 
     Returns
     -------

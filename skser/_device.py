@@ -1,4 +1,4 @@
-"""Devices of torch, by name, and the precision they compute in."""
+"""The surroundings that torch computes in: device, precision, threads and seed."""
 
 import contextlib
 
@@ -40,3 +40,19 @@ def autocast(device, precision):
     if precision == "float32":
         return contextlib.nullcontext()
     return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
+
+
+@contextlib.contextmanager
+def torch_settings(n_threads=None, seed=None, device="cpu"):
+    """Set torch's threads and seed, where given, and put back what was there."""
+    import torch
+
+    with contextlib.ExitStack() as before:
+        if seed is not None:
+            cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
+            before.enter_context(torch.random.fork_rng(devices=cuda))
+            torch.manual_seed(seed)
+        if n_threads is not None:
+            before.callback(torch.set_num_threads, torch.get_num_threads())
+            torch.set_num_threads(n_threads)
+        yield

@@ -242,13 +242,13 @@ def zhang2018(
     )
     classifier = AttentionFCNClassifier(
         filters=(96, 256, 384, 384, 256),
-        kernel_size=(11, 5, 3, 3, 3),
+        kernel_sizes=(11, 5, 3, 3, 3),
         strides=(4, 1, 1, 1, 1),
-        pool_size=(3, 3, 1, 1, 3),
+        pool_sizes=(3, 3, 1, 1, 3),
         pool_strides=(2, 2, 1, 1, 2),
         normalization=("local_response", "local_response", "none", "none", "none"),
         n_heads=1,
-        temperature=0.3,
+        attention_scale=0.3,
         learning_rate=1e-4,
         batch_size=16,
         **_PLAIN_TRAINING,
@@ -358,13 +358,13 @@ def gans2020(
     between = (1,) * (1 + len(fifth))
     classifier = AttentionFCNClassifier(
         filters=(5, 10, 20, 30, *fifth),
-        kernel_size=(11, 5, 3, 3, *(3 for _ in fifth)),
+        kernel_sizes=(11, 5, 3, 3, *(3 for _ in fifth)),
         strides=(4, 1, 1, 1, *(1 for _ in fifth)),
-        pool_size=(3, 3, *between, 3),
+        pool_sizes=(3, 3, *between, 3),
         pool_strides=(2, 2, *between, 2),
         normalization="none",
         n_heads=n_heads,
-        temperature=0.8,
+        attention_scale=0.8,
         learning_rate=1e-3,
         batch_size=51,
         **_PLAIN_TRAINING,

@@ -14,7 +14,7 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 QUICK = {"max_epochs": 1, "device": "cpu", "random_state": 0}
-SMALL = {"filters": (6, 8), "strides": (2, 1), "pool_size": (2, 1), **QUICK}
+SMALL = {"filters": (6, 8), "strides": (2, 1), "pool_sizes": (2, 1), **QUICK}
 
 
 def fitted(model, X, y, judged_on=None):
@@ -29,6 +29,7 @@ def fitted(model, X, y, judged_on=None):
     network = model
     if isinstance(model, Pipeline):
         network, X = model[-1], model[:-1].transform(X if judged_on is None else judged_on)
+    network = getattr(network, "estimator_", network)
     module = network.net_.module_
     random = torch.Generator().manual_seed(0)
     with torch.no_grad():

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback, Freezer
 
+from skser.compose import TransferClassifier
 from skser.datasets import load_emodb
 from skser.feature_extraction import FrameFeatures, Functionals
 from skser.model_selection import SemiSupervisedSplit
@@ -50,7 +51,7 @@ def fitted_pair(few_labels):
 
 
 class TestMadeUpProblem:
-    """Few labels, many unlabelled utterances, a style that drowns the emotion."""
+    """Few labels, many unlabeled utterances, a style that drowns the emotion."""
 
     def test_beats_its_twin(self, few_labels, fitted_pair):
         X, emotion, _, _ = few_labels
@@ -133,7 +134,7 @@ class TestUse:
         model = make_pipeline(StandardScaler(), network, LogisticRegression())
         assert model.fit(X[:600], y[:600]).score(X[600:], y[600:]) > 0.8
 
-    def test_grid_search_over_speakers_with_unlabelled_utterances(self):
+    def test_grid_search_over_speakers_with_unlabeled_utterances(self):
         X, y, _ = emotion_and_style(n=120)
         speakers = np.arange(120) % 4
         y[60:] = -1
@@ -164,7 +165,7 @@ class TestUse:
         terms = {"reconstruction_loss", "style_deviation"}
         for name in ("emotion", "style"):
             terms |= {f"{name}_discriminator_loss", f"{name}_discriminator_accuracy"}
-            terms.add(f"{name}_fooling_loss")
+            terms.add(f"{name}_generator_loss")
         for record in fitted_pair[0].history_:
             assert all(np.isfinite(record[term]) for term in terms)
         assert not terms & set(fitted_pair[1].history_[-1])
@@ -185,10 +186,10 @@ class TestUse:
         for prior in ("categorical", "mixture"):
             source = AdversarialAEClassifier(prior=prior, max_epochs=3, **EXACT)
             source.fit(X[y < 3], y[y < 3])
-            model = AdversarialAEClassifier(
-                prior=prior, initialize_from=source, max_epochs=1, learning_rate=1e-9,
-                weight_decay=0.0, **EXACT,
-            ).fit(X, y)  # fmt: skip
+            network = AdversarialAEClassifier(
+                prior=prior, max_epochs=1, learning_rate=1e-9, weight_decay=0.0, **EXACT
+            )
+            model = TransferClassifier(network, source).fit(X, y).estimator_
             assert len(model.classes_) == 4
             layer = "encoder.layers.0.0.weight"
             ours, theirs = (m.net_.module_.get_parameter(layer) for m in (model, source))
@@ -244,7 +245,7 @@ class TestUse:
         np.testing.assert_array_equal(other.transform(X), fitted_pair[0].transform(X))
         np.testing.assert_array_equal(other.reconstruct(X), fitted_pair[0].reconstruct(X))
 
-    def test_early_stopping_holds_out_labelled_utterances_and_whole_speakers(self, monkeypatch):
+    def test_early_stopping_holds_out_labeled_utterances_and_whole_speakers(self, monkeypatch):
         X, y, _ = emotion_and_style(n=120)
         speakers = np.arange(120) // 30
         y[::2] = -1
@@ -265,7 +266,7 @@ class TestUse:
         assert (valid.targets >= 0).all()
         assert (train.targets < 0).any()
 
-    def test_soft_targets_of_the_labelled(self):
+    def test_soft_targets_of_the_labeled(self):
         X, y, _ = emotion_and_style(n=80)
         shares = np.eye(4)[y]
         settings = {**TWIN, **EXACT, "max_epochs": 2, "unlabeled": -1}
@@ -347,7 +348,7 @@ def test_on_a_gpu(form, few_labels, mels):
     np.testing.assert_allclose(model.predict_proba(X), again.predict_proba(X), atol=1e-3)
     assert np.isfinite(model.transform(X)).all()
     assert len(model.sample(4, y=2)) == 4
-    assert all(np.isfinite(list(model.history_[:, "style_fooling_loss"])))
+    assert all(np.isfinite(list(model.history_[:, "style_generator_loss"])))
 
 
 @pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")

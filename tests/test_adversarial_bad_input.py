@@ -26,7 +26,7 @@ class TestBadInput:
         with pytest.raises(ValueError, match="y holds no label: all 60 utterances are -1"):
             AdversarialAEClassifier(unlabeled=-1, **EXACT).fit(X, np.full(60, -1))
 
-    def test_one_labelled_class(self, data):
+    def test_one_labeled_class(self, data):
         X, y = data
         y = np.where(y == 2, "fear", "unlabeled")
         with pytest.raises(ValueError, match=r"one class.*fear"):

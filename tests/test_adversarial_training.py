@@ -7,10 +7,10 @@ import pytest
 import torch
 from skorch.callbacks import Callback
 
+from skser._device import torch_settings
 from skser.neural_network import AdversarialAEClassifier
 from skser.neural_network import _adversarial_training as training
 from skser.neural_network._batching import BatchIterator, SequenceDataset
-from skser.neural_network._training import torch_settings
 from skser.neural_network.modules.priors import CategoricalPrior, GaussianPrior, MixturePrior
 from skser.sequences import Sequences, as_sequences
 from tests.made_up import EXACT, TWIN, emotion_and_style
@@ -45,12 +45,12 @@ class TestPhases:
         AdversarialAEClassifier(prior=prior, max_epochs=1, n_discriminator_updates=2, **EXACT).fit(
             X, y
         )
-        order = ["reconstruction", "discrimination", "discrimination", "fooling", "supervision"]
+        order = ["reconstruction", "discrimination", "discrimination", "generator", "supervision"]
         assert [phase for phase, _ in spied] == [*order, "supervision"]  # of two batches
         allowed = {
             "reconstruction": {"encoder", "emotion", "style", "decoder"},
             "discrimination": {"discriminators"},
-            "fooling": {"encoder", "emotion", "style"},
+            "generator": {"encoder", "emotion", "style"},
             "supervision": {"encoder", "emotion"}
             | (set() if prior == "categorical" else {"output"}),
         }
@@ -60,7 +60,7 @@ class TestPhases:
     def test_a_phase_of_weight_zero_is_left_out(self, spied):
         X, y, _ = emotion_and_style(n=64)
         AdversarialAEClassifier(max_epochs=1, reconstruction_weight=0.0, **EXACT).fit(X, y)
-        assert {phase for phase, _ in spied} == {"discrimination", "fooling", "supervision"}
+        assert {phase for phase, _ in spied} == {"discrimination", "generator", "supervision"}
         spied.clear()
         AdversarialAEClassifier(max_epochs=1, adversarial_weight=0.0, **EXACT).fit(X, y)
         assert {phase for phase, _ in spied} == {"reconstruction", "supervision"}
@@ -95,7 +95,7 @@ class TestPhases:
         assert rates[:, 3].max() > 0.0025 > 10 * rates[-1, 3]
         np.testing.assert_allclose(rates, rates[:, [3]] * [0.5, 1.0, 0.25, 1.0])
 
-    def test_unlabelled_utterances_are_in_the_first_phases_only(self, monkeypatch):
+    def test_unlabeled_utterances_are_in_the_first_phases_only(self, monkeypatch):
         X, y, _ = emotion_and_style(n=64)
         y[10:] = -1
         seen = {"_reconstruct": [], "_regularize": [], "_supervise": []}
@@ -186,7 +186,7 @@ class TestTwin:
             twin.set_params(**change).fit(X, y).predict_proba(X), expected
         )
 
-    def test_unlabelled_utterances_change_only_the_number_of_updates(self):
+    def test_unlabeled_utterances_change_only_the_number_of_updates(self):
         X, y, _ = emotion_and_style(n=96)
         hidden = np.concatenate([y, np.full(96, -1)])
         both = np.concatenate([X, X + 1])
@@ -245,6 +245,6 @@ class TestPriors:
 
     def test_a_mixture_tells_the_discriminator_the_class(self):
         prior = MixturePrior(torch.ones(3) / 3, 2)
-        told = prior.conditions(torch.tensor([2, -1, 0]))
-        assert told.argmax(dim=1).tolist() == [2, 3, 0]
+        prior_codes = prior.conditions(torch.tensor([2, -1, 0]))
+        assert prior_codes.argmax(dim=1).tolist() == [2, 3, 0]
         assert GaussianPrior(2).conditions(torch.tensor([2, -1])).shape == (2, 0)

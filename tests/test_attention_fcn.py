@@ -4,6 +4,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.pipeline import make_pipeline
 
+from skser.compose import TransferClassifier
 from skser.datasets import make_emotional_speech
 from skser.feature_extraction import MelSpectrogram
 from skser.neural_network import AttentionFCNClassifier, AttentionFCNRegressor
@@ -15,7 +16,7 @@ FAST = {"device": "cpu", "n_threads": 1, "random_state": 0}
 TOY = {
     "filters": (8, 16),
     "strides": 1,
-    "pool_size": 2,
+    "pool_sizes": 2,
     "augment": None,
     "batch_size": 8,
     "learning_rate": 0.01,
@@ -111,7 +112,7 @@ def test_a_cell_sees_what_its_extent_says():
 
     X, y, _ = planted(12)
     model = AttentionFCNClassifier(
-        filters=(4, 4), kernel_size=((5, 3), (3, 1)), strides=((2, 1), (1, 2)), pool_size=(3, 2),
+        filters=(4, 4), kernel_sizes=((5, 3), (3, 1)), strides=((2, 1), (1, 2)), pool_sizes=(3, 2),
         max_epochs=1, **FAST,
     )  # fmt: skip
     model.fit(X, y)
@@ -145,9 +146,9 @@ def test_one_channel_input_is_convolved_over_time():
     times = np.arange(120)
     X = np.array([np.sin(times * (0.2 + 0.2 * label) + random.uniform(0, 6)) for label in y])
     model = AttentionFCNClassifier(
-        filters=(5, 10, 20, 30), kernel_size=(11, 5, 3, 3), strides=(4, 1, 1, 1),
-        pool_size=(3, 1, 1, 3), pool_strides=(2, 1, 1, 2), normalization="batch",
-        temperature=0.8, max_epochs=40, **FAST,
+        filters=(5, 10, 20, 30), kernel_sizes=(11, 5, 3, 3), strides=(4, 1, 1, 1),
+        pool_sizes=(3, 1, 1, 3), pool_strides=(2, 1, 1, 2), normalization="batch",
+        attention_scale=0.8, max_epochs=40, **FAST,
     )  # fmt: skip
     assert model.fit(X, y).score(X, y) > 0.95
     assert model.net_.module_.blocks[0].convolution.kernel_size == (11, 1)
@@ -176,8 +177,8 @@ def test_arrays_are_of_the_channels_that_it_was_fitted_on():
 def test_zhangs_layers_are_parameters():
     X = Sequences.from_list([np.random.RandomState(i).randn(50, 40) for i in range(4)])
     model = AttentionFCNClassifier(
-        filters=(96, 256, 384, 384, 256), kernel_size=(11, 5, 3, 3, 3), strides=(4, 1, 1, 1, 1),
-        pool_size=(3, 3, 1, 1, 3), pool_strides=(2, 2, 1, 1, 2), n_heads=1, temperature=0.3,
+        filters=(96, 256, 384, 384, 256), kernel_sizes=(11, 5, 3, 3, 3), strides=(4, 1, 1, 1, 1),
+        pool_sizes=(3, 3, 1, 1, 3), pool_strides=(2, 2, 1, 1, 2), n_heads=1, attention_scale=0.3,
         normalization=("local_response", "local_response", "none", "none", "none"),
         max_epochs=1, **FAST,
     )  # fmt: skip
@@ -190,7 +191,7 @@ def test_class_weights_lift_the_rare_class():
     X, y, _ = planted(90)
     rare = np.concatenate([np.flatnonzero(y == 0), np.flatnonzero(y == 1)[:4]])
     noise = X.map_values(lambda v: v + 4 * np.random.RandomState(0).randn(*v.shape))
-    settings = {"filters": (8,), "strides": 1, "pool_size": 1, "max_epochs": 6, **FAST}
+    settings = {"filters": (8,), "strides": 1, "pool_sizes": 1, "max_epochs": 6, **FAST}
 
     def mean_probability(class_weight):
         model = AttentionFCNClassifier(class_weight=class_weight, **settings)
@@ -289,4 +290,4 @@ def test_a_compiled_network_computes_the_same():
     np.testing.assert_allclose(compiled.predict_proba(X), plain.predict_proba(X), atol=1e-4)
     loaded = pickle.loads(pickle.dumps(compiled))
     np.testing.assert_allclose(loaded.predict_proba(X), plain.predict_proba(X), atol=1e-4)
-    AttentionFCNClassifier(initialize_from=compiled, **settings).fit(X, y)
+    TransferClassifier(AttentionFCNClassifier(**settings), compiled).fit(X, y)

@@ -304,7 +304,7 @@ def test_early_stopping_inside_trains_on_no_copy_of_what_it_validates_on(corpus,
 
     monkeypatch.setattr(AttentionFCNClassifier, "_split", spy)
     network = AttentionFCNClassifier(
-        filters=(4, 8), strides=2, pool_size=1, max_epochs=1, early_stopping=True, device="cpu",
+        filters=(4, 8), strides=2, pool_sizes=1, max_epochs=1, early_stopping=True, device="cpu",
         n_threads=1, random_state=0,
     )  # fmt: skip
     augmented(make_pipeline(features(), network)).fit(corpus.data, corpus.target)

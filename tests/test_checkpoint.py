@@ -10,8 +10,9 @@ from sklearn.base import clone
 from skorch.callbacks import Callback, LRScheduler
 from torch.optim.lr_scheduler import StepLR
 
+from skser.compose import TransferClassifier
 from skser.neural_network import AdversarialAERegressor, AttentionFCNClassifier
-from skser.neural_network._training import SequenceNet
+from skser.neural_network._net import SequenceNet
 
 # Four epochs are too few for some of the networks to learn anything.
 pytestmark = pytest.mark.filterwarnings("ignore:In its last epoch")
@@ -51,11 +52,13 @@ def killed_and_resumed(epochs, kill_in, model, *data, **groups):
     epochs.n, epochs.kill_in = 0, None
     resumed = clone(model).fit(*data, **groups)
     n_resumed, epochs.n = epochs.n, 0
-    undisturbed = clone(model).set_params(checkpoint_dir=None).fit(*data, **groups)
+    parameter = "estimator__checkpoint_dir" if hasattr(model, "estimator") else "checkpoint_dir"
+    undisturbed = clone(model).set_params(**{parameter: None}).fit(*data, **groups)
     return resumed, undisturbed, n_resumed, epochs.n
 
 
 def assert_same(model, other):
+    model, other = (getattr(fitted, "estimator_", fitted) for fitted in (model, other))
     one, two = (fitted.net_.module_.state_dict() for fitted in (model, other))
     assert one.keys() == two.keys()
     assert all(np.array_equal(one[name], two[name]) for name in one)
@@ -101,13 +104,8 @@ def test_early_stopping_goes_on_with_its_patience_and_its_best_weights(
 def test_both_stages_of_a_transfer_are_taken_up(tmp_path, epochs, mels, corpus, kill_in):
     source = AttentionFCNClassifier(**SMALL).fit(mels, corpus.target)
     epochs.n = 0
-    model = AttentionFCNClassifier(
-        **SMALL,
-        initialize_from=source,
-        transfer="two-stage",
-        head_epochs=3,
-        checkpoint_dir=tmp_path,
-    )
+    network = AttentionFCNClassifier(**SMALL, checkpoint_dir=tmp_path)
+    model = TransferClassifier(network, source, strategy="two-stage", head_epochs=3)
     resumed, undisturbed, *counts = killed_and_resumed(epochs, kill_in, model, mels, corpus.target)
     assert counts == [7 - (kill_in - 1), 7]
     assert_same(resumed, undisturbed)

@@ -1,6 +1,7 @@
 """Checks that run over every estimator of the package, whatever it is called."""
 
 import atexit
+import copy
 import functools
 import importlib
 import inspect
@@ -9,6 +10,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
@@ -16,7 +18,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import estimator_checks
 
 import skser
-from skser.compose import AugmentedClassifier, SegmentedClassifier
+from skser.compose import (
+    AugmentedClassifier,
+    SegmentedClassifier,
+    TransferClassifier,
+    TransferRegressor,
+)
 from skser.feature_extraction import (
     AudioTransformer,
     MelSpectrogram,
@@ -24,7 +31,7 @@ from skser.feature_extraction import (
     SpeechEmbedding,
     TextEmbedding,
 )
-from skser.neural_network import NeuralEstimator
+from skser.neural_network import AttentionFCNClassifier, AttentionFCNRegressor, NeuralEstimator
 from skser.preprocessing import SpeakerScaler
 from tests import audio_checks, table_checks, text_checks
 from tests.checkpoints import save_speech_checkpoint, save_text_checkpoint
@@ -46,6 +53,11 @@ AUDIO = [cls for cls in ALL if issubclass(cls, AudioTransformer)]
 TABLES = [SpeakerScaler]
 TEXTS = [TextEmbedding]
 EMBEDDINGS = [SpeechEmbedding, TextEmbedding]
+TRANSFERS = {
+    TransferClassifier: AttentionFCNClassifier,
+    TransferRegressor: AttentionFCNRegressor,
+}
+MOST_PARAMETERS = 36
 NETWORKS = [cls for cls in ALL if issubclass(cls, NeuralEstimator)]
 
 
@@ -63,7 +75,21 @@ def small_checkpoint(cls):
     return save_speech_checkpoint("whisper", folder)
 
 
+def seeded(cls):
+    # The checks seed an estimator's own random_state only.
+    return instance(cls).set_params(random_state=0)
+
+
+@functools.cache
+def fitted_source(cls):
+    """A network of one-channel sequences, whose layers fit 2-D arrays of any width."""
+    X, y = np.random.RandomState(0).randn(20, 10), np.arange(20) % 2
+    return seeded(cls).fit(X, y)
+
+
 def instance(cls):
+    if cls in TRANSFERS:
+        return cls(seeded(TRANSFERS[cls]), fitted_source(TRANSFERS[cls]))
     if cls is SegmentedClassifier:
         return cls(LogisticRegression())
     if cls in EMBEDDINGS:
@@ -156,6 +182,24 @@ def test_every_parameter_is_constrained_and_documented(cls):
     assert parameters <= documented
 
 
+def public_classes():
+    for name in skser._SUBMODULES:
+        module = importlib.import_module(f"skser.{name}")
+        for public in getattr(module, "__all__", ()):
+            if inspect.isclass(getattr(module, public)):
+                yield getattr(module, public)
+
+
+def test_no_place_for_a_shared_description_is_left_empty():
+    for cls in public_classes():
+        assert not re.findall(r"^ *\{\w+\}$", cls.__doc__ or "", flags=re.M), cls.__name__
+
+
+@pytest.mark.parametrize("cls", ALL, ids=by_name)
+def test_no_constructor_takes_more_parameters_than_a_reader_can_hold(cls):
+    assert len(inspect.signature(cls).parameters) <= MOST_PARAMETERS
+
+
 @pytest.mark.parametrize("cls", ALL, ids=by_name)
 def test_html_repr_and_text_repr(cls):
     estimator = instance(cls)
@@ -182,6 +226,11 @@ class TestNetworks:
     def fitted(cls, X, y, **kwargs):
         settings = {"max_epochs": 2, "device": "cpu", "random_state": 0, "n_threads": 1}
         return cls(**{**settings, **kwargs}).fit(X, y)
+
+    @staticmethod
+    def transferred(network, source):
+        is_classifier = hasattr(network, "predict_proba")
+        return (TransferClassifier if is_classifier else TransferRegressor)(network, source)
 
     def test_neither_padding_nor_batch_nor_order_changes_an_output(self, cls, mels, y):
         model = self.fitted(cls, mels, y)
@@ -252,6 +301,10 @@ class TestNetworks:
         copy = pickle.loads(pickle.dumps(model))
         np.testing.assert_array_equal(self.outputs(copy, mels), self.outputs(model, mels))
 
+    def test_a_copy_of_a_fitted_network_has_its_hash(self, cls, mels, y):
+        model = self.fitted(cls, mels, y)
+        assert joblib.hash(copy.deepcopy(model)) == joblib.hash(model)
+
     def test_early_stopping_keeps_speakers_apart(self, cls, mels, y, corpus, monkeypatch):
         from skser.neural_network import _base
 
@@ -288,8 +341,9 @@ class TestNetworks:
     def test_weights_are_taken_over(self, cls, mels, y):
         source = self.fitted(cls, mels, y, max_epochs=4)
         kwargs = {"learning_rate": 1e-9, "weight_decay": 0.0, "max_epochs": 1}
-        model = self.fitted(cls, mels, y, initialize_from=source, **kwargs)
-        ours, theirs = (m.net_.module_.state_dict() for m in (model, source))
+        network = cls(device="cpu", random_state=0, n_threads=1, **kwargs)
+        model = self.transferred(network, source).fit(mels, y)
+        ours, theirs = (m.net_.module_.state_dict() for m in (model.estimator_, source))
         name = next(iter(ours))
         np.testing.assert_allclose(ours[name], theirs[name], atol=1e-6)
 
@@ -299,7 +353,7 @@ class TestNetworks:
             other, layer = {"filters": (8, *cls().filters[1:])}, r"blocks\.0\.convolution\.weight"
         source = self.fitted(cls, mels, y, **other)
         with pytest.raises(ValueError, match=layer):
-            self.fitted(cls, mels, y, initialize_from=source)
+            self.transferred(cls(device="cpu"), source).fit(mels, y)
 
     def test_bfloat16_comes_close(self, cls, mels, y):
         model = self.fitted(cls, mels, y)

@@ -65,7 +65,7 @@ def mel(corpus):
 @pytest.fixture
 def network():
     return AttentionFCNClassifier(
-        filters=(8, 8), strides=2, pool_size=1, max_epochs=8, device="cpu", n_threads=1,
+        filters=(8, 8), strides=2, pool_sizes=1, max_epochs=8, device="cpu", n_threads=1,
         batch_size=8, random_state=0,
     )  # fmt: skip
 

@@ -404,7 +404,7 @@ class TestMappedBlocks:
 
 def tiny_network(max_epochs=1):
     return AttentionFCNClassifier(
-        filters=(4,), strides=4, pool_size=4, max_epochs=max_epochs, device="cpu", n_threads=1,
+        filters=(4,), strides=4, pool_sizes=4, max_epochs=max_epochs, device="cpu", n_threads=1,
         batch_size=2, random_state=0, augment=None,
     )  # fmt: skip
 

@@ -53,7 +53,7 @@ def search_with_counts(corpus, folder, network, n_splits):
 
 def tiny_network(max_epochs):
     return AttentionFCNClassifier(
-        filters=(4, 8), strides=2, pool_size=1, max_epochs=max_epochs, device="cpu", n_threads=1,
+        filters=(4, 8), strides=2, pool_sizes=1, max_epochs=max_epochs, device="cpu", n_threads=1,
         batch_size=64, random_state=0,
     )  # fmt: skip
 

@@ -59,7 +59,7 @@ def pooled(**kwargs):
 
 def network(**kwargs):
     net = AttentionFCNClassifier(
-        filters=(4, 8), strides=2, pool_size=1, max_epochs=2, device="cpu", n_threads=1,
+        filters=(4, 8), strides=2, pool_sizes=1, max_epochs=2, device="cpu", n_threads=1,
         random_state=0,
     )  # fmt: skip
     return make_pipeline(MelSpectrogram(n_mels=16, deltas=0, **kwargs), SequenceScaler(), net)

@@ -105,7 +105,7 @@ class TestNormalization:
 
 class TestAttention:
     def test_weights_follow_equations_1_to_3(self):
-        pooling = AttentionPooling(4, n_heads=2, temperature=0.3, n_hidden=3)
+        pooling = AttentionPooling(4, n_heads=2, attention_scale=0.3, n_hidden=3)
         a = batch(1, 6, 1, 4)[0, :, 0]
         weights = pooling.weights(a[None], torch.ones(1, 6, dtype=bool))[0]
         for head in range(2):
@@ -125,7 +125,7 @@ class TestAttention:
         torch.testing.assert_close(pooling.weights(a, mask), weights)
 
     def test_temperature_zero_is_mean_pooling(self):
-        pooling = AttentionPooling(4, temperature=0.0)
+        pooling = AttentionPooling(4, attention_scale=0.0)
         a, mask = batch(2, 6, 1, 4)[:, :, 0], time_mask(torch.tensor([6, 2]), 6)
         expected = torch.stack([a[0].mean(dim=0), a[1, :2].mean(dim=0)])
         torch.testing.assert_close(pooling(a, mask), expected)
@@ -153,7 +153,7 @@ class TestAttentionFCN:
     @pytest.mark.parametrize("training", [True, False])
     def test_padding_is_exact(self, layers, training):
         torch.manual_seed(0)
-        module = AttentionFCN(2, 3, n_heads=2, temperature=0.3, dropout=0.0, **layers)
+        module = AttentionFCN(2, 3, n_heads=2, attention_scale=0.3, dropout=0.0, **layers)
         torch.nn.init.normal_(module.output.weight)
         module.train(training)
         x = batch(2, 2, 60, 40)
@@ -165,11 +165,11 @@ class TestAttentionFCN:
 
     @pytest.mark.parametrize("layers", [SMALL, ZHANG], ids=["small", "zhang"])
     def test_one_frame_is_enough(self, layers):
-        module = AttentionFCN(1, 3, n_heads=1, temperature=1.0, dropout=0.0, **layers).eval()
+        module = AttentionFCN(1, 3, n_heads=1, attention_scale=1.0, dropout=0.0, **layers).eval()
         assert torch.isfinite(module(batch(1, 1, 1, 40), torch.tensor([1]))).all()
 
     def test_zhangs_encoder_ends_in_256_channels_at_a_32nd_of_the_grid(self):
-        module = AttentionFCN(1, 4, n_heads=1, temperature=0.3, dropout=0.0, **self.ZHANG)
+        module = AttentionFCN(1, 4, n_heads=1, attention_scale=0.3, dropout=0.0, **self.ZHANG)
         weights, lengths = module.attention(batch(1, 1, 320, 200), torch.tensor([320]))
         assert weights.shape == (1, 1, 10, 7)
         assert lengths.tolist() == [10]
@@ -205,9 +205,9 @@ def test_augmentation_differs_by_utterance_and_follows_its_generator():
 
     x, lengths = batch(6, 3, 100, 16), torch.tensor([100, 90, 80, 70, 60, 50])
     x *= time_mask(lengths, 100)[:, None, :, None]
-    first, first_lengths = SpecAugment(level=1.0)(x, lengths, torch.Generator().manual_seed(0))
-    again, _ = SpecAugment(level=1.0)(x, lengths, torch.Generator().manual_seed(0))
-    other, _ = SpecAugment(level=1.0)(x, lengths, torch.Generator().manual_seed(1))
+    first, first_lengths = SpecAugment(gain_db=1.0)(x, lengths, torch.Generator().manual_seed(0))
+    again, _ = SpecAugment(gain_db=1.0)(x, lengths, torch.Generator().manual_seed(0))
+    other, _ = SpecAugment(gain_db=1.0)(x, lengths, torch.Generator().manual_seed(1))
     torch.testing.assert_close(first, again)
     assert first.shape != other.shape or not torch.allclose(first, other)
     speed = lengths / first_lengths

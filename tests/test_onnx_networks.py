@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skser.compose import TransferClassifier
 from skser.export import export_onnx
 from skser.feature_extraction import MelSpectrogram
 from skser.neural_network import (
@@ -38,12 +39,12 @@ def frames():
 VECTORS = np.random.RandomState(0).randn(30, 9)
 LOCAL = {
     "filters": (6, 8),
-    "kernel_size": ((11, 5), 3),
+    "kernel_sizes": ((11, 5), 3),
     "strides": (4, 1),
-    "pool_size": (3, 2),
+    "pool_sizes": (3, 2),
     "pool_strides": (2, 1),
     "normalization": ("local_response", "none"),
-    "temperature": 0.3,
+    "attention_scale": 0.3,
     **QUICK,
 }
 
@@ -175,6 +176,13 @@ def test_of_a_search_the_best_is_exported(tmp_path):
 
 
 # What is not exported -----------------------------------------------------------------
+
+
+def test_of_a_transfer_the_network_is_exported(frames, tmp_path):
+    source = fitted(AttentionFCNClassifier(**SMALL), frames, np.arange(10) % 3)
+    model = TransferClassifier(AttentionFCNClassifier(**SMALL), source)
+    model = fitted(make_pipeline(SequenceScaler(), model), frames, np.arange(10) % 2)
+    assert_same(exported(model, tmp_path), model, frames, 1e-5)
 
 
 def test_models_that_end_in_no_network_are_refused(tmp_path):

@@ -14,7 +14,12 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 
 import skser
-from skser.compose import AugmentedClassifier, SegmentedClassifier
+from skser.compose import (
+    AugmentedClassifier,
+    SegmentedClassifier,
+    TransferClassifier,
+    TransferRegressor,
+)
 from skser.feature_extraction import (
     FrameFeatures,
     Functionals,
@@ -47,7 +52,7 @@ NETWORKS = [
     AdversarialAEClassifier(prior="mixture", **EXACT),
     AdversarialAEClassifier((8,), class_weight="balanced", **EXACT),
     AdversarialAERegressor(adversarial_weight=0.0, **EXACT),
-    AttentionFCNClassifier(class_weight={"anger": 2}, augment=SpecAugment(level=0.1), **EXACT),
+    AttentionFCNClassifier(class_weight={"anger": 2}, augment=SpecAugment(gain_db=0.1), **EXACT),
     AttentionFCNRegressor(**EXACT),
     AttentionRNNClassifier(cell="lstm", n_hidden=8, layer_weights=True, **EXACT),
     AttentionRNNRegressor(cell=None, n_hidden=8, **EXACT),
@@ -109,12 +114,13 @@ class TestNetworks:
     def test_a_loaded_one_is_a_place_to_start_from(self, model, few, there_and_back):
         X, y = few[0], targets(model, few)
         fitted = clone(model).fit(X, y)
-        starts = [
-            clone(model).set_params(initialize_from=m) for m in (fitted, there_and_back(fitted))
-        ]
+        meta = TransferClassifier if hasattr(model, "predict_proba") else TransferRegressor
+        starts = [meta(clone(model), m) for m in (fitted, there_and_back(fitted))]
         a, b = (outputs(start.fit(X, y), X) for start in starts)
         np.testing.assert_array_equal(a, b)
-        assert there_and_back(starts[0]).initialize_from is None
+        loaded = there_and_back(starts[0])
+        assert loaded.source is None
+        np.testing.assert_array_equal(outputs(loaded, X), a)
 
 
 @pytest.mark.parametrize("cls", ALL, ids=by_name)
@@ -129,6 +135,7 @@ def test_every_estimator_of_the_package_is_saved_unfitted(cls, there_and_back):
     ours, theirs = (m.get_params(deep=False) for m in (model, loaded))
     for parameters in (ours, theirs):
         parameters.pop("n_threads", None)  # of one machine
+        parameters.pop("source", None)  # its weights are in the fitted network
     assert {k: str(v) for k, v in ours.items()} == {k: str(v) for k, v in theirs.items()}
 
 
@@ -272,7 +279,7 @@ def test_arrays_scalars_and_generators_come_back_as_they_were(there_and_back):
     model = AttentionFCNClassifier(
         filters=(np.int64(4), 8),
         strides=1,
-        pool_size=((1, 2), 1),
+        pool_sizes=((1, 2), 1),
         dropout=np.float32(0.25),
         class_weight={0: 1.5, "x": np.float64(2), (1, 2): float("inf")},
         random_state=random,

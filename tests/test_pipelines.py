@@ -96,7 +96,7 @@ class TestZhang2018:
 
     def test_one_head_attends_with_0_3(self, zhang):
         pooling = zhang["classifier"].net_.module_.pooling
-        assert (pooling.n_heads, pooling.temperature) == (1, 0.3)
+        assert (pooling.n_heads, pooling.attention_scale) == (1, 0.3)
 
     def test_attention_is_over_every_cell_of_time_and_frequency(self, zhang, corpus):
         X = zhang[:-1].transform(corpus.data[:2])
@@ -138,7 +138,7 @@ class TestGans2020:
 
     def test_attention_is_over_positions_of_one_utterance(self, mpg, contours):
         X, _ = contours
-        assert mpg["classifier"].net_.module_.pooling.temperature == 0.8
+        assert mpg["classifier"].net_.module_.pooling.attention_scale == 0.8
         together = mpg["classifier"].attention(X)
         alone = mpg["classifier"].attention(X[:1])
         assert together[0].weights.shape == (1, 9, 1)

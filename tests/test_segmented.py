@@ -33,7 +33,7 @@ class FirstColumn(ClassifierMixin, BaseEstimator):
 
 def network(**kwargs):
     return AttentionFCNClassifier(
-        filters=(4, 8), strides=2, pool_size=1, max_epochs=2, device="cpu", n_threads=1,
+        filters=(4, 8), strides=2, pool_sizes=1, max_epochs=2, device="cpu", n_threads=1,
         random_state=0, **kwargs,
     )  # fmt: skip
 

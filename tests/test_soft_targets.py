@@ -16,8 +16,8 @@ from skser.compose import AugmentedClassifier, SegmentedClassifier
 from skser.feature_extraction import MelSpectrogram
 from skser.neural_network import AttentionFCNClassifier, AttentionFCNRegressor
 from skser.neural_network._batching import BatchIterator, SequenceDataset
+from skser.neural_network._losses import SoftCrossEntropy
 from skser.neural_network._mixup import Mixup
-from skser.neural_network._training import SoftCrossEntropy
 from skser.preprocessing import SequenceScaler
 from skser.sequences import Sequences
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings(
 SMALL = {
     "filters": (6,),
     "strides": 1,
-    "pool_size": 1,
+    "pool_sizes": 1,
     "max_epochs": 2,
     "augment": None,
     "device": "cpu",

@@ -187,7 +187,7 @@ def test_speakers_are_scaled_apart_under_cross_validation():
 @pytest.mark.filterwarnings("ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning")
 def test_grid_search_in_two_processes(corpus):
     network = AttentionFCNClassifier(
-        filters=(4, 8), strides=2, pool_size=1, max_epochs=1, device="cpu", n_threads=1
+        filters=(4, 8), strides=2, pool_sizes=1, max_epochs=1, device="cpu", n_threads=1
     )
     vectors = make_pipeline(mel(), Means())
     for last, transformer, grid in (

@@ -1,12 +1,20 @@
-"""Weights taken over from another fitted network: in one stage or two, at rates of their own."""
+"""Training from the weights of another network: in one stage or two, at rates of their own."""
+
+import pickle
 
 import numpy as np
 import pytest
+import sklearn
 import torch
 from sklearn.base import clone
-from sklearn.model_selection import GroupKFold, cross_val_score
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback
 
+from skser.compose import TransferClassifier, TransferRegressor
 from skser.neural_network import (
     AdversarialAEClassifier,
     AdversarialAERegressor,
@@ -15,6 +23,7 @@ from skser.neural_network import (
     AttentionRNNClassifier,
     AttentionRNNRegressor,
 )
+from skser.preprocessing import SequenceScaler
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning",
@@ -26,6 +35,7 @@ REGRESSORS = [AttentionFCNRegressor, AttentionRNNRegressor, AdversarialAERegress
 
 
 def weights(model):
+    model = getattr(model, "estimator_", model)
     return {k: v.clone() for k, v in model.net_.module_.named_parameters()}
 
 
@@ -36,6 +46,9 @@ class Watch(Callback):
         self.log = log
 
     def __deepcopy__(self, memo):
+        return type(self)(self.log)
+
+    def __sklearn_clone__(self):
         return type(self)(self.log)
 
     def on_epoch_end(self, net, **kwargs):
@@ -53,10 +66,10 @@ class Watch(Callback):
 def test_two_stages_to_other_classes(cls, mels, corpus):
     source = cls(max_epochs=2, **EXACT).fit(mels, corpus.speakers)
     before, log = weights(source), []
-    two = {"transfer": "two-stage", "head_epochs": 2}
-    model = cls(max_epochs=3, initialize_from=source, callbacks=[Watch(log)], **two, **EXACT)
+    network = cls(max_epochs=3, callbacks=[Watch(log)], **EXACT)
+    model = TransferClassifier(network, source, strategy="two-stage", head_epochs=2)
     model.fit(mels, corpus.target)
-    assert len(log) == model.n_iter_ == 5
+    assert len(log) == model.estimator_.n_iter_ == 5
     head = {k for k in log[0] if log[0][k][1] is not None}
     assert head
     assert all(k.startswith(("output", "emotion", "discriminators", "decoder")) for k in head)
@@ -68,18 +81,20 @@ def test_two_stages_to_other_classes(cls, mels, corpus):
         assert (log[-1][name][0] != before[name].detach()).any()
     changed = [k for k in head if (log[0][k][0] != log[1][k][0]).any()]
     assert any(k.startswith(("output", "emotion")) for k in changed)
-    assert all(p.requires_grad for p in model.net_.module_.parameters())
+    assert all(p.requires_grad for p in model.estimator_.net_.module_.parameters())
 
 
 @pytest.mark.parametrize("cls", CLASSIFIERS + REGRESSORS)
 def test_one_stage_at_rates_of_their_own(cls, mels, corpus):
     y = corpus.target if cls in CLASSIFIERS else corpus.frame["activation"]
+    meta = TransferClassifier if cls in CLASSIFIERS else TransferRegressor
     source = cls(max_epochs=1, **EXACT).fit(mels, y)
     log = []
-    model = cls(
-        max_epochs=2, transfer="single-stage", transfer_rate=0.01, initialize_from=source,
-        learning_rate_schedule="constant", callbacks=[Watch(log)], **EXACT,
-    ).fit(mels, y)  # fmt: skip
+    network = cls(
+        max_epochs=2, learning_rate_schedule="constant", callbacks=[Watch(log)], **EXACT
+    )  # fmt: skip
+    model = meta(network, source, strategy="single-stage", lr_multiplier=0.01).fit(mels, y)
+    model = model.estimator_
     assert model.n_iter_ == 2
     rates = {k: rate for k, (_, rate) in log[0].items()}
     of_classes = [k for k in rates if k.startswith("output")]
@@ -95,10 +110,10 @@ def test_one_stage_at_rates_of_their_own(cls, mels, corpus):
 
 def test_a_clone_keeps_what_the_weights_come_from(mels, corpus):
     source = AttentionRNNClassifier(max_epochs=1, **EXACT).fit(mels, corpus.speakers)
-    model = AttentionRNNClassifier(
-        max_epochs=1, head_epochs=1, n_hidden=64, initialize_from=source, **EXACT
-    )
-    assert clone(model).initialize_from is source
+    network = AttentionRNNClassifier(max_epochs=1, n_hidden=64, **EXACT)
+    model = TransferClassifier(network, source, head_epochs=1)
+    assert clone(model).source is source
+    assert clone(model).estimator is not network
     scores = cross_val_score(model, mels, corpus.target, groups=corpus.speakers, cv=GroupKFold(2))
     assert len(scores) == 2
 
@@ -106,22 +121,20 @@ def test_a_clone_keeps_what_the_weights_come_from(mels, corpus):
 def test_the_head_of_other_classes_is_not_taken_over(mels, corpus):
     y = np.where(corpus.target == "anger", "a", "b")
     source = AttentionFCNClassifier(max_epochs=2, **EXACT).fit(mels, y)
-    kwargs = {"max_epochs": 1, "head_epochs": 1, "learning_rate": 1e-9, "weight_decay": 0.0}
-    same = AttentionFCNClassifier(initialize_from=source, **kwargs, **EXACT).fit(mels, y)
-    other = AttentionFCNClassifier(initialize_from=source, **kwargs, **EXACT).fit(
-        mels, np.char.add(y, "!")
-    )
+    network = AttentionFCNClassifier(max_epochs=1, learning_rate=1e-9, weight_decay=0.0, **EXACT)
+    model = TransferClassifier(network, source, head_epochs=1)
+    same = clone(model).fit(mels, y)
+    other = clone(model).fit(mels, np.char.add(y, "!"))
     theirs, ours, others = (weights(m)["output.weight"] for m in (source, same, other))
     assert torch.allclose(ours, theirs, atol=1e-6)
     assert (others - theirs).abs().max() > 1e-3
 
 
 def test_a_regressor_lends_its_layers_to_a_classifier(mels, corpus):
-    source = AttentionFCNRegressor(pool_size=(2, 2, 2, 1), max_epochs=1, **EXACT)
+    source = AttentionFCNRegressor(pool_sizes=(2, 2, 2, 1), max_epochs=1, **EXACT)
     source.fit(mels, corpus.frame[["valence", "activation"]])
-    model = AttentionFCNClassifier(
-        max_epochs=1, learning_rate=1e-9, initialize_from=source, **EXACT
-    ).fit(mels, corpus.target)
+    network = AttentionFCNClassifier(max_epochs=1, learning_rate=1e-9, **EXACT)
+    model = TransferClassifier(network, source).fit(mels, corpus.target)
     theirs, ours = weights(source), weights(model)
     assert all(
         np.allclose(ours[k].detach(), theirs[k].detach(), atol=1e-6)
@@ -131,12 +144,14 @@ def test_a_regressor_lends_its_layers_to_a_classifier(mels, corpus):
 
 
 def test_more_epochs_only_where_weights_were_taken_over(mels, corpus):
-    model = AttentionRNNClassifier(max_epochs=2, transfer="two-stage", head_epochs=3, **EXACT)
-    assert clone(model).fit(mels, corpus.target).n_iter_ == 2
-    source = clone(model).fit(mels, corpus.speakers)
-    model.set_params(initialize_from=source, warm_start=True)
-    assert model.fit(mels, corpus.target).n_iter_ == 5
-    assert model.fit(mels, corpus.target).n_iter_ == 7
+    network = AttentionRNNClassifier(max_epochs=2, **EXACT)
+    assert clone(network).fit(mels, corpus.target).n_iter_ == 2
+    source = clone(network).fit(mels, corpus.speakers)
+    network.set_params(warm_start=True)
+    model = TransferClassifier(network, source, strategy="two-stage", head_epochs=3)
+    assert model.fit(mels, corpus.target).estimator_.n_iter_ == 5
+    assert model.estimator_.fit(mels, corpus.target).n_iter_ == 7
+    assert model.fit(mels, corpus.target).estimator_.n_iter_ == 5
 
 
 def test_transfer_helps_where_labels_are_few(mels, corpus):
@@ -148,10 +163,133 @@ def test_transfer_helps_where_labels_are_few(mels, corpus):
     rows = np.flatnonzero(new)
     _, first = np.unique(corpus.target[rows], return_index=True)
     few, rest = rows[first], np.delete(rows, first)
+    network = AttentionFCNClassifier(max_epochs=20, **EXACT)
     scores = [
-        AttentionFCNClassifier(max_epochs=20, initialize_from=start, **EXACT)
-        .fit(mels[few], corpus.target[few])
-        .score(mels[rest], corpus.target[rest])
-        for start in (None, source)
+        model.fit(mels[few], corpus.target[few]).score(mels[rest], corpus.target[rest])
+        for model in (network, TransferClassifier(network, source))
     ]
     assert scores[1] >= scores[0] + 0.2
+
+
+SMALL = {"filters": (4, 8), "strides": 2, "pool_sizes": 1, "max_epochs": 1, **EXACT}
+
+
+@pytest.fixture(scope="module")
+def source(mels, corpus):
+    return AttentionFCNClassifier(**SMALL).fit(mels, corpus.speakers)
+
+
+class TestPipelines:
+    def test_the_last_step_of_either_is_what_weights_go_between(self, mels, corpus):
+        pipeline = make_pipeline(SequenceScaler(), AttentionFCNClassifier(**SMALL))
+        fitted = clone(pipeline).fit(mels, corpus.speakers)
+        model = TransferClassifier(pipeline, fitted).fit(mels, corpus.target)
+        X = SequenceScaler().fit_transform(mels)
+        alone = TransferClassifier(pipeline[-1], fitted[-1]).fit(X, corpus.target)
+        np.testing.assert_array_equal(model.predict_proba(mels), alone.predict_proba(X))
+        assert not hasattr(pipeline[-1], "net_")
+
+    def test_it_is_the_last_step_of_a_pipeline(self, source, mels, corpus):
+        model = TransferClassifier(AttentionFCNClassifier(**SMALL), source)
+        pipeline = make_pipeline(SequenceScaler(), model).fit(mels, corpus.target)
+        assert pipeline.predict(mels).shape == (40,)
+
+    @pytest.mark.parametrize("routing", [False, True])
+    @pytest.mark.parametrize("in_pipeline", [False, True])
+    def test_groups_and_soft_targets_reach_the_network(
+        self, source, mels, corpus, routing, in_pipeline, monkeypatch
+    ):
+        seen = []
+        fit = AttentionFCNClassifier._fit
+        monkeypatch.setattr(
+            AttentionFCNClassifier,
+            "_fit",
+            lambda self, X, y, groups, soft: (
+                seen.append((groups, soft)) or fit(self, X, y, groups, soft)
+            ),
+        )
+        shares = np.eye(5)[np.unique(corpus.target, return_inverse=True)[1]]
+        with sklearn.config_context(enable_metadata_routing=routing):
+            network = AttentionFCNClassifier(early_stopping=True, **SMALL)
+            if routing:
+                network.set_fit_request(groups=True, soft_targets=True)
+            inner = make_pipeline(SequenceScaler(), network) if in_pipeline else network
+            model = TransferClassifier(inner, source)
+            model.fit(mels, corpus.target, groups=corpus.speakers, soft_targets=shares)
+        ((groups, soft),) = seen
+        assert groups is corpus.speakers
+        assert soft is shares
+
+    def test_early_stopping_without_groups_warns(self, source, mels, corpus):
+        network = AttentionFCNClassifier(early_stopping=True, validation_fraction=0.25, **SMALL)
+        with pytest.warns(UserWarning, match="one speaker into training and validation"):
+            TransferClassifier(network, source).fit(mels, corpus.target)
+
+
+class TestSearches:
+    def test_settings_of_the_network_and_of_the_transfer_in_two_processes(
+        self, source, mels, corpus
+    ):
+        model = TransferClassifier(AttentionFCNClassifier(**SMALL), source, head_epochs=1)
+        grid = {"strategy": ["single-stage", "two-stage"], "estimator__dropout": [0.0, 0.3]}
+        search = GridSearchCV(model, grid, cv=GroupKFold(2), n_jobs=2, error_score="raise")
+        search.fit(mels, corpus.target, groups=corpus.speakers)
+        assert search.best_estimator_.source is source
+        assert search.predict(mels).shape == (40,)
+
+    def test_several_sources_are_frozen(self, source, mels, corpus):
+        sources = [FrozenEstimator(source), FrozenEstimator(clone(source).fit(mels, corpus.target))]
+        model = TransferClassifier(AttentionFCNClassifier(**SMALL), source)
+        search = GridSearchCV(model, {"source": sources}, cv=2, error_score="raise")
+        assert search.fit(mels, corpus.target).best_params_["source"] in sources
+
+    def test_a_pickle_predicts_the_same(self, source, mels, corpus):
+        model = TransferClassifier(AttentionFCNClassifier(**SMALL), source)
+        model.fit(mels, corpus.target)
+        copy = pickle.loads(pickle.dumps(model))
+        np.testing.assert_array_equal(copy.predict_proba(mels), model.predict_proba(mels))
+        assert copy.source.net_ is not None
+
+
+def test_the_fitted_network_keeps_no_reference_to_the_source(source, mels, corpus):
+    model = TransferClassifier(AttentionFCNClassifier(**SMALL), source).fit(mels, corpus.target)
+    assert "_transfer" not in vars(model.estimator_)
+    with pytest.raises(ValueError, match="0 sample"):
+        model.fit(mels[:0], corpus.target[:0])
+    assert "_transfer" not in vars(model.estimator_)
+
+
+def test_a_transferred_network_is_a_source_too(source, mels, corpus):
+    first = TransferClassifier(AttentionFCNClassifier(**SMALL), source).fit(mels, corpus.target)
+    still = {**SMALL, "learning_rate": 1e-9}
+    second = TransferClassifier(AttentionFCNClassifier(**still), first).fit(mels, corpus.target)
+    ours, theirs = weights(second), weights(first)
+    torch.testing.assert_close(ours["output.weight"], theirs["output.weight"], atol=1e-6, rtol=0)
+
+
+class TestWrongInput:
+    @pytest.fixture
+    def network(self):
+        return AttentionFCNClassifier(**SMALL)
+
+    def test_a_source_that_is_not_fitted(self, network, mels, corpus):
+        with pytest.raises(NotFittedError, match="call its fit first"):
+            TransferClassifier(network, clone(network)).fit(mels, corpus.target)
+
+    def test_no_source(self, network, mels, corpus):
+        with pytest.raises(ValueError, match="set it to a fitted network"):
+            TransferClassifier(network, None).fit(mels, corpus.target)
+
+    def test_a_source_without_weights(self, network, mels, corpus):
+        with pytest.raises(ValueError, match="source=LogisticRegression has no weights"):
+            TransferClassifier(network, LogisticRegression()).fit(mels, corpus.target)
+
+    @pytest.mark.parametrize("cls", [LogisticRegression, AttentionFCNRegressor])
+    def test_an_estimator_that_is_no_network_of_its_kind(self, cls, source, mels, corpus):
+        with pytest.raises(ValueError, match=f"{cls.__name__} cannot take over weights.*classif"):
+            TransferClassifier(cls(), source).fit(mels, corpus.target)
+
+    def test_layers_that_do_not_fit(self, source, mels, corpus):
+        wider = AttentionFCNClassifier(**{**SMALL, "filters": (4, 16)})
+        with pytest.raises(ValueError, match=r"do not fit: blocks\.1.*the same architecture"):
+            TransferClassifier(wider, source).fit(mels, corpus.target)

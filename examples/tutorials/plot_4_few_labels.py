@@ -34,11 +34,11 @@ fitted.fit(features.fit_transform(source.data), source.target)
 # Other speakers. Both networks are the same and train for as long; one starts from random weights,
 # the other from those of the source. (Its classes need not be the same.)
 
+from skser.compose import TransferClassifier
+
 target = make_emotional_speech(n_speakers=6, n_utterances_per_speaker=25, random_state=2)
-systems = {
-    "from scratch": AdversarialAEClassifier(max_epochs=10, **settings),
-    "transferred": AdversarialAEClassifier(max_epochs=10, initialize_from=fitted, **settings),
-}
+network = AdversarialAEClassifier(max_epochs=10, **settings)
+systems = {"from scratch": network, "transferred": TransferClassifier(network, source=fitted)}
 
 # %%
 # How many labels

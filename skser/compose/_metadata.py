@@ -1,4 +1,4 @@
-"""Metadata of the rows that an inner estimator is given, several of them per utterance."""
+"""Metadata that an inner estimator is given, of utterances or of several rows for each."""
 
 from sklearn import get_config
 from sklearn.model_selection._search import BaseSearchCV
@@ -39,20 +39,47 @@ def metadata_of_rows(owner, rows, groups, soft_targets):
     metadata = {"groups": rows if groups is None else column_or_1d(groups)[rows]}
     if soft_targets is not None:
         metadata["soft_targets"] = _safe_indexing(soft_targets, rows)
+    if (
+        groups is None
+        and get_config()["enable_metadata_routing"]
+        and not get_routing_for_object(owner.estimator).consumes("fit", ["groups"])
+    ):
+        del metadata["groups"]
+    return inner_keywords(owner, metadata)
+
+
+def inner_keywords(owner, metadata):
+    """Keywords that hand metadata to the inner `fit`.
+
+    Parameters
+    ----------
+    owner : estimator
+        Has the inner one as ``owner.estimator``.
+    metadata : dict
+        "groups" and "soft_targets", as far as given. An inner `fit` that takes no groups is
+        given none.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    TypeError
+        If there are soft targets and the inner `fit` takes none.
+    """
     inner = owner.estimator
     if get_config()["enable_metadata_routing"]:
-        if groups is None and not get_routing_for_object(inner).consumes("fit", ["groups"]):
-            del metadata["groups"]
         return process_routing(owner, "fit", **metadata).estimator.fit
     keywords = {fit_keyword(inner, name): value for name, value in metadata.items()}
-    if soft_targets is not None and fit_keyword(inner, "soft_targets") is None:
+    if "soft_targets" in metadata and fit_keyword(inner, "soft_targets") is None:
         raise TypeError(f"fit of {type(inner).__name__} takes no soft_targets.")
     keywords.pop(None, None)
     return keywords
 
 
 def fit_keyword(estimator, name):
-    """What `fit` calls the metadata `name`; None if it takes none."""
+    """Return the name that `fit` has for the metadata `name`; None if it takes none."""
     if isinstance(estimator, Pipeline):
         step, last = estimator.steps[-1]
         keyword = fit_keyword(last, name)
@@ -96,7 +123,7 @@ def group_keywords(estimator, groups):
 
 
 def routing_to_inner(owner):
-    """What `get_metadata_routing` returns: all that `fit` is given goes to the inner `fit`."""
+    """Return a router that hands all metadata of `fit` to the inner `fit`."""
     return MetadataRouter(owner=owner).add(
         estimator=owner.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit")
     )

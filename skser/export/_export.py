@@ -10,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 import skser
+from skser.compose import TransferClassifier, TransferRegressor
 from skser.export._description import (
     METADATA,
     Description,
@@ -129,8 +130,11 @@ def export_onnx(model, path):
 
 def _steps(model):
     """Steps of a model and of the pipelines in it, the last one its final estimator."""
-    while hasattr(model, "best_estimator_"):
-        model = model.best_estimator_
+    if hasattr(model, "best_estimator_"):
+        return _steps(model.best_estimator_)
+    if isinstance(model, TransferClassifier | TransferRegressor):
+        check_is_fitted(model)
+        return _steps(model.estimator_)
     if not isinstance(model, Pipeline):
         return [model]
     steps = [step for _, step in model.steps if step is not None and not isinstance(step, str)]

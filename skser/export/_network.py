@@ -131,7 +131,7 @@ def _scores(graph, pooling, annotations):
     n_heads, n_hidden = context.shape
     looks = np.zeros((n_heads, n_hidden, n_heads))
     looks[np.arange(n_heads), :, np.arange(n_heads)] = context
-    looks *= pooling.temperature
+    looks *= pooling.attention_scale
     return graph.add("MatMul", hidden, looks.reshape(-1, n_heads))
 
 

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, column_or_1d, indexable
 
-from skser._base import is_nan, unlabelled
+from skser._base import is_nan, unlabeled
 
 
 class SemiSupervisedSplit(BaseEstimator):
@@ -109,7 +109,7 @@ class SemiSupervisedSplit(BaseEstimator):
     def _without_label(self, y):
         if y is None:
             raise ValueError("y is None, but it says which utterances have no label.")
-        without = unlabelled(y, self.unlabeled)
+        without = unlabeled(y, self.unlabeled)
         if without.all():
             raise ValueError(f"y holds no label: all {len(without)} are {self.unlabeled!r}.")
         return without

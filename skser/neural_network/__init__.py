@@ -1,11 +1,13 @@
 """Estimators, one file per published system."""
 
-from skser.neural_network._adversarial_ae import AdversarialAEClassifier, AdversarialAERegressor
+from skser.neural_network._adversarial_ae_classifier import AdversarialAEClassifier
+from skser.neural_network._adversarial_ae_regressor import AdversarialAERegressor
 from skser.neural_network._attention_fcn import AttentionFCNClassifier, AttentionFCNRegressor
 from skser.neural_network._attention_map import AttentionMap
 from skser.neural_network._attention_rnn import AttentionRNNClassifier, AttentionRNNRegressor
 from skser.neural_network._augmentation import SpecAugment
 from skser.neural_network._base import NeuralEstimator
+from skser.neural_network._transfer import Transfer, transferring
 
 __all__ = [
     "AdversarialAEClassifier",
@@ -17,4 +19,6 @@ __all__ = [
     "AttentionRNNRegressor",
     "NeuralEstimator",
     "SpecAugment",
+    "Transfer",
+    "transferring",
 ]

@@ -1,4 +1,4 @@
-"""What the adversarial autoencoders share: their module, their phases and their latents."""
+"""Base of the adversarial autoencoders: their module, their phases and their latents."""
 
 from functools import partial
 from itertools import pairwise
@@ -11,15 +11,16 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from torch import nn
 
+from skser._device import torch_settings
 from skser.neural_network._adversarial_training import (
     AdversarialNet,
     PhaseBatches,
     WarnOfFailedParts,
-    is_labelled,
+    is_labeled,
 )
 from skser.neural_network._base import MAX_SEED, NeuralEstimator
 from skser.neural_network._batching import BatchIterator, SequenceDataset
-from skser.neural_network._training import torch_settings
+from skser.neural_network._parameters import SHARED
 from skser.neural_network.modules.adversarial_ae import (
     AdversarialAE,
     Discriminator,
@@ -30,17 +31,108 @@ from skser.neural_network.modules.priors import CategoricalPrior
 
 # Added to codes and draws alike before the discriminator of a categorical latent sees them.
 _CORNER_NOISE = 0.2
+_KERNEL_SIZE = 5  # frames
+ADVERSARIAL = SHARED | {
+    "hidden_units": """\
+hidden_units : tuple of int, default=(256,)
+    Number of units of each layer that encodes vectors.""",
+    "filters": """\
+filters : tuple of int, default=(64, 64, 64)
+    Number of channels of each convolution over time that encodes frames. Kernels span five
+    frames, the first has a stride of two, each is followed by maximum pooling of two, and
+    attention pools the result.""",
+    "n_heads": """\
+n_heads : int, default=4
+    Number of heads of that attention.""",
+    "n_style": """\
+n_style : int, default=32
+    Number of nodes of the style latent.""",
+    "decoder_units": """\
+decoder_units : tuple of int, default=(64,)
+    Number of units of each hidden layer of the decoder.""",
+    "discriminator_units": """\
+discriminator_units : int, default=64
+    Number of units of each of the two hidden layers of the discriminators.""",
+    "reconstruction_weight": """\
+reconstruction_weight : float, default=0.1
+    Learning rate of the reconstruction phase, as a multiple of `learning_rate`.""",
+    "adversarial_weight": """\
+adversarial_weight : float, default=0.1
+    Learning rate of the generator phase, in which the encoder learns to fool the
+    discriminators, as a multiple of `learning_rate`. With this and `reconstruction_weight` 0,
+    the network is the conventional one, bit for bit.""",
+    "supervised_weight": """\
+supervised_weight : float, default=1.0
+    Learning rate of the phase that learns the targets, as a multiple of `learning_rate`.""",
+    "n_discriminator_updates": """\
+n_discriminator_updates : int, default=1
+    Number of updates of the discriminators per batch, at `learning_rate`.""",
+    "noise": """\
+noise : float, default=0.5
+    Standard deviation of the noise that is added to the input in training, in the input's
+    units: scale the input first.""",
+    "dropout": """\
+dropout : float, default=0.5
+    Share of the encoder's hidden values that is dropped in training.""",
+    "latent": """\
+latent : {"emotion", "style"}, default="emotion"
+    Latent that `transform` gives.""",
+    "max_epochs": """\
+max_epochs : int, default=40
+    Number of epochs that `fit` trains for. An epoch has as many batches as all utterances make,
+    labeled or not.""",
+    "batch_size": """\
+batch_size : int, default=32
+    Largest number of labeled utterances per update, and of utterances per batch in prediction.
+    The other phases run on every other batch, with twice as many utterances.""",
+    "learning_rate": """\
+learning_rate : float, default=0.003
+    Peak learning rate of AdamW.""",
+    "early_stopping": """\
+early_stopping : bool, default=False
+    Whether to hold out labeled utterances in `fit`, stop when their supervised loss no longer
+    falls, and keep the weights of the best epoch.""",
+    "validation_fraction": """\
+validation_fraction : float, default=0.1
+    Share of the labeled utterances that `early_stopping` holds out, stratified by class for a
+    classifier. Where `groups` are given, whole groups are held out, and their unlabeled
+    utterances are left out as well.""",
+    "augment": """\
+augment : callable or None, default=None
+    Augmentation of the training batches, drawn afresh each epoch.""",
+    "callbacks": """\
+callbacks : sequence of skorch callbacks, default=()
+    Further callbacks of the training; each fit works on copies of them. A scheduler of learning
+    rates sees that of the supervised phase only.""",
+    "compile": """\
+compile : bool, default=False
+    Whether to run predictions through ``torch.compile``, which needs a C compiler. A model that
+    was pickled and loaded runs uncompiled.""",
+    "random_state": """\
+random_state : int, RandomState instance or None, default=None
+    Source of separate seeds for encoder and head, decoder, discriminators, order of batches and
+    each phase's noise, so that a phase left out changes no other number.""",
+    "history_": """\
+history_ : skorch.history.History
+    Per epoch: ``train_loss``, the supervised loss; ``reconstruction_loss``, the squared
+    error divided by that of the training data's mean; for both latents
+    ``emotion_discriminator_loss``, ``emotion_discriminator_accuracy`` and
+    ``emotion_generator_loss``; ``style_deviation``, over utterances.""",
+    "reconstructed_features_": """\
+reconstructed_features_ : ndarray of str
+    Names of the columns that `reconstruct` and `sample` give.""",
+}
 
 
 class AdversarialLatents(TransformerMixin, NeuralEstimator):
     """Architecture, phases and the uses of the latents, for classifier and regressor."""
 
     _takes_vectors = True
+    _channels_matter = False
 
     _parameter_constraints = {
         "hidden_units": [tuple, list],
         "filters": [tuple, list],
-        "kernel_size": [Interval(Integral, 1, None, closed="left")],
         "n_heads": [Interval(Integral, 1, None, closed="left")],
         "n_style": [Interval(Integral, 1, None, closed="left")],
         "decoder_units": [tuple, list],
@@ -66,7 +158,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
                 encoder = VectorEncoder(self.n_features_in_, self.hidden_units, self.dropout)
             else:
                 encoder = FrameEncoder(
-                    self.n_features_in_, self.filters, self.kernel_size, self.n_heads, self.dropout
+                    self.n_features_in_, self.filters, _KERNEL_SIZE, self.n_heads, self.dropout
                 )
             prior = self._make_prior(n_outputs)
             emotion = nn.Linear(encoder.n_outputs, prior.n_emotion)
@@ -127,13 +219,13 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         return transferred
 
     def _split(self, dataset, strata, groups):
-        """Hold out labelled utterances only, and no group on both sides."""
-        labelled = np.flatnonzero(is_labelled(strata))
-        if not self.early_stopping or len(labelled) == len(strata):
+        """Hold out labeled utterances only, and no group on both sides."""
+        labeled = np.flatnonzero(is_labeled(strata))
+        if not self.early_stopping or len(labeled) == len(strata):
             return super()._split(dataset, strata, groups)
-        known = SequenceDataset(dataset.sequences[labelled], dataset.targets[labelled])
+        known = SequenceDataset(dataset.sequences[labeled], dataset.targets[labeled])
         _, valid = super()._split(
-            known, strata[labelled], None if groups is None else groups[labelled]
+            known, strata[labeled], None if groups is None else groups[labeled]
         )
         held_out = np.isin(dataset.sequences.starts, valid.sequences.starts)
         if groups is not None:
@@ -142,7 +234,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         return SequenceDataset(dataset.sequences[rows], dataset.targets[rows]), valid
 
     def transform(self, X):
-        """The latent that `latent` names.
+        """Return the latent that `latent` names.
 
         Parameters
         ----------
@@ -199,7 +291,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         return np.asarray(names, dtype=object)
 
     def reconstruct(self, X):
-        """What the decoder makes of both latents.
+        """Reconstruct the input from both latents.
 
         Parameters
         ----------
@@ -221,7 +313,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         return self._outputs(X, lambda x, lengths: module.decode(*module.encode(x, lengths)))
 
     def score_samples(self, X):
-        """How much an utterance is like the training speech.
+        """Score how much an utterance is like the training speech.
 
         Parameters
         ----------

@@ -10,14 +10,14 @@ from torch.nn import functional
 
 from skser._device import autocast
 from skser.neural_network._batching import BatchIterator, SequenceDataset
-from skser.neural_network._training import SequenceNet
+from skser.neural_network._net import SequenceNet
 from skser.neural_network.modules.priors import normal_like
 
 # What each phase may change, as attributes of the module, in the order of a batch.
 PHASES = {
     "reconstruction": ("encoder", "emotion", "style", "decoder"),
     "discrimination": ("discriminators",),
-    "fooling": ("encoder", "emotion", "style"),
+    "generator": ("encoder", "emotion", "style"),
     "supervision": ("encoder", "emotion", "output"),
 }
 # Adam's usual memory of past gradients lags behind an opponent that moves (Radford et al.
@@ -38,7 +38,7 @@ class AdversarialNet(SequenceNet):
     n_discriminator_updates : int
         Per batch.
     seed : int
-        Of the noise of all phases, from which each derives its own.
+        Seed of the noise, from which each phase derives its own.
     """
 
     def __init__(
@@ -63,20 +63,20 @@ class AdversarialNet(SequenceNet):
         scale = {
             "reconstruction": self.reconstruction_weight,
             "discrimination": 1.0,
-            "fooling": self.adversarial_weight,
+            "generator": self.adversarial_weight,
             "supervision": self.supervised_weight,
         }
         _, settings = self.get_params_for_optimizer("optimizer", [])
         optimizers = {}
         for phase in PHASES:
             groups = self.weight_groups(self.phase_parameters(phase), settings["lr"], scale[phase])
-            moving = _MOVING_TARGET if phase in ("discrimination", "fooling") else {}
+            moving = _MOVING_TARGET if phase in ("discrimination", "generator") else {}
             optimizers[phase] = self.optimizer(groups, **{**settings, **moving})
         # skorch moves what it finds under these names when a model is loaded elsewhere.
         self.optimizer_ = optimizers["supervision"]
         self.reconstruction_optimizer_ = optimizers["reconstruction"]
         self.discrimination_optimizer_ = optimizers["discrimination"]
-        self.fooling_optimizer_ = optimizers["fooling"]
+        self.generator_optimizer_ = optimizers["generator"]
         return self
 
     def optimizers(self):
@@ -84,7 +84,7 @@ class AdversarialNet(SequenceNet):
         return [
             self.reconstruction_optimizer_,
             self.discrimination_optimizer_,
-            self.fooling_optimizer_,
+            self.generator_optimizer_,
             self.optimizer_,
         ]
 
@@ -97,7 +97,7 @@ class AdversarialNet(SequenceNet):
         }
 
     def generators(self):
-        """Of the noise of each phase."""
+        """Return the generators of each phase's noise."""
         return list(self._generators.values())
 
     def on_train_begin(self, net, **kwargs):
@@ -133,29 +133,29 @@ class AdversarialNet(SequenceNet):
         self._note("reconstruction_loss", loss)
 
     def _regularize(self, module, x, lengths, classes):
-        generator = self._generators["fooling"]
+        generator = self._generators["generator"]
         with autocast(self.device, self.precision):
             emotion, style = module.encode(x, lengths, generator)
-            told = module.prior.conditions(classes)
+            prior_codes = module.prior.conditions(classes)
         emotion, style = emotion.float(), style.float()
-        codes = {"emotion": torch.cat([emotion, told], dim=1), "style": style}
+        codes = {"emotion": torch.cat([emotion, prior_codes], dim=1), "style": style}
         for _ in range(self.n_discriminator_updates):
-            self._discriminate(module, codes, told, classes)
+            self._discriminate(module, codes, prior_codes, classes)
         losses = [
             functional.softplus(-module.discriminators[name](code, generator)).mean()
             for name, code in codes.items()
         ]
-        self._step("fooling", self.fooling_optimizer_, sum(losses))
+        self._step("generator", self.generator_optimizer_, sum(losses))
         with torch.no_grad():
             for name, loss in zip(codes, losses, strict=True):
-                self._note(f"{name}_fooling_loss", loss)
+                self._note(f"{name}_generator_loss", loss)
             spread = style.var(dim=0, correction=0).mean().sqrt()
             self._note("style_deviation", spread)
 
-    def _discriminate(self, module, codes, told, classes):
+    def _discriminate(self, module, codes, prior_codes, classes):
         generator = self._generators["discrimination"]
         draws = {
-            "emotion": torch.cat([module.prior.sample(classes, generator), told], dim=1),
+            "emotion": torch.cat([module.prior.sample(classes, generator), prior_codes], dim=1),
             "style": normal_like(codes["style"], generator),
         }
         losses = []
@@ -206,9 +206,9 @@ class AdversarialNet(SequenceNet):
 
 
 class PhaseBatches:
-    """Batches of labelled utterances and, with every other one, a batch of all utterances.
+    """Batches of labeled utterances and, with every other one, a batch of all utterances.
 
-    An epoch goes once over all utterances, labelled or not, and takes as many labelled ones,
+    An epoch goes once over all utterances, labeled or not, and takes as many labeled ones,
     over and over again if there are fewer. Batches of all utterances are twice as large: what
     discriminators compare are distributions.
 
@@ -218,7 +218,7 @@ class PhaseBatches:
     batch_size : int
         Labelled utterances per batch at most.
     seeds : (int, int)
-        Of the labelled batches and of the others.
+        Seeds of the labeled batches and of the others.
     augment : callable or None
     device : str or torch.device
     supervised_only : bool
@@ -227,36 +227,36 @@ class PhaseBatches:
 
     def __init__(self, dataset, batch_size, *, seeds, augment, device, supervised_only):
         self.n_batches = -(-len(dataset) // batch_size)
-        rows = np.flatnonzero(is_labelled(dataset.targets))
+        rows = np.flatnonzero(is_labeled(dataset.targets))
         known = SequenceDataset(dataset.sequences[rows], dataset.targets[rows])
-        self.labelled = BatchIterator(known, batch_size, seeds[0], augment, device=device)
+        self.labeled = BatchIterator(known, batch_size, seeds[0], augment, device=device)
         self.everything = None
         if not supervised_only:
             self.everything = BatchIterator(
-                dataset, 2 * batch_size, seeds[1], augment, device=device, block=self.labelled.block
+                dataset, 2 * batch_size, seeds[1], augment, device=device, block=self.labeled.block
             )
-        self._supply = self._labelled_batches()
+        self._supply = self._labeled_batches()
 
     def __len__(self):
         return self.n_batches
 
-    def _labelled_batches(self):
-        """Pass after pass over the labelled utterances; epochs end in the midst of one."""
+    def _labeled_batches(self):
+        """Pass after pass over the labeled utterances; epochs end in the midst of one."""
         while True:
-            self._pass, self._n_taken = self.labelled.state(), 0
-            for batch in self.labelled:
+            self._pass, self._n_taken = self.labeled.state(), 0
+            for batch in self.labeled:
                 self._n_taken += 1
                 yield batch
 
     def state(self):
-        """Of order and augmentation, between two epochs."""
+        """Return the state of order and augmentation, between two epochs."""
         others = None if self.everything is None else self.everything.state()
         return {"pass": self._pass, "n_taken": self._n_taken, "everything": others}
 
     def set_state(self, state):
         """Go on from a `state`."""
-        self.labelled.set_state(state["pass"])
-        self._supply = self._labelled_batches()
+        self.labeled.set_state(state["pass"])
+        self._supply = self._labeled_batches()
         for _ in range(state["n_taken"]):
             next(self._supply)
         if self.everything is not None:
@@ -273,7 +273,7 @@ class PhaseBatches:
             yield inputs, targets
 
 
-def is_labelled(targets):
+def is_labeled(targets):
     """Rows whose target is known: no class of -1, no row of NaN alone."""
     if targets.ndim == 1:
         return targets >= 0

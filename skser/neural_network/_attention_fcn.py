@@ -6,14 +6,47 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from skser._docstrings import insert_descriptions
 from skser.neural_network._attention_map import AttentionMap, cell_positions
 from skser.neural_network._base import NeuralEstimator
 from skser.neural_network._classification import SequenceClassifier
+from skser.neural_network._parameters import SHARED
 from skser.neural_network._regression import SequenceRegressor
 from skser.neural_network.modules.fcn import AttentionFCN
-from skser.sequences import Layout, Sequences
 
 _NORMALIZATIONS = ("batch", "local_response", "none")
+_DESCRIPTIONS = SHARED | {
+    "filters": """\
+filters : tuple of int, default=(16, 32, 48, 64)
+    Number of channels of each convolution layer.""",
+    "kernel_sizes": """\
+kernel_sizes : int or tuple, default=3
+    Kernel size of each convolution layer: one for all layers, or a tuple of one per layer, each
+    a number or a pair (time, bands). `strides`, `pool_sizes` and `pool_strides` have the same
+    form.""",
+    "strides": """\
+strides : int or tuple, default=(2, 1, 1, 1)
+    Stride of each convolution layer.""",
+    "pool_strides": """\
+pool_strides : int, tuple or None, default=None
+    Stride of each layer's maximum pooling; None means `pool_sizes`.""",
+    "normalization": """\
+normalization : {"batch", "local_response", "none"} or tuple of these, default="batch"
+    Normalisation of all layers, or of each.""",
+    "n_heads": """\
+n_heads : int, default=4
+    Number of attention heads, whose pooled vectors are concatenated.""",
+    "attention_scale": """\
+attention_scale : float, default=1.0
+    Factor λ of the attention scores: 1 is the ordinary softmax, 0 is mean pooling.""",
+    "dropout": """\
+dropout : float, default=0.3
+    Share of the pooled vector that is dropped in training.""",
+    "augment": """\
+augment : "auto", callable or None, default="auto"
+    Augmentation of the training batches, drawn afresh each epoch; "auto" is `SpecAugment()`
+    for input of several bands and none for one.""",
+}
 
 
 class _AttentionFCN(NeuralEstimator):
@@ -21,31 +54,19 @@ class _AttentionFCN(NeuralEstimator):
 
     _parameter_constraints = {
         "filters": [tuple, list],
-        "kernel_size": [Integral, tuple, list],
+        "kernel_sizes": [Integral, tuple, list],
         "strides": [Integral, tuple, list],
-        "pool_size": [Integral, tuple, list],
+        "pool_sizes": [Integral, tuple, list],
         "pool_strides": [Integral, tuple, list, None],
         "normalization": [str, tuple, list],
         "n_heads": [Interval(Integral, 1, None, closed="left")],
-        "temperature": [Interval(Real, 0, None, closed="left")],
+        "attention_scale": [Interval(Real, 0, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
     }
 
-    def _check_input(self, X, *, reset):
-        sequences = super()._check_input(X, reset=reset)
-        fitted, given = getattr(self, "_layout", None), sequences.layout
-        if reset or fitted is None or given.n_channels == fitted.n_channels:
-            return sequences
-        if given == Layout.unnamed(sequences.n_columns):  # plain arrays say nothing of channels
-            return Sequences(sequences.values, sequences.lengths, sequences.starts, fitted)
-        raise ValueError(
-            f"{type(self).__name__} was fitted on {fitted.n_channels} channels of {fitted.n_bands} "
-            f"bands and is now given {given.n_channels} of {given.n_bands}."
-        )
-
     def _make_module(self, layout, n_outputs):
         n_layers = len(self.filters)
-        pool_strides = self.pool_size if self.pool_strides is None else self.pool_strides
+        pool_strides = self.pool_sizes if self.pool_strides is None else self.pool_strides
         normalizations = self.normalization
         if isinstance(normalizations, str):
             normalizations = (normalizations,) * n_layers
@@ -62,18 +83,18 @@ class _AttentionFCN(NeuralEstimator):
             n_channels=layout.n_channels,
             n_outputs=n_outputs,
             filters=self.filters,
-            kernel_sizes=pairs("kernel_size", self.kernel_size),
+            kernel_sizes=pairs("kernel_sizes", self.kernel_sizes),
             strides=pairs("strides", self.strides),
-            pool_sizes=pairs("pool_size", self.pool_size),
+            pool_sizes=pairs("pool_sizes", self.pool_sizes),
             pool_strides=pairs("pool_strides", pool_strides),
             normalizations=normalizations,
             n_heads=self.n_heads,
-            temperature=self.temperature,
+            attention_scale=self.attention_scale,
             dropout=self.dropout,
         )
 
     def attention(self, X):
-        """Where the network looks.
+        """Return where the network looks.
 
         Parameters
         ----------
@@ -104,6 +125,7 @@ class _AttentionFCN(NeuralEstimator):
         return maps
 
 
+@insert_descriptions(_DESCRIPTIONS)
 class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
     """Fully convolutional network with attention pooling, for utterances of any length.
 
@@ -112,96 +134,50 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
 
     Parameters
     ----------
-    filters : tuple of int, default=(16, 32, 48, 64)
-        Channels of each convolution layer.
-    kernel_size : int or tuple, default=3
-        Of the convolutions: one number, or one per layer, each a number or a pair
-        (time, bands). So for `strides`, `pool_size` and `pool_strides`.
-    strides : int or tuple, default=(2, 1, 1, 1)
-        Of the convolutions.
-    pool_size : int or tuple, default=(2, 2, 2, 1)
-        Maximum pooling behind each layer; 1 means none.
-    pool_strides : int, tuple or None, default=None
-        None means those of `pool_size`.
-    normalization : {"batch", "local_response", "none"} or tuple of these, default="batch"
-        Of each layer.
-    n_heads : int, default=4
-        Attention heads; their pooled vectors are concatenated.
-    temperature : float, default=1.0
-        Factor λ of the attention scores: 1 is the ordinary softmax, 0 is mean pooling.
-    dropout : float, default=0.3
-        Share of the pooled vector dropped in training.
-    label_smoothing : float, default=0.1
-        Share of each target spread over all classes.
+    {filters}
+    {kernel_sizes}
+    {strides}
+    pool_sizes : int or tuple, default=(2, 2, 2, 1)
+        Size of the maximum pooling after each layer; 1 means no pooling.
+    {pool_strides}
+    {normalization}
+    {n_heads}
+    {attention_scale}
+    {dropout}
+    {label_smoothing}
     mixup : float, default=0.0
-        Parameter α of Beta(α, α), from which the shares are drawn when each utterance of a
-        training batch, and its target, is mixed with another one's (Zhang, Cisse et al.,
-        2018); 0 mixes nothing.
-    class_weight : dict, "balanced" or None, default=None
-        Weight of each class in the loss.
+        Parameter α of Beta(α, α), the distribution of the shares in which each utterance of a
+        training batch, and its target, is mixed with another one (Zhang, Cisse et al., 2018);
+        0 means no mixing.
+    {class_weight}
     max_epochs : int, default=50
-        Epochs of `fit`.
-    batch_size : int, default=16
-        Utterances per update at most, and per batch in prediction.
+        Number of epochs that `fit` trains for.
+    {batch_size}
     learning_rate : float, default=0.003
-        Highest rate of AdamW.
-    learning_rate_schedule : {"one-cycle", "constant"}, default="one-cycle"
-        Course of the rate over the updates of `fit`.
-    weight_decay : float, default=0.01
-        Decoupled decay of AdamW; biases and normalisation are exempt.
-    early_stopping : bool, default=False
-        Whether to hold out utterances in `fit`, stop when their loss no longer falls, and
-        keep the weights of the best epoch.
-    validation_fraction : float, default=0.1
-        Share held out, stratified by class, and by speaker where `groups` are given.
-    n_iter_no_change : int, default=10
-        Epochs without improvement before stopping.
-    augment : "auto", callable or None, default="auto"
-        Applied to training batches, afresh each epoch; "auto" is `SpecAugment()` for input
-        of several bands and nothing for one.
-    initialize_from : fitted estimator or None, default=None
-        Estimator of the same architecture whose weights to start from, but for the layers of
-        other classes. A clone keeps it as it is, fitted.
-    transfer : {"single-stage", "two-stage"}, default="single-stage"
-        With `initialize_from`: whether all weights are trained at once, or first the layers
-        that belong to the classes alone, then all. In the first stage the others are frozen;
-        statistics of normalisation follow the new data all the same.
-    head_epochs : int, default=10
-        Epochs of the first of two stages; `max_epochs` are those of the other.
-    transfer_rate : float, default=1.0
-        Factor of the learning rate for weights that were taken over.
-    warm_start : bool, default=False
-        Whether `fit` goes on from the weights of the last fit.
-    callbacks : sequence of skorch callbacks, default=()
-        Copied for each fit.
-    checkpoint_dir : path-like or None, default=None
-        Folder where the state of the training is kept after each epoch, under a name for all
-        that it depends on: the same `fit` after a kill goes on from there, to the same weights.
-        Needs an int as `random_state`. Nothing in it is deleted.
-    device : str, default="auto"
-        Torch device; "auto" takes cuda, mps or cpu.
-    n_threads : int or None, default=None
-        Threads of torch while it works here; None leaves its setting.
-    precision : {"float32", "bfloat16"}, default="float32"
-        Of the forward pass.
-    compile : bool, default=False
-        Whether to run the network through ``torch.compile``, which needs a C compiler; a
-        model that was pickled and loaded runs uncompiled.
-    verbose : int, default=0
-        Above 0, print each epoch.
-    random_state : int, RandomState instance or None, default=None
-        Weights, order of batches, dropout, augmentation, mixup and validation split.
+        Peak learning rate of AdamW.
+    {learning_rate_schedule}
+    {weight_decay}
+    {early_stopping}
+    {validation_fraction}
+    {n_iter_no_change}
+    {augment}
+    {warm_start}
+    {callbacks}
+    {checkpoint_dir}
+    {device}
+    {n_threads}
+    {precision}
+    {compile}
+    {verbose}
+    {random_state}
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-    net_ : skorch.NeuralNet
-    history_ : skorch.history.History
-        Losses and times per epoch.
-    n_iter_ : int
-        Epochs trained.
-    n_features_in_ : int
-        Columns of a frame; of a 2-D array, its columns.
+    {classes_}
+    {net_}
+    {history_}
+    {n_iter_}
+    {n_features_in_}
 
     References
     ----------
@@ -233,13 +209,13 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
     def __init__(
         self,
         filters=(16, 32, 48, 64),
-        kernel_size=3,
+        kernel_sizes=3,
         strides=(2, 1, 1, 1),
-        pool_size=(2, 2, 2, 1),
+        pool_sizes=(2, 2, 2, 1),
         pool_strides=None,
         normalization="batch",
         n_heads=4,
-        temperature=1.0,
+        attention_scale=1.0,
         dropout=0.3,
         *,
         label_smoothing=0.1,
@@ -254,10 +230,6 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         validation_fraction=0.1,
         n_iter_no_change=10,
         augment="auto",
-        initialize_from=None,
-        transfer="single-stage",
-        head_epochs=10,
-        transfer_rate=1.0,
         warm_start=False,
         callbacks=(),
         checkpoint_dir=None,
@@ -269,13 +241,13 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         random_state=None,
     ):
         self.filters = filters
-        self.kernel_size = kernel_size
+        self.kernel_sizes = kernel_sizes
         self.strides = strides
-        self.pool_size = pool_size
+        self.pool_sizes = pool_sizes
         self.pool_strides = pool_strides
         self.normalization = normalization
         self.n_heads = n_heads
-        self.temperature = temperature
+        self.attention_scale = attention_scale
         self.dropout = dropout
         self.label_smoothing = label_smoothing
         self.mixup = mixup
@@ -289,10 +261,6 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.augment = augment
-        self.initialize_from = initialize_from
-        self.transfer = transfer
-        self.head_epochs = head_epochs
-        self.transfer_rate = transfer_rate
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.checkpoint_dir = checkpoint_dir
@@ -304,6 +272,7 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         self.random_state = random_state
 
 
+@insert_descriptions(_DESCRIPTIONS)
 class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
     """Fully convolutional network with attention pooling, for continuous targets.
 
@@ -312,87 +281,43 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
 
     Parameters
     ----------
-    filters : tuple of int, default=(16, 32, 48, 64)
-        Channels of each convolution layer.
-    kernel_size : int or tuple, default=3
-        Of the convolutions: one number, or one per layer, each a number or a pair
-        (time, bands). So for `strides`, `pool_size` and `pool_strides`.
-    strides : int or tuple, default=(2, 1, 1, 1)
-        Of the convolutions.
-    pool_size : int or tuple, default=(1, 2, 2, 2)
-        Maximum pooling behind each layer; 1 means none.
-    pool_strides : int, tuple or None, default=None
-        None means those of `pool_size`.
-    normalization : {"batch", "local_response", "none"} or tuple of these, default="batch"
-        Of each layer.
-    n_heads : int, default=4
-        Attention heads; their pooled vectors are concatenated.
-    temperature : float, default=1.0
-        Factor λ of the attention scores: 1 is the ordinary softmax, 0 is mean pooling.
-    dropout : float, default=0.3
-        Share of the pooled vector dropped in training.
+    {filters}
+    {kernel_sizes}
+    {strides}
+    pool_sizes : int or tuple, default=(1, 2, 2, 2)
+        Size of the maximum pooling after each layer; 1 means no pooling.
+    {pool_strides}
+    {normalization}
+    {n_heads}
+    {attention_scale}
+    {dropout}
     max_epochs : int, default=50
-        Epochs of `fit`.
-    batch_size : int, default=16
-        Utterances per update at most, and per batch in prediction.
+        Number of epochs that `fit` trains for.
+    {batch_size}
     learning_rate : float, default=0.01
-        Highest rate of AdamW.
-    learning_rate_schedule : {"one-cycle", "constant"}, default="one-cycle"
-        Course of the rate over the updates of `fit`.
-    weight_decay : float, default=0.01
-        Decoupled decay of AdamW; biases and normalisation are exempt.
-    early_stopping : bool, default=False
-        Whether to hold out utterances in `fit`, stop when their loss no longer falls, and
-        keep the weights of the best epoch.
-    validation_fraction : float, default=0.1
-        Share held out, whole speakers where `groups` are given.
-    n_iter_no_change : int, default=10
-        Epochs without improvement before stopping.
-    augment : "auto", callable or None, default="auto"
-        Applied to training batches, afresh each epoch; "auto" is `SpecAugment()` for input
-        of several bands and nothing for one.
-    initialize_from : fitted estimator or None, default=None
-        Estimator of the same architecture whose weights to start from, but for the layers of
-        other classes. A clone keeps it as it is, fitted.
-    transfer : {"single-stage", "two-stage"}, default="single-stage"
-        With `initialize_from`: whether all weights are trained at once, or first the layers
-        that belong to the classes alone, then all. In the first stage the others are frozen;
-        statistics of normalisation follow the new data all the same.
-    head_epochs : int, default=10
-        Epochs of the first of two stages; `max_epochs` are those of the other.
-    transfer_rate : float, default=1.0
-        Factor of the learning rate for weights that were taken over.
-    warm_start : bool, default=False
-        Whether `fit` goes on from the weights of the last fit.
-    callbacks : sequence of skorch callbacks, default=()
-        Copied for each fit.
-    checkpoint_dir : path-like or None, default=None
-        Folder where the state of the training is kept after each epoch, under a name for all
-        that it depends on: the same `fit` after a kill goes on from there, to the same weights.
-        Needs an int as `random_state`. Nothing in it is deleted.
-    device : str, default="auto"
-        Torch device; "auto" takes cuda, mps or cpu.
-    n_threads : int or None, default=None
-        Threads of torch while it works here; None leaves its setting.
-    precision : {"float32", "bfloat16"}, default="float32"
-        Of the forward pass.
-    compile : bool, default=False
-        Whether to run the network through ``torch.compile``, which needs a C compiler; a
-        model that was pickled and loaded runs uncompiled.
-    verbose : int, default=0
-        Above 0, print each epoch.
-    random_state : int, RandomState instance or None, default=None
-        Weights, order of batches, dropout, augmentation and validation split.
+        Peak learning rate of AdamW.
+    {learning_rate_schedule}
+    {weight_decay}
+    {early_stopping}
+    {validation_fraction}
+    {n_iter_no_change}
+    {augment}
+    {warm_start}
+    {callbacks}
+    {checkpoint_dir}
+    {device}
+    {n_threads}
+    {precision}
+    {compile}
+    {verbose}
+    {random_state}
 
     Attributes
     ----------
-    net_ : skorch.NeuralNet
-    history_ : skorch.history.History
-        Losses and times per epoch.
-    n_iter_ : int
-        Epochs trained.
-    n_features_in_ : int
-        Columns of a frame; of a 2-D array, its columns.
+    {net_}
+    {history_}
+    {n_iter_}
+    {n_features_in_}
 
     References
     ----------
@@ -419,13 +344,13 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
     def __init__(
         self,
         filters=(16, 32, 48, 64),
-        kernel_size=3,
+        kernel_sizes=3,
         strides=(2, 1, 1, 1),
-        pool_size=(1, 2, 2, 2),
+        pool_sizes=(1, 2, 2, 2),
         pool_strides=None,
         normalization="batch",
         n_heads=4,
-        temperature=1.0,
+        attention_scale=1.0,
         dropout=0.3,
         *,
         max_epochs=50,
@@ -437,10 +362,6 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
         validation_fraction=0.1,
         n_iter_no_change=10,
         augment="auto",
-        initialize_from=None,
-        transfer="single-stage",
-        head_epochs=10,
-        transfer_rate=1.0,
         warm_start=False,
         callbacks=(),
         checkpoint_dir=None,
@@ -452,13 +373,13 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
         random_state=None,
     ):
         self.filters = filters
-        self.kernel_size = kernel_size
+        self.kernel_sizes = kernel_sizes
         self.strides = strides
-        self.pool_size = pool_size
+        self.pool_sizes = pool_sizes
         self.pool_strides = pool_strides
         self.normalization = normalization
         self.n_heads = n_heads
-        self.temperature = temperature
+        self.attention_scale = attention_scale
         self.dropout = dropout
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -469,10 +390,6 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.augment = augment
-        self.initialize_from = initialize_from
-        self.transfer = transfer
-        self.head_epochs = head_epochs
-        self.transfer_rate = transfer_rate
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.checkpoint_dir = checkpoint_dir

@@ -10,7 +10,7 @@ from skser.neural_network._batching import rounded_up
 
 
 class SpecAugment(BaseEstimator):
-    """Stretch, warp, level and mask the utterances of a training batch, each differently.
+    """Stretch, warp, amplify and mask the utterances of a training batch, each differently.
 
     Parameters
     ----------
@@ -19,8 +19,9 @@ class SpecAugment(BaseEstimator):
     frequency_warp : float, default=0.1
         The scale of its frequency axis is drawn from 1 +- this, as if vocal tracts differed
         in length.
-    level : float, default=0.0
-        Standard deviation of an offset to all static bands, in units of the input.
+    gain_db : float, default=0.0
+        Standard deviation of a gain that is added to all static bands of an utterance: in dB
+        where the input is in dB, else in units of the input.
     n_time_masks : int, default=2
         Spans of time set to zero.
     time_mask : float, default=0.15
@@ -52,7 +53,7 @@ class SpecAugment(BaseEstimator):
     _parameter_constraints = {
         "time_stretch": [Interval(Real, 0, 1, closed="left")],
         "frequency_warp": [Interval(Real, 0, 1, closed="left")],
-        "level": [Interval(Real, 0, None, closed="left")],
+        "gain_db": [Interval(Real, 0, None, closed="left")],
         "n_time_masks": [Interval(Integral, 0, None, closed="left")],
         "time_mask": [Interval(Real, 0, 1, closed="both")],
         "n_frequency_masks": [Interval(Integral, 0, None, closed="left")],
@@ -63,7 +64,7 @@ class SpecAugment(BaseEstimator):
         self,
         time_stretch=0.15,
         frequency_warp=0.1,
-        level=0.0,
+        gain_db=0.0,
         n_time_masks=2,
         time_mask=0.15,
         n_frequency_masks=2,
@@ -71,7 +72,7 @@ class SpecAugment(BaseEstimator):
     ):
         self.time_stretch = time_stretch
         self.frequency_warp = frequency_warp
-        self.level = level
+        self.gain_db = gain_db
         self.n_time_masks = n_time_masks
         self.time_mask = time_mask
         self.n_frequency_masks = n_frequency_masks
@@ -112,8 +113,8 @@ class SpecAugment(BaseEstimator):
         keep_bands = _unmasked(of_frequency, self.frequency_mask, n_bands, n_bands)
 
         x = _stretch(x, lengths, speed, new_time)
-        if self.level:
-            x[:, 0] += self.level * torch.randn(len(x), 1, 1, generator=generator).to(
+        if self.gain_db:
+            x[:, 0] += self.gain_db * torch.randn(len(x), 1, 1, generator=generator).to(
                 x.device, non_blocking=True
             )
         x *= keep_times[:, None, :, None].to(x.device, non_blocking=True)

@@ -1,4 +1,4 @@
-"""What the estimators share: validation, the skorch net, training and outputs."""
+"""Base of all networks: validation, the skorch net, training and outputs."""
 
 import contextlib
 import copy
@@ -13,16 +13,17 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
 )
 from skorch.callbacks import EarlyStopping
 from skorch.helper import predefined_split
+from skorch.history import History
 
 from skser._base import validate_sequences
-from skser._device import autocast, resolve_device
+from skser._device import autocast, resolve_device, torch_settings
 from skser.neural_network._augmentation import SpecAugment
 from skser.neural_network._batching import (
     BatchIterator,
@@ -30,16 +31,26 @@ from skser.neural_network._batching import (
     bucketed_indices,
     padded_batch,
 )
+from skser.neural_network._callbacks import OneCycle
 from skser.neural_network._checkpoint import checkpoints_of, training_key
-from skser.neural_network._training import (
-    OneCycle,
-    SequenceNet,
-    frozen,
-    torch_settings,
-    transfer_weights,
-)
+from skser.neural_network._net import SequenceNet
+from skser.neural_network._transfer import frozen
+from skser.neural_network._weights import assign_weights, at_most, weights_of
+from skser.sequences import Layout, Sequences
 
 MAX_SEED = 2**31 - 1
+# What a net keeps of its fit: parameters of the estimator may have been changed since.
+_NET_STATE = (
+    "lr",
+    "optimizer__weight_decay",
+    "rate_factors",
+    "fresh_statistics",
+    "reconstruction_weight",
+    "adversarial_weight",
+    "supervised_weight",
+    "n_discriminator_updates",
+    "seed",
+)
 
 
 class NeuralEstimator(BaseEstimator):
@@ -59,10 +70,6 @@ class NeuralEstimator(BaseEstimator):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "augment": [StrOptions({"auto"}), callable, None],
-        "initialize_from": [HasMethods("predict"), None],
-        "transfer": [StrOptions({"single-stage", "two-stage"})],
-        "head_epochs": [Interval(Integral, 1, None, closed="left")],
-        "transfer_rate": [Interval(Real, 0, None, closed="neither")],
         "warm_start": ["boolean"],
         "callbacks": ["array-like"],
         "checkpoint_dir": [str, os.PathLike, None],
@@ -73,6 +80,10 @@ class NeuralEstimator(BaseEstimator):
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
+    # Whether frames of the same columns in other channels are another input.
+    _channels_matter = True
+    # Where a fit takes its first weights from: see `transferring`.
+    _transfer = None
 
     @abstractmethod
     def _make_module(self, layout, n_outputs):
@@ -91,19 +102,30 @@ class NeuralEstimator(BaseEstimator):
         return SequenceNet(module, **settings)
 
     def _make_mixup(self):
-        """What mixes training batches and their targets; None leaves them as they are."""
+        """Return the callable that mixes training batches, or None."""
         return None
 
     def _rate_factors(self):
-        """Factors of the learning rate, by names of modules with a dot behind."""
+        """Factors of the learning rate, by names of modules and a dot."""
         return {}
 
     def _check_input(self, X, *, reset):
         """Check X and return it as `Sequences`."""
-        return validate_sequences(self, X, reset=reset)
+        sequences = validate_sequences(self, X, reset=reset)
+        if reset or not self._channels_matter:
+            return sequences
+        fitted, given = self._layout, sequences.layout
+        if given.n_channels == fitted.n_channels:
+            return sequences
+        if given == Layout.unnamed(sequences.n_columns):  # plain arrays say nothing of channels
+            return Sequences(sequences.values, sequences.lengths, sequences.starts, fitted)
+        raise ValueError(
+            f"{type(self).__name__} was fitted on {fitted.n_channels} channels of {fitted.n_bands} "
+            f"bands and is now given {given.n_channels} of {given.n_bands}."
+        )
 
     def _training_batches(self, augment):
-        """What makes the batches of an epoch of a dataset and a batch size."""
+        """Return the callable that makes batches of a dataset and a batch size."""
         return partial(
             BatchIterator,
             seed=self._random.randint(MAX_SEED),
@@ -146,13 +168,14 @@ class NeuralEstimator(BaseEstimator):
                 checkpoints = checkpoints_of(self.checkpoint_dir, key)
             train, valid = self._split(dataset, targets, groups)
             transferred = () if goes_on else self._initialize(sequences, targets)
-            if transferred and self.transfer == "two-stage":
+            if transferred and self._transfer.strategy == "two-stage":
                 with frozen(self.net_.module_, transferred):
                     self._new_optimizer()
-                    self._train(train, valid, self.head_epochs, checkpoints.get("head"))
+                    head_epochs = self._transfer.head_epochs
+                    self._train(train, valid, head_epochs, checkpoints.get("head"))
             self._new_optimizer()
             self._train(train, valid, self.max_epochs, checkpoints.get("all"))
-            # Its state is no part of a fitted model: partial_fit starts from a fresh one.
+            # A fitted model keeps no state of it: partial_fit starts from a fresh one.
             self._new_optimizer()
         return self
 
@@ -205,20 +228,19 @@ class NeuralEstimator(BaseEstimator):
         return tuple(SequenceDataset(dataset.sequences[i], dataset.targets[i]) for i in rows)
 
     def _initialize(self, sequences, targets):
-        """Build the net; return the names of the weights taken over from another one."""
+        """Build the net; return the names of the weights copied from another one."""
         self._random = check_random_state(self.random_state)
         self._layout = sequences.layout
         with torch_settings(seed=self._random.randint(MAX_SEED)):
             module = self._make_module(self._layout, self._n_outputs)
         module.to(memory_format=torch.channels_last)
-        transferred = set()
-        source = self.initialize_from
-        if source is not None:
-            ours, theirs = (getattr(model, "classes_", None) for model in (self, source))
-            transferred = transfer_weights(source, module, np.array_equal(ours, theirs))
+        transferred, rate_factors = set(), {}
+        if self._transfer is not None:
+            transferred = self._transfer.copy_weights(module, getattr(self, "classes_", None))
+            rate_factors = dict.fromkeys(transferred, self._transfer.lr_multiplier)
         if self.compile:
             module.compile()  # in place: names of weights and pickles stay as they are
-        rate_factors = dict.fromkeys(transferred, self.transfer_rate) | self._rate_factors()
+        rate_factors |= self._rate_factors()
         self.net_ = self._net_around(module, self._make_criterion(targets), rate_factors)
         return transferred
 
@@ -262,7 +284,7 @@ class NeuralEstimator(BaseEstimator):
         self.n_iter_ = len(net.history)
 
     def _auto_augment(self, layout):
-        """What ``augment="auto"`` means for an input."""
+        """Return the augmentation that ``augment="auto"`` stands for."""
         return SpecAugment() if layout.n_bands > 1 else None
 
     def _new_optimizer(self):
@@ -295,7 +317,10 @@ class NeuralEstimator(BaseEstimator):
             torch.inference_mode(),
             autocast(net.device, self.precision),
         ):
-            for indices in bucketed_indices(sequences.lengths, self.batch_size):
+            order = [np.zeros(1, int)]
+            if len(sequences) > 1:
+                order = bucketed_indices(sequences.lengths, self.batch_size)
+            for indices in order:
                 # Matrix products round otherwise for other numbers of rows. A 2-D array is
                 # quick to compute, so its batches are all of one size, and each row's output
                 # is the same to the last digit in any company.
@@ -303,17 +328,59 @@ class NeuralEstimator(BaseEstimator):
                 batch = padded_batch(sequences, rows)
                 yield indices, {name: t.to(net.device) for name, t in batch.items()}
 
+    def network_state(self):
+        """Return settings and weights of the fitted net.
+
+        Returns
+        -------
+        settings : dict
+            Plain values; the history's batches are one per epoch, with their size alone.
+        weights : dict of ndarray
+        """
+        net = self.net_
+        history = [
+            {**row, "batches": [{"train_batch_size": _n_utterances(row)}]} for row in net.history
+        ]
+        settings = {name: getattr(net, name) for name in _NET_STATE if hasattr(net, name)}
+        weights = weights_of("module.", net.module_) | weights_of("criterion.", net.criterion_)
+        return {**settings, "history": history}, weights
+
+    def restore_network(self, settings, weights):
+        """Rebuild the fitted net; all other attributes of the estimator must be set.
+
+        Parameters
+        ----------
+        settings : dict
+        weights : dict of ndarray
+            As from `network_state`.
+
+        Raises
+        ------
+        ValueError
+            Naming the weights that are missing, too many, or of another shape than the
+            parameters say. Nothing of the size that these say is allocated before.
+        """
+        n_weights = sum(name.startswith("module.") for name in weights)
+        with torch.device("meta"), at_most(n_weights), torch_settings(seed=0):
+            module = self._make_module(self._layout, self._n_outputs)
+        assign_weights(module, "module.", weights)
+        module.to(memory_format=torch.channels_last)
+        criterion = self._make_criterion(np.arange(self._n_outputs))
+        assign_weights(criterion, "criterion.", weights)
+        net = self.net_ = self._net_around(module, criterion, settings["rate_factors"])
+        self._new_optimizer()
+        for name in _NET_STATE:
+            if hasattr(net, name):
+                setattr(net, name, settings[name])
+        net.initialize_optimizer()
+        net.history = self.history_ = History(settings["history"])
+        net.module_.eval()
+
     def __setstate__(self, state):
         super().__setstate__(state)
         # Parameters that are younger than a pickle.
         for name, parameter in inspect.signature(type(self)).parameters.items():
             vars(self).setdefault(name, parameter.default)
-
-    def __sklearn_clone__(self):
-        # A clone of what the weights are to be taken from would have none.
-        copy = super().__sklearn_clone__()
-        copy.initialize_from = self.initialize_from
-        return copy
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -334,4 +401,8 @@ def _early_stopping(valid, patience):
 
 
 def _silent(message):
-    """Take EarlyStopping's messages; n_iter_ and history_ tell the same."""
+    """Take EarlyStopping's messages; n_iter_ and history_ say the same."""
+
+
+def _n_utterances(row):
+    return sum(batch.get("train_batch_size", 0) for batch in row["batches"])

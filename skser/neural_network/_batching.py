@@ -80,7 +80,7 @@ class BatchIterator:
         return -(-len(self.dataset) // self.batch_size)
 
     def state(self):
-        """Of order and augmentation, between two epochs."""
+        """Return the state of order and augmentation, between two epochs."""
         return {"order": generator_state(self.order), "generator": self.generator.get_state()}
 
     def set_state(self, state):
@@ -196,6 +196,5 @@ def padded_batch(sequences, indices, block=None):
     if first < n_times:
         inside = torch.from_numpy(times[first:] < lengths[:, None])
         x[:, first:] *= inside.unsqueeze(-1).to(x.device, non_blocking=True)
-    layout = sequences.layout
-    x = x.unflatten(-1, (layout.n_channels, layout.n_bands))
+    x = x.unflatten(-1, (sequences.layout.n_channels, -1))
     return {"x": x.transpose(1, 2), "lengths": torch.from_numpy(lengths)}

@@ -29,17 +29,17 @@ class Bimodal:
 
     @property
     def layout(self):
-        """That of the frames."""
+        """Layout of the frames."""
         return self.frames.layout
 
     @property
     def values(self):
-        """Those of the frames."""
+        """Values of the frames."""
         return self.frames.values
 
     @property
     def lengths(self):
-        """What utterances are batched by: their frames, or words where there are no frames."""
+        """Lengths to batch utterances by: in frames, or in words where there are no frames."""
         return np.maximum(self.frames.lengths, self.words.lengths)
 
 

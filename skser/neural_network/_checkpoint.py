@@ -21,8 +21,8 @@ from skser._fingerprint import digest
 from skser._whole_file import parts_of, whole_file
 from skser.neural_network._bimodal import Bimodal
 
-# What changes nothing in the weights; initialize_from counts by its weights alone.
-_WITHOUT_EFFECT = {"checkpoint_dir", "initialize_from", "verbose"}
+# Parameters that change nothing in the weights.
+_WITHOUT_EFFECT = {"checkpoint_dir", "verbose"}
 # skorch's own, which keep nothing from one epoch to the next.
 _STATELESS = {"epoch_timer", "train_loss", "valid_loss", "print_log"}
 
@@ -44,7 +44,7 @@ def training_key(estimator, sequences, *others):
     Raises
     ------
     ValueError
-        If ``random_state`` is no int.
+        If ``random_state`` is not an int.
     """
     name = type(estimator).__name__
     if not isinstance(estimator.random_state, Integral):
@@ -57,7 +57,10 @@ def training_key(estimator, sequences, *others):
         for key, value in estimator.get_params(deep=False).items()
         if key not in _WITHOUT_EFFECT
     }
-    sources = [estimator.initialize_from]
+    transfer, plan, sources = estimator._transfer, None, []
+    if transfer is not None:
+        plan = (transfer.strategy, transfer.head_epochs, transfer.lr_multiplier)
+        sources.append(transfer.source)
     if estimator.warm_start:
         sources.append(estimator)
     weights = [
@@ -68,7 +71,7 @@ def training_key(estimator, sequences, *others):
     versions = (skser.__version__, torch.__version__)
     blocks = [sequences.frames, sequences.words] if isinstance(sequences, Bimodal) else [sequences]
     content = [(block.layout, block.lengths, _digest_of_frames(block)) for block in blocks]
-    return digest((name, parameters, weights, versions, content, others))
+    return digest((name, parameters, plan, weights, versions, content, others))
 
 
 def _digest_of_frames(sequences):
@@ -82,14 +85,14 @@ def _digest_of_frames(sequences):
 class TrainingCheckpoint(Callback):
     """Writes the whole state of a training after each epoch; the next one goes on from there.
 
-    Must come behind the user's callbacks. What is kept: weights, optimisers, random generators,
-    the place in the order of batches, history, and what the other callbacks hold (numbers, text,
-    arrays, tensors, and objects with a ``state_dict``).
+    Must come after the user's callbacks. The state consists of weights, optimisers, random
+    generators, the place in the order of batches, history, and what the other callbacks hold
+    (numbers, text, arrays, tensors, and objects with a ``state_dict``).
 
     Parameters
     ----------
     path : path-like
-        Of a file per training.
+        File of this training.
     """
 
     def __init__(self, path):
@@ -162,7 +165,7 @@ def _stateful(net):
 
 
 def _state(callback):
-    """What a callback holds: plain values, and the states of objects that have one."""
+    """Return what a callback holds: plain values, and the states of objects that have one."""
     state = {"values": {}, "arrays": {}, "objects": {}}
     parameters = inspect.signature(type(callback)).parameters
     for name, value in vars(callback).items():
@@ -227,7 +230,7 @@ def _write(path, content):
 
 
 def _remove_old_parts(path):
-    """What kills left of unfinished files; a file of the last hour may be in the making."""
+    """Remove unfinished files of killed processes, but not those of the last hour."""
     for part in parts_of(path):
         if time.time() - part.stat().st_mtime > 3600:
             part.unlink(missing_ok=True)

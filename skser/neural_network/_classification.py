@@ -1,4 +1,4 @@
-"""What the classifiers share: classes, class weights, probabilities."""
+"""Base of the classifiers: classes, class weights, probabilities."""
 
 from numbers import Real
 
@@ -14,8 +14,9 @@ from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import _assert_all_finite, check_consistent_length
 
 from skser.neural_network._base import NeuralEstimator, n_group_folds
+from skser.neural_network._callbacks import WarnOfSingleClass
+from skser.neural_network._losses import SoftCrossEntropy
 from skser.neural_network._mixup import Mixup
-from skser.neural_network._training import SoftCrossEntropy, WarnOfSingleClass
 
 # Shares that were rounded or summed in single precision still pass.
 _SHARES_TOLERANCE = 1e-3

@@ -1,4 +1,4 @@
-"""What the regressors share: targets of any number, standardised for training."""
+"""Base of the regressors: targets of any number, standardised for training."""
 
 import numpy as np
 import torch

@@ -149,12 +149,10 @@ class Decoder:
     def _restore_network(self, thing, name, network):
         if not name.startswith("skser.neural_network."):
             raise SavedModelError(f"It gives {name} a network, which has none.")
-        from skser.neural_network._saved import restore_network
-
         settings = self.decode(network["settings"])
         weights = {weight: self.decode(node) for weight, node in network["weights"].items()}
         try:
-            restore_network(thing, settings, weights)
+            thing.restore_network(settings, weights)
         except (ValueError, RuntimeError, OverflowError, ArithmeticError) as error:
             raise SavedModelError(f"{name}: {error}") from error
 

@@ -120,7 +120,7 @@ def _estimators(thing, where, seen):
         for name, value in attributes.items():
             # What was fitted, rather than what it was cloned from, or started from.
             fitted = {f"{name}_", f"named_{name}"} & attributes.keys()
-            if not fitted and name != "initialize_from":
+            if not fitted and name != "source":
                 listed = name in ("steps", "named_estimators_", "transformers_")
                 inner = where if listed else _join(where, name.rstrip("_"))
                 yield from _estimators(value, inner, seen)

@@ -150,9 +150,7 @@ class Encoder:
             attribute: self.encode(v, f"{where}.{attribute}") for attribute, v in attributes.items()
         }
         if fitted_network:
-            from skser.neural_network._saved import network_state
-
-            settings, weights = network_state(value)
+            settings, weights = value.network_state()
             encoded["network"] = {
                 "settings": self.encode(settings, f"{where}.net_"),
                 "weights": {

@@ -30,7 +30,12 @@ _OURS = {
         "AttentionRNNRegressor",
         "SpecAugment",
     ),
-    "skser.compose": ("AugmentedClassifier", "SegmentedClassifier"),
+    "skser.compose": (
+        "AugmentedClassifier",
+        "SegmentedClassifier",
+        "TransferClassifier",
+        "TransferRegressor",
+    ),
     "skser.model_selection": (
         "SemiSupervisedSplit",
         "SpeakerFolds",
@@ -75,7 +80,7 @@ _SCORES = (
     "unweighted_average_recall",
 )
 # Parameters that name places of one machine, or would make a loaded model read what can run code.
-_LEFT_OUT = {"memory": None, "checkpoint_dir": None, "initialize_from": None, "allow_pickle": False}
+_LEFT_OUT = {"memory": None, "checkpoint_dir": None, "source": None, "allow_pickle": False}
 # Set back to their defaults: how one machine works, and not what is computed.
 RUNTIME_PARAMETERS = ("n_jobs", "n_threads", "verbose")
 # Larger ones could only serve to fill the memory of whoever loads a file.

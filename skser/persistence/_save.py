@@ -42,9 +42,9 @@ def save(model, path, *, card=None):
     -----
     Not saved are `memory` and the `checkpoint_dir` of a network, which name folders of one machine;
     `n_jobs`, `n_threads` and `verbose`, which are how one machine works, and come back as their
-    defaults;
-    `initialize_from`, whose weights are already in the network; `allow_pickle`; the state of
-    the optimiser, with which `partial_fit` would have gone on; and losses of single batches.
+    defaults; the `source` of a `TransferClassifier`, whose weights are already in the network;
+    `allow_pickle`; the state of the optimiser, with which `partial_fit` would have gone on; and
+    losses of single batches.
     An embedding is saved by the name of its checkpoint, not with it.
 
     Examples

@@ -17,7 +17,7 @@ class GeneratorDropout(nn.Module):
     Parameters
     ----------
     share : float
-        Of the values, set to zero in training; the others grow accordingly.
+        Share of the values that are set to zero in training; the others grow accordingly.
     """
 
     def __init__(self, share):
@@ -56,7 +56,7 @@ class VectorEncoder(nn.Module):
 
     @staticmethod
     def reconstructed(x, lengths):
-        """What the decoder is to give back: the vectors themselves."""
+        """Return the target of the decoder: the vectors themselves."""
         return x.flatten(1)
 
     def forward(self, x, lengths, generator=None):
@@ -78,9 +78,9 @@ class FrameEncoder(nn.Module):
         Channels of the convolutions, each followed by batch normalisation, a ReLU and
         maximum pooling of two. The first takes every other frame.
     kernel_size : int
-        Of the convolutions, in frames.
+        Kernel size of the convolutions, in frames.
     n_heads : int
-        Of the attention pooling.
+        Number of heads of the attention pooling.
     dropout : float
         On the pooled vectors.
     """
@@ -99,7 +99,7 @@ class FrameEncoder(nn.Module):
 
     @staticmethod
     def reconstructed(x, lengths):
-        """What the decoder is to give back: mean and deviation of every column over time."""
+        """Return the target of the decoder: mean and deviation of every column over time."""
         frames = x.transpose(1, 2).flatten(2)
         mask = time_mask(lengths, frames.shape[1])[:, :, None]
         n_frames = lengths[:, None].to(frames.dtype)
@@ -124,7 +124,7 @@ class Discriminator(nn.Module):
     ----------
     n_inputs : int
     units : int
-        Of each of the two hidden layers.
+        Number of units of each of the two hidden layers.
     noise : float
         Standard deviation of what is added to either kind of input in training. Codes of
         one emotion are points at the corners of a simplex: without it, any code that is not
@@ -167,8 +167,8 @@ class AdversarialAE(nn.Module):
     discriminators : dict of nn.Module
         "emotion" and "style".
     prior : GaussianPrior, CategoricalPrior or MixturePrior
-        Of the emotion latent, which is a softmax if it is categorical. That of the style
-        latent is standard normal.
+        Prior of the emotion latent, which is a softmax if the prior is categorical. The prior
+        of the style latent is standard normal.
     noise : float
         Standard deviation of what is added to the input in training.
 

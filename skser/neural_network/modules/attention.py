@@ -26,7 +26,7 @@ class AttentionPooling(nn.Module):
         Width of an annotation vector.
     n_heads : int, default=1
         Heads, each with its own :math:`W, b, u`; their outputs are concatenated.
-    temperature : float, default=1.0
+    attention_scale : float, default=1.0
         :math:`\lambda`.
     n_hidden : int or None, default=None
         Rows of :math:`W`; None means `n_features`.
@@ -37,11 +37,11 @@ class AttentionPooling(nn.Module):
     Convolutional Network for Speech Emotion Recognition. APSIPA. Equations 1 to 3.
     """
 
-    def __init__(self, n_features, n_heads=1, temperature=1.0, n_hidden=None):
+    def __init__(self, n_features, n_heads=1, attention_scale=1.0, n_hidden=None):
         super().__init__()
         n_hidden = n_hidden or n_features
         self.n_heads = n_heads
-        self.temperature = temperature
+        self.attention_scale = attention_scale
         self.projection = nn.Linear(n_features, n_heads * n_hidden)
         self.context = nn.Parameter(torch.empty(n_heads, n_hidden))
         nn.init.uniform_(self.context, -1 / math.sqrt(n_hidden), 1 / math.sqrt(n_hidden))
@@ -66,7 +66,7 @@ class AttentionPooling(nn.Module):
         hidden = torch.sigmoid(linear(annotations, 2 * projection.weight, 2 * projection.bias))
         # One product for all heads, with zeros where a head does not look.
         context = torch.block_diag(*self.context[:, None])
-        scores = linear(hidden, 2 * self.temperature * context)
+        scores = linear(hidden, 2 * self.attention_scale * context)
         scores = scores.masked_fill(~mask[:, :, None], float("-inf"))
         return torch.softmax(scores, dim=1, dtype=torch.float32)
 

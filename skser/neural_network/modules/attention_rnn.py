@@ -20,16 +20,16 @@ class RecurrentEncoder(nn.Module):
     Parameters
     ----------
     n_channels, n_columns : int
-        Of the input; columns are those of one channel.
+        Size of the input; columns are those of one channel.
     mix_channels : bool
         Whether channels are averaged with learned weights, instead of concatenated.
     cell : {"gru", "lstm"} or None
         None has no recurrent layer: the frames themselves are pooled.
     n_hidden : int
-        Of each direction; without a cell, half the hidden units of the attention.
+        Number of units of each direction; without a cell, half the hidden units of the attention.
     n_layers : int
     n_heads : int
-        Of the attention pooling.
+        Number of heads of the attention pooling.
     dropout : float
         On what enters the recurrent layers, and between them.
     encoder_layers : nn.Module or None
@@ -74,7 +74,7 @@ class RecurrentEncoder(nn.Module):
         self.pooling = AttentionPooling(self.n_outputs, n_heads, n_hidden=2 * n_hidden)
 
     def states(self, x, lengths):
-        """What is standardised: the input, or what the pretrained layers make of it."""
+        """Return the frames to standardise: the input, or the output of the pretrained layers."""
         return x if self.encoder_layers is None else self.encoder_layers(x, lengths)
 
     def set_scale(self, mean, deviation):
@@ -87,7 +87,7 @@ class RecurrentEncoder(nn.Module):
         return torch.softmax(self.layer_scores, dim=0)
 
     def forward(self, x, lengths):
-        """What enters and what leaves the recurrent layers, of x (batch, channels, time, columns).
+        """Return input and output of the recurrent layers for x (batch, channels, time, columns).
 
         An utterance of length 0 counts as one frame of zeros.
 
@@ -117,7 +117,7 @@ class RecurrentEncoder(nn.Module):
         return x, outputs
 
     def pool(self, frames, lengths):
-        """Attentive mean (batch, n_pooled) of each head, and deviation behind a recurrent layer."""
+        """Attentive mean (batch, n_pooled) of each head, and deviation after a recurrent layer."""
         if self.recurrent is None:
             mask = time_mask(lengths.clamp(min=1), frames.shape[1])
             weights = self.pooling.weights(layer_norm(frames, frames.shape[2:]), mask)
@@ -168,11 +168,11 @@ class Alignment(nn.Module):
     Parameters
     ----------
     queries, keys : RecurrentEncoder
-        Of the modality that looks, and of the other.
+        Encoders of the modality that looks, and of the other.
     n_hidden : int
-        Of the space that they are compared in.
+        Number of dimensions of the space that they are compared in.
     n_heads : int
-        Of the attention pooling over aligned pairs.
+        Number of heads of the attention pooling over aligned pairs.
     """
 
     def __init__(self, queries, keys, n_hidden, n_heads):
@@ -203,7 +203,7 @@ class AttentionRNN(nn.Module):
     Parameters
     ----------
     audio : RecurrentEncoder
-        Of the only modality, if there is one.
+        Encoder of the only modality, if there is one.
     text : RecurrentEncoder or None
     alignment : Alignment or None
         Joins both encoders; None leaves late fusion.

@@ -99,7 +99,7 @@ class AttentionFCN(nn.Module):
     kernel_sizes, strides, pool_sizes, pool_strides : sequence of (int, int)
         One pair (time, bands) per block.
     normalizations : sequence of {"batch", "local_response", "none"}
-    n_heads, temperature
+    n_heads, attention_scale
         See `AttentionPooling`.
     dropout : float
         On the pooled vectors.
@@ -122,7 +122,7 @@ class AttentionFCN(nn.Module):
         pool_strides,
         normalizations,
         n_heads,
-        temperature,
+        attention_scale,
         dropout,
     ):
         super().__init__()
@@ -140,7 +140,7 @@ class AttentionFCN(nn.Module):
                 strict=True,
             )
         )
-        self.pooling = AttentionPooling(filters[-1], n_heads, temperature)
+        self.pooling = AttentionPooling(filters[-1], n_heads, attention_scale)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(filters[-1] * n_heads, n_outputs)
         # From equal outputs for all classes the first updates go by the evidence alone.

@@ -20,7 +20,8 @@ class MaskedBatchNormReLU(nn.Module):
     eps : float, default=1e-5
         Added to the variance.
     pool_size, pool_stride : tuple of two int, or None
-        Of maximum pooling behind the ReLU, along (time, bands); None means no pooling.
+        Size and stride of maximum pooling after the ReLU, along (time, bands); None means no
+        pooling.
 
     References
     ----------
@@ -45,7 +46,7 @@ class MaskedBatchNormReLU(nn.Module):
     def forward(self, x, padding, pooled_padding=None):
         """Normalise, rectify and pool ``x`` (batch, channels, time, bands).
 
-        ``padding`` is the batch's `Padding`, ``pooled_padding`` that behind the pooling.
+        ``padding`` is the batch's `Padding`, ``pooled_padding`` that after the pooling.
         Positions in it come out as zero. In training ``x`` is used as working memory: the
         layer before must not need its own output.
         """
@@ -72,7 +73,7 @@ class MaskedBatchNormReLU(nn.Module):
 class _NormalizeReLU(torch.autograd.Function):
     """Written out because on a CPU the memory traffic of the parts is what training costs.
 
-    The ReLU and what multiplies and adds stand behind the pooling, where fewer values are
+    The ReLU and what multiplies and adds come after the pooling, where fewer values are
     left. A maximum stays one there because channels of negative weight are mirrored first.
     """
 
@@ -150,7 +151,7 @@ class Padding:
     def __init__(self, lengths, n_times):
         self.mask = time_mask(lengths, n_times)
         self.n_positions = lengths.sum().to(torch.float32)
-        # Only the tail behind the shortest utterance needs a look. On a GPU the copy is
+        # Only the tail after the shortest utterance needs a look. On a GPU the copy is
         # cheap and asking for the shortest would make the host wait; a compiled graph would
         # break at the question.
         look_at_all = lengths.device.type != "cpu" or torch.compiler.is_compiling()

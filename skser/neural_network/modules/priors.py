@@ -31,7 +31,7 @@ class GaussianPrior(nn.Module):
         return normal_like(self.mean.expand(len(classes), -1), generator)
 
     def conditions(self, classes):
-        """What a discriminator is told beside a code: nothing, (n, 0)."""
+        """Return what a discriminator gets besides a code: nothing, (n, 0)."""
         return self.mean.new_empty((len(classes), 0))
 
 
@@ -41,7 +41,7 @@ class CategoricalPrior(nn.Module):
     Parameters
     ----------
     shares : tensor of shape (n_classes,)
-        Of the classes among labelled utterances.
+        Shares of the classes among labeled utterances.
     """
 
     n_conditions = 0
@@ -61,12 +61,12 @@ class CategoricalPrior(nn.Module):
         return nn.functional.one_hot(classes, len(self.shares)).to(self.shares.dtype)
 
     def conditions(self, classes):
-        """What a discriminator is told beside a code: nothing, (n, 0)."""
+        """Return what a discriminator gets besides a code: nothing, (n, 0)."""
         return self.shares.new_empty((len(classes), 0))
 
 
 class MixturePrior(nn.Module):
-    """One Gaussian for each class; discriminators are told the class where it is known.
+    """One Gaussian for each class; discriminators get the class where it is known.
 
     The centres stand as far apart as they can on the axes, and on a circle where there are
     more classes than nodes. (Makhzani et al. 2016, section 2.3.)
@@ -74,7 +74,7 @@ class MixturePrior(nn.Module):
     Parameters
     ----------
     shares : tensor of shape (n_classes,)
-        Of the classes among labelled utterances.
+        Shares of the classes among labeled utterances.
     n_emotion : int
         Nodes of the emotion latent.
     """
@@ -108,7 +108,7 @@ class MixturePrior(nn.Module):
         return centres + normal_like(centres, generator)
 
     def conditions(self, classes):
-        """What a discriminator is told beside a code (n, n_classes + 1): class, or none."""
+        """Return what a discriminator gets besides a code: class or none, (n, n_classes + 1)."""
         known = torch.where(classes < 0, len(self.shares), classes)
         return nn.functional.one_hot(known, self.n_conditions).to(self.shares.dtype)
 

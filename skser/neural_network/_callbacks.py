@@ -1,0 +1,79 @@
+"""Callbacks of every training: the learning rate's schedule and a warning."""
+
+import math
+import warnings
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from skorch.callbacks import Callback
+
+
+class OneCycle(Callback):
+    """Learning rate that rises and falls once over all updates, along half cosines.
+
+    A group of parameters with a "scale" has that many times the rate.
+
+    Parameters
+    ----------
+    peak : float
+    n_steps : int
+        Updates of the whole training.
+    rise : float, default=0.25
+        Share of the updates before the peak.
+
+    References
+    ----------
+    Smith, L. N. and Topin, N. (2018). Super-Convergence: Very Fast Training of Neural
+    Networks Using Large Learning Rates. arXiv:1708.07120.
+    """
+
+    def __init__(self, peak, n_steps, rise=0.25):
+        self.peak = peak
+        self.n_steps = n_steps
+        self.rise = rise
+
+    def on_train_begin(self, net, **kwargs):
+        self.step_ = 0
+
+    def on_batch_begin(self, net, training=True, **kwargs):
+        if not training:
+            return
+        progress = (self.step_ + 0.5) / self.n_steps
+        if progress < self.rise:
+            start, share = self.peak / 25, progress / self.rise
+        else:
+            start, share = 0.0, (1 - progress) / (1 - self.rise)
+        rate = start + (self.peak - start) * 0.5 * (1 - math.cos(math.pi * share))
+        for optimizer in net.optimizers():
+            for group in optimizer.param_groups:
+                group["lr"] = group.get("scale", 1.0) * rate
+        self.step_ += 1
+
+
+class WarnOfSingleClass(Callback):
+    """Warn after training if the last epoch's own outputs were all of one class."""
+
+    def __init__(self, classes):
+        self.classes = classes
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.counts_ = torch.zeros(len(self.classes), dtype=torch.int64, device=net.device)
+
+    def on_batch_end(self, net, training, y_pred=None, **kwargs):
+        if training:
+            predicted = y_pred.detach().argmax(dim=1)
+            self.counts_.scatter_add_(0, predicted, torch.ones_like(predicted))
+
+    def on_train_end(self, net, **kwargs):
+        counts = self.counts_.tolist()
+        del self.counts_  # no part of a fitted model
+        if sum(count > 0 for count in counts) == 1:
+            warnings.warn(
+                "In its last epoch the network predicted "
+                f"{str(self.classes[np.argmax(counts)])!r} "
+                "for every training utterance. Try more epochs, another learning rate, scaled "
+                "input or class_weight='balanced'.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
