@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skser.feature_extraction import FrameFeatures, MelSpectrogram, Spectrogram
-from skser.feature_extraction._frame_buffer import FrameBuffer
+from skser.feature_extraction._engine import FrameBuffer
 from skser.feature_extraction._parallel import SharedArrayFile
 from skser.sequences import Layout
 

@@ -7,19 +7,23 @@ from abc import abstractmethod
 from numbers import Integral, Real
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions, make_constraint
 from sklearn.utils._set_output import _wrap_data_with_container
 
 from skser._base import SequenceTransformerMixin
+from skser._device import resolve_device
 from skser.audio import AudioReadError, audio_inputs, printable, read_utterance, utterance_name
-from skser.feature_extraction._engine import ExtractionEngine
-from skser.feature_extraction._frame_buffer import FrameBuffer
+from skser.feature_extraction._engine import ExtractionEngine, FrameBuffer
 from skser.feature_extraction._to_disk import extract_to
 from skser.sequences import Sequences
 
 # Not part of what is computed, so not part of the setting that an entry is kept by.
 _RUNTIME_PARAMETERS = {"n_jobs", "verbose", "on_error", "memory", "input_sampling_rate"}
+
+
+_A_FEW = 16  # utterances, for which the engine is not worth starting
 
 
 class UtteranceTooShort(ValueError):
@@ -211,7 +215,9 @@ class AudioTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
         parameters = vars(self)
         for name, constraints in _constraints_of(type(self)).items():
             if not any(c.is_satisfied_by(parameters.get(name)) for c in constraints):
-                return super()._validate_params()
+                super()._validate_params()
+        if parameters.get("device") is not None:
+            resolve_device(self.device)
 
     def _extract_all(self, X, reduce=None, unread=None, unread_name=None):
         """An array per utterance, after all errors are dealt with, and what was prepared.
@@ -222,8 +228,9 @@ class AudioTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
         self._validate_params()
         items = audio_inputs(X, self.input_sampling_rate)
         prepared = self._prepare()
-        if len(items) == 1 and not (reduce or self.memory or self.verbose or self._in_batches):
-            results = [self._extract_one(items[0], 0, prepared)]
+        aided = reduce or self.memory or self.verbose or self._in_batches
+        if len(items) <= _A_FEW and not aided and effective_n_jobs(self.n_jobs) == 1:
+            results = [self._extract_one(item, i, prepared) for i, item in enumerate(items)]
         else:
             results = ExtractionEngine(self, prepared, reduce).run(items)
         failures = [result for result in results if isinstance(result, tuple)]

@@ -10,7 +10,6 @@ import scipy.fft
 import scipy.signal
 from sklearn.utils._param_validation import Interval
 
-from skser._device import resolve_device
 from skser.feature_extraction._base import AudioTransformer, UtteranceTooShort
 
 _FRAMES_AT_ONCE = 1024
@@ -260,11 +259,6 @@ class SpectralTransformer(AudioTransformer):
     def _steps(self, frames):
         """Turn the band powers of `NumpyFrames` or `TorchFrames` into features."""
 
-    def _validate_params(self):
-        super()._validate_params()
-        if self.device is not None:
-            resolve_device(self.device)
-
     @property
     def _in_batches(self):
         return self.device is not None
@@ -274,10 +268,11 @@ class SpectralTransformer(AudioTransformer):
 
     def _extract(self, samples, prepared):
         bands = prepared.bands
-
-        def project(power):
-            return power[:, bands] if isinstance(bands, slice) else (bands @ power.T).T
-
+        project = (
+            (lambda power: power[:, bands])
+            if isinstance(bands, slice)
+            else (lambda power: (bands @ power.T).T)
+        )
         frames = NumpyFrames(prepared.fourier.magnitude_squared(samples, project))
         self._steps(frames)
         return np.ascontiguousarray(frames.values)
