@@ -14,7 +14,8 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback
 
-from skser.compose import TransferClassifier, TransferRegressor
+from skser.compose import AugmentedClassifier, TransferClassifier, TransferRegressor
+from skser.feature_extraction import MelSpectrogram
 from skser.neural_network import (
     AdversarialAEClassifier,
     AdversarialAERegressor,
@@ -226,6 +227,10 @@ class TestPipelines:
             TransferClassifier(network, source).fit(mels, corpus.target)
 
 
+def _unchanged(samples, sampling_rate, random_state):
+    return samples
+
+
 class TestSearches:
     def test_settings_of_the_network_and_of_the_transfer_in_two_processes(
         self, source, mels, corpus
@@ -242,6 +247,25 @@ class TestSearches:
         model = TransferClassifier(AttentionFCNClassifier(**SMALL), source)
         search = GridSearchCV(model, {"source": sources}, cv=2, error_score="raise")
         assert search.fit(mels, corpus.target).best_params_["source"] in sources
+
+    def test_parameters_of_the_source_are_not_those_of_the_transfer(self, source):
+        model = TransferClassifier(AttentionFCNClassifier(**SMALL), source)
+        names = set(model.get_params())
+        assert {"source", "estimator__dropout"} <= names
+        assert not [name for name in names if name.startswith("source__")]
+
+    def test_audio_of_another_rate_leaves_the_source_as_it_was(self, corpus):
+        mel = MelSpectrogram(n_mels=16, input_sampling_rate=corpus.sampling_rate)
+        pipeline = make_pipeline(mel, AttentionFCNClassifier(**SMALL))
+        source = clone(pipeline).fit(corpus.data, corpus.speakers)
+        model = AugmentedClassifier(
+            TransferClassifier(clone(pipeline), source),
+            _unchanged,
+            sampling_rate=22050,
+            input_sampling_rate=corpus.sampling_rate,
+        )
+        model.fit(corpus.data, corpus.target)
+        assert source[0].input_sampling_rate == corpus.sampling_rate
 
     def test_a_pickle_predicts_the_same(self, source, mels, corpus):
         model = TransferClassifier(AttentionFCNClassifier(**SMALL), source)

@@ -299,6 +299,7 @@ def _take_arrays(estimator, sampling_rate):
                 )
             estimator.set_params(input_sampling_rate=sampling_rate)
             return
+        parameters.pop("source", None)  # of a transfer: it is fitted, and not to be changed
         inner = [p for p in parameters.values() if isinstance(p, BaseEstimator)]
     for part in inner:
         _take_arrays(part, sampling_rate)

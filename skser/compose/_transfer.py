@@ -161,6 +161,21 @@ class _Transfer(MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         return self.estimator_.feature_names_in_
 
+    def get_params(self, deep=True):
+        """Return the parameters; those of the source, which is fitted, are not this estimator's.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to return the parameters of `estimator` too.
+
+        Returns
+        -------
+        dict
+        """
+        params = super().get_params(deep=deep)
+        return {name: value for name, value in params.items() if not name.startswith("source__")}
+
     def get_metadata_routing(self):
         """How metadata are routed: all that `fit` is given goes to the inner `fit`.
 
