@@ -1,6 +1,9 @@
-"""The surroundings that torch computes in: device, precision, threads and seed."""
+"""The surroundings that torch computes in: device, precision and threads."""
 
 import contextlib
+import functools
+import os
+import threading
 
 
 def resolve_device(device):
@@ -42,17 +45,91 @@ def autocast(device, precision):
     return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
 
 
-@contextlib.contextmanager
-def torch_settings(n_threads=None, seed=None, device="cpu"):
-    """Set torch's threads and seed, where given, and put back what was there."""
-    import torch
+class _SharedThreadCount:
+    """Number of torch's threads, one for the whole process at any time.
 
-    with contextlib.ExitStack() as before:
-        if seed is not None:
-            cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
-            before.enter_context(torch.random.fork_rng(devices=cuda))
-            torch.manual_seed(seed)
+    Those who ask for the number that is in force share it; others wait until the last has gone.
+    A process that was forked computes with one thread: OpenMP's others did not come along, and it
+    would wait for them for ever.
+    """
+
+    def __init__(self):
+        self.freed = threading.Condition()
+        self.n_holders = 0
+        self.in_force = None
+        self.outside = None  # torch's own setting, while somebody holds another
+        self.held = threading.local()
+        self.is_forked = False
+
+    def take(self, n_threads):
+        """Wait until `n_threads` (None: those that torch is set to) may be in force."""
+        import torch
+
+        if getattr(self.held, "depth", 0):  # a prediction in a callback, say
+            self.held.depth += 1
+            return
+        with self.freed:
+            wanted = self._wanted(n_threads, torch)
+            while self.n_holders and self.in_force != wanted:
+                self.freed.wait()
+                wanted = self._wanted(n_threads, torch)
+            if not self.n_holders:
+                self.outside = torch.get_num_threads()
+            self.n_holders += 1
+            self.in_force = wanted
+        self.held.depth = 1
+        # Of each thread apart: OpenMP keeps a number for every thread that calls it.
+        torch.set_num_threads(wanted)
+
+    def _wanted(self, n_threads, torch):
+        if self.is_forked:
+            return 1
         if n_threads is not None:
-            before.callback(torch.set_num_threads, torch.get_num_threads())
-            torch.set_num_threads(n_threads)
+            return n_threads
+        return self.outside if self.n_holders else torch.get_num_threads()
+
+    def give_back(self):
+        """Undo `take`."""
+        import torch
+
+        self.held.depth -= 1
+        if self.held.depth:
+            return
+        torch.set_num_threads(1 if self.is_forked else self.outside)
+        with self.freed:
+            self.n_holders -= 1
+            if not self.n_holders:
+                self.freed.notify_all()
+
+
+_thread_count = _SharedThreadCount()
+
+
+@functools.cache
+def _watch_for_forks():
+    def in_child():
+        global _thread_count
+        _thread_count = _SharedThreadCount()
+        _thread_count.is_forked = True
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=in_child)
+
+
+@contextlib.contextmanager
+def torch_threads(n_threads=None):
+    """Context in which torch works with a number of threads, and then with those it had.
+
+    Parameters
+    ----------
+    n_threads : int or None, default=None
+        None means those that torch is set to. Contexts of other threads that ask for another
+        number wait for each other. In a forked process it is always one.
+    """
+    _watch_for_forks()
+    shared = _thread_count
+    shared.take(n_threads)
+    try:
         yield
+    finally:
+        shared.give_back()

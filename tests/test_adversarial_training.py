@@ -7,7 +7,7 @@ import pytest
 import torch
 from skorch.callbacks import Callback
 
-from skser._device import torch_settings
+from skser._device import torch_threads
 from skser.neural_network import AdversarialAEClassifier
 from skser.neural_network import _adversarial_training as training
 from skser.neural_network._batching import BatchIterator, SequenceDataset
@@ -167,7 +167,7 @@ class TestTwin:
             learning_rate_schedule="constant", **EXACT,
         ).fit(X, y)  # fmt: skip
         sequences = as_sequences(X[:, None] if form == "vectors" else X)
-        with torch_settings(n_threads=1):
+        with torch_threads(1):
             plain = plain_network(
                 start["module"].train(), sequences, y, epochs=3, batch_size=16,
                 learning_rate=0.003, seeds=start["seeds"], phase_seed=start["phase_seed"],

@@ -82,7 +82,9 @@ def test_modules_know_nothing_of_the_estimators():
             if line.startswith(("import ", "from ")):
                 assert line.startswith(
                     (
+                        "import contextlib",
                         "import math",
+                        "import threading",
                         "from itertools",
                         "import torch",
                         "from torch",

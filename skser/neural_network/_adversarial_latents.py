@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from torch import nn
 
-from skser._device import torch_settings
+from skser._device import torch_threads
 from skser.neural_network._adversarial_training import (
     AdversarialNet,
     PhaseBatches,
@@ -28,6 +28,7 @@ from skser.neural_network.modules.adversarial_ae import (
     VectorEncoder,
 )
 from skser.neural_network.modules.priors import CategoricalPrior
+from skser.neural_network.modules.randomness import as_global
 
 # Added to codes and draws alike before the discriminator of a categorical latent sees them.
 _CORNER_NOISE = 0.2
@@ -153,7 +154,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
             if not len(units) or not all(isinstance(n, Integral) and n > 0 for n in units):
                 raise ValueError(f"{name}={units!r} must hold numbers of at least 1.")
         seeds = torch.randint(MAX_SEED, (3,), device="cpu").tolist()
-        with torch_settings(seed=seeds[0]):
+        with as_global(_seeded(seeds[0])):
             if self._fitted_on_flat:
                 encoder = VectorEncoder(self.n_features_in_, self.hidden_units, self.dropout)
             else:
@@ -167,9 +168,9 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
             style = nn.Linear(encoder.n_outputs, self.n_style)
         categorical = isinstance(prior, CategoricalPrior)
         n_codes = prior.n_emotion + self.n_style
-        with torch_settings(seed=seeds[1]):
+        with as_global(_seeded(seeds[1])):
             decoder = _layers([n_codes, *self.decoder_units, encoder.n_reconstructed])
-        with torch_settings(seed=seeds[2]):
+        with as_global(_seeded(seeds[2])):
             discriminators = {
                 "emotion": Discriminator(
                     prior.n_emotion + prior.n_conditions,
@@ -347,8 +348,12 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
             torch.as_tensor(c, dtype=torch.float32, device=self.net_.device)
             for c in (emotion, style)
         ]
-        with torch_settings(self.n_threads), torch.inference_mode():
+        with torch_threads(self.n_threads), torch.inference_mode():
             return module.decode(*codes).cpu().numpy().astype(np.float64)
+
+
+def _seeded(seed):
+    return torch.Generator("cpu").manual_seed(seed)
 
 
 def _layers(widths):

@@ -97,8 +97,8 @@ class AdversarialNet(SequenceNet):
         }
 
     def generators(self):
-        """Return the generators of each phase's noise."""
-        return list(self._generators.values())
+        """Return that of the base, and those of each phase's noise."""
+        return [*super().generators(), *self._generators.values()]
 
     def on_train_begin(self, net, **kwargs):
         super().on_train_begin(net, **kwargs)

@@ -23,7 +23,7 @@ from skorch.helper import predefined_split
 from skorch.history import History
 
 from skser._base import validate_sequences
-from skser._device import autocast, resolve_device, torch_settings
+from skser._device import autocast, resolve_device, torch_threads
 from skser.neural_network._augmentation import SpecAugment
 from skser.neural_network._batching import (
     BatchIterator,
@@ -36,6 +36,7 @@ from skser.neural_network._checkpoint import checkpoints_of, training_key
 from skser.neural_network._net import SequenceNet
 from skser.neural_network._transfer import frozen
 from skser.neural_network._weights import assign_weights, at_most, weights_of
+from skser.neural_network.modules.randomness import as_global, drawing_from
 from skser.sequences import Layout, Sequences
 
 MAX_SEED = 2**31 - 1
@@ -231,7 +232,8 @@ class NeuralEstimator(BaseEstimator):
         """Build the net; return the names of the weights copied from another one."""
         self._random = check_random_state(self.random_state)
         self._layout = sequences.layout
-        with torch_settings(seed=self._random.randint(MAX_SEED)):
+        seed = self._random.randint(MAX_SEED)
+        with as_global(torch.Generator().manual_seed(seed)):
             module = self._make_module(self._layout, self._n_outputs)
         module.to(memory_format=torch.channels_last)
         transferred, rate_factors = set(), {}
@@ -278,8 +280,10 @@ class NeuralEstimator(BaseEstimator):
             *([] if checkpoint is None else [checkpoint]),
         ]
         net.initialize_callbacks()
-        with torch_settings(self.n_threads, self._random.randint(MAX_SEED), net.device):
+        net.generator_ = torch.Generator(net.device).manual_seed(self._random.randint(MAX_SEED))
+        with torch_threads(self.n_threads), drawing_from(net.generator_, net.module_):
             net.partial_fit(train, epochs=epochs)
+        del net.generator_  # a fitted model draws no more
         self.history_ = net.history
         self.n_iter_ = len(net.history)
 
@@ -313,7 +317,7 @@ class NeuralEstimator(BaseEstimator):
         if net.module_.training:
             net.module_.eval()
         with (
-            torch_settings(self.n_threads),
+            torch_threads(self.n_threads),
             torch.inference_mode(),
             autocast(net.device, self.precision),
         ):
@@ -361,7 +365,8 @@ class NeuralEstimator(BaseEstimator):
             parameters say. Nothing of the size that these say is allocated before.
         """
         n_weights = sum(name.startswith("module.") for name in weights)
-        with torch.device("meta"), at_most(n_weights), torch_settings(seed=0):
+        unseen = torch.Generator("cpu")  # nothing of what is drawn stays
+        with torch.device("meta"), at_most(n_weights), as_global(unseen):
             module = self._make_module(self._layout, self._n_outputs)
         assign_weights(module, "module.", weights)
         module.to(memory_format=torch.channels_last)

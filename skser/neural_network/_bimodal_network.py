@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skser._device import torch_settings
+from skser._device import torch_threads
 from skser.feature_extraction import SpeechEmbedding
 from skser.neural_network._augmentation import SpecAugment
 from skser.neural_network._base import NeuralEstimator
@@ -137,7 +137,7 @@ class BimodalNetwork(NeuralEstimator):
         parts = [sequences]
         if isinstance(sequences, Bimodal):
             parts = [sequences.frames, sequences.words]
-        with torch_settings(self.n_threads), torch.inference_mode():
+        with torch_threads(self.n_threads), torch.inference_mode():
             for part, encoder in zip(parts, (module.audio, module.text), strict=False):
                 if encoder.recurrent is None:
                     continue

@@ -128,13 +128,9 @@ class TrainingCheckpoint(Callback):
         iterator.set_state(state["iterator"])
         for generator, found in zip(net.generators(), state["generators"], strict=True):
             generator.set_state(found.cpu())
-        torch.set_rng_state(state["torch"].cpu())
-        if state["cuda"] is not None:
-            torch.cuda.set_rng_state(state["cuda"].cpu(), net.device)
 
     def on_epoch_end(self, net, **kwargs):
         self.n_done_ += 1
-        is_cuda = torch.device(net.device).type == "cuda"
         state = {
             "n_done": self.n_done_,
             "module": net.module_.state_dict(),
@@ -144,8 +140,6 @@ class TrainingCheckpoint(Callback):
             "random": {
                 "iterator": self.iterator_.state(),
                 "generators": [generator.get_state() for generator in net.generators()],
-                "torch": torch.get_rng_state(),
-                "cuda": torch.cuda.get_rng_state(net.device) if is_cuda else None,
             },
         }
         content = io.BytesIO()

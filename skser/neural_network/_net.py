@@ -99,8 +99,8 @@ class SequenceNet(NeuralNet):
         return [self.optimizer_]
 
     def generators(self):
-        """Random generators of the training, besides torch's own."""
-        return []
+        """Random generators of the training."""
+        return [self.generator_]
 
     def checkpoint(self):
         """The callback that keeps the state of the training, or None."""

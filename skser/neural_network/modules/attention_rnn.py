@@ -8,6 +8,7 @@ from torch.nn.functional import layer_norm
 
 from skser.neural_network.modules.attention import AttentionPooling
 from skser.neural_network.modules.normalization import time_mask
+from skser.neural_network.modules.randomness import Dropout, as_global
 
 _CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -36,6 +37,8 @@ class RecurrentEncoder(nn.Module):
         Layers of a pretrained encoder that come first and are trained too.
     """
 
+    generator = None  # of the dropout between recurrent layers
+
     def __init__(
         self,
         n_channels,
@@ -53,7 +56,7 @@ class RecurrentEncoder(nn.Module):
         self.register_buffer("center", torch.zeros(n_channels, 1, n_columns))
         self.register_buffer("scale", torch.ones(n_channels, 1, n_columns))
         self.layer_scores = nn.Parameter(torch.zeros(n_channels)) if mix_channels else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.n_inputs = n_inputs = n_columns if mix_channels else n_channels * n_columns
         if cell is None:
             self.recurrent = None
@@ -110,7 +113,9 @@ class RecurrentEncoder(nn.Module):
         packed = nn.utils.rnn.pack_padded_sequence(
             x, lengths.cpu(), batch_first=True, enforce_sorted=False
         )
-        outputs, _ = self.recurrent(packed)
+        draws = self.training and self.recurrent.dropout > 0
+        with as_global(self.generator if draws else None):  # between recurrent layers
+            outputs, _ = self.recurrent(packed)
         outputs, _ = nn.utils.rnn.pad_packed_sequence(
             outputs, batch_first=True, total_length=x.shape[1]
         )
@@ -221,12 +226,14 @@ class AttentionRNN(nn.Module):
     Using Self-supervised Transfer Learning. doi:10.20944/preprints202008.0645.v1.
     """
 
+    generator = None  # of the modality dropout
+
     def __init__(self, audio, text, alignment, words_look, n_outputs, dropout, modality_dropout):
         super().__init__()
         self.audio, self.text, self.alignment = audio, text, alignment
         self.words_look = words_look
         self.modality_dropout = modality_dropout
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         n_pooled = sum(part.n_pooled for part in (audio, text, alignment) if part is not None)
         self.output = nn.Linear(n_pooled, n_outputs)
 
@@ -263,7 +270,7 @@ class AttentionRNN(nn.Module):
         """Which modalities there are, (batch, 1) each, some of them dropped in training."""
         has_audio, has_text = ((n > 0)[:, None] for n in (lengths, word_lengths))
         if self.training and self.modality_dropout:
-            draw = torch.rand(has_audio.shape, device=has_audio.device)
+            draw = torch.rand(has_audio.shape, device=has_audio.device, generator=self.generator)
             both = has_audio & has_text
             has_audio = has_audio & ~(both & (draw < self.modality_dropout))
             has_text = has_text & ~(both & (draw > 1 - self.modality_dropout))

@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from skser.neural_network.modules.attention import AttentionPooling
 from skser.neural_network.modules.normalization import MaskedBatchNormReLU, Padding, time_mask
+from skser.neural_network.modules.randomness import Dropout
 
 
 def output_length(length, kernel_size, stride):
@@ -141,7 +142,7 @@ class AttentionFCN(nn.Module):
             )
         )
         self.pooling = AttentionPooling(filters[-1], n_heads, attention_scale)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.output = nn.Linear(filters[-1] * n_heads, n_outputs)
         # From equal outputs for all classes the first updates go by the evidence alone.
         nn.init.zeros_(self.output.weight)

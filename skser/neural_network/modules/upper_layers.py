@@ -3,6 +3,7 @@
 from torch import nn
 
 from skser.neural_network.modules.normalization import time_mask
+from skser.neural_network.modules.randomness import as_global
 
 
 class UpperLayers(nn.Module):
@@ -18,6 +19,8 @@ class UpperLayers(nn.Module):
         Others that each layer takes.
     """
 
+    generator = None
+
     def __init__(self, layers, norm, arguments):
         super().__init__()
         self.layers = layers
@@ -29,7 +32,8 @@ class UpperLayers(nn.Module):
         hidden = x[:, 0]
         inside = time_mask(lengths, hidden.shape[1])[:, None, None]
         mask = hidden.new_zeros(inside.shape).masked_fill(~inside, float("-inf"))
-        for layer in self.layers:
-            output = layer(hidden, mask, **self.arguments)
-            hidden = output[0] if isinstance(output, tuple) else output
+        with as_global(self.generator if self.training else None):  # of the layers' dropout
+            for layer in self.layers:
+                output = layer(hidden, mask, **self.arguments)
+                hidden = output[0] if isinstance(output, tuple) else output
         return self.norm(hidden)[:, None].float()
