@@ -39,7 +39,8 @@ class SequenceTransformerMixin(TransformerMixin, auto_wrap_output_keys=None):
 def validate_sequences(estimator, X, *, reset):
     """Check X and return it as `Sequences`.
 
-    Sets (`reset`) or compares ``n_features_in_`` and ``feature_names_in_``. A 2-D array is a
+    Sets (`reset`) or compares the number of columns, which is ``n_features_in_`` only where X is
+    a 2-D array, with ``feature_names_in_``. A 2-D array is a
     batch of one-channel sequences of one length, and its columns are its features. To an
     estimator that says ``_takes_vectors`` each row is an utterance of one frame.
 
@@ -82,15 +83,16 @@ def validate_sequences(estimator, X, *, reset):
         check_sequences(sequences)
         n_columns = sequences.values.shape[1]
         if reset:
-            estimator.n_features_in_ = n_columns
-            estimator.__dict__.pop("feature_names_in_", None)
-        elif n_columns != estimator.n_features_in_:
+            for attribute in ("n_features_in_", "feature_names_in_"):
+                estimator.__dict__.pop(attribute, None)
+        elif n_columns != estimator._n_columns:
             raise ValueError(
                 f"X has {n_columns} features, but {type(estimator).__name__} is "
-                f"expecting {estimator.n_features_in_} features as input."
+                f"expecting {estimator._n_columns} features as input."
             )
     if reset:
         estimator._fitted_on_flat = is_flat
+        estimator._n_columns = sequences.values.shape[1]
     return sequences
 
 

@@ -273,4 +273,4 @@ def _input_shape(network, form):
     # The adversarial autoencoder takes all columns alike.
     fcn = isinstance(module, AttentionFCN)
     n_channels = module.blocks[0].convolution.in_channels if fcn else 1
-    return n_channels, network.n_features_in_ // n_channels
+    return n_channels, network._n_columns // n_channels

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skser._device import torch_threads
 from skser.audio import printable, utterance_name
 from skser.feature_extraction._done import FeatureCache, identity
 from skser.feature_extraction._parallel import WorkersLost, n_workers, parallel_map
@@ -136,7 +137,7 @@ class ExtractionEngine:
         if not places:
             return batch
         samples = [batch[i].samples for i in places]
-        with torch.inference_mode():
+        with torch_threads(), torch.inference_mode():
             features = self.transformer._extract_batch(samples, self.prepared)
         reduced = features if self.reduce is None else self.reduce(features)
         for i, frames, result in zip(places, features, reduced, strict=True):

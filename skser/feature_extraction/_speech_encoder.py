@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skser._device import autocast
+from skser._device import autocast, torch_threads
 from skser.feature_extraction._pretrained import (
     CheckpointError,
     load_preprocessor,
@@ -127,8 +127,14 @@ class _HiddenStates:
         """
         import torch
 
-        # Transformers before 5 draws a number per layer, which is not to be noticed elsewhere.
-        with self._lock, torch.inference_mode(), torch.random.fork_rng(devices=[]):
+        # Transformers before 5 draws a number per layer, which is not to be noticed elsewhere. The
+        # threads come before the lock, for which whoever holds them may be about to ask.
+        with (
+            torch_threads(),
+            self._lock,
+            torch.inference_mode(),
+            torch.random.fork_rng(devices=[]),
+        ):
             inputs = self._inputs(utterances)
             with autocast(self.device, precision):
                 states, lengths = self._states(*inputs)

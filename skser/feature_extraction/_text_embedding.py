@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container
 
 from skser._base import SequenceTransformerMixin
-from skser._device import autocast, resolve_device
+from skser._device import autocast, resolve_device, torch_threads
 from skser.feature_extraction._pooling import POOLINGS, column_names, pooled
 from skser.feature_extraction._pretrained import (
     find_checkpoint,
@@ -241,7 +241,7 @@ class TextEmbedding(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_ke
         for i, row in enumerate(ids):
             padded[i, : len(row)] = torch.tensor(row)
             mask[i, : len(row)] = 1
-        with torch.inference_mode(), autocast(device, self.precision):
+        with torch_threads(), torch.inference_mode(), autocast(device, self.precision):
             hidden = model(
                 padded.to(device), attention_mask=mask.to(device), output_hidden_states=True
             ).hidden_states

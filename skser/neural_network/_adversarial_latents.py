@@ -156,10 +156,10 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         seeds = torch.randint(MAX_SEED, (3,), device="cpu").tolist()
         with as_global(_seeded(seeds[0])):
             if self._fitted_on_flat:
-                encoder = VectorEncoder(self.n_features_in_, self.hidden_units, self.dropout)
+                encoder = VectorEncoder(self._n_columns, self.hidden_units, self.dropout)
             else:
                 encoder = FrameEncoder(
-                    self.n_features_in_, self.filters, _KERNEL_SIZE, self.n_heads, self.dropout
+                    self._n_columns, self.filters, _KERNEL_SIZE, self.n_heads, self.dropout
                 )
             prior = self._make_prior(n_outputs)
             emotion = nn.Linear(encoder.n_outputs, prior.n_emotion)

@@ -68,10 +68,6 @@ transformers_ : dict
     "layer_weights_": """\
 layer_weights_ : ndarray of shape (n_channels,)
     Learned shares of the channels, where they are averaged.""",
-    "n_features_in_": """\
-n_features_in_ : int
-    Number of columns of a frame; for a 2-D array, its number of columns. Not set for utterance
-    tables.""",
 }
 
 

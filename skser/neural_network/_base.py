@@ -1,7 +1,6 @@
 """Base of all networks: validation, the skorch net, training and outputs."""
 
 import contextlib
-import copy
 import inspect
 import os
 import warnings
@@ -31,7 +30,7 @@ from skser.neural_network._batching import (
     bucketed_indices,
     padded_batch,
 )
-from skser.neural_network._callbacks import OneCycle
+from skser.neural_network._callbacks import OneCycle, check_that_they_travel
 from skser.neural_network._checkpoint import checkpoints_of, training_key
 from skser.neural_network._net import SequenceNet
 from skser.neural_network._transfer import frozen
@@ -40,6 +39,8 @@ from skser.neural_network.modules.randomness import as_global, drawing_from
 from skser.sequences import Layout, Sequences
 
 MAX_SEED = 2**31 - 1
+# Values in a batch of a 2-D array, whose rows are predicted together.
+_FLAT_VALUES = 2**10
 # What a net keeps of its fit: parameters of the estimator may have been changed since.
 _NET_STATE = (
     "lr",
@@ -83,6 +84,7 @@ class NeuralEstimator(BaseEstimator):
     }
     # Whether frames of the same columns in other channels are another input.
     _channels_matter = True
+    _n_classes = None
     # Where a fit takes its first weights from: see `transferring`.
     _transfer = None
 
@@ -154,7 +156,7 @@ class NeuralEstimator(BaseEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def _fit(self, X, y, groups, soft_targets=None):
-        with self._as_before_on_failure():
+        with self._as_before_on_failure(in_place=self.warm_start):
             goes_on = self.warm_start and hasattr(self, "net_")
             sequences, targets = self._validate(X, y, reset=not goes_on)
             if groups is not None:
@@ -182,7 +184,7 @@ class NeuralEstimator(BaseEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def _partial_fit(self, X, y, classes=None):
-        with self._as_before_on_failure():
+        with self._as_before_on_failure(in_place=True):
             first = not hasattr(self, "net_")
             sequences, targets = self._validate(X, y, reset=first, classes=classes)
             if first:
@@ -193,14 +195,22 @@ class NeuralEstimator(BaseEstimator):
         return self
 
     @contextlib.contextmanager
-    def _as_before_on_failure(self):
-        """Keep a model that was fitted before as usable as it was."""
+    def _as_before_on_failure(self, in_place):
+        """Keep a model that was fitted before exactly as it was, if a training fails or is stopped.
+
+        `in_place` says that the training goes on with the weights that there are.
+        """
         before = vars(self).copy()
+        if in_place := in_place and hasattr(self, "net_"):
+            net, random = self.net_.snapshot(), self._random.get_state()
         try:
             yield
         except BaseException:
             vars(self).clear()
             vars(self).update(before)
+            if in_place:
+                self.net_.go_back_to(net)
+                self._random.set_state(random)
             raise
 
     def _validate(self, X, y, *, reset, classes=None):
@@ -256,6 +266,7 @@ class NeuralEstimator(BaseEstimator):
             optimizer__fused=torch.device(device).type in ("cpu", "cuda"),
             device=device,
             precision=self.precision,
+            n_classes=self._n_classes,
             rate_factors=rate_factors,
             verbose=int(self.verbose),
         ).initialize()
@@ -276,7 +287,7 @@ class NeuralEstimator(BaseEstimator):
             *self._own_callbacks(),
             *([OneCycle(self.learning_rate, n_steps)] if one_cycle else []),
             *_early_stopping(valid, self.n_iter_no_change),
-            *copy.deepcopy(list(self.callbacks)),
+            *self.callbacks,
             *([] if checkpoint is None else [checkpoint]),
         ]
         net.initialize_callbacks()
@@ -321,14 +332,16 @@ class NeuralEstimator(BaseEstimator):
             torch.inference_mode(),
             autocast(net.device, self.precision),
         ):
-            order = [np.zeros(1, int)]
+            order, batch_size = [np.zeros(1, int)], self.batch_size
+            if self._fitted_on_flat:
+                # Matrix products round otherwise for other numbers of rows. A 2-D array is quick
+                # to compute, so its batches are all of one size, and each row's output is the
+                # same to the last digit in any company.
+                batch_size = max(batch_size, _FLAT_VALUES // max(1, int(sequences.lengths[0])))
             if len(sequences) > 1:
-                order = bucketed_indices(sequences.lengths, self.batch_size)
+                order = bucketed_indices(sequences.lengths, batch_size)
             for indices in order:
-                # Matrix products round otherwise for other numbers of rows. A 2-D array is
-                # quick to compute, so its batches are all of one size, and each row's output
-                # is the same to the last digit in any company.
-                rows = np.resize(indices, self.batch_size) if self._fitted_on_flat else indices
+                rows = np.resize(indices, batch_size) if self._fitted_on_flat else indices
                 batch = padded_batch(sequences, rows)
                 yield indices, {name: t.to(net.device) for name, t in batch.items()}
 
@@ -386,6 +399,18 @@ class NeuralEstimator(BaseEstimator):
         # Parameters that are younger than a pickle.
         for name, parameter in inspect.signature(type(self)).parameters.items():
             vars(self).setdefault(name, parameter.default)
+
+    def __sklearn_clone__(self):
+        # Callbacks are shared: one that holds a file or a writer has no copy.
+        stand_in = object.__new__(type(self))
+        vars(stand_in).update(vars(self), callbacks=())
+        copy = super(NeuralEstimator, stand_in).__sklearn_clone__()
+        copy.callbacks = self.callbacks
+        return copy
+
+    def __getstate__(self):
+        check_that_they_travel(self.callbacks, type(self).__name__)
+        return super().__getstate__()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,6 +1,7 @@
 """Length-bucketed batches of utterances, gathered from one block and padded."""
 
 import numpy as np
+import skorch.dataset
 import torch
 
 from skser.neural_network._bimodal import Bimodal
@@ -10,8 +11,8 @@ from skser.neural_network._bimodal import Bimodal
 _BATCHES_PER_BUCKET = 8
 
 
-class SequenceDataset(torch.utils.data.Dataset):
-    """`Sequences` and their targets, as skorch takes them.
+class SequenceDataset(skorch.dataset.Dataset):
+    """`Sequences` and their targets, as skorch and its callbacks take them.
 
     Parameters
     ----------
@@ -22,6 +23,16 @@ class SequenceDataset(torch.utils.data.Dataset):
     def __init__(self, sequences, targets):
         self.sequences = sequences
         self.targets = targets
+
+    @property
+    def X(self):
+        """The sequences, under skorch's name."""
+        return self.sequences
+
+    @property
+    def y(self):
+        """The targets, under skorch's name."""
+        return self.targets
 
     def __len__(self):
         return len(self.sequences)

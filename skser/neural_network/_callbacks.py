@@ -1,6 +1,9 @@
 """Callbacks of every training: the learning rate's schedule and a warning."""
 
+import io
 import math
+import pickle
+import types
 import warnings
 
 import numpy as np
@@ -77,3 +80,35 @@ class WarnOfSingleClass(Callback):
                 ConvergenceWarning,
                 stacklevel=2,
             )
+
+
+class _Probe(pickle.Pickler):
+    """Pickles what objects hold; classes and functions travel by name or by value."""
+
+    def reducer_override(self, thing):
+        return (int, ()) if isinstance(thing, type | types.FunctionType) else NotImplemented
+
+
+def check_that_they_travel(callbacks, name):
+    """Raise if a callback cannot be pickled, and so not be sent to another process.
+
+    Parameters
+    ----------
+    callbacks : sequence of skorch callbacks
+    name : str
+        Name of the estimator.
+
+    Raises
+    ------
+    TypeError
+        Naming the first such callback.
+    """
+    for i, callback in enumerate(callbacks):
+        try:
+            _Probe(io.BytesIO()).dump(callback)
+        except Exception as error:  # whatever its parts may raise
+            raise TypeError(
+                f"callbacks[{i}] of {name}, a {type(callback).__name__}, cannot be pickled "
+                f"({error}): work in one process (n_jobs=None), and set callbacks=() before the "
+                "model is saved."
+            ) from error

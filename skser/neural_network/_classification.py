@@ -105,6 +105,38 @@ class SequenceClassifier(ClassifierMixin, NeuralEstimator):
         """
         return scipy.special.softmax(self._outputs(X), axis=1)
 
+    def predict_log_proba(self, X):
+        """Logarithms of the classes' probabilities.
+
+        Parameters
+        ----------
+        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+            Or an utterance table, if the estimator embeds one itself.
+
+        Returns
+        -------
+        ndarray of shape (n_utterances, n_classes), float64
+            In the order of ``classes_``.
+        """
+        return scipy.special.log_softmax(self._outputs(X), axis=1)
+
+    def decision_function(self, X):
+        """Scores of the classes before the softmax.
+
+        Parameters
+        ----------
+        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+            Or an utterance table, if the estimator embeds one itself.
+
+        Returns
+        -------
+        ndarray of shape (n_utterances, n_classes), or (n_utterances,) for two classes, float64
+            In the order of ``classes_``. Of two classes, the score of the second minus that of
+            the first.
+        """
+        outputs = self._outputs(X)
+        return outputs[:, 1] - outputs[:, 0] if outputs.shape[1] == 2 else outputs
+
     def predict(self, X):
         """The most probable class of every utterance.
 
@@ -168,6 +200,10 @@ class SequenceClassifier(ClassifierMixin, NeuralEstimator):
 
     def _make_mixup(self):
         return Mixup(self.mixup, self._n_outputs) if self.mixup else None
+
+    @property
+    def _n_classes(self):
+        return len(self.classes_)
 
     @property
     def _n_outputs(self):

@@ -1,16 +1,23 @@
 """The skorch net that every estimator trains."""
 
 import contextlib
+import copy
+import dis
 import io
 import math
 import pickle
 
+import numpy as np
+import scipy.special
 import torch
+from sklearn.utils import ClassifierTags
 from skorch import NeuralNet
 from skorch.utils import get_map_location
 
 from skser._device import autocast
+from skser.neural_network._batching import SequenceDataset
 from skser.neural_network._checkpoint import TrainingCheckpoint
+from skser.sequences import as_sequences
 
 
 class _TrainingStopped(Exception):
@@ -26,6 +33,15 @@ class _PickleByValue:
                 super().memoize(obj)
 
 
+def _is_raised_by_hand(error):
+    """Whether an exception comes of a `raise` statement; Ctrl-C strikes anywhere else."""
+    traceback = error.__traceback__
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    instruction = traceback.tb_frame.f_code.co_code[traceback.tb_lasti]
+    return dis.opname[instruction] == "RAISE_VARARGS"
+
+
 class SequenceNet(NeuralNet):
     """skorch's training loop over `BatchIterator`.
 
@@ -37,12 +53,21 @@ class SequenceNet(NeuralNet):
         Whether batch normalisation averages its statistics anew in each epoch.
     rate_factors : dict of float
         Factors of the learning rate, by names of weights, or names of modules and a dot.
+    n_classes : int or None
+        Number of classes that callbacks see predicted, as codes from 0; None for a regressor.
     """
 
     def __init__(
-        self, *args, precision="float32", fresh_statistics=True, rate_factors=None, **kwargs
+        self,
+        *args,
+        precision="float32",
+        fresh_statistics=True,
+        rate_factors=None,
+        n_classes=None,
+        **kwargs,
     ):
         super().__init__(*args, **kwargs)
+        self.n_classes = n_classes
         self.precision = precision
         self.fresh_statistics = fresh_statistics
         self.rate_factors = rate_factors or {}
@@ -119,10 +144,61 @@ class SequenceNet(NeuralNet):
         """As skorch's; KeyboardInterrupt is how its callbacks end a training after an epoch."""
         try:
             super().notify(method_name, **kwargs)
-        except KeyboardInterrupt:
-            if method_name == "on_epoch_end":
+        except KeyboardInterrupt as error:
+            if method_name == "on_epoch_end" and _is_raised_by_hand(error):
                 raise _TrainingStopped from None
             raise
+
+    def get_dataset(self, X, y=None):
+        """Return X if it is a dataset, else one of these sequences."""
+        if isinstance(X, SequenceDataset):
+            return X
+        sequences = as_sequences(X)
+        return SequenceDataset(sequences, np.zeros(len(sequences), int) if y is None else y)
+
+    @property
+    def classes_(self):
+        """Codes of the classes, (n_classes,)."""
+        if self.n_classes is None:
+            raise AttributeError("A regressor has no classes.")
+        return np.arange(self.n_classes)
+
+    def predict_proba(self, X):
+        """Probabilities of the classes, (n_utterances, n_classes), or a regressor's outputs."""
+        outputs = super().predict_proba(X)
+        return outputs if self.n_classes is None else scipy.special.softmax(outputs, axis=1)
+
+    def predict(self, X):
+        """Codes of the most probable classes, (n_utterances,), or a regressor's outputs."""
+        outputs = self.predict_proba(X)
+        return outputs if self.n_classes is None else outputs.argmax(axis=1)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if self.n_classes is not None:
+            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
+        return tags
+
+    def snapshot(self):
+        """Return all that a training changes, for `go_back_to`."""
+        return {
+            "attributes": vars(self).copy(),
+            "states": [copy.deepcopy(part.state_dict()) for part in self._stateful_parts()],
+            "history": copy.deepcopy(list(self.history)),
+            "training": self.module_.training,
+        }
+
+    def go_back_to(self, snapshot):
+        """Undo whatever has happened since a `snapshot`."""
+        vars(self).clear()
+        vars(self).update(snapshot["attributes"])
+        for part, state in zip(self._stateful_parts(), snapshot["states"], strict=True):
+            part.load_state_dict(state)
+        self.history[:] = snapshot["history"]
+        self.module_.train(snapshot["training"])
+
+    def _stateful_parts(self):
+        return [self.module_, self.criterion_, *self.optimizers()]
 
     def fit_loop(self, X, y=None, epochs=None, **kwargs):
         """As skorch's, without the epochs that a checkpoint has."""

@@ -73,5 +73,5 @@ n_iter_ : int
     Number of epochs trained.""",
     "n_features_in_": """\
 n_features_in_ : int
-    Number of columns of a frame; for a 2-D array, its number of columns.""",
+    Number of columns of X, only if X was a 2-D array.""",
 }

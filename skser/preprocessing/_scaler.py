@@ -60,7 +60,7 @@ class SequenceScaler(OneToOneFeatureMixin, SequenceTransformerMixin, BaseEstimat
         -------
         self : object
         """
-        for attribute in ("_scaler", "n_features_in_", "feature_names_in_"):
+        for attribute in ("_scaler", "n_features_in_", "feature_names_in_", "_n_columns"):
             self.__dict__.pop(attribute, None)
         return self.partial_fit(X, y)
 

@@ -7,6 +7,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skser._device import torch_threads
 from skser._optional import import_optional
 from skser.audio import (
     AudioReadError,
@@ -319,7 +320,7 @@ def _speech_probability(samples, rate):
     peak = np.abs(heard).max()
     if peak > 10 ** (_DIGITAL_SILENCE / 20):
         heard /= peak
-    with torch.inference_mode():
+    with torch_threads(), torch.inference_mode():
         probabilities = _silero().audio_forward(torch.from_numpy(heard), _SILERO_RATE)[0].numpy()
     edges = np.arange(len(probabilities) + 1) * (_SILERO_CHUNK / _SILERO_RATE)
     edges[-1] = len(samples) / rate
