@@ -69,24 +69,19 @@ class _SharedThreadCount:
             self.held.depth += 1
             return
         with self.freed:
-            wanted = self._wanted(n_threads, torch)
-            while self.n_holders and self.in_force != wanted:
+            while self.n_holders:
+                wanted = 1 if self.is_forked else n_threads or self.outside
+                if self.in_force == wanted:
+                    break
                 self.freed.wait()
-                wanted = self._wanted(n_threads, torch)
-            if not self.n_holders:
+            else:
                 self.outside = torch.get_num_threads()
+                wanted = 1 if self.is_forked else n_threads or self.outside
             self.n_holders += 1
             self.in_force = wanted
         self.held.depth = 1
         # Of each thread apart: OpenMP keeps a number for every thread that calls it.
         torch.set_num_threads(wanted)
-
-    def _wanted(self, n_threads, torch):
-        if self.is_forked:
-            return 1
-        if n_threads is not None:
-            return n_threads
-        return self.outside if self.n_holders else torch.get_num_threads()
 
     def give_back(self):
         """Undo `take`."""

@@ -15,6 +15,7 @@ from skser.feature_extraction._spectral import (
     ShortTimeFourier,
     SpectralTransformer,
     delta_names,
+    hashable,
 )
 from skser.sequences import Layout
 
@@ -62,9 +63,11 @@ MEL_CONSTRAINTS = {
 
 def prepare_mel(transformer):
     """Check the mel bands of a transformer, and make its `PreparedSpectra`."""
-    rate = transformer.sampling_rate
+    rate, window_type = transformer.sampling_rate, transformer.window_type
+    if not isinstance(window_type, str):
+        window_type = hashable(window_type)
     fourier = ShortTimeFourier.from_seconds(
-        rate, transformer.window, transformer.hop, transformer.n_fft, transformer.window_type
+        rate, transformer.window, transformer.hop, transformer.n_fft, window_type
     )
     fmin, fmax = transformer.fmin, min(rate / 2, transformer.fmax or rate / 2)
     if fmin >= fmax:

@@ -34,6 +34,7 @@ class ShortTimeFourier:
     n_fft: int
 
     @classmethod
+    @functools.lru_cache(maxsize=32)
     def from_seconds(cls, sampling_rate, window, hop, n_fft, window_type):
         """Check the settings and convert them; `n_fft` None takes the next power of two."""
         _keep_freed_memory()
@@ -47,9 +48,9 @@ class ShortTimeFourier:
         n_fft = n_fft or 1 << (n_window - 1).bit_length()
         if n_fft < n_window:
             raise ValueError(f"n_fft={n_fft} is shorter than the window of {n_window} samples.")
-        if not isinstance(window_type, str):
-            window_type = _hashable(window_type)
-        return cls(_taper(window_type, n_window), n_hop, n_fft)
+        taper = scipy.signal.get_window(window_type, n_window).astype(np.float32)
+        taper.flags.writeable = False  # it is everyone's
+        return cls(taper, n_hop, n_fft)
 
     @property
     def before(self):
@@ -119,17 +120,11 @@ def _keep_freed_memory():
     np.empty(2**25 - 2**13, np.uint8)
 
 
-@functools.lru_cache(maxsize=32)
-def _taper(window_type, n_window):
-    taper = scipy.signal.get_window(window_type, n_window).astype(np.float32)
-    taper.flags.writeable = False  # it is everyone's
-    return taper
-
-
-def _hashable(value):
-    if isinstance(value, list | tuple | np.ndarray):
-        return tuple(_hashable(part) for part in value)
-    return value
+def hashable(window_type):
+    """Window of `scipy.signal.get_window`, its lists and arrays as tuples."""
+    if isinstance(window_type, list | tuple | np.ndarray):
+        return tuple(hashable(part) for part in window_type)
+    return window_type
 
 
 def delta_names(names, n_deltas):

@@ -9,6 +9,7 @@ from skser.feature_extraction._spectral import (
     PreparedSpectra,
     ShortTimeFourier,
     SpectralTransformer,
+    hashable,
 )
 from skser.sequences import Layout
 
@@ -103,7 +104,7 @@ class Spectrogram(SpectralTransformer):
 
     def _prepare(self):
         fourier = ShortTimeFourier.from_seconds(
-            self.sampling_rate, self.window, self.hop, self.n_fft, self.window_type
+            self.sampling_rate, self.window, self.hop, self.n_fft, hashable(self.window_type)
         )
         frequencies = np.arange(fourier.n_fft // 2 + 1) * (self.sampling_rate / fourier.n_fft)
         fmax = np.inf if self.fmax is None else self.fmax

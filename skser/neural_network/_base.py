@@ -330,7 +330,9 @@ class NeuralEstimator(BaseEstimator):
         with (
             torch_threads(self.n_threads),
             torch.inference_mode(),
-            autocast(net.device, self.precision),
+            contextlib.nullcontext()
+            if self.precision == "float32"
+            else autocast(net.device, self.precision),
         ):
             order, batch_size = [np.zeros(1, int)], self.batch_size
             if self._fitted_on_flat:

@@ -164,7 +164,8 @@ class AttentionFCN(nn.Module):
     def forward(self, x, lengths):
         """Outputs (batch, n_outputs) of a padded batch (batch, channels, time, bands)."""
         cells, mask, _ = self._annotations(x, lengths)
-        return self.output(self.dropout(self.pooling(cells.flatten(1, 2), mask)))
+        pooled = self.pooling(cells.flatten(1, 2), mask)
+        return self.output(self.dropout(pooled) if self.training else pooled)
 
     def attention(self, x, lengths):
         """Weights (batch, heads, time, bands), and the utterances' lengths on that grid."""
