@@ -1,7 +1,5 @@
 """Training of the adversarial autoencoder: four phases per batch, each with its optimiser."""
 
-import warnings
-
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
@@ -9,6 +7,7 @@ from skorch.callbacks import Callback
 from torch.nn import functional
 
 from skser._device import autocast
+from skser._warnings import warn_caller
 from skser.neural_network._batching import BatchIterator, SequenceDataset
 from skser.neural_network._net import SequenceNet
 from skser.neural_network.modules.priors import normal_like
@@ -319,4 +318,4 @@ class WarnOfFailedParts(Callback):
 
     @staticmethod
     def warn(what, remedy):
-        warnings.warn(f"In its last epoch {what}. {remedy}", ConvergenceWarning, stacklevel=2)
+        warn_caller(f"In its last epoch {what}. {remedy}", ConvergenceWarning)

@@ -3,7 +3,6 @@
 import contextlib
 import inspect
 import os
-import warnings
 from abc import abstractmethod
 from functools import partial
 from numbers import Integral, Real
@@ -23,6 +22,7 @@ from skorch.history import History
 
 from skser._base import validate_sequences
 from skser._device import autocast, resolve_device, torch_threads
+from skser._warnings import warn_caller
 from skser.neural_network._augmentation import SpecAugment
 from skser.neural_network._batching import (
     BatchIterator,
@@ -228,10 +228,9 @@ class NeuralEstimator(BaseEstimator):
         if not self.early_stopping:
             return dataset, None
         if groups is None:
-            warnings.warn(
+            warn_caller(
                 "early_stopping without groups= may put one speaker into training and "
-                "validation; pass the speakers as groups.",
-                stacklevel=5,
+                "validation; pass the speakers as groups."
             )
         seed = check_random_state(self.random_state).randint(MAX_SEED)
         splitter = self._validation_splitter(strata, groups, seed)

@@ -4,12 +4,13 @@ import io
 import math
 import pickle
 import types
-import warnings
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
+
+from skser._warnings import warn_caller
 
 
 class OneCycle(Callback):
@@ -72,21 +73,20 @@ class WarnOfSingleClass(Callback):
         counts = self.counts_.tolist()
         del self.counts_  # no part of a fitted model
         if sum(count > 0 for count in counts) == 1:
-            warnings.warn(
+            warn_caller(
                 "In its last epoch the network predicted "
                 f"{str(self.classes[np.argmax(counts)])!r} "
                 "for every training utterance. Try more epochs, another learning rate, scaled "
                 "input or class_weight='balanced'.",
                 ConvergenceWarning,
-                stacklevel=2,
             )
 
 
 class _Probe(pickle.Pickler):
     """Pickles what objects hold; classes and functions travel by name or by value."""
 
-    def reducer_override(self, thing):
-        return (int, ()) if isinstance(thing, type | types.FunctionType) else NotImplemented
+    def persistent_id(self, thing):
+        return "elsewhere" if isinstance(thing, type | types.FunctionType) else None
 
 
 def check_that_they_travel(callbacks, name):

@@ -15,7 +15,7 @@ from skorch import NeuralNet
 from skorch.utils import get_map_location
 
 from skser._device import autocast
-from skser.neural_network._batching import SequenceDataset
+from skser.neural_network._batching import SequenceDataset, bucketed_indices
 from skser.neural_network._checkpoint import TrainingCheckpoint
 from skser.sequences import as_sequences
 
@@ -166,6 +166,10 @@ class SequenceNet(NeuralNet):
     def predict_proba(self, X):
         """Probabilities of the classes, (n_utterances, n_classes), or a regressor's outputs."""
         outputs = super().predict_proba(X)
+        if "forward_iter" not in vars(self):  # where skorch gives a callback what it has kept
+            lengths = self.get_dataset(X).sequences.lengths
+            order = np.concatenate(bucketed_indices(lengths, self.batch_size))
+            outputs = outputs[np.argsort(order)]
         return outputs if self.n_classes is None else scipy.special.softmax(outputs, axis=1)
 
     def predict(self, X):
