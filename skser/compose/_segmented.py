@@ -221,8 +221,9 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         utterances = np.repeat(np.arange(len(sequences)), counts)
         nth = np.arange(len(utterances)) - np.repeat(np.cumsum(counts) - counts, counts)
         starts = np.minimum(nth * self.hop_frames_, last[utterances])
-        windows = sequences._view(sequences.starts[utterances] + starts, lengths[utterances])
-        return windows, utterances
+        index = None if sequences.index is None else sequences.index[utterances]
+        starts = sequences.starts[utterances] + starts
+        return sequences._view(starts, lengths[utterances], index), utterances
 
     def _as_given(self, windows):
         return windows.frames().reshape(len(windows), -1) if self._fitted_on_flat else windows
