@@ -16,11 +16,12 @@ from sklearn.base import (
 )
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
+from skser._delegation import HasMethodsOnceFitted, will_have
 from skser.audio import AudioReadError, audio_inputs, read_utterance, utterance_name
 from skser.augmentation import altered
 from skser.compose._metadata import metadata_of_rows, routing_to_inner
@@ -28,8 +29,10 @@ from skser.compose._metadata import metadata_of_rows, routing_to_inner
 
 def _inner_has(method):
     def check(self):
-        getattr(getattr(self, "estimator_", self.estimator), method)
-        return True
+        if hasattr(self, "estimator_"):
+            getattr(self.estimator_, method)
+            return True
+        return will_have(self.estimator, method)
 
     return check
 
@@ -105,7 +108,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "estimator": [HasMethods(["fit", "predict"])],
+        "estimator": [HasMethodsOnceFitted(["fit", "predict"])],
         "augment": [callable],
         "n_copies": [Interval(Integral, 0, None, closed="left")],
         "sampling_rate": [Interval(Real, 0, None, closed="neither")],
