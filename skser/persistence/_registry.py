@@ -30,7 +30,7 @@ _OURS = {
         "AttentionRNNRegressor",
         "SpecAugment",
     ),
-    "skser.compose": ("AugmentedClassifier", "SegmentedClassifier"),
+    "skser.compose": ("AugmentedClassifier", "FrameUnion", "SegmentedClassifier"),
     "skser.model_selection": (
         "SemiSupervisedSplit",
         "SpeakerFolds",
