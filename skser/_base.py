@@ -10,6 +10,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import validate_data
 
+from skser.audio import as_one_column
 from skser.sequences import Sequences, as_sequences, row_index
 
 
@@ -138,6 +139,7 @@ def validate_sequences(estimator, X, *, reset):
 
 def _is_audio(X):
     """Whether X is a path, several paths, arrays of samples, or an utterance table."""
+    X = as_one_column(X)
     if isinstance(X, str) or "audio" in getattr(X, "columns", ()):
         return True
     if not isinstance(X, list | tuple) and getattr(X, "ndim", None) != 1:

@@ -24,7 +24,7 @@ from skser.feature_extraction import Functionals, MelSpectrogram
 from skser.neural_network import NeuralEstimator
 from skser.preprocessing import SequenceScaler, SpeakerScaler, VoiceActivityTrimmer
 from skser.sequences import Sequences
-from tests.test_common import ALL, by_name, instance
+from tests.test_common import ALL, TEXTS, by_name, instance
 
 TRANSFORMERS = [cls for cls in ALL if hasattr(cls, "transform")]
 WORDS = ("i am so happy", "sad today", "so", "am i happy today")
@@ -384,3 +384,15 @@ def test_trimmed_audio_is_a_table_of_audio():
     assert list(given.index) == list(frame.index)
     for one, other in zip(given["audio"], plain, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("cls", TRANSFORMERS, ids=by_name)
+def test_one_column_of_objects_is_taken_as_that_column(cls):
+    if cls is SpeakerScaler:
+        pytest.skip("takes tables")
+    column = "transcript" if cls in TEXTS else "audio"
+    given = fitted(cls).transform(table()[[column]].to_numpy())
+    np.testing.assert_allclose(given, row_by_row(cls), rtol=1e-4, atol=1e-4)
+    columns = ColumnTransformer([("one", FrozenEstimator(fitted(cls)), [column])])
+    given = columns.fit_transform(shuffled())
+    np.testing.assert_allclose(given, expected(cls, shuffled()), rtol=1e-4, atol=1e-4)

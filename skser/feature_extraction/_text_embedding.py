@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skser._base import SequenceTransformerMixin, in_container
 from skser._device import autocast, resolve_device
+from skser.audio import as_one_column
 from skser.feature_extraction._pooling import POOLINGS, column_names, pooled
 from skser.feature_extraction._pretrained import (
     find_checkpoint,
@@ -285,9 +286,11 @@ def _texts(X):
                 f"{list(X.columns)}."
             )
         X = X["transcript"]
+    X = as_one_column(X)
     if isinstance(X, str):
         raise TypeError(f"X is a single text ({X[:40]!r}); pass a list: [text].")
-    if not hasattr(X, "__len__") or isinstance(X, dict) or getattr(X, "ndim", 1) != 1:
+    is_unordered = isinstance(X, dict | set | frozenset)
+    if not hasattr(X, "__len__") or is_unordered or getattr(X, "ndim", 1) != 1:
         raise TypeError(f"X must be a list or 1-D array of texts, not {type(X).__name__}.")
     texts = list(X)
     if not texts:
