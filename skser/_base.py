@@ -1,39 +1,81 @@
-"""What every estimator of frame sequences does: check its input, ignore `set_output`."""
+"""What every estimator of frame sequences does: check its input, keep the rows' labels."""
 
 import os
 from numbers import Real
 
 import numpy as np
+import pandas as pd
 from sklearn.base import TransformerMixin
 from sklearn.utils import check_array, column_or_1d
+from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import validate_data
 
-from skser.sequences import Sequences, as_sequences
+from skser.audio import as_one_column
+from skser.sequences import Sequences, as_sequences, row_index
 
 
 class SequenceTransformerMixin(TransformerMixin, auto_wrap_output_keys=None):
-    """Mixin of transformers that return `Sequences`.
+    """Mixin of transformers that return or take `Sequences`.
 
-    A class that returns vectors under some settings is declared with
-    ``auto_wrap_output_keys=("transform",)`` and takes back ``TransformerMixin.set_output``.
+    A class that returns vectors, if only under some settings, is declared with
+    ``auto_wrap_output_keys=("transform",)`` and hands them to `in_container`.
     """
 
     def __init_subclass__(cls, auto_wrap_output_keys=None, **kwargs):
-        # scikit-learn's default, for each subclass anew, is to wrap what transform returns.
-        super().__init_subclass__(auto_wrap_output_keys=auto_wrap_output_keys, **kwargs)
+        # What scikit-learn wraps by itself would lose the index of Sequences, and may not be
+        # Sequences.
+        super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)
+        cls._sklearn_auto_wrap_output_keys = set(auto_wrap_output_keys or ())
 
     def set_output(self, *, transform=None):
-        """Accept and ignore: `Sequences` are the only container of frame sequences.
+        """Choose the container of vectors; `Sequences` stay what they are.
 
         Parameters
         ----------
-        transform : ignored
+        transform : {"default", "pandas", "polars"} or None, default=None
+            As in scikit-learn; None changes nothing.
 
         Returns
         -------
         self : object
         """
+        if self._sklearn_auto_wrap_output_keys:
+            super().set_output(transform=transform)
         return self
+
+    def fit_transform(self, X, y=None):
+        """Fit, and transform X.
+
+        Parameters
+        ----------
+        X : as for `fit`
+        y : as for `fit`
+
+        Returns
+        -------
+        What `transform` returns
+        """
+        # scikit-learn's own wraps what it returns.
+        return self.fit(X, y).transform(X)
+
+
+def in_container(estimator, vectors, X):
+    """Put vectors into the container that `set_output` asks for, with the labels of X.
+
+    Parameters
+    ----------
+    estimator : transformer
+    vectors : ndarray of shape (n_utterances, n_columns)
+    X : any form of X
+        What the vectors were computed from.
+
+    Returns
+    -------
+    ndarray, pandas DataFrame or polars DataFrame
+    """
+    index = row_index(X)
+    labelled = X if index is None else pd.DataFrame(index=index)
+    return _wrap_data_with_container("transform", vectors, labelled, estimator)
 
 
 def validate_sequences(estimator, X, *, reset):
@@ -78,6 +120,7 @@ def validate_sequences(estimator, X, *, reset):
         array = validate_data(estimator, X, dtype=np.float32, reset=reset)
         takes_vectors = getattr(estimator, "_takes_vectors", False)
         sequences = as_sequences(array[:, None] if takes_vectors else array)
+        sequences.index = row_index(X)
     else:
         sequences = X if isinstance(X, Sequences) else as_sequences(X)
         check_sequences(sequences)
@@ -98,6 +141,7 @@ def validate_sequences(estimator, X, *, reset):
 
 def _is_audio(X):
     """Whether X is a path, several paths, arrays of samples, or an utterance table."""
+    X = as_one_column(X)
     if isinstance(X, str) or "audio" in getattr(X, "columns", ()):
         return True
     if not isinstance(X, list | tuple) and getattr(X, "ndim", None) != 1:

@@ -4,6 +4,7 @@ import pickle
 import numpy as np
 import pytest
 import soundfile
+from sklearn.linear_model import LogisticRegression
 
 from skser.audio import (
     AudioReadError,
@@ -13,6 +14,7 @@ from skser.audio import (
     read_utterance,
     stream_audio,
 )
+from skser.compose import AugmentedClassifier
 from skser.feature_extraction import MelSpectrogram
 
 RATE = 16000
@@ -94,6 +96,26 @@ def test_a_table_is_taken_by_its_column_audio():
     assert audio_inputs(pd.DataFrame({"audio": ["a.wav"], "speaker": ["x"]})) == ["a.wav"]
     with pytest.raises(ValueError, match="no column 'audio'.*'path'"):
         audio_inputs(pd.DataFrame({"path": ["a.wav"]}))
+
+
+@pytest.mark.parametrize("dtype", [object, str])
+def test_one_column_of_paths_is_audio(dtype):
+    paths = ["a.wav", "b.wav"]
+    assert audio_inputs(np.array(paths, dtype=dtype)[:, None]) == paths
+    with pytest.raises(TypeError, match="X must be a list of paths"):
+        audio_inputs(np.array([paths], dtype=dtype))
+
+
+@pytest.mark.parametrize("make", [set, frozenset, iter, lambda paths: (path for path in paths)])
+def test_what_has_no_order_or_no_length_is_refused(make):
+    audio = make(["a.wav", "b.wav"])
+    match = "set, whose order means nothing" if hasattr(audio, "union") else "X must be a list"
+    for read in (audio_inputs, MelSpectrogram().transform):
+        with pytest.raises(TypeError, match=match):
+            read(audio)
+    model = AugmentedClassifier(LogisticRegression(), lambda x, **_: x)
+    with pytest.raises(TypeError, match=match):
+        model.fit(audio, ["anger", "joy"])
 
 
 @pytest.mark.real_data

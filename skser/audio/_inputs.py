@@ -16,6 +16,8 @@ def audio_inputs(X, input_sampling_rate=None):
     ----------
     X : list or 1-D array of paths, list or object array of 1-D arrays, 2-D float array, or \
             DataFrame with a column ``audio``
+        An array of one column of objects or strings, as a `ColumnTransformer` or a sampler makes
+        it, is taken as that column.
     input_sampling_rate : float or None, default=None
         Rate of arrays in Hz; paths and `Waveform` state their own.
 
@@ -27,7 +29,7 @@ def audio_inputs(X, input_sampling_rate=None):
     Raises
     ------
     TypeError
-        If X is a single path, or mixes paths and arrays.
+        If X is a single path, has no order or no length, or mixes paths and arrays.
     ValueError
         If X is empty, or holds arrays and `input_sampling_rate` is None.
     """
@@ -37,6 +39,9 @@ def audio_inputs(X, input_sampling_rate=None):
                 f"The utterance table has no column 'audio'; its columns are {list(X.columns)}."
             )
         X = X["audio"]
+    X = as_one_column(X)
+    if isinstance(X, set | frozenset):
+        raise TypeError("X is a set, whose order means nothing: pass a list.")
     if isinstance(X, str | os.PathLike):
         raise TypeError(f"X is a single path ({os.fspath(X)!r}); pass a list: [path].")
     if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind in "fiu":
@@ -68,6 +73,13 @@ def audio_inputs(X, input_sampling_rate=None):
             "set input_sampling_rate= (in Hz)."
         )
     return items
+
+
+def as_one_column(X):
+    """The column of an array of objects or strings (n_rows, 1); anything else as it is."""
+    if isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] == 1 and X.dtype.kind in "OUT":
+        return X[:, 0]
+    return X
 
 
 def rate_of(item, input_sampling_rate):

@@ -1,12 +1,14 @@
-"""Estimators around estimators: trained on altered copies, on windows, from other weights."""
+"""Estimators around estimators: altered copies, windows, other weights, frames side by side."""
 
 from skser.compose._augmented import AugmentedClassifier
+from skser.compose._frame_union import FrameUnion
 from skser.compose._metadata import group_keywords
 from skser.compose._segmented import SegmentedClassifier
 from skser.compose._transfer import TransferClassifier, TransferRegressor
 
 __all__ = [
     "AugmentedClassifier",
+    "FrameUnion",
     "SegmentedClassifier",
     "TransferClassifier",
     "TransferRegressor",

@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import os
+from collections.abc import Iterator, Set
 from numbers import Integral, Real
 
 import numpy as np
@@ -16,20 +17,23 @@ from sklearn.base import (
 )
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from skser.audio import AudioReadError, audio_inputs, read_utterance, utterance_name
+from skser._delegation import HasMethodsOnceFitted, will_have
+from skser.audio import AudioReadError, as_one_column, audio_inputs, read_utterance, utterance_name
 from skser.augmentation import altered
 from skser.compose._metadata import metadata_of_rows, routing_to_inner
 
 
 def _inner_has(method):
     def check(self):
-        getattr(getattr(self, "estimator_", self.estimator), method)
-        return True
+        if hasattr(self, "estimator_"):
+            getattr(self.estimator_, method)
+            return True
+        return will_have(self.estimator, method)
 
     return check
 
@@ -105,7 +109,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "estimator": [HasMethods(["fit", "predict"])],
+        "estimator": [HasMethodsOnceFitted(["fit", "predict"])],
         "augment": [callable],
         "n_copies": [Interval(Integral, 0, None, closed="left")],
         "sampling_rate": [Interval(Real, 0, None, closed="neither")],
@@ -236,6 +240,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if reset:
             for attribute in ("n_features_in_", "feature_names_in_"):
                 self.__dict__.pop(attribute, None)
+        X = as_one_column(X)
         if _is_2d_array(X):
             X = list(validate_data(self, X, reset=reset))
         return audio_inputs(X, self.input_sampling_rate)
@@ -263,7 +268,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
 
 def _is_2d_array(X):
-    if isinstance(X, list | tuple | str | os.PathLike):
+    if isinstance(X, list | tuple | str | os.PathLike | Set | Iterator):
         return False
     if hasattr(X, "columns"):
         return all(dtype.kind in "biuf" for dtype in X.dtypes)

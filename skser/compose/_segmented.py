@@ -12,11 +12,12 @@ from sklearn.base import (
     clone,
 )
 from sklearn.utils import column_or_1d
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skser._base import validate_sequences
+from skser._delegation import HasMethodsOnceFitted
 from skser.compose._metadata import metadata_of_rows, routing_to_inner
 
 
@@ -81,7 +82,7 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "estimator": [HasMethods(["fit", "predict_proba"])],
+        "estimator": [HasMethodsOnceFitted(["fit", "predict_proba"])],
         "window": [Interval(Real, 0, None, closed="neither")],
         "hop": [Interval(Real, 0, None, closed="neither")],
         "pooling": [StrOptions({"mean", "geometric", "max"})],
@@ -221,8 +222,9 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         utterances = np.repeat(np.arange(len(sequences)), counts)
         nth = np.arange(len(utterances)) - np.repeat(np.cumsum(counts) - counts, counts)
         starts = np.minimum(nth * self.hop_frames_, last[utterances])
-        windows = sequences._view(sequences.starts[utterances] + starts, lengths[utterances])
-        return windows, utterances
+        index = None if sequences.index is None else sequences.index[utterances]
+        starts = sequences.starts[utterances] + starts
+        return sequences._view(starts, lengths[utterances], index), utterances
 
     def _as_given(self, windows):
         return windows.frames().reshape(len(windows), -1) if self._fitted_on_flat else windows

@@ -14,9 +14,10 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
-from sklearn.utils._param_validation import HasMethods, Interval, validate_params
+from sklearn.utils._param_validation import Interval, validate_params
 from tqdm import tqdm
 
+from skser._delegation import HasMethodsOnceFitted
 from skser._fingerprint import digest, without_addresses
 from skser.compose import group_keywords
 from skser.datasets import SpeechCorpus
@@ -28,7 +29,7 @@ from skser.model_selection import StratifiedSpeakerKFold, speaker_disjoint_split
 
 @validate_params(
     {
-        "model": [HasMethods(["fit", "predict"])],
+        "model": [HasMethodsOnceFitted(["fit", "predict"])],
         "corpus": [SpeechCorpus],
         "cv": ["cv_object"],
         "n_seeds": [Interval(Integral, 1, None, closed="left")],

@@ -10,9 +10,10 @@ from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import _safe_indexing, check_random_state, column_or_1d
-from sklearn.utils._param_validation import HasMethods, Interval, validate_params
+from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_consistent_length
 
+from skser._delegation import HasMethodsOnceFitted
 from skser.evaluation._seeds import set_seed
 from skser.model_selection import speaker_disjoint_splits
 
@@ -228,7 +229,7 @@ def label_efficiency_curve(
     if not estimators:
         raise ValueError("estimators is empty.")
     for name, estimator in estimators.items():
-        if not HasMethods(["fit", "predict"]).is_satisfied_by(estimator):
+        if not HasMethodsOnceFitted(["fit", "predict"]).is_satisfied_by(estimator):
             raise TypeError(f"estimators[{name!r}] has no fit or no predict.")
     random = check_random_state(random_state)
     if cv is None or isinstance(cv, Integral):

@@ -8,16 +8,15 @@ from numbers import Integral, Real
 
 import numpy as np
 from joblib import effective_n_jobs
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions, make_constraint
-from sklearn.utils._set_output import _wrap_data_with_container
 
-from skser._base import SequenceTransformerMixin
+from skser._base import SequenceTransformerMixin, in_container
 from skser._device import resolve_device
 from skser.audio import AudioReadError, audio_inputs, printable, read_utterance, utterance_name
 from skser.feature_extraction._engine import ExtractionEngine, FrameBuffer
 from skser.feature_extraction._to_disk import extract_to
-from skser.sequences import Sequences
+from skser.sequences import Sequences, row_index
 
 # Not part of what is computed, so not part of the setting that an entry is kept by.
 _RUNTIME_PARAMETERS = {"n_jobs", "verbose", "on_error", "memory", "input_sampling_rate"}
@@ -30,7 +29,7 @@ class UtteranceTooShort(ValueError):
     """An utterance shorter than one analysis window."""
 
 
-class AudioTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
     """Base of transformers from audio, to `Sequences` unless `_collect` says otherwise.
 
     A subclass gives `_prepare`, which turns the parameters into whatever is the same for
@@ -47,12 +46,6 @@ class AudioTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
         "on_error": [StrOptions({"raise", "empty"})],
         "memory": [str, os.PathLike, None],
     }
-
-    def __init_subclass__(cls, auto_wrap_output_keys=None, **kwargs):
-        # scikit-learn's default, for each subclass anew, is to wrap what transform returns.
-        super().__init_subclass__(auto_wrap_output_keys=auto_wrap_output_keys, **kwargs)
-
-    set_output = SequenceTransformerMixin.set_output
 
     _in_batches = False
     _empty_result_name = "0 frames"
@@ -148,8 +141,9 @@ class AudioTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
         results, prepared = self._extract_all(X)
         collected = self._collect(results, prepared)
         if isinstance(collected, Sequences):
+            collected.index = row_index(X)
             return collected
-        return _wrap_data_with_container("transform", collected, X, self)
+        return in_container(self, collected, X)
 
     def fit_transform(self, X, y=None):
         """Check the parameters and compute the features of every utterance.
@@ -164,7 +158,6 @@ class AudioTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
         -------
         What `transform` returns
         """
-        # scikit-learn's own would wrap the result again, and cannot wrap Sequences.
         return self.fit(X, y).transform(X)
 
     def transform_to(self, X, output_dir):
@@ -207,7 +200,7 @@ class AudioTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
         items = audio_inputs(X, self.input_sampling_rate)
         prepared = self._prepare()
         layout = self._sequence_layout(prepared)
-        return extract_to(output_dir, ExtractionEngine(self, prepared), items, layout)
+        return extract_to(output_dir, ExtractionEngine(self, prepared), items, layout, row_index(X))
 
     def _validate_params(self):
         # Making scikit-learn's constraints takes longer than checking them, and is a good part of

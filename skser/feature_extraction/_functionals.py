@@ -3,11 +3,11 @@
 from functools import partial
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
-from skser._base import validate_sequences
+from skser._base import SequenceTransformerMixin, in_container, validate_sequences
 from skser.feature_extraction import _statistics as course
 from skser.feature_extraction._frame_features import VOICED_COLUMNS
 from skser.feature_extraction._segments import Segments
@@ -30,7 +30,7 @@ _FEWEST_VOICED = 3
 _FRAMES_AT_ONCE = 2**14
 
 
-class Functionals(TransformerMixin, BaseEstimator):
+class Functionals(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_keys=("transform",)):
     """Statistics over the course of an utterance: one vector of named numbers for each.
 
     Every column of the frames (*plain* columns below) is described over all frames. Columns
@@ -168,11 +168,12 @@ class Functionals(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         if self.transformer_ is None:
-            return _in_runs(validate_sequences(self, X, reset=False), self._describe)
+            sequences = validate_sequences(self, X, reset=False)
+            return in_container(self, _in_runs(sequences, self._describe), X)
         unread = np.full(len(self.get_feature_names_out()), np.nan, np.float32)
         reduce = partial(_reduce, describe=self._describe)
         results = self.transformer_._extract_all(X, reduce, unread, "NaN")[0]
-        return np.stack(list(results))
+        return in_container(self, np.stack(list(results)), X)
 
     @property
     def _describe(self):

@@ -5,7 +5,6 @@ import logging
 import math
 
 import numpy as np
-from sklearn.base import TransformerMixin
 from sklearn.utils._param_validation import StrOptions
 
 from skser._docstrings import insert_descriptions
@@ -112,8 +111,6 @@ class OpenSmile(AudioTransformer, auto_wrap_output_keys=("transform",)):
         self.verbose = verbose
         self.on_error = on_error
         self.memory = memory
-
-    set_output = TransformerMixin.set_output
 
     def _prepare(self):
         if self.sampling_rate != int(self.sampling_rate):

@@ -4,7 +4,6 @@ import os
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skser._device import resolve_device
@@ -154,8 +153,6 @@ default="mean+std"
         self.verbose = verbose
         self.on_error = on_error
         self.memory = memory
-
-    set_output = TransformerMixin.set_output
 
     @property
     def sampling_rate(self):

@@ -6,12 +6,12 @@ import warnings
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils._set_output import _wrap_data_with_container
 
-from skser._base import SequenceTransformerMixin
+from skser._base import SequenceTransformerMixin, in_container
 from skser._device import autocast, resolve_device, torch_threads
+from skser.audio import as_one_column
 from skser.feature_extraction._pooling import POOLINGS, column_names, pooled
 from skser.feature_extraction._pretrained import (
     find_checkpoint,
@@ -21,7 +21,7 @@ from skser.feature_extraction._pretrained import (
     resolve_layers,
     signature,
 )
-from skser.sequences import Layout, Sequences
+from skser.sequences import Layout, Sequences, row_index
 
 _TYPES = {
     "albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "mpnet",
@@ -112,8 +112,6 @@ class TextEmbedding(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_ke
         self.revision = revision
         self.allow_pickle = allow_pickle
 
-    set_output = TransformerMixin.set_output
-
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X=None, y=None):
         """Check the parameters and the checkpoint; nothing is learned from X.
@@ -166,8 +164,8 @@ class TextEmbedding(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_ke
                         raise ValueError(f"Utterance {i} has a transcript without a word piece.")
                 results[i] = pooled(tokens, self.pooling)
         if self.pooling is None:
-            return Sequences.from_list(results, self._layout())
-        return _wrap_data_with_container("transform", np.stack(results), X, self)
+            return Sequences.from_list(results, self._layout(), row_index(X))
+        return in_container(self, np.stack(results), X)
 
     def fit_transform(self, X, y=None):
         """Check the parameters and compute the hidden states of every text.
@@ -288,9 +286,11 @@ def _texts(X):
                 f"{list(X.columns)}."
             )
         X = X["transcript"]
+    X = as_one_column(X)
     if isinstance(X, str):
         raise TypeError(f"X is a single text ({X[:40]!r}); pass a list: [text].")
-    if not hasattr(X, "__len__") or isinstance(X, dict) or getattr(X, "ndim", 1) != 1:
+    is_unordered = isinstance(X, dict | set | frozenset)
+    if not hasattr(X, "__len__") or is_unordered or getattr(X, "ndim", 1) != 1:
         raise TypeError(f"X must be a list or 1-D array of texts, not {type(X).__name__}.")
     texts = list(X)
     if not texts:

@@ -8,10 +8,10 @@ from pathlib import Path
 from skser import __version__
 from skser.audio import AudioReadError
 from skser.feature_extraction._done import Journal, identity
-from skser.sequences import BlockWriter, Sequences
+from skser.sequences import BlockWriter, Sequences, describe_index
 
 
-def extract_to(output_dir, engine, items, layout):
+def extract_to(output_dir, engine, items, layout, index=None):
     """Do the work of `AudioTransformer.transform_to`, whose parameters are checked.
 
     Parameters
@@ -21,6 +21,8 @@ def extract_to(output_dir, engine, items, layout):
     items : list of str or list of ndarray
         From `audio_inputs`.
     layout : Layout
+    index : pandas Index or None, default=None
+        Labels of the utterances. In a directory that is there already, others may be written.
 
     Returns
     -------
@@ -28,6 +30,8 @@ def extract_to(output_dir, engine, items, layout):
         Mapped.
     """
     directory, transformer = Path(output_dir), engine.transformer
+    if index is not None:
+        describe_index(index)  # refuses what could not be written, before the work
     heading = {
         "transformer": type(transformer).__qualname__,
         **transformer._settings(),
@@ -40,7 +44,7 @@ def extract_to(output_dir, engine, items, layout):
             if not directory.exists():  # by now
                 journal = Journal(folder, len(layout.feature_names))
                 journal.check(heading, identities, items, delete=folder.parent)
-                _extract(journal, heading, identities, engine, items, layout)
+                _extract(journal, heading, identities, engine, items, layout, index)
                 os.rename(folder, directory)
                 _sync_folder(directory.parent)
     journal = Journal(directory, len(layout.feature_names))
@@ -55,7 +59,9 @@ def extract_to(output_dir, engine, items, layout):
             error.add_note(f"{directory} holds 0 frames of these; delete it to start afresh.")
             raise error
         transformer._warn_of(error, stacklevel=4)
-    return Sequences.open(directory, mmap_mode="r")
+    opened = Sequences.open(directory, mmap_mode="r")
+    opened.index = index  # the labels of this X
+    return opened
 
 
 def _known(item, input_sampling_rate):
@@ -65,7 +71,7 @@ def _known(item, input_sampling_rate):
         return None
 
 
-def _extract(journal, heading, identities, engine, items, layout):
+def _extract(journal, heading, identities, engine, items, layout, index):
     """Extract what the journal does not list yet, and finish the block."""
     keep_bad = engine.transformer.on_error == "empty"
     left = journal.missing(identities, keep_bad)
@@ -91,7 +97,7 @@ def _extract(journal, heading, identities, engine, items, layout):
                 f"The others are kept in {journal.folder.parent}: mend these and call again."
             )
             raise error
-        writer.finish(*journal.lengths_and_starts(len(items)), layout)
+        writer.finish(*journal.lengths_and_starts(len(items)), layout, index)
 
 
 @contextlib.contextmanager

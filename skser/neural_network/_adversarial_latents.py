@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from torch import nn
 
+from skser._base import in_container
 from skser._device import torch_threads
 from skser.neural_network._adversarial_training import (
     AdversarialNet,
@@ -260,7 +261,8 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
             )
         which = ("emotion", "style").index(self.latent)
         codes = self._outputs(X, lambda x, lengths: self.net_.module_.encode(x, lengths)[which])
-        return self._from_nodes(codes) if self.latent == "emotion" else codes
+        codes = self._from_nodes(codes) if self.latent == "emotion" else codes
+        return in_container(self, codes, X)
 
     def get_feature_names_out(self, input_features=None):
         """Names of the nodes that `transform` gives.

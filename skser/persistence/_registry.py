@@ -32,6 +32,7 @@ _OURS = {
     ),
     "skser.compose": (
         "AugmentedClassifier",
+        "FrameUnion",
         "SegmentedClassifier",
         "TransferClassifier",
         "TransferRegressor",

@@ -5,10 +5,15 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, _fit_context
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from skser._base import SequenceTransformerMixin, is_sequences, validate_sequences
+from skser._base import SequenceTransformerMixin, in_container, is_sequences, validate_sequences
 
 
-class SequenceScaler(OneToOneFeatureMixin, SequenceTransformerMixin, BaseEstimator):
+class SequenceScaler(
+    OneToOneFeatureMixin,
+    SequenceTransformerMixin,
+    BaseEstimator,
+    auto_wrap_output_keys=("transform",),
+):
     """Standardise each column over all frames of all utterances.
 
     A 2-D array is a batch of one-channel sequences (n_utterances, n_frames): all its values
@@ -98,9 +103,11 @@ class SequenceScaler(OneToOneFeatureMixin, SequenceTransformerMixin, BaseEstimat
         Returns
         -------
         Sequences, or ndarray of the shape of X if X is a 2-D array; float32
-            On disk if X is a mapped block; see `Sequences.map_values`.
+            A DataFrame after `set_output` if X is a 2-D array. On disk if X is a mapped block;
+            see `Sequences.map_values`.
         """
-        return self._apply(X, self._standardized)
+        scaled = self._apply(X, self._standardized)
+        return scaled if is_sequences(X) else in_container(self, scaled, X)
 
     def inverse_transform(self, X):
         """Undo `transform`.

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
 from skser._base import check_sequences, is_sequences
-from skser.sequences import Sequences, as_sequences
+from skser.sequences import Sequences, as_sequences, row_index
 
 
 class SpeakerScaler(
@@ -109,7 +109,7 @@ class SpeakerScaler(
         """
         codes = self._speaker_codes(X)
         self.transformer_ = clone(self.transformer)
-        return self._scale(self.transformer_.fit_transform(X, y), *codes)
+        return self._scale(self.transformer_.fit_transform(X, y), *codes, row_index(X))
 
     def transform(self, X):
         """Extract, and standardise within the speakers of this table.
@@ -133,11 +133,11 @@ class SpeakerScaler(
         """
         check_is_fitted(self)
         codes = self._speaker_codes(X)
-        return self._scale(self.transformer_.transform(X), *codes)
+        return self._scale(self.transformer_.transform(X), *codes, row_index(X))
 
     def _speaker_codes(self, X):
         """Number of each utterance's speaker, and the speakers."""
-        if not isinstance(X, pd.DataFrame):
+        if not hasattr(X, "columns"):
             raise TypeError(
                 "SpeakerScaler takes an utterance table, a DataFrame with columns 'audio' and "
                 f"{self.speaker!r}, not {type(X).__name__}."
@@ -147,7 +147,7 @@ class SpeakerScaler(
                 f"The utterance table has no column {self.speaker!r}; its columns are "
                 f"{list(X.columns)}."
             )
-        codes, speakers = pd.factorize(X[self.speaker])
+        codes, speakers = pd.factorize(np.asarray(X[self.speaker], dtype=object))
         if (codes < 0).any():
             missing = np.flatnonzero(codes < 0)
             raise ValueError(
@@ -156,13 +156,13 @@ class SpeakerScaler(
             )
         return codes, speakers
 
-    def _scale(self, extracted, codes, speakers):
+    def _scale(self, extracted, codes, speakers, index):
         if is_sequences(extracted):
             sequences = as_sequences(extracted)
             check_sequences(sequences)
             codes = np.repeat(codes, sequences.lengths)
             scaled = _scaled_within(codes, sequences.frames())
-            return Sequences(scaled, sequences.lengths, layout=sequences.layout)
+            return Sequences(scaled, sequences.lengths, layout=sequences.layout, index=index)
         vectors = check_array(
             extracted, dtype=[np.float64, np.float32], ensure_all_finite=False, input_name="X"
         )
@@ -178,7 +178,9 @@ class SpeakerScaler(
             )
         scaled = _scaled_within(codes, vectors)
         if isinstance(extracted, pd.DataFrame):
-            return pd.DataFrame(scaled, index=extracted.index, columns=extracted.columns)
+            return pd.DataFrame(scaled, index=index, columns=extracted.columns)
+        if hasattr(extracted, "columns"):  # polars
+            return type(extracted)(scaled, schema=list(extracted.columns), orient="row")
         return scaled
 
     def set_output(self, *, transform=None):
@@ -186,7 +188,7 @@ class SpeakerScaler(
 
         Parameters
         ----------
-        transform : {"default", "pandas"} or None, default=None
+        transform : {"default", "pandas", "polars"} or None, default=None
             As in scikit-learn; None changes nothing.
 
         Returns

@@ -7,6 +7,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skser._base import in_container
 from skser._device import torch_threads
 from skser._optional import import_optional
 from skser.audio import (
@@ -29,7 +30,7 @@ _SILERO_RATE, _SILERO_CHUNK = 16000, 512
 _SILERO_LOWER = 0.3  # of the upper threshold; the network takes a moment to be sure
 
 
-class VoiceActivityTrimmer(AudioTransformer):
+class VoiceActivityTrimmer(AudioTransformer, auto_wrap_output_keys=("transform",)):
     """Cut off what comes before the first speech and after the last.
 
     Audio in, audio out: put it before a transformer of audio in a Pipeline, and tell that one
@@ -166,7 +167,8 @@ class VoiceActivityTrimmer(AudioTransformer):
         Returns
         -------
         ndarray of shape (n_utterances,), object
-            A 1-D float32 array for each utterance, at `sampling_rate`.
+            A 1-D float32 array for each utterance, at `sampling_rate`. After `set_output`, a
+            DataFrame that holds them in its one column, ``audio``.
 
         Raises
         ------
@@ -179,7 +181,7 @@ class VoiceActivityTrimmer(AudioTransformer):
         UserWarning
             Naming the utterances in which no speech was found.
         """
-        trimmed = super().transform(X)
+        trimmed = self._collect(*self._extract_all(X))
         speechless = []
         for i, item in enumerate(audio_inputs(X, self.input_sampling_rate)):
             if len(trimmed[i]):
@@ -195,7 +197,7 @@ class VoiceActivityTrimmer(AudioTransformer):
                 f"are kept whole: {'; '.join(speechless)}.",
                 stacklevel=2,
             )
-        return trimmed
+        return in_container(self, trimmed, X)
 
     def speech_segments(self, X):
         """Find where speech is, without `margin`.

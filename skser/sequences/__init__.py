@@ -1,7 +1,16 @@
 """Frame sequences of any length, what their columns mean, and how they lie on disk."""
 
+from skser.sequences._index import describe_index, row_index
 from skser.sequences._layout import Layout
 from skser.sequences._sequences import Sequences, as_sequences
 from skser.sequences._storage import BlockWriter, write_all
 
-__all__ = ["BlockWriter", "Layout", "Sequences", "as_sequences", "write_all"]
+__all__ = [
+    "BlockWriter",
+    "Layout",
+    "Sequences",
+    "as_sequences",
+    "describe_index",
+    "row_index",
+    "write_all",
+]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from skser.sequences._index import describe_index, row_index
 from skser.sequences._layout import Layout
 from skser.sequences._storage import TemporaryFolder, read_block, write_block
 
@@ -32,6 +33,8 @@ class Sequences:
         First row of each utterance; None means that they follow one another.
     layout : Layout or None, default=None
         Meaning of columns and rows.
+    index : pandas Index of n_utterances labels, or None, default=None
+        Labels of the utterances: those of the rows of the table that they were made from.
 
     Attributes
     ----------
@@ -53,8 +56,9 @@ class Sequences:
     """
 
     ndim = 1
+    index = None
 
-    def __init__(self, values, lengths, starts=None, layout=None):
+    def __init__(self, values, lengths, starts=None, layout=None, index=None):
         if values.ndim != 2 or values.dtype != np.float32 or not values.flags.c_contiguous:
             raise ValueError(
                 "values must be a C-contiguous float32 array of shape (total_frames, n_columns), "
@@ -76,17 +80,20 @@ class Sequences:
                 f"The layout names {len(layout.feature_names)} columns, "
                 f"the block has {values.shape[1]}."
             )
+        if index is not None and len(index) != len(lengths):
+            raise ValueError(f"index holds {len(index)} labels for {len(lengths)} utterances.")
         self.values = values
         self.starts = starts
         self.lengths = lengths
         self.layout = layout
+        self.index = index
         self._source = None  # the directory behind a mapped block
         self._temporary = None  # the folder that goes with the last of its views
 
     # Construction --------------------------------------------------------------------
 
     @classmethod
-    def from_list(cls, arrays, layout=None):
+    def from_list(cls, arrays, layout=None, index=None):
         """Copy 2-D arrays (n_frames, n_columns) of equal width into one block."""
         arrays = [np.asarray(array) for array in arrays]
         if not arrays:
@@ -103,14 +110,14 @@ class Sequences:
                     f"Utterance {i} has {array.shape[1]} columns, utterance 0 has {width}."
                 )
         values = np.concatenate(arrays).astype(np.float32, order="C", copy=False)
-        return cls(values, [len(array) for array in arrays], layout=layout)
+        return cls(values, [len(array) for array in arrays], layout=layout, index=index)
 
     @classmethod
-    def from_array(cls, array, layout=None):
+    def from_array(cls, array, layout=None, index=None):
         """View equal-length sequences, an array (n_utterances, n_frames, n_columns)."""
         n_utterances, n_frames, n_columns = array.shape
         values = np.ascontiguousarray(array, dtype=np.float32).reshape(-1, n_columns)
-        return cls(values, np.full(n_utterances, n_frames), layout=layout)
+        return cls(values, np.full(n_utterances, n_frames), layout=layout, index=index)
 
     def to_list(self):
         """2-D views (n_frames, n_columns), one per utterance."""
@@ -149,18 +156,20 @@ class Sequences:
             key = np.asarray(key)
             if key.size == 0:
                 key = key.astype(np.int64)
-        return self._view(self.starts[key], self.lengths[key])
+        index = None if self.index is None else self.index[key]
+        return self._view(self.starts[key], self.lengths[key], index)
 
-    def _view(self, starts, lengths):
+    def _view(self, starts, lengths, index):
         view = object.__new__(type(self))
-        view.__dict__.update(self.__dict__, starts=starts, lengths=lengths)
+        view.__dict__.update(self.__dict__, starts=starts, lengths=lengths, index=index)
         return view
 
     def __array__(self, dtype=None, copy=None):
         raise TypeError(
             "A Sequences holds utterances of different lengths and is no array. Estimators of "
             "vectors need one row per utterance: pool the frames first (X.reduce(np.add), say), "
-            "or take to_padded()."
+            "or take to_padded(). To put frames side by side, use skser.compose.FrameUnion in "
+            "place of a FeatureUnion."
         )
 
     def __repr__(self):
@@ -192,7 +201,7 @@ class Sequences:
         """Copy into a block that holds these utterances alone, one after the other."""
         frames = self.frames()
         copied = np.array(frames) if np.shares_memory(frames, self.values) else frames
-        return type(self)(copied, self.lengths, layout=self.layout)
+        return type(self)(copied, self.lengths, layout=self.layout, index=self.index)
 
     def frames(self):
         """All frames, utterance after utterance.
@@ -249,7 +258,8 @@ class Sequences:
         if self._source is not None:
             return self._map_on_disk(function, layout)
         values = np.ascontiguousarray(function(self.frames()), dtype=np.float32)
-        return type(self)(values, self.lengths, layout=self._layout_of(values.shape[1], layout))
+        layout = self._layout_of(values.shape[1], layout)
+        return type(self)(values, self.lengths, layout=layout, index=self.index)
 
     def _map_on_disk(self, function, layout):
         directory, mmap_mode, *_ = self._source
@@ -257,7 +267,7 @@ class Sequences:
         results = (np.asarray(function(frames)) for frames in self.frame_runs())
         write_block(folder.path, results, self.lengths, lambda n: self._layout_of(n, layout))
         mapped = type(self).open(folder.path, mmap_mode)
-        mapped._temporary = folder
+        mapped._temporary, mapped.index = folder, self.index
         return mapped
 
     def _layout_of(self, n_columns, layout):
@@ -312,14 +322,18 @@ class Sequences:
         ------
         FileExistsError
             If `directory` exists.
+        TypeError
+            If the labels in `index` are anything but numbers, strings or times.
         """
         directory = Path(directory)
         if directory.exists():
             raise FileExistsError(f"{directory} exists; remove it or save elsewhere.")
+        if self.index is not None:
+            describe_index(self.index)  # refuses what could not be written
         directory.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
         try:
-            write_block(scratch, self.frame_runs(), self.lengths, lambda _: self.layout)
+            write_block(scratch, self.frame_runs(), self.lengths, lambda _: self.layout, self.index)
             os.rename(scratch, directory)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -388,6 +402,7 @@ def as_sequences(X):
         return X
     if isinstance(X, list | tuple):
         return Sequences.from_list(X)
+    index = row_index(X)
     X = np.asarray(X)
     if X.ndim == 2:
         X = X[:, :, None]
@@ -396,4 +411,4 @@ def as_sequences(X):
             "X must be Sequences, a list of 2-D arrays, or a 2-D or 3-D array, "
             f"not an array of shape {X.shape}."
         )
-    return Sequences.from_array(X)
+    return Sequences.from_array(X, index=index)

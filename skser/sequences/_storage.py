@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from skser.sequences._index import describe_index, index_described
 from skser.sequences._layout import Layout
 
 
@@ -53,13 +54,15 @@ class BlockWriter:
             write_all(self._file, frames)
         self.n_frames += len(frames)
 
-    def finish(self, lengths, starts, layout):
+    def finish(self, lengths, starts, layout, index=None):
         """Write what makes the frames a whole, see it onto the disk, and close.
 
         Parameters
         ----------
         lengths, starts : ndarray of shape (n_utterances,), int64
         layout : Layout
+        index : pandas Index or None, default=None
+            Labels of the utterances, which `describe_index` takes.
         """
         self._file.seek(0)
         write_all(self._file, _header(self.n_frames, self.n_columns))
@@ -67,6 +70,8 @@ class BlockWriter:
         np.save(self.folder / "lengths.npy", lengths)
         if not np.array_equal(starts, np.cumsum(lengths) - lengths):
             np.save(self.folder / "starts.npy", starts)
+        if index is not None:
+            (self.folder / "index.json").write_text(json.dumps(describe_index(index)), "utf-8")
         (self.folder / "layout.json").write_text(json.dumps(asdict(layout)), "utf-8")
         for path in self.folder.iterdir():
             with path.open("r+b") as file:
@@ -100,7 +105,7 @@ def _header(n_frames, n_columns):
     return header.getvalue()
 
 
-def write_block(folder, runs, lengths, layout_of):
+def write_block(folder, runs, lengths, layout_of, index=None):
     """Write utterances that follow one another.
 
     Parameters
@@ -112,20 +117,22 @@ def write_block(folder, runs, lengths, layout_of):
     lengths : ndarray of shape (n_utterances,), int64
     layout_of : callable
         Takes the number of columns and returns the `Layout`.
+    index : pandas Index or None, default=None
+        Labels of the utterances.
     """
     writer = None
     try:
         for frames in runs:
             writer = writer or BlockWriter(folder, frames.shape[1])
             writer.append(frames)
-        writer.finish(lengths, np.cumsum(lengths) - lengths, layout_of(writer.n_columns))
+        writer.finish(lengths, np.cumsum(lengths) - lengths, layout_of(writer.n_columns), index)
     finally:
         if writer is not None:
             writer.close()
 
 
 def read_block(folder, mmap_mode):
-    """Values, lengths, starts (None: in order) and layout of a finished block."""
+    """Values, lengths, starts (None: in order), layout and index or None of a finished block."""
     folder = Path(folder)
     fields = json.loads((folder / "layout.json").read_text("utf-8"))
     fields["feature_names"] = tuple(fields["feature_names"])
@@ -139,7 +146,9 @@ def read_block(folder, mmap_mode):
         raise ValueError(
             f"lengths.npy counts {lengths.sum()} frames, values.npy holds {len(values)}."
         )
-    return values, lengths, starts, Layout(**fields)
+    index = folder / "index.json"
+    index = index_described(json.loads(index.read_text("utf-8"))) if index.exists() else None
+    return values, lengths, starts, Layout(**fields), index
 
 
 class TemporaryFolder:
