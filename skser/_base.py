@@ -178,7 +178,8 @@ def check_finite(X):
     """Raise if a value of `X` (Sequences) is not finite, naming the first such utterance."""
     # A finite sum has finite terms; only a sum that is not calls for a look at each utterance.
     with np.errstate(over="ignore", invalid="ignore"):
-        total = sum(float(frames.sum()) for frames in X)
+        places = zip(X.starts, X.lengths, strict=True)
+        total = sum(float(X.values[start : start + n].sum()) for start, n in places)
     if np.isfinite(total):
         return
     for i, frames in enumerate(X):

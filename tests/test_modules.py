@@ -6,7 +6,7 @@ import torch
 
 from skser.neural_network.modules.attention import AttentionPooling
 from skser.neural_network.modules.fcn import AttentionFCN, output_length
-from skser.neural_network.modules.normalization import (
+from skser.neural_network.modules.layers import (
     MaskedBatchNormReLU,
     Padding,
     _NormalizeReLU,

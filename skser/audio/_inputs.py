@@ -39,7 +39,8 @@ def audio_inputs(X, input_sampling_rate=None):
                 f"The utterance table has no column 'audio'; its columns are {list(X.columns)}."
             )
         X = X["audio"]
-    X = as_one_column(X)
+    if not isinstance(X, list):
+        X = as_one_column(X)
     if isinstance(X, set | frozenset):
         raise TypeError("X is a set, whose order means nothing: pass a list.")
     if isinstance(X, str | os.PathLike):

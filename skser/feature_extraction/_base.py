@@ -141,7 +141,8 @@ class AudioTransformer(SequenceTransformerMixin, BaseEstimator):
         results, prepared = self._extract_all(X)
         collected = self._collect(results, prepared)
         if isinstance(collected, Sequences):
-            collected.index = row_index(X)
+            if not isinstance(X, list | np.ndarray):
+                collected.index = row_index(X)
             return collected
         return in_container(self, collected, X)
 

@@ -215,7 +215,8 @@ class FrameFeatures(AudioTransformer):
         )
 
     def _extract(self, samples, prepared):
-        prepared.fourier.check_length(samples)
+        if len(samples) < len(prepared.fourier.window):
+            raise prepared.fourier.too_short(samples)
         wanted = set(self.descriptors)
         samples = samples - samples.mean(dtype=np.float64).astype(np.float32)
         groups = {}

@@ -84,17 +84,17 @@ class ShortTimeFourier:
             parts.append(power if project is None else project(power))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def check_length(self, samples):
-        """Raise `UtteranceTooShort` if `samples` do not fill one window."""
-        if len(samples) < len(self.window):
-            raise UtteranceTooShort(
-                f"has {len(samples)} samples, less than one window of {len(self.window)}: "
-                "leave it out or take a shorter window="
-            )
+    def too_short(self, samples):
+        """Return the error to raise for `samples` that do not fill one window."""
+        return UtteranceTooShort(
+            f"has {len(samples)} samples, less than one window of {len(self.window)}: "
+            "leave it out or take a shorter window="
+        )
 
     def frames(self, samples):
         """View of the frames, (1 + n_samples // hop, n_window), without the taper."""
-        self.check_length(samples)
+        if len(samples) < len(self.window):
+            raise self.too_short(samples)
         n_window, before = len(self.window), self.before
         padded = np.zeros(len(samples) + before + n_window, np.float32)
         padded[before : before + len(samples)] = samples
@@ -259,7 +259,8 @@ class SpectralTransformer(AudioTransformer):
         return self.device is not None
 
     def _check_length(self, samples, prepared):
-        prepared.fourier.check_length(samples)
+        if len(samples) < len(prepared.fourier.window):
+            raise prepared.fourier.too_short(samples)
 
     def _extract(self, samples, prepared):
         bands = prepared.bands

@@ -28,8 +28,8 @@ from skser.neural_network.modules.adversarial_ae import (
     FrameEncoder,
     VectorEncoder,
 )
+from skser.neural_network.modules.layers import as_global
 from skser.neural_network.modules.priors import CategoricalPrior
-from skser.neural_network.modules.randomness import as_global
 
 # Added to codes and draws alike before the discriminator of a categorical latent sees them.
 _CORNER_NOISE = 0.2

@@ -7,8 +7,8 @@ from skorch.callbacks import Callback
 from torch.nn import functional
 
 from skser._device import autocast
-from skser._warnings import warn_caller
 from skser.neural_network._batching import BatchIterator, SequenceDataset
+from skser.neural_network._callbacks import warn_caller
 from skser.neural_network._net import SequenceNet
 from skser.neural_network.modules.priors import normal_like
 

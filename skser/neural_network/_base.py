@@ -22,7 +22,6 @@ from skorch.history import History
 
 from skser._base import validate_sequences
 from skser._device import autocast, resolve_device, torch_threads
-from skser._warnings import warn_caller
 from skser.neural_network._augmentation import SpecAugment
 from skser.neural_network._batching import (
     BatchIterator,
@@ -30,12 +29,12 @@ from skser.neural_network._batching import (
     bucketed_indices,
     padded_batch,
 )
-from skser.neural_network._callbacks import OneCycle, check_that_they_travel
+from skser.neural_network._callbacks import OneCycle, check_that_they_travel, warn_caller
 from skser.neural_network._checkpoint import checkpoints_of, training_key
 from skser.neural_network._net import SequenceNet
 from skser.neural_network._transfer import frozen
 from skser.neural_network._weights import assign_weights, at_most, weights_of
-from skser.neural_network.modules.randomness import as_global, drawing_from
+from skser.neural_network.modules.layers import as_global, drawing_from
 from skser.sequences import Layout, Sequences
 
 MAX_SEED = 2**31 - 1

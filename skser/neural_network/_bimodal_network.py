@@ -17,7 +17,7 @@ from skser.neural_network._batching import BatchIterator, SequenceDataset
 from skser.neural_network._bimodal import Bimodal, embed, rows_with, utterance_table
 from skser.neural_network._fine_tuning import below, upper_layers
 from skser.neural_network.modules.attention_rnn import Alignment, AttentionRNN, RecurrentEncoder
-from skser.neural_network.modules.normalization import time_mask
+from skser.neural_network.modules.layers import time_mask
 
 
 class BimodalNetwork(NeuralEstimator):

@@ -3,14 +3,30 @@
 import io
 import math
 import pickle
+import sys
 import types
+import warnings
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
-from skser._warnings import warn_caller
+_BETWEEN = {"skser", "sklearn", "skorch", "torch", "joblib", "contextlib"}
+
+
+def warn_caller(message, category=UserWarning):
+    """Warn at the line that called into this package.
+
+    Parameters
+    ----------
+    message : str
+    category : type of Warning, default=UserWarning
+    """
+    frame, level = sys._getframe(1), 2
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in _BETWEEN:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 class OneCycle(Callback):

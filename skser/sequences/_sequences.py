@@ -1,18 +1,65 @@
-"""Many variable-length frame sequences in one block."""
+"""Many variable-length frame sequences in one block, and what its columns and rows mean."""
 
 import os
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from skser.sequences._index import describe_index, row_index
-from skser.sequences._layout import Layout
+from skser.sequences._index import describe_index
 from skser.sequences._storage import TemporaryFolder, read_block, write_block
 
 # Values per run where work goes in bounded memory: 16 MB of float32.
 _RUN_VALUES = 2**22
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the columns and rows of a `Sequences` block mean.
+
+    Parameters
+    ----------
+    feature_names : tuple of str
+        One per column.
+    hop : float or None
+        Seconds between the centres of successive frames.
+    offset : float
+        Seconds from the start of the utterance to the centre of its first frame.
+    frequencies : tuple of float or None
+        Centre of each band in Hz, for one channel.
+    n_channels : int
+        Columns are channel-major: all bands of the static features, then all bands of their
+        first differences, and so on.
+    """
+
+    feature_names: tuple
+    hop: float | None = None
+    offset: float = 0.0
+    frequencies: tuple | None = None
+    n_channels: int = 1
+
+    def __post_init__(self):
+        if len(self.feature_names) % self.n_channels:
+            raise ValueError(
+                f"{len(self.feature_names)} columns cannot be {self.n_channels} channels "
+                "of equal width."
+            )
+        if self.frequencies is not None and len(self.frequencies) != self.n_bands:
+            raise ValueError(
+                f"{len(self.frequencies)} frequencies were given for {self.n_bands} bands."
+            )
+
+    @property
+    def n_bands(self):
+        """Columns of one channel."""
+        return len(self.feature_names) // self.n_channels
+
+    @classmethod
+    def unnamed(cls, n_columns):
+        """Layout of columns that nobody named: ``x0``, ``x1``, ..."""
+        return cls(tuple(f"x{i}" for i in range(n_columns)))
 
 
 class Sequences:
@@ -258,7 +305,8 @@ class Sequences:
         if self._source is not None:
             return self._map_on_disk(function, layout)
         values = np.ascontiguousarray(function(self.frames()), dtype=np.float32)
-        layout = self._layout_of(values.shape[1], layout)
+        if layout is None and values.shape[1] == self.values.shape[1]:
+            layout = self.layout
         return type(self)(values, self.lengths, layout=layout, index=self.index)
 
     def _map_on_disk(self, function, layout):
@@ -360,7 +408,8 @@ class Sequences:
         if not (directory / "layout.json").is_file():
             raise FileNotFoundError(f"{directory} is not a saved Sequences (no layout.json).")
         try:
-            opened = cls(*read_block(directory, mmap_mode))
+            values, lengths, starts, fields, index = read_block(directory, mmap_mode)
+            opened = cls(values, lengths, starts, Layout(**fields), index)
         except (ValueError, TypeError, KeyError, EOFError, FileNotFoundError) as error:
             raise ValueError(f"{directory} is not a whole Sequences: {error}") from error
         if mmap_mode is not None:
@@ -384,31 +433,3 @@ class Sequences:
             if reopened._source != self._source:
                 raise ValueError(f"{directory} has changed since these sequences were pickled.")
             self.values = reopened.values
-
-
-def as_sequences(X):
-    """View any form of frame sequences as `Sequences`.
-
-    Parameters
-    ----------
-    X : Sequences, 3-D array (n_utterances, n_frames, n_columns), 2-D array (one column: \
-            n_utterances, n_frames), or list of 2-D arrays (n_frames, n_columns)
-
-    Returns
-    -------
-    Sequences
-    """
-    if isinstance(X, Sequences):
-        return X
-    if isinstance(X, list | tuple):
-        return Sequences.from_list(X)
-    index = row_index(X)
-    X = np.asarray(X)
-    if X.ndim == 2:
-        X = X[:, :, None]
-    if X.ndim != 3:
-        raise ValueError(
-            "X must be Sequences, a list of 2-D arrays, or a 2-D or 3-D array, "
-            f"not an array of shape {X.shape}."
-        )
-    return Sequences.from_array(X, index=index)

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from skser.sequences._index import describe_index, index_described
-from skser.sequences._layout import Layout
 
 
 class BlockWriter:
@@ -132,7 +131,7 @@ def write_block(folder, runs, lengths, layout_of, index=None):
 
 
 def read_block(folder, mmap_mode):
-    """Values, lengths, starts (None: in order), layout and index or None of a finished block."""
+    """Values, lengths, starts (None: in order), layout's fields and index of a finished block."""
     folder = Path(folder)
     fields = json.loads((folder / "layout.json").read_text("utf-8"))
     fields["feature_names"] = tuple(fields["feature_names"])
@@ -148,7 +147,7 @@ def read_block(folder, mmap_mode):
         )
     index = folder / "index.json"
     index = index_described(json.loads(index.read_text("utf-8"))) if index.exists() else None
-    return values, lengths, starts, Layout(**fields), index
+    return values, lengths, starts, fields, index
 
 
 class TemporaryFolder:

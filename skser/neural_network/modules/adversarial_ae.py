@@ -7,7 +7,7 @@ from torch import nn
 
 from skser.neural_network.modules.attention import AttentionPooling
 from skser.neural_network.modules.fcn import ConvolutionBlock
-from skser.neural_network.modules.normalization import time_mask
+from skser.neural_network.modules.layers import time_mask
 from skser.neural_network.modules.priors import normal_like
 
 

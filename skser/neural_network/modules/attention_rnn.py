@@ -7,8 +7,7 @@ from torch import nn
 from torch.nn.functional import layer_norm
 
 from skser.neural_network.modules.attention import AttentionPooling
-from skser.neural_network.modules.normalization import time_mask
-from skser.neural_network.modules.randomness import Dropout, as_global
+from skser.neural_network.modules.layers import Dropout, as_global, time_mask
 
 _CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
 

@@ -5,8 +5,7 @@ from torch import nn
 from torch.nn import functional
 
 from skser.neural_network.modules.attention import AttentionPooling
-from skser.neural_network.modules.normalization import MaskedBatchNormReLU, Padding, time_mask
-from skser.neural_network.modules.randomness import Dropout
+from skser.neural_network.modules.layers import Dropout, MaskedBatchNormReLU, Padding, time_mask
 
 
 def output_length(length, kernel_size, stride):

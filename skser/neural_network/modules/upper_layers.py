@@ -2,8 +2,7 @@
 
 from torch import nn
 
-from skser.neural_network.modules.normalization import time_mask
-from skser.neural_network.modules.randomness import as_global
+from skser.neural_network.modules.layers import as_global, time_mask
 
 
 class UpperLayers(nn.Module):

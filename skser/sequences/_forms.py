@@ -1,0 +1,34 @@
+"""The forms that frame sequences may come in, as `Sequences`."""
+
+import numpy as np
+
+from skser.sequences._index import row_index
+from skser.sequences._sequences import Sequences
+
+
+def as_sequences(X):
+    """View any form of frame sequences as `Sequences`.
+
+    Parameters
+    ----------
+    X : Sequences, 3-D array (n_utterances, n_frames, n_columns), 2-D array (one column: \
+            n_utterances, n_frames), or list of 2-D arrays (n_frames, n_columns)
+
+    Returns
+    -------
+    Sequences
+    """
+    if isinstance(X, Sequences):
+        return X
+    if isinstance(X, list | tuple):
+        return Sequences.from_list(X)
+    index = row_index(X)
+    X = np.asarray(X)
+    if X.ndim == 2:
+        X = X[:, :, None]
+    if X.ndim != 3:
+        raise ValueError(
+            "X must be Sequences, a list of 2-D arrays, or a 2-D or 3-D array, "
+            f"not an array of shape {X.shape}."
+        )
+    return Sequences.from_array(X, index=index)
