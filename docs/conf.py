@@ -53,6 +53,7 @@ sphinx_gallery_conf = {
 sys.path.insert(0, str(Path(__file__).parent))
 from draw_systems import draw_systems  # noqa: E402
 from render_adversarial import write_adversarial_tables  # noqa: E402
+from render_clients import write_clients  # noqa: E402
 from render_corpora import write_corpora  # noqa: E402
 from render_leaderboard import write_leaderboard  # noqa: E402
 from render_onnx import write_onnx_table  # noqa: E402
@@ -63,6 +64,7 @@ from render_results import write_tables  # noqa: E402
 HERE = Path(__file__).parent
 write_tables(HERE)
 write_adversarial_tables(HERE)
+write_clients(HERE)
 write_corpora(HERE)
 write_leaderboard(HERE)
 write_onnx_table(HERE)

@@ -17,7 +17,7 @@ EXTRAS = {
         for name in re.findall(r"[A-Za-z][\w-]*", requirement)
     ]
     for extra, requirements in _PROJECT["optional-dependencies"].items()
-    if extra not in {"docs", "test"}
+    if extra not in {"clients", "docs", "test"}
 }
 
 

@@ -1,0 +1,23 @@
+import numpy as np
+import pytest
+from sklearn.frozen import FrozenEstimator
+
+from tests.clients import installed
+
+installed("mapie")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:mapie")
+@pytest.mark.parametrize("model", ["linear", "network"])
+def test_sets_of_emotions_cover_what_they_promise(spoken, model, request):
+    from mapie.classification import SplitConformalClassifier
+
+    # A network in a Pipeline is frozen: MAPIE would try a fitted one on a 2-D array.
+    model = request.getfixturevalue(model).fit(spoken.files[spoken.train], spoken.y[spoken.train])
+    sets = SplitConformalClassifier(FrozenEstimator(model), confidence_level=0.8, prefit=False)
+    sets.fit(spoken.files[spoken.train], spoken.y[spoken.train])
+    sets.conformalize(spoken.files[spoken.test], spoken.y[spoken.test])
+    predicted, contained = sets.predict_set(spoken.files[spoken.test])
+    assert set(predicted) <= {"anger", "sadness"}
+    index = np.searchsorted(model.classes_, spoken.y[spoken.test])
+    assert contained[np.arange(len(index)), index, 0].mean() >= 0.8
