@@ -169,7 +169,9 @@ def test_a_waveform_has_a_rate(rate):
 
 def test_what_is_made_of_a_waveform_has_no_rate_of_its_own():
     half = Waveform(TONE, RATE)[::2]
-    with pytest.raises(ValueError, match="sampling rate nobody can guess"):
+    with pytest.raises(
+        ValueError, match=r"without their sampling rate, the first at 0: give Waveform"
+    ):
         audio_inputs([half])
     assert len(read_utterance(half, 0, RATE / 2, RATE)) == RATE
 

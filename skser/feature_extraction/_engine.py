@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skser.audio import printable, utterance_name
-from skser.feature_extraction._done import FeatureCache, identity
+from skser.audio import identity, printable, utterance_name
+from skser.feature_extraction._done import FeatureCache
 from skser.feature_extraction._frame_buffer import FrameBuffer
 from skser.feature_extraction._parallel import WorkersLost, n_workers, parallel_map
 
