@@ -284,7 +284,7 @@ class TestIEMOCAP:
         row = frame.loc["Ses01F_impro01_M003"]
         assert (row["speaker"], row["sex"], row["emotion"]) == ("Ses01M", "male", "sadness")
         assert (row["valence"], row["activation"], row["dominance"]) == (2.5, 3.0, 3.5)
-        assert (row["start"], row["end"]) == (3.5, 4.25)
+        assert (row["dialog_start"], row["dialog_end"]) == (3.5, 4.25)
         assert row["transcript"] == "Number 3."
         assert (row["session"], row["dialog"], row["scenario"]) == ("1", "impro01", "improvised")
 
@@ -582,7 +582,7 @@ class TestAcrossCorpora:
         nothing, some = [np.nan, np.nan], table("some", sex=["female", np.nan], valence=[1, None])
         none = table("none", sex=nothing, sentence=nothing, transcript=nothing, valence=nothing)
         for key in ("sexes", "sentences", "transcripts", "valence"):
-            assert none[key] is None
+            assert getattr(none, key) is None
         assert some.sexes.tolist() == ["female", None]
         assert np.isnan(some.valence).tolist() == [False, True]
         assert concatenate_corpora([none, some]).sexes.tolist() == [None, None, "female", None]
