@@ -28,8 +28,9 @@ _SURELY_FINITE = 1e28  # a sum of squares below has finite terms
 # Subtypes of so many bytes a sample, of which no file holds more than its size allows.
 _BYTES = {"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8,
           "ULAW": 1, "ALAW": 1}  # fmt: skip
-# Where libsndfile seeks to the very sample; elsewhere what lies before a part is decoded too.
-_SEEKS = {"WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "OGG", "AU", "CAF", "NIST"}
+# Where libsndfile seeks to the very sample; elsewhere what lies before a part is decoded too. In
+# Ogg it is off within the last page of some files.
+_SEEKS = {"WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "AU", "CAF", "NIST"}
 
 
 def load_audio(

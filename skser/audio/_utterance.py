@@ -8,6 +8,7 @@ import numpy as np
 
 MAX_DURATION = 4 * 3600  # seconds
 MAX_AMPLITUDE = 8.0
+_MISSING = {"NaT", "<NA>"}  # pandas' own, of which the latter does not compare
 
 
 class Utterance:
@@ -185,17 +186,17 @@ def seconds(value, what):
     """
     if value is None:
         return None
+    if isinstance(value, np.timedelta64):  # which NumPy counts among the integers
+        return None if np.isnat(value) else float(value / np.timedelta64(1, "ns")) / 1e9
     if isinstance(value, Real) and not isinstance(value, bool | np.bool_):
         value = float(value)
         return None if math.isnan(value) else value
-    if isinstance(value, np.timedelta64):
-        return None if np.isnat(value) else float(value / np.timedelta64(1, "ns")) / 1e9
     if hasattr(value, "total_seconds"):
         value = value.total_seconds()  # NaN of pandas' NaT
         return None if math.isnan(value) else value
     if isinstance(value, str):
         return _seconds_in(value.strip(), what)
-    if value != value:  # pandas' NaT and NA
+    if str(value) in _MISSING:
         return None
     raise TypeError(f"{what}={value!r} is not a time in seconds.")
 
@@ -251,6 +252,6 @@ def channel_of(value):
             return None
         if float(value).is_integer():
             return int(value)
-    elif value != value:
+    elif str(value) in _MISSING:
         return None
     raise TypeError(f"channel={value!r} is not an index, 'loudest' or None.")
