@@ -8,8 +8,9 @@ import warnings
 from skser.audio._errors import AudioReadError
 
 UNKNOWN = 2**35  # samples; a header that claims more knows nothing
+_HEAD = 512  # bytes, in which headers usually lie
 _MOST_CHUNKS = 1000
-_TAIL = 2**16  # bytes; no Ogg page is larger
+_TAILS = (2**13, 2**16)  # bytes; no Ogg page is larger than the latter
 # Bytes that may follow the last frame: tags, and what a decoder has not yet asked for.
 _TAGS = {"FLAC": 256, "MP3": 2**14}
 
@@ -24,6 +25,8 @@ def size_of(opened):
 
 def _bytes_at(opened, place, n_bytes):
     """Bytes of a file, whose position stays as libsndfile left it."""
+    if isinstance(opened, io.FileIO) and hasattr(os, "pread"):
+        return os.pread(opened.fileno(), n_bytes, place)
     before = opened.tell()
     opened.seek(place)
     found = opened.read(n_bytes)
@@ -58,9 +61,9 @@ def look(file, opened, name, size):
     UserWarning
         If the header claims less than the file holds.
     """
-    head = _bytes_at(opened, 0, 42)
+    head = _bytes_at(opened, 0, _HEAD)
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
-        return _look_at_wav(file, opened, name, size)
+        return _look_at_wav(file, opened, name, size, head)
     if head[:4] == b"OggS":
         _refuse_chained(opened, name, size, head)
     elif head[:4] == b"fLaC" and size > 100:
@@ -73,10 +76,10 @@ def look(file, opened, name, size):
     return None
 
 
-def _look_at_wav(file, opened, name, size):
+def _look_at_wav(file, opened, name, size, head):
     place, fields = 12, None
     for _ in range(_MOST_CHUNKS):
-        fields = _bytes_at(opened, place, 8)
+        fields = head[place : place + 8] if place < _HEAD - 8 else _bytes_at(opened, place, 8)
         if len(fields) < 8:
             return None
         chunk, n_bytes = struct.unpack("<4sI", fields)
@@ -88,7 +91,7 @@ def _look_at_wav(file, opened, name, size):
     end = place + 8 + n_bytes + n_bytes % 2
     if n_bytes == 0 and file.frames == 0 and size > end:
         return _mended(opened, {4: b"\xff" * 4, place + 4: b"\xff" * 4}, name)
-    rest = _bytes_at(opened, end, 8)
+    rest = _bytes_at(opened, end, 8) if size > end else b""
     if len(rest) < 8:
         return None
     if rest[:4] == b"RIFF":
@@ -121,8 +124,11 @@ def refuse_joined(opened, name):
 
 
 def _refuse_chained(opened, name, size, head):
-    tail = _bytes_at(opened, max(0, size - _TAIL), _TAIL)
-    page = tail.rfind(b"OggS\0")
+    for n_bytes in _TAILS:
+        tail = _bytes_at(opened, max(0, size - n_bytes), n_bytes)
+        page = tail.rfind(b"OggS\0")
+        if page >= 0:
+            break
     if page >= 0 and len(tail) >= page + 18 and tail[page + 14 : page + 18] != head[14:18]:
         _refuse(name, "Ogg streams")
 
