@@ -1,13 +1,17 @@
 import copy
+import io
+import pathlib
 import pickle
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 from sklearn.linear_model import LogisticRegression
 
 from skser.audio import (
     AudioReadError,
+    Utterance,
     Waveform,
     audio_inputs,
     load_audio,
@@ -191,7 +195,9 @@ def test_a_waveform_has_a_rate(rate):
 
 def test_what_is_made_of_a_waveform_has_no_rate_of_its_own():
     half = Waveform(TONE, RATE)[::2]
-    with pytest.raises(ValueError, match="sampling rate nobody can guess"):
+    with pytest.raises(
+        ValueError, match=r"without their sampling rate, the first at 0: give Waveform"
+    ):
         audio_inputs([half])
     assert len(read_utterance(half, 0, RATE / 2, RATE)) == RATE
 
@@ -202,3 +208,123 @@ def test_a_waveform_is_called_by_its_name_in_errors():
         MelSpectrogram().transform([broken])
     with pytest.raises(AudioReadError, match="utterance 0: holds samples that are NaN"):
         MelSpectrogram().transform([Waveform(np.full(100, np.nan), RATE)])
+
+
+def content(samples, **kwargs):
+    file = io.BytesIO()
+    soundfile.write(file, samples, RATE, **{"format": "WAV", **kwargs})
+    return file.getvalue()
+
+
+class TestSources:
+    @pytest.mark.parametrize(
+        "source",
+        [
+            lambda x, path: path,
+            lambda x, path: pathlib.Path(path),
+            lambda x, path: pathlib.Path(path).read_bytes(),
+            lambda x, path: bytearray(pathlib.Path(path).read_bytes()),
+            lambda x, path: io.BytesIO(pathlib.Path(path).read_bytes()),
+            lambda x, path: Utterance(io.BytesIO(pathlib.Path(path).read_bytes())),
+            lambda x, path: Waveform(x, RATE),
+            lambda x, path: Waveform(np.stack([x, x]), RATE),
+            lambda x, path: {"array": x, "sampling_rate": RATE, "path": None},
+            lambda x, path: {"bytes": pathlib.Path(path).read_bytes(), "path": "a.wav"},
+            lambda x, path: {"bytes": None, "path": path},
+            lambda x, path: (RATE, x),
+            lambda x, path: (x, RATE),
+            lambda x, path: (torch.from_numpy(x)[None].requires_grad_(), RATE),
+            lambda x, path: Waveform(torch.from_numpy(x), RATE),
+        ],
+    )
+    def test_one_sound_has_one_spectrogram_whatever_it_comes_in(self, wav, source):
+        path = wav(TONE, subtype="FLOAT")
+        wanted = MelSpectrogram().transform([path])
+        for _ in range(2):  # an open file is read from its start each time
+            item = source(TONE, path)
+            np.testing.assert_array_equal(MelSpectrogram().transform([item])[0], wanted[0])
+        with open(path, "rb") as file:
+            np.testing.assert_array_equal(MelSpectrogram().transform([file])[0], wanted[0])
+            np.testing.assert_array_equal(MelSpectrogram().transform([file])[0], wanted[0])
+
+    def test_a_list_may_mix_what_states_its_rate(self, wav):
+        path = wav(TONE)
+        X = [path, pathlib.Path(path).read_bytes(), Waveform(TONE, RATE), Utterance(path, 0, 0.5)]
+        assert MelSpectrogram().transform(X).lengths.tolist() == [101, 101, 101, 51]
+
+    @pytest.mark.parametrize(
+        ("wrong", "reason"),
+        [
+            (None, "Utterance 1 is missing, not audio: give a path, or Waveform"),
+            (float("nan"), "Utterance 1 is missing, not audio"),
+            (7, "Utterance 1 is of type int, not audio"),
+            (
+                {"text": "a"},
+                r"Utterance 1 is a dict with the keys \['text'\].*Waveform\(samples, rate",
+            ),
+            (
+                {"array": TONE},
+                r"Utterance 1 is a dict with the keys \['array'\], not one with 'array'",
+            ),
+            (io.StringIO("a"), "opened as text: open it as binary"),
+        ],
+    )
+    def test_a_wrong_thing_is_named_as_what_it_is(self, wrong, reason):
+        with pytest.raises(TypeError, match=reason):
+            audio_inputs([Waveform(TONE, RATE), wrong])
+
+    @pytest.mark.parametrize(
+        ("X", "reason"),
+        [
+            ((path for path in ["a.wav"]), r"not generator: pass list\(X\)"),
+            (Waveform(TONE, RATE), r"X is a single Waveform; pass a list: \[utterance\]"),
+            (Utterance("a.wav", 1), "X is a single Utterance"),
+            (b"RIFF", "X is a single file's content"),
+            (io.BytesIO(b"RIFF"), r"X is a single open file \(BytesIO\)"),
+            ({"array": TONE}, r"not dict: pass \[X\]"),
+        ],
+    )
+    def test_what_is_no_list_is_named_with_the_remedy(self, X, reason):
+        with pytest.raises(TypeError, match=reason):
+            audio_inputs(X)
+
+
+class TestBounds:
+    def test_24_bit_samples_in_int32_are_scaled(self, wav):
+        path = wav(TONE, subtype="PCM_24")
+        integers, _ = soundfile.read(path, dtype="int32")
+        found = read_utterance(Waveform(integers, RATE), 0, None, None)
+        np.testing.assert_allclose(found, load_audio(path)[0], atol=1e-7)
+
+    def test_unscaled_integers_are_refused_unless_they_are_wanted(self):
+        loud = TONE * 32768
+        for item in (Waveform(loud, RATE), Utterance(content(loud, subtype="FLOAT"))):
+            (item,) = audio_inputs([item])
+            with pytest.raises(AudioReadError, match=r"up to 16384.*max_amplitude=None"):
+                read_utterance(item, 0, None, RATE)
+        for source in (Waveform(loud, RATE), content(loud, subtype="FLOAT")):
+            item = Utterance(source, max_amplitude=None)
+            np.testing.assert_array_equal(read_utterance(item, 0, None, RATE), loud)
+
+    def test_long_utterances_are_refused_before_they_are_decoded(self, tmp_path, monkeypatch):
+        path = tmp_path / "long.flac"
+        soundfile.write(path, np.zeros(5 * 3600 * 1000, np.int16), 1000)
+        read = soundfile.SoundFile.read
+        monkeypatch.setattr(
+            soundfile.SoundFile, "read", lambda *args, **kwargs: pytest.fail("decoded")
+        )
+        with pytest.raises(AudioReadError, match=r"long\.flac: is more than 4 hours long: cut it"):
+            load_audio(path)
+        with pytest.raises(AudioReadError, match="more than 4 hours"):
+            load_audio(Utterance(path, end=4.5 * 3600))
+        monkeypatch.setattr(soundfile.SoundFile, "read", read)
+        assert len(load_audio(path, max_duration=None)[0]) == 18_000_000
+        assert len(load_audio(path, start=4 * 3600)[0]) == 3_600_000
+        assert sum(len(samples) for samples, _ in stream_audio(path)) == 18_000_000
+        with pytest.raises(AudioReadError, match="utterance 0: is more than 2 s long"):
+            MelSpectrogram().transform([Utterance(Waveform(np.ones(48000), RATE), max_duration=2)])
+
+    def test_upsampling_beyond_real_audio_is_refused(self, wav):
+        assert len(load_audio(wav(TONE, rate=8000), 48000)[0]) == 96000
+        with pytest.raises(AudioReadError, match="more than 16 times below the 16000 Hz"):
+            load_audio(wav(TONE, rate=900), RATE)

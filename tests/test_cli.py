@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 
 import skser
 from skser import datasets
-from skser.audio import AudioReadError, load_audio
+from skser.audio import AudioReadError, Utterance, load_audio
 from skser.cli import main
 from skser.cli._predicted_rows import predicted_rows
 from skser.datasets import load_table, make_emotional_speech
@@ -84,6 +84,20 @@ def test_json_and_csv_hold_what_python_gives(shell, folder, files):
     table = pd.read_csv(io.StringIO(out))
     assert table["file"].tolist() == files
     np.testing.assert_allclose(table[[f"proba_{c}" for c in model.classes_]], expected, rtol=1e-6)
+
+
+def test_a_part_of_each_file_is_predicted(shell, files):
+    part = ("--start", "0.1", "--end", "0.6", "--channel", "0")
+    code, out, _ = shell("predict", *files, "--json", *part)
+    assert code == 0
+    wanted = skser.load_pretrained("emodb-afcn").predict_proba(
+        [Utterance(file, 0.1, 0.6, 0) for file in files]
+    )
+    found = [list(row["probabilities"].values()) for row in json.loads(out)]
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    code, out, messages = shell("predict", files[0], "--start", "60")
+    assert (code, out) == (1, "")
+    assert f"{files[0]}: from 60 s: starts at 60 s, beyond the end" in messages
 
 
 def test_an_onnx_file_is_a_model_too(shell, folder, files, tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 import skser.datasets
 from skser.datasets import (
@@ -24,6 +25,7 @@ from skser.datasets import (
     load_table,
 )
 from skser.datasets._registry import CORPORA, HARMONIZED, SHARED_EMOTIONS
+from skser.feature_extraction import MelSpectrogram
 from tests.corpus_trees import add, build_tree, open_folder, without_privileges
 
 
@@ -284,9 +286,30 @@ class TestIEMOCAP:
         row = frame.loc["Ses01F_impro01_M003"]
         assert (row["speaker"], row["sex"], row["emotion"]) == ("Ses01M", "male", "sadness")
         assert (row["valence"], row["activation"], row["dominance"]) == (2.5, 3.0, 3.5)
-        assert (row["start"], row["end"]) == (3.5, 4.25)
+        assert (row["dialog_start"], row["dialog_end"]) == (3.5, 4.25)
         assert row["transcript"] == "Number 3."
         assert (row["session"], row["dialog"], row["scenario"]) == ("1", "impro01", "improvised")
+
+    def test_turns_of_whole_dialogues_are_those_of_their_own_files(self, tmp_path):
+        build_tree("iemocap", tmp_path)
+        random = np.random.RandomState(0)
+        for dialog in tmp_path.glob("Session*/dialog/wav/*.wav"):
+            samples = (random.randn(13 * 16000, 2) * 3000).astype(np.int16)
+            soundfile.write(dialog, samples, 16000)
+            for turn in tmp_path.rglob(f"sentences/wav/{dialog.stem}/*.wav"):
+                first = int(turn.stem[-3:]) + 0.5
+                part = samples[round(first * 16000) : round((first + 0.75) * 16000)]
+                soundfile.write(turn, part, 16000)
+        turns = load("iemocap", tmp_path)
+        dialogs = load("iemocap", tmp_path, audio="dialogs")
+        assert dialogs.target.tolist() == turns.target.tolist()
+        assert len({item.source for item in dialogs.data}) == 4
+        mel = MelSpectrogram()
+        wanted = mel.transform(turns.data)
+        for X in (dialogs.data, dialogs.frame):
+            np.testing.assert_array_equal(mel.transform(X).values, wanted.values)
+        with pytest.raises(ValueError, match="'sentences' is not known; choose from"):
+            load_iemocap(tmp_path, audio="sentences")
 
     def test_four_classes_and_improvised_turns(self, tmp_path):
         build_tree("iemocap", tmp_path)
@@ -582,7 +605,7 @@ class TestAcrossCorpora:
         nothing, some = [np.nan, np.nan], table("some", sex=["female", np.nan], valence=[1, None])
         none = table("none", sex=nothing, sentence=nothing, transcript=nothing, valence=nothing)
         for key in ("sexes", "sentences", "transcripts", "valence"):
-            assert none[key] is None
+            assert getattr(none, key) is None
         assert some.sexes.tolist() == ["female", None]
         assert np.isnan(some.valence).tolist() == [False, True]
         assert concatenate_corpora([none, some]).sexes.tolist() == [None, None, "female", None]

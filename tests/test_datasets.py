@@ -7,8 +7,9 @@ from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skser.audio import load_audio
+from skser.audio import Utterance, load_audio
 from skser.datasets import (
+    SpeechCorpus,
     load_emodb,
     load_folder,
     load_ravdess,
@@ -119,8 +120,152 @@ class TestOwnData:
         assert [path.rsplit("/", 1)[1] for path in X] == ["a.wav", "b.mp3", "c.flac"]
         assert "unknown number of speakers" in repr(load_folder(tmp_path))
 
+    @pytest.fixture
+    def folder(self, tmp_path):
+        return touch(tmp_path, "a.wav", "b.wav", "deep/c.wav", "Gr\u00fc\u00dfe.wav")
+
+    @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+    def test_delimiter_and_encoding_are_found(self, folder, delimiter, encoding):
+        rows = [
+            ["audio", "emotion", "speaker", "valence"],
+            ["Gr\u00fc\u00dfe.wav", "\u00c4rger", "01", "1.5"],
+            ["b.wav", "joy", "02", ""],
+        ]
+        text = "\r\n".join(delimiter.join(row) for row in rows)
+        (folder / "t.csv").write_bytes(text.encode(encoding))
+        corpus = load_table(folder / "t.csv")
+        assert corpus.target.tolist() == ["\u00c4rger", "joy"]
+        assert corpus.speakers.tolist() == ["01", "02"]
+        assert corpus.valence[0] == 1.5
+        assert np.isnan(corpus.valence[1])
+
+    def test_decimal_commas_are_numbers(self, folder):
+        (folder / "t.csv").write_text("audio;emotion;start;end\na.wav;joy;0,5;1,25\n")
+        assert load_table(folder / "t.csv").data[0] == Utterance(str(folder / "a.wav"), 0.5, 1.25)
+
+    def test_spellings_of_one_label_or_speaker_are_one_and_named(self, folder):
+        table = pd.DataFrame(
+            {
+                "audio": ["a.wav", "b.wav", " deep/c.wav "],
+                "emotion": ["joy ", "Joy", "joy"],
+                "speaker": ["Anna Lee", "anna  lee", "Anna Lee"],
+            }
+        )
+        with pytest.warns(UserWarning, match="joined") as caught:
+            corpus = load_table(table, root=folder)
+        assert corpus.target.tolist() == ["joy"] * 3
+        assert corpus.speakers.tolist() == ["Anna Lee"] * 3
+        said = " ".join(str(warning.message) for warning in caught)
+        assert "emotions that differ in case or blanks alone were joined: 'Joy' as 'joy'" in said
+        assert "'anna  lee' as 'Anna Lee'" in said
+
+    def test_na_and_none_are_names_and_empty_rows_nothing(self, folder):
+        (folder / "t.csv").write_text(
+            "audio,emotion,speaker,rating\na.wav,None,NA,NA\n,,,\n\nb.wav,NA,,3\n"
+        )
+        corpus = load_table(folder / "t.csv")
+        assert corpus.target.tolist() == ["None", "NA"]
+        assert corpus.speakers.tolist() == ["NA", None]
+        assert np.isnan(corpus.frame["rating"][0])
+
+    def test_paths_are_found_however_they_are_written(self, folder, monkeypatch):
+        monkeypatch.setenv("HOME", str(folder))
+        names = ["deep\\c.wav", "~/a.wav", "Gru\u0308\u00dfe.wav", folder / "b.wav"]
+        corpus = load_table(pd.DataFrame({"audio": names, "emotion": "joy"}), root=folder)
+        wanted = ["deep/c.wav", "a.wav", "Gr\u00fc\u00dfe.wav", "b.wav"]
+        assert corpus.data.tolist() == [str(folder / name) for name in wanted]
+
+    def test_columns_may_be_called_as_elsewhere(self, folder):
+        (folder / "t.csv").write_text(
+            "File Path,label,speaker_id,Onset,duration\na.wav,joy,7,1,0.5\n"
+        )
+        with pytest.warns(UserWarning, match="'File Path' as 'audio', 'label' as 'emotion'"):
+            corpus = load_table(folder / "t.csv")
+        assert corpus.speakers.tolist() == ["7"]
+        assert corpus.data[0] == Utterance(str(folder / "a.wav"), 1, 1.5)
+
+    def test_an_audformat_index_is_taken(self, folder):
+        index = pd.MultiIndex.from_arrays(
+            [["a.wav", "b.wav"], pd.to_timedelta([0, 1], "s"), pd.to_timedelta([1, pd.NaT], "s")],
+            names=["file", "start", "end"],
+        )
+        corpus = load_table(pd.DataFrame({"emotion": ["joy", "fear"]}, index=index), root=folder)
+        assert corpus.data.tolist() == [
+            Utterance(str(folder / "a.wav"), 0, 1), Utterance(str(folder / "b.wav"), 1)
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("", r"t\.csv is empty: a line of headings"),
+            ("audio,emotion\n", r"t\.csv has headings and no row: write a row per utterance"),
+            ("audio,emotion\na.wav,joy,x\n", r"t\.csv, line 2: 3 values for 2 headings"),
+            ("audio,emotion\na.wav,joy\nb.wav,\n", r"t\.csv has no emotion in lines \[3\]: fill"),
+            (
+                "audio,emotion,start\na.wav,joy,soon\n",
+                r"t\.csv, line 2: start='soon' is not a time",
+            ),
+            ("audio,emotion,channel\na.wav,joy,left\n", r"t\.csv, line 2: channel='left'"),
+            (
+                "audio,emotion\nno.wav,joy\n",
+                r"t\.csv: 1 of 1 audio files are missing: line 2: .*root=",
+            ),
+            ("audio,emotion\ndeep,joy\n", r"deep is a folder, not an audio file"),
+            ("audio,audio,emotion\na.wav,b.wav,joy\n", r"has the columns \['audio'\] twice"),
+            ("speaker,emotion\na,joy\n", r"t\.csv lacks the columns \['audio'\]"),
+        ],
+    )
+    def test_what_is_wrong_is_named_with_file_row_and_remedy(self, folder, text, reason):
+        (folder / "t.csv").write_text(text)
+        with pytest.raises((ValueError, FileNotFoundError), match=reason) as caught:
+            load_table(folder / "t.csv")
+        assert "\n" not in str(caught.value)
+
+    def test_a_folder_is_no_table(self, folder):
+        with pytest.raises(FileNotFoundError, match="is a folder, not a table: use load_folder"):
+            load_table(folder)
+        with pytest.raises(ValueError, match=r"has the columns \['audio', 'emotion'\] and no row"):
+            load_table(pd.DataFrame({"audio": [], "emotion": []}))
+
+    @pytest.mark.parametrize(
+        ("emotions", "words"), [("joy", "one emotion, 'joy'"), (["joy", "fear", "joy"], "two emot")]
+    )
+    def test_overlapping_utterances_are_warned_of(self, folder, emotions, words):
+        table = pd.DataFrame(
+            {"audio": "a.wav", "emotion": emotions, "start": [0, 1, 5], "end": [2, 3, 6]}
+        )
+        with pytest.warns(UserWarning, match=f"1 pairs of utterances overlap .* {words}.* 0 and 1"):
+            load_table(table, root=folder)
+
 
 class TestSpeechCorpus:
+    def test_it_is_indexed_by_rows(self, corpus):
+        assert len(corpus) == 40
+        mask = corpus.target == "anger"
+        for rows in (mask, np.flatnonzero(mask), np.flatnonzero(mask).tolist(), pd.Series(mask)):
+            assert corpus[rows].target.tolist() == ["anger"] * 8
+        assert len(corpus[:5]) == 5
+        assert corpus[-1].data[0] is corpus.data[-1]
+        assert corpus[:5].sampling_rate == corpus.sampling_rate
+        with pytest.raises(TypeError, match="use corpus.target"):
+            corpus["target"]
+        with pytest.raises(IndexError):
+            corpus[[40]]
+
+    def test_select_takes_any_column(self, corpus):
+        part = corpus.select(sex="female", sentence=list(set(corpus.sentences))[:2])
+        assert set(part.sexes) == {"female"}
+        assert len(set(part.sentences)) <= 2
+        assert len(corpus.select(sexes=["male", "female"])) == 40
+        with pytest.raises(ValueError, match="no column 'session'; its columns are"):
+            corpus.select(session="1")
+
+    def test_repr_shows_every_class(self):
+        emotions = [f"emotion-{i:02}" for i in range(40)]
+        frame = pd.DataFrame({"audio": "a.wav", "emotion": emotions, "speaker": "x"})
+        assert all(emotion in repr(SpeechCorpus(frame, "many", {})) for emotion in emotions)
+
     def test_select(self, corpus):
         part = corpus.select(emotions=["anger", "fear"], speakers=["02", "03"])
         assert part.target_names == ["anger", "fear"]

@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skser.audio import AudioReadError
+from skser.audio import AudioReadError, identity
 from skser.feature_extraction import MelSpectrogram, OpenSmile, _done
-from skser.feature_extraction._done import identity
 from skser.preprocessing import VoiceActivityTrimmer
 from tests.slow_extraction import SlowMelSpectrogram
 

@@ -127,9 +127,17 @@ def _processes(speech, emotions, folder):
     MelSpectrogram(input_sampling_rate=16000, n_jobs=2).transform(speech)
 
 
+def _containers(speech, emotions, folder):
+    from skser.audio import load_audio
+
+    (folder / "voice.m4a").write_bytes(b"\0\0\0\x1cftypM4A " + bytes(100))
+    load_audio(folder / "voice.m4a")
+
+
 # The last needs another extra, which it brings to light again.
 NEEDED_BY = {
     "audb": [_audb],
+    "containers": [_containers],
     "embeddings": [_embeddings, _text_embeddings],
     "onnx": [_export_onnx, _load_onnx],
     "opensmile": [_opensmile],
@@ -143,9 +151,11 @@ NOT_NEEDED_BY = {"augment": [_own_augmentation], "distributed": [_processes]}
 
 
 def _outcome(call, *given):
+    from skser.audio import AudioReadError  # a file that cannot be read costs no other
+
     try:
         call(*given)
-    except ImportError as error:
+    except (ImportError, AudioReadError) as error:
         return str(error)
     return "nothing"
 

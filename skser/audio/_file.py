@@ -1,30 +1,71 @@
 """Audio files: opened, decoded block by block, and resampled to a stated rate."""
 
+import io
 import os
 import stat
 
 import numpy as np
 
+from skser.audio import _headers
+from skser.audio._arrays import check_channel, warn_if_cancelled
+from skser.audio._checks import (
+    check_amplitude,
+    check_duration,
+    check_length,
+    check_rates,
+    check_reach,
+    check_values,
+    span,
+)
+from skser.audio._containers import is_container, part_of_container
 from skser.audio._errors import AudioReadError, printable
+from skser.audio._utterance import MAX_AMPLITUDE, MAX_DURATION, Utterance
 
 _BLOCK_SAMPLES = 2**20
-_MOST_ENERGY = 1e28  # beyond, powers leave the range of float32
-# A header may claim any rate; 128 times the samples is what resampling may make of a file.
-_MOST_RESAMPLING = 128
+WHOLE = Utterance("")  # what a path alone stands for
+_LIMITS = (MAX_DURATION, MAX_AMPLITUDE)
+_SURELY_FINITE = 1e28  # a sum of squares below has finite terms
+# Subtypes of so many bytes a sample, of which no file holds more than its size allows.
+_BYTES = {"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8,
+          "ULAW": 1, "ALAW": 1}  # fmt: skip
+# Where libsndfile seeks to the very sample; elsewhere what lies before a part is decoded too. In
+# Ogg it is off within the last page of some files.
+_SEEKS = {"WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "AU", "CAF", "NIST"}
 
 
-def load_audio(path, sampling_rate=None):
-    """Read an audio file as mono float32.
+def load_audio(
+    path,
+    sampling_rate=None,
+    *,
+    start=None,
+    end=None,
+    channel=None,
+    max_duration=MAX_DURATION,
+    max_amplitude=MAX_AMPLITUDE,
+):
+    """Read an audio file, or a part of one, as mono float32.
 
-    Channels are averaged; other rates are resampled (soxr, high quality).
+    Channels are averaged unless one is chosen; the part is cut at the file's own rate and then
+    resampled (soxr, high quality).
 
     Parameters
     ----------
-    path : str or path-like
+    path : str, path-like, bytes, binary file or Utterance
         WAV (8 to 32 bits or float), FLAC, OGG, MP3, AIFF or whatever else libsndfile knows by
-        its header. The content decides, not the file's name.
+        its header; M4A, MP4, WebM, 3GP, WMA, MKA, AMR and AAC with the extra ``containers``.
+        The content decides, not the file's name. An `Utterance` of a file states everything
+        but `sampling_rate` itself.
     sampling_rate : float or None, default=None
         Rate of the result in Hz; None keeps the file's own.
+    start, end : float or None, default=None
+        Bounds of the part in seconds: from sample round(start · rate) up to, not including,
+        round(end · rate).
+    channel : int, "loudest" or None, default=None
+        Index of the channel; the one with most energy in this part; or None for the mean.
+    max_duration : float or None, default=14400
+        Longest part that is read, in seconds; None lifts the limit.
+    max_amplitude : float or None, default=8.0
+        Largest magnitude of floating-point samples; None lifts the limit.
 
     Returns
     -------
@@ -37,8 +78,15 @@ def load_audio(path, sampling_rate=None):
     ------
     AudioReadError
         If the file is missing, a directory, a pipe or a device, empty, not audio, of zero
-        length, holds values that are not finite, or states a rate that is more than 128 times
-        above or below `sampling_rate`.
+        length, holds values that are not finite or larger than `max_amplitude`, or several
+        recordings joined; if the part is longer than `max_duration` or lies beyond the file; if
+        there is no such channel; or if the file states a rate that is more than 16 times below
+        or 128 times above `sampling_rate`.
+
+    Warns
+    -----
+    UserWarning
+        If averaging cancels the channels, or the header claims less than the file holds.
 
     Notes
     -----
@@ -52,24 +100,103 @@ def load_audio(path, sampling_rate=None):
     >>> samples, rate = load_audio(path, sampling_rate=16000)
     >>> samples.shape, samples.dtype, rate
     ((16000,), dtype('float32'), 16000)
+    >>> load_audio(path, start=0.25, end=0.5)[0].shape
+    (2000,)
     """
-    name = os.fsdecode(path)
-    blocks, rates = zip(*mono_blocks(name), strict=True)
-    samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
-    check_values(samples, name)
-    if sampling_rate in (None, rates[0]):
-        return samples, sampling_rate or rates[0]
-    return resampled(samples, rates[0], sampling_rate, name), sampling_rate
+    utterance, source, name = _of_file(path, (start, end, channel), (max_duration, max_amplitude))
+    return load_part(source, name, utterance, sampling_rate)
 
 
-def stream_audio(path, sampling_rate=None):
+def load_part(source, name, utterance, sampling_rate):
+    """Read what `load_audio` reads.
+
+    Parameters
+    ----------
+    source : str or bytes
+    name : str
+        For messages.
+    utterance : Utterance
+        Of which times, channel and limits count.
+    sampling_rate : float or None
+        In Hz.
+
+    Returns
+    -------
+    samples : ndarray of shape (n_samples,), float32
+    sampling_rate : float
+        In Hz.
+    """
+    parts, rate = [], None
+    for samples, rate in mono_blocks(source, name, utterance):
+        if not parts and sampling_rate is not None and sampling_rate != rate:
+            check_rates(rate, sampling_rate, name)
+        parts.append(samples)
+    samples = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not np.dot(samples, samples) < _SURELY_FINITE:
+            check_values(samples, name)
+    if sampling_rate is None or sampling_rate == rate:
+        return samples, sampling_rate or rate
+    samples = resample(samples, rate, sampling_rate)
+    check_length(len(samples), sampling_rate, name)
+    return samples, sampling_rate
+
+
+def _of_file(path, part, limits):
+    """Utterance, source and name of what `load_audio` is given."""
+    if not isinstance(path, Utterance):
+        if isinstance(path, str) and part == (None, None, None) and limits == _LIMITS:
+            return WHOLE, path, path
+        path = Utterance(path, *part, max_duration=limits[0], max_amplitude=limits[1])
+    source = file_source(path.source)
+    if not isinstance(source, str | bytes):
+        raise TypeError(
+            f"load_audio reads files, not {type(source).__name__}; what holds samples is taken "
+            "as it is, as Waveform(samples, rate)."
+        )
+    return path, source, path.called("the audio")
+
+
+def file_source(source):
+    """A path as str, and the content of a binary file, from its start, as bytes.
+
+    Parameters
+    ----------
+    source : object
+        What is neither a path, nor bytes, nor a file comes back as it is.
+
+    Raises
+    ------
+    TypeError
+        If it is a file opened as text.
+    """
+    if isinstance(source, os.PathLike):
+        return os.fspath(source)
+    if isinstance(source, bytearray | memoryview):
+        return bytes(source)
+    if not hasattr(source, "read"):
+        return source
+    if hasattr(source, "seek") and getattr(source, "seekable", bool)():
+        source.seek(0)
+    content = source.read()
+    if not isinstance(content, bytes):
+        raise TypeError("A file was opened as text: open it as binary, with mode 'rb'.")
+    return content
+
+
+def stream_audio(path, sampling_rate=None, *, start=None, end=None, channel=None):
     """Read an audio file as `load_audio` does, in pieces and in bounded memory.
 
     Parameters
     ----------
-    path : str or path-like
+    path : str, path-like, bytes, binary file or Utterance
+        Of any length; limits of an `Utterance` on its length are not applied.
     sampling_rate : float or None, default=None
         Rate of the result in Hz; None keeps the file's own.
+    start, end : float or None, default=None
+        Bounds of the part in seconds, as in `load_audio`.
+    channel : int, "loudest" or None, default=None
+        As in `load_audio`. "loudest" reads the part twice.
 
     Yields
     ------
@@ -94,57 +221,23 @@ def stream_audio(path, sampling_rate=None):
     """
     import soxr
 
-    name = os.fsdecode(path)
+    utterance, source, name = _of_file(path, (start, end, channel), _LIMITS)
     resampler, n_samples = None, 0
-    for samples, file_rate in mono_blocks(name):
+    for samples, file_rate in mono_blocks(source, name, utterance, limited=False):
         check_values(samples, name)
         if sampling_rate in (None, file_rate):
             yield samples, file_rate
             continue
         if resampler is None:
-            _check_rates(file_rate, sampling_rate, name)
+            check_rates(file_rate, sampling_rate, name)
             resampler = soxr.ResampleStream(file_rate, sampling_rate, 1, dtype="float32")
         resampled = resampler.resample_chunk(samples)
         n_samples += len(resampled)
         yield resampled, sampling_rate
     if resampler is not None:
         resampled = resampler.resample_chunk(np.empty(0, np.float32), last=True)
-        _check_length(n_samples + len(resampled), sampling_rate, name)
+        check_length(n_samples + len(resampled), sampling_rate, name)
         yield resampled, sampling_rate
-
-
-def check_values(samples, name):
-    # A finite sum of squares has finite terms, and is found in one quick pass.
-    with np.errstate(over="ignore", invalid="ignore"):
-        energy = np.dot(samples, samples)
-    if energy < _MOST_ENERGY:
-        return
-    if not np.isfinite(samples).all():
-        raise AudioReadError([(name, "holds samples that are NaN or infinite")])
-    raise AudioReadError([(name, "holds samples far beyond full scale, which is 1")])
-
-
-def _check_rates(from_rate, to_rate, name):
-    if not 1 / _MOST_RESAMPLING <= to_rate / from_rate <= _MOST_RESAMPLING:
-        reason = (
-            f"states a rate of {from_rate:g} Hz, which is more than {_MOST_RESAMPLING} times "
-            f"{'above' if from_rate > to_rate else 'below'} the {to_rate:g} Hz that are needed"
-        )
-        raise AudioReadError([(name, reason)])
-
-
-def _check_length(n_samples, rate, name):
-    if n_samples == 0:
-        raise AudioReadError([(name, f"is shorter than one sample at {rate:g} Hz")])
-
-
-def resampled(samples, from_rate, to_rate, name):
-    if to_rate is None:
-        return samples
-    _check_rates(from_rate, to_rate, name)
-    samples = resample(samples, from_rate, to_rate)
-    _check_length(len(samples), to_rate, name)
-    return samples
 
 
 def resample(samples, from_rate, to_rate):
@@ -156,12 +249,14 @@ def resample(samples, from_rate, to_rate):
     return soxr.resample(samples, from_rate, to_rate)
 
 
-def open_audio(name):
-    """Open a file for reading as bytes, without a buffer.
+def open_audio(source, name=None):
+    """Open a file, or the content of one, for reading as bytes, without a buffer.
 
     Parameters
     ----------
-    name : str
+    source : str or bytes
+    name : str or None, default=None
+        For messages; None takes the path.
 
     Raises
     ------
@@ -169,11 +264,16 @@ def open_audio(name):
         If it is no file that can be opened, or empty. A pipe or a device is refused unopened:
         it might keep its reader waiting, or never end.
     """
+    if isinstance(source, bytes):
+        if not source:
+            raise AudioReadError([(name, "the file is empty (0 bytes)")])
+        return io.BytesIO(source)
+    name = source if name is None else name
     try:
-        kind = os.stat(name).st_mode
+        kind = os.stat(source).st_mode
         if not stat.S_ISREG(kind):
             raise AudioReadError([(name, _why_no_file(kind))])
-        descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     except AudioReadError:
         raise
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -190,16 +290,21 @@ def open_audio(name):
 
 def _why_no_file(kind):
     if stat.S_ISDIR(kind):
-        return "is a directory, not an audio file"
+        return "is a directory, not an audio file: name the files in it"
     return "is a pipe or a device: write what it gives into a file first"
 
 
-def mono_blocks(name):
-    """Decode a file in bounded memory.
+def mono_blocks(source, name, utterance, limited=True):
+    """Decode a part of a file in bounded memory.
 
     Parameters
     ----------
+    source : str or bytes
     name : str
+        For messages.
+    utterance : Utterance
+        Of which times, channel and, if `limited`, limits count.
+    limited : bool, default=True
 
     Yields
     ------
@@ -213,35 +318,124 @@ def mono_blocks(name):
     AudioReadError
         If the file cannot be opened, is not audio, or holds no samples.
     """
+    channel, n_channels, energy, energy_of_channels = utterance.channel, 1, 0.0, 0.0
+    if channel == "loudest":
+        channel = _loudest(source, name, utterance, limited)
+    with np.errstate(over="ignore", invalid="ignore"):  # to values that are refused
+        for block, rate in _blocks(source, name, utterance, limited):
+            n_channels = block.shape[1]
+            if channel is not None:
+                check_channel(channel, n_channels, name)
+                yield np.ascontiguousarray(block[:, channel]), rate
+            elif n_channels == 1:
+                yield block[:, 0], rate
+            else:
+                samples = block.mean(axis=1)
+                energy += float(np.dot(samples, samples))
+                energy_of_channels += float(np.vdot(block, block))
+                yield samples, rate
+    if energy_of_channels:
+        warn_if_cancelled(energy, energy_of_channels, n_channels, name)
+
+
+def _loudest(source, name, utterance, limited):
+    """Index of the channel with most energy."""
+    energies = 0.0
+    for block, _ in _blocks(source, name, utterance, limited):
+        energies = energies + np.einsum("ij,ij->j", block, block, dtype=float)
+    return int(np.argmax(energies))
+
+
+def _blocks(source, name, utterance, limited):
+    """Yield pieces (n_samples, n_channels), float32, of a part, and the file's rate."""
     import soundfile
 
-    n_samples = 0
-    with open_audio(name) as opened:
+    n_read, rate = 0, None
+    n_most = utterance.max_duration if limited else None  # seconds
+    with open_audio(source, name) as opened:
         # By number: behind a name, its suffix would count where the content tells nothing. In
         # Windows every library numbers open files for itself.
-        source = opened if os.name == "nt" else opened.fileno()
+        by_number = isinstance(source, str) and os.name != "nt"
         try:
-            with soundfile.SoundFile(source, closefd=False) as file:
-                # Plain 16-bit samples are scaled here: the same values in a third of the time.
-                is_16_bit = file.subtype == "PCM_16" and file.format != "FLAC"
-                dtype = "int16" if is_16_bit else "float32"
-                # In blocks, so that memory follows what the file holds, not what its header says.
-                n_frames = max(1, min(file.frames + 1, _BLOCK_SAMPLES // file.channels))
-                n_read = n_frames
-                while n_read == n_frames:
-                    block = file.read(n_frames, dtype=dtype, always_2d=True)
-                    n_read = len(block)
-                    if not n_read:
-                        break
-                    if is_16_bit:
-                        block = block * np.float32(2**-15)
-                    with np.errstate(over="ignore", invalid="ignore"):  # to values that are refused
-                        samples = block[:, 0] if file.channels == 1 else block.mean(axis=1)
-                    n_samples += n_read
-                    yield samples, file.samplerate
+            try:
+                file = soundfile.SoundFile(opened.fileno() if by_number else opened, closefd=False)
+            except soundfile.SoundFileError:
+                if not is_container(opened):
+                    _headers.refuse_joined(opened, name)
+                    raise
+                pieces = part_of_container(opened, name, utterance)
+            else:
+                pieces = _part(file, opened, name, utterance, n_most)
+            for block, rate, first, is_float in pieces:  # noqa: B007
+                n_read += len(block)
+                if limited and is_float:
+                    check_amplitude(block, utterance.max_amplitude, name)
+                if n_most is not None and n_read > n_most * rate:
+                    check_duration(n_read, rate, n_most, name)
+                if len(block):
+                    yield block, rate
         except (soundfile.SoundFileError, OSError) as error:
             reason = getattr(error, "error_string", None) or str(error)
             reason = f"cannot be read as audio ({printable(reason.strip())})"
             raise AudioReadError([(name, reason)]) from error
-    if n_samples == 0:
+    if (utterance.start is not None or utterance.end is not None) and rate is not None:
+        check_reach(utterance, rate, first + n_read, name)
+    if n_read == 0:
         raise AudioReadError([(name, "holds no samples (zero length)")])
+
+
+def _part(file, opened, name, utterance, n_most, is_mended=False):
+    """Yield pieces of a part of an open `soundfile.SoundFile`, as `part_of_container` does."""
+    with file:
+        rate, n_channels, n_frames = file.samplerate, file.channels, file.frames
+        size = os.fstat(opened.fileno()).st_size if isinstance(opened, io.FileIO) else None
+        width = None if file.format == "FLAC" else _BYTES.get(file.subtype)
+        n_there = n_frames
+        # Anything but the plainest WAV file, whose header has 44 bytes, is looked at once more.
+        if width is None or size is None or size - n_frames * n_channels * width != 44:
+            size = _headers.size_of(opened)
+            mended = None if is_mended else _headers.look(file, opened, name, size)
+            if mended is not None:
+                yield from _part(mended, opened, name, utterance, n_most, is_mended=True)
+                return
+            if width is not None:
+                n_there = min(n_frames, size // (width * n_channels))
+        first, last = 0, None
+        if utterance.start is not None or utterance.end is not None:
+            first, last = span(utterance, rate, None, name)
+        n_part = (n_there if last is None else min(n_there, last)) - first
+        if n_most is not None and n_most * rate < n_part < _headers.UNKNOWN:
+            check_duration(n_part, rate, n_most, name)
+        # Plain 16-bit samples are scaled here: the same values in a third of the time.
+        is_16_bit = file.subtype == "PCM_16" and file.format != "FLAC"
+        dtype = "int16" if is_16_bit else "float32"
+        # In blocks, so that memory follows what the file holds, not what its header says.
+        at_once = max(1, min(n_frames + 1, _BLOCK_SAMPLES // n_channels))
+        if first:
+            check_reach(utterance, rate, n_there, name)
+            _go_to(file, first, at_once)
+        n_left = None if last is None else last - first
+        while n_left is None or n_left > 0:
+            n_wanted = at_once if n_left is None else min(at_once, n_left)
+            block = file.read(n_wanted, dtype=dtype, always_2d=True)
+            n_read = len(block)
+            if is_16_bit:
+                block = block * np.float32(2**-15)
+            yield block, rate, first, width is None or file.subtype in ("FLOAT", "DOUBLE")
+            if n_read < n_wanted:
+                break
+            n_left = None if n_left is None else n_left - n_read
+        if last is None and not is_mended and file.format in ("FLAC", "MP3"):
+            _headers.look_behind(opened, name, size, file.format)
+
+
+def _go_to(file, first, at_once):
+    """Go to a sample, by decoding what lies before it where seeking is not exact."""
+    if file.format in _SEEKS:
+        file.seek(first)
+        return
+    while first > 0:
+        n_read = len(file.read(min(at_once, first), dtype="float32", always_2d=True))
+        if n_read == 0:
+            return
+        first -= n_read

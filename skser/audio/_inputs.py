@@ -1,12 +1,19 @@
 """The forms that audio may come in, and one utterance of them as samples."""
 
 import os
+from collections.abc import Mapping
+from numbers import Real
 
 import numpy as np
 
-from skser.audio._errors import AudioReadError
-from skser.audio._file import check_values, load_audio, resampled
+from skser.audio._arrays import array_samples
+from skser.audio._checks import check_length, check_rates
+from skser.audio._file import WHOLE, file_source, load_part, resample
+from skser.audio._tables import is_utterance_index, table_rows
+from skser.audio._utterance import Utterance
 from skser.audio._waveform import Waveform
+
+_REMEDY = "give a path, or Waveform(samples, rate)"
 
 
 def audio_inputs(X, input_sampling_rate=None):
@@ -14,37 +21,57 @@ def audio_inputs(X, input_sampling_rate=None):
 
     Parameters
     ----------
-    X : list or 1-D array of paths, list or object array of 1-D arrays, 2-D float array, or \
-            DataFrame with a column ``audio``
-        An array of one column of objects or strings, as a `ColumnTransformer` or a sampler makes
-        it, is taken as that column.
+    X : list or 1-D array of sources, 2-D float array, DataFrame or audformat index
+        A source is a path, an `Utterance`, a `Waveform`, the content of a file as bytes or as a
+        binary file, a 1-D array of samples, a dict with "array" and "sampling_rate" or with
+        "bytes" and "path", or a pair of samples and rate. A DataFrame has them in its column
+        ``audio``, and may have ``start``, ``end`` and ``channel``. An array of one column of
+        objects or strings, as a `ColumnTransformer` or a sampler makes it, is that column.
     input_sampling_rate : float or None, default=None
-        Rate of arrays in Hz; paths and `Waveform` state their own.
+        Rate of arrays in Hz; all others state their own.
 
     Returns
     -------
-    list of str or list of ndarray
-        Paths, or arrays as given.
+    list of str, Utterance, Waveform or array
+        Paths of whole files as str.
 
     Raises
     ------
     TypeError
-        If X is a single path, has no order or no length, or mixes paths and arrays.
+        If X is a single source and not a list, has no order or no length, mixes paths and bare
+        arrays, or holds something else, which is named.
     ValueError
-        If X is empty, or holds arrays and `input_sampling_rate` is None.
+        If X is empty, or holds bare arrays and `input_sampling_rate` is None.
     """
-    if hasattr(X, "columns"):
-        if "audio" not in X.columns:
-            raise ValueError(
-                f"The utterance table has no column 'audio'; its columns are {list(X.columns)}."
-            )
-        X = X["audio"]
-    if not isinstance(X, list):
+    if type(X) is list:
+        items = X
+    elif hasattr(X, "columns") or (hasattr(X, "names") and is_utterance_index(X)):
+        items = table_rows(X)
+    else:
         X = as_one_column(X)
+        _check_is_list(X)
+        items = list(X)
+    if not items:
+        raise ValueError("X is empty: 0 utterances, at least 1 is required.")
+    if all(isinstance(item, str | os.PathLike) for item in items):
+        return [os.fspath(item) for item in items]
+    contents = {}  # of open files, which are read once however many utterances are in them
+    items = [_source(item, i, contents) for i, item in enumerate(items)]
+    _check_mixture(items, input_sampling_rate)
+    return items
+
+
+def _check_is_list(X):
     if isinstance(X, set | frozenset):
         raise TypeError("X is a set, whose order means nothing: pass a list.")
     if isinstance(X, str | os.PathLike):
         raise TypeError(f"X is a single path ({os.fspath(X)!r}); pass a list: [path].")
+    single = {Utterance: "Utterance", Waveform: "Waveform", bytes: "file's content (bytes)"}
+    for kind, word in single.items():
+        if isinstance(X, kind):
+            raise TypeError(f"X is a single {word}; pass a list: [utterance].")
+    if hasattr(X, "read"):
+        raise TypeError(f"X is a single open file ({type(X).__name__}); pass a list: [file].")
     if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind in "fiu":
         raise TypeError("X is a single 1-D array of samples; pass a list: [samples].")
     is_array = isinstance(X, np.ndarray)
@@ -54,26 +81,97 @@ def audio_inputs(X, input_sampling_rate=None):
         or isinstance(X, dict)
         or (is_array and (X.ndim == 0 or (X.ndim > 1 and X.dtype.kind not in "fiu")))
     ):
-        raise TypeError(f"X must be a list of paths or of 1-D arrays, not {type(X).__name__}.")
-    items = list(X)
-    if not items:
-        raise ValueError("X is empty: 0 utterances, at least 1 is required.")
-    is_path = [isinstance(item, str | os.PathLike) for item in items]
-    if all(is_path):
-        return [os.fspath(item) for item in items]
-    if any(is_path):
-        first_other = is_path.index(not is_path[0])
-        kinds = ("a path", "an array") if is_path[0] else ("an array", "a path")
+        remedy = ""
+        if hasattr(X, "__next__"):
+            remedy = ": pass list(X)"
+        elif hasattr(X, "frame") and hasattr(X, "target_names"):
+            remedy = ": pass its data or its frame"
+        elif isinstance(X, Mapping):
+            remedy = ": pass [X]"
         raise TypeError(
-            f"X mixes paths and arrays: utterance 0 is {kinds[0]}, utterance {first_other} is "
-            f"{kinds[1]}. Read the files with load_audio, or write the arrays to files."
+            f"X must be a list of paths or of 1-D arrays, not {type(X).__name__}{remedy}."
         )
-    if any(rate_of(item, input_sampling_rate) is None for item in items):
-        raise ValueError(
-            "X holds arrays of samples, whose sampling rate nobody can guess: "
-            "set input_sampling_rate= (in Hz)."
+
+
+def _source(item, index, contents):
+    """A path, `Utterance`, `Waveform` or array of whatever an element of X is."""
+    if isinstance(item, Utterance):
+        source = _source(item.source, index, contents)
+        if isinstance(source, Utterance):
+            return item.with_source(source.source, source.name)
+        return item.with_source(source) if source is not item.source else item
+    if isinstance(item, str | os.PathLike):
+        return os.fspath(item)
+    if isinstance(item, bytes | bytearray | memoryview) or hasattr(item, "read"):
+        if id(item) not in contents:
+            contents[id(item)] = file_source(item)
+        name = getattr(item, "name", None)  # of an open file
+        return Utterance(contents[id(item)], name=name if isinstance(name, str) else None)
+    if isinstance(item, Mapping):
+        return _of_dict(item, index, contents)
+    if hasattr(item, "get_all_samples"):  # a decoder of torchcodec, as in the rows of datasets
+        decoded = item.get_all_samples()
+        return Waveform(decoded.data, float(decoded.sample_rate))
+    pair = _pair(item)
+    if pair is not None:
+        return Waveform(*pair)
+    if item is None or isinstance(item, Real | set) or not hasattr(item, "__len__"):
+        kind = "missing" if item is None or item != item else f"of type {type(item).__name__}"
+        raise TypeError(f"Utterance {index} is {kind}, not audio: {_REMEDY}.")
+    return item
+
+
+def _of_dict(item, index, contents):
+    rate = item.get("sampling_rate")
+    name = item.get("path") or None
+    if item.get("array") is not None and rate is not None:
+        return Waveform(_detached(item["array"]), rate, name)
+    if item.get("bytes") is not None:
+        return Utterance(file_source(item["bytes"]), name=name)
+    if name is not None:
+        return _source(name, index, contents)
+    raise TypeError(
+        f"Utterance {index} is a dict with the keys {list(item)}, not one with 'array' and "
+        f"'sampling_rate', or with 'bytes' and 'path': {_REMEDY}."
+    )
+
+
+def _pair(item):
+    """Samples and rate of a pair of them, in whichever order, or None."""
+    if not isinstance(item, tuple | list) or len(item) != 2:
+        return None
+    for samples, rate in (item, item[::-1]):
+        if getattr(samples, "ndim", 0) and isinstance(rate, Real):
+            return _detached(samples), rate
+    return None
+
+
+def _detached(samples):
+    return samples.detach().cpu() if hasattr(samples, "detach") else samples
+
+
+def _check_mixture(items, input_sampling_rate):
+    is_path = [isinstance(item, str) for item in items]
+    is_bare = [not isinstance(item, str | Utterance | Waveform) for item in items]
+    if any(is_path) and any(is_bare):
+        path, array = is_path.index(True), is_bare.index(True)
+        kinds = [(path, "a path"), (array, "an array")]
+        (i, first), (j, other) = sorted(kinds)
+        raise TypeError(
+            f"X mixes paths and arrays: utterance {i} is {first}, utterance {j} is {other}. "
+            "Give arrays as Waveform(samples, rate)."
         )
-    return items
+    for i, item in enumerate(items):
+        if not is_path[i] and not _is_file(item) and rate_of(item, input_sampling_rate) is None:
+            raise ValueError(
+                f"X holds arrays of samples without their sampling rate, the first at {i}: give "
+                "Waveform(samples, rate), or set input_sampling_rate= (in Hz) for all."
+            )
+
+
+def _is_file(item):
+    source = item.source if isinstance(item, Utterance) else item
+    return isinstance(source, str | bytes)
 
 
 def as_one_column(X):
@@ -84,16 +182,24 @@ def as_one_column(X):
 
 
 def rate_of(item, input_sampling_rate):
-    """Rate in Hz of an element of `audio_inputs` that is no path: its own, if it states one."""
-    own = item.sampling_rate if isinstance(item, Waveform) else None
+    """Rate in Hz of an element of `audio_inputs` that is no file: its own, if it states one."""
+    source = item.source if isinstance(item, Utterance) else item
+    own = source.sampling_rate if isinstance(source, Waveform) else None
     return own or input_sampling_rate
 
 
 def utterance_name(item, index):
-    """What errors call an element of `audio_inputs`, at `index` in X."""
+    """Name in messages of an element of `audio_inputs`, at `index` in X."""
     if isinstance(item, str):
         return item
     own = item.name if isinstance(item, Waveform) else None
+    if isinstance(item, Utterance):
+        own = item.name or (item.source if isinstance(item.source, str) else None)
+        own = own or getattr(item.source, "name", None)
+        if item.part:
+            return (
+                f"{own}, utterance {index} {item.part}" if own else f"utterance {index} {item.part}"
+            )
     return own or f"utterance {index}"
 
 
@@ -102,12 +208,12 @@ def read_utterance(item, index, input_sampling_rate, sampling_rate):
 
     Parameters
     ----------
-    item : str or array-like of shape (n_samples,)
+    item : str, Utterance, Waveform or array-like of shape (n_samples,)
         Integer samples are scaled by their type's full scale.
     index : int
-        Position in X, to name an array in errors.
-    input_sampling_rate, sampling_rate : float
-        In Hz; the former is that of arrays.
+        Position in X, to name it in errors.
+    input_sampling_rate, sampling_rate : float or None
+        In Hz; the former is that of arrays, None for the latter keeps the utterance's own.
 
     Raises
     ------
@@ -115,25 +221,37 @@ def read_utterance(item, index, input_sampling_rate, sampling_rate):
         As `load_audio`, for arrays too.
     """
     if isinstance(item, str):
-        return load_audio(item, sampling_rate)[0]
+        return load_part(item, item, WHOLE, sampling_rate)[0]
+    return read_at_rate(item, index, input_sampling_rate, sampling_rate)[0]
+
+
+def read_at_rate(item, index, input_sampling_rate, sampling_rate=None):
+    """Turn one element of `audio_inputs` into mono float32 samples and their rate.
+
+    Parameters
+    ----------
+    item, index, input_sampling_rate
+        As in `read_utterance`.
+    sampling_rate : float or None, default=None
+        In Hz; None keeps the utterance's own.
+
+    Returns
+    -------
+    samples : ndarray of shape (n_samples,), float32
+    sampling_rate : float
+        In Hz.
+    """
+    if isinstance(item, str):
+        return load_part(item, item, WHOLE, sampling_rate)
     name = utterance_name(item, index)
-    try:
-        samples = np.asarray(item)
-    except ValueError as error:  # (samples, rate), say
-        raise AudioReadError([(name, f"is no 1-D array of numbers ({error})")]) from error
-    if samples.ndim != 1 or samples.dtype.kind not in "fiu":
-        reason = f"must be a 1-D array of numbers, not {samples.dtype} of shape {samples.shape}"
-        if samples.ndim == 2:
-            reason += " (average channels first)"
-        raise AudioReadError([(name, reason)])
-    if samples.size == 0:
-        raise AudioReadError([(name, "holds no samples (zero length)")])
-    if samples.dtype.kind in "iu":
-        info = np.iinfo(samples.dtype)
-        middle = 0 if info.min < 0 else (info.max + 1) / 2
-        full_scale = info.max + 1 - middle
-        samples = (samples.astype(np.float64) - middle) / full_scale
-    with np.errstate(over="ignore"):  # to infinity, which is refused below
-        samples = samples.astype(np.float32, copy=False)
-    check_values(samples, name)
-    return resampled(samples, rate_of(item, input_sampling_rate), sampling_rate, name)
+    utterance = item if isinstance(item, Utterance) else Utterance(item)
+    if _is_file(utterance):
+        return load_part(utterance.source, name, utterance, sampling_rate)
+    rate = rate_of(item, input_sampling_rate)
+    samples = array_samples(utterance.source, name, rate, utterance)
+    if sampling_rate in (None, rate):
+        return samples, rate
+    check_rates(rate, sampling_rate, name)
+    samples = resample(samples, rate, sampling_rate)
+    check_length(len(samples), sampling_rate, name)
+    return samples, sampling_rate

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from skser._optional import import_optional
-from skser.audio import printable
+from skser.audio import Utterance, printable
 from skser.cli._model_file import describe_model, is_onnx, open_model
 
 _FIRST = 10  # entries of a list that info prints
@@ -95,6 +95,11 @@ def predict(
         typer.Option(help="Saved model (.skser, .onnx), or the name of one that comes along."),
     ] = "emodb-afcn",
     timeline: Annotated[bool, typer.Option(help="Emotion over time, window by window.")] = False,
+    start: Annotated[float | None, typer.Option(help="Where to begin, in seconds.")] = None,
+    end: Annotated[float | None, typer.Option(help="Where to end, in seconds.")] = None,
+    channel: Annotated[
+        str | None, typer.Option(help="Index of a channel, or loudest; else their mean.")
+    ] = None,
     window: Annotated[float, typer.Option(help="Of the timeline, in seconds.")] = 2.0,
     hop: Annotated[float, typer.Option(help="Between windows, in seconds.")] = 0.5,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -108,6 +113,8 @@ def predict(
     fitted = open_model(model)
     with tempfile.TemporaryDirectory() as folder:
         named = _named_files(files, Path(folder) / "standard input")
+        if (start, end, channel) != (None, None, None):
+            named = [(name, Utterance(path, start, end, channel)) for name, path in named]
         windows = (window, hop) if timeline else None
         rows, failures = predicted_rows(fitted, named, windows, _messages)
     if as_json:

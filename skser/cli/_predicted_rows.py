@@ -14,8 +14,8 @@ def predicted_rows(model, files, windows=None, console=None):
     Parameters
     ----------
     model : fitted estimator or OnnxModel
-    files : list of (str, str)
-        The name to give, and the path. A name may come twice.
+    files : list of (str, str or Utterance)
+        The name to give, and the path or a part of it. A name may come twice.
     windows : (float, float) or None, default=None
         Length and hop of the windows of a timeline, in seconds.
     console : rich.console.Console or None, default=None
@@ -64,10 +64,11 @@ def _attempted(model, batch, windows):
 def _reason(error, path):
     """On one line, and without the path, which is told before it."""
     reason = str(error) or type(error).__name__
+    path = getattr(path, "source", path)
     if isinstance(error, AudioReadError):
         # A window is called after its file, and an array made of a file "utterance 0".
         places = [
-            (name.removeprefix(path).removeprefix("utterance 0").strip(), reason)
+            (name.removeprefix(path).lstrip(", ").removeprefix("utterance 0").strip(), reason)
             for name, reason in error.failures
         ]
         reason = "; ".join(": ".join(filter(None, place)) for place in places)

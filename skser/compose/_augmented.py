@@ -23,7 +23,14 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from skser._delegation import HasMethodsOnceFitted, will_have
-from skser.audio import AudioReadError, as_one_column, audio_inputs, read_utterance, utterance_name
+from skser.audio import (
+    AudioReadError,
+    as_one_column,
+    audio_inputs,
+    read_utterance,
+    utterance_name,
+    without_parts,
+)
 from skser.augmentation import altered
 from skser.compose._metadata import metadata_of_rows, routing_to_inner
 
@@ -278,10 +285,7 @@ def _is_2d_array(X):
 def _like(X, samples, utterances):
     """The samples, in the table of their utterances if X is a table."""
     if hasattr(X, "columns") and "audio" in X.columns:
-        audio = np.empty(len(samples), dtype=object)
-        for i, of_one in enumerate(samples):  # arrays of one length would become a 2-D array
-            audio[i] = of_one
-        return X.iloc[utterances].assign(audio=audio).reset_index(drop=True)
+        return without_parts(X.iloc[utterances], samples).reset_index(drop=True)
     return samples
 
 

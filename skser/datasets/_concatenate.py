@@ -116,7 +116,7 @@ def _common_range(corpora):
     rated = [
         corpus
         for corpus in corpora
-        if any(corpus[key] is not None for key in ("valence", "activation", "dominance"))
+        if any(getattr(corpus, key) is not None for key in ("valence", "activation", "dominance"))
     ]
     ranges = {corpus.name: corpus.dimension_range for corpus in rated}
     if len(set(ranges.values())) > 1:

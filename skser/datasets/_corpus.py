@@ -1,11 +1,13 @@
 """What every loader returns."""
 
+import numpy as np
 import pandas as pd
-from sklearn.utils import Bunch
 
+from skser.audio import table_rows
 from skser.datasets._registry import HARMONIZED, SHARED_EMOTIONS
 
 _DIMENSIONS = ("valence", "activation", "dominance")
+_MOST_ROWS = 30  # of a table of speakers
 _ATTRIBUTES = {
     "speakers": "speaker",
     "sexes": "sex",
@@ -14,17 +16,21 @@ _ATTRIBUTES = {
 }
 
 
-class SpeechCorpus(Bunch):
+class SpeechCorpus:
     """Utterances with their labels and who spoke them.
 
-    Built from an utterance table: every other array is one of its columns.
+    Built from an utterance table: every other array is one of its columns. ``len(corpus)`` is
+    the number of utterances, and ``corpus[rows]`` the corpus of some of them, by a slice, a
+    mask or positions.
 
     Parameters
     ----------
     frame : DataFrame
-        One row per utterance, with columns ``audio`` (path, or 1-D array of samples) and
-        ``emotion`` (str), and optionally ``speaker``, ``sex``, ``sentence``, ``transcript``,
-        ``valence``, ``activation``, ``dominance`` and whatever else a corpus knows.
+        One row per utterance, with columns ``audio`` (path, or any other source of audio) and
+        ``emotion`` (str), and optionally ``start`` and ``end`` of the utterance in seconds and
+        ``channel``, as in `skser.audio.Utterance`, and ``speaker``, ``sex``, ``sentence``,
+        ``transcript``, ``valence``, ``activation``, ``dominance`` and whatever else a corpus
+        knows.
     name : str
     label_map : dict
         From the corpus's own label to the name used here.
@@ -41,7 +47,7 @@ class SpeechCorpus(Bunch):
     Attributes
     ----------
     data : ndarray of shape (n_utterances,), object
-        The column ``audio``.
+        The column ``audio``; `skser.audio.Utterance` where a row is a part of a recording.
     target : ndarray of shape (n_utterances,), object
         Emotion of each utterance, by name.
     target_names : list of str
@@ -108,24 +114,55 @@ class SpeechCorpus(Bunch):
                 return None
             return frame[key].astype(object).where(frame[key].notna(), None).to_numpy()
 
-        super().__init__(
-            data=frame["audio"].to_numpy(dtype=object),
-            target=frame["emotion"].to_numpy(dtype=object),
-            target_names=sorted(frame["emotion"].unique()),
-            **{plural: column(singular) for plural, singular in _ATTRIBUTES.items()},
-            **{
-                key: frame[key].to_numpy(dtype=float) if known(key) else None for key in _DIMENSIONS
-            },
-            frame=frame,
-            name=name,
-            label_map=dict(label_map),
-            license=license,
-            citation=citation,
-            sampling_rate=sampling_rate,
-            dimension_range=dimension_range,
-            joined=joined,
-            DESCR=description,
-        )
+        self.data = np.empty(len(frame), dtype=object)
+        for i, source in enumerate(table_rows(frame)):  # arrays of one length would become 2-D
+            self.data[i] = source
+        self.target = frame["emotion"].to_numpy(dtype=object)
+        self.target_names = sorted(frame["emotion"].unique())
+        for plural, singular in _ATTRIBUTES.items():
+            setattr(self, plural, column(singular))
+        for key in _DIMENSIONS:
+            setattr(self, key, frame[key].to_numpy(dtype=float) if known(key) else None)
+        self.frame = frame
+        self.name = name
+        self.label_map = dict(label_map)
+        self.license = license
+        self.citation = citation
+        self.sampling_rate = sampling_rate
+        self.dimension_range = dimension_range
+        self.joined = joined
+        self.DESCR = description
+
+    __iter__ = None  # over utterances or over attributes? Over `data`, say
+
+    def __len__(self):
+        return len(self.frame)
+
+    def __getitem__(self, rows):
+        """Corpus of some utterances.
+
+        Parameters
+        ----------
+        rows : slice, bool mask, int or array-like of int
+
+        Returns
+        -------
+        SpeechCorpus
+
+        Raises
+        ------
+        TypeError
+            If `rows` is a name: ``corpus.target``, not ``corpus["target"]``.
+        IndexError
+            If there is no such row.
+        """
+        if isinstance(rows, str):
+            raise TypeError(f"A corpus is indexed by rows; use corpus.{rows} for what it holds.")
+        if not isinstance(rows, slice):
+            rows = np.atleast_1d(np.asarray(rows))
+            if rows.dtype.kind not in "iub":
+                raise TypeError(f"A corpus is indexed by rows, not by {rows.dtype}.")
+        return self._with_frame(self.frame.iloc[rows])
 
     def _with_frame(self, frame, label_map=None, dimension_range=None):
         return SpeechCorpus(
@@ -140,13 +177,15 @@ class SpeechCorpus(Bunch):
             self.joined,
         )
 
-    def select(self, emotions=None, speakers=None):
-        """Keep some emotions, some speakers, or both.
+    def select(self, emotions=None, speakers=None, **columns):
+        """Keep some emotions, some speakers, or what else columns of the table say.
 
         Parameters
         ----------
-        emotions, speakers : list of str or None, default=None
+        emotions, speakers : str, list of str or None, default=None
             None keeps all.
+        **columns : value or list of values
+            Values to keep of any column of ``frame``, such as ``session="1"``.
 
         Returns
         -------
@@ -155,17 +194,25 @@ class SpeechCorpus(Bunch):
         Raises
         ------
         ValueError
-            If the corpus lacks one of those named.
+            If the corpus lacks one of those named, or the column.
         """
         frame = self.frame
-        for column, wanted in (("emotion", emotions), ("speaker", speakers)):
+        singular = {"emotions": "emotion", **_ATTRIBUTES}
+        for name, wanted in {"emotion": emotions, "speaker": speakers, **columns}.items():
             if wanted is None:
                 continue
+            column = name if name in frame else singular.get(name, name)
+            wanted = [wanted] if isinstance(wanted, str) or np.ndim(wanted) == 0 else list(wanted)
+            if column not in frame and column not in ("emotion", "speaker"):
+                raise ValueError(
+                    f"{self.name} has no column {name!r}; its columns are {list(frame.columns)}."
+                )
             known = set(self.frame[column].dropna()) if column in self.frame else set()
             unknown = [w for w in wanted if w not in known]
             if unknown:
-                raise ValueError(f"{self.name} has no {column} {unknown}; it has {sorted(known)}.")
-            frame = frame[frame[column].isin(list(wanted))]
+                there = sorted(known, key=str)
+                raise ValueError(f"{self.name} has no {column} {unknown}; it has {there}.")
+            frame = frame[frame[column].isin(wanted)]
         return self._with_frame(frame)
 
     def relabel(self, mapping):
@@ -285,20 +332,10 @@ class SpeechCorpus(Bunch):
         n_speakers = "an unknown number of" if unknown else self.frame["speaker"].nunique()
         return (
             f"SpeechCorpus {self.name}: {len(self.target)} utterances, "
-            f"{n_speakers} speakers, {len(self.target_names)} emotions\n{self.counts()}"
+            f"{n_speakers} speakers, {len(self.target_names)} emotions\n"
+            # Every class, however many there are; of speakers, some.
+            f"{self.counts().to_string(max_rows=_MOST_ROWS)}"
         )
-
-    __str__ = __repr__
-
-    def __dir__(self):
-        return [
-            *super().__dir__(),
-            "counts",
-            "harmonize",
-            "relabel",
-            "rescale_dimensions",
-            "select",
-        ]
 
 
 def finish(corpus, return_X_y):

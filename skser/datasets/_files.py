@@ -10,6 +10,12 @@ import pandas as pd
 from skser.datasets._corpus import SpeechCorpus
 
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff"}
+# Of files that users bring along: what libsndfile reads, and what PyAV does.
+READABLE_SUFFIXES = AUDIO_SUFFIXES | {
+    ".aac", ".aifc", ".amr", ".asf", ".au", ".caf", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp2",
+    ".mp4", ".oga", ".opus", ".rf64", ".snd", ".sph", ".3g2", ".3gp", ".w64", ".wave", ".weba",
+    ".webm", ".wma",
+}  # fmt: skip
 _LFS = b"version https://git-lfs"
 _LFS_MAX = 1024  # bytes: Git LFS keeps its placeholders below
 
@@ -45,9 +51,9 @@ def walk_files(root):
     return sorted(files)
 
 
-def audio_files(files):
+def audio_files(files, suffixes=AUDIO_SUFFIXES):
     """Those of the files that are sound; ValueError if one is a placeholder of Git LFS."""
-    sounds = [f for f in files if f.suffix.lower() in AUDIO_SUFFIXES and f.is_file()]
+    sounds = [f for f in files if f.suffix.lower() in suffixes and f.is_file()]
     for file in sounds:
         if file.stat().st_size < _LFS_MAX and file.read_bytes().startswith(_LFS):
             raise ValueError(

@@ -26,10 +26,11 @@ _LABEL = re.compile(
 )
 _SPOKEN = re.compile(rf"(?P<turn>{_TURN})\s*\[[^]]*\]\s*:\s*(?P<text>.*)")
 _LABELS = ("all", "4-class")
+_SOUNDS = ("turns", "dialogs")
 _SCENARIOS = {"impro": "improvised", "script": "scripted"}
 
 
-def load_iemocap(path, *, labels="all", scenario="all", return_X_y=False):
+def load_iemocap(path, *, labels="all", scenario="all", audio="turns", return_X_y=False):
     r"""Load the turns of IEMOCAP, the Interactive Emotional Dyadic Motion Capture database.
 
     The published protocol leaves one session out: ``groups=corpus.frame["session"]``.
@@ -39,13 +40,17 @@ def load_iemocap(path, *, labels="all", scenario="all", return_X_y=False):
     path : path-like
         Folder that holds ``Session1`` to ``Session5`` (or some of them) as published: labels in
         ``Session1/dialog/EmoEvaluation``, transcripts in ``Session1/dialog/transcriptions``,
-        sound in ``Session1/sentences/wav``.
+        sound in ``Session1/sentences/wav``, a file per turn, and in ``Session1/dialog/wav``, a
+        file per dialogue.
     labels : {"all", "4-class"}, default="all"
         "all" are eleven, among them "no agreement" (the raters had no majority). "4-class" are
         the usual anger, happiness, neutral and sadness, excitement counted as happiness: 5531
         turns.
     scenario : {"all", "improvised", "scripted"}, default="all"
         Which dialogues.
+    audio : {"turns", "dialogs"}, default="turns"
+        Which sound: the files of single turns, or those of whole dialogues, of which turns are
+        parts.
     return_X_y : bool, default=False
         Whether to return ``(data, target)`` alone.
 
@@ -55,8 +60,9 @@ def load_iemocap(path, *, labels="all", scenario="all", return_X_y=False):
         Paths, with speakers (``Ses01F``: session and sex of who speaks, which need not be who
         the recording is named after), sexes, transcripts (where they are), valence, activation
         and dominance between 1 and 5, and, in ``frame``, ``utterance``, ``session``,
-        ``scenario``, ``dialog`` (the same in all sessions), ``start`` and ``end`` within the
-        dialogue, in seconds.
+        ``scenario``, ``dialog`` (the same in all sessions) and the times of the turn within
+        the dialogue, in seconds: ``start`` and ``end`` where `audio` is "dialogs", else
+        ``dialog_start`` and ``dialog_end``.
 
     Raises
     ------
@@ -64,7 +70,7 @@ def load_iemocap(path, *, labels="all", scenario="all", return_X_y=False):
         If the folder is missing or holds no labels, or no audio for them.
     ValueError
         If a line of the labels cannot be understood, naming file and line; if a turn is there
-        twice; or if `labels` or `scenario` is none of those above.
+        twice; or if `labels`, `scenario` or `audio` is none of those above.
 
     Warns
     -----
@@ -93,14 +99,14 @@ def load_iemocap(path, *, labels="all", scenario="all", return_X_y=False):
     >>> corpus.target[0], corpus.speakers[0], float(corpus.valence[0]), corpus.dimension_range
     ('happiness', 'Ses01M', 4.0, (1.0, 5.0))
     """
-    for given, known in ((labels, _LABELS), (scenario, ("all", *_SCENARIOS.values()))):
+    scenarios = ("all", *_SCENARIOS.values())
+    for given, known in ((labels, _LABELS), (scenario, scenarios), (audio, _SOUNDS)):
         if given not in known:
             raise ValueError(f"{given!r} is not known; choose from {known}.")
     info = CORPORA["iemocap"]
     path = existing_folder(path)
     files = walk_files(path)
-    turn = re.compile(_TURN)
-    sounds = audio_by_name(files, info, lambda f: f.stem if turn.fullmatch(f.stem) else None)
+    sounds = _sounds(files, info, audio)
     texts, transcribed = _texts(files)
     rows = [row for file in _label_files(files) for row in _rows(file, sounds, texts, info)]
     if not rows:
@@ -109,6 +115,8 @@ def load_iemocap(path, *, labels="all", scenario="all", return_X_y=False):
             f"Is this the folder that {info.name} was unpacked into?"
         )
     frame = pd.DataFrame(with_audio(rows, info, path))
+    if audio == "turns":  # whose files are cut already
+        frame = frame.rename(columns={"start": "dialog_start", "end": "dialog_end"})
     dialogs = frame["utterance"].str.rpartition("_")[0]
     wordless = frame["utterance"][frame["transcript"].isna() & dialogs.isin(transcribed)]
     if len(wordless):
@@ -129,6 +137,15 @@ def load_iemocap(path, *, labels="all", scenario="all", return_X_y=False):
     return finish(corpus, return_X_y)
 
 
+def _sounds(files, info, audio):
+    """Sound files by the name of their turn, or of their dialogue."""
+    if audio == "turns":
+        turn = re.compile(_TURN)
+        return audio_by_name(files, info, lambda f: f.stem if turn.fullmatch(f.stem) else None)
+    inside = ("dialog", "wav")
+    return audio_by_name(files, info, lambda f: f.stem if f.parts[-3:-1] == inside else None)
+
+
 def _label_files(files):
     """The summaries per dialogue; single raters' files are one folder deeper."""
     return [f for f in files if f.suffix == ".txt" and f.parent.name == "EmoEvaluation"]
@@ -146,7 +163,7 @@ def _rows(file, sounds, texts, info):
         speaker = f"Ses0{match['session']}{match['sex']}"
         rows.append(
             {
-                "audio": sounds.get(match["turn"]),
+                "audio": sounds.get(match["turn"], sounds.get(match["turn"].rpartition("_")[0])),
                 "emotion": info.emotion(match["code"], where),
                 "speaker": speaker,
                 "sex": info.sexes[speaker],

@@ -1,23 +1,40 @@
 """A user's own data: a table, or a folder per class."""
 
 import os
+import unicodedata
+import warnings
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
+from skser.audio import (
+    PART_COLUMNS,
+    Utterance,
+    is_utterance_index,
+    overlapping,
+    seconds,
+)
 from skser.datasets._corpus import SpeechCorpus, finish
-from skser.datasets._files import audio_files, existing_folder, walk_files
+from skser.datasets._files import READABLE_SUFFIXES, audio_files, existing_folder, walk_files
+from skser.datasets._table_file import as_values, read_any_table, with_known_names
+
+_SOME = 10  # rows that a message names
 
 
 def load_table(table, *, root=None, name="table", return_X_y=False):
-    """Load a corpus from an utterance table.
+    r"""Load a corpus from an utterance table.
 
     Parameters
     ----------
     table : path-like or DataFrame
         A CSV file, or a frame, with columns ``audio`` (a path per utterance) and
-        ``emotion``, and optionally ``speaker``, ``sex``, ``sentence``, ``transcript``,
-        ``valence``, ``activation``, ``dominance`` and others, which are kept.
+        ``emotion``, and optionally ``start`` and ``end`` in seconds and ``channel``, where an
+        utterance is a part of its file, and ``speaker``, ``sex``, ``sentence``,
+        ``transcript``, ``valence``, ``activation``, ``dominance`` and others, which are kept.
+        A frame may have an audformat index (``file``, ``start``, ``end``) instead of
+        ``audio``. Of a file, the delimiter (comma, semicolon or tab) and the encoding (UTF-8,
+        UTF-16 or cp1252) are found.
     root : path-like or None, default=None
         Folder that relative paths start from; None means that of the CSV file, or the
         working directory for a frame.
@@ -35,7 +52,21 @@ def load_table(table, *, root=None, name="table", return_X_y=False):
     FileNotFoundError
         If the CSV file is missing, or naming every audio file that is.
     ValueError
-        If a column is missing, or an utterance has no emotion.
+        If the table or a column is missing, an utterance has no emotion, or a time or channel
+        cannot be understood, naming the row.
+
+    Warns
+    -----
+    UserWarning
+        If columns are called as elsewhere (``file``, ``label``, ``speaker_id``, …) and were taken
+        for ours, if emotions or speakers that differ in case or blanks were joined, or if
+        utterances of one file overlap.
+
+    Notes
+    -----
+    Text is trimmed, and rows without any value are dropped. "NA" and "None" are text in
+    columns of names. Paths may have backslashes, a leading ``~``, and either Unicode normal
+    form. Whether times lie within their file is checked where the utterance is read.
 
     Examples
     --------
@@ -55,31 +86,168 @@ def load_table(table, *, root=None, name="table", return_X_y=False):
     y            0        1    1
     all          1        1    2
     """
-    if isinstance(table, pd.DataFrame):
-        frame = table.copy()
-        root = Path(root or ".")
-    else:
-        if not Path(table).is_file():
-            raise FileNotFoundError(f"There is no table {table}.")
-        frame = pd.read_csv(table, dtype={"speaker": str, "sentence": str})
-        root = Path(root or Path(table).parent)
+    frame, root, where, unit = _read(table, root)
+    frame = with_known_names(frame, where)
+    if unit == "line":
+        frame = as_values(frame)
     missing = [column for column in ("audio", "emotion") if column not in frame]
     if missing:
-        raise ValueError(f"The table lacks the columns {missing}; it has {list(frame.columns)}.")
+        raise ValueError(f"{where} lacks the columns {missing}; it has {list(frame.columns)}.")
     for column in ("audio", "emotion"):
         empty = frame.index[frame[column].isna()].tolist()
         if empty:
-            raise ValueError(f"The table has no {column} in rows {empty[:10]}.")
-    frame["audio"] = [str(root / os.fspath(audio)) for audio in frame["audio"]]
+            raise ValueError(
+                f"{where} has no {column} in {unit}s {empty[:_SOME]}: fill them in, or leave "
+                "these utterances out."
+            )
     frame["emotion"] = frame["emotion"].astype(str)
-    gone = [audio for audio in frame["audio"] if not Path(audio).is_file()]
-    if gone:
-        more = f" and {len(gone) - 10} more" if len(gone) > 10 else ""
-        raise FileNotFoundError(
-            f"{len(gone)} of {len(frame)} audio files are missing: {', '.join(gone[:10])}{more}."
-        )
+    for column in ("emotion", "speaker"):
+        if column in frame:
+            frame[column] = _joined_spellings(frame[column], column, where)
+    frame = _with_parts(frame, where, unit)
+    frame["audio"] = _found(frame["audio"], root, where, unit)
     labels = {label: label for label in sorted(frame["emotion"].unique())}
-    return finish(SpeechCorpus(frame, name, labels), return_X_y)
+    corpus = SpeechCorpus(frame, name, labels)
+    _warn_of_overlaps(corpus, frame.index, where, unit)
+    return finish(corpus, return_X_y)
+
+
+def _read(table, root):
+    """The frame, the folder that paths start from, the table's name, and what rows are called."""
+    if not isinstance(table, pd.DataFrame):
+        table = Path(table).expanduser()
+        if table.is_dir():
+            raise FileNotFoundError(f"{table} is a folder, not a table: use load_folder.")
+        if not table.is_file():
+            raise FileNotFoundError(f"There is no table {table}.")
+        root = table.parent if root is None else Path(root)
+        return read_any_table(table), root, str(table), "line"
+    frame = table.copy()
+    if "audio" not in frame and is_utterance_index(frame.index):
+        frame = frame.reset_index().rename(columns={"file": "audio"})
+    frame = frame.reset_index(drop=True)
+    if frame.empty and len(frame.columns):
+        raise ValueError(f"The table has the columns {list(frame.columns)} and no row.")
+    for column in frame:
+        if frame[column].dtype == object or pd.api.types.is_string_dtype(frame[column]):
+            cells = [c.strip() if isinstance(c, str) else c for c in frame[column]]
+            cells = [None if isinstance(c, str) and not c else c for c in cells]
+            frame[column] = pd.Series(cells, index=frame.index, dtype=object)
+    return frame.dropna(how="all"), Path("." if root is None else root), "The table", "row"
+
+
+def _joined_spellings(cells, column, where):
+    """Names that differ in case or blanks as one: the most frequent spelling."""
+    spellings = Counter(cell for cell in cells if isinstance(cell, str))
+    families = {}
+    for spelling in spellings:
+        families.setdefault(_key(spelling), []).append(spelling)
+    chosen, said = {}, []
+    for family in families.values():
+        best = max(family, key=lambda spelling: (spellings[spelling], spelling.islower()))
+        others = sorted(set(family) - {best})
+        chosen |= dict.fromkeys(family, best)
+        if others:
+            said.append(f"{', '.join(map(repr, others))} as {best!r}")
+    if said:
+        warnings.warn(
+            f"{where}: {column}s that differ in case or blanks alone were joined: "
+            f"{'; '.join(said[:_SOME])}{' …' if len(said) > _SOME else ''}.",
+            stacklevel=3,
+        )
+    return cells.map(lambda cell: chosen.get(cell, cell) if isinstance(cell, str) else cell)
+
+
+def _key(spelling):
+    return " ".join(unicodedata.normalize("NFKC", spelling).casefold().split())
+
+
+def _with_parts(frame, where, unit):
+    """The frame with times as seconds, and ``end`` where there is a duration."""
+    if not {*PART_COLUMNS, "duration"} & set(frame.columns):
+        return frame
+    frame = frame.copy()
+    for column in ("start", "end"):
+        if column in frame:
+            times = [
+                _understood(seconds, cell, column, f"{where}, {unit} {i}")
+                for i, cell in zip(frame.index, frame[column].astype(object), strict=True)
+            ]
+            frame[column] = pd.Series(times, index=frame.index, dtype=float)
+    if "start" in frame and "duration" in frame and "end" not in frame:
+        frame["end"] = frame["start"].fillna(0.0) + pd.to_numeric(frame["duration"])
+    if "channel" in frame:
+        for i, cell in zip(frame.index, frame["channel"].astype(object), strict=True):
+            _understood(lambda c, _: Utterance("", channel=c), cell, "", f"{where}, {unit} {i}")
+    return frame
+
+
+def _understood(function, cell, column, where):
+    try:
+        return function(cell, column)
+    except TypeError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _found(sources, root, where, unit):
+    """Paths of the audio files; what is no path stays as it is."""
+    known, gone = {}, []
+    for i, source in sources.items():
+        if isinstance(source, str | os.PathLike) and source not in known:
+            known[source] = _existing(root, os.fspath(source))
+            if known[source] is None:
+                gone.append((i, str(root / os.fspath(source))))
+    if gone:
+        more = f" and {len(gone) - _SOME} more" if len(gone) > _SOME else ""
+        listed = ", ".join(f"{unit} {i}: {path}" for i, path in gone[:_SOME])
+        raise FileNotFoundError(
+            f"{where}: {len(gone)} of {len(sources)} audio files are missing: "
+            f"{listed}{more}. Relative paths start from {root}; for another folder, give root=."
+        )
+    found = [
+        known[source] if isinstance(source, str | os.PathLike) else source for source in sources
+    ]
+    return pd.Series(found, index=sources.index, dtype=object)
+
+
+def _existing(root, source):
+    """Path of a file, however its name is written, or None."""
+    for written in dict.fromkeys([source, source.replace("\\", "/")]):
+        path = Path(written).expanduser() if written.startswith("~") else root / written
+        for form in (None, "NFC", "NFD"):
+            candidate = str(path) if form is None else unicodedata.normalize(form, str(path))
+            if os.path.isfile(candidate):
+                return candidate
+            if os.path.isdir(candidate):
+                raise ValueError(f"{candidate} is a folder, not an audio file: name the files.")
+    return None
+
+
+def _warn_of_overlaps(corpus, rows, where, unit):
+    if not {"start", "end"} & set(corpus.frame.columns):
+        return
+    # By path: to compare contents would read every file.
+    pairs = overlapping(list(corpus.data), None, key=_path_of)
+    if not pairs:
+        return
+    several = len({corpus.target[i] == corpus.target[j] for i, j in pairs}) > 1
+    first, second = min(pairs, key=lambda pair: corpus.target[pair[0]] == corpus.target[pair[1]])
+    emotions = corpus.target[first], corpus.target[second]
+    labels = f"two emotions, {emotions[0]!r} and {emotions[1]!r}"
+    if emotions[0] == emotions[1]:
+        labels = f"one emotion, {emotions[0]!r}"
+    said = "two emotions in some of them" if several else labels
+    warnings.warn(
+        f"{where}: {len(pairs)} pairs of utterances overlap in their file, with {said}, such as "
+        f"{unit}s {rows[first]} and {rows[second]}: keep them on one side of a split, or correct "
+        "their times.",
+        stacklevel=3,
+    )
+
+
+def _path_of(item, _):
+    source = item.source if isinstance(item, Utterance) else item
+    return source if isinstance(source, str) else None
 
 
 def load_folder(root, *, return_X_y=False):
@@ -90,7 +258,8 @@ def load_folder(root, *, return_X_y=False):
     Parameters
     ----------
     root : path-like
-        ``root/<emotion>/.../<any>.wav``; FLAC, OGG, MP3 and AIFF as well.
+        ``root/<emotion>/.../<any>.wav``, or any other format that `skser.audio.load_audio`
+        reads, those of the extra ``containers`` included.
     return_X_y : bool, default=False
         Whether to return ``(data, target)`` alone.
 
@@ -110,7 +279,7 @@ def load_folder(root, *, return_X_y=False):
     >>> import pathlib, tempfile
     >>> from skser.datasets import load_folder
     >>> root = pathlib.Path(tempfile.mkdtemp())
-    >>> for name in ("anger/a.wav", "neutral/b.wav"):
+    >>> for name in ("anger/a.wav", "neutral/b.opus"):
     ...     (root / name).parent.mkdir()
     ...     (root / name).touch()
     >>> load_folder(root).target.tolist()
@@ -122,7 +291,7 @@ def load_folder(root, *, return_X_y=False):
         raise FileNotFoundError(f"{root} holds no folders; one per class is expected.")
     rows, empty = [], []
     for folder in folders:
-        files = audio_files(walk_files(folder))
+        files = audio_files(walk_files(folder), READABLE_SUFFIXES)
         rows += [{"audio": str(file), "emotion": folder.name} for file in files]
         if not files:
             empty.append(folder.name)

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from skser._delegation import HasMethodsOnceFitted
 from skser._fingerprint import digest, without_addresses
+from skser.audio import AudioReadError, audio_inputs, identity
 from skser.compose import group_keywords
 from skser.datasets import SpeechCorpus
 from skser.evaluation._finished_folds import FinishedFolds
@@ -79,8 +80,8 @@ def cross_validate_speakers(
         Whether the model takes ``corpus.frame``, an utterance table, and not ``corpus.data``.
     results_dir : path-like or None, default=None
         Folder that stores each finished fold as JSON. A later call with the same model, corpus
-        and splits resumes from there, after a kill too. Files of a corpus are known by name and
-        size.
+        and splits resumes from there, after a kill too. Utterances
+        are known by their content, times and channel.
     n_jobs : int or None, default=None
         Processes over folds and seeds, as in joblib. Inside ``parallel_config("dask")`` they
         are a cluster's; folds of a worker that is lost are run by another.
@@ -237,12 +238,17 @@ def _whole_repr(model):
 
 
 def _utterances(corpus):
-    """Hash of all that the table says, of samples, and of the sizes of files."""
+    """Hash of all that the table says, and of the content of every utterance."""
     table = corpus.frame.drop(columns="audio").to_csv()
-    audio = [
-        (os.fspath(item), os.path.getsize(item) if os.path.exists(item) else None)
-        if isinstance(item, str | os.PathLike)
-        else (getattr(item, "sampling_rate", None), np.asarray(item))
-        for item in corpus.data
-    ]
-    return digest((table, corpus.sampling_rate, audio))
+    try:
+        items = audio_inputs(corpus.data, corpus.sampling_rate)
+    except (TypeError, ValueError):  # not audio, which the model need not mind
+        items = list(corpus.data)
+    return digest((table, corpus.sampling_rate, [_content(i, corpus) for i in items]))
+
+
+def _content(item, corpus):
+    try:
+        return identity(item, corpus.sampling_rate) or item
+    except (AudioReadError, TypeError):  # no file, or no audio
+        return item

@@ -4,7 +4,6 @@ import functools
 import hashlib
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,14 @@ from joblib import Parallel, delayed
 from sklearn.model_selection import check_cv
 from sklearn.utils import column_or_1d
 
-from skser.audio import audio_inputs, read_utterance, utterance_name
+from skser.audio import (
+    Utterance,
+    audio_inputs,
+    identity,
+    overlapping,
+    read_utterance,
+    utterance_name,
+)
 from skser.datasets import SpeechCorpus
 from skser.model_selection import splits
 
@@ -33,7 +39,8 @@ class LeakageReport:
     ----------
     leaks : DataFrame
         A row per fold and thing that is on both sides: ``fold``; ``kind``, which is "speaker",
-        "sentence" or another column's name, "identical audio" or "near-identical audio";
+        "sentence" or another column's name, "identical audio", "near-identical audio" or, of
+        parts of one recording that share samples, "overlapping audio";
         ``what``, its name, or the two utterances; ``n_train`` and ``n_test``, the utterances
         concerned on either side.
     checked : tuple of str
@@ -121,6 +128,9 @@ def leakage_report(corpus_or_groups, cv, *, y=None, n_jobs=None):
     if items is not None:
         checked += ["identical audio", "near-identical audio"]
         pairs = similar_recordings(items, rate, n_jobs)
+        if any(isinstance(item, Utterance) and not item.is_whole for item in items):
+            checked.append("overlapping audio")
+            pairs += [("overlapping audio", i, j) for i, j in overlapping(items, rate)]
         names = [utterance_name(item, i) for i, item in enumerate(items)]
         for fold, (train, test) in enumerate(folds):
             side = np.zeros(n, dtype=int)
@@ -200,10 +210,8 @@ def similar_recordings(items, sampling_rate, n_jobs):
 
 
 def _looked_at(item, i, sampling_rate):
-    """Hashes of the file and of its samples, and a fingerprint (float32, norm 1)."""
-    contents = []
-    if isinstance(item, str):
-        contents.append(hashlib.sha256(Path(item).read_bytes()).digest())
+    """Identity, hash of the samples at a low rate, and a fingerprint (float32, norm 1)."""
+    contents = [identity(item, sampling_rate)]
     samples = read_utterance(item, i, sampling_rate, _RATE)
     contents.append(hashlib.sha256(samples.tobytes()).digest())
     return contents, _fingerprint(_centred(samples))

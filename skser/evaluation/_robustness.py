@@ -9,10 +9,9 @@ from sklearn.utils.validation import check_consistent_length
 from skser.audio import (
     Waveform,
     audio_inputs,
-    load_audio,
-    rate_of,
-    read_utterance,
+    read_at_rate,
     utterance_name,
+    without_parts,
 )
 from skser.augmentation import altered, default_distortions
 from skser.metrics import unweighted_average_recall
@@ -105,16 +104,12 @@ def robustness_report(
     check_consistent_length(items, y_true)
     waves = []
     for i, item in enumerate(items):
-        if isinstance(item, str):
-            samples, rate = load_audio(item)
-        else:
-            rate = rate_of(item, corpus.sampling_rate)
-            samples = read_utterance(item, i, rate, rate)
+        samples, rate = read_at_rate(item, i, corpus.sampling_rate)
         waves.append(Waveform(samples, rate, utterance_name(item, i)))
     seeds = check_random_state(random_state).randint(2**31 - 1, size=len(waves))
 
     def outputs(versions):
-        X = corpus.frame.assign(audio=pd.Series(versions, dtype=object)) if use_frame else versions
+        X = without_parts(corpus.frame, versions) if use_frame else versions
         predicted = np.asarray(model.predict(X)).astype(str)
         proba = model.predict_proba(X) if hasattr(model, "predict_proba") else None
         return predicted, proba

@@ -9,7 +9,13 @@ from sklearn.utils.metaestimators import available_if
 
 from skser._base import check_sequences
 from skser._optional import import_optional
-from skser.audio import AudioReadError, audio_inputs, read_utterance, utterance_name
+from skser.audio import (
+    AudioReadError,
+    Utterance,
+    audio_inputs,
+    read_utterance,
+    utterance_name,
+)
 from skser.export._description import METADATA, Description
 from skser.export._file import read_sealed
 from skser.persistence import SavedModelError, naming
@@ -273,7 +279,7 @@ class OnnxModel:
     def _refuse_audio(self, X):
         is_table = "audio" in getattr(X, "columns", ())
         first = None if is_table or not hasattr(X, "__len__") or not len(X) else next(iter(X))
-        if not is_table and not isinstance(first, str | os.PathLike):
+        if not is_table and not isinstance(first, str | os.PathLike | bytes | Utterance):
             return
         form = {"frames": "frame sequences", "vectors": "vectors", "contours": "contours"}
         steps = " and ".join(step["class"] for step in self._description.missing)

@@ -13,47 +13,10 @@ import numpy as np
 
 from skser import __version__
 from skser._whole_file import whole_file
-from skser.audio import open_audio, rate_of
+from skser.audio import utterance_name
 from skser.sequences import BlockWriter, write_all
 
 _CHECKSUM = 4  # bytes behind the array in an entry
-
-
-def identity(item, input_sampling_rate):
-    """Digest of an utterance's content, wherever it lies and whatever its name.
-
-    Parameters
-    ----------
-    item : str or array-like
-        Of `audio_inputs`.
-    input_sampling_rate : float or None
-        Rate of arrays that state none, in Hz.
-
-    Returns
-    -------
-    str or None
-        None where the content cannot be told.
-
-    Raises
-    ------
-    AudioReadError
-        If the item names a file that cannot be opened.
-    """
-    if isinstance(item, str):
-        with open_audio(item) as file:
-            return hashlib.file_digest(file, _file_digest).hexdigest()
-    array = np.asarray(item)
-    if array.dtype == object:
-        return None
-    digest = hashlib.blake2b(digest_size=16, person=b"array")
-    rate = float(rate_of(item, input_sampling_rate))
-    digest.update(f"{array.dtype.str} {array.shape} {rate!r} ".encode())
-    digest.update(np.ascontiguousarray(array).view(np.uint8).data)
-    return digest.hexdigest()
-
-
-def _file_digest():
-    return hashlib.blake2b(digest_size=16, person=b"file")
 
 
 def _checksum(content, key=""):
@@ -98,7 +61,7 @@ class FeatureCache:
         Parameters
         ----------
         key : str
-            From `identity`.
+            From `skser.audio.identity`.
         compute : callable
             Called without arguments; returns an array.
         wait : bool
@@ -240,7 +203,7 @@ class Journal:
                 )
         for i, _, known, reason in self.entries:
             if known != identities[i] and not reason:
-                name = items[i] if isinstance(items[i], str) else f"utterance {i}"
+                name = utterance_name(items[i], i)
                 raise ValueError(
                     f"Input {i} ({name}) is not what {delete} holds the features of: another "
                     f"file, or changed since. {remedy}"

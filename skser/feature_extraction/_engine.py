@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from skser._device import torch_threads
-from skser.audio import printable, utterance_name
-from skser.feature_extraction._done import FeatureCache, identity
+from skser.audio import identity, printable, utterance_name
+from skser.feature_extraction._done import FeatureCache
 from skser.feature_extraction._parallel import WorkersLost, n_workers, parallel_map
 from skser.sequences import Sequences
 

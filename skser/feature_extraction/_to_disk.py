@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from skser import __version__
-from skser.audio import AudioReadError
-from skser.feature_extraction._done import Journal, identity
+from skser.audio import AudioReadError, identity
+from skser.feature_extraction._done import Journal
 from skser.sequences import BlockWriter, Sequences, describe_index
 
 

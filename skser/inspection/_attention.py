@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skser.audio import audio_inputs, load_audio, rate_of, read_utterance, utterance_name
+from skser.audio import audio_inputs, read_at_rate, utterance_name
 from skser.feature_extraction import Spectrogram
 from skser.inspection._drawing import new_axes
 
@@ -44,7 +44,7 @@ class AttentionDisplay:
         ----------
         estimator : fitted Pipeline
             From audio to a network that has `attention`, such as `AttentionFCNClassifier`.
-        utterance : path-like or Waveform
+        utterance : path-like, Utterance, Waveform, or another source of audio
         axes : array of matplotlib Axes or None, default=None
             Three, one below the other; None makes a new figure.
 
@@ -64,11 +64,7 @@ class AttentionDisplay:
                 "such as AttentionFCNClassifier."
             )
         (item,) = audio_inputs([utterance])
-        if isinstance(item, str):
-            samples, rate = load_audio(item)
-        else:
-            rate = rate_of(item, None)
-            samples = read_utterance(item, 0, rate, rate)
+        samples, rate = read_at_rate(item, 0, None)
         (attention,) = estimator[-1].attention(estimator[:-1].transform([item]))
         name = os.path.basename(utterance_name(item, 0))
         title = f"{name}, predicted: {estimator.predict([item])[0]}"

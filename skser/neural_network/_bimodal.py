@@ -1,5 +1,7 @@
 """Utterances of two modalities: acoustic frames and word pieces, either of which may be missing."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -128,5 +130,9 @@ def embed(X, rows, transformer, layout):
 
 def _numbered_as(rows, failures):
     """Failures of some rows, with arrays called by their number among all."""
-    names = {f"utterance {i}": f"utterance {row}" for i, row in enumerate(rows)}
-    return [(names.get(name, name), reason) for name, reason in failures]
+    number = re.compile(r"(?<![^,] )\butterance (\d+)(?= |$)")
+
+    def renumbered(name):
+        return number.sub(lambda found: f"utterance {rows[int(found[1])]}", name, count=1)
+
+    return [(renumbered(name), reason) for name, reason in failures]

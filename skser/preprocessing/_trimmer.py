@@ -160,9 +160,10 @@ class VoiceActivityTrimmer(AudioTransformer, auto_wrap_output_keys=("transform",
 
         Parameters
         ----------
-        X : list or 1-D array of paths, list or object array of 1-D arrays, or DataFrame
-            Audio; arrays need `input_sampling_rate`. A DataFrame is taken by its column
-            ``audio``.
+        X : list or 1-D array of sources, or DataFrame
+            Audio: paths, `skser.audio.Utterance`, `skser.audio.Waveform`, contents of files,
+            or 1-D arrays, which need `input_sampling_rate`. A DataFrame has them in its column
+            ``audio``, and may have ``start`` and ``end`` in seconds and ``channel``.
 
         Returns
         -------

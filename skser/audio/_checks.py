@@ -1,0 +1,127 @@
+"""Bounds of what is read: times, length, rate and magnitude."""
+
+import numpy as np
+
+from skser.audio._errors import AudioReadError
+
+_MOST_ENERGY = 1e28  # beyond, powers leave the range of float32
+# Real audio is resampled from 8 kHz to 48 kHz, or from 384 kHz to 4 kHz, at the most.
+_MOST_UPSAMPLING, _MOST_DOWNSAMPLING = 16, 128
+_ROUNDING = 0.01  # seconds that an end may lie beyond the recording
+
+
+def span(utterance, rate, n_samples, name):
+    """First sample of a part, and the first after it, as far as the recording reaches.
+
+    Parameters
+    ----------
+    utterance : Utterance
+    rate : float
+        In Hz.
+    n_samples : int or None
+        Length of the recording; None where it is not known.
+    name : str
+
+    Returns
+    -------
+    first : int
+    last : int or None
+        None only where neither is known.
+
+    Raises
+    ------
+    AudioReadError
+        If the times contradict each other or the recording.
+    """
+    start, end = utterance.start, utterance.end
+    if start is not None and start < 0:
+        raise AudioReadError([(name, f"starts at {start:g} s: a start is 0 s or later")])
+    if end is not None and end <= (start or 0):
+        relation = "at" if end == (start or 0) else "before"
+        reason = f"ends at {end:g} s, {relation} its start at {start or 0:g} s: correct the times"
+        raise AudioReadError([(name, reason)])
+    first = 0 if start is None else round(start * rate)
+    last = n_samples if end is None else round(end * rate)
+    if end is not None and last == first:
+        raise AudioReadError([(name, f"is shorter than one sample at {rate:g} Hz")])
+    if n_samples is not None and not utterance.is_whole:
+        check_reach(utterance, rate, n_samples, name)
+        last = min(last, n_samples)
+    return first, last
+
+
+def check_reach(utterance, rate, n_samples, name):
+    """Raise AudioReadError if a part lies beyond a recording of `n_samples`."""
+    duration = n_samples / rate
+    for word, time, tolerated in (
+        ("starts", utterance.start, 0),
+        ("ends", utterance.end, _ROUNDING),
+    ):
+        beyond = time is not None and time > duration + tolerated + 0.5 / rate
+        if beyond or (word == "starts" and time and round(time * rate) >= n_samples):
+            reason = (
+                f"{word} at {time:g} s, beyond the end of the recording, which is "
+                f"{duration:g} s long: correct the times"
+            )
+            raise AudioReadError([(name, reason)])
+
+
+def check_duration(n_samples, rate, max_duration, name):
+    """Raise AudioReadError if samples are more than `max_duration` seconds, unless it is None."""
+    if max_duration is not None and n_samples > max_duration * rate:
+        reason = (
+            f"is more than {_in_words(max_duration)} long: cut it with start and end, follow it "
+            "with emotion_timeline, or lift the limit with Utterance(..., max_duration=None)"
+        )
+        raise AudioReadError([(name, reason)])
+
+
+def _in_words(seconds):
+    return f"{seconds / 3600:g} hours" if seconds >= 3600 else f"{seconds:g} s"
+
+
+def check_values(samples, name):
+    """Raise AudioReadError if samples are not finite, or vast."""
+    # A finite sum of squares has finite terms, and is found in one quick pass.
+    with np.errstate(over="ignore", invalid="ignore"):
+        energy = np.dot(samples, samples)
+    if energy < _MOST_ENERGY:
+        return
+    if not np.isfinite(samples).all():
+        raise AudioReadError([(name, "holds samples that are NaN or infinite")])
+    raise AudioReadError([(name, "holds samples far beyond full scale, which is 1")])
+
+
+def check_amplitude(samples, max_amplitude, name):
+    """Raise AudioReadError if floating-point samples look like integers that were not scaled."""
+    if max_amplitude is None:
+        return
+    if np.vdot(samples, samples) <= max_amplitude**2:
+        return  # not even one sample is beyond
+    largest = max(samples.max(initial=0.0), -samples.min(initial=0.0))
+    if max_amplitude < largest < np.inf:
+        reason = (
+            f"holds floating-point samples up to {largest:g}, where full scale is 1: divide "
+            "integers by their full scale, such as 32768, or let the samples pass with "
+            "Utterance(..., max_amplitude=None)"
+        )
+        raise AudioReadError([(name, reason)])
+
+
+def check_rates(from_rate, to_rate, name):
+    """Raise AudioReadError if resampling would make gigabytes of a small file, or nothing."""
+    factor = to_rate / from_rate
+    if 1 / _MOST_DOWNSAMPLING <= factor <= _MOST_UPSAMPLING:
+        return
+    most, side = (_MOST_DOWNSAMPLING, "above") if factor < 1 else (_MOST_UPSAMPLING, "below")
+    reason = (
+        f"states a rate of {from_rate:g} Hz, which is more than {most} times {side} the "
+        f"{to_rate:g} Hz that are needed"
+    )
+    raise AudioReadError([(name, reason)])
+
+
+def check_length(n_samples, rate, name):
+    """Raise AudioReadError if resampling has left nothing."""
+    if n_samples == 0:
+        raise AudioReadError([(name, f"is shorter than one sample at {rate:g} Hz")])

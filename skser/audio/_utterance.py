@@ -1,0 +1,257 @@
+"""An utterance: a source of audio, or a part of one."""
+
+import math
+import os
+from numbers import Integral, Real
+
+import numpy as np
+
+MAX_DURATION = 4 * 3600  # seconds
+MAX_AMPLITUDE = 8.0
+_MISSING = {"NaT", "<NA>"}  # pandas' own, of which the latter does not compare
+
+
+class Utterance:
+    """A part of a recording: what it is cut from, from when to when, and which channel.
+
+    Taken wherever a path is. Only the part is decoded, cut at the recording's own rate from
+    sample round(start · rate) up to, not including, round(end · rate), and resampled afterwards.
+
+    Parameters
+    ----------
+    source : str, path-like, bytes, binary file, Waveform, array or dict
+        Recording: a file, the content of one, or samples. Arrays that do not state their rate
+        need `input_sampling_rate` where the utterance is used.
+    start, end : float, Timedelta or None, default=None
+        Bounds in seconds from the start of the recording. None, NaN and NaT mean its own start
+        and end. An `end` that rounding has put up to 10 ms beyond the recording is taken for
+        its end.
+    channel : int, "loudest" or None, default=None
+        Index of the channel, from 0; "loudest" is the channel with most energy in this part;
+        None averages the channels, and warns where they cancel.
+    max_duration : float or None, default=14400
+        Longest part that is read, in seconds; None lifts the limit.
+    max_amplitude : float or None, default=8.0
+        Largest magnitude of floating-point samples, whose full scale is 1. Larger ones are
+        taken for integers that were not scaled and refused; None lets them pass.
+    name : str or None, default=None
+        Name in messages; None takes the path.
+
+    Raises
+    ------
+    TypeError
+        If `start` or `end` is not a time, or `channel` is none of the above.
+
+    Notes
+    -----
+    Whether the times and the channel exist is checked where the utterance is read, so that one
+    wrong row of a table costs no other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.audio import Utterance, Waveform
+    >>> from skser.feature_extraction import MelSpectrogram
+    >>> call = Waveform(np.random.RandomState(0).randn(48000) / 5, 16000)
+    >>> turns = [Utterance(call, 0.5, 1.5), Utterance(call, start=1.5)]
+    >>> MelSpectrogram().transform(turns).lengths
+    array([101, 151])
+    """
+
+    __module__ = "skser.audio"  # where it is public
+    __slots__ = ("channel", "end", "max_amplitude", "max_duration", "name", "source", "start")
+
+    def __init__(
+        self,
+        source,
+        start=None,
+        end=None,
+        channel=None,
+        *,
+        max_duration=MAX_DURATION,
+        max_amplitude=MAX_AMPLITUDE,
+        name=None,
+    ):
+        if isinstance(source, Utterance):
+            raise TypeError("An Utterance is cut from a recording, not from another Utterance.")
+        is_path = isinstance(source, os.PathLike)
+        values = {
+            "source": os.fspath(source) if is_path else source,
+            "start": seconds(start, "start"),
+            "end": seconds(end, "end"),
+            "channel": channel_of(channel),
+            "max_duration": max_duration,
+            "max_amplitude": max_amplitude,
+            "name": name,
+        }
+        for key, value in values.items():
+            object.__setattr__(self, key, value)
+
+    def __setattr__(self, key, value):
+        raise AttributeError("An Utterance does not change; make a new one.")
+
+    __delattr__ = __setattr__
+
+    def __getstate__(self):
+        return {key: getattr(self, key) for key in self.__slots__}
+
+    def __setstate__(self, state):
+        for key, value in state.items():
+            object.__setattr__(self, key, value)
+
+    def _key(self):
+        source = self.source
+        # Arrays and open files are the same where they are one object.
+        known = source if isinstance(source, str | bytes) else id(source)
+        limits = self.max_duration, self.max_amplitude
+        return (known, self.start, self.end, self.channel, *limits)
+
+    def __eq__(self, other):
+        return self._key() == other._key() if isinstance(other, Utterance) else NotImplemented
+
+    def __hash__(self):
+        return hash(self._key())
+
+    def __repr__(self):
+        source = self.source
+        if not isinstance(source, str):
+            source = f"<{type(source).__name__}>"
+        given = [repr(source) if source is self.source else source]
+        given += [
+            f"{key}={getattr(self, key)!r}"
+            for key in ("start", "end", "channel")
+            if getattr(self, key) is not None
+        ]
+        return f"Utterance({', '.join(given)})"
+
+    def with_source(self, source, name=None):
+        """Return the same part of another source."""
+        return Utterance(
+            source, self.start, self.end, self.channel, max_duration=self.max_duration,
+            max_amplitude=self.max_amplitude, name=self.name or name,
+        )  # fmt: skip
+
+    @property
+    def is_whole(self):
+        """Whether neither times nor a channel are chosen."""
+        return self.start is None and self.end is None and self.channel is None
+
+    @property
+    def part(self):
+        """The part in words, such as "from 2 to 4 s, channel 1"; empty for the whole."""
+        words = []
+        if self.start is not None or self.end is not None:
+            words.append(
+                f"from {self.start or 0:g}" + (f" to {self.end:g} s" if self.end else " s")
+            )
+        if self.channel is not None:
+            words.append(f"channel {self.channel}")
+        return ", ".join(words)
+
+    def called(self, unnamed):
+        """Name and part, in messages; `unnamed` where there is no name."""
+        name = self.name or (self.source if isinstance(self.source, str) else unnamed)
+        return f"{name} {self.part}".rstrip()
+
+    @property
+    def nbytes(self):
+        """About how many bytes have to be read."""
+        if self.end is not None:
+            return int(max(0.0, self.end - (self.start or 0.0)) * 64000)
+        if isinstance(self.source, str):
+            try:
+                return os.path.getsize(self.source)
+            except (OSError, ValueError):
+                return 0
+        return len(self.source) if isinstance(self.source, bytes) else 0
+
+
+def seconds(value, what):
+    """Seconds of a number, a timedelta or a clock time such as "00:01:02.5"; None if missing.
+
+    Parameters
+    ----------
+    value : float, str, timedelta or None
+    what : str
+        Name of the value, for the message.
+
+    Returns
+    -------
+    float or None
+
+    Raises
+    ------
+    TypeError
+        If it is no time.
+    """
+    if value is None:
+        return None
+    if isinstance(value, np.timedelta64):  # which NumPy counts among the integers
+        return None if np.isnat(value) else float(value / np.timedelta64(1, "ns")) / 1e9
+    if isinstance(value, Real) and not isinstance(value, bool | np.bool_):
+        value = float(value)
+        return None if math.isnan(value) else value
+    if hasattr(value, "total_seconds"):
+        value = value.total_seconds()  # NaN of pandas' NaT
+        return None if math.isnan(value) else value
+    if isinstance(value, str):
+        return _seconds_in(value.strip(), what)
+    if str(value) in _MISSING:
+        return None
+    raise TypeError(f"{what}={value!r} is not a time in seconds.")
+
+
+def _seconds_in(text, what):
+    if not text:
+        return None
+    try:
+        value = float(text)
+        return None if math.isnan(value) else value
+    except ValueError:
+        import pandas as pd
+
+        try:
+            return seconds(pd.Timedelta(text), what)
+        except ValueError:
+            raise TypeError(f"{what}={text!r} is not a time in seconds.") from None
+
+
+def channel_of(value):
+    """Index of a channel, "loudest", or None for the mean.
+
+    Parameters
+    ----------
+    value : int, float, str or None
+        NaN, an empty string and "mean" are None, as the columns of tables give them.
+
+    Returns
+    -------
+    int, str or None
+
+    Raises
+    ------
+    TypeError
+        If it is none of these.
+    """
+    if value is None or value is np.nan:
+        return None
+    if isinstance(value, Integral) and not isinstance(value, bool | np.bool_):
+        return int(value)
+    if isinstance(value, str):
+        value = value.strip().lower()
+        if value in ("", "mean"):
+            return None
+        if value == "loudest":
+            return value
+        try:
+            return channel_of(float(value))
+        except ValueError:
+            pass
+    elif isinstance(value, Real):
+        if math.isnan(value):
+            return None
+        if float(value).is_integer():
+            return int(value)
+    elif str(value) in _MISSING:
+        return None
+    raise TypeError(f"channel={value!r} is not an index, 'loudest' or None.")
