@@ -1,4 +1,4 @@
-# make demo | test | test-oldest | test-minimal | coverage | lint | docs | clean.
+# make demo | test | test-clients | test-oldest | test-minimal | coverage | lint | docs | clean.
 # Each makes its environment first if it is not there.
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,7 +8,7 @@ EXTRAS := adapters,audb,augment,distributed,embeddings,onnx,opensmile,plot,repor
 REDUCED := env -u SKSER_DATA -u SKSER_MODELS OMP_NUM_THREADS=1
 PYTEST := -m pytest -o addopts=--strict-markers -p no:cacheprovider -q --disable-warnings
 
-.PHONY: demo test test-oldest test-minimal coverage lint docs clean
+.PHONY: demo test test-clients test-oldest test-minimal coverage lint docs clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -20,6 +20,14 @@ demo: .venv/installed
 
 test: .venv/installed
 	$(BIN)/python -m pytest
+
+.venv/clients: .venv/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[clients]"
+	touch $@
+
+# Other libraries that take estimators.
+test-clients: .venv/clients
+	$(BIN)/python -m pytest tests/clients
 
 .venv-oldest/installed: pyproject.toml constraints-oldest.txt
 	$(PYTHON) -m venv .venv-oldest
