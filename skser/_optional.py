@@ -1,6 +1,6 @@
 """Optional libraries, imported where they are used."""
 
-import importlib
+import importlib.util
 
 
 def import_optional(name, *, extra, purpose):
@@ -22,13 +22,13 @@ def import_optional(name, *, extra, purpose):
     Raises
     ------
     ImportError
-        Naming the extra.
+        Naming the extra if the library is not installed; otherwise the library's own.
     """
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] != name.split(".")[0]:
-            raise  # the library is there, and something that it needs is not
+        if importlib.util.find_spec(name.partition(".")[0]) is not None:
+            raise  # the library is there, and something that it needs, or a part of it, is not
         raise ImportError(
             f"{purpose} needs the library {name!r}: pip install 'skser[{extra}]'."
         ) from error

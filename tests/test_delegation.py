@@ -1,17 +1,21 @@
 """Estimators whose methods depend on others, inside of those of this package."""
 
+import warnings
+
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from skser._delegation import will_have
 from skser.compose import AugmentedClassifier, SegmentedClassifier
+from skser.datasets import load_table, make_emotional_speech
 from skser.evaluation import cross_validate_speakers, label_efficiency_curve
 from skser.feature_extraction import Functionals, MelSpectrogram
 from tests.test_common import add_noise
@@ -87,3 +91,37 @@ def test_what_will_never_predict_is_refused_before_any_fit(corpus):
             cross_validate_speakers(model, corpus)
     with pytest.raises(ValueError, match="implementing 'fit' and 'predict_proba'"):
         SegmentedClassifier(LinearSVC()).fit(np.zeros((2, 5, 1)), [0, 1])
+
+
+class NotesInput(LogisticRegression):
+    """Says, as the number of its iterations, what it was given."""
+
+    def fit(self, X, y, groups=None):
+        super().fit(X, y)
+        self.n_iter_ = f"{type(X).__name__}, {len(np.unique(groups))} groups"
+        return self
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_settings_of_scikit_learn_reach_every_process(corpus, n_jobs):
+    with config_context(enable_metadata_routing=True, transform_output="pandas"):
+        model = make_pipeline(audio(), StandardScaler(), NotesInput().set_fit_request(groups=True))
+        found = cross_validate_speakers(model, corpus, cv=2, n_jobs=n_jobs)
+    given = [fold["n_iter_"] for fold in found.fold_results["fitted"]]
+    assert given == ["DataFrame, 2 groups"] * 2
+
+
+def test_a_search_scored_by_recall_says_nothing_of_absent_classes(tmp_path):
+    made = make_emotional_speech(4, 10, random_state=0, output_dir=tmp_path)
+    table = made.frame[["audio", "emotion", "speaker"]]
+    table = table[(table["emotion"] != "fear") | (table["speaker"] != "01")]
+    table.to_csv(tmp_path / "table.csv", index=False)
+    features = Functionals(MelSpectrogram(n_mels=4, deltas=0), statistics=("moments",))
+    search = GridSearchCV(
+        linear(features), {"logisticregression__C": [0.1]}, cv=3, scoring="balanced_accuracy"
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        corpus = load_table(tmp_path / "table.csv")
+        found = cross_validate_speakers(search, corpus, cv=LeaveOneGroupOut())
+    assert len(found.predictions) == len(table)

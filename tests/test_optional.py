@@ -26,10 +26,17 @@ def test_a_library_that_is_there_is_imported():
 
 
 def test_a_library_that_lacks_something_itself_is_not_called_missing(tmp_path, monkeypatch):
-    (tmp_path / "half_installed.py").write_text("import no_such_library")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ModuleNotFoundError, match="no_such_library"):
-        import_optional("half_installed", extra="x", purpose="x")
+    for name, content, match in (
+        ("lacks_another", "import no_such_library", "No module named 'no_such_library'"),
+        ("lacks_a_part", "import lacks_a_part.core", "No module named 'lacks_a_part.core'"),
+        ("lacks_a_name", "from json import no_such_name", "cannot import name 'no_such_name'"),
+        ("lacks_a_file", "raise ImportError('libsox.so: cannot open')", "libsox.so: cannot open"),
+    ):
+        (tmp_path / f"{name}.py").write_text(content)
+        monkeypatch.syspath_prepend(tmp_path)
+        with pytest.raises(ImportError, match=match) as caught:
+            import_optional(name, extra="x", purpose="x")
+        assert "skser[x]" not in str(caught.value)
 
 
 def test_the_table_holds_every_extra():

@@ -15,16 +15,18 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skser.audio import Waveform
-from skser.compose import SegmentedClassifier
+from skser.compose import AugmentedClassifier, SegmentedClassifier
 from skser.feature_extraction import Functionals, MelSpectrogram
 from skser.neural_network import NeuralEstimator
 from skser.preprocessing import SequenceScaler, SpeakerScaler, VoiceActivityTrimmer
 from skser.sequences import Sequences
-from tests.test_common import ALL, TEXTS, by_name, instance
+from tests.test_common import ALL, TEXTS, add_noise, by_name, instance
 
 TRANSFORMERS = [cls for cls in ALL if hasattr(cls, "transform")]
 WORDS = ("i am so happy", "sad today", "so", "am i happy today")
@@ -396,3 +398,22 @@ def test_one_column_of_objects_is_taken_as_that_column(cls):
     columns = ColumnTransformer([("one", FrozenEstimator(fitted(cls)), [column])])
     given = columns.fit_transform(shuffled())
     np.testing.assert_allclose(given, expected(cls, shuffled()), rtol=1e-4, atol=1e-4)
+
+
+def test_a_polars_table_is_augmented_with_its_other_columns():
+    polars = pytest.importorskip("polars")
+    frame = table()
+    columns = ColumnTransformer(
+        [
+            ("audio", Functionals(MelSpectrogram(n_mels=4), ("moments",)), "audio"),
+            ("number", "passthrough", ["number"]),
+        ]
+    )
+    model = AugmentedClassifier(
+        make_pipeline(columns, StandardScaler(), LogisticRegression()), add_noise, random_state=0
+    )
+    expected = model.fit(frame, labels(frame)).predict_proba(frame)
+    audio = polars.Series("audio", list(frame["audio"]), dtype=polars.Object)
+    as_polars = polars.DataFrame([audio, polars.Series("number", frame["number"].to_numpy())])
+    given = clone(model).fit(as_polars, labels(frame)).predict_proba(as_polars)
+    np.testing.assert_allclose(given, expected, atol=1e-6)

@@ -15,6 +15,7 @@ from sklearn.base import (
     _fit_context,
     clone,
 )
+from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval
@@ -24,6 +25,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from skser._delegation import HasMethodsOnceFitted, will_have
 from skser.audio import (
+    PART_COLUMNS,
     AudioReadError,
     as_one_column,
     audio_inputs,
@@ -278,13 +280,22 @@ def _is_2d_array(X):
     if isinstance(X, list | tuple | str | os.PathLike | Set | Iterator):
         return False
     if hasattr(X, "columns"):
-        return all(dtype.kind in "biuf" for dtype in X.dtypes)
+        if "audio" in X.columns:
+            return False
+        return all(d.kind in "biuf" if hasattr(d, "kind") else d.is_numeric() for d in X.dtypes)
     return getattr(X, "ndim", 2) != 1 or X.dtype.kind in "biufc"
 
 
 def _like(X, samples, utterances):
     """The samples, in the table of their utterances if X is a table."""
     if hasattr(X, "columns") and "audio" in X.columns:
+        if not hasattr(X, "iloc"):  # polars
+            audio = np.empty(len(samples), dtype=object)
+            for i, of_one in enumerate(samples):  # arrays of one length would become a 2-D array
+                audio[i] = of_one
+            audio = type(X["audio"])("audio", list(audio), dtype=object)
+            parts = [column for column in PART_COLUMNS if column in X.columns]
+            return X[utterances].drop(parts).with_columns(audio)
         return without_parts(X.iloc[utterances], samples).reset_index(drop=True)
     return samples
 
@@ -296,6 +307,8 @@ def _take_arrays(estimator, sampling_rate):
         inner = steps[:1]
     elif isinstance(estimator, FeatureUnion):
         inner = [t for _, t in estimator.transformer_list if not isinstance(t, str)]
+    elif isinstance(estimator, ColumnTransformer):
+        inner = [t for _, t, _ in estimator.transformers if not isinstance(t, str)]
     else:
         parameters = estimator.get_params(deep=False)
         if "input_sampling_rate" in parameters:

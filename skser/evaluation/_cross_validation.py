@@ -3,18 +3,19 @@
 import hashlib
 import os
 import time
+import warnings
 from collections.abc import Iterable
 from importlib.metadata import version
 from numbers import Integral
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils.parallel import Parallel, delayed
 from tqdm import tqdm
 
 from skser._delegation import HasMethodsOnceFitted
@@ -182,7 +183,10 @@ def _evaluated(model, X, y, groups, train, test, seed, fold):
     model = set_seed(clone(model), seed)
     keywords = group_keywords(model, groups[train])
     start = time.perf_counter()
-    model.fit(_safe_indexing(X, train), y[train], **keywords)
+    with warnings.catch_warnings():
+        # Of a search scored by recall: it counts the classes that are there, as it should.
+        warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")
+        model.fit(_safe_indexing(X, train), y[train], **keywords)
     fitted = time.perf_counter()
     X_test = _safe_indexing(X, test)
     predicted = model.predict(X_test)
