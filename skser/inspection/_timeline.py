@@ -142,7 +142,6 @@ def _windows(path, sampling_rate, window, hop):
         part.source, part.start, part.end, part.channel, name=part.name,
         max_duration=None, max_amplitude=part.max_amplitude,
     )  # fmt: skip
-    before = part.start or 0.0  # seconds
     path = part.name or (part.source if isinstance(part.source, str) else "the recording")
     if isinstance(part.source, str | bytes):
         pieces = stream_audio(part, sampling_rate)
@@ -155,7 +154,7 @@ def _windows(path, sampling_rate, window, hop):
         _in_samples("hop", hop, rate, path)
         pending = np.concatenate([pending, samples])
         while start + length <= first + len(pending):
-            yield _window(path, pending[start - first :][:length], start, rate, before)
+            yield _window(path, pending[start - first :][:length], start, rate, part)
             n_windows += 1
             start = round(n_windows * hop * rate)
         # Kept for the next window, and for the last, which ends with the recording.
@@ -163,7 +162,7 @@ def _windows(path, sampling_rate, window, hop):
         pending, first = pending[n_done:], first + n_done
     last = max(0, first + len(pending) - length)
     if n_windows == 0 or round((n_windows - 1) * hop * rate) < last:
-        yield _window(path, pending[last - first :], last, rate, before)
+        yield _window(path, pending[last - first :], last, rate, part)
 
 
 def _in_samples(name, seconds, rate, path):
@@ -175,11 +174,12 @@ def _in_samples(name, seconds, rate, path):
     return n_samples
 
 
-def _window(path, samples, start, rate, before):
+def _window(path, samples, start, rate, part):
+    before = part.start or 0.0  # seconds
     bounds = before + start / rate, before + (start + len(samples)) / rate
     name = f"{path} from {bounds[0]:g} to {bounds[1]:g} s"
     # A copy does not hold on to all that was read with it.
-    return bounds, Waveform(samples.copy(), rate, name)
+    return bounds, Waveform(samples.copy(), rate, name, part.max_amplitude)
 
 
 def _batches(windows):
