@@ -302,6 +302,8 @@ class TestBounds:
             (item,) = audio_inputs([item])
             with pytest.raises(AudioReadError, match=r"up to 16384.*max_amplitude=None"):
                 read_utterance(item, 0, None, RATE)
+        wave = pickle.loads(pickle.dumps(Waveform(loud, RATE, max_amplitude=None)))
+        np.testing.assert_array_equal(read_utterance(wave, 0, None, RATE), loud)
         for source in (Waveform(loud, RATE), content(loud, subtype="FLOAT")):
             item = Utterance(source, max_amplitude=None)
             np.testing.assert_array_equal(read_utterance(item, 0, None, RATE), loud)

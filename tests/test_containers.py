@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from skser.audio import AudioReadError, load_audio, stream_audio
+from skser.audio import AudioReadError, Utterance, load_audio, stream_audio
 from skser.datasets import load_emodb, load_folder
 from skser.persistence import load_pretrained
+from tests.hostile_audio import MUTATORS
 
 RATE = 16000
 NOISE = (np.random.RandomState(0).randn(2 * RATE) / 10).astype(np.float32)
@@ -113,6 +114,25 @@ def test_a_container_without_audio_or_end_is_refused_by_name(tmp_path):
     path.write_bytes(b"\x1a\x45\xdf\xa3" + bytes(1000))
     with pytest.raises(AudioReadError, match=r"a\.m4a: cannot be read as audio \(Matroska"):
         load_audio(path)
+
+
+@pytest.mark.parametrize(("codec", "container", "suffix", "rate"), LOSSY)
+def test_spoiled_containers_are_refused_by_name_or_read(codec, container, suffix, rate):
+    whole, outcomes = encoded(NOISE[:8000], codec, container, rate), set()
+    mutators = [MUTATORS[name] for name in MUTATORS if name not in ("spliced", "pages spoiled")]
+    for number in range(40):
+        random = np.random.default_rng(number)
+        mutator = mutators[random.integers(len(mutators))]
+        try:
+            samples, _ = load_audio(Utterance(bytes(mutator(random, whole)), name="call"))
+            assert len(samples) > 0
+            assert np.isfinite(samples).all()
+            outcomes.add("read")
+        except AudioReadError as error:
+            outcomes.add(str(error))
+    assert "read" in outcomes
+    assert len(outcomes) > 1
+    assert all(one.startswith("call: ") and "\n" not in one for one in outcomes - {"read"})
 
 
 def test_a_folder_may_hold_whatever_is_read(tmp_path):

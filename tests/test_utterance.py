@@ -26,9 +26,15 @@ from skser.audio import (
 )
 from skser.compose import AugmentedClassifier
 from skser.datasets import SpeechCorpus, make_emotional_speech
-from skser.evaluation import cross_validate_speakers, leakage_report, robustness_report
+from skser.evaluation import (
+    EvaluationReport,
+    cross_validate_speakers,
+    leakage_report,
+    robustness_report,
+)
 from skser.feature_extraction import FrameFeatures, Functionals, MelSpectrogram
 from skser.inspection import emotion_timeline
+from skser.neural_network._bimodal import _numbered_as
 from skser.preprocessing import VoiceActivityTrimmer
 
 RATE = 16000
@@ -340,6 +346,28 @@ class TestEverythingTakesThem:
         pd.testing.assert_frame_equal(timeline, whole[2:5].reset_index(drop=True))
         with open(path, "rb") as file:
             pd.testing.assert_frame_equal(emotion_timeline(model, file, window=1, hop=1), whole)
+        wave = Waveform(*load_audio(path))
+        pd.testing.assert_frame_equal(emotion_timeline(model, wave, window=1, hop=1), whole)
+        of_part = emotion_timeline(model, Utterance(wave, 2, 5), window=1, hop=1)
+        pd.testing.assert_frame_equal(of_part, timeline)
+
+    def test_the_players_of_a_report(self, dialogs, tmp_path):
+        corpus = SpeechCorpus(dialogs, "dialogs", {})
+        features = Functionals(FrameFeatures(("energy",)))
+        model = make_pipeline(features, StandardScaler(), LogisticRegression(max_iter=1000))
+        evaluation = cross_validate_speakers(model, corpus, cv=2)
+        path = EvaluationReport(evaluation, corpus, n_errors=2).save(tmp_path / "report.html")
+        html = path.read_text()
+        assert html.count("<audio") == 2
+        assert ".wav, utterance " in html
+        assert "overlapping audio" in html
+
+    def test_tables_of_networks_name_the_row(self, wav):
+        failures = [("utterance 1 from 2 to 1 s", "a"), (f"{wav(NOISE)}, utterance 0", "b")]
+        renumbered = _numbered_as(np.array([3, 7]), failures)
+        assert [name.rpartition("utterance ")[2] for name, _ in renumbered] == [
+            "7 from 2 to 1 s", "3"
+        ]  # fmt: skip
 
     def test_workers(self, dialogs):
         one, two = (MelSpectrogram(n_jobs=n).transform(dialogs) for n in (1, 2))

@@ -244,7 +244,10 @@ def read_at_rate(item, index, input_sampling_rate, sampling_rate=None):
     if isinstance(item, str):
         return load_part(item, item, WHOLE, sampling_rate)
     name = utterance_name(item, index)
-    utterance = item if isinstance(item, Utterance) else Utterance(item)
+    utterance = item
+    if not isinstance(item, Utterance):
+        limit = getattr(item, "max_amplitude", Waveform.max_amplitude)
+        utterance = Utterance(item, max_amplitude=limit)
     if _is_file(utterance):
         return load_part(utterance.source, name, utterance, sampling_rate)
     rate = rate_of(item, input_sampling_rate)

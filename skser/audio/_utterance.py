@@ -6,8 +6,9 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from skser.audio._waveform import MAX_AMPLITUDE
+
 MAX_DURATION = 4 * 3600  # seconds
-MAX_AMPLITUDE = 8.0
 _MISSING = {"NaT", "<NA>"}  # pandas' own, of which the latter does not compare
 
 

@@ -27,6 +27,7 @@ from skser._delegation import HasMethodsOnceFitted, will_have
 from skser.audio import (
     PART_COLUMNS,
     AudioReadError,
+    Waveform,
     as_one_column,
     audio_inputs,
     read_utterance,
@@ -333,10 +334,12 @@ def _read_one(item, index, input_sampling_rate, sampling_rate, augment, seeds):
     except AudioReadError as error:
         return error.failures[0]
     name = utterance_name(item, index)
-    return [samples, *(_altered(samples, sampling_rate, augment, seed, name) for seed in seeds)]
+    plain = Waveform(samples, sampling_rate, name, max_amplitude=None)  # checked already
+    return [plain, *(_altered(samples, sampling_rate, augment, seed, name) for seed in seeds)]
 
 
 def _altered(samples, sampling_rate, augment, seed, name):
     digest = hashlib.blake2b(samples.tobytes(), digest_size=4, key=seed.encode()).digest()
     seed = int.from_bytes(digest, "little")
-    return altered(samples, sampling_rate, augment, seed, name, what="augment")
+    samples = altered(samples, sampling_rate, augment, seed, name, what="augment")
+    return Waveform(samples, sampling_rate, name, max_amplitude=None)  # noise may be far louder

@@ -9,7 +9,14 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from skser.audio import Utterance, Waveform, printable, stream_audio
+from skser.audio import (
+    Utterance,
+    Waveform,
+    audio_inputs,
+    printable,
+    read_at_rate,
+    stream_audio,
+)
 
 _SAMPLES_AT_ONCE = 2**21
 
@@ -17,7 +24,7 @@ _SAMPLES_AT_ONCE = 2**21
 @validate_params(
     {
         "model": [HasMethods("predict_proba")],
-        "path": [str, os.PathLike, bytes, Utterance, HasMethods("read")],
+        "path": [str, os.PathLike, bytes, Utterance, Waveform, dict, tuple, HasMethods("read")],
         "window": [Interval(Real, 0, None, closed="neither")],
         "hop": [Interval(Real, 0, None, closed="neither")],
     },
@@ -35,9 +42,9 @@ def emotion_timeline(model, path, window=2.0, hop=0.5):
         Whatever takes audio and has `predict_proba`: a pipeline that begins with a transformer
         such as `MelSpectrogram`, or a search, a vote, a calibration of such pipelines. Its
         parameters are left as they are, and it may have been trained on paths or on arrays.
-    path : str, path-like, bytes, binary file or Utterance
+    path : str, path-like, bytes, binary file, Waveform, Utterance or another source of audio
         Any file that `skser.audio.load_audio` reads, of any rate, number of channels and length,
-        or an `skser.audio.Utterance` of one.
+        samples with their rate, or an `skser.audio.Utterance` of either.
     window : float, default=2.0
         Length of a window in seconds. A recording that is shorter is one window as it is.
     hop : float, default=0.5
@@ -129,17 +136,25 @@ def _sampling_rates(model):
 
 def _windows(path, sampling_rate, window, hop):
     """Yield the bounds in seconds and the `Waveform` of every window."""
-    part = path if isinstance(path, Utterance) else Utterance(path)
-    before = part.start or 0.0  # seconds
+    (item,) = audio_inputs([path])
+    part = item if isinstance(item, Utterance) else Utterance(item)
+    part = Utterance(
+        part.source, part.start, part.end, part.channel, name=part.name,
+        max_duration=None, max_amplitude=part.max_amplitude,
+    )  # fmt: skip
     path = part.name or (part.source if isinstance(part.source, str) else "the recording")
+    if isinstance(part.source, str | bytes):
+        pieces = stream_audio(part, sampling_rate)
+    else:
+        pieces = [read_at_rate(part, 0, None, sampling_rate)]
     pending, first = np.empty(0, np.float32), 0  # what is kept of the recording, and its place
     n_windows, start = 0, 0
-    for samples, rate in stream_audio(part, sampling_rate):
+    for samples, rate in pieces:
         length = _in_samples("window", window, rate, path)
         _in_samples("hop", hop, rate, path)
         pending = np.concatenate([pending, samples])
         while start + length <= first + len(pending):
-            yield _window(path, pending[start - first :][:length], start, rate, before)
+            yield _window(path, pending[start - first :][:length], start, rate, part)
             n_windows += 1
             start = round(n_windows * hop * rate)
         # Kept for the next window, and for the last, which ends with the recording.
@@ -147,7 +162,7 @@ def _windows(path, sampling_rate, window, hop):
         pending, first = pending[n_done:], first + n_done
     last = max(0, first + len(pending) - length)
     if n_windows == 0 or round((n_windows - 1) * hop * rate) < last:
-        yield _window(path, pending[last - first :], last, rate, before)
+        yield _window(path, pending[last - first :], last, rate, part)
 
 
 def _in_samples(name, seconds, rate, path):
@@ -159,11 +174,12 @@ def _in_samples(name, seconds, rate, path):
     return n_samples
 
 
-def _window(path, samples, start, rate, before):
+def _window(path, samples, start, rate, part):
+    before = part.start or 0.0  # seconds
     bounds = before + start / rate, before + (start + len(samples)) / rate
     name = f"{path} from {bounds[0]:g} to {bounds[1]:g} s"
     # A copy does not hold on to all that was read with it.
-    return bounds, Waveform(samples.copy(), rate, name)
+    return bounds, Waveform(samples.copy(), rate, name, part.max_amplitude)
 
 
 def _batches(windows):

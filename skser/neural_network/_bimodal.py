@@ -51,7 +51,8 @@ def utterance_table(X, column):
         table = X
     elif isinstance(X, list | tuple | pd.Series) or (isinstance(X, np.ndarray) and X.ndim == 1):
         cells = np.empty(len(X), dtype=object)
-        cells[:] = list(X)
+        for i, cell in enumerate(X):  # pairs of samples and rate would become rows
+            cells[i] = cell
         table = pd.DataFrame({column: cells})
     else:
         raise TypeError(
