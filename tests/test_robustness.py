@@ -1,6 +1,7 @@
 """Distortions do what their names say, and the report tells what they did."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.signal
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -190,3 +191,18 @@ def test_clipping_is_of_what_is_heard(speech):
     clipped = distort.clip(mostly_silent, RATE, RANDOM(0), share=0.1)
     assert np.abs(clipped).max() > 0.1 * np.abs(speech).max()
     assert not distort.clip(np.zeros(100, np.float32), RATE, RANDOM(0)).any()
+
+
+def test_a_transform_of_audiomentations_is_a_distortion_too(model, halves):
+    audiomentations = pytest.importorskip("audiomentations")
+    softer = audiomentations.Gain(min_gain_db=-12.0, max_gain_db=-12.0, p=1.0)
+    same = {"softer": lambda samples, rate, random: samples * 10 ** (-12 / 20)}
+    found = robustness_report(model, halves[1], distortions={"softer": softer})
+    expected = robustness_report(model, halves[1], distortions=same)
+    pd.testing.assert_frame_equal(found, expected, atol=1e-4)
+
+
+def test_whole_numbers_are_no_samples(model, halves):
+    whole = {"whole": lambda samples, rate, random: np.rint(32767 * samples).astype(np.int16)}
+    with pytest.raises(ValueError, match="'whole' returned int16 of shape .* utterance 0"):
+        robustness_report(model, halves[1], distortions=whole)
