@@ -40,7 +40,7 @@ def altered(samples, sampling_rate, alteration, seed, name, what="The alteration
     """
     try:
         if _is_audiomentations(alteration):
-            with _global_seed(seed):
+            with _global_seed(int(seed)):
                 result = alteration(samples=samples.copy(), sample_rate=round(sampling_rate))
         else:
             result = alteration(samples.copy(), sampling_rate, np.random.RandomState(seed))
