@@ -196,16 +196,19 @@ class TestTextGrid:
         grid.save(str(file), "long_textgrid", includeBlankSpaces=True)
         with pytest.raises(
             ValueError,
-            match=r"annotation 1 of tier 'emotion' of call01.TextGrid: reaches 99 s, beyond the "
+            match=r"call01.TextGrid, annotation 1 of tier 'emotion': reaches 99 s, beyond the "
             r"end of .*call01.wav at .* s: correct the times",
         ):
             load_textgrid(file, "emotion")
-        with pytest.raises(ValueError, match="no interval of the tier 'empty' has a label: write"):
+        with pytest.raises(ValueError, match="the tier 'empty' has no label: write"):
             load_textgrid(file, "empty")
         (tmp_path / "call01.wav").unlink()
         with pytest.raises(
             FileNotFoundError, match="no recording of it, such as call01.wav; .*root="
         ):
+            load_textgrid(file, "emotion")
+        file.write_text("")
+        with pytest.raises(ValueError, match="01.TextGrid is empty: write a tier in Praat"):
             load_textgrid(file, "emotion")
         file.write_text("nothing of the kind")
         with pytest.raises(ValueError, match="is no TextGrid that can be read .*save it as a text"):
@@ -249,7 +252,10 @@ class TestElan:
             eaf.add_tier(who)
             eaf.add_annotation(who, start, end, "joy")
         eaf.to_file(tmp_path / "call01.eaf")
-        with pytest.warns(UserWarning, match="1 pairs of utterances overlap.*1 of tier 'Ann' of c"):
+        with pytest.warns(
+            UserWarning,
+            match="1 pairs of utterances overlap.*1 of tier 'Ann' and 1 of tier 'Bob': keep",
+        ):
             load_elan(tmp_path / "call01.eaf", ["Ann", "Bob"])
         with pytest.raises(ValueError, match=r"has no tier 'Eve': choose .*'Ann', 'Bob'"):
             load_elan(tmp_path / "call01.eaf", "Eve")
@@ -388,12 +394,12 @@ class TestEmobox:
             ("{", "line 1: is no JSON .*: write an object per line"),
             ("[]", "line 1: lacks wav and emo: write an object with both"),
             ('{"wav": "call01.wav", "emo": "x"}', "line 1: label_map has no name for 'x'.*add it"),
-            ('{"wav": "gone.wav", "emo": "a"}', "1 of 1 audio files are missing: line 1 .*root="),
+            ('{"wav": "gone.wav", "emo": "a"}', "1 of 1 audio files are missing: line 1: .*root="),
             ('{"wav": "call01.wav", "emo": "a", "start_time": 0, "end_time": 99}',
-             "line 1 of .*reaches 99 s, beyond the end"),
+             "line 1: reaches 99 s, beyond the end"),
             ("", "is empty: a JSON object per line"),
             ('{"wav": "call01.wav", "emo": "a"}\n{"wav": "call01.wav", "emo": "n"}',
-             "lines 1 of .* and 2 of .* are one utterance"),
+             "lines 1 and 2 are one utterance"),
         ],
     )  # fmt: skip
     def test_bad_input(self, line, said, recorded, tmp_path):

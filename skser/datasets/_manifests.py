@@ -70,7 +70,7 @@ def load_emobox(path, *, root=None, label_map=None, return_X_y=False):
     [['Angry', 'train']]
     """
     files = _files(path, ".jsonl")
-    frame = pd.concat([_emobox_rows(file, label_map) for file in files])
+    frame = pd.concat([_emobox_rows(file, label_map, len(files)) for file in files])
     name = frame["dataset"].iloc[0] if "dataset" in frame else files[0].stem
     if root is None:
         first = str(frame["audio"].iloc[0])
@@ -201,7 +201,7 @@ def _with_split(frame, file, n_files):
     return frame
 
 
-def _emobox_rows(file, label_map):
+def _emobox_rows(file, label_map, n_files):
     if label_map is None:
         places = [
             folder / "label_map.json" for folder in (file.parent, file.absolute().parent.parent)
@@ -215,7 +215,7 @@ def _emobox_rows(file, label_map):
             lines.append(number)
     if not rows:
         raise ValueError(f"{file} is empty: a JSON object per line and utterance is needed.")
-    return _with_split(pd.DataFrame(rows, index=lines), file, 2)
+    return _with_split(pd.DataFrame(rows, index=lines), file, n_files)
 
 
 def _emobox_row(line, label_map, where):

@@ -146,7 +146,12 @@ def _of_tiers(path, suffix, read, tier, speaker_tier, root):
             "speakers too: give one tier, or no speaker_tier."
         )
     path = Path(path).expanduser()
-    frames = [_utterances(file, read, chosen, speaker_tier, root) for file in _files(path, suffix)]
+    frames = []
+    for file in _files(path, suffix):
+        found = _utterances(file, read, chosen, speaker_tier, root)
+        if path.is_dir():
+            found.index = [f"{place} of {file.name}" for place in found.index]
+        frames.append(found)
     frame = pd.concat(frames)
     if frame["speaker"].isna().all():
         frame = frame.drop(columns="speaker")
@@ -181,11 +186,11 @@ def _utterances(file, read, chosen, speaker_tier, root):
             if label.strip():
                 rows.append({"tier": name, "start": start, "end": end, "emotion": label.strip()})
                 rows[-1]["speaker"] = owner
-                places.append(f"{i} of tier {name!r} of {file.name}")
+                places.append(f"{i} of tier {name!r}")
     if not rows:
         raise ValueError(
-            f"{file}: no interval of the tier {', '.join(map(repr, chosen))} has a label: write "
-            "the emotions there, or name another tier."
+            f"{file}: the tier {', '.join(map(repr, chosen))} has no label: write the emotions "
+            "there, or name another tier."
         )
     if speaker_tier is not None:
         for row in rows:
@@ -230,6 +235,8 @@ def _read_textgrid(file):
     from praatio.utilities.textgrid_io import parseTextgridStr
 
     text = decoded(file)
+    if not text.strip():
+        raise ValueError(f"{file} is empty: write a tier in Praat and save it as a text file.")
     try:
         content = parseTextgridStr(text, includeEmptyIntervals=True)
         tiers = {
