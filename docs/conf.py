@@ -60,6 +60,7 @@ from render_onnx import write_onnx_table  # noqa: E402
 from render_pretrained import write_pretrained_tables  # noqa: E402
 from render_reliability import write_reliability  # noqa: E402
 from render_results import write_tables  # noqa: E402
+from render_stream import write_stream_table  # noqa: E402
 
 HERE = Path(__file__).parent
 write_tables(HERE)
@@ -71,3 +72,4 @@ write_onnx_table(HERE)
 write_pretrained_tables(HERE)
 draw_systems(HERE)
 write_reliability(HERE)
+write_stream_table(HERE)

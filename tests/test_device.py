@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skser.audio import AudioReadError
+from skser.audio import AudioReadError, Utterance
 from skser.feature_extraction import (
     MFCC,
     Functionals,
@@ -162,7 +162,8 @@ def test_differences_do_not_cross_into_the_next_utterance(device):
     loudness = np.repeat(0.5 * np.arange(60), 160)
     tone = np.sin(2 * np.pi * 1000 * np.arange(9600) / RATE) * 10 ** (loudness / 20)
     mel = on(device, MelSpectrogram(n_mels=8, fmin=0, deltas=1, normalize=None, top_db=None))
-    rising, silent, falling = mel.transform([tone, np.zeros(8000), tone[::-1].copy()])
+    tones = [Utterance(x, max_amplitude=None) for x in (tone, np.zeros(8000), tone[::-1].copy())]
+    rising, silent, falling = mel.transform(tones)
     np.testing.assert_allclose(rising[10:-10, 8:], 0.5, atol=0.02)
     np.testing.assert_allclose(falling[10:-10, 8:], -0.5, atol=0.02)
     np.testing.assert_array_equal(silent, [np.repeat([-100.0, 0.0], 8)] * 51)

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import pkgutil
 import re
 import sys
@@ -10,9 +11,10 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 _PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+MODULES = {"pympi-ling": "pympi"}  # of libraries that bear another name than their module
 EXTRAS = {
     extra: [
-        name.replace("-", "_")
+        MODULES.get(name, name.replace("-", "_"))
         for requirement in requirements  # such as "dask[distributed]>=2024.8"
         for name in re.findall(r"[A-Za-z][\w-]*", requirement)
     ]
@@ -37,6 +39,32 @@ def _audb(speech, emotions, folder):
     from skser.datasets import fetch_audb
 
     fetch_audb("emodb", "1.4.1", data_home=folder)
+
+
+def _audformat(speech, emotions, folder):
+    from skser.datasets import load_audformat
+
+    load_audformat(folder)
+
+
+def _textgrid(speech, emotions, folder):
+    from skser.datasets import load_textgrid
+
+    load_textgrid(folder, "emotion")
+
+
+def _elan(speech, emotions, folder):
+    from skser.datasets import load_elan
+
+    load_elan(folder, "emotion")
+
+
+def _listen(speech, emotions, folder):
+    from skser.cli import main
+
+    sys.argv = ["skser", "listen"]
+    os.environ["SKSER_TRACEBACK"] = "1"
+    main()
 
 
 def _embeddings(speech, emotions, folder):
@@ -136,9 +164,12 @@ def _containers(speech, emotions, folder):
 
 # The last needs another extra, which it brings to light again.
 NEEDED_BY = {
+    "annotations": [_textgrid, _elan],
     "audb": [_audb],
+    "audformat": [_audformat],
     "containers": [_containers],
     "embeddings": [_embeddings, _text_embeddings],
+    "live": [_listen],
     "onnx": [_export_onnx, _load_onnx],
     "opensmile": [_opensmile],
     "plot": [_plot],

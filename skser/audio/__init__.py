@@ -11,6 +11,7 @@ from skser.audio._inputs import (
     read_utterance,
     utterance_name,
 )
+from skser.audio._live import stream_blocks
 from skser.audio._tables import PART_COLUMNS, is_utterance_index, table_rows, without_parts
 from skser.audio._utterance import Utterance, seconds
 from skser.audio._waveform import Waveform
@@ -34,6 +35,7 @@ __all__ = [
     "resample",
     "seconds",
     "stream_audio",
+    "stream_blocks",
     "table_rows",
     "utterance_name",
     "without_parts",

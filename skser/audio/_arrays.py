@@ -63,14 +63,15 @@ def array_samples(source, name, rate, utterance):
     samples = samples[first:last]
     check_duration(len(samples), rate, utterance.max_duration, name)
     is_float = samples.dtype.kind == "f"
-    samples = mixed(_scaled(samples), utterance.channel, name)
+    samples = mixed(scaled(samples), utterance.channel, name)
     check_values(samples, name)
     if is_float:
         check_amplitude(samples, utterance.max_amplitude, name)
     return samples
 
 
-def _scaled(samples):
+def scaled(samples):
+    """Samples as float32; integers divided by the full scale of their type."""
     if samples.dtype.kind in "iu":
         info = np.iinfo(samples.dtype)
         middle = 0 if info.min < 0 else (info.max + 1) / 2

@@ -133,6 +133,38 @@ def predict(
         raise typer.Exit(1)
 
 
+@app.command()
+def listen(
+    model: Annotated[
+        str,
+        typer.Option(help="Saved model (.skser, .onnx), or the name of one that comes along."),
+    ] = "emodb-afcn",
+    window: Annotated[float, typer.Option(help="Length of a window, in seconds.")] = 2.0,
+    hop: Annotated[float, typer.Option(help="Time between windows, in seconds.")] = 0.5,
+    rate: Annotated[int, typer.Option(min=1, help="Rate of the microphone, in Hz.")] = 16000,
+    microphone: Annotated[
+        str | None, typer.Option(help="Number of a device, or a part of its name.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="How long to listen; else until Ctrl-C.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object per line.")] = False,
+):
+    """Say which emotion is portrayed in what the microphone hears, window by window."""
+    from skser.cli import _microphone
+    from skser.cli._predicted_rows import in_words, scored
+    from skser.inspection import emotion_stream
+
+    device = int(microphone) if microphone is not None and microphone.isdigit() else microphone
+    blocks = _microphone.microphone(rate, device, seconds)
+    fitted = open_model(model)
+    for row in emotion_stream(fitted, blocks, rate, window, hop):
+        start, end, *scores = row.values()
+        row = {"file": "microphone", "start": start, "end": end}
+        row |= scored(fitted.classes_, scores)
+        print(json.dumps(row) if as_json else in_words(row), flush=True)
+
+
 def _named_files(files, standard_input):
     """Pairs of a name to print and a path; a pipe holds the audio itself, or names, a line each."""
     named = []

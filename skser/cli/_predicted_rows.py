@@ -81,14 +81,14 @@ def _rows(model, batch, windows):
         from skser.inspection import emotion_timeline
 
         return [
-            {"file": name, "start": start, "end": end} | _scores(model.classes_, scores)
+            {"file": name, "start": start, "end": end} | scored(model.classes_, scores)
             for name, path in batch
             for start, end, *scores in emotion_timeline(model, path, *windows).itertuples(
                 index=False
             )
         ]
     if hasattr(model, "predict_proba"):
-        found = [_scores(model.classes_, scores) for scores in model.predict_proba(paths)]
+        found = [scored(model.classes_, scores) for scores in model.predict_proba(paths)]
     elif hasattr(model, "__sklearn_tags__") and is_classifier(model):
         found = [{"emotion": str(label)} for label in model.predict(paths)]
     else:
@@ -97,8 +97,8 @@ def _rows(model, batch, windows):
     return [{"file": name} | row for (name, _), row in zip(batch, found, strict=True)]
 
 
-def _scores(classes, scores):
-    """The class, and the probability of each."""
+def scored(classes, scores):
+    """Likeliest class, and the probability of each."""
     shares = dict(zip(map(str, classes), map(float, scores), strict=True))
     return {"emotion": max(shares, key=shares.get), "probabilities": shares}
 

@@ -27,6 +27,7 @@ from skser._delegation import HasMethodsOnceFitted, will_have
 from skser.audio import (
     PART_COLUMNS,
     AudioReadError,
+    Utterance,
     Waveform,
     as_one_column,
     audio_inputs,
@@ -252,7 +253,9 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 self.__dict__.pop(attribute, None)
         X = as_one_column(X)
         if _is_2d_array(X):
-            X = list(validate_data(self, X, reset=reset))
+            # Whatever made a table of equal utterances knows their scale.
+            rows = validate_data(self, X, reset=reset)
+            X = [Utterance(row, max_amplitude=None) for row in rows]
         return audio_inputs(X, self.input_sampling_rate)
 
     def _read(self, items, seeds):

@@ -20,6 +20,8 @@ from skser.datasets._files import READABLE_SUFFIXES, audio_files, existing_folde
 from skser.datasets._table_file import as_values, read_any_table, with_known_names
 
 _SOME = 10  # rows that a message names
+_ROUNDING = 0.01  # seconds, as `Utterance` tolerates
+_NO_LENGTH = 2**40  # samples: the header of a recording that was never closed
 
 
 def load_table(table, *, root=None, name="table", return_X_y=False):
@@ -90,6 +92,34 @@ def load_table(table, *, root=None, name="table", return_X_y=False):
     frame = with_known_names(frame, where)
     if unit == "line":
         frame = as_values(frame)
+    return finish(labeled_corpus(frame, root, where, unit, name), return_X_y)
+
+
+def labeled_corpus(frame, root, where, unit, name, check_times=False, **about):
+    """Corpus of an utterance table whose columns have their names here.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The index counts what `unit` names, for messages.
+    root : path-like
+        Folder that relative paths start from.
+    where : str
+        Name of the table in messages.
+    unit : str
+        Word for a row, such as "line".
+    name : str
+        Name of the corpus.
+    check_times : bool, default=False
+        Whether to refuse times beyond their recording, which opens every file.
+    **about : dict
+        Further arguments of `SpeechCorpus`.
+
+    Returns
+    -------
+    SpeechCorpus
+    """
+    root = Path(root)
     missing = [column for column in ("audio", "emotion") if column not in frame]
     if missing:
         raise ValueError(f"{where} lacks the columns {missing}; it has {list(frame.columns)}.")
@@ -107,9 +137,47 @@ def load_table(table, *, root=None, name="table", return_X_y=False):
     frame = _with_parts(frame, where, unit)
     frame["audio"] = _found(frame["audio"], root, where, unit)
     labels = {label: label for label in sorted(frame["emotion"].unique())}
-    corpus = SpeechCorpus(frame, name, labels)
+    if check_times:
+        _check_times(frame, where, unit)
+    corpus = SpeechCorpus(frame, name, **{"label_map": labels, **about})
     _warn_of_overlaps(corpus, frame.index, where, unit)
-    return finish(corpus, return_X_y)
+    return corpus
+
+
+def _check_times(frame, where, unit):
+    """Refuse times that contradict each other or their recording."""
+    if not {"start", "end"} <= set(frame.columns):
+        return
+    durations = {}
+    for i, source, start, end in zip(
+        frame.index, frame["audio"], frame["start"], frame["end"], strict=True
+    ):
+        place = f"{where}, {unit} {i}"
+        start = 0.0 if pd.isna(start) else start
+        if start < 0 or end <= start:
+            raise ValueError(
+                f"{place}: from {start:g} to {end:g} s is no stretch of time: correct the times."
+            )
+        if source not in durations:
+            durations[source] = _duration(source)
+        known = durations[source]
+        latest = max(start, start if pd.isna(end) else end)
+        if known is not None and (latest > known + _ROUNDING or start >= known):
+            raise ValueError(
+                f"{place}: reaches {latest:g} s, beyond the end of {source} at {known:g} s: "
+                "correct the times, or give the recording that they are of."
+            )
+
+
+def _duration(path):
+    """Seconds that a file holds by its header, or None where that is not known."""
+    import soundfile
+
+    try:
+        info = soundfile.info(path)
+    except (RuntimeError, TypeError):  # containers, and what is no audio: named when it is read
+        return None
+    return info.frames / info.samplerate if 0 < info.frames < _NO_LENGTH else None
 
 
 def _read(table, root):

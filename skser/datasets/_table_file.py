@@ -45,7 +45,7 @@ def read_any_table(path):
     ValueError
         If it is empty, holds headings only, or has a row with more values than headings.
     """
-    text = _decoded(path)
+    text = decoded(path)
     if not text.strip():
         raise ValueError(f"{path} is empty: a line of headings and a row per utterance are needed.")
     delimiter = _delimiter(text)
@@ -76,7 +76,8 @@ def read_any_table(path):
     return table
 
 
-def _decoded(path):
+def decoded(path):
+    """Text of a file in UTF-8, UTF-16 or, where it is neither, cp1252."""
     with open(path, "rb") as file:
         content = file.read()
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):

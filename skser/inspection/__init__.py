@@ -9,6 +9,7 @@ from skser.inspection._latent_space import LatentSpaceDisplay
 from skser.inspection._risk_coverage import RiskCoverageDisplay
 from skser.inspection._robustness import RobustnessDisplay
 from skser.inspection._speaker_recall import SpeakerRecallDisplay
+from skser.inspection._stream import emotion_stream
 from skser.inspection._timeline import emotion_timeline
 from skser.inspection._timeline_display import TimelineDisplay
 
@@ -23,5 +24,6 @@ __all__ = [
     "RobustnessDisplay",
     "SpeakerRecallDisplay",
     "TimelineDisplay",
+    "emotion_stream",
     "emotion_timeline",
 ]

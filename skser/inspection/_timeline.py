@@ -5,18 +5,12 @@ from numbers import Real
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from skser.audio import (
-    Utterance,
-    Waveform,
-    audio_inputs,
-    printable,
-    read_at_rate,
-    stream_audio,
-)
+from skser.audio import Utterance, Waveform, audio_inputs, read_at_rate, stream_audio
+from skser.inspection._turns import turns_of
+from skser.inspection._windows import cut_windows, working_rate
 
 _SAMPLES_AT_ONCE = 2**21
 
@@ -27,11 +21,12 @@ _SAMPLES_AT_ONCE = 2**21
         "path": [str, os.PathLike, bytes, Utterance, Waveform, dict, tuple, HasMethods("read")],
         "window": [Interval(Real, 0, None, closed="neither")],
         "hop": [Interval(Real, 0, None, closed="neither")],
+        "segments": [str, os.PathLike, pd.DataFrame, None],
     },
     prefer_skip_nested_validation=True,
 )
-def emotion_timeline(model, path, window=2.0, hop=0.5):
-    """Probabilities of the emotions in successive windows of a recording.
+def emotion_timeline(model, path, window=2.0, hop=0.5, segments=None):
+    """Probabilities of the emotions in successive windows, or speakers' turns, of a recording.
 
     The recording is read, cut and predicted piece by piece: memory does not grow with its
     length.
@@ -50,12 +45,18 @@ def emotion_timeline(model, path, window=2.0, hop=0.5):
     hop : float, default=0.5
         From the start of one window to the start of the next, in seconds. If audio is left over
         at the end, a last window ends with the recording.
+    segments : path-like, DataFrame or None, default=None
+        Speakers' turns: an RTTM file, of which the turns of this recording are taken, or a table
+        with columns ``start`` and ``end`` in seconds from the start of the file and, optionally,
+        ``speaker`` and ``channel``. Each turn is one utterance, whatever its length, and `window`
+        and `hop` have no effect. None slides the window.
 
     Returns
     -------
-    DataFrame of shape (n_windows, 2 + n_classes)
-        Columns ``start`` and ``end`` of the window, in seconds from the start of the file, and
-        one per class with its probability, in the order of ``model.classes_``.
+    DataFrame of shape (n_windows, 2 + n_classes) or (n_turns, 3 + n_classes)
+        Columns ``start`` and ``end`` of the window or turn, in seconds from the start of the
+        file; ``speaker`` with `segments`, None where unknown; and one column per class with its
+        probability, in the order of ``model.classes_``. Turns are sorted by their start.
 
     Raises
     ------
@@ -64,10 +65,19 @@ def emotion_timeline(model, path, window=2.0, hop=0.5):
     AudioReadError
         If the file cannot be read, or a window is too short for the model's features.
     ValueError
-        If a parameter is out of range, or `window` or `hop` is less than one sample.
+        If a parameter is out of range, or `window` or `hop` is less than one sample. If
+        `segments` has no turn of this recording or no times, or `path` is a part of a recording
+        as well.
+
+    Warns
+    -----
+    UserWarning
+        If turns overlap: the voices of both speakers are in both.
 
     See Also
     --------
+    emotion_stream : The same, while the audio arrives.
+    skser.datasets.read_rttm : The turns of an RTTM file.
     skser.compose.SegmentedClassifier : Training on windows, one prediction per utterance.
 
     Notes
@@ -104,82 +114,37 @@ def emotion_timeline(model, path, window=2.0, hop=0.5):
     """
     if hasattr(model, "fit"):  # an OnnxModel is always fitted
         check_is_fitted(model)
-    windows = _windows(path, max(_sampling_rates(model), default=None), window, hop)
-    bounds, proba = [], []
-    for batch in _batches(windows):
-        bounds += [span for span, _ in batch]
-        proba.append(model.predict_proba([waveform for _, waveform in batch]))
-    # To the nanosecond, so that 0.15 s is not 0.15000000000000002 s.
-    bounds = pd.DataFrame(np.round(bounds, 9), columns=["start", "end"])
-    return pd.concat([bounds, pd.DataFrame(np.concatenate(proba), columns=model.classes_)], axis=1)
-
-
-def _sampling_rates(model):
-    """Rates in Hz that transformers work at, in an estimator or whatever it holds."""
-    rates, parts, seen = [], [model], set()
-    while parts:
-        part = parts.pop()
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        if isinstance(part, BaseEstimator) or part is model:
-            rate = getattr(part, "sampling_rate", None)
-            if isinstance(rate, Real):
-                rates.append(rate)
-            parts += vars(part).values()
-        elif isinstance(part, dict):
-            parts += part.values()
-        elif isinstance(part, list | tuple):
-            parts += part
-    return rates
-
-
-def _windows(path, sampling_rate, window, hop):
-    """Yield the bounds in seconds and the `Waveform` of every window."""
     (item,) = audio_inputs([path])
     part = item if isinstance(item, Utterance) else Utterance(item)
     part = Utterance(
         part.source, part.start, part.end, part.channel, name=part.name,
         max_duration=None, max_amplitude=part.max_amplitude,
     )  # fmt: skip
-    path = part.name or (part.source if isinstance(part.source, str) else "the recording")
+    if segments is not None:
+        turns, utterances = turns_of(part, segments)
+        proba = [
+            model.predict_proba([waveform for _, waveform in batch])
+            for batch in _batches(utterances)
+        ]
+        return pd.concat([turns, _table(proba, model)], axis=1)
+    name = part.name or (part.source if isinstance(part.source, str) else "the recording")
+    rate = working_rate(model)
     if isinstance(part.source, str | bytes):
-        pieces = stream_audio(part, sampling_rate)
+        pieces = stream_audio(part, rate)
     else:
-        pieces = [read_at_rate(part, 0, None, sampling_rate)]
-    pending, first = np.empty(0, np.float32), 0  # what is kept of the recording, and its place
-    n_windows, start = 0, 0
-    for samples, rate in pieces:
-        length = _in_samples("window", window, rate, path)
-        _in_samples("hop", hop, rate, path)
-        pending = np.concatenate([pending, samples])
-        while start + length <= first + len(pending):
-            yield _window(path, pending[start - first :][:length], start, rate, part)
-            n_windows += 1
-            start = round(n_windows * hop * rate)
-        # Kept for the next window, and for the last, which ends with the recording.
-        n_done = max(0, min(start, first + len(pending) - length) - first)
-        pending, first = pending[n_done:], first + n_done
-    last = max(0, first + len(pending) - length)
-    if n_windows == 0 or round((n_windows - 1) * hop * rate) < last:
-        yield _window(path, pending[last - first :], last, rate, part)
+        pieces = [read_at_rate(part, 0, None, rate)]
+    windows = cut_windows(pieces, window, hop, name, part.start or 0.0, part.max_amplitude)
+    bounds, proba = [], []
+    for batch in _batches(windows):
+        bounds += [span for span, _ in batch]
+        proba.append(model.predict_proba([waveform for _, waveform in batch]))
+    # To the nanosecond, so that 0.15 s is not 0.15000000000000002 s.
+    bounds = pd.DataFrame(np.round(bounds, 9), columns=["start", "end"])
+    return pd.concat([bounds, _table(proba, model)], axis=1)
 
 
-def _in_samples(name, seconds, rate, path):
-    n_samples = round(seconds * rate)
-    if n_samples < 1:
-        raise ValueError(
-            f"{name}={seconds} s is less than one sample at {rate} Hz, for {printable(path)}."
-        )
-    return n_samples
-
-
-def _window(path, samples, start, rate, part):
-    before = part.start or 0.0  # seconds
-    bounds = before + start / rate, before + (start + len(samples)) / rate
-    name = f"{path} from {bounds[0]:g} to {bounds[1]:g} s"
-    # A copy does not hold on to all that was read with it.
-    return bounds, Waveform(samples.copy(), rate, name, part.max_amplitude)
+def _table(proba, model):
+    return pd.DataFrame(np.concatenate(proba), columns=model.classes_)
 
 
 def _batches(windows):

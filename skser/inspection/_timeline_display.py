@@ -3,9 +3,13 @@
 from skser.inspection._drawing import axes_for
 from skser.inspection._timeline import emotion_timeline
 
+_HEIGHT = 0.8  # of a turn's bar, where its lane is 1 high
+
 
 class TimelineDisplay:
     """Probabilities of the emotions over the time of a recording, stacked.
+
+    A timeline of speakers' turns is drawn as one lane per speaker.
 
     Parameters
     ----------
@@ -22,7 +26,7 @@ class TimelineDisplay:
         self.timeline = timeline
 
     @classmethod
-    def from_estimator(cls, estimator, path, *, window=2.0, hop=0.5, ax=None):
+    def from_estimator(cls, estimator, path, *, window=2.0, hop=0.5, segments=None, ax=None):
         """Draw what a fitted model says of a recording.
 
         Parameters
@@ -31,6 +35,8 @@ class TimelineDisplay:
         path : path-like
         window, hop : float, default=2.0 and 0.5
             In seconds, as in `skser.inspection.emotion_timeline`.
+        segments : path-like, DataFrame or None, default=None
+            Speakers' turns, as in `skser.inspection.emotion_timeline`.
         ax : matplotlib Axes or None, default=None
             None makes a new figure.
 
@@ -38,7 +44,8 @@ class TimelineDisplay:
         -------
         TimelineDisplay
         """
-        return cls.from_predictions(emotion_timeline(estimator, path, window, hop), ax=ax)
+        timeline = emotion_timeline(estimator, path, window, hop, segments)
+        return cls.from_predictions(timeline, ax=ax)
 
     @classmethod
     def from_predictions(cls, timeline, *, ax=None):
@@ -58,7 +65,7 @@ class TimelineDisplay:
         return cls(timeline).plot(ax=ax)
 
     def plot(self, *, ax=None):
-        """Draw each window's probabilities at its centre.
+        """Draw each window's probabilities at its centre, or each turn's in its speaker's lane.
 
         Parameters
         ----------
@@ -69,6 +76,8 @@ class TimelineDisplay:
         -------
         self : object
         """
+        if "speaker" in self.timeline:
+            return self._plot_lanes(ax)
         ax = axes_for(self, ax, figsize=(9, 3))
         proba = self.timeline.drop(columns=["start", "end"])
         centers = (self.timeline["start"] + self.timeline["end"]) / 2
@@ -79,6 +88,32 @@ class TimelineDisplay:
             times, proba.iloc[rows].to_numpy().T, labels=[str(c) for c in proba], alpha=0.8
         )
         ax.set(xlim=(times[0], times[-1]), ylim=(0, 1), xlabel="seconds", ylabel="probability")
+        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _plot_lanes(self, ax):
+        """Draw a bar per turn, divided by the emotions' probabilities, in its speaker's lane."""
+        speakers = self.timeline["speaker"].fillna("unknown").astype(str)
+        lanes = list(dict.fromkeys(speakers))
+        ax = axes_for(self, ax, figsize=(9, 1.2 + 0.8 * len(lanes)))
+        start, length = self.timeline["start"], self.timeline["end"] - self.timeline["start"]
+        bottom = speakers.map(lanes.index).astype(float) + (1 - _HEIGHT) / 2
+        proba = self.timeline.drop(columns=["start", "end", "speaker"])
+        for i, emotion in enumerate(proba):
+            height = _HEIGHT * proba[emotion]
+            ax.bar(
+                start, height, length, bottom, align="edge", alpha=0.8, color=f"C{i}",
+                label=str(emotion),
+            )  # fmt: skip
+            bottom = bottom + height
+        for border in range(1, len(lanes)):
+            ax.axhline(border, color="0.8", linewidth=0.8)
+        ax.set(
+            xlim=(0, self.timeline["end"].max()), ylim=(len(lanes), 0), xlabel="seconds",
+            ylabel="speaker", yticks=[lane + 0.5 for lane in range(len(lanes))],
+            yticklabels=lanes,
+        )  # fmt: skip
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small")
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -144,6 +144,30 @@ class SequenceScaler(
         result = sequences.map_values(function)
         return result if is_sequences(X) else result.values.reshape(len(sequences), -1)
 
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns, which are those that go in.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the columns of X; None means ``feature_names_in_``, or "x0", "x1" and so on.
+
+        Returns
+        -------
+        ndarray of str
+        """
+        check_is_fitted(self)
+        if hasattr(self, "n_features_in_"):
+            return super().get_feature_names_out(input_features)
+        if input_features is None:
+            input_features = [f"x{i}" for i in range(self._n_columns)]
+        if len(input_features) != self._n_columns:
+            raise ValueError(
+                f"input_features names {len(input_features)} columns, SequenceScaler was fitted on "
+                f"{self._n_columns}."
+            )
+        return np.asarray(input_features, dtype=object)
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True

@@ -1,0 +1,192 @@
+"""Kaldi's data folders."""
+
+import math
+import warnings
+from pathlib import Path
+
+import pandas as pd
+
+from skser.datasets._corpus import finish
+from skser.datasets._files import existing_folder
+from skser.datasets._own import labeled_corpus
+from skser.datasets._table_file import decoded
+
+_SEXES = {"f": "female", "m": "male"}
+
+
+def load_kaldi(path, *, labels="utt2emo", root=None, return_X_y=False):
+    r"""Load a corpus from a data folder of Kaldi or ESPnet.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder with ``wav.scp`` and a file of labels, and optionally ``segments``, ``utt2spk``,
+        ``spk2gender`` and ``text``.
+    labels : str, default="utt2emo"
+        Name of the file that gives an emotion per utterance; ESPnet writes it as ``"text"``.
+    root : path-like or None, default=None
+        Folder that relative paths of ``wav.scp`` start from; None means the working directory,
+        as Kaldi has it, and then the data folder.
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` alone.
+
+    Returns
+    -------
+    SpeechCorpus
+        With the columns ``utterance`` and ``recording``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder, a file of it or a recording is missing.
+    ValueError
+        If a recording is a command, a line cannot be understood, a name is there twice or is
+        not there at all, or a segment lies beyond its recording, naming file and line.
+
+    Warns
+    -----
+    UserWarning
+        If utterances have no label: they are left out. If utterances of one recording overlap.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np, soundfile
+    >>> from skser.datasets import load_kaldi
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> soundfile.write(folder / "call.wav", np.zeros(32000), 16000)
+    >>> for name, text in {
+    ...     "wav.scp": "call call.wav",
+    ...     "segments": "ann-1 call 0.0 0.8\nbob-1 call 1.0 2.0",
+    ...     "utt2spk": "ann-1 ann\nbob-1 bob",
+    ...     "utt2emo": "ann-1 neutral\nbob-1 anger",
+    ... }.items():
+    ...     _ = (folder / name).write_text(text)
+    >>> load_kaldi(folder).frame[["start", "end", "speaker", "emotion"]].values.tolist()
+    [[0.0, 0.8, 'ann', 'neutral'], [1.0, 2.0, 'bob', 'anger']]
+    """
+    folder = existing_folder(path)
+    recordings = _entries(folder / "wav.scp")
+    emotions = _labels(folder, labels)
+    segments = folder / "segments"
+    if segments.is_file():
+        frame = _segments(segments, recordings)
+    else:
+        frame = pd.DataFrame(
+            [{"utterance": name, "recording": name} for name in recordings],
+            index=[line for line, _ in recordings.values()],
+        )
+        segments = folder / "wav.scp"
+    frame["audio"] = [_path(folder, root, name, recordings[name]) for name in frame["recording"]]
+    unknown = [name for name in emotions if name not in set(frame["utterance"])]
+    if unknown:
+        raise ValueError(
+            f"{folder / labels}, line {emotions[unknown[0]][0]}: {segments.name} has no utterance "
+            f"{unknown[0]}: correct the name, or remove the line."
+        )
+    frame["emotion"] = _values(frame["utterance"], emotions)
+    frame = _described(folder, frame, labels)
+    unlabeled = frame["emotion"].isna()
+    if unlabeled.any():
+        warnings.warn(
+            f"{folder / labels}: {unlabeled.sum()} of {len(frame)} utterances have no label and "
+            f"are left out, such as {frame['utterance'][unlabeled].iloc[0]}.",
+            stacklevel=2,
+        )
+        frame = frame[~unlabeled]
+    corpus = labeled_corpus(frame, folder, str(segments), "line", folder.name, check_times=True)
+    return finish(corpus, return_X_y)
+
+
+def _entries(file, required=True):
+    """Line number and value by name, of a file of "name value" lines."""
+    if not file.is_file():
+        if not required:
+            return {}
+        raise FileNotFoundError(
+            f"{file.parent} holds no {file.name}: is it a data folder of Kaldi?"
+        )
+    found = {}
+    for number, line in enumerate(decoded(file).splitlines(), 1):
+        name, _, value = line.strip().partition(" ") if "\t" not in line else line.partition("\t")
+        if not name:
+            continue
+        if not value.strip():
+            raise ValueError(f"{file}, line {number}: {name} has no value: write it after a blank.")
+        if name in found:
+            raise ValueError(
+                f"{file}, line {number}: {name} is there twice, first in line {found[name][0]}: "
+                "remove one."
+            )
+        found[name] = number, value.strip()
+    if not found and required:
+        raise ValueError(f"{file} is empty: write a line per utterance, its name and its value.")
+    return found
+
+
+def _labels(folder, labels):
+    if not (folder / labels).is_file():
+        there = sorted(entry.name for entry in folder.iterdir() if entry.is_file())
+        raise FileNotFoundError(
+            f"{folder} holds no {labels} with an emotion per utterance: name the file with "
+            f"labels=, one of {there}, or write it."
+        )
+    return _entries(folder / labels)
+
+
+def _segments(file, recordings):
+    rows, lines = [], []
+    for name, (number, value) in _entries(file).items():
+        fields = value.split()
+        where = f"{file}, line {number}"
+        try:
+            recording, start, end = fields[0], float(fields[1]), float(fields[2])
+        except (IndexError, ValueError):
+            raise ValueError(
+                f"{where}: {value!r} is not a recording, a start and an end in seconds."
+            ) from None
+        if recording not in recordings:
+            raise ValueError(
+                f"{where}: wav.scp has no recording {recording}: add it there, or correct the name."
+            )
+        end = math.nan if end == -1 else end  # Kaldi's word for the end of the recording
+        rows.append({"utterance": name, "recording": recording, "start": start, "end": end})
+        lines.append(number)
+    return pd.DataFrame(rows, index=lines)
+
+
+def _path(folder, root, name, entry):
+    number, written = entry
+    where = f"{folder / 'wav.scp'}, line {number}"
+    if written.endswith("|"):
+        raise ValueError(
+            f"{where}: recording {name} is a command, which is not run: write its output to a "
+            "file, and the file's path here."
+        )
+    places = [Path(), folder] if root is None else [Path(root)]
+    found = next((place / written for place in places if (place / written).is_file()), None)
+    if found is None:
+        raise FileNotFoundError(
+            f"{where}: there is no file {written}; for paths that start elsewhere, give root=."
+        )
+    return str(found)
+
+
+def _values(names, entries):
+    values = [entries[name][1] if name in entries else None for name in names]
+    return pd.Series(values, index=names.index, dtype=object)
+
+
+def _described(folder, frame, labels):
+    """The frame with speakers, sexes and transcripts, where there are any."""
+    speakers = _entries(folder / "utt2spk", required=False)
+    if speakers:
+        frame["speaker"] = _values(frame["utterance"], speakers)
+        sexes = _entries(folder / "spk2gender", required=False)
+        if sexes:
+            written = _values(frame["speaker"], sexes)
+            frame["sex"] = [_SEXES.get(sex, sex) for sex in written]
+    texts = {} if labels == "text" else _entries(folder / "text", required=False)
+    if texts:
+        frame["transcript"] = _values(frame["utterance"], texts)
+    return frame

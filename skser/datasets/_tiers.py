@@ -1,0 +1,289 @@
+"""Annotations in tiers: Praat's TextGrid and ELAN's EAF."""
+
+import os
+from pathlib import Path
+from urllib.parse import unquote
+
+import pandas as pd
+
+from skser._optional import import_optional
+from skser.datasets._corpus import finish
+from skser.datasets._files import READABLE_SUFFIXES, walk_files
+from skser.datasets._own import labeled_corpus
+from skser.datasets._table_file import decoded
+
+
+def load_textgrid(path, tier, *, speaker_tier=None, root=None, return_X_y=False):
+    """Load a corpus from Praat TextGrids (extra ``annotations``).
+
+    Parameters
+    ----------
+    path : path-like
+        TextGrid in any of Praat's formats, or a folder of them. The recording of ``call.TextGrid``
+        is ``call.wav``, or ``call`` with another suffix of audio.
+    tier : str or list of str
+        Name of the interval tier whose labels are the emotions; empty intervals are left out.
+        Several names are one tier per speaker, who bears the tier's name.
+    speaker_tier : str or None, default=None
+        Name of the interval tier whose labels are the speakers. The speaker of an utterance is
+        whoever holds its middle.
+    root : path-like or None, default=None
+        Folder of the recordings; None means that of the TextGrid.
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` alone.
+
+    Returns
+    -------
+    SpeechCorpus
+        With the columns ``tier`` and, where it is known, ``speaker``.
+
+    Raises
+    ------
+    ImportError
+        If the extra ``annotations`` is not installed.
+    FileNotFoundError
+        If a TextGrid or a recording is missing.
+    ValueError
+        If a file is no TextGrid, a tier is missing or empty, an interval lies beyond its
+        recording, or `tier` and `speaker_tier` both name speakers; the message names file, tier
+        and interval.
+
+    Warns
+    -----
+    UserWarning
+        If utterances of one recording overlap, or emotions or speakers that differ in case or
+        blanks were joined.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np, soundfile
+    >>> from praatio import textgrid
+    >>> from skser.datasets import load_textgrid
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> soundfile.write(folder / "call.wav", np.zeros(32000), 16000)
+    >>> grid = textgrid.Textgrid()
+    >>> intervals = [(0.0, 0.8, "neutral"), (1.0, 2.0, "anger")]
+    >>> grid.addTier(textgrid.IntervalTier("emotion", intervals, 0, 2))
+    >>> grid.save(str(folder / "call.TextGrid"), "long_textgrid", includeBlankSpaces=True)
+    >>> load_textgrid(folder, "emotion").frame[["start", "end", "emotion"]].values.tolist()
+    [[0.0, 0.8, 'neutral'], [1.0, 2.0, 'anger']]
+    """
+    import_optional("praatio", extra="annotations", purpose="load_textgrid")
+    return finish(
+        _of_tiers(path, ".textgrid", _read_textgrid, tier, speaker_tier, root), return_X_y
+    )
+
+
+def load_elan(path, tier, *, speaker_tier=None, root=None, return_X_y=False):
+    """Load a corpus from ELAN annotations (extra ``annotations``).
+
+    Parameters
+    ----------
+    path : path-like
+        EAF file, or a folder of them. The recording is the media file that ELAN linked, looked
+        for by its name where its path is another machine's, or a file with the name of the EAF
+        file and a suffix of audio.
+    tier : str or list of str
+        Name of the tier whose values are the emotions; annotations without a value are left
+        out. A tier that depends on another one has the times of that. Several names are one
+        tier per speaker.
+    speaker_tier : str or None, default=None
+        Name of the tier whose values are the speakers, as in `load_textgrid`. Without it, the
+        speaker is the tier's participant, or, of several tiers, the tier.
+    root : path-like or None, default=None
+        Folder of the recordings; None means that of the EAF file.
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` alone.
+
+    Returns
+    -------
+    SpeechCorpus
+        With the columns ``tier`` and, where it is known, ``speaker``.
+
+    Raises
+    ------
+    ImportError
+        If the extra ``annotations`` is not installed.
+    FileNotFoundError
+        If an EAF file or a recording is missing.
+    ValueError
+        If a file is no EAF file, a tier is missing or empty, an annotation lies beyond its
+        recording or has no times, or `tier` and `speaker_tier` both name speakers; the message
+        names file, tier and annotation.
+
+    Warns
+    -----
+    UserWarning
+        As `load_textgrid`.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np, pympi, soundfile
+    >>> from skser.datasets import load_elan
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> soundfile.write(folder / "call.wav", np.zeros(32000), 16000)
+    >>> eaf = pympi.Eaf()
+    >>> eaf.add_linked_file(str(folder / "call.wav"), mimetype="audio/x-wav")
+    >>> eaf.add_tier("emotion", part="Ann")
+    >>> eaf.add_annotation("emotion", 0, 800, "neutral")
+    >>> eaf.add_annotation("emotion", 1000, 2000, "anger")
+    >>> eaf.to_file(folder / "call.eaf")
+    >>> corpus = load_elan(folder / "call.eaf", "emotion")
+    >>> corpus.target.tolist(), corpus.speakers.tolist()
+    (['neutral', 'anger'], ['Ann', 'Ann'])
+    """
+    import_optional("pympi", extra="annotations", purpose="load_elan")
+    return finish(_of_tiers(path, ".eaf", _read_elan, tier, speaker_tier, root), return_X_y)
+
+
+def _of_tiers(path, suffix, read, tier, speaker_tier, root):
+    chosen = [tier] if isinstance(tier, str) else list(tier)
+    if len(chosen) > 1 and speaker_tier is not None:
+        raise ValueError(
+            f"tier={chosen} is one tier per speaker, and speaker_tier={speaker_tier!r} names "
+            "speakers too: give one tier, or no speaker_tier."
+        )
+    path = Path(path).expanduser()
+    frames = []
+    for file in _files(path, suffix):
+        found = _utterances(file, read, chosen, speaker_tier, root)
+        if path.is_dir():
+            found.index = [f"{place} of {file.name}" for place in found.index]
+        frames.append(found)
+    frame = pd.concat(frames)
+    if frame["speaker"].isna().all():
+        frame = frame.drop(columns="speaker")
+    return labeled_corpus(frame, path.parent, str(path), "annotation", path.stem, check_times=True)
+
+
+def _files(path, suffix):
+    if path.is_dir():
+        files = [file for file in walk_files(path) if file.suffix.lower() == suffix]
+        if not files:
+            raise FileNotFoundError(f"{path} holds no file that ends in {suffix}.")
+        return files
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    return [path]
+
+
+def _utterances(file, read, chosen, speaker_tier, root):
+    """Rows of one file; the index names tier and number, for messages."""
+    tiers, media = read(file)
+    wanted = [*chosen, *([] if speaker_tier is None else [speaker_tier])]
+    missing = [name for name in wanted if name not in tiers]
+    if missing:
+        raise ValueError(
+            f"{file} has no tier {missing[0]!r}: choose among its tiers {sorted(tiers)}."
+        )
+    rows, places = [], []
+    for name in chosen:
+        participant, entries = tiers[name]
+        owner = participant or (name if len(chosen) > 1 else None)
+        for i, (start, end, label) in enumerate(entries, 1):
+            if label.strip():
+                rows.append({"tier": name, "start": start, "end": end, "emotion": label.strip()})
+                rows[-1]["speaker"] = owner
+                places.append(f"{i} of tier {name!r}")
+    if not rows:
+        raise ValueError(
+            f"{file}: the tier {', '.join(map(repr, chosen))} has no label: write the emotions "
+            "there, or name another tier."
+        )
+    if speaker_tier is not None:
+        for row in rows:
+            row["speaker"] = _whoever_holds((row["start"] + row["end"]) / 2, tiers[speaker_tier][1])
+    audio = _recording(file, media, root)
+    frame = pd.DataFrame(rows, index=pd.Index(places, dtype=object))
+    return frame.assign(audio=audio, speaker=frame["speaker"].astype(object))
+
+
+def _whoever_holds(time, entries):
+    labels = (label.strip() for start, end, label in entries if start <= time < end)
+    return next(filter(None, labels), None)
+
+
+def _recording(file, media, root):
+    """The recording that a file annotates."""
+    folder = file.parent if root is None else Path(root)
+    for written in media:
+        name = unquote(written.removeprefix("file://"))
+        places = [folder / Path(name.replace("\\", "/")).name]
+        places += [Path(name)] if root is None else []
+        for place in places:
+            if place.is_file():
+                return str(place)
+    beside = sorted(
+        Path(folder, entry.name)
+        for entry in (os.scandir(folder) if folder.is_dir() else ())
+        if Path(entry.name).stem == file.stem
+        and Path(entry.name).suffix.lower() in READABLE_SUFFIXES
+    )
+    if not beside:
+        names = " or ".join([*(Path(unquote(m)).name for m in media), f"{file.stem}.wav"])
+        raise FileNotFoundError(
+            f"{file}: {folder} holds no recording of it, such as {names}; for another folder, "
+            "give root=."
+        )
+    return str(min(beside, key=lambda path: path.suffix.lower() != ".wav"))
+
+
+def _read_textgrid(file):
+    """Participant (unknown) and intervals of each tier, and no media."""
+    from praatio.utilities.textgrid_io import parseTextgridStr
+
+    text = decoded(file)
+    if not text.strip():
+        raise ValueError(f"{file} is empty: write a tier in Praat and save it as a text file.")
+    try:
+        content = parseTextgridStr(text, includeEmptyIntervals=True)
+        tiers = {
+            tier["name"]: (None, [(float(s), float(e), str(v)) for s, e, v in tier["entries"]])
+            for tier in content["tiers"]
+            if tier["class"] == "IntervalTier"
+        }
+    except Exception as error:  # the parser fails in many ways on what is no TextGrid
+        raise ValueError(
+            f"{file} is no TextGrid that can be read ({type(error).__name__}: {error}): open it "
+            "in Praat and save it as a text file."
+        ) from error
+    if not tiers:
+        raise ValueError(f"{file} has no interval tier: write the emotions into one in Praat.")
+    return tiers, ()
+
+
+def _read_elan(file):
+    """Participant and annotations of each tier, and the media files."""
+    import pympi
+
+    try:
+        eaf = pympi.Eaf(str(file), suppress_version_warning=True)
+        tiers = {
+            name: (
+                eaf.tiers[name][2].get("PARTICIPANT", "").strip() or None,
+                [
+                    (start, end, value or "")
+                    for start, end, value, *_ in eaf.get_annotation_data_for_tier(name)
+                ],
+            )
+            for name in eaf.tiers
+        }
+        media = [about.get("RELATIVE_MEDIA_URL") or about["MEDIA_URL"]
+                 for about in eaf.media_descriptors]  # fmt: skip
+    except Exception as error:  # the parser fails in many ways on what is no EAF file
+        raise ValueError(
+            f"{file} is no EAF file that can be read ({type(error).__name__}: {error}): open it "
+            "in ELAN and save it."
+        ) from error
+    for name, (_, entries) in tiers.items():
+        for i, (start, end, _) in enumerate(entries, 1):
+            if start is None or end is None:
+                raise ValueError(
+                    f"{file}, annotation {i} of tier {name!r}: has no times; align it in ELAN."
+                )
+    return {
+        name: (who, sorted((s / 1000, e / 1000, v) for s, e, v in entries))
+        for name, (who, entries) in tiers.items()
+    }, media

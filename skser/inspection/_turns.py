@@ -1,0 +1,134 @@
+"""Speakers' turns of a recording."""
+
+import os
+import warnings
+from pathlib import Path
+
+import pandas as pd
+
+from skser.audio import AudioReadError, Utterance, Waveform, audio_inputs, read_at_rate, seconds
+from skser.datasets import read_rttm
+
+
+def turns_of(recording, segments):
+    """Turns of a recording, and their audio.
+
+    Parameters
+    ----------
+    recording : Utterance
+        Without times.
+    segments : path-like or DataFrame
+        As in `skser.inspection.emotion_timeline`.
+
+    Returns
+    -------
+    table : DataFrame of shape (n_turns, 3)
+        Columns ``start``, ``end`` and ``speaker``, sorted by time.
+    utterances : generator of (tuple, Waveform)
+        Bounds and samples of each turn, at the recording's own rate.
+    """
+    if recording.start is not None or recording.end is not None:
+        raise ValueError(
+            "path is a part of a recording, and segments= names parts too: give the whole "
+            "recording, or no segments."
+        )
+    table, where, unit = _read(recording, segments)
+    rows = []
+    for label, row in zip(table.index, table.to_dict("records"), strict=True):
+        place = f"{where}, {unit} {label}"
+        rows.append(_turn(row, place, recording.channel))
+    order = sorted(range(len(rows)), key=lambda i: rows[i][:2])
+    rows = [rows[i] for i in order]
+    _warn_of_overlaps(rows, where)
+    frame = pd.DataFrame([row[:3] for row in rows], columns=["start", "end", "speaker"])
+    frame["speaker"] = frame["speaker"].astype(object)
+    return frame, _cut(recording, rows)
+
+
+def _read(recording, segments):
+    """The table of turns, its name, and the word for its rows."""
+    if isinstance(segments, pd.DataFrame):
+        missing = [column for column in ("start", "end") if column not in segments]
+        if missing:
+            raise ValueError(
+                f"segments lacks the columns {missing}; it has {list(segments.columns)}: give "
+                "start and end in seconds."
+            )
+        if "recording" in segments:
+            segments = _of_recording(segments, recording, "segments")
+        if segments.empty:
+            raise ValueError("segments has no row: give a row per turn, or no segments.")
+        return segments, "segments", "row"
+    path = os.fspath(segments)
+    return _of_recording(read_rttm(path), recording, path), path, "line"
+
+
+def _of_recording(turns, recording, where):
+    """The turns of this recording: those of its name, or all, where there is one name alone."""
+    names = turns["recording"].unique().tolist()
+    if len(names) <= 1:
+        return turns
+    path = recording.source if isinstance(recording.source, str) else recording.name or ""
+    wanted = {Path(path).name, Path(path).stem}
+    chosen = turns[turns["recording"].isin(wanted)]
+    if chosen.empty:
+        raise ValueError(
+            f"{where} has turns of {len(names)} recordings, such as {names[0]}, and none of "
+            f"{Path(path).stem or 'this one, which has no name'}: give the turns of one recording."
+        )
+    return chosen
+
+
+def _turn(row, place, channel):
+    """Start, end, speaker, channel and place of a turn."""
+    try:
+        start, end = seconds(row["start"], "start"), seconds(row["end"], "end")
+    except TypeError as error:
+        raise ValueError(f"{place}: {error}") from None
+    start = start or 0.0
+    if end is None or start < 0 or end <= start:
+        raise ValueError(
+            f"{place}: from {start:g} to {'no end' if end is None else f'{end:g} s'} is no stretch "
+            "of time: correct the times."
+        )
+    speaker = row.get("speaker")
+    speaker = None if speaker is None or pd.isna(speaker) else speaker
+    own = row.get("channel")
+    return start, end, speaker, channel if own is None or pd.isna(own) else own, place
+
+
+def _warn_of_overlaps(rows, where):
+    pairs, latest = [], None
+    for row in rows:
+        if latest is not None and row[0] < latest[1] and row[3] == latest[3]:
+            pairs.append((latest[4], row[4]))
+        if latest is None or row[1] > latest[1]:
+            latest = row
+    if pairs:
+        first, second = pairs[0]
+        warnings.warn(
+            f"{where}: {len(pairs)} turns overlap an earlier one, such as {second} and {first}: "
+            "both voices are in both; correct the times, or give a recording with a channel per "
+            "speaker.",
+            stacklevel=4,
+        )
+
+
+def _cut(recording, rows):
+    """Yield bounds and samples of each turn."""
+    (source,) = audio_inputs([recording])  # an open file is read once
+    if not isinstance(source, Utterance):
+        source = Utterance(source)
+    name = recording.name or (recording.source if isinstance(recording.source, str) else None)
+    for i, (start, end, speaker, channel, place) in enumerate(rows):
+        who = "" if speaker is None else f", turn of {speaker}"
+        called = f"{name or 'the recording'}{who} ({place})"
+        turn = Utterance(
+            source.source, start, end, channel, max_duration=recording.max_duration,
+            max_amplitude=recording.max_amplitude, name=called,
+        )  # fmt: skip
+        try:
+            samples, rate = read_at_rate(turn, i, None)
+        except AudioReadError as error:
+            raise AudioReadError([(called, reason) for _, reason in error.failures]) from error
+        yield (start, end), Waveform(samples, rate, called)

@@ -1,0 +1,439 @@
+"""Annotations in the formats of others, each written by its own library where there is one."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skser.datasets import (
+    load_audformat,
+    load_elan,
+    load_emobox,
+    load_kaldi,
+    load_nkululeko,
+    load_table,
+    load_textgrid,
+    make_emotional_speech,
+    read_rttm,
+)
+from skser.feature_extraction import FrameFeatures, Functionals
+
+RATE = 16000
+
+
+@pytest.fixture(scope="module")
+def speech():
+    return make_emotional_speech(2, 8, ["anger", "neutral"], random_state=0)
+
+
+@pytest.fixture
+def recorded(speech, tmp_path):
+    """A recording per speaker, of which utterances are stretches on whole milliseconds."""
+    rows = []
+    for speaker in ("01", "02"):
+        samples, place = [np.zeros(RATE // 10)], 100  # ms
+        for i in np.flatnonzero(speech.speakers == speaker):
+            length = len(speech.data[i]) * 1000 // RATE
+            rows.append({"recording": f"call{speaker}", "start": place / 1000,
+                         "end": (place + length) / 1000, "speaker": speaker,
+                         "emotion": speech.target[i]})  # fmt: skip
+            samples += [speech.data[i][: length * RATE // 1000], np.zeros(RATE // 10)]
+            place += length + 100
+        soundfile.write(tmp_path / f"call{speaker}.wav", np.concatenate(samples), RATE)
+    return pd.DataFrame(rows)
+
+
+def probabilities(data, target, speakers):
+    model = make_pipeline(
+        Functionals(FrameFeatures(("energy", "pitch"), input_sampling_rate=RATE)),
+        StandardScaler(),
+        LogisticRegression(),
+    )
+    return cross_val_predict(
+        model, data, target, groups=speakers, cv=LeaveOneGroupOut(), method="predict_proba"
+    )
+
+
+@pytest.fixture
+def check(recorded, tmp_path):
+    """Compare a corpus, cross-validated, with the same utterances cut by hand."""
+
+    def compare(corpus, emotion=recorded["emotion"], speakers=recorded["speaker"]):
+        cut = []
+        for row in recorded.itertuples():
+            samples, _ = soundfile.read(tmp_path / f"{row.recording}.wav", dtype="float32")
+            cut.append(samples[round(row.start * RATE) : round(row.end * RATE)])
+        assert corpus.target.tolist() == list(emotion)
+        assert corpus.speakers.tolist() == list(speakers)
+        found = probabilities(corpus.data, corpus.target, corpus.speakers)
+        expected = probabilities(cut, np.array(emotion), np.array(speakers))
+        np.testing.assert_array_equal(found, expected)
+
+    return compare
+
+
+def write_database(recorded, folder, second=None):
+    """A database with segments, two raters, a split, speakers of files and their sexes."""
+    audformat = pytest.importorskip("audformat")
+    db = audformat.Database("calls", license="CC0-1.0")
+    db.schemes["emotion"] = audformat.Scheme(labels=["anger", "fear", "neutral"])
+    db.schemes["speaker"] = audformat.Scheme(
+        labels={"01": {"gender": "female"}, "02": {"gender": "male"}}
+    )
+    db.schemes["arousal"] = audformat.Scheme("float", minimum=1, maximum=5)
+    db.splits["test"] = audformat.Split("test")
+    files = [f"{name}.wav" for name in recorded["recording"]]
+    seconds = [pd.to_timedelta(recorded[bound], unit="s") for bound in ("start", "end")]
+    db["turns"] = audformat.Table(audformat.segmented_index(files, *seconds), split_id="test")
+    given = recorded["emotion"].tolist()
+    for rater, votes in {"first": given, "second": given if second is None else second}.items():
+        db.raters[rater] = audformat.Rater("human")
+        db["turns"][rater] = audformat.Column(scheme_id="emotion", rater_id=rater)
+        db["turns"][rater].set(votes)
+    db["turns"]["arousal"] = audformat.Column(scheme_id="arousal")
+    db["turns"]["arousal"].set(np.linspace(1, 5, len(files)))
+    db["files"] = audformat.Table(audformat.filewise_index(["call01.wav", "call02.wav"]))
+    db["files"]["speaker"] = audformat.Column(scheme_id="speaker")
+    db["files"]["speaker"].set(["01", "02"])
+    db.save(folder)
+    return db
+
+
+class TestAudformat:
+    def test_segments_are_those_cut_by_hand(self, recorded, check, tmp_path):
+        write_database(recorded, tmp_path)
+        corpus = load_audformat(tmp_path, "turns", "first")
+        check(corpus)
+        assert corpus.sexes.tolist() == ["female"] * 8 + ["male"] * 8
+        assert set(corpus.frame["split"]) == {"test"}
+        assert corpus.license.startswith("CC0-1.0 ")
+        assert corpus.dimension_range == (1, 5)
+        np.testing.assert_allclose(corpus.activation, np.linspace(1, 5, 16))
+
+    def test_raters_vote(self, recorded, tmp_path):
+        second = [None, "fear", *recorded["emotion"][2:]]
+        db = write_database(recorded, tmp_path, second)
+        corpus = load_audformat(db, column=["first", "second"], root=tmp_path)
+        given = recorded["emotion"].tolist()
+        assert corpus.target.tolist() == [given[0], "no agreement", *given[2:]]
+        assert corpus.frame["vote second"].iloc[1] == "fear"
+
+    def test_the_index_is_audio(self, recorded, speech, tmp_path):
+        db = write_database(recorded, tmp_path)
+        audformat = pytest.importorskip("audformat")
+        index = audformat.utils.expand_file_path(db["turns"].df.index, str(tmp_path))
+        features = Functionals(FrameFeatures(("energy",))).fit([tmp_path / "call01.wav"])
+        expected = features.transform(load_audformat(tmp_path, "turns", "first").data)
+        np.testing.assert_array_equal(features.transform(index), expected)
+
+    def test_bad_input(self, recorded, tmp_path):
+        db = write_database(recorded, tmp_path, [None] * 16)
+        with pytest.raises(ValueError, match=r"calls has no table \['x'\]; .*turns: first, second"):
+            load_audformat(db, "x")
+        with pytest.raises(ValueError, match=r"no column 'emotion'; it has first.*column="):
+            load_audformat(db, "turns")
+        with pytest.raises(ValueError, match="column 'second' of turns is empty: name columns"):
+            load_audformat(db, "turns", ["first", "second"])
+        (tmp_path / "call02.wav").unlink()
+        with pytest.raises(FileNotFoundError, match=r"1 of 2 audio files .*call02.wav; .*root="):
+            load_audformat(tmp_path, "turns", "first")
+        with pytest.raises(FileNotFoundError, match=r"holds no db\.yaml: name the folder"):
+            load_audformat(tmp_path / "nowhere")
+
+
+def write_textgrids(recorded, folder, save="long_textgrid"):
+    textgrid = pytest.importorskip("praatio.textgrid")
+    for name, rows in recorded.groupby("recording"):
+        grid, longest = textgrid.Textgrid(), float(rows["end"].max()) + 0.1
+        for tier in ("emotion", "speaker"):
+            entries = [tuple(e) for e in rows[["start", "end", tier]].itertuples(index=False)]
+            grid.addTier(textgrid.IntervalTier(tier, entries, 0, longest))
+        grid.save(str(folder / f"{name}.TextGrid"), save, includeBlankSpaces=True)
+
+
+class TestTextGrid:
+    @pytest.mark.parametrize("form", ["long_textgrid", "short_textgrid"])
+    def test_intervals_are_those_cut_by_hand(self, form, recorded, check, tmp_path):
+        write_textgrids(recorded, tmp_path, form)
+        check(load_textgrid(tmp_path, "emotion", speaker_tier="speaker"))
+
+    @pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+    def test_another_encoding(self, encoding, recorded, tmp_path):
+        write_textgrids(recorded, tmp_path)
+        file = tmp_path / "call01.TextGrid"
+        text = file.read_text("utf-8").replace('"neutral"', '"gelöst"')
+        file.write_bytes(text.encode(encoding))
+        corpus = load_textgrid(file, "emotion")
+        assert corpus.target_names == ["anger", "gelöst"]
+        assert corpus.speakers is None
+
+    def test_a_tier_per_speaker(self, recorded, tmp_path):
+        textgrid = pytest.importorskip("praatio.textgrid")
+        grid = textgrid.Textgrid()
+        for who, entry in {"Ann": (0, 1, "joy"), "Bob": (1, 2, "anger")}.items():
+            grid.addTier(textgrid.IntervalTier(who, [entry], 0, 2))
+        grid.save(str(tmp_path / "call01.TextGrid"), "long_textgrid", includeBlankSpaces=True)
+        corpus = load_textgrid(tmp_path / "call01.TextGrid", ["Ann", "Bob"])
+        assert corpus.speakers.tolist() == ["Ann", "Bob"]
+        with pytest.raises(ValueError, match="give one tier, or no speaker_tier"):
+            load_textgrid(tmp_path / "call01.TextGrid", ["Ann", "Bob"], speaker_tier="Bob")
+
+    def test_bad_input(self, recorded, tmp_path):
+        textgrid = pytest.importorskip("praatio.textgrid")
+        write_textgrids(recorded, tmp_path)
+        file = tmp_path / "call01.TextGrid"
+        with pytest.raises(ValueError, match=r"01.TextGrid has no tier 'mood': choose .*'emotion'"):
+            load_textgrid(tmp_path, "mood")
+        grid = textgrid.Textgrid()
+        grid.addTier(textgrid.IntervalTier("emotion", [(0, 99, "joy")], 0, 99))
+        grid.addTier(textgrid.IntervalTier("empty", [(0, 99, "")], 0, 99))
+        grid.save(str(file), "long_textgrid", includeBlankSpaces=True)
+        with pytest.raises(
+            ValueError,
+            match=r"call01.TextGrid, annotation 1 of tier 'emotion': reaches 99 s, beyond the "
+            r"end of .*call01.wav at .* s: correct the times",
+        ):
+            load_textgrid(file, "emotion")
+        with pytest.raises(ValueError, match="the tier 'empty' has no label: write"):
+            load_textgrid(file, "empty")
+        (tmp_path / "call01.wav").unlink()
+        with pytest.raises(
+            FileNotFoundError, match="no recording of it, such as call01.wav; .*root="
+        ):
+            load_textgrid(file, "emotion")
+        file.write_text("")
+        with pytest.raises(ValueError, match="01.TextGrid is empty: write a tier in Praat"):
+            load_textgrid(file, "emotion")
+        file.write_text("nothing of the kind")
+        with pytest.raises(ValueError, match="is no TextGrid that can be read .*save it as a text"):
+            load_textgrid(file, "emotion")
+
+
+def write_eafs(recorded, folder):
+    pympi = pytest.importorskip("pympi")
+    for name, rows in recorded.groupby("recording"):
+        eaf = pympi.Eaf()
+        eaf.add_linked_file(f"/elsewhere/{name}.wav", mimetype="audio/x-wav")
+        eaf.add_tier("emotion", part=rows["speaker"].iloc[0])
+        for row in rows.itertuples():
+            eaf.add_annotation(
+                "emotion", round(row.start * 1000), round(row.end * 1000), row.emotion
+            )
+        eaf.to_file(folder / f"{name}.eaf")
+
+
+class TestElan:
+    def test_annotations_are_those_cut_by_hand(self, recorded, check, tmp_path):
+        write_eafs(recorded, tmp_path)
+        check(load_elan(tmp_path, "emotion"))
+
+    def test_a_dependent_tier_has_the_times_of_its_parent(self, recorded, tmp_path):
+        pympi = pytest.importorskip("pympi")
+        eaf = pympi.Eaf()
+        eaf.add_tier("turns")
+        eaf.add_annotation("turns", 100, 900, "well now")
+        eaf.add_linguistic_type("depends", constraints="Symbolic_Association", timealignable=False)
+        eaf.add_tier("mood", ling="depends", parent="turns")
+        eaf.add_ref_annotation("mood", "turns", 500, "joy")
+        eaf.to_file(tmp_path / "call01.eaf")
+        (row,) = load_elan(tmp_path / "call01.eaf", "mood").frame.itertuples()
+        assert (row.start, row.end, row.emotion) == (0.1, 0.9, "joy")
+
+    def test_overlapping_turns_and_bad_input(self, recorded, tmp_path):
+        pympi = pytest.importorskip("pympi")
+        eaf = pympi.Eaf()
+        for who, start, end in (("Ann", 0, 900), ("Bob", 500, 1500)):
+            eaf.add_tier(who)
+            eaf.add_annotation(who, start, end, "joy")
+        eaf.to_file(tmp_path / "call01.eaf")
+        with pytest.warns(
+            UserWarning,
+            match="1 pairs of utterances overlap.*1 of tier 'Ann' and 1 of tier 'Bob': keep",
+        ):
+            load_elan(tmp_path / "call01.eaf", ["Ann", "Bob"])
+        with pytest.raises(ValueError, match=r"has no tier 'Eve': choose .*'Ann', 'Bob'"):
+            load_elan(tmp_path / "call01.eaf", "Eve")
+        (tmp_path / "call01.eaf").write_text("<no xml")
+        with pytest.raises(ValueError, match="is no EAF file that can be read"):
+            load_elan(tmp_path / "call01.eaf", "Ann")
+
+
+def write_rttm(recorded, file):
+    lines = [
+        f"SPEAKER {r.recording} 1 {r.start:.3f} {r.end - r.start:.3f} <NA> <NA> {r.speaker} <NA>"
+        for r in recorded.itertuples()
+    ]
+    file.write_text(";; turns\n" + "\n".join(lines) + "\n")
+
+
+class TestRttm:
+    def test_turns_with_emotions_are_those_cut_by_hand(self, recorded, check, tmp_path):
+        write_rttm(recorded, tmp_path / "all.rttm")
+        turns = read_rttm(tmp_path / "all.rttm", root=tmp_path)
+        assert turns.index[0] == 2  # lines of the file
+        check(load_table(turns.assign(emotion=recorded["emotion"].to_numpy())))
+
+    def test_channels_count_where_there_are_several(self, tmp_path):
+        lines = "SPEAKER a {} 0 1 x x Ann x x\nSPEAKER a {} 1 1 x x Bob x x\n"
+        (tmp_path / "a.rttm").write_text(lines.format(1, 2))
+        assert read_rttm(tmp_path / "a.rttm")["channel"].tolist() == [0, 1]
+        (tmp_path / "a.rttm").write_text(lines.format(1, 1))
+        assert "channel" not in read_rttm(tmp_path / "a.rttm")
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("", "holds no line of the type SPEAKER: write one per turn"),
+            ("SPEAKER a 1 0", "line 1: 4 fields, where a turn has at least 8"),
+            ("\nSPEAKER a 1 x 1 x x A", "line 2: start 'x' and duration '1' are no stretch"),
+            ("SPEAKER a 1 0 -1 x x A", "line 1: .*of which the duration is above 0"),
+            ("SPEAKER a 1 0 1 x x A", "line 1: .* holds no recording a, such as a.wav; .*root="),
+        ],
+    )
+    def test_bad_input(self, text, said, tmp_path):
+        (tmp_path / "a.rttm").write_text(text)
+        with pytest.raises((ValueError, FileNotFoundError), match=said) as caught:
+            read_rttm(tmp_path / "a.rttm", root=tmp_path)
+        assert "\n" not in str(caught.value)
+
+
+def write_kaldi(recorded, folder):
+    names = [f"{r.speaker}-{i:02d}" for i, r in enumerate(recorded.itertuples())]
+    columns = {
+        "wav.scp": {r: f"{r}.wav" for r in recorded["recording"]},
+        "segments": dict(zip(names, (f"{r.recording} {r.start:.3f} {r.end:.3f}"
+                                     for r in recorded.itertuples()), strict=True)),
+        "utt2spk": dict(zip(names, recorded["speaker"], strict=True)),
+        "utt2emo": dict(zip(names, recorded["emotion"], strict=True)),
+        "spk2gender": {"01": "f", "02": "m"},
+        "text": dict.fromkeys(names, "some words"),
+    }  # fmt: skip
+    for file, values in columns.items():
+        (folder / file).write_text("".join(f"{k} {v}\n" for k, v in values.items()))
+
+
+class TestKaldi:
+    def test_segments_are_those_cut_by_hand(self, recorded, check, tmp_path):
+        write_kaldi(recorded, tmp_path)
+        corpus = load_kaldi(tmp_path)
+        check(corpus)
+        assert corpus.sexes[0] == "female"
+        assert corpus.transcripts[0] == "some words"
+
+    def test_without_segments_an_utterance_is_a_recording(self, recorded, tmp_path):
+        (tmp_path / "wav.scp").write_text("a call01.wav\nb call02.wav\n")
+        (tmp_path / "text").write_text("a joy\nb anger\n")
+        corpus = load_kaldi(tmp_path, labels="text")
+        assert corpus.target.tolist() == ["joy", "anger"]
+        assert corpus.speakers is None
+
+    @pytest.mark.parametrize(
+        ("file", "old", "new", "said"),
+        [
+            ("wav.scp", "call01 call01.wav", "call01 sph2pipe x |", "line 1: .* is a command"),
+            ("wav.scp", "call01.wav", "gone.wav", r"line 1: there is no file gone.wav; .*root="),
+            ("segments", "call01 0.100", "call09 0.100", "line 1: wav.scp has no recording call09"),
+            ("segments", "call01 0.100", "call01 x", "line 1: .* is not a recording, a start and"),
+            ("segments", "call01 0.100", "call01 90.1", "line 1: from 90.1 to .* correct"),
+            ("utt2emo", "01-01", "01-00", "line 2: 01-00 is there twice, first in line 1: remove"),
+            ("utt2emo", "01-00", "09-00", "line 1: segments has no utterance 09-00: correct"),
+            ("utt2spk", "01-00 01", "01-00", "line 1: 01-00 has no value: write it"),
+        ],
+    )  # fmt: skip
+    def test_bad_input(self, file, old, new, said, recorded, tmp_path):
+        write_kaldi(recorded, tmp_path)
+        (tmp_path / file).write_text((tmp_path / file).read_text().replace(old, new, 1))
+        with pytest.raises((ValueError, FileNotFoundError), match=said) as caught:
+            load_kaldi(tmp_path)
+        assert str(tmp_path / file) in str(caught.value)
+
+    def test_labels_that_are_missing(self, recorded, tmp_path):
+        write_kaldi(recorded, tmp_path)
+        with pytest.raises(
+            FileNotFoundError, match=r"holds no emo .*labels=, one of \[.*'utt2emo'"
+        ):
+            load_kaldi(tmp_path, labels="emo")
+        lines = (tmp_path / "utt2emo").read_text().splitlines()
+        (tmp_path / "utt2emo").write_text("\n".join(lines[1:]))
+        with pytest.warns(UserWarning, match="1 of 16 utterances have no label .* such as 01-00"):
+            assert len(load_kaldi(tmp_path)) == 15
+
+
+class TestEmobox:
+    def write(self, recorded, folder):
+        fold = folder / "data" / "calls" / "fold_1"
+        fold.mkdir(parents=True)
+        (fold.parent / "label_map.json").write_text('{"a": "anger", "n": "neutral"}')
+        for split, speaker in (("test", "01"), ("train", "02")):
+            lines = [
+                json.dumps({
+                    "key": f"calls-{i}", "dataset": "calls", "wav": f"{r.recording}.wav",
+                    "type": "raw", "sample_rate": RATE, "task": "category", "emo": r.emotion[0],
+                    "channel": 1, "start_time": r.start, "end_time": r.end, "speaker": r.speaker,
+                })
+                for i, r in enumerate(recorded.itertuples()) if r.speaker == speaker
+            ]  # fmt: skip
+            (fold / f"calls_{split}_fold_1.jsonl").write_text("\n".join(lines))
+        return fold
+
+    def test_entries_are_those_cut_by_hand(self, recorded, check, tmp_path):
+        corpus = load_emobox(self.write(recorded, tmp_path))
+        check(corpus)
+        assert corpus.name == "calls"
+        assert corpus.frame["split"].tolist() == ["test"] * 8 + ["train"] * 8
+
+    @pytest.mark.parametrize(
+        ("line", "said"),
+        [
+            ("{", "line 1: is no JSON .*: write an object per line"),
+            ("[]", "line 1: lacks wav and emo: write an object with both"),
+            ('{"wav": "call01.wav", "emo": "x"}', "line 1: label_map has no name for 'x'.*add it"),
+            ('{"wav": "gone.wav", "emo": "a"}', "1 of 1 audio files are missing: line 1: .*root="),
+            ('{"wav": "call01.wav", "emo": "a", "start_time": 0, "end_time": 99}',
+             "line 1: reaches 99 s, beyond the end"),
+            ("", "is empty: a JSON object per line"),
+            ('{"wav": "call01.wav", "emo": "a"}\n{"wav": "call01.wav", "emo": "n"}',
+             "lines 1 and 2 are one utterance"),
+        ],
+    )  # fmt: skip
+    def test_bad_input(self, line, said, recorded, tmp_path):
+        (tmp_path / "x.jsonl").write_text(line)
+        with pytest.raises((ValueError, FileNotFoundError), match=said):
+            load_emobox(tmp_path / "x.jsonl", label_map={"a": "anger", "n": "neutral"})
+
+
+class TestNkululeko:
+    def write(self, recorded, folder):
+        times = {b: pd.to_timedelta(recorded[b], unit="s") for b in ("start", "end")}
+        table = recorded.assign(file=recorded["recording"] + ".wav", gender="female", **times)
+        table = table[["file", "start", "end", "emotion", "speaker", "gender"]]
+        for split, speaker in (("test", "01"), ("train", "02")):
+            rows = table[table["speaker"] == speaker]
+            rows.to_csv(folder / f"calls_{split}.csv", index=False)
+        return [folder / "calls_test.csv", folder / "calls_train.csv"]
+
+    def test_rows_are_those_cut_by_hand(self, recorded, check, tmp_path):
+        corpus = load_nkululeko(self.write(recorded, tmp_path))
+        check(corpus)
+        assert corpus.frame["split"].tolist() == ["test"] * 8 + ["train"] * 8
+        assert set(corpus.sexes) == {"female"}
+
+    def test_bad_input(self, recorded, tmp_path):
+        test, train = self.write(recorded, tmp_path)
+        with pytest.raises(ValueError, match=r"lacks the columns \['mood'\]; .*target="):
+            load_nkululeko(test, target="mood")
+        with pytest.raises(ValueError, match="are one utterance, call01.wav: remove one"):
+            load_nkululeko([test, test])
+        text = train.read_text()
+        train.write_text(text.replace(",anger,", ",,", 1))
+        with pytest.raises(ValueError, match=r"no emotion in lines \[\d+\]: fill them in"):
+            load_nkululeko(train)
+        train.write_text(text.replace("0 days", "9 days", 2))
+        with pytest.raises(ValueError, match=r"line 2: reaches .*, beyond the end of .*call02.wav"):
+            load_nkululeko(train)

@@ -1,0 +1,327 @@
+"""Emotion while the audio arrives, per speaker's turn, and from the microphone."""
+
+import io
+import itertools
+import json
+import sys
+import tracemalloc
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skser.audio import AudioReadError, Utterance
+from skser.cli import main
+from skser.datasets import read_rttm
+from skser.feature_extraction import FrameFeatures, Functionals
+from skser.inspection import TimelineDisplay, emotion_stream, emotion_timeline
+
+RATE = 16000
+
+
+class Constant(ClassifierMixin, BaseEstimator):
+    """Says the same of everything."""
+
+    sampling_rate = RATE
+    classes_ = np.array(["anger", "joy"])
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def fit(self, X, y):
+        return self
+
+    def predict_proba(self, X):
+        return np.full((len(X), 2), 0.5)
+
+
+@pytest.fixture(scope="module")
+def model(corpus):
+    features = Functionals(FrameFeatures(("energy", "pitch"), input_sampling_rate=RATE))
+    model = make_pipeline(features, StandardScaler(), LogisticRegression(max_iter=1000))
+    return model.fit(corpus.data, corpus.target)
+
+
+@pytest.fixture(scope="module")
+def speech(corpus):
+    return np.concatenate(corpus.data)[: 5 * RATE + 3000].astype(np.float32)
+
+
+def blocks_of(samples, size):
+    return (samples[i : i + size] for i in range(0, len(samples), size))
+
+
+class TestStream:
+    @pytest.mark.parametrize("size", [1, 160, 1000, 16000])
+    def test_rows_are_those_of_the_timeline(self, size, model, speech, wav):
+        path = wav(speech, subtype="FLOAT")
+        expected = emotion_timeline(model, path, window=1.5, hop=0.5)
+        found = pd.DataFrame(emotion_stream(model, blocks_of(speech, size), RATE, 1.5, 0.5))
+        pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=0, atol=1e-7)
+
+    @pytest.mark.parametrize("size", [1, 441, 44100])
+    def test_a_row_is_out_within_a_hop_and_resampled_as_a_file_is(self, size, model, speech, wav):
+        import soxr
+
+        samples = soxr.resample(speech, RATE, 44100)
+        path = wav(samples, rate=44100, subtype="FLOAT")
+        expected = emotion_timeline(model, path, window=1.5, hop=0.5)
+        heard, rows, late = [0], [], []
+
+        def arriving():
+            for block in blocks_of(samples, size):
+                heard[0] += len(block)
+                yield block
+
+        for row in emotion_stream(model, arriving(), 44100, 1.5, 0.5):
+            rows.append(row)
+            late.append(heard[0] / 44100 - row["end"])
+        pd.testing.assert_frame_equal(
+            pd.DataFrame(rows), expected, check_dtype=False, rtol=0, atol=1e-6
+        )
+        assert max(late) <= max(0.5, size / 44100)
+        if size < 44100:
+            assert max(late) < 0.1
+
+    @pytest.mark.parametrize("size", [1, 160, 1000, 16000])
+    def test_a_window_is_out_with_the_block_that_fills_it(self, size, speech):
+        heard = [0]
+
+        def arriving():
+            for block in blocks_of(speech, size):
+                heard[0] += len(block)
+                yield block
+
+        for row in emotion_stream(Constant(), arriving(), RATE, 1.0, 0.25):
+            assert heard[0] - size < round(row["end"] * RATE) <= heard[0]
+
+    def test_blocks_of_changing_size_integers_and_channels(self, model, speech):
+        integers = np.round(speech * 32767).astype(np.int16)
+        sizes = np.cumsum([0, 1, 5000, 0, 7, 20000, len(speech)])
+        blocks = [integers[a:b] for a, b in itertools.pairwise(sizes)]
+        whole = pd.DataFrame(emotion_stream(model, [integers], RATE))
+        pd.testing.assert_frame_equal(pd.DataFrame(emotion_stream(model, blocks, RATE)), whole)
+        stereo = [np.stack([block, block], axis=1) for block in blocks]
+        found = pd.DataFrame(emotion_stream(model, stereo, RATE))
+        pd.testing.assert_frame_equal(found, whole, rtol=1e-5)
+
+    def test_a_stream_shorter_than_a_window_is_one_and_of_nothing_none(self, model, speech):
+        (row,) = emotion_stream(model, [speech[:RATE]], RATE)
+        assert (row["start"], row["end"]) == (0.0, 1.0)
+        assert list(emotion_stream(model, [], RATE)) == []
+        assert list(emotion_stream(model, [speech[:0]], RATE)) == []
+
+    @pytest.mark.parametrize("hop", [0.5, 20.0])
+    def test_memory_does_not_grow(self, hop):
+        def peak(seconds):
+            blocks = (np.zeros(1600, np.float32) for _ in range(10 * seconds))
+            tracemalloc.start()
+            for _ in emotion_stream(Constant(), blocks, RATE, 2.0, hop):
+                pass
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            return peak
+
+        assert peak(240) < 1.2 * peak(30) < 3e6
+
+    @pytest.mark.parametrize(
+        ("blocks", "error", "said"),
+        [
+            (np.zeros(RATE), TypeError, "blocks is of type ndarray, not an iterable of arrays: p"),
+            (3, TypeError, "blocks is of type int"),
+            ([np.zeros(9), np.zeros(9, np.int16)], TypeError, "block 1 is of int16 after float64"),
+            ([np.zeros(9), np.zeros((9, 2))], ValueError, "block 1 has 2 channels after 1: give"),
+            ([b"00"], TypeError, r"block 0 is bytes.*give numpy.frombuffer"),
+            ([["a"]], TypeError, "block 0 is no array of numbers"),
+            ([None], TypeError, "block 0 is no array of numbers"),
+            ([np.full(9, np.nan)], AudioReadError, "the stream: holds samples that are NaN"),
+            ([np.full(9, 900.0)], AudioReadError, "the stream: holds floating-point samples up to"),
+        ],
+    )
+    def test_bad_blocks(self, blocks, error, said):
+        with pytest.raises(error, match=said) as caught:
+            list(emotion_stream(Constant(), blocks, RATE))
+        assert "\n" not in str(caught.value)
+
+    def test_an_error_of_the_iterator_comes_after_the_rows_that_were_full(self, speech):
+        def arriving():
+            yield speech[: 2 * RATE]
+            raise ConnectionError("the line is dead")
+
+        rows = emotion_stream(Constant(), arriving(), RATE)
+        assert next(rows)["end"] == 2.0
+        with pytest.raises(ConnectionError, match="the line is dead") as caught:
+            next(rows)
+        assert caught.value.__notes__ == [
+            "raised by the iterator of the stream, in place of block 1"
+        ]
+
+    def test_the_window_must_hold_a_sample(self, speech):
+        with pytest.raises(ValueError, match="window=1e-09 s is less than one sample"):
+            next(emotion_stream(Constant(), [speech], RATE, window=1e-9))
+        with pytest.raises(ValueError, match="'sampling_rate'"):
+            emotion_stream(Constant(), [speech], 0)
+
+
+@pytest.fixture
+def dialogue(corpus, tmp_path):
+    """Two made-up speakers who take turns, as a file and an RTTM."""
+    samples, lines, place = [], [], 0
+    for i in range(4):
+        for speaker in ("01", "02"):
+            said = corpus.data[np.flatnonzero(corpus.speakers == speaker)[i]]
+            lines.append(
+                f"SPEAKER call 1 {place / RATE:.6f} {len(said) / RATE:.6f} <NA> <NA> {speaker} <NA>"
+            )
+            samples += [said, np.zeros(RATE // 4)]
+            place += len(said) + RATE // 4
+    soundfile.write(tmp_path / "call.wav", np.concatenate(samples), RATE, subtype="FLOAT")
+    (tmp_path / "call.rttm").write_text("\n".join(lines))
+    return tmp_path / "call.wav", tmp_path / "call.rttm"
+
+
+class TestTurns:
+    def test_rows_are_those_of_turns_cut_by_hand(self, model, dialogue):
+        path, rttm = dialogue
+        found = emotion_timeline(model, path, segments=rttm)
+        turns = read_rttm(rttm)
+        assert found.columns.tolist() == ["start", "end", "speaker", *model.classes_]
+        assert found["speaker"].tolist() == ["01", "02"] * 4
+        samples, _ = soundfile.read(path, dtype="float32")
+        cut = [samples[round(t.start * RATE) : round(t.end * RATE)] for t in turns.itertuples()]
+        np.testing.assert_allclose(found[model.classes_], model.predict_proba(cut), atol=1e-7)
+        again = emotion_timeline(model, path, segments=turns.sample(frac=1, random_state=0))
+        pd.testing.assert_frame_equal(again, found)
+        with open(path, "rb") as file:
+            again = emotion_timeline(model, file, segments=turns)
+        pd.testing.assert_frame_equal(again, found)
+
+    def test_a_table_without_speakers_and_an_rttm_of_several_recordings(self, model, dialogue):
+        path, rttm = dialogue
+        bare = read_rttm(rttm)[["start", "end"]]
+        assert emotion_timeline(model, path, segments=bare)["speaker"].isna().all()
+        rttm.write_text(rttm.read_text() + "\nSPEAKER other 1 0 1 x x Eve x x\n")
+        assert len(emotion_timeline(model, path, segments=rttm)) == 8
+        rttm.write_text(rttm.read_text().replace("SPEAKER call", "SPEAKER third"))
+        with pytest.raises(ValueError, match="turns of 2 recordings, .* none of call: give"):
+            emotion_timeline(model, path, segments=rttm)
+
+    def test_turns_that_overlap_or_lie_beyond_the_recording(self, model, dialogue):
+        path, rttm = dialogue
+        rttm.write_text("SPEAKER call 1 0 1 x x A x x\nSPEAKER call 1 0.5 1 x x B x x\n")
+        with pytest.warns(UserWarning, match=r"1 turns overlap .*rttm, line 2 and .*line 1: both"):
+            emotion_timeline(model, path, segments=rttm)
+        rttm.write_text("SPEAKER call 1 0 1 x x A x x\nSPEAKER call 1 98 1 x x B x x\n")
+        with pytest.raises(
+            AudioReadError,
+            match=r"call.wav, turn of B \(.*call.rttm, line 2\): starts at 98 s, bey",
+        ):
+            emotion_timeline(model, path, segments=rttm)
+
+    @pytest.mark.parametrize(
+        ("segments", "said"),
+        [
+            (pd.DataFrame({"begin": [0.0]}), r"lacks the columns \['start', 'end'\]"),
+            (pd.DataFrame({"start": [], "end": []}), "segments has no row: give a row per turn"),
+            (pd.DataFrame({"start": [1.0], "end": [0.5]}), "segments, row 0: from 1 to 0.5 s is"),
+            (pd.DataFrame({"start": [1.0], "end": [None]}), "row 0: from 1 to no end is"),
+            (pd.DataFrame({"start": ["x"], "end": [1]}), "row 0: start='x' is not a time"),
+        ],
+    )  # fmt: skip
+    def test_bad_tables(self, segments, said, model, dialogue):
+        with pytest.raises(ValueError, match=said):
+            emotion_timeline(model, dialogue[0], segments=segments)
+        with pytest.raises(ValueError, match="part of a recording, and segments= names parts too"):
+            emotion_timeline(model, Utterance(dialogue[0], 0, 1), segments=segments)
+
+    def test_the_picture_has_a_lane_per_speaker(self, model, dialogue):
+        plt = pytest.importorskip("matplotlib.pyplot")
+        display = TimelineDisplay.from_estimator(model, dialogue[0], segments=dialogue[1])
+        assert [label.get_text() for label in display.ax_.get_yticklabels()] == ["01", "02"]
+        assert len(display.ax_.containers) == len(model.classes_)
+        tops = {round(sum(c[i].get_height() for c in display.ax_.containers), 6) for i in range(8)}
+        assert tops == {0.8}
+        plt.close("all")
+
+
+class TestListen:
+    @pytest.fixture
+    def listen(self, monkeypatch, capfd):
+        def run(*arguments):
+            monkeypatch.setattr(sys, "argv", ["skser", "listen", *map(str, arguments)])
+            monkeypatch.setattr(sys, "stdin", io.StringIO())
+            with pytest.raises(SystemExit) as ended:
+                main()
+            return ended.value.code, *capfd.readouterr()
+
+        return run
+
+    @pytest.fixture
+    def sounddevice(self, monkeypatch, speech):
+        """A stand-in for the microphone that hears the speech at once."""
+
+        class InputStream:
+            active = False
+
+            def __init__(self, samplerate, blocksize, device, channels, dtype, callback):
+                if device == "none":
+                    raise fake.PortAudioError("No input device matching 'none'")
+                self.callback, self.size = callback, blocksize
+
+            def __enter__(self):
+                for block in blocks_of(speech[:, None], self.size):
+                    self.callback(block, len(block), None, None)
+                return self
+
+            def __exit__(self, *error):
+                pass
+
+        fake = types.ModuleType("sounddevice")
+        fake.InputStream = InputStream
+        fake.PortAudioError = type("PortAudioError", (Exception,), {})
+        monkeypatch.setitem(sys.modules, "sounddevice", fake)
+
+    def test_rows_are_those_of_predict(self, listen, sounddevice, speech, wav):
+        import skser
+
+        code, out, _ = listen("--seconds", 4, "--json")
+        assert code == 0
+        rows = [json.loads(line) for line in out.splitlines()]
+        path = wav(speech[: 4 * RATE], subtype="FLOAT")
+        expected = emotion_timeline(skser.load_pretrained("emodb-afcn"), path)
+        assert [row["end"] for row in rows] == expected["end"].tolist() == [2, 2.5, 3, 3.5, 4]
+        found = [list(row["probabilities"].values()) for row in rows]
+        np.testing.assert_allclose(found, expected.iloc[:, 2:], atol=1e-5)
+        code, out, _ = listen("--seconds", 2)
+        assert out.startswith("microphone: 0.00-2.00 s: ")
+
+    def test_the_microphone_fails_on_one_line(self, listen, sounddevice):
+        code, out, err = listen("--hop", 1)
+        assert (code, len(out.splitlines())) == (1, 4)
+        assert err == "skser: error: The microphone has stopped: is it still plugged in?\n"
+        code, _, err = listen("--microphone", "none")
+        assert code == 1
+        assert "cannot be opened (No input device matching 'none'): choose another" in err
+
+    def test_without_portaudio_or_sounddevice_one_line_says_so(self, listen, monkeypatch, tmp_path):
+        monkeypatch.setitem(sys.modules, "sounddevice", None)
+        code, _, err = listen()
+        assert code == 1
+        assert err.endswith(
+            "skser listen needs the library 'sounddevice': pip install 'skser[live]'.\n"
+        )
+        monkeypatch.delitem(sys.modules, "sounddevice")
+        (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
+        monkeypatch.syspath_prepend(tmp_path)
+        code, _, err = listen()
+        assert code == 1
+        assert err.count("\n") == 1
+        assert (
+            "needs PortAudio, which sounddevice does not find (PortAudio library not found)" in err
+        )
