@@ -121,7 +121,8 @@ def _alike(numbered, name):
         if array.dtype.kind not in "fiu" or array.ndim not in (1, 2):
             raise TypeError(
                 f"{name}: block {i} is not an array of numbers of shape (n_samples,) or "
-                f"(n_samples, n_channels), but {type(block).__name__} of {array.dtype} and shape {array.shape}."
+                f"(n_samples, n_channels), but {type(block).__name__} of "
+                f"{array.dtype} and shape {array.shape}."
             )
         if array.ndim == 2 and array.shape[1] == 1:
             array = array[:, 0]
