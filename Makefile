@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := -m pip install --quiet --no-compile --constraint
-EXTRAS := adapters,audb,augment,containers,distributed,embeddings,onnx,opensmile,plot,report,vad
+EXTRAS := adapters,annotations,audb,audformat,augment,containers,distributed,embeddings,onnx,opensmile,plot,report,vad
 # Made-up data alone, no doctests, no coverage, and a core each: they run side by side.
 REDUCED := env -u SKSER_DATA -u SKSER_MODELS OMP_NUM_THREADS=1
 PYTEST := -m pytest -o addopts=--strict-markers -p no:cacheprovider -q --disable-warnings
@@ -40,7 +40,7 @@ test-oldest: .venv-oldest/installed
 	$(REDUCED) .venv-oldest/bin/python $(PYTEST) -W "ignore:lbfgs failed to converge" \
 		-k "not (bfloat16 or bit_for_bit or padding or taken_over or search_over_speakers)" \
 		$(addprefix tests/test_,$(addsuffix .py,common pipelines metrics speaker_folds report \
-		text_embedding persistence_sklearn onnx_networks cli optional))
+		text_embedding persistence_sklearn onnx_networks cli optional annotations))
 
 .venv-minimal/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-minimal

@@ -211,7 +211,7 @@ class TestTextGrid:
         with pytest.raises(ValueError, match="01.TextGrid is empty: write a tier in Praat"):
             load_textgrid(file, "emotion")
         file.write_text("nothing of the kind")
-        with pytest.raises(ValueError, match="is no TextGrid that can be read .*save it as a text"):
+        with pytest.raises(ValueError, match="cannot be read as a TextGrid .*save it as a text"):
             load_textgrid(file, "emotion")
 
 
@@ -260,7 +260,7 @@ class TestElan:
         with pytest.raises(ValueError, match=r"has no tier 'Eve': choose .*'Ann', 'Bob'"):
             load_elan(tmp_path / "call01.eaf", "Eve")
         (tmp_path / "call01.eaf").write_text("<no xml")
-        with pytest.raises(ValueError, match="is no EAF file that can be read"):
+        with pytest.raises(ValueError, match="cannot be read as an EAF file"):
             load_elan(tmp_path / "call01.eaf", "Ann")
 
 
@@ -391,7 +391,7 @@ class TestEmobox:
     @pytest.mark.parametrize(
         ("line", "said"),
         [
-            ("{", "line 1: is no JSON .*: write an object per line"),
+            ("{", "line 1: cannot be read as JSON .*: write an object per line"),
             ("[]", "line 1: lacks wav and emo: write an object with both"),
             ('{"wav": "call01.wav", "emo": "x"}', "line 1: label_map has no name for 'x'.*add it"),
             ('{"wav": "gone.wav", "emo": "a"}', "1 of 1 audio files are missing: line 1: .*root="),

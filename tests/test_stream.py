@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skser.audio import AudioReadError, Utterance
 from skser.cli import main
+from skser.cli._microphone import microphone
 from skser.datasets import read_rttm
 from skser.feature_extraction import FrameFeatures, Functionals
 from skser.inspection import TimelineDisplay, emotion_stream, emotion_timeline
@@ -138,8 +139,8 @@ class TestStream:
             ([np.zeros(9), np.zeros(9, np.int16)], TypeError, "block 1 is of int16 after float64"),
             ([np.zeros(9), np.zeros((9, 2))], ValueError, "block 1 has 2 channels after 1: give"),
             ([b"00"], TypeError, r"block 0 is bytes.*give numpy.frombuffer"),
-            ([["a"]], TypeError, "block 0 is no array of numbers"),
-            ([None], TypeError, "block 0 is no array of numbers"),
+            ([["a"]], TypeError, "block 0 is not an array of numbers"),
+            ([None], TypeError, "block 0 is not an array of numbers"),
             ([np.full(9, np.nan)], AudioReadError, "the stream: holds samples that are NaN"),
             ([np.full(9, 900.0)], AudioReadError, "the stream: holds floating-point samples up to"),
         ],
@@ -308,6 +309,12 @@ class TestListen:
         code, _, err = listen("--microphone", "none")
         assert code == 1
         assert "cannot be opened (No input device matching 'none'): choose another" in err
+
+    def test_speech_that_the_model_cannot_follow_is_an_error(self, sounddevice):
+        # At this rate a block is 40 samples, and the stand-in's speech more blocks than may wait.
+        listening = microphone(800)
+        with pytest.raises(OSError, match=r"slower than the speech: .* Give a longer --hop"):
+            next(listening)
 
     def test_without_portaudio_or_sounddevice_one_line_says_so(self, listen, monkeypatch, tmp_path):
         monkeypatch.setitem(sys.modules, "sounddevice", None)

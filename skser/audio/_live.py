@@ -35,7 +35,7 @@ def stream_blocks(blocks, from_rate, sampling_rate=None, name="the stream"):
     Raises
     ------
     TypeError
-        If `blocks` is one array, a block is no array of numbers, or the type changes.
+        If `blocks` is one array, a block is not an array of numbers, or the type changes.
     ValueError
         If the number of channels changes.
     AudioReadError
@@ -58,7 +58,7 @@ def stream_blocks(blocks, from_rate, sampling_rate=None, name="the stream"):
             f"blocks is of type {type(blocks).__name__}, not an iterable of arrays: pass "
             "[samples], or a generator."
         )
-    rate = Waveform(np.empty(0), from_rate).sampling_rate  # which refuses what is no rate
+    rate = Waveform(np.empty(0), from_rate).sampling_rate  # which refuses anything but a rate
     resampler = None
     if sampling_rate not in (None, rate):
         import soxr
@@ -91,7 +91,7 @@ def stream_blocks(blocks, from_rate, sampling_rate=None, name="the stream"):
 
 
 def _numbered(blocks, name):
-    """Number and block; an error of the iterator is told after which one it came."""
+    """Number and block; a note on an error of the iterator says at which block it came."""
     iterator, i = iter(blocks), 0
     while True:
         try:
@@ -120,8 +120,9 @@ def _alike(numbered, name):
             array = np.empty(0, object)
         if array.dtype.kind not in "fiu" or array.ndim not in (1, 2):
             raise TypeError(
-                f"{name}: block {i} is no array of numbers of shape (n_samples,) or (n_samples, "
-                f"n_channels), but {type(block).__name__} of {array.dtype} and shape {array.shape}."
+                f"{name}: block {i} is not an array of numbers of shape (n_samples,) or "
+                f"(n_samples, n_channels), but {type(block).__name__} of "
+                f"{array.dtype} and shape {array.shape}."
             )
         if array.ndim == 2 and array.shape[1] == 1:
             array = array[:, 0]

@@ -47,7 +47,7 @@ def load_emobox(path, *, root=None, label_map=None, return_X_y=False):
     FileNotFoundError
         If a file or a recording is missing.
     ValueError
-        If a line is no JSON object, lacks ``wav`` or ``emo``, has a code that `label_map` does
+        If a line is not a JSON object, lacks ``wav`` or ``emo``, has a code that `label_map` does
         not name, or times beyond the recording, naming the line.
 
     References
@@ -222,7 +222,9 @@ def _emobox_row(line, label_map, where):
     try:
         entry = json.loads(line)
     except ValueError as error:
-        raise ValueError(f"{where}: is no JSON ({error}): write an object per line.") from None
+        raise ValueError(
+            f"{where}: cannot be read as JSON ({error}): write an object per line."
+        ) from None
     missing = [key for key in ("wav", "emo") if not isinstance(entry, dict) or key not in entry]
     if missing:
         raise ValueError(f"{where}: lacks {' and '.join(missing)}: write an object with both.")

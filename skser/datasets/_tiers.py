@@ -44,7 +44,7 @@ def load_textgrid(path, tier, *, speaker_tier=None, root=None, return_X_y=False)
     FileNotFoundError
         If a TextGrid or a recording is missing.
     ValueError
-        If a file is no TextGrid, a tier is missing or empty, an interval lies beyond its
+        If a file is not a TextGrid, a tier is missing or empty, an interval lies beyond its
         recording, or `tier` and `speaker_tier` both name speakers; the message names file, tier
         and interval.
 
@@ -108,7 +108,7 @@ def load_elan(path, tier, *, speaker_tier=None, root=None, return_X_y=False):
     FileNotFoundError
         If an EAF file or a recording is missing.
     ValueError
-        If a file is no EAF file, a tier is missing or empty, an annotation lies beyond its
+        If a file is not an EAF file, a tier is missing or empty, an annotation lies beyond its
         recording or has no times, or `tier` and `speaker_tier` both name speakers; the message
         names file, tier and annotation.
 
@@ -244,9 +244,9 @@ def _read_textgrid(file):
             for tier in content["tiers"]
             if tier["class"] == "IntervalTier"
         }
-    except Exception as error:  # the parser fails in many ways on what is no TextGrid
+    except Exception as error:  # the parser fails in many ways on other files
         raise ValueError(
-            f"{file} is no TextGrid that can be read ({type(error).__name__}: {error}): open it "
+            f"{file} cannot be read as a TextGrid ({type(error).__name__}: {error}): open it "
             "in Praat and save it as a text file."
         ) from error
     if not tiers:
@@ -272,9 +272,9 @@ def _read_elan(file):
         }
         media = [about.get("RELATIVE_MEDIA_URL") or about["MEDIA_URL"]
                  for about in eaf.media_descriptors]  # fmt: skip
-    except Exception as error:  # the parser fails in many ways on what is no EAF file
+    except Exception as error:  # the parser fails in many ways on other files
         raise ValueError(
-            f"{file} is no EAF file that can be read ({type(error).__name__}: {error}): open it "
+            f"{file} cannot be read as an EAF file ({type(error).__name__}: {error}): open it "
             "in ELAN and save it."
         ) from error
     for name, (_, entries) in tiers.items():

@@ -51,7 +51,7 @@ def emotion_stream(model, blocks, sampling_rate, window=2.0, hop=0.5):
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
     TypeError
-        If `blocks` is a single array, or a block is no array of numbers or of another type than
+        If `blocks` is a single array, or a block is not an array of numbers or of another type than
         the first, naming the block.
     ValueError
         If the number of channels changes, or `window` or `hop` is less than one sample.
