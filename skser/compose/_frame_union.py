@@ -84,6 +84,70 @@ class FrameUnion(FeatureUnion, auto_wrap_output_keys=None):
         """
         return self
 
+    def fit(self, X, y=None, **fit_params):
+        """Fit every transformer.
+
+        Parameters
+        ----------
+        X : audio, frame sequences, or whatever else the transformers take
+        y : array-like of shape (n_utterances,) or None, default=None
+        **fit_params : dict
+            Metadata of the transformers, as scikit-learn's `FeatureUnion` hands them on.
+
+        Returns
+        -------
+        self : object
+        """
+        return super().fit(X, y, **fit_params)
+
+    def transform(self, X, **params):
+        """Concatenate the columns that the transformers give.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        **params : dict
+            Metadata of the transformers.
+
+        Returns
+        -------
+        Sequences of shape (n_utterances,)
+
+        Raises
+        ------
+        TypeError
+            If a transformer gives vectors.
+        ValueError
+            If frames of two transformers do not belong together.
+        """
+        return super().transform(X, **params)
+
+    def fit_transform(self, X, y=None, **params):
+        """Fit every transformer, and concatenate the columns that they give.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        y : array-like of shape (n_utterances,) or None, default=None
+        **params : dict
+            Metadata of the transformers.
+
+        Returns
+        -------
+        Sequences of shape (n_utterances,)
+        """
+        return super().fit_transform(X, y, **params)
+
+    @property
+    def n_features_in_(self):
+        """Number of columns of X, where the first transformer knows it."""
+        return super().n_features_in_
+
+    @property
+    def feature_names_in_(self):
+        """Names of the columns of X, where the first transformer knows them."""
+        return super().feature_names_in_
+
     def _validate_transformers(self):
         self._validate_params()
         super()._validate_transformers()
