@@ -378,3 +378,44 @@ class TestMadeUpSpeech:
             cv=GroupKFold(5), scoring="balanced_accuracy",
         )  # fmt: skip
         assert 0.45 <= scores.mean() <= 0.75
+
+
+class TestTimesOfTables:
+    @pytest.fixture
+    def load(self, wav, tmp_path):
+        def loaded(text):
+            wav(np.random.RandomState(0).randn(8 * 16000) / 10, name="x.wav")
+            (tmp_path / "t.csv").write_text(text)
+            return load_table(tmp_path / "t.csv")
+
+        return loaded
+
+    @pytest.mark.filterwarnings("ignore:.*columns were taken for others:UserWarning")
+    @pytest.mark.parametrize(
+        ("heading", "values"),
+        [
+            ("offset,duration", "2,4"),
+            ("begin_time,end_time", "2,6"),
+            ("from,to", "2,6"),
+            ("onset,offset", "2,6"),
+            ("start,duration", "2,00:00:04"),
+        ],
+    )
+    def test_starts_and_ends_under_other_names(self, load, heading, values):
+        (item,) = load(f"file,label,{heading}\nx.wav,a,{values}\n").data
+        assert (item.start, item.end) == (2, 6)
+
+    @pytest.mark.filterwarnings("ignore:.*columns were taken for others:UserWarning")
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("file,label,start,offset\nx.wav,a,0.2,0.1\n", "'offset' may be a start or an end"),
+            ("file,label,stop_time\nx.wav,a,3\n", "there are no starts"),
+            ("file,label,start_ms,end_ms\nx.wav,a,200,500\n", "are in milliseconds"),
+            ('file,label,text\nx.wav,a,"hello\nx.wav,b,foo\n', "line 2: quotes that open"),
+            ("file,label,start,duration\nx.wav,a,1,long\n", "line 2: duration='long' is not"),
+        ],
+    )
+    def test_what_may_mean_two_things_is_refused(self, load, text, message):
+        with pytest.raises(ValueError, match=message):
+            load(text)

@@ -252,3 +252,11 @@ def test_silence_around_real_speech_is_found(method, condition, emodb_path):
     found = trimmer(method, **settings).speech_segments(padded)
     for segments, ends in zip(found, expected, strict=True):
         np.testing.assert_allclose([segments[0, 0], segments[-1, 1]], ends, atol=atol)
+
+
+def test_trimmed_audio_states_its_rate_to_whatever_comes_next(wav):
+    files = [wav(recording(0.6), name=f"{i}.wav") for i in range(2)]
+    trimmed = VoiceActivityTrimmer(sampling_rate=8000).transform(files)
+    assert [samples.sampling_rate for samples in trimmed] == [8000, 8000]
+    model = make_pipeline(VoiceActivityTrimmer(), MelSpectrogram(n_mels=8))
+    assert len(model.fit_transform(files)) == 2

@@ -372,3 +372,46 @@ class TestEverythingTakesThem:
     def test_workers(self, dialogs):
         one, two = (MelSpectrogram(n_jobs=n).transform(dialogs) for n in (1, 2))
         np.testing.assert_array_equal(one.frames(), two.frames())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("1,5", 1.5), ("0,25", 0.25), ("00:00:01,059", 1.059), ("00:01:02.5", 62.5), ("90 s", 90.0)],
+)
+def test_times_may_have_a_decimal_comma(text, expected):
+    assert Utterance("x", text).start == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("text", ["3 000", "1,2,3", "soon"])
+def test_a_text_that_is_no_time_is_refused_and_not_taken_for_nanoseconds(text):
+    with pytest.raises(TypeError, match="is not a time in seconds"):
+        Utterance("x", text)
+
+
+def test_a_channel_is_no_truth_value():
+    with pytest.raises(TypeError, match="channel=True"):
+        Utterance("x", channel=True)
+
+
+def test_an_endless_time_costs_no_other_row(wav):
+    path = wav(np.random.RandomState(0).randn(32000) / 10)
+    table = pd.DataFrame({"audio": [path] * 3, "start": [0, 1, 0], "end": [1, np.inf, 2]})
+    with pytest.raises(AudioReadError, match="1 of 3 .* ends at inf s, which is no time"):
+        MelSpectrogram().transform(table)
+    with pytest.warns(UserWarning, match="ends at inf s"):
+        X = MelSpectrogram(on_error="empty").transform(table)
+    assert X.lengths.tolist() == [101, 0, 201]
+
+
+def test_a_polars_table_may_have_parts(wav):
+    polars = pytest.importorskip("polars")
+    path = wav(np.random.RandomState(0).randn(32000) / 10)
+    table = pd.DataFrame({"audio": [path] * 2, "start": [0.0, 1.0], "end": [1.0, None]})
+    expected = MelSpectrogram().transform(table)
+    found = MelSpectrogram().transform(polars.from_pandas(table))
+    np.testing.assert_array_equal(found.values, expected.values)
+
+
+def test_numbers_of_64_bits_have_no_full_scale():
+    with pytest.raises(AudioReadError, match="whole numbers of 64 bits.*int16"):
+        MelSpectrogram().transform([(16000, np.arange(16000))])

@@ -47,6 +47,12 @@ def array_samples(source, name, rate, utterance):
         if samples.ndim == 2:
             reason += ": give Waveform(samples, rate), which may have channels"
         raise AudioReadError([(name, reason)])
+    if samples.dtype.kind in "iu" and samples.dtype.itemsize > 4:
+        reason = (
+            f"holds whole numbers of {8 * samples.dtype.itemsize} bits, whose full scale nobody "
+            "knows: give them as int16, say, or as floats with a full scale of 1"
+        )
+        raise AudioReadError([(name, reason)])
     if samples.size == 0:
         raise AudioReadError([(name, "holds no samples (zero length)")])
     if samples.ndim == 1:

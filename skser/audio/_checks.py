@@ -1,5 +1,7 @@
 """Bounds of what is read: times, length, rate and magnitude."""
 
+import math
+
 import numpy as np
 
 from skser.audio._errors import AudioReadError
@@ -34,6 +36,10 @@ def span(utterance, rate, n_samples, name):
         If the times contradict each other or the recording.
     """
     start, end = utterance.start, utterance.end
+    for word, time in (("starts", start), ("ends", end)):
+        if time is not None and not math.isfinite(time):
+            reason = f"{word} at {time} s, which is no time: leave it out for the whole recording"
+            raise AudioReadError([(name, reason)])
     if start is not None and start < 0:
         raise AudioReadError([(name, f"starts at {start:g} s: a start is 0 s or later")])
     if end is not None and end <= (start or 0):

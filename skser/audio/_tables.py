@@ -46,11 +46,16 @@ def table_rows(table):
     sources = list(table["audio"])
     if not parts:
         return sources
-    values = {name: list(table[name].astype(object)) for name in parts}
+    values = {name: _cells(table[name]) for name in parts}
     return [
         _row(source, {name: values[name][i] for name in parts}, i)
         for i, source in enumerate(sources)
     ]
+
+
+def _cells(column):
+    # pandas' numbers become Python's own; polars gives these by itself.
+    return list(column.astype(object)) if hasattr(column, "astype") else column.to_list()
 
 
 def _row(source, part, i):
@@ -81,10 +86,10 @@ def without_parts(table, audio):
     Returns
     -------
     DataFrame
-        Without the columns that would cut the samples once more.
+        With nothing in the columns that would cut the samples once more.
     """
     column = np.empty(len(audio), dtype=object)
     for i, samples in enumerate(audio):  # arrays of one length would become a 2-D array
         column[i] = samples
     parts = [name for name in PART_COLUMNS if name in table.columns]
-    return table.drop(columns=parts).assign(audio=column)
+    return table.assign(audio=column, **dict.fromkeys(parts))

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from numbers import Integral, Real
 
 import numpy as np
@@ -143,7 +144,7 @@ class Utterance:
         words = []
         if self.start is not None or self.end is not None:
             words.append(
-                f"from {self.start or 0:g}" + (f" to {self.end:g} s" if self.end else " s")
+                f"from {self.start or 0:g}" + (" s" if self.end is None else f" to {self.end:g} s")
             )
         if self.channel is not None:
             words.append(f"channel {self.channel}")
@@ -157,7 +158,7 @@ class Utterance:
     @property
     def nbytes(self):
         """About how many bytes have to be read."""
-        if self.end is not None:
+        if self.end is not None and math.isfinite(self.end - (self.start or 0.0)):
             return int(max(0.0, self.end - (self.start or 0.0)) * 64000)
         if isinstance(self.source, str):
             try:
@@ -205,14 +206,17 @@ def seconds(value, what):
 def _seconds_in(text, what):
     if not text:
         return None
+    import pandas as pd
+
+    plain = re.sub(r"(?<=\d),(?=\d+$)", ".", text)  # a decimal comma, as in "1,5"
     try:
-        value = float(text)
+        value = float(plain)
         return None if math.isnan(value) else value
     except ValueError:
-        import pandas as pd
-
         try:
-            return seconds(pd.Timedelta(text), what)
+            if not re.search(r":|[a-zµ]", plain, re.IGNORECASE):  # pandas would count nanoseconds
+                raise ValueError(text)
+            return seconds(pd.Timedelta(plain), what)
         except ValueError:
             raise TypeError(f"{what}={text!r} is not a time in seconds.") from None
 
@@ -248,7 +252,7 @@ def channel_of(value):
             return channel_of(float(value))
         except ValueError:
             pass
-    elif isinstance(value, Real):
+    elif isinstance(value, Real) and not isinstance(value, bool | np.bool_):
         if math.isnan(value):
             return None
         if float(value).is_integer():

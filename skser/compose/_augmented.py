@@ -299,7 +299,7 @@ def _like(X, samples, utterances):
                 audio[i] = of_one
             audio = type(X["audio"])("audio", list(audio), dtype=object)
             parts = [column for column in PART_COLUMNS if column in X.columns]
-            return X[utterances].drop(parts).with_columns(audio)
+            return X[utterances].with_columns(audio, **dict.fromkeys(parts))
         return without_parts(X.iloc[utterances], samples).reset_index(drop=True)
     return samples
 

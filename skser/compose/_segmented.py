@@ -49,7 +49,7 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         The fitted clone of `estimator`.
     classes_ : ndarray of shape (n_classes,)
     n_features_in_ : int
-        Columns of the frames; of a 2-D array, its columns.
+        Number of columns of X, only if X was a 2-D array.
     feature_names_in_ : ndarray of shape (n_features,), str
         Only if X was a DataFrame of numbers.
     window_frames_, hop_frames_ : int

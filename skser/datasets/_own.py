@@ -243,7 +243,12 @@ def _with_parts(frame, where, unit):
             ]
             frame[column] = pd.Series(times, index=frame.index, dtype=float)
     if "start" in frame and "duration" in frame and "end" not in frame:
-        frame["end"] = frame["start"].fillna(0.0) + pd.to_numeric(frame["duration"])
+        lasts = [
+            _understood(seconds, cell, "duration", f"{where}, {unit} {i}")
+            for i, cell in zip(frame.index, frame["duration"].astype(object), strict=True)
+        ]
+        lasts = pd.Series(lasts, index=frame.index, dtype=float)
+        frame["end"] = frame["start"].fillna(0.0) + lasts
     if "channel" in frame:
         for i, cell in zip(frame.index, frame["channel"].astype(object), strict=True):
             _understood(lambda c, _: Utterance("", channel=c), cell, "", f"{where}, {unit} {i}")

@@ -16,8 +16,8 @@ _ALIASES = {
     "sex": ("gender",),
     "sentence": ("sentenceid",),
     "transcript": ("text", "transcription"),
-    "start": ("begin", "onset", "starttime", "startsec", "starts", "tstart"),
-    "end": ("stop", "offset", "endtime", "endsec", "ends", "tend"),
+    "start": ("begin", "onset", "starttime", "startsec", "starts", "tstart", "begintime", "from"),
+    "end": ("stop", "endtime", "endsec", "ends", "tend", "stoptime", "to"),
     "channel": ("audiochannel",),
     "valence": (),
     "activation": ("arousal",),
@@ -50,13 +50,19 @@ def read_any_table(path):
         raise ValueError(f"{path} is empty: a line of headings and a row per utterance are needed.")
     delimiter = _delimiter(text)
     # By the line that each row begins on, since a text in quotes may be several lines long.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows, lines, begins = [], [], 1
-    for row in reader:
-        if any(cell.strip() for cell in row):
-            rows.append([cell.strip() for cell in row])
-            lines.append(begins)
-        begins = reader.line_num + 1
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                rows.append([cell.strip() for cell in row])
+                lines.append(begins)
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        raise ValueError(
+            f"{path}, line {begins}: quotes that open a value do not close it ({error}). Close "
+            "them, or write each quote in a value twice."
+        ) from error
     heading, rows, lines = rows[0], rows[1:], lines[1:]
     while heading and not heading[-1] and not any(len(r) >= len(heading) and r[-1] for r in rows):
         heading = heading[:-1]
@@ -127,7 +133,33 @@ def with_known_names(table, name):
             if other in plain and plain[other] not in found:
                 found[plain[other]] = ours
                 break
+    pair = [found.get(plain.get(word)) for word in ("from", "to")]
+    if pair != ["start", "end"]:  # either alone may be anything
+        for word in ("from", "to"):
+            if plain.get(word) in found:
+                del found[plain[word]]
     ours = {*table.columns, *found.values()}
+    if "offset" in plain:
+        # From the start of the file where there is a duration; beside an onset, the end.
+        beside_onset = "start" in ours and "end" not in ours and "duration" not in plain
+        if "duration" in plain and "start" not in ours:
+            found[plain["offset"]] = "start"
+        elif beside_onset and found.get(plain.get("onset")) == "start":
+            found[plain["offset"]] = "end"
+        elif not {"start", "end"} <= ours:
+            raise ValueError(
+                f"{name}: the column {plain['offset']!r} may be a start or an end: rename it."
+            )
+        ours |= set(found.values())
+    units = [column for key, column in plain.items() if re.fullmatch("(start|end|begin)ms", key)]
+    if units:
+        raise ValueError(f"{name}: the columns {units} are in milliseconds: give seconds.")
+    if "end" in found.values() and "start" not in ours:
+        said = next(old for old, new in found.items() if new == "end")
+        raise ValueError(
+            f"{name}: the column {said!r} looks like ends of utterances, and there are no starts: "
+            "name both 'start' and 'end', or leave it out."
+        )
     if "start" in ours and "end" not in ours and "duration" in plain:
         found[plain["duration"]] = "duration"
     said = ", ".join(f"{old!r} as {new!r}" for old, new in found.items() if old != new)

@@ -13,6 +13,7 @@ from sklearn.utils import column_or_1d
 
 from skser.audio import (
     Utterance,
+    Waveform,
     audio_inputs,
     identity,
     overlapping,
@@ -109,6 +110,12 @@ def leakage_report(corpus_or_groups, cv, *, y=None, n_jobs=None):
     2 folds, looked for the same speaker.
     speaker on both sides in 2 folds: a, b
     """
+    first = corpus_or_groups[0] if isinstance(corpus_or_groups, list | np.ndarray) else None
+    if isinstance(first, Utterance | Waveform | bytes):
+        raise TypeError(
+            f"corpus_or_groups holds audio ({type(first).__name__}), not speakers: give a "
+            "SpeechCorpus, or an utterance table."
+        )
     attributes, items, rate = _parts(corpus_or_groups)
     n = len(next(iter(attributes.values()))) if attributes else len(items)
     if isinstance(corpus_or_groups, SpeechCorpus) and y is None:

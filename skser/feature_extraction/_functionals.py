@@ -75,7 +75,7 @@ class Functionals(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_keys
     transformer_ : transformer or None
         A fitted clone of `transformer`, if there is one.
     n_features_in_ : int
-        Columns of the frames, if X is frame sequences.
+        Number of columns of X, only if X was a 2-D array.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
         If X is a DataFrame of numbers.
 

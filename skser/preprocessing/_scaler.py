@@ -34,7 +34,7 @@ class SequenceScaler(
         Standard deviation over the frames seen.
     n_frames_seen_ : int
     n_features_in_ : int
-        Columns of the frames; of a 2-D array, its columns.
+        Number of columns of X, only if X was a 2-D array.
 
     Examples
     --------

@@ -12,6 +12,7 @@ from skser._device import torch_threads
 from skser._optional import import_optional
 from skser.audio import (
     AudioReadError,
+    Waveform,
     audio_inputs,
     printable,
     read_utterance,
@@ -58,7 +59,8 @@ class VoiceActivityTrimmer(AudioTransformer, auto_wrap_output_keys=("transform",
     probability : float, default=0.5
         Method "silero": probability from which on the network is believed.
     sampling_rate : float, default=16000
-        Rate of the result in Hz; other rates are resampled.
+        Rate of the result in Hz; other rates are resampled. Each utterance states it to what comes
+        next.
     input_sampling_rate : float or None, default=None
         Rate of arrays given to `transform`, in Hz.
     n_jobs : int or None, default=None
@@ -188,7 +190,8 @@ class VoiceActivityTrimmer(AudioTransformer, auto_wrap_output_keys=("transform",
             if len(trimmed[i]):
                 continue
             try:
-                trimmed[i] = read_utterance(item, i, self.input_sampling_rate, self.sampling_rate)
+                whole = read_utterance(item, i, self.input_sampling_rate, self.sampling_rate)
+                trimmed[i] = self._stated(whole)
             except AudioReadError:
                 continue  # which has been said
             speechless.append(printable(utterance_name(item, i)))
@@ -258,8 +261,12 @@ class VoiceActivityTrimmer(AudioTransformer, auto_wrap_output_keys=("transform",
         # Filled one by one: of arrays of one length NumPy would make a 2-D array.
         collected = np.empty(len(results), dtype=object)
         for i, result in enumerate(results):
-            collected[i] = result
+            collected[i] = self._stated(result)
         return collected
+
+    def _stated(self, samples):
+        # With its rate, whatever comes next; its amplitude has been checked.
+        return Waveform(samples, self.sampling_rate, max_amplitude=None)
 
 
 class _SegmentFinder(VoiceActivityTrimmer):
