@@ -419,3 +419,22 @@ class TestTimesOfTables:
     def test_what_may_mean_two_things_is_refused(self, load, text, message):
         with pytest.raises(ValueError, match=message):
             load(text)
+
+    @pytest.mark.filterwarnings("ignore:.*columns were taken for others:UserWarning")
+    def test_a_rating_that_is_no_number_is_named(self, load):
+        with pytest.raises(ValueError, match="line 3: valence='high' is not a number"):
+            load("file,emotion,valence\nx.wav,a,1.5\nx.wav,b,high\n")
+
+
+def test_folders_that_differ_in_case_or_blanks_are_one_emotion(tmp_path):
+    for name in ("anger/a.wav", "anger/b.wav", "Anger /c.wav", "joy/d.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.warns(UserWarning, match="'Anger ' as 'anger'"):
+        corpus = load_folder(tmp_path)
+    assert corpus.target_names == ["anger", "joy"]
+
+
+def test_another_kind_of_table_is_named():
+    with pytest.raises(TypeError, match="table is of type dict: give the path of a CSV file"):
+        load_table({"audio": ["a.wav"], "emotion": ["anger"]})

@@ -135,6 +135,9 @@ def labeled_corpus(frame, root, where, unit, name, check_times=False, **about):
         if column in frame:
             frame[column] = _joined_spellings(frame[column], column, where)
     frame = _with_parts(frame, where, unit)
+    for column in ("valence", "activation", "dominance"):
+        if column in frame:
+            _check_ratings(frame[column], column, where, unit)
     frame["audio"] = _found(frame["audio"], root, where, unit)
     labels = {label: label for label in sorted(frame["emotion"].unique())}
     if check_times:
@@ -183,6 +186,11 @@ def _duration(path):
 def _read(table, root):
     """The frame, the folder that paths start from, the table's name, and what rows are called."""
     if not isinstance(table, pd.DataFrame):
+        if not isinstance(table, str | os.PathLike):
+            raise TypeError(
+                f"table is of type {type(table).__name__}: give the path of a CSV file, or a "
+                "pandas DataFrame."
+            )
         table = Path(table).expanduser()
         if table.is_dir():
             raise FileNotFoundError(f"{table} is a folder, not a table: use load_folder.")
@@ -202,6 +210,17 @@ def _read(table, root):
             cells = [None if isinstance(c, str) and not c else c for c in cells]
             frame[column] = pd.Series(cells, index=frame.index, dtype=object)
     return frame.dropna(how="all"), Path("." if root is None else root), "The table", "row"
+
+
+def _check_ratings(cells, column, where, unit):
+    numbers = pd.to_numeric(cells, errors="coerce")
+    wrong = cells.notna() & numbers.isna()
+    if wrong.any():
+        i = wrong.idxmax()
+        raise ValueError(
+            f"{where}, {unit} {i}: {column}={cells[i]!r} is not a number: correct it, or leave it "
+            "empty."
+        )
 
 
 def _joined_spellings(cells, column, where):
@@ -370,5 +389,7 @@ def load_folder(root, *, return_X_y=False):
             empty.append(folder.name)
     if empty:
         raise FileNotFoundError(f"{root}: no audio files in the folders {', '.join(empty)}.")
-    labels = {folder.name: folder.name for folder in folders}
-    return finish(SpeechCorpus(pd.DataFrame(rows), root.name, labels), return_X_y)
+    frame = pd.DataFrame(rows)
+    frame["emotion"] = _joined_spellings(frame["emotion"], "emotion", str(root))
+    labels = {label: label for label in frame["emotion"].unique()}
+    return finish(SpeechCorpus(frame, root.name, labels), return_X_y)
