@@ -255,6 +255,8 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if _is_2d_array(X):
             # Whatever made a table of equal utterances knows their scale.
             rows = validate_data(self, X, reset=reset)
+            if rows.dtype.itemsize > 4 and rows.dtype.kind in "iu":
+                rows = rows.astype(np.float64)
             X = [Utterance(row, max_amplitude=None) for row in rows]
         return audio_inputs(X, self.input_sampling_rate)
 
