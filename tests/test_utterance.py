@@ -415,3 +415,9 @@ def test_a_polars_table_may_have_parts(wav):
 def test_numbers_of_64_bits_have_no_full_scale():
     with pytest.raises(AudioReadError, match="whole numbers of 64 bits.*int16"):
         MelSpectrogram().transform([(16000, np.arange(16000))])
+
+
+def test_a_part_is_stated_once(wav):
+    path = wav(np.random.RandomState(0).randn(32000) / 10)
+    with pytest.raises(ValueError, match="from 1 to 2 s is a part already: state it once"):
+        load_audio(Utterance(path, 1, 2), start=0.5)

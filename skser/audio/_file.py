@@ -82,6 +82,8 @@ def load_audio(
         recordings joined; if the part is longer than `max_duration` or lies beyond the file; if
         there is no such channel; or if the file states a rate that is more than 16 times below
         or 128 times above `sampling_rate`.
+    ValueError
+        If `path` is an `Utterance`, and a part is given besides.
 
     Warns
     -----
@@ -148,6 +150,8 @@ def _of_file(path, part, limits):
         if isinstance(path, str) and part == (None, None, None) and limits == _LIMITS:
             return WHOLE, path, path
         path = Utterance(path, *part, max_duration=limits[0], max_amplitude=limits[1])
+    elif part != (None, None, None):
+        raise ValueError(f"{path.called('the audio')} is a part already: state it once.")
     source = file_source(path.source)
     if not isinstance(source, str | bytes):
         raise TypeError(
