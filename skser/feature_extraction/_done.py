@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import io
 import json
+import math
 import os
 import warnings
 import zlib
@@ -21,6 +22,18 @@ _CHECKSUM = 4  # bytes behind the array in an entry
 
 def _checksum(content, key=""):
     return zlib.crc32(content, zlib.crc32(key.encode()))
+
+
+def _array_in(content):
+    """Array of a .npy file's content, and as a rule a view of it: copies would cost the most."""
+    stream = io.BytesIO(content)
+    if np.lib.format.read_magic(stream) == (1, 0):
+        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
+        count = math.prod(shape)
+        if count and not fortran_order and not dtype.hasobject:
+            return np.frombuffer(content, dtype, count, stream.tell()).reshape(shape)
+    stream.seek(0)
+    return np.load(stream, allow_pickle=False)
 
 
 class FeatureCache:
@@ -96,9 +109,9 @@ class FeatureCache:
         path = self.folder / f"{key}.npy"
         try:
             content = path.read_bytes()
-            body, written = content[:-_CHECKSUM], content[-_CHECKSUM:]
+            body, written = memoryview(content)[:-_CHECKSUM], content[-_CHECKSUM:]
             if _checksum(body, key).to_bytes(_CHECKSUM, "little") == written:
-                return np.load(io.BytesIO(body), allow_pickle=False)
+                return _array_in(content)
             reason = "they are not what was written"
         except (FileNotFoundError, NotADirectoryError):
             return None
