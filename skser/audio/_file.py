@@ -354,7 +354,7 @@ def _blocks(source, name, utterance, limited):
     """Yield pieces (n_samples, n_channels), float32, of a part, and the file's rate."""
     import soundfile
 
-    n_read, rate = 0, None
+    n_read, rate, first = 0, None, 0
     n_most = utterance.max_duration if limited else None  # seconds
     with open_audio(source, name) as opened:
         # By number: behind a name, its suffix would count where the content tells nothing. In
@@ -370,7 +370,8 @@ def _blocks(source, name, utterance, limited):
                 pieces = part_of_container(opened, name, utterance)
             else:
                 pieces = _part(file, opened, name, utterance, n_most)
-            for block, rate, first, is_float in pieces:  # noqa: B007
+            for block, rate, begin, is_float in pieces:
+                first = begin
                 n_read += len(block)
                 if limited and is_float:
                     check_amplitude(block, utterance.max_amplitude, name)
