@@ -39,8 +39,10 @@ test-clients: .venv/clients
 test-oldest: .venv-oldest/installed
 	$(REDUCED) .venv-oldest/bin/python $(PYTEST) -W "ignore:lbfgs failed to converge" \
 		-k "not (bfloat16 or bit_for_bit or padding or taken_over or search_over_speakers)" \
-		$(addprefix tests/test_,$(addsuffix .py,common pipelines metrics speaker_folds report \
-		text_embedding persistence_sklearn onnx_networks cli optional annotations))
+		$(addprefix tests/,test_common.py test_pipelines.py test_optional.py cli metrics \
+		model_selection/test_speaker_folds.py evaluation/test_report.py \
+		feature_extraction/test_text_embedding.py persistence/test_sklearn.py \
+		export/test_onnx_networks.py datasets/test_annotations.py)
 
 .venv-minimal/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-minimal
@@ -50,7 +52,8 @@ test-oldest: .venv-oldest/installed
 # No extra installed.
 test-minimal: .venv-minimal/installed
 	$(REDUCED) .venv-minimal/bin/python $(PYTEST) -k "not search_over_speakers" \
-		$(addprefix tests/test_,$(addsuffix .py,optional package cli persistence pipelines))
+		$(addprefix tests/,test_optional.py test_package.py test_pipelines.py cli \
+		persistence/test_round_trips.py)
 
 coverage: .venv/installed
 	$(BIN)/python -m pytest --cov=skser --cov-report=term

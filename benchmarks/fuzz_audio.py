@@ -3,7 +3,7 @@
     python benchmarks/fuzz_audio.py                (10,000 files; about 5 minutes)
     python benchmarks/fuzz_audio.py --number 4711  (one file again, told in full)
 
-Files of all formats are spoiled, or have headers that lie; `tests/hostile_audio.py` says how. Each
+Files of all formats are spoiled, or have headers that lie (`tests/support/hostile_audio.py`). Each
 must be refused by its name or read as finite samples, in less than 10 s of the processor and 2 GB,
 without a crash and without running anything. A child process reads them, and gives each to one of
 the transformers in turn; one that does not come back within a minute counts as a hang. File n of
@@ -23,7 +23,7 @@ import soundfile
 from protocols import RESULTS, versions, write_result
 
 sys.path.append(str(Path(__file__).parents[1]))
-from tests.fuzzing import MOST_BYTES, MOST_SECONDS, watched
+from tests.support.fuzzing import MOST_BYTES, MOST_SECONDS, watched
 
 RESULT = RESULTS / "fuzz_audio.json"
 _AT_ONCE = 250

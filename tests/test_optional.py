@@ -11,7 +11,7 @@ import pytest
 from sklearn.utils.fixes import parse_version
 
 from skser._optional import import_optional
-from tests.without_extras import EXTRAS, NEEDED_BY, NOT_NEEDED_BY
+from tests.support.without_extras import EXTRAS, NEEDED_BY, NOT_NEEDED_BY
 
 ROOT = Path(__file__).parents[1]
 
@@ -58,7 +58,7 @@ def test_the_oldest_versions_allowed_are_those_tested():
 def without_extras(tmp_path_factory):
     folder = tmp_path_factory.mktemp("without_extras")
     result = subprocess.run(
-        [sys.executable, "-m", "tests.without_extras", folder],
+        [sys.executable, "-m", "tests.support.without_extras", folder],
         capture_output=True, text=True, cwd=ROOT,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.clients import installed
+from tests.support.optional import installed
 
 installed("captum")
 

@@ -4,7 +4,7 @@ from sklearn.base import clone
 from sklearn.model_selection import cross_val_predict
 
 from skser.model_selection import StratifiedSpeakerKFold
-from tests.clients import installed
+from tests.support.optional import installed
 
 installed("cleanlab")
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:cleanlab")

@@ -5,7 +5,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skser.metrics import unweighted_average_recall
-from tests.clients import installed
+from tests.support.optional import installed
 
 installed("fairlearn")
 

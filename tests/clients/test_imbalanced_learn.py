@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.clients import installed
+from tests.support.optional import installed
 
 installed("imblearn")
 

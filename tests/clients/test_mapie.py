@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.frozen import FrozenEstimator
 
-from tests.clients import installed
+from tests.support.optional import installed
 
 installed("mapie")
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.clients import installed
+from tests.support.optional import installed
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of a library that warns of its own future
 

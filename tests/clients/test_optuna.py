@@ -1,7 +1,7 @@
 from sklearn.model_selection import cross_val_score
 
 from skser.model_selection import StratifiedSpeakerKFold
-from tests.clients import installed
+from tests.support.optional import installed
 
 optuna = installed("optuna")
 

@@ -3,7 +3,7 @@ import pytest
 
 from skser.feature_extraction import Functionals, MelSpectrogram
 from skser.neural_network import AdversarialAEClassifier
-from tests.clients import installed
+from tests.support.optional import installed
 
 shap = installed("shap")
 

@@ -1,0 +1,203 @@
+"""Formats of phones and browsers, and files whose headers or ends are not what they seem."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+import soundfile
+
+from skser.audio import AudioReadError, Utterance, load_audio, stream_audio
+from skser.datasets import load_emodb, load_folder
+from skser.persistence import load_pretrained
+from tests.support.hostile_audio import MUTATORS
+
+RATE = 16000
+NOISE = (np.random.RandomState(0).randn(2 * RATE) / 10).astype(np.float32)
+
+
+def encoded(samples, codec, container, rate=RATE):
+    """Content of a file that PyAV wrote of mono samples at 16 kHz."""
+    av = pytest.importorskip("av")
+    try:
+        av.Codec(codec, "w")
+    except ValueError:
+        pytest.skip(f"PyAV has no encoder {codec} here")
+    file = io.BytesIO()
+    integers = np.clip(samples * 32768, -32768, 32767).astype(np.int16)
+    with av.open(file, "w", format=container) as out:
+        stream = out.add_stream(codec, rate=rate, layout="mono")
+        context = stream.codec_context
+        if codec in ("aac", "libopus", "wmav2"):
+            context.bit_rate = 128000
+        context.open(strict=False)
+        frame = av.AudioFrame.from_ndarray(integers[None], format="s16", layout="mono")
+        frame.sample_rate, frame.pts = RATE, 0
+        resampler = av.AudioResampler(
+            format=context.format, layout="mono", rate=rate, frame_size=context.frame_size or None
+        )
+        for part in [*resampler.resample(frame), *resampler.resample(None)]:
+            out.mux(stream.encode(part))
+        out.mux(stream.encode(None))
+    return file.getvalue()
+
+
+LOSSLESS = [("alac", "ipod", ".m4a"), ("flac", "matroska", ".mka"), ("pcm_s16le", "mov", ".mov")]
+LOSSY = [
+    ("aac", "ipod", ".m4a", RATE),
+    ("aac", "adts", ".aac", RATE),
+    ("libopus", "webm", ".webm", 48000),
+    ("libopencore_amrnb", "amr", ".amr", 8000),
+    ("libopencore_amrnb", "3gp", ".3gp", 8000),
+    ("wmav2", "asf", ".wma", 44100),
+]
+
+
+@pytest.mark.parametrize(("codec", "container", "suffix"), LOSSLESS)
+def test_lossless_containers_give_the_very_samples(tmp_path, wav, codec, container, suffix):
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(encoded(NOISE, codec, container))
+    samples, rate = load_audio(path)
+    wanted = np.clip(NOISE * 32768, -32768, 32767).astype(np.int16) / np.float32(32768)
+    assert rate == RATE
+    np.testing.assert_array_equal(samples, wanted)
+    np.testing.assert_array_equal(load_audio(path, start=0.5, end=1.25)[0], wanted[8000:20000])
+    pieces = [piece for piece, _ in stream_audio(path)]
+    np.testing.assert_array_equal(np.concatenate(pieces), wanted)
+
+
+@pytest.mark.parametrize(("codec", "container", "suffix", "rate"), LOSSY)
+def test_lossy_containers_are_read_about_right(tmp_path, codec, container, suffix, rate):
+    tone = (0.3 * np.sin(2 * np.pi * 440 * np.arange(2 * RATE) / RATE)).astype(np.float32)
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(encoded(tone, codec, container, rate))
+    samples, found = load_audio(path, RATE)
+    assert found == RATE
+    assert len(samples) == pytest.approx(2 * RATE, abs=0.12 * RATE)
+    level = np.sqrt(np.mean(samples[RATE // 2 : RATE] ** 2))
+    assert level == pytest.approx(0.3 / np.sqrt(2), rel=0.25)
+    whole, own_rate = load_audio(path)
+    part = load_audio(path, start=0.5, end=1.0)[0]
+    np.testing.assert_array_equal(part, whole[round(0.5 * own_rate) : round(1.0 * own_rate)])
+
+
+def differences(corpus_samples, codec, container, rate):
+    """Largest differences of the probabilities to those of the same sound as WAV."""
+    model = load_pretrained("emodb-afcn")
+    integers = [np.clip(x * 32768, -32768, 32767).astype(np.int16) for x in corpus_samples]
+    of_wav = model.predict_proba([wav(x) for x in integers])
+    found = model.predict_proba([encoded(x, codec, container, rate) for x in corpus_samples])
+    assert (found.argmax(axis=1) == of_wav.argmax(axis=1)).all()
+    return np.abs(found - of_wav).max(axis=1)
+
+
+def test_the_emotion_of_a_lossless_container_is_that_of_the_wav(corpus):
+    assert differences(corpus.data[:6], "alac", "ipod", RATE).max() < 1e-6
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("codec", "container", "rate"), [("aac", "ipod", RATE), ("libopus", "webm", 48000)]
+)
+def test_the_emotion_of_a_lossy_container_is_nearly_that_of_the_wav(
+    emodb_path, codec, container, rate
+):
+    speech = [load_audio(path, RATE)[0] for path in load_emodb(emodb_path).data[::60]]
+    assert differences(speech, codec, container, rate).max() < 0.05
+
+
+def test_a_container_without_audio_or_end_is_refused_by_name(tmp_path):
+    path = tmp_path / "a.m4a"
+    path.write_bytes(encoded(NOISE, "aac", "ipod")[:2000])
+    with pytest.raises(AudioReadError, match=r"a\.m4a: cannot be read as audio \(MP4 or M4A"):
+        load_audio(path)
+    path.write_bytes(b"\x1a\x45\xdf\xa3" + bytes(1000))
+    with pytest.raises(AudioReadError, match=r"a\.m4a: cannot be read as audio \(Matroska"):
+        load_audio(path)
+
+
+@pytest.mark.parametrize(("codec", "container", "suffix", "rate"), LOSSY)
+def test_spoiled_containers_are_refused_by_name_or_read(codec, container, suffix, rate):
+    whole, outcomes = encoded(NOISE[:8000], codec, container, rate), set()
+    mutators = [MUTATORS[name] for name in MUTATORS if name not in ("spliced", "pages spoiled")]
+    for number in range(40):
+        random = np.random.default_rng(number)
+        mutator = mutators[random.integers(len(mutators))]
+        try:
+            samples, _ = load_audio(Utterance(bytes(mutator(random, whole)), name="call"))
+            assert len(samples) > 0
+            assert np.isfinite(samples).all()
+            outcomes.add("read")
+        except AudioReadError as error:
+            outcomes.add(str(error))
+    assert "read" in outcomes
+    assert len(outcomes) > 1
+    assert all(one.startswith("call: ") and "\n" not in one for one in outcomes - {"read"})
+
+
+def test_a_folder_may_hold_whatever_is_read(tmp_path):
+    (tmp_path / "joy").mkdir()
+    for name in ("a.wav", "b.opus", "c.m4a", "d.webm", "e.AMR", "f.caf", "readme.txt"):
+        (tmp_path / "joy" / name).touch()
+    assert len(load_folder(tmp_path)) == 6
+
+
+def wav(samples=NOISE, riff=None, data=None):
+    file = io.BytesIO()
+    soundfile.write(file, samples, RATE, format="WAV")
+    content = bytearray(file.getvalue())
+    for place, value in ((4, riff), (40, data)):
+        if value is not None:
+            content[place : place + 4] = struct.pack("<I", value)
+    return bytes(content)
+
+
+def other(kind, subtype=None, samples=NOISE):
+    file = io.BytesIO()
+    soundfile.write(file, samples, RATE, format=kind, subtype=subtype)
+    return bytearray(file.getvalue())
+
+
+class TestHeaders:
+    def test_a_length_of_0_is_read_to_the_end_with_a_warning(self):
+        flac, au = other("FLAC"), other("AU", "PCM_16")
+        flac[21] &= 0xF0
+        flac[22:26] = bytes(4)
+        au[8:12] = bytes(4)
+        for content in (wav(riff=0, data=0), wav(data=0), bytes(flac), bytes(au)):
+            with pytest.warns(UserWarning, match="states a length of 0"):
+                samples, _ = load_audio(content)
+            np.testing.assert_allclose(samples, NOISE, atol=1e-4)
+            with pytest.warns(UserWarning, match="states a length of 0"):
+                part, _ = load_audio(content, start=1)
+            np.testing.assert_array_equal(part, samples[RATE:])
+
+    def test_a_length_that_is_not_known_is_read_to_the_end(self):
+        for size in (2**32 - 1, 2**31 - 4096):  # as ffmpeg and sox write into a pipe
+            assert len(load_audio(wav(riff=2**32 - 1, data=size))[0]) == len(NOISE)
+
+    def test_a_header_that_claims_less_is_warned_of(self):
+        flac = other("FLAC")
+        flac[22:26] = struct.pack(">I", 8000)
+        for content in (wav(data=16000), bytes(flac)):
+            with pytest.warns(UserWarning, match="claims less than the file holds"):
+                assert len(load_audio(content)[0]) == 8000
+
+    def test_chunks_and_tags_after_the_sound_are_no_sound(self):
+        for rest in (b"LIST" + struct.pack("<I", 4) + b"INFO", b"ID3" + bytes(200), bytes(100)):
+            assert len(load_audio(wav() + rest)[0]) == len(NOISE)
+
+    @pytest.mark.parametrize(
+        ("content", "what"),
+        [
+            (wav() * 2, "WAV files"),
+            (bytes(other("OGG", "VORBIS") + other("OGG", "VORBIS")), "Ogg streams"),
+            (bytes(other("OGG", "OPUS") + other("OGG", "OPUS")), "Ogg streams"),
+            (bytes(other("FLAC") * 2), "FLAC files"),
+        ],
+    )
+    def test_joined_recordings_are_refused_by_name(self, tmp_path, content, what):
+        path = tmp_path / "joined"
+        path.write_bytes(content)
+        with pytest.raises(AudioReadError, match=f"joined: is several {what}, one after the other"):
+            load_audio(path)

@@ -1,0 +1,480 @@
+"""The command line, as a shell would call it."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from sklearn.ensemble import VotingClassifier
+from sklearn.linear_model import RidgeClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+
+import skser
+from skser import datasets
+from skser.audio import AudioReadError, Utterance, load_audio
+from skser.cli import main
+from skser.cli._predicted_rows import predicted_rows
+from skser.datasets import load_table, make_emotional_speech
+from skser.feature_extraction import FrameFeatures, Functionals
+from skser.inspection import emotion_timeline
+from skser.pipelines import attention_fcn
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A table of made-up speech, and a model trained on it."""
+    folder = tmp_path_factory.mktemp("with a space")
+    corpus = make_emotional_speech(3, 8, random_state=0, output_dir=folder / "speech")
+    corpus.frame.to_csv(folder / "table.csv", index=False)
+    model = attention_fcn(max_epochs=3, device="cpu", n_threads=1, random_state=0)
+    skser.save(model.fit(corpus.data, corpus.target.astype(str)), folder / "model.skser")
+    return folder
+
+
+@pytest.fixture
+def files(folder):
+    return load_table(folder / "table.csv").data[:3].tolist()
+
+
+@pytest.fixture
+def shell(monkeypatch, capfd):
+    """Run a command; gives the exit code, what it printed, and its messages."""
+
+    def run(*arguments, pipe=b""):
+        monkeypatch.setattr(sys, "argv", ["skser", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(pipe)))
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, *capfd.readouterr()
+
+    return run
+
+
+def test_predict_works_right_after_the_installation(shell, files):
+    code, out, _ = shell("predict", *files)
+    assert code == 0
+    model = skser.load_pretrained("emodb-afcn")
+    lines = out.splitlines()
+    assert len(lines) == 3
+    for line, file, emotion in zip(lines, files, model.predict(files), strict=True):
+        assert line.startswith(f"{file}: {emotion} ")
+
+
+def test_json_and_csv_hold_what_python_gives(shell, folder, files):
+    model = skser.load(folder / "model.skser")
+    expected = model.predict_proba(files)
+    _, out, _ = shell("predict", *files, "--model", folder / "model.skser", "--json")
+    rows = json.loads(out)
+    assert [row["file"] for row in rows] == files
+    assert [row["emotion"] for row in rows] == model.predict(files).tolist()
+    found = [[row["probabilities"][c] for c in model.classes_] for row in rows]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    _, out, _ = shell("predict", *files, "--model", folder / "model.skser", "--csv")
+    table = pd.read_csv(io.StringIO(out))
+    assert table["file"].tolist() == files
+    np.testing.assert_allclose(table[[f"proba_{c}" for c in model.classes_]], expected, rtol=1e-6)
+
+
+def test_a_part_of_each_file_is_predicted(shell, files):
+    part = ("--start", "0.1", "--end", "0.6", "--channel", "0")
+    code, out, _ = shell("predict", *files, "--json", *part)
+    assert code == 0
+    wanted = skser.load_pretrained("emodb-afcn").predict_proba(
+        [Utterance(file, 0.1, 0.6, 0) for file in files]
+    )
+    found = [list(row["probabilities"].values()) for row in json.loads(out)]
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    code, out, messages = shell("predict", files[0], "--start", "60")
+    assert (code, out) == (1, "")
+    assert f"{files[0]}: from 60 s: starts at 60 s, beyond the end" in messages
+
+
+def test_an_onnx_file_is_a_model_too(shell, folder, files, tmp_path):
+    pytest.importorskip("onnxruntime")
+    skser.export_onnx(skser.load(folder / "model.skser"), tmp_path / "model.onnx")
+    _, out, _ = shell("predict", *files, "--model", tmp_path / "model.onnx", "--json")
+    _, expected, _ = shell("predict", *files, "--model", folder / "model.skser", "--json")
+    for one, two in zip(json.loads(out), json.loads(expected), strict=True):
+        assert one["probabilities"] == pytest.approx(two["probabilities"], abs=1e-4)
+
+
+def test_unreadable_files_are_named_and_the_others_predicted(shell, files, tmp_path):
+    broken = tmp_path / "broken [bold].wav"
+    broken.write_text("no audio")
+    code, out, err = shell("predict", files[0], broken, "nowhere.wav", files[1], "--json")
+    assert code == 1
+    assert [row["file"] for row in json.loads(out)] == files[:2]
+    lines = err.splitlines()
+    assert len(lines) == 2
+    assert f"skser: error: {broken}: cannot be read as audio" in lines[0]
+    assert lines[1].startswith("skser: error: nowhere.wav: ")
+
+
+class _Sullen:
+    """A model that fails over some of its files."""
+
+    classes_ = np.array(["calm", "tense"])
+
+    def predict_proba(self, X):
+        if "file 3" in X:
+            raise AudioReadError([("utterance 0", "holds no speech")])
+        if "file 20" in X:
+            raise ValueError("Something is\nwrong.")
+        if len(X) > 1 and "file 39" in X:
+            raise RuntimeError("Out of memory.")
+        return np.tile([0.25, 0.75], (len(X), 1))
+
+
+def test_no_row_is_lost_over_a_file_that_fails(capfd):
+    names = [f"file {i}" for i in range(40)]
+    rows, failures = predicted_rows(_Sullen(), [(name, name) for name in names])
+    assert [row["file"] for row in rows] == [n for n in names if n not in ("file 3", "file 20")]
+    assert rows[0]["emotion"] == "tense"
+    assert failures == [("file 3", "holds no speech"), ("file 20", "Something is wrong.")]
+
+
+def test_a_timeline_that_fails_is_named_and_the_others_given(shell, folder, files, tmp_path):
+    samples, rate = load_audio(files[0])
+    soundfile.write(tmp_path / "20ms.wav", samples[: rate // 50], rate)
+    code, out, err = shell(
+        "predict", tmp_path / "20ms.wav", files[0], "--model", folder / "model.skser",
+        "--timeline", "--json",
+    )  # fmt: skip
+    assert code == 1
+    assert {row["file"] for row in json.loads(out)} == {files[0]}
+    (line,) = err.splitlines()
+    assert line.startswith(f"skser: error: {tmp_path / '20ms.wav'}: from 0 to 0.02 s: ")
+
+
+def test_a_file_given_twice_has_two_rows(shell, files):
+    _, out, _ = shell("predict", files[0], files[1], files[0], "--json")
+    rows = json.loads(out)
+    assert [row["file"] for row in rows] == [files[0], files[1], files[0]]
+    assert rows[0]["probabilities"] == pytest.approx(rows[2]["probabilities"])
+
+
+def test_a_name_of_two_lines_is_printed_on_one(shell, files, tmp_path):
+    name = tmp_path / "two\nlines :smile: [bold].wav"
+    soundfile.write(name, *load_audio(files[0]))
+    code, out, err = shell("predict", name, f"{name}x")
+    assert code == 1
+    assert len(out.splitlines()) == len(err.splitlines()) == 1
+    assert "two\\nlines :smile: [bold].wav: " in out
+    assert "two\\nlines :smile: [bold].wavx: no such file" in err
+
+
+@pytest.mark.parametrize(
+    "classifier",
+    [RidgeClassifier(), VotingClassifier([("a", GaussianNB()), ("b", KNeighborsClassifier())])],
+)
+def test_a_classifier_without_probabilities_gives_the_emotion(
+    classifier, shell, folder, files, tmp_path
+):
+    corpus = load_table(folder / "table.csv")
+    model = make_pipeline(Functionals(FrameFeatures(("energy",))), classifier)
+    skser.save(model.fit(corpus.data, corpus.target.astype(str)), tmp_path / "hard.skser")
+    expected = model.predict(files).tolist()
+    command = ["predict", *files, "--model", tmp_path / "hard.skser"]
+    _, out, _ = shell(*command, "--json")
+    assert json.loads(out) == [
+        {"file": file, "emotion": emotion} for file, emotion in zip(files, expected, strict=True)
+    ]
+    _, out, _ = shell(*command)
+    assert out.splitlines()[0] == f"{files[0]}: {expected[0]}"
+    code, _, err = shell(*command, "--timeline")
+    assert code == 1
+    assert err == "skser: error: A timeline is of probabilities, and this model gives none.\n"
+
+
+def test_audio_comes_through_a_pipe(shell, files):
+    with open(files[0], "rb") as file:
+        code, out, _ = shell("predict", "-", "--json", pipe=file.read())
+    _, expected, _ = shell("predict", files[0], "--json")
+    assert code == 0
+    assert json.loads(out) == [json.loads(expected)[0] | {"file": "-"}]
+
+
+def test_names_come_through_a_pipe(shell, files):
+    code, out, _ = shell("predict", "-", "--json", pipe="\n".join(files).encode())
+    assert code == 0
+    assert [row["file"] for row in json.loads(out)] == files
+
+
+def test_an_empty_pipe_is_an_error(shell):
+    code, _, err = shell("predict", "-")
+    assert code == 1
+    assert err.startswith("skser: error: The pipe is empty")
+
+
+def test_timeline_is_that_of_python(shell, folder, files, tmp_path):
+    samples, rate = load_audio(files[0])
+    soundfile.write(tmp_path / "long.wav", np.tile(samples, 4), rate)
+    _, out, _ = shell(
+        "predict", tmp_path / "long.wav", "--model", folder / "model.skser", "--timeline",
+        "--window", 1, "--hop", 1, "--csv",
+    )  # fmt: skip
+    model = skser.load(folder / "model.skser")
+    expected = emotion_timeline(model, tmp_path / "long.wav", window=1, hop=1)
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [float(row["end"]) for row in rows] == pytest.approx(expected["end"].tolist())
+    found = [[float(row[f"proba_{c}"]) for c in model.classes_] for row in rows]
+    np.testing.assert_allclose(found, expected[list(model.classes_)], rtol=1e-6)
+
+
+def test_a_regressor_prints_its_values(shell, folder, files, tmp_path):
+    corpus = load_table(folder / "table.csv")
+    model = make_pipeline(FrameFeatures(), Functionals(), KNeighborsRegressor())
+    ratings = corpus.frame[["valence", "activation"]]
+    skser.save(model.fit(corpus.data, ratings.to_numpy()), tmp_path / "ratings.skser")
+    _, out, _ = shell("predict", files[0], "--model", tmp_path / "ratings.skser", "--json")
+    (row,) = json.loads(out)
+    assert [row["output 0"], row["output 1"]] == pytest.approx(model.predict(files[:1])[0].tolist())
+    _, out, _ = shell("predict", files[0], "--model", tmp_path / "ratings.skser")
+    assert out.startswith(f"{files[0]}: {row['output 0']:.3f}, ")
+
+
+def test_train_writes_the_model_that_python_would(shell, folder, files, tmp_path):
+    code, _, err = shell(
+        "train", folder / "table.csv", "--out", tmp_path / "m.skser", "--max-epochs", 3,
+        "--device", "cpu",
+    )  # fmt: skip
+    assert code == 0, err
+    assert "24 utterances" in err
+    assert "MelSpectrogram: 100%" in err
+    assert skser.load(tmp_path / "m.skser")["features"].verbose is False
+    expected = skser.load(folder / "model.skser").predict_proba(files)
+    found = skser.load(tmp_path / "m.skser").predict_proba(files)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_train_shows_the_features_of_every_part_of_a_vote(shell, folder, tmp_path):
+    code, _, err = shell(
+        "train", folder / "table.csv", "--out", tmp_path / "m.skser", "--max-epochs", 1,
+        "--device", "cpu", "--system", "fcn-and-functionals",
+    )  # fmt: skip
+    assert code == 0, err
+    assert "MelSpectrogram: 100%" in err
+    assert "FrameFeatures: 100%" in err
+    network, functionals = skser.load(tmp_path / "m.skser").estimators_
+    assert not network["features"].verbose
+    assert not functionals["features"].transformer.verbose
+
+
+def test_train_writes_onnx_under_that_name(shell, folder, files, tmp_path):
+    pytest.importorskip("onnxruntime")
+    code, _, err = shell(
+        "train", folder / "table.csv", "--out", tmp_path / "m.onnx", "--max-epochs", 3,
+        "--device", "cpu",
+    )  # fmt: skip
+    assert code == 0, err
+    expected = skser.load(folder / "model.skser").predict_proba(files)
+    found = skser.load_onnx(tmp_path / "m.onnx").predict_proba(files)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
+def test_ctrl_c_ends_a_training_with_130_and_saves_nothing(folder, tmp_path):
+    # A shell that starts jobs in the background may have had SIGINT ignored.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from skser.cli import main; main()"
+    )
+    command = ["train", folder / "table.csv", "--out", tmp_path / "m.skser", "--device", "cpu"]
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *command, "--max-epochs", "1000000"],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        lines = iter(process.stderr.readline, "")
+        assert any("100%" in line for line in lines)  # the features are there
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        assert [line for line in lines if line.strip()] == ["skser: interrupted\n"]
+    assert process.returncode == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--out", "--report", "--table"])
+def test_a_place_that_cannot_be_written_is_told_before_the_work(
+    option, shell, folder, tmp_path, monkeypatch
+):
+    command = {"--out": "train", "--report": "evaluate", "--table": "fetch"}[option]
+    what = "emodb" if command == "fetch" else folder / "table.csv"
+    monkeypatch.setattr(datasets, "load_table", lambda path: pytest.fail("went to work"))
+    monkeypatch.setattr(datasets, "fetch_audb", lambda *_, **__: pytest.fail("went to work"))
+
+    def told(place):
+        code, _, err = shell(command, what, option, place)
+        assert code == 1
+        assert len(err.splitlines()) == 1
+        return err
+
+    assert "There is no folder" in told(tmp_path / "no" / "file")
+    assert "is a folder: name a file" in told(folder)
+    (tmp_path / "protected").touch(0o400)
+    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)  # root may do all
+    assert "is write-protected" in told(tmp_path / "protected")
+
+    def full(**_):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    assert "cannot be written (Read-only file system)" in told(tmp_path / "new")
+
+
+def test_a_missing_library_is_told_before_the_work(shell, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "load_table", lambda path: pytest.fail("went to work"))
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    _, _, err = shell("evaluate", folder / "table.csv", "--report", tmp_path / "r.html")
+    assert err.startswith("skser: error: --report needs the library 'jinja2': pip install")
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    _, _, err = shell("train", folder / "table.csv", "--out", tmp_path / "m.onnx")
+    assert err.startswith("skser: error: --out *.onnx needs the library 'onnx': pip install")
+
+
+@pytest.mark.filterwarnings("ignore:All 8 predictions", "ignore:In its last epoch")
+def test_evaluate_judges_on_strangers_and_writes_the_report(shell, folder, tmp_path):
+    pytest.importorskip("matplotlib")
+    code, out, err = shell(
+        "evaluate", folder / "table.csv", "--max-epochs", 2, "--folds", 3, "--json",
+        "--report", tmp_path / "report.html", "--memory", tmp_path / "memory", "--device", "cpu",
+    )  # fmt: skip
+    assert code == 0, err
+    assert 0 <= json.loads(out)["uar"]["pooled"] <= 1
+    assert "<html" in (tmp_path / "report.html").read_text()
+
+
+def test_fetch_writes_a_table(shell, folder, tmp_path, monkeypatch):
+    corpus = load_table(folder / "table.csv")
+    monkeypatch.setattr(datasets, "fetch_ravdess", lambda home, **options: corpus)
+    code, out, _ = shell("fetch", "ravdess", "--table", tmp_path / "ravdess.csv")
+    assert code == 0
+    assert "24 utterances" in out
+    assert load_table(tmp_path / "ravdess.csv").data.tolist() == corpus.data.tolist()
+
+
+def test_fetch_knows_corpora_in_any_case_and_shows_its_progress(shell, folder, monkeypatch):
+    corpus, calls = load_table(folder / "table.csv"), []
+
+    def record(*given, **options):
+        calls.append((*given, options["progressbar"]))
+        return corpus
+
+    monkeypatch.setattr(datasets, "fetch_audb", record)
+    monkeypatch.setattr(datasets, "fetch_ravdess", record)
+    for command in (
+        ["EmoDB"], ["nemo"], ["RAVDESS"], ["ravdess", "--version", "1.1.3"],
+    ):  # fmt: skip
+        assert shell("fetch", *command)[0] == 0
+    assert calls == [
+        ("emodb", None, True),
+        ("nemo", None, True),
+        (None, True),
+        ("ravdess", "1.1.3", True),
+    ]
+    code, _, err = shell("fetch", "Iemocap")
+    assert code == 1
+    assert err == (
+        "skser: error: IEMOCAP is given out by its publishers alone: "
+        "https://sail.usc.edu/iemocap/\n"
+    )
+    assert len(calls) == 4
+
+
+def test_corpora_lists_the_loaders(shell):
+    _, out, _ = shell("corpora")
+    assert {"emodb", "iemocap", "msp-podcast"} <= {line.split()[0] for line in out.splitlines()}
+    _, out, _ = shell("corpora", "--json")
+    assert json.loads(out)["ravdess"]["n_utterances"] == 1440
+
+
+def test_info_tells_labels_and_card(shell):
+    code, out, _ = shell("info", "emodb-afcn")
+    assert code == 0
+    facts, card = out.split("\n\n", 1)
+    assert "labels: anger, boredom, disgust, fear, happiness, neutral, sadness" in facts
+    assert "    names: mel0, mel1, mel2" in facts
+    assert "(192 in all)" in facts
+    assert "EmoDB-LOSO" in card
+    _, out, _ = shell("info", "emodb-afcn", "--json")
+    found = json.loads(out)
+    assert len(found["labels"]) == 7
+    assert found["card"].strip() == card.strip()
+
+
+def test_info_takes_onnx(shell, folder, tmp_path):
+    pytest.importorskip("onnxruntime")
+    model = skser.load(folder / "model.skser")
+    skser.export_onnx(model, tmp_path / "model.onnx")
+    _, out, _ = shell("info", tmp_path / "model.onnx", "--json")
+    assert json.loads(out) == skser.load_onnx(tmp_path / "model.onnx").description
+    code, out, _ = shell("info", tmp_path / "model.onnx")
+    assert code == 0
+    assert "form: waveform" in out.splitlines()
+    assert f"  values: {', '.join(model.classes_)}" in out.splitlines()
+
+
+@pytest.mark.parametrize("compress", [0, 3])
+def test_a_pickle_is_told_as_such(shell, folder, tmp_path, compress):
+    joblib.dump({"any": "model"}, tmp_path / "model.joblib", compress=compress)
+    for command in (["predict", "a.wav", "--model"], ["info"]):
+        code, _, err = shell(*command, tmp_path / "model.joblib")
+        assert code == 1
+        assert "a pickle?" in err
+        assert "joblib.load" in err
+        assert "skser.save" in err
+        assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "a.wav", "--model", "no.skser"], "There is no file no.skser"),
+        (["predict", "a.wav", "--model", "emodb_afcn"], "those that do: emodb-afcn"),
+        (["info", "emodb_afcn"], "those that do: emodb-afcn"),
+        (
+            ["train", "no.csv", "--out", "m.onnx", "--system", "fcn-and-functionals"],
+            "fcn-and-functionals is a vote",
+        ),
+        (["train", "no.csv", "--out", "m.skser"], "There is no table no.csv"),
+        (["train", "{folder}", "--out", "m.skser"], "say with --corpus"),
+        (["train", "{folder}", "--corpus", "emodb", "--out", "m"], "holds no EmoDB file"),
+        (["train", "{folder}/table.csv", "--out", "no/m.skser"], "There is no folder"),
+        (["evaluate", "{folder}/table.csv", "--protocol", "ravdess-9"], "ravdess-9"),
+        (["info", "{folder}/table.csv"], "table.csv"),
+    ],
+)
+def test_errors_are_told_on_one_line(shell, folder, arguments, message):
+    if "m.onnx" in arguments:
+        pytest.importorskip("onnx")
+    code, _, err = shell(*(argument.format(folder=folder) for argument in arguments))
+    assert code == 1
+    assert len(err.splitlines()) == 1
+    assert err.startswith("skser: error: ")
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["predict"], ["predict", "a", "--json", "--csv"], ["train", "t", "--out"], ["x"]]
+)
+def test_wrong_usage_ends_with_2(shell, arguments):
+    assert shell(*arguments)[0] == 2
+
+
+def test_the_command_is_installed():
+    import tomllib
+    from pathlib import Path
+
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert project["scripts"] == {"skser": "skser.cli:main"}

@@ -1,0 +1,117 @@
+"""The robustness report: distorted copies of a corpus, scored beside the clean one."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skser.audio import Waveform
+from skser.augmentation import default_distortions
+from skser.datasets import make_emotional_speech
+from skser.evaluation import robustness_report
+from skser.feature_extraction import FrameFeatures, Functionals
+
+RATE = 16000
+RANDOM = np.random.RandomState
+
+
+@pytest.fixture(scope="module")
+def halves():
+    corpus = make_emotional_speech(4, 15, ("anger", "sadness", "neutral"), random_state=0)
+    return corpus.select(speakers=["01", "02"]), corpus.select(speakers=["03", "04"])
+
+
+@pytest.fixture(scope="module")
+def model(halves):
+    features = FrameFeatures(("energy", "pitch"), input_sampling_rate=RATE)
+    model = make_pipeline(features, Functionals(), StandardScaler(), LogisticRegression())
+    return model.fit(halves[0].data, halves[0].target)
+
+
+def test_the_report_is_of_the_model(model, halves):
+    new = halves[1]
+    report = robustness_report(model, new)
+    assert report.index[0] == ("clean", "")
+    assert list(report.index[1:]) == list(default_distortions())
+    clean = accuracy_score(new.target, model.predict(new.data))
+    undistorted = robustness_report(model, new, distortions={}, metric=accuracy_score)
+    assert undistorted["score"].item() == clean
+    np.testing.assert_allclose(report["change"], report["score"] - report["score"].iloc[0])
+    noise = report.loc["noise"]
+    assert noise["shift"].is_monotonic_increasing
+    assert noise.loc["0 dB SNR", "same"] < 0.95
+    again = robustness_report(model, new)
+    np.testing.assert_array_equal(report, again)
+
+
+def test_models_without_probabilities_and_of_tables(halves):
+    class Loud(ClassifierMixin, BaseEstimator):
+        def fit(self, X, y):
+            return self
+
+        def predict(self, X):
+            assert list(X["speaker"].unique()) == ["03", "04"]
+            assert all(isinstance(samples, Waveform) for samples in X["audio"])
+            return np.where([np.abs(s).max() > 0.3 for s in X["audio"]], "anger", "sadness")
+
+    louder = {"louder": lambda samples, rate, random: samples * 100}
+    with pytest.warns(UserWarning, match="predictions are 'anger'"):
+        report = robustness_report(Loud(), halves[1], distortions=louder, use_frame=True)
+    assert list(report) == ["score", "change", "same"]
+
+
+def test_files_are_read_at_their_own_rate(model, halves, tmp_path):
+    import soundfile
+
+    from skser.datasets import SpeechCorpus
+
+    frame = halves[1].frame.iloc[:6].copy()
+    paths = []
+    for i, samples in enumerate(frame["audio"]):
+        paths.append(str(tmp_path / f"{i}.flac"))
+        soundfile.write(paths[-1], samples, RATE)
+    corpus = SpeechCorpus(frame.assign(audio=paths), "files", {})
+    rates = []
+
+    def note(samples, sampling_rate, random_state):
+        rates.append(sampling_rate)
+        return samples
+
+    report = robustness_report(model, corpus, distortions={"none": note})
+    assert rates == [RATE] * 6
+    assert report["same"].tolist() == [1, 1]
+
+
+def test_a_distortion_that_breaks_audio_is_named(model, halves):
+    for broken in (lambda s, *_: s[:0], lambda s, *_: s * np.nan, lambda s, *_: s[:, None]):
+        with pytest.raises(ValueError, match="The distortion 'broken' returned .* for utterance 0"):
+            robustness_report(model, halves[1], distortions={"broken": broken})
+
+
+def test_a_distortion_that_fails_is_named(model, halves):
+    def fails(samples, sampling_rate, random_state):
+        return samples / (1 // 0)
+
+    with pytest.raises(ValueError, match="'worse' failed on utterance 0: ZeroDivisionError"):
+        robustness_report(model, halves[1], distortions={"worse": fails})
+    with pytest.raises(ValueError, match="cannot be named 'clean'"):
+        robustness_report(model, halves[1], distortions={"clean": fails})
+
+
+def test_a_transform_of_audiomentations_is_a_distortion_too(model, halves):
+    audiomentations = pytest.importorskip("audiomentations")
+    softer = audiomentations.Gain(min_gain_db=-12.0, max_gain_db=-12.0, p=1.0)
+    same = {"softer": lambda samples, rate, random: samples * 10 ** (-12 / 20)}
+    found = robustness_report(model, halves[1], distortions={"softer": softer})
+    expected = robustness_report(model, halves[1], distortions=same)
+    pd.testing.assert_frame_equal(found, expected, atol=1e-4)
+
+
+def test_whole_numbers_are_no_samples(model, halves):
+    whole = {"whole": lambda samples, rate, random: np.rint(32767 * samples).astype(np.int16)}
+    with pytest.raises(ValueError, match="'whole' returned int16 of shape .* utterance 0"):
+        robustness_report(model, halves[1], distortions=whole)

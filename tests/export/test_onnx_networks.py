@@ -1,0 +1,215 @@
+"""Exported networks say what the networks say, from frames and vectors; what is not exported."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.ensemble import VotingClassifier
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skser.compose import TransferClassifier
+from skser.export import export_onnx
+from skser.feature_extraction import MelSpectrogram
+from skser.neural_network import (
+    AdversarialAEClassifier,
+    AdversarialAERegressor,
+    AttentionFCNClassifier,
+    AttentionFCNRegressor,
+    AttentionRNNClassifier,
+    AttentionRNNRegressor,
+)
+from skser.preprocessing import SequenceScaler
+from skser.sequences import Layout, Sequences
+from tests.support.onnx_checks import QUICK, SMALL, assert_same, exported, fitted
+
+
+@pytest.fixture(scope="module")
+def frames():
+    random = np.random.RandomState(0)
+    layout = Layout(tuple(f"layer{i}" for i in range(24)), n_channels=2)
+    lengths = (12, 3, 40, 7, 25, 18, 1, 60, 130, 33)
+    return Sequences.from_list([random.randn(n, 24) for n in lengths], layout)
+
+
+VECTORS = np.random.RandomState(0).randn(30, 9)
+LOCAL = {
+    "filters": (6, 8),
+    "kernel_sizes": ((11, 5), 3),
+    "strides": (4, 1),
+    "pool_sizes": (3, 2),
+    "pool_strides": (2, 1),
+    "normalization": ("local_response", "none"),
+    "attention_scale": 0.3,
+    **QUICK,
+}
+
+
+@pytest.mark.parametrize(
+    ("network", "flat"),
+    [
+        (AttentionFCNClassifier(**LOCAL), False),
+        (AttentionFCNClassifier(**SMALL), True),
+        (AttentionRNNClassifier(n_hidden=6, n_layers=2, layer_weights=False, **QUICK), False),
+        (AttentionRNNClassifier(n_hidden=6, cell="lstm", **QUICK), False),
+        (AttentionRNNClassifier(n_hidden=6, cell=None, **QUICK), False),
+        (AttentionRNNClassifier(n_hidden=6, **QUICK), True),
+        (AdversarialAEClassifier(filters=(6, 8), **QUICK), False),
+        (AdversarialAEClassifier(hidden_units=(8, 6), **QUICK), True),
+    ],
+)
+def test_every_network_says_the_same(network, flat, frames, tmp_path):
+    X = VECTORS if flat else frames
+    y = np.arange(len(X)) % 3
+    model = fitted(network, X, y)
+    loaded = exported(model, tmp_path)
+    assert loaded.classes_.dtype == np.int64
+    assert_same(loaded, model, X, 3e-5)
+    alone = np.concatenate([loaded.predict_proba(X[i : i + 1]) for i in range(len(X))])
+    assert np.abs(alone - loaded.predict_proba(X)).max() < 1e-5
+
+
+@pytest.mark.parametrize("scaler", [SequenceScaler(), StandardScaler()])
+def test_contours_are_scaled_in_the_graph(scaler, tmp_path):
+    X = VECTORS * np.arange(1, 10) + 5
+    model = fitted(make_pipeline(scaler, AttentionFCNClassifier(**SMALL)), X, np.arange(30) % 3)
+    loaded = exported(model, tmp_path)
+    assert loaded.description["form"] == "contours"
+    assert_same(loaded, model, X, 3e-5)
+    with pytest.raises(ValueError, match="X has 8 features"):
+        loaded.predict(X[:, 1:])
+
+
+@pytest.mark.parametrize(
+    ("network", "n_targets"),
+    [
+        (AttentionFCNRegressor(**SMALL), 2),
+        (AttentionRNNRegressor(n_hidden=6, **QUICK), 1),
+        (AdversarialAERegressor(filters=(6, 8), **QUICK), 3),
+    ],
+)
+def test_regressors_give_targets_in_their_units(network, n_targets, frames, tmp_path):
+    y = 50 + 10 * np.random.RandomState(1).randn(len(frames), n_targets)
+    y = y[:, 0] if n_targets == 1 else y
+    model = fitted(network, frames, y)
+    loaded = exported(model, tmp_path)
+    expected = model.predict(frames)
+    assert expected.shape == y.shape
+    assert np.ptp(expected) > 1
+    assert np.allclose(loaded.predict(frames), expected, rtol=0, atol=1e-3)
+    assert not hasattr(loaded, "predict_proba")
+    assert not hasattr(loaded, "classes_")
+
+
+class Smoother(TransformerMixin, BaseEstimator):
+    """Somebody's own step, of which no file can hold the code."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return X
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
+def test_behind_an_unknown_step_the_graph_takes_what_it_gives(frames, tmp_path):
+    network = AttentionFCNClassifier(**SMALL)
+    model = make_pipeline(Smoother(), SequenceScaler(), network)
+    fitted(model, frames, np.arange(10) % 2)
+    with pytest.warns(UserWarning, match="model.onnx takes what Smoother gives"):
+        loaded = exported(model, tmp_path)
+    assert_same(loaded, model, frames, 1e-5)
+    as_list = loaded.predict_proba(frames.to_list())
+    assert np.array_equal(as_list, loaded.predict_proba(frames))
+    with pytest.raises(TypeError, match="takes frame sequences of 24 columns that Smoother gives"):
+        loaded.predict(["a.wav"])
+    with pytest.raises(ValueError, match=r"X has 23 features, but .*model.onnx is expecting 24"):
+        loaded.predict([np.zeros((5, 23))])
+    with pytest.raises(ValueError, match=r"Input X contains NaN \(utterance 1\)"):
+        loaded.predict([np.zeros((5, 24)), np.full((5, 24), np.nan)])
+    with pytest.raises(ValueError, match="Utterance 0 has 0 frames"):
+        loaded.predict([np.zeros((0, 24))])
+
+
+class OwnFrames(Smoother):
+    """Somebody's own frames of audio."""
+
+    def transform(self, X):
+        return MelSpectrogram(n_mels=8, input_sampling_rate=16000).transform(X)
+
+
+def test_what_a_network_brings_along_may_be_missing_too(corpus, tmp_path):
+    X = corpus.data[:8]
+    model = fitted(AttentionRNNClassifier(OwnFrames(), n_hidden=4, **QUICK), X, corpus.target[:8])
+    with pytest.warns(UserWarning, match="model.onnx takes what OwnFrames gives"):
+        loaded = exported(model, tmp_path)
+    given = loaded.predict_proba(OwnFrames().transform(X))
+    assert np.abs(given - model.predict_proba(X)).max() < 1e-4
+    with pytest.raises(TypeError, match="of 24 columns that OwnFrames gives, not audio"):
+        loaded.predict_proba(["a.wav"])
+
+
+@pytest.mark.parametrize("labels", [["b", "a"], [2.0, -1.0], [True, False], [7, 3]])
+def test_labels_keep_their_type(labels, tmp_path):
+    y = np.resize(labels, len(VECTORS))
+    model = fitted(AttentionRNNClassifier(n_hidden=4, **QUICK), VECTORS, y)
+    predicted = exported(model, tmp_path).predict(VECTORS)
+    assert predicted.dtype == model.predict(VECTORS).dtype
+    assert (predicted == model.predict(VECTORS)).all()
+
+
+def test_of_a_search_the_best_is_exported(tmp_path):
+    y = np.resize(["b", "a"], len(VECTORS))
+    network = AttentionRNNClassifier(n_hidden=4, **QUICK)
+    search = GridSearchCV(network, {"n_heads": [1]}, cv=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        search.fit(VECTORS, y)
+    loaded = exported(search, tmp_path)
+    assert np.abs(loaded.predict_proba(VECTORS) - search.predict_proba(VECTORS)).max() < 1e-5
+
+
+# What is not exported -----------------------------------------------------------------
+
+
+def test_of_a_transfer_the_network_is_exported(frames, tmp_path):
+    source = fitted(AttentionFCNClassifier(**SMALL), frames, np.arange(10) % 3)
+    model = TransferClassifier(AttentionFCNClassifier(**SMALL), source)
+    model = fitted(make_pipeline(SequenceScaler(), model), frames, np.arange(10) % 2)
+    assert_same(exported(model, tmp_path), model, frames, 1e-5)
+
+
+def test_models_that_end_in_no_network_are_refused(tmp_path):
+    path = tmp_path / "model.onnx"
+    network = make_pipeline(MelSpectrogram(), AttentionFCNClassifier())
+    with pytest.raises(TypeError, match="ends in one, not LogisticRegression"):
+        export_onnx(make_pipeline(StandardScaler(), LogisticRegression()), path)
+    vote = VotingClassifier([("network", network), ("other", LogisticRegression())])
+    vote.named_estimators_ = dict(vote.estimators)
+    hint = r"not VotingClassifier; of this one \.named_estimators_\['network'\] can be exported"
+    with pytest.raises(TypeError, match=hint):
+        export_onnx(vote, path)
+    assert not path.exists()
+
+
+def test_networks_of_audio_and_text_are_refused(tmp_path):
+    network = AttentionRNNClassifier(n_hidden=4, **QUICK)
+    network.transformers_ = {"audio": None, "transcript": None}
+    network.net_ = None
+    with pytest.raises(ValueError, match="audio and text together cannot be exported"):
+        export_onnx(network, tmp_path / "model.onnx")
+
+
+def test_an_unfitted_model_leaves_the_file_that_is_there(tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"as it was")
+    with pytest.raises(NotFittedError):
+        export_onnx(make_pipeline(MelSpectrogram(), AttentionFCNClassifier()), path)
+    assert path.read_bytes() == b"as it was"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model.onnx"]
