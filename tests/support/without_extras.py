@@ -1,6 +1,6 @@
-"""Print as JSON what calls say where no extra is installed.
+"""Print what calls say where no extra is installed, as JSON.
 
-    python -m tests.support.without_extras FOLDER
+Run as ``python -m tests.support.without_extras FOLDER``.
 """
 
 import importlib
