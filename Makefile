@@ -19,7 +19,7 @@ demo: .venv/installed
 	$(BIN)/python examples/quickstart.py --output demo_output
 
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --durations=25
 
 .venv/clients: .venv/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[clients]"
