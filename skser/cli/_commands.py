@@ -63,10 +63,8 @@ TableOrFolder = Annotated[
         help="CSV file with the columns audio, emotion and speaker, or the folder of a corpus."
     ),
 ]
-Model = Annotated[
-    str,
-    typer.Option(help="Saved model (.skser, .onnx), or the name of one that skser includes."),
-]
+_MODEL_HELP = "Saved model (.skser, .onnx), or the name of one that skser includes."
+Model = Annotated[str, typer.Option(help=_MODEL_HELP)]
 Corpus = Annotated[
     str | None,
     typer.Option(help="Name of the corpus in the folder, such as emodb; see: skser corpora."),
@@ -143,9 +141,7 @@ def listen(
     model: Model = "emodb-afcn",
     window: Window = 2.0,
     hop: Hop = 0.5,
-    rate: Annotated[
-        int, typer.Option(min=1, help="Sampling rate of the microphone, in Hz.")
-    ] = 16000,
+    rate: Annotated[int, typer.Option(min=1, help="Sampling rate, in Hz.")] = 16000,
     microphone: Annotated[
         str | None, typer.Option(help="Number of a device, or a part of its name.")
     ] = None,
@@ -282,9 +278,7 @@ def evaluate(
     folds: Annotated[
         int, typer.Option(min=2, help="Number of speaker-disjoint folds without --protocol.")
     ] = 5,
-    seeds: Annotated[
-        int, typer.Option(min=1, help="Number of trainings per fold, each with its own seed.")
-    ] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds to train each fold with.")] = 1,
     results_dir: Annotated[
         Path | None,
         typer.Option(help="Folder that stores finished folds; a later run resumes from there."),
@@ -400,10 +394,7 @@ def corpora(as_json: Json = False):
 
 @app.command()
 def info(
-    model: Annotated[
-        str,
-        typer.Argument(help="Saved model (.skser, .onnx), or the name of one that skser includes."),
-    ],
+    model: Annotated[str, typer.Argument(help=_MODEL_HELP)],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON with all values.")] = False,
 ):
     """Describe the training data and the outputs of a saved model without loading it."""

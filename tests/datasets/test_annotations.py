@@ -1,6 +1,7 @@
 """Annotations in other tools' formats, written by the tool's own library where one exists."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -32,10 +33,10 @@ def speech():
     return make_emotional_speech(2, 8, ["anger", "neutral"], random_state=0)
 
 
-@pytest.fixture
-def recorded(speech, tmp_path):
+@pytest.fixture(scope="module")
+def recordings(speech, tmp_path_factory):
     """One recording per speaker, whose utterances begin and end on whole milliseconds."""
-    rows = []
+    folder, rows = tmp_path_factory.mktemp("recordings"), []
     for speaker in ("01", "02"):
         samples, place = [np.zeros(RATE // 10)], 100  # ms
         for i in np.flatnonzero(speech.speakers == speaker):
@@ -45,14 +46,23 @@ def recorded(speech, tmp_path):
                          "emotion": speech.target[i]})  # fmt: skip
             samples += [speech.data[i][: length * RATE // 1000], np.zeros(RATE // 10)]
             place += length + 100
-        soundfile.write(tmp_path / f"call{speaker}.wav", np.concatenate(samples), RATE)
-    return pd.DataFrame(rows)
+        soundfile.write(folder / f"call{speaker}.wav", np.concatenate(samples), RATE)
+    return folder, pd.DataFrame(rows)
+
+
+@pytest.fixture
+def recorded(recordings, tmp_path):
+    """Table of the utterances, whose recordings are in the test's own folder."""
+    folder, table = recordings
+    for file in folder.iterdir():
+        shutil.copy(file, tmp_path)
+    return table.copy()
 
 
 def probabilities(data, target, speakers):
     """Return cross-validated probabilities of a small pipeline on audio."""
     model = make_pipeline(
-        Functionals(FrameFeatures(("energy", "pitch"), input_sampling_rate=RATE)),
+        Functionals(FrameFeatures(("energy",), input_sampling_rate=RATE)),
         StandardScaler(),
         LogisticRegression(),
     )
@@ -61,19 +71,20 @@ def probabilities(data, target, speakers):
     )
 
 
-@pytest.fixture
-def check(recorded, tmp_path):
+@pytest.fixture(scope="module")
+def check(recordings):
     """Compare cross-validated probabilities with those of utterances cut from the recordings."""
+    folder, table = recordings
+    cut = []
+    for row in table.itertuples():
+        samples, _ = soundfile.read(folder / f"{row.recording}.wav", dtype="float32")
+        cut.append(samples[round(row.start * RATE) : round(row.end * RATE)])
+    expected = probabilities(cut, table["emotion"].to_numpy(), table["speaker"].to_numpy())
 
-    def compare(corpus, emotion=recorded["emotion"], speakers=recorded["speaker"]):
-        cut = []
-        for row in recorded.itertuples():
-            samples, _ = soundfile.read(tmp_path / f"{row.recording}.wav", dtype="float32")
-            cut.append(samples[round(row.start * RATE) : round(row.end * RATE)])
-        assert corpus.target.tolist() == list(emotion)
-        assert corpus.speakers.tolist() == list(speakers)
+    def compare(corpus):
+        assert corpus.target.tolist() == table["emotion"].tolist()
+        assert corpus.speakers.tolist() == table["speaker"].tolist()
         found = probabilities(corpus.data, corpus.target, corpus.speakers)
-        expected = probabilities(cut, np.array(emotion), np.array(speakers))
         np.testing.assert_array_equal(found, expected)
 
     return compare
@@ -340,8 +351,8 @@ class TestKaldi:
             ("wav.scp", "call01 call01.wav", "call01 sph2pipe x |", "line 1: .* is a command"),
             ("wav.scp", "call01.wav", "gone.wav", r"line 1: there is no file gone.wav\. .*root="),
             ("segments", "call01 0.100", "call09 0.100", "line 1: wav.scp has no recording call09"),
-            ("segments", "call01 0.100", "call01 x", "line 1: .* cannot be read. Expected a recording, and"),
-            ("segments", "call01 0.100", "call01 90.1", "line 1: from 90.1 to .* is not a valid interval. Correct"),
+            ("segments", "call01 0.100", "call01 x", "line 1: .* Expected a recording, and"),
+            ("segments", "call01 0.100", "call01 90.1", "line 1: from 90.1 to .* not a valid"),
             ("utt2emo", "01-01", "01-00", "line 2: 01-00 occurs twice, first in line 1. Remove"),
             ("utt2emo", "01-00", "09-00", "line 1: segments has no utterance 09-00. Correct"),
             ("utt2spk", "01-00 01", "01-00", "line 1: 01-00 has no value. Add it"),
@@ -394,7 +405,7 @@ class TestEmobox:
         [
             ("{", r"line 1: cannot be read as JSON .*\. Write one object per line"),
             ("[]", "line 1: lacks wav and emo. Write an object with wav and emo"),
-            ('{"wav": "call01.wav", "emo": "x"}', "line 1: label_map has no emotion for 'x'.*Add it"),
+            ('{"wav": "call01.wav", "emo": "x"}', "line 1: label_map has no emotion for 'x'"),
             ('{"wav": "gone.wav", "emo": "a"}', "1 of 1 audio files are missing: line 1: .*root="),
             ('{"wav": "call01.wav", "emo": "a", "start_time": 0, "end_time": 99}',
              "line 1: reaches 99 s, beyond the end"),

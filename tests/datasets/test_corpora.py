@@ -11,7 +11,6 @@ import soundfile
 
 import skser.datasets
 from skser.datasets import (
-    SpeechCorpus,
     concatenate_corpora,
     list_corpora,
     load_corpus,
@@ -138,9 +137,9 @@ class TestEveryCorpus:
         corpus = load(key, tmp_path).harmonize()
         assert corpus.target_names == list(SHARED_EMOTIONS)
 
-    def test_it_can_be_loaded_by_name(self, key, tmp_path):
+    def test_load_corpus_accepts_key_and_name(self, key, tmp_path):
         build_tree(key, tmp_path)
-        with warnings.catch_warnings(action="ignore"):
+        with warnings.catch_warnings(action="ignore"):  # the made-up trees are incomplete
             for name in (key, CORPORA[key].name):
                 assert load_corpus(name, tmp_path).name == CORPORA[key].name
 
@@ -166,7 +165,9 @@ class TestEveryCorpus:
 
 
 def test_an_unknown_name_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="The corpus 'emo-db' has no loader; choose one of emodb, ravd"):
+    with pytest.raises(
+        ValueError, match="The corpus 'emo-db' has no loader; choose one of emodb, ravd"
+    ):
         load_corpus("emo-db", tmp_path)
 
 
@@ -186,7 +187,9 @@ def test_an_unknown_label_is_named_with_its_file(key, case, tmp_path):
     build_tree(key, tmp_path)
     name, message = case
     add(tmp_path, name)
-    with pytest.raises(ValueError, match=rf"{CORPORA[key].name}: .*{name} has {message}; the labels are"):
+    with pytest.raises(
+        ValueError, match=rf"{CORPORA[key].name}: .*{name} has {message}; the labels are"
+    ):
         load(key, tmp_path)
 
 
@@ -224,9 +227,13 @@ def test_placeholders_of_git_lfs_are_refused(tmp_path):
     add(tmp_path, "AudioMP3/1001_DFA_ANG_XX.mp3", content=LFS)  # outside AudioWAV, so not read
     assert len(load("crema-d", tmp_path).target) == 12
     add(tmp_path, "AudioWAV/1001_DFA_ANG_XX.wav", content=LFS)
-    with pytest.raises(ValueError, match="1001_DFA_ANG_XX.wav is a placeholder of Git LFS.*'git lfs pull'"):
+    with pytest.raises(
+        ValueError, match="1001_DFA_ANG_XX.wav is a placeholder of Git LFS.*'git lfs pull'"
+    ):
         load("crema-d", tmp_path)
-    with pytest.raises(ValueError, match="1001_DFA_ANG_XX.mp3 is a placeholder of Git LFS.*'git lfs pull'"):
+    with pytest.raises(
+        ValueError, match="1001_DFA_ANG_XX.mp3 is a placeholder of Git LFS.*'git lfs pull'"
+    ):
         load_folder(tmp_path)
 
 
@@ -240,7 +247,9 @@ def test_only_a_complete_corpus_loads_without_a_warning(tmp_path):
     assert corpus.frame["emotion"].value_counts().to_dict() == info.emotions
     assert corpus.counts().loc["f1", "all"] == 98
     (tmp_path / "dis-f1-b1.wav").rename(tmp_path / "gio-f1-b9.wav")
-    with pytest.warns(UserWarning, match=r"differs from its published form: .*disgust \(83 of 84\), happiness"):
+    with pytest.warns(
+        UserWarning, match=r"differs from its published form: .*disgust \(83 of 84\), happiness"
+    ):
         load_emovo(tmp_path)
 
 
@@ -267,7 +276,9 @@ class TestCremaD:
     def test_a_bad_row_of_the_table_is_named(self, tmp_path):
         build_tree("crema-d", tmp_path)
         (tmp_path / "VideoDemographics.csv").write_text("ActorID,Age,Race,Ethnicity\n1001,old,,\n")
-        with pytest.raises(ValueError, match=r"Demographics.csv, line 2, has 'old' in Age; expected a number"):
+        with pytest.raises(
+            ValueError, match=r"Demographics.csv, line 2, has 'old' in Age; expected a number"
+        ):
             load("crema-d", tmp_path)
 
 
@@ -331,8 +342,14 @@ class TestIEMOCAP:
         [
             ("[1 - 2]\tSes01F_impro01_F000\tneu", "cannot be read as the label of a turn"),
             ("[1 - 2]\tSes01F_impro01_F000\tbor\t[1, 2, 3]", "has the unknown label 'bor'"),
-            ("[1 - 2]\tSes01F_impro01_F000\tneu\t[1, x, 3]", "has 'x' in activation; expected a number"),
-            ("[1 - 2]\tSes09F_impro01_F000\tneu\t[1, 2, 3]", "cannot be read as the label of a turn"),
+            (
+                "[1 - 2]\tSes01F_impro01_F000\tneu\t[1, x, 3]",
+                "has 'x' in activation; expected a number",
+            ),
+            (
+                "[1 - 2]\tSes09F_impro01_F000\tneu\t[1, 2, 3]",
+                "cannot be read as the label of a turn",
+            ),
         ],
     )
     def test_a_bad_line_is_named(self, line, message, tmp_path):
@@ -397,7 +414,9 @@ class TestIEMOCAP:
         build_tree("iemocap", tmp_path)
         for sound in tmp_path.rglob("*.wav"):
             sound.unlink()
-        with pytest.raises(FileNotFoundError, match="no audio file for any of the 44 utterances .* Ses01F_imp"):
+        with pytest.raises(
+            FileNotFoundError, match="no audio file for any of the 44 utterances .* Ses01F_imp"
+        ):
             load_iemocap(tmp_path)
 
 
@@ -536,7 +555,9 @@ class TestAcrossCorpora:
 
     def test_speakers_and_sentences_of_two_corpora_stay_different(self, two):
         emodb, _ = two
-        emodb.frame.loc[emodb.frame["speaker"] == "03", "speaker"] = "01"  # a speaker of RAVDESS too
+        emodb.frame.loc[emodb.frame["speaker"] == "03", "speaker"] = (
+            "01"  # a speaker of RAVDESS too
+        )
         both = concatenate_corpora([c.harmonize() for c in two])
         assert both.name == "EmoDB+RAVDESS"
         assert len(both.target) == 2 * 4 + 2 * 5

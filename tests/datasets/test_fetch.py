@@ -170,7 +170,9 @@ class TestFetchRavdess:
         publish(CONTENT)
         with (
             FileServer({NAME: CONTENT[:-1] + b"x"}) as server,
-            pytest.raises(DownloadError, match="does not have the expected checksum md5:") as caught,
+            pytest.raises(
+                DownloadError, match="does not have the expected checksum md5:"
+            ) as caught,
         ):
             fetch(home, server.address)
         assert "\n" not in str(caught.value)
@@ -190,7 +192,9 @@ class TestFetchRavdess:
         content = publish(make_zip([*utterances("01"), ("../../evil.txt", "!")]))
         with (
             FileServer({NAME: content}) as server,
-            pytest.raises(DownloadError, match="'../../evil.txt' would be written outside the folder"),
+            pytest.raises(
+                DownloadError, match="'../../evil.txt' would be written outside the folder"
+            ),
         ):
             fetch(home, server.address)
         assert os.listdir(home) == [".ravdess.lock"]
@@ -275,7 +279,9 @@ class TestFetchRavdess:
         publish(CONTENT)
         (home / "ravdess").mkdir(parents=True)
         (home / "ravdess/notes.txt").write_text("mine")
-        with pytest.raises(DownloadError, match=r"home/ravdess already exists but .* Delete or move"):
+        with pytest.raises(
+            DownloadError, match=r"home/ravdess already exists but .* Delete or move"
+        ):
             fetch(home, None)
         assert unpacked(home) == {"notes.txt": b"mine"}
 
@@ -588,7 +594,9 @@ class TestFetchAudb:
             if exists:
                 (tmp_path / "host/repository").mkdir(parents=True)
             for version in (None, "1.0.0"):
-                with pytest.raises(DownloadError, match="cannot find 'emodb'.*internet connection") as caught:
+                with pytest.raises(
+                    DownloadError, match="cannot find 'emodb'.*internet connection"
+                ) as caught:
                     fetch_audb("emodb", version, data_home=tmp_path / "home")
                 assert "\n" not in str(caught.value)
 

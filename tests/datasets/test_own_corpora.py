@@ -254,9 +254,12 @@ class TestSpeechCorpus:
             corpus[[40]]
 
     def test_select_accepts_any_column(self, corpus):
-        part = corpus.select(sex="female", sentence=list(set(corpus.sentences))[:2])
-        assert set(part.sexes) == {"female"}
-        assert set(part.sentences) == set(list(set(corpus.sentences))[:2])
+        sentences = sorted(set(corpus.sentences))[:2]
+        part = corpus.select(sex="female", sentence=sentences)
+        wanted = (corpus.sexes == "female") & np.isin(corpus.sentences, sentences)
+        assert wanted.any()
+        assert part.frame["speaker"].tolist() == corpus.speakers[wanted].tolist()
+        assert part.sentences.tolist() == corpus.sentences[wanted].tolist()
         assert len(corpus.select(sexes=["male", "female"])) == 40
         with pytest.raises(ValueError, match="no column 'session'; its columns are"):
             corpus.select(session="1")
@@ -264,7 +267,8 @@ class TestSpeechCorpus:
     def test_repr_shows_every_class(self):
         emotions = [f"emotion-{i:02}" for i in range(40)]
         frame = pd.DataFrame({"audio": "a.wav", "emotion": emotions, "speaker": "x"})
-        assert all(emotion in repr(SpeechCorpus(frame, "many", {})) for emotion in emotions)
+        text = repr(SpeechCorpus(frame, "many", {}))
+        assert all(emotion in text for emotion in emotions)
 
     def test_select_keeps_emotions_and_speakers(self, corpus):
         part = corpus.select(emotions=["anger", "fear"], speakers=["02", "03"])
@@ -337,7 +341,7 @@ class TestMadeUpSpeech:
     def test_pitch_and_dimensions_follow_the_emotion(self):
         import librosa
 
-        corpus = make_emotional_speech(4, 10, ["sadness", "anger"], random_state=0)
+        corpus = make_emotional_speech(2, 10, ["sadness", "anger"], random_state=0)
 
         def median_pitch(samples):
             settings = {"frame_length": 1024, "hop_length": 256}
@@ -366,7 +370,7 @@ class TestMadeUpSpeech:
 
     @pytest.mark.parametrize("seed", [0, 1])
     def test_a_linear_model_on_statistics_solves_the_task_partly(self, seed):
-        corpus = make_emotional_speech(random_state=seed)
+        corpus = make_emotional_speech(n_utterances_per_speaker=15, random_state=seed)
         mel = MelSpectrogram(deltas=0, normalize=None, input_sampling_rate=corpus.sampling_rate)
         X = mel.transform(corpus.data)
         n = X.lengths[:, None]
