@@ -180,6 +180,7 @@ def _named_files(files, standard_input):
         content = sys.stdin.buffer.read()
         try:
             lines = content.decode().splitlines()
+            # A null byte is valid UTF-8, but cannot be part of a file's name.
             is_text = "\0" not in lines[0] if lines else True
         except UnicodeDecodeError:
             is_text = False

@@ -41,6 +41,7 @@ def predicted_rows(model, files, windows=None, console=None):
             "A timeline needs probabilities, but this model has no predict_proba. Leave out "
             "--timeline, or choose another --model."
         )
+    # The windows of a single file already fill batches.
     size = _AT_ONCE if windows is None else 1
     batches = [files[i : i + size] for i in range(0, len(files), size)]
     silent = console is None or not console.is_terminal or len(batches) == 1

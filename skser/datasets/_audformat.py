@@ -198,6 +198,7 @@ def labels(db, name, tables, column):
         if db[key].split_id is not None:
             part["split"] = db[key].split_id
         parts.append(part)
+    # Tables may overlap; only different labels for the same row are an error.
     frame = pd.concat(parts, ignore_index=True).drop_duplicates([*_ROW, "emotion"])
     unlabeled = frame["emotion"].isna()
     if unlabeled.any():

@@ -65,6 +65,7 @@ def concatenate_corpora(corpora, *, name=None):
     return SpeechCorpus(
         pd.concat(frames, ignore_index=True),
         joined,
+        # Codes get a prefix too: corpora use the same code for different emotions.
         {f"{c.name} {k}": v for c in corpora for k, v in c.label_map.items()},
         license="; ".join(f"{corpus.name}: {corpus.license}" for corpus in corpora),
         citation="\n".join(corpus.citation for corpus in corpora if corpus.citation),

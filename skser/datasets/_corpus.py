@@ -225,6 +225,7 @@ class SpeechCorpus:
         for name, wanted in {"emotion": emotions, "speaker": speakers, **columns}.items():
             if wanted is None:
                 continue
+            # Attributes have plural names, columns singular ones; both are accepted.
             column = name if name in frame else singular.get(name, name)
             wanted = [wanted] if isinstance(wanted, str) or np.ndim(wanted) == 0 else list(wanted)
             if column not in frame and column not in ("emotion", "speaker"):

@@ -106,6 +106,7 @@ def find_audio(path, pattern, info, depth=1, preferred=None):
         files = [file for file in files if preferred in file.parts]
     found, others = {}, 0
     for file in audio_files(files):
+        # Absolute, because a relative path may have fewer than `depth` parts.
         name = "/".join(file.absolute().with_suffix("").parts[-depth:])
         match = pattern.fullmatch(name)
         if match is None:

@@ -139,6 +139,7 @@ def load_iemocap(path, *, labels="all", scenario="all", audio="turns", return_X_
         frame = choose(frame, "scenario", scenario, info)
     corpus = published_corpus(info, frame)
     if labels == "4-class":
+        # Not `harmonize`, which raises an error if one of the four emotions is missing.
         common = {name: HARMONIZED[name] for name in corpus.target_names}
         corpus = corpus.relabel(
             {old: new if new in SHARED_EMOTIONS else None for old, new in common.items()}

@@ -36,7 +36,7 @@ def load_corpus(name, path, **options):
     >>> y.tolist()
     ['sadness']
     """
-    import skser.datasets
+    import skser.datasets  # here, because it imports this module
 
     for key, info in CORPORA.items():
         if str(name).lower() in (key, info.name.lower()):

@@ -200,7 +200,7 @@ def _with_split(frame, file, n_files):
     words = re.split(r"[\W_]+", file.stem.lower())
     splits = [_SPLITS[word] for word in words if word in _SPLITS]
     if splits and "split" not in frame:
-        frame["split"] = splits[-1]
+        frame["split"] = splits[-1]  # earlier words may belong to the corpus's own name
     if n_files > 1:
         frame.index = [f"{line} of {file.name}" for line in frame.index]
     return frame

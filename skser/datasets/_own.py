@@ -238,6 +238,7 @@ def _merged_spellings(cells, column, where):
         families.setdefault(_key(spelling), []).append(spelling)
     chosen, merged = {}, []
     for family in families.values():
+        # Ties are decided in favor of a lowercase spelling.
         best = max(family, key=lambda spelling: (spellings[spelling], spelling.islower()))
         others = sorted(set(family) - {best})
         chosen |= dict.fromkeys(family, best)
@@ -278,6 +279,7 @@ def _with_parts(frame, where, unit):
         frame["end"] = frame["start"].fillna(0.0) + lasts
     if "channel" in frame:
         for i, cell in zip(frame.index, frame["channel"].astype(object), strict=True):
+            # `Utterance` validates the channel when it is created.
             _converted(lambda c, _: Utterance("", channel=c), cell, "", f"{where}, {unit} {i}")
     return frame
 

@@ -281,6 +281,7 @@ def _speak(sentence, speaker, voice, intensity, rate, random):
     source = _tilted(source, speaker["tilt"] + mixed("tilt") + random.normal(0, 0.5), rate)
     voiced = _through_vocal_tract(source * loudness, vowels, speaker["tract"], rate)
     samples = voiced + noise * np.abs(voiced).max()
+    # Background noise of a room, 50 to 60 dB below the peak.
     room = (
         random.normal(0, 1, len(samples)) * np.abs(samples).max() * 10 ** random.uniform(-3, -2.5)
     )
@@ -344,6 +345,7 @@ def _pulses(pitch, rate, jitter, shimmer, random):
     if n_cycles == 0:
         return np.zeros(len(pitch))
     instants = np.interp(np.arange(1, n_cycles + 1), cycles, np.arange(len(pitch)))
+    # Pitch is 0 between syllables, where a period would be infinite.
     period = rate / np.maximum(pitch[np.minimum(instants.astype(int), len(pitch) - 1)], 50.0)
     instants = np.clip(
         instants + jitter * period * random.normal(0, 1, n_cycles), 0, len(pitch) - 2
@@ -376,6 +378,7 @@ def _through_vocal_tract(source, vowels, tract, rate):
         for formant, bandwidth in zip(_VOWELS[vowel] * tract, _BANDWIDTHS, strict=True):
             radius = np.exp(-np.pi * bandwidth / rate)
             denominator = [1, -2 * radius * np.cos(2 * np.pi * formant / rate), radius**2]
+            # This numerator gives each resonance unit gain at 0 Hz.
             part = scipy.signal.lfilter([sum(denominator)], denominator, part)
         voiced[first:stop] += part
     return voiced

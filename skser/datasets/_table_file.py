@@ -131,6 +131,7 @@ def with_known_names(table, name):
     UserWarning
         If columns were renamed; the message names them.
     """
+    # Case and punctuation are ignored, so that "File Path" matches "filepath".
     plain = {}
     for column in table.columns:
         plain.setdefault(re.sub(r"[\W_]+", "", str(column)).lower(), column)

@@ -235,6 +235,7 @@ def _recording(file, media, root):
             f"{file}: {folder} has no recording for it, such as {names}. If the recordings are "
             "elsewhere, give their folder as root=."
         )
+    # A .wav file is preferred to other formats of the same recording.
     return str(min(beside, key=lambda path: path.suffix.lower() != ".wav"))
 
 
