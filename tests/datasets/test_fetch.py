@@ -299,7 +299,7 @@ class TestFetchRavdess:
         assert f"{NAME}: 100%" in capsys.readouterr().err
 
 
-# Code of the processes below: fetch the archive, and print the number of utterances.
+# Code of the processes below: wait for a line, fetch the archive, print the number of utterances.
 CHILD = """
 import dataclasses, sys, warnings
 warnings.simplefilter("ignore")
@@ -310,6 +310,7 @@ home, mirror, name, checksum = sys.argv[1:]
 archive = Archive("http://127.0.0.1:9/" + name, checksum, 10**6, 100)
 CORPORA["ravdess"] = dataclasses.replace(CORPORA["ravdess"], archive=archive)
 print("ready", flush=True)
+sys.stdin.readline()
 print(len(fetch_ravdess(home, mirror=mirror).target))
 """
 
@@ -317,24 +318,28 @@ print(len(fetch_ravdess(home, mirror=mirror).target))
 def start_fetching(home, server):
     checksum = "md5:" + hashlib.md5(CONTENT).hexdigest()
     command = [sys.executable, "-c", CHILD, home, server.address, NAME, checksum]
-    return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    return subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
 
 
 def test_two_processes_download_once_even_if_a_third_is_killed(home):
     with FileServer({NAME: CONTENT}, delay=0.5) as server:
-        killed = start_fetching(home, server)
-        killed.stdout.readline()
+        killed, *others = processes = [start_fetching(home, server) for _ in range(3)]
+        assert [process.stdout.readline() for process in processes] == ["ready\n"] * 3
+        killed.stdin.write("\n")
+        killed.stdin.flush()
         while not server.requests and killed.poll() is None:
             time.sleep(0.02)
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
         n_before = len(server.requests)
-        processes = [start_fetching(home, server) for _ in range(2)]
-        outputs = [process.communicate(timeout=60) for process in processes]
+        # Both start before either is waited for, so that they fetch at the same time.
+        for process in others:
+            process.stdin.write("\n")
+            process.stdin.flush()
+        outputs = [process.communicate(timeout=60) for process in others]
     assert n_before == 1
-    assert [out for out, _ in outputs] == ["ready\n4\n", "ready\n4\n"], outputs
+    assert [out for out, _ in outputs] == ["4\n", "4\n"], outputs
     assert len(server.requests) == 2
     assert unpacked(home) == MEMBERS
 
