@@ -222,7 +222,7 @@ def test_the_first_step_learns_the_rate_of_what_it_is_given(wav, speech, y, rate
 
 def test_a_rate_below_that_of_the_features_is_refused(speech, y):
     model = augmented(make_pipeline(features(), Means(), LogisticRegression()), sampling_rate=8000)
-    with pytest.raises(ValueError, match="MelSpectrogram works at .*16000.* set its sampling_rate"):
+    with pytest.raises(ValueError, match="MelSpectrogram works at .*16000.* Pass sampling_rate=16"):
         model.fit(speech, y)
 
 

@@ -55,7 +55,7 @@ def test_frames_of_other_times_are_refused(corpus):
     for other, match in (
         (mfcc(hop=0.02), "hop is 0.01 s and 0.02 s"),
         (LevelContour(offset=0.1, hop=0.01, **RATE), "offset is 0.0 s and 0.1"),
-        (Functionals(mfcc()), "'other' gives no frame sequences but ndarray.*FeatureUnion"),
+        (Functionals(mfcc()), "'other' must return frame seq.*it returned ndarray.*FeatureUnion"),
         (mel(), "not unique.*verbose_feature_names_out=True"),
     ):
         with pytest.raises((ValueError, TypeError), match=match):
@@ -64,8 +64,8 @@ def test_frames_of_other_times_are_refused(corpus):
 
 def test_other_numbers_of_frames_are_refused(sequences):
     for function, match in (
-        (lambda X: X[[1, 0, 2, 3, 4, 5]], "Utterance 0 has 12 frames of 'own' and 3 of 'other'"),
-        (lambda X: X[:2], "'own' gives 6 utterances and 'other' gives 2"),
+        (lambda X: X[[1, 0, 2, 3, 4, 5]], "Utterance 0 has 12 frames from 'own', but 3 from 'oth"),
+        (lambda X: X[:2], "'own' returned 6 utterances, but 'other' returned 2"),
     ):
         with pytest.raises(ValueError, match=match):
             FrameUnion(
