@@ -210,13 +210,13 @@ class TestTurns:
         rttm.write_text(rttm.read_text() + "\nSPEAKER other 1 0 1 x x Eve x x\n")
         assert len(emotion_timeline(model, path, segments=rttm)) == 8
         rttm.write_text(rttm.read_text().replace("SPEAKER call", "SPEAKER third"))
-        with pytest.raises(ValueError, match="turns of 2 recordings, .* none of call: give"):
+        with pytest.raises(ValueError, match="turns of 2 recordings, .* none of call. Give"):
             emotion_timeline(model, path, segments=rttm)
 
     def test_turns_that_overlap_or_lie_beyond_the_recording(self, model, dialogue):
         path, rttm = dialogue
         rttm.write_text("SPEAKER call 1 0 1 x x A x x\nSPEAKER call 1 0.5 1 x x B x x\n")
-        with pytest.warns(UserWarning, match=r"1 turns overlap .*rttm, line 2 and .*line 1: both"):
+        with pytest.warns(UserWarning, match=r"1 turns overlap .*rttm, line 2 and .*line 1\. Each"):
             emotion_timeline(model, path, segments=rttm)
         rttm.write_text("SPEAKER call 1 0 1 x x A x x\nSPEAKER call 1 98 1 x x B x x\n")
         with pytest.raises(
@@ -229,16 +229,16 @@ class TestTurns:
         ("segments", "said"),
         [
             (pd.DataFrame({"begin": [0.0]}), r"lacks the columns \['start', 'end'\]"),
-            (pd.DataFrame({"start": [], "end": []}), "segments has no row: give a row per turn"),
-            (pd.DataFrame({"start": [1.0], "end": [0.5]}), "segments, row 0: from 1 to 0.5 s is"),
-            (pd.DataFrame({"start": [1.0], "end": [None]}), "row 0: from 1 to no end is"),
+            (pd.DataFrame({"start": [], "end": []}), "segments is an empty table. Give one row"),
+            (pd.DataFrame({"start": [1.0], "end": [0.5]}), "row 0: the turn .*1 s and ends at 0.5"),
+            (pd.DataFrame({"start": [1.0], "end": [None]}), "row 0: the turn .*1 s and has no end"),
             (pd.DataFrame({"start": ["x"], "end": [1]}), "row 0: start='x' is not a time"),
         ],
     )  # fmt: skip
     def test_bad_tables(self, segments, said, model, dialogue):
         with pytest.raises(ValueError, match=said):
             emotion_timeline(model, dialogue[0], segments=segments)
-        with pytest.raises(ValueError, match="part of a recording, and segments= names parts too"):
+        with pytest.raises(ValueError, match="part of a recording, but segments= selects parts"):
             emotion_timeline(model, Utterance(dialogue[0], 0, 1), segments=segments)
 
     def test_the_picture_has_a_lane_per_speaker(self, model, dialogue):
