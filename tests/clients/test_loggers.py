@@ -1,4 +1,4 @@
-"""Loggers that are callbacks of skorch."""
+"""Experiment loggers, used as callbacks of skorch."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def data():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_tensorboard_gets_the_losses(data, tmp_path):
+def test_tensorboard_logs_the_losses(data, tmp_path):
     pytest.importorskip("tensorboard")
     from skorch.callbacks import TensorBoard
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -32,9 +32,9 @@ def test_tensorboard_gets_the_losses(data, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_mlflow_gets_the_losses(data, tmp_path):
+def test_mlflow_logs_the_losses(data, tmp_path):
     mlflow = pytest.importorskip("mlflow")
-    pytest.importorskip("sqlalchemy")  # mlflow-skinny comes without a database's library
+    pytest.importorskip("sqlalchemy")  # mlflow-skinny does not install it
     from skorch.callbacks import MlflowLogger
 
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
@@ -47,7 +47,7 @@ def test_mlflow_gets_the_losses(data, tmp_path):
     assert sorted(metric.value for metric in kept) == pytest.approx(sorted(losses), rel=1e-5)
 
 
-def test_weights_and_biases_gets_the_losses_offline(data, tmp_path, monkeypatch):
+def test_weights_and_biases_logs_the_losses_offline(data, tmp_path, monkeypatch):
     wandb = pytest.importorskip("wandb")
     from skorch.callbacks import WandbLogger
 
