@@ -67,9 +67,7 @@ class TestStream:
         pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=0, atol=1e-7)
 
     @pytest.mark.parametrize("size", [1, 441, 44100])
-    def test_rows_arrive_within_a_hop_and_equal_those_of_a_resampled_file(
-        self, size, model, speech, wav
-    ):
+    def test_resampled_rows_are_prompt_and_equal_those_of_a_file(self, size, model, speech, wav):
         import soxr
 
         samples = soxr.resample(speech, RATE, 44100)
@@ -205,9 +203,7 @@ class TestTurns:
             again = emotion_timeline(model, file, segments=turns)
         pd.testing.assert_frame_equal(again, found)
 
-    def test_speakers_may_be_missing_and_an_rttm_may_cover_several_recordings(
-        self, model, dialogue
-    ):
+    def test_speakers_are_optional_and_rttm_may_cover_several_recordings(self, model, dialogue):
         path, rttm = dialogue
         bare = read_rttm(rttm)[["start", "end"]]
         assert emotion_timeline(model, path, segments=bare)["speaker"].isna().all()
@@ -320,9 +316,7 @@ class TestListen:
         with pytest.raises(OSError, match=r"slower than the speech: .* Give a longer --hop"):
             next(listening)
 
-    def test_missing_portaudio_or_sounddevice_is_reported_on_one_line(
-        self, listen, monkeypatch, tmp_path
-    ):
+    def test_missing_library_is_reported_on_one_line(self, listen, monkeypatch, tmp_path):
         monkeypatch.setitem(sys.modules, "sounddevice", None)
         code, _, err = listen()
         assert code == 1
