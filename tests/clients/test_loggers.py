@@ -32,12 +32,13 @@ def test_tensorboard_logs_the_losses(data, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_mlflow_logs_the_losses(data, tmp_path):
+def test_mlflow_logs_the_losses(data, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     mlflow = pytest.importorskip("mlflow")
-    pytest.importorskip("sqlalchemy")  # mlflow-skinny does not install it
     from skorch.callbacks import MlflowLogger
 
-    client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    client = mlflow.MlflowClient((tmp_path / "mlruns").as_uri())
     experiment = client.create_experiment("skser", artifact_location=tmp_path.as_uri())
     run = client.create_run(experiment)
     logger = MlflowLogger(run, client, terminate_after_train=False)

@@ -244,10 +244,11 @@ def test_audiomentations_works_in_cross_validation_and_search(corpus):
     pipeline = make_pipeline(features(), Means(), RandomForestClassifier(5, random_state=0))
     model = augmented(pipeline, augment=audiomentations_chain())
     proba = cross_val_predict(
-        model, corpus.data, corpus.target, groups=corpus.speakers, cv=LeaveOneGroupOut(),
+        model, corpus.data, corpus.target, groups=corpus.speakers, cv=GroupKFold(2),
         method="predict_proba",
     )  # fmt: skip
     assert proba.shape == (40, 5)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
     search = GridSearchCV(
         model, {"n_copies": [0, 1]}, cv=GroupKFold(2), scoring="balanced_accuracy", n_jobs=2
     ).fit(corpus.data, corpus.target, groups=corpus.speakers)

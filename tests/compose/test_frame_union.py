@@ -88,7 +88,9 @@ def test_functionals_recognize_columns_of_a_union(corpus):
 @pytest.mark.filterwarnings("ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning")
 def test_union_works_in_pipelines_searches_and_saved_models(corpus, tmp_path):
     audio, y = corpus.data, corpus.target
-    network = AttentionFCNClassifier(max_epochs=1, device="cpu", random_state=0)
+    network = AttentionFCNClassifier(
+        filters=(4, 8), strides=2, pool_sizes=1, max_epochs=1, device="cpu", random_state=0
+    )
     model = make_pipeline(union(), SequenceScaler(), network).fit(audio, y)
     expected = model.predict_proba(audio[:3])
     np.testing.assert_array_equal(

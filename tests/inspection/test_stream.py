@@ -70,7 +70,7 @@ class TestStream:
     def test_resampled_rows_are_prompt_and_equal_those_of_a_file(self, size, model, speech, wav):
         import soxr
 
-        samples = soxr.resample(speech, RATE, 44100)
+        samples = soxr.resample(speech[: 3 * RATE + 3000], RATE, 44100)
         path = wav(samples, rate=44100, subtype="FLOAT")
         expected = emotion_timeline(model, path, window=1.5, hop=0.5)
         heard, rows, late = [0], [], []
