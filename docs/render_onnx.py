@@ -16,6 +16,7 @@ def write_onnx_table(docs):
     text = (
         f"{list_table(rows)}\nThe probabilities differ by at most {difference:.0e}. The size "
         f"of the file is {result['bytes'] / 1e6:.1f} MB, mostly for the Fourier transform, and "
-        f"writing it took {result['export_seconds']:.1f} s (load average {result['load_average']:.1f}).\n"
+        f"writing it took {result['export_seconds']:.1f} s (load average "
+        f"{result['load_average']:.1f}).\n"
     )
     (docs / "generated" / "onnx_prediction.rst").write_text(text)

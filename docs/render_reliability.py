@@ -58,9 +58,9 @@ def killed_training(results):
     found = json.loads(path.read_text())
     rows = [["system", "kills"], *([name, n] for name, n in found["by_system"].items())]
     return (
-        f"{found['trainings']} trainings were killed {found['kills']} times; {found['equal']} of them "
-        f"ended with exactly the same weights and losses as an uninterrupted training.\n\n"
-        + list_table(rows)
+        f"{found['trainings']} trainings were killed {found['kills']} times; {found['equal']} of "
+        "them ended with exactly the same weights and losses as an uninterrupted training.\n\n"
+        f"{list_table(rows)}"
     )
 
 

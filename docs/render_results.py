@@ -54,15 +54,16 @@ def scale(docs):
         if name in result
     ]
     text = (
-        f"The data are {result['hours_of_speech']:.1f} hours of speech in {result['n_utterances']:,} "
-        f"utterances, which give a block of {result['block_gigabytes']:.1f} GB.\n\n{list_table(rows)}"
+        f"The data are {result['hours_of_speech']:.1f} hours of speech in "
+        f"{result['n_utterances']:,} utterances, which give a block of "
+        f"{result['block_gigabytes']:.1f} GB.\n\n{list_table(rows)}"
     )
     if "kill" in result:
         kill = result["kill"]
         same = "the same bytes" if kill["same_bytes"] else "DIFFERENT BYTES"
         text += (
-            f"\nAn extraction that was killed after {kill['finished_when_killed']:,} utterances and "
-            f"started again gave {same}; {kill['computed_again']} utterances were computed twice.\n"
+            f"\nAn extraction that was killed after {kill['finished_when_killed']:,} utterances "
+            f"and started again gave {same}; {kill['computed_again']} utterances were computed twice.\n"
         )
     return text
 
@@ -93,8 +94,9 @@ def prediction(docs):
         f"{list_table(rows)}\n``predict`` takes {ratios['cpu']:.2f} times the CPU time of its "
         f"parts and {ratios['wall']:.2f} times their elapsed time (medians of "
         f"{one['n_turns']} repetitions at a load average of {one['load_average']:.1f}). With "
-        f"{many['n_files']} files in one call, {many['files_per_cpu_second']:.0f} files are predicted "
-        f"per second of CPU time.\n\n``emotion_timeline`` with its default window and hop: {hours}.\n"
+        f"{many['n_files']} files in one call, {many['files_per_cpu_second']:.0f} files are "
+        "predicted per second of CPU time.\n\n``emotion_timeline`` with its default window and "
+        f"hop: {hours}.\n"
     )
 
 
@@ -113,9 +115,7 @@ def training(docs):
     if "skorch" in result:
         rows.append(["speedup over plain skorch", f"{result['skorch']['times_faster']:.2f}"])
     if "memory" in result:
-        rows.append(
-            ["peak memory relative to the hand-written loop", f"{result['memory']['ratio']:.2f}"]
-        )
+        rows.append(["peak memory relative to that loop", f"{result['memory']['ratio']:.2f}"])
     if "growth" in result:
         growth = result["growth"]
         sizes = growth["n_utterances"]
@@ -131,7 +131,7 @@ def training(docs):
         rows += [
             [f"utterances per second on {name}", f"{device['utterances_per_second']:,.0f}"],
             [
-                f"throughput relative to the hand-written loop on {name}",
+                f"throughput relative to that loop on {name}",
                 f"{device['share_of_loop']:.2f}",
             ],
             [f"share of time in which {name} is busy", f"{device['busy_share']:.2f}"],
@@ -288,8 +288,8 @@ def attention_planted(docs):
     rows += [[name, with_sd(ratio)] for name, ratio in summary["times_share"].items()]
     return (
         f"{list_table(rows)}\nMean ± standard deviation over {summary['uar']['n_seeds']} seeds; "
-        f"the half second is {100 * summary['share_of_time']:.0f} % of the utterance, and its emotion "
-        f"is recognized with a UAR of {with_sd(summary['uar'], 100)} %.\n"
+        f"the half second is {100 * summary['share_of_time']:.0f} % of the utterance, and its "
+        f"emotion is recognized with a UAR of {with_sd(summary['uar'], 100)} %.\n"
     )
 
 
@@ -364,8 +364,8 @@ def features(docs):
             ]
         )
     grown = " and ".join(
-        f"{entry['growth_mb']:.0f} MB for {entry['n_files']} files ({entry['returned_mb']:.0f} MB "
-        "of which are the result)"
+        f"{entry['growth_mb']:.0f} MB for {entry['n_files']} files (with a result of "
+        f"{entry['returned_mb']:.0f} MB)"
         for entry in result["memory"]
     )
     return f"{list_table(rows)}\nMemory of ``Functionals(FrameFeatures())`` grew by {grown}.\n"
