@@ -63,7 +63,8 @@ def scale(docs):
         same = "the same bytes" if kill["same_bytes"] else "DIFFERENT BYTES"
         text += (
             f"\nAn extraction that was killed after {kill['finished_when_killed']:,} utterances "
-            f"and started again gave {same}; {kill['computed_again']} utterances were computed twice.\n"
+            f"and started again gave {same}; {kill['computed_again']} utterances were computed "
+            "twice.\n"
         )
     return text
 
