@@ -166,9 +166,7 @@ def problem_with_one(line):
 def test_documented_commands_are_valid():
     lines = list(console_lines())
     assert len(lines) >= 5
-    wrong = {
-        f"{where}: {line}": problem for where, line in lines if (problem := problem_with(line))
-    }
+    problems = {f"{where}: {line}": problem_with(line) for where, line in lines}
     assert not {line: problem for line, problem in problems.items() if problem}
 
 
