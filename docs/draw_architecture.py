@@ -14,10 +14,10 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, PathPatch
 from matplotlib.path import Path as Curve
 from render_results import list_table
 
-WIDTH, HEIGHT = 1.95, 1.02  # of a box, in inches
+WIDTH, HEIGHT = 2.02, 1.16  # of a box, in inches
 LANE = 0.3  # room for an arrow that passes a layer
-LAYER = 1.55  # distance between the centers of layers
-FIGURE_WIDTH = 10.8
+LAYER = 1.7  # distance between the centers of layers
+FIGURE_WIDTH = 10.2
 COLORS = ("#dfe7f1", "#e3efe2", "#fbf3d4", "#fbe3c8", "#f3dbe4", "#e4e0f0", "#e4e4e4")
 
 
@@ -218,9 +218,9 @@ def box(ax, x, y, name, summary, color):
             boxstyle="round,pad=0,rounding_size=0.08", facecolor=color, edgecolor="#555555",
         )
     )  # fmt: skip
-    lines = textwrap.wrap(summary.replace("``", ""), 29, max_lines=4, placeholder=" …")
-    ax.text(x, y + 0.33, name, ha="center", va="center", fontsize=10.5, weight="bold")
-    ax.text(x, y - 0.12, "\n".join(lines), ha="center", va="center", fontsize=8, linespacing=1.15)
+    lines = textwrap.wrap(summary.replace("``", ""), 28, max_lines=4, placeholder=" …")
+    ax.text(x, y + 0.38, name, ha="center", va="center", fontsize=12, weight="bold")
+    ax.text(x, y - 0.12, "\n".join(lines), ha="center", va="center", fontsize=9.2, linespacing=1.15)
 
 
 def arrow(ax, points):
