@@ -266,10 +266,10 @@ def latents():
     corpus = make_emotional_speech(8, 25, random_state=0)
     frames = FrameFeatures(("energy", "pitch"), input_sampling_rate=corpus.sampling_rate)
     X = StandardScaler().fit_transform(Functionals(frames).fit_transform(corpus.data))
-    heard = np.isin(corpus.speakers, ["01", "02", "03", "04", "05", "06"])
+    train = np.isin(corpus.speakers, ["01", "02", "03", "04", "05", "06"])
     network = AdversarialAEClassifier(max_epochs=20, n_threads=1, device="cpu", random_state=0)
-    network.fit(X[heard], corpus.target[heard])
-    return LatentSpaceDisplay.from_estimator(network, X[~heard], corpus.target[~heard]).figure_
+    network.fit(X[train], corpus.target[train])
+    return LatentSpaceDisplay.from_estimator(network, X[~train], corpus.target[~train]).figure_
 
 
 def label_efficiency(results):
