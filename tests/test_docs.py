@@ -273,3 +273,36 @@ def test_a_broken_link_is_found(tmp_path):
     (tmp_path / "b.html").write_text('<p id="here">x</p>')
     links = [link for _, link in broken_links(tmp_path)[0]]
     assert links == ["b.html#gone", "c.html", "#top"]
+
+
+# Turns of phrase that make the text read as if it were translated.
+PHRASES = {
+    "is no": r"\b(?:is|are|was|were) no\b(?! (?:longer|more|less|fewer|other|better|worse|need|such"
+    r"|file|folder)\b)",
+    "behind": r"\bbehind\b",
+    "tells": r"\b(?:told|tells?)\b",
+    "docstring that opens with What": r"^ *r?\"\"\"(?:What|Whatever|Whether|How|Where|Who)\b",
+    "parameter that opens with a preposition": r"^ *\*{0,2}\w[\w, *]* : .+\n +(?:Of|To|By|From|In"
+    r"|With|For|As|At|On|Where|Whose|How|What|Which|Who)\b",
+}
+
+
+def written_files():
+    """Yield the files of the package, its tests and its documentation, but no generated ones."""
+    yield from sorted(ROOT.glob("*.md"))
+    for folder in ("benchmarks", "docs", "examples", "skser", "tests"):
+        for path in sorted((ROOT / folder).rglob("*.*")):
+            generated = {"generated", "_build"} & set(path.relative_to(ROOT).parts)
+            if path.suffix in (".py", ".rst", ".md", ".html") and not generated:
+                yield path
+
+
+@pytest.mark.parametrize("phrase", PHRASES)
+def test_counted_phrases_stay_rare(phrase):
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0].strip()}"
+        for path in written_files()
+        if path != Path(__file__)
+        for match in re.finditer(PHRASES[phrase], path.read_text(), flags=re.M)
+    ]
+    assert len(found) < 10, found
