@@ -166,9 +166,12 @@ def test_polars_input_and_output_keep_the_order_of_rows(cls):
     np.testing.assert_allclose(given, expected(cls, frame), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("make", [shuffled, with_gaps], ids=by_name)
 @pytest.mark.parametrize("cls", TRANSFORMERS, ids=by_name)
-@pytest.mark.parametrize("container", ["default", "pandas", "polars"])
+@pytest.mark.parametrize(
+    ("container", "make"),
+    [("default", shuffled), ("pandas", with_gaps), ("polars", shuffled)],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
 def test_column_transformer_and_feature_union_keep_rows_together(cls, make, container):
     if container == "polars":
         pytest.importorskip("polars")
