@@ -136,9 +136,7 @@ def _refuse_chained(opened, name, size, head):
 
 
 def _refuse(name, what):
-    reason = (
-        f"consists of several {what} joined into one: split it, or concatenate their samples"
-    )
+    reason = f"consists of several {what} joined into one: split it, or concatenate their samples"
     raise AudioReadError([(name, reason)])
 
 

@@ -89,9 +89,7 @@ def _check_is_list(X):
             remedy = ": pass its data or its frame"
         elif isinstance(X, Mapping):
             remedy = ": pass [X]"
-        raise TypeError(
-            f"X must be a list of paths or 1-D arrays, not {type(X).__name__}{remedy}."
-        )
+        raise TypeError(f"X must be a list of paths or 1-D arrays, not {type(X).__name__}{remedy}.")
 
 
 def _source(item, index, contents):

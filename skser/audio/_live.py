@@ -121,8 +121,8 @@ def _alike(numbered, name):
             array = np.empty(0, object)
         if array.dtype.kind not in "fiu" or array.ndim not in (1, 2):
             raise TypeError(
-                f"{name}: block {i} must be an array of numbers of shape (n_samples,) or "
-                f"(n_samples, n_channels), not {type(block).__name__} of "
+                f"{name}: block {i} is not an array of numbers of shape (n_samples,) or "
+                f"(n_samples, n_channels), but {type(block).__name__} of "
                 f"{array.dtype} and shape {array.shape}."
             )
         if array.ndim == 2 and array.shape[1] == 1:

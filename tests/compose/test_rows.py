@@ -328,7 +328,7 @@ def test_directories_without_labels_open_and_those_with_wrong_ones_do_not(tmp_pa
     described = (tmp_path / "saved/index.json").read_text()
     for damaged in (described.replace(', "b"', ""), described[:-3], "[]", '{"labels": [1, 2]}'):
         (tmp_path / "saved/index.json").write_text(damaged)
-        with pytest.raises(ValueError, match="is not a whole Sequences"):
+        with pytest.raises(ValueError, match="is not a complete Sequences"):
             Sequences.open(tmp_path / "saved")
     (tmp_path / "saved/index.json").unlink()
     assert Sequences.open(tmp_path / "saved").index is None
