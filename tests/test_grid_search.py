@@ -73,7 +73,7 @@ def test_each_utterance_of_emodb_is_computed_once_per_feature_setting(emodb_path
     assert search.best_score_ > 1 / 7
 
 
-def test_the_nested_search_routes_speakers_everywhere(tmp_path):
+def test_the_nested_search_passes_speakers_to_every_level(tmp_path):
     corpus = make_emotional_speech(8, 5, random_state=0)
     with sklearn.config_context(enable_metadata_routing=True):
         results = nested_search(corpus, tmp_path, max_epochs=1, n_splits=2)

@@ -58,7 +58,7 @@ def test_submodules_load_on_first_use():
         _ = skser.emotions
 
 
-def test_version_stands_in_one_place():
+def test_the_version_is_defined_in_one_place():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert "version" in project["dynamic"]
     assert "version" not in project
@@ -76,7 +76,7 @@ def test_torch_and_skorch_stay_in_neural_network():
             )
 
 
-def test_modules_know_nothing_of_the_estimators():
+def test_modules_do_not_import_the_estimators():
     for file in (ROOT / "skser/neural_network/modules").glob("*.py"):
         for line in file.read_text().splitlines():
             if line.startswith(("import ", "from ")):
@@ -119,7 +119,7 @@ def test_no_room_imports_private_files_of_another():
     assert not found
 
 
-def test_imports_run_one_way():
+def test_rooms_import_only_from_rooms_above():
     rooms = {path.stem for path in (ROOT / "skser").iterdir() if path.suffix in ("", ".py")}
     assert {room for room in rooms if room[0] != "_"} == set(ROOMS)
     place_of = {room: i for i, room in enumerate(ROOMS)}
@@ -137,7 +137,7 @@ def test_imports_run_one_way():
     assert not found
 
 
-def test_a_file_is_one_idea():
+def test_files_are_short():
     lengths = {
         str(file.relative_to(ROOT)): len(file.read_text().splitlines())
         for file in (ROOT / "skser").rglob("*.py")

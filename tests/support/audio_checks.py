@@ -140,7 +140,7 @@ def check_estimator_sparse_tag(name, transformer):
 
 
 def _check_sparse(transformer, container):
-    with pytest.raises(TypeError, match="list of paths or of 1-D arrays"):
+    with pytest.raises(TypeError, match="list of paths or 1-D arrays"):
         ready(transformer).transform(container(np.eye(3)))
 
 
@@ -181,7 +181,7 @@ def check_f_contiguous_array_estimator(name, transformer):
 def check_transformer_data_not_an_array(name, transformer):
     lists = [x.astype(float).tolist() for x in speech()]
     assert_equal(ready(transformer).transform(lists), ready(transformer).transform(speech()))
-    with pytest.raises(TypeError, match="list of paths or of 1-D arrays"):
+    with pytest.raises(TypeError, match="list of paths or 1-D arrays"):
         ready(transformer).transform(3)
 
 
