@@ -1,3 +1,5 @@
+"""Errors for libraries that are not installed, and the versions that are tested."""
+
 import importlib.util
 import itertools
 import json
@@ -50,7 +52,7 @@ def test_the_oldest_versions_allowed_are_tested():
     extras = [project["optional-dependencies"][extra] for extra in EXTRAS]
     for requirement in itertools.chain(project["dependencies"], *extras):
         name, oldest = re.sub(r"\[.*\]", "", requirement).split(">=")
-        if name != "torch":  # CI has one version of it
+        if name != "torch":  # CI tests a single version of torch
             assert parse_version(tested[name]) == parse_version(oldest), name
 
 
@@ -75,7 +77,7 @@ def test_every_module_is_imported_without_any_extra(without_extras):
 )
 def test_a_missing_extra_is_named_on_one_line(extra, call, without_extras):
     if extra == "adapters" and importlib.util.find_spec("transformers") is None:
-        pytest.skip("adapters are of an encoder, which the extra embeddings reads")
+        pytest.skip("adapters need an encoder, which the extra embeddings reads")
     said = without_extras["said"][call]
     assert said.removesuffix(".").endswith(f": pip install 'skser[{extra}]'")
     assert "\n" not in said

@@ -1,4 +1,7 @@
+"""Structure of the package: imports, versions and sizes of files."""
+
 import ast
+import functools
 import subprocess
 import sys
 import tomllib
@@ -9,8 +12,8 @@ import pytest
 import skser
 
 ROOT = Path(__file__).parents[1]
-# In the order in which data flow: a room imports from rooms above it. Private files beside them are
-# the ground floor, which all may import.
+# In the order of the data flow: a room imports only from rooms above it. All rooms may import the
+# private files directly under skser/.
 ROOMS = (
     "audio",
     "sequences",
@@ -29,7 +32,7 @@ ROOMS = (
     "pipelines",
     "cli",
 )
-LONGEST = 450  # lines: a file is one idea
+LONGEST = 450  # lines
 
 
 def run(code):
@@ -93,8 +96,10 @@ def test_modules_do_not_import_the_estimators():
                 ), f"{file.name}: {line}"
 
 
+@functools.cache
 def imports():
-    """File, its room, and the parts of each module or name of ours that it imports anywhere."""
+    """List (place, room, imported parts) of all imports of skser within the package."""
+    found = []
     for file in sorted((ROOT / "skser").rglob("*.py")):
         room = file.relative_to(ROOT / "skser").with_suffix("").parts[0]
         for node in ast.walk(ast.parse(file.read_text())):
@@ -107,7 +112,8 @@ def imports():
             for name in names:
                 package, *parts = name.split(".")
                 if package == "skser" and parts:
-                    yield f"{file.relative_to(ROOT)}:{node.lineno}", room, parts
+                    found.append((f"{file.relative_to(ROOT)}:{node.lineno}", room, parts))
+    return found
 
 
 def test_no_room_imports_private_files_of_another():
@@ -124,13 +130,13 @@ def test_rooms_import_only_from_rooms_above():
     assert {room for room in rooms if room[0] != "_"} == set(ROOMS)
     place_of = {room: i for i, room in enumerate(ROOMS)}
     found = [
-        f"{place} imports {'.'.join(parts)}, which is further down"
+        f"{place} imports {'.'.join(parts)}, which comes after it"
         for place, room, parts in imports()
         if room in ROOMS and place_of.get(parts[0], -1) > place_of[room]
     ]
-    # Below the rooms, private files may build on audio and sequences alone.
+    # Private files directly under skser/ may import only from audio and sequences.
     found += [
-        f"{place} imports {'.'.join(parts)}, and is on the ground floor"
+        f"{place} imports {'.'.join(parts)}, but may import only audio and sequences"
         for place, room, parts in imports()
         if room not in (*ROOMS, "__init__") and parts[0] in ROOMS[2:]
     ]

@@ -104,7 +104,7 @@ class TestWatchedChild:
 
     def test_features_of_an_unreadable_file_are_a_finding(self, tmp_path):
         (tmp_path / "text.wav").write_text("no audio here")
-        with pytest.raises(Finding, match="features of what cannot be read"):
+        with pytest.raises(Finding, match="features of an unreadable file"):
             judge(str(tmp_path / "text.wav"), lambda *_: np.zeros((1, 1)))
 
 
