@@ -18,7 +18,7 @@ from skser.sequences import Layout, Sequences
 def _real_data(folder):
     root = os.environ.get("SKSER_DATA")
     if not root:
-        pytest.skip("SKSER_DATA is not set, so there is no real speech to test with")
+        pytest.skip("SKSER_DATA is not set, so real speech is missing")
     path = Path(root) / folder
     if not path.is_dir():
         pytest.skip(f"SKSER_DATA holds no {folder}/")
@@ -44,7 +44,7 @@ def ravdess_originals_path():
 def whisper_tiny():
     root = os.environ.get("SKSER_MODELS")
     if not root:
-        pytest.skip("SKSER_MODELS is not set, so there is no real encoder to test with")
+        pytest.skip("SKSER_MODELS is not set, so a real encoder is missing")
     path = Path(root) / "whisper-tiny-encoder"
     if not path.is_dir():
         pytest.skip("SKSER_MODELS holds no whisper-tiny-encoder/")

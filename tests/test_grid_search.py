@@ -50,10 +50,10 @@ def search_with_counts(corpus, folder, network, n_splits, n_jobs):
     return search, lines
 
 
-def tiny_network(max_epochs, batch_size=64):
+def tiny_network(max_epochs):
     return AttentionFCNClassifier(
         filters=(4, 8), strides=2, pool_sizes=1, max_epochs=max_epochs, device="cpu", n_threads=1,
-        batch_size=batch_size, random_state=0,
+        batch_size=64, random_state=0,
     )  # fmt: skip
 
 
@@ -66,13 +66,11 @@ def test_each_utterance_is_computed_once_per_feature_setting(tmp_path):
 
 @pytest.mark.real_data
 def test_real_utterances_are_computed_once_per_feature_setting(emodb_path, tmp_path):
-    frame = load_emodb(emodb_path).frame
-    frame = frame[frame["emotion"].isin(["anger", "sadness"])].iloc[::3]
-    corpus = SpeechCorpus(frame, "part of EmoDB", {})
-    network = tiny_network(5, batch_size=8)
-    search, lines = search_with_counts(corpus, tmp_path, network, n_splits=2, n_jobs=None)
-    assert len(lines) == len(set(lines)) == 4 * len(frame) == 4 * 63
-    assert search.best_score_ > 0.7
+    frame = load_emodb(emodb_path).frame.iloc[::6]
+    corpus = SpeechCorpus(frame, "every sixth utterance of EmoDB", {})
+    search, lines = search_with_counts(corpus, tmp_path, tiny_network(1), n_splits=2, n_jobs=None)
+    assert len(lines) == len(set(lines)) == 4 * len(frame) == 4 * 90
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 def test_the_nested_search_passes_speakers_to_every_level(tmp_path):

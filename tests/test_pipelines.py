@@ -298,7 +298,7 @@ def test_the_rotation_does_not_change_predictions():
 
 
 def test_the_vote_can_be_tuned_in_a_search_over_speakers(tmp_path):
-    corpus = make_emotional_speech(2, 5, random_state=0)
+    corpus = make_emotional_speech(2, 10, random_state=0)
     # The cache makes the search compute the features once, as users should.
     search = GridSearchCV(
         vote(corpus, random_state=0, memory=tmp_path),

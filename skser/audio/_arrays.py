@@ -9,7 +9,8 @@ from skser.audio._errors import AudioReadError
 from skser.audio._waveform import Waveform
 
 _MOST_CHANNELS = 64
-# Channels cancel if their mean keeps less than this share of what independent channels would keep.
+# Channels cancel if their mean has less than this share of the energy that the mean of
+# independent channels would have.
 _CANCELLED = 0.1
 
 

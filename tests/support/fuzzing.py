@@ -139,7 +139,7 @@ def judge(path, use):
     outcome : str
         "refused" or "read".
     reason : str
-        Reason of the refusal, or description of what was read.
+        Reason of the refusal, or number of samples and rate that were read.
 
     Raises
     ------
