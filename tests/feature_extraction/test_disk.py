@@ -369,7 +369,7 @@ class TestMappedBlocks:
             (
                 "layout.json",
                 lambda b: b.replace(b'"x0", ', b""),
-                "names 15 columns, the block has 16",
+                "names 15 columns, but the block has 16",
             ),
             ("layout.json", lambda b: b"{}", "feature_names"),
         ],
@@ -379,12 +379,12 @@ class TestMappedBlocks:
     ):
         path = tmp_path / "mapped" / name
         path.write_bytes(damage(path.read_bytes()))
-        with pytest.raises(ValueError, match=rf"mapped is not a whole Sequences: .*({said})"):
+        with pytest.raises(ValueError, match=rf"mapped is not a complete Sequences: .*({said})"):
             Sequences.open(tmp_path / "mapped", mmap_mode)
 
     def test_a_missing_file_is_named(self, mapped, tmp_path):
         (tmp_path / "mapped" / "lengths.npy").unlink()
-        with pytest.raises(ValueError, match=r"not a whole Sequences: .*lengths\.npy"):
+        with pytest.raises(ValueError, match=r"not a complete Sequences: .*lengths\.npy"):
             Sequences.open(tmp_path / "mapped", "r")
 
     def test_utterances_without_frames_are_written_and_opened(self, tmp_path):
@@ -397,7 +397,7 @@ class TestMappedBlocks:
 
     def test_frames_of_another_width_are_refused(self, tmp_path):
         writer = _storage.BlockWriter(tmp_path, 3)
-        with pytest.raises(ValueError, match="do not go into a block of 3 columns"):
+        with pytest.raises(ValueError, match="do not fit a block of 3 columns"):
             writer.append(np.zeros((2, 4)))
         writer.close()
 
