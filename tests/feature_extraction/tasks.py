@@ -4,6 +4,8 @@ import os
 import signal
 from pathlib import Path
 
+import numpy as np
+
 
 def square_or_die_once(i, mark):
     if i == 7 and not os.path.exists(mark):
@@ -14,3 +16,7 @@ def square_or_die_once(i, mark):
 
 def leave_a_mark(path):
     Path(path).touch()
+
+
+def means(X):
+    return np.stack([frames.mean(axis=0) for frames in X])

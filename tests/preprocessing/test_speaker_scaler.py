@@ -12,7 +12,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skser.feature_extraction import MelSpectrogram
-from skser.neural_network import AttentionFCNClassifier
 from skser.preprocessing import SpeakerScaler
 from skser.sequences import Sequences
 
@@ -186,12 +185,15 @@ def test_speakers_are_scaled_separately_in_cross_validation():
 
 @pytest.mark.filterwarnings("ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning")
 def test_grid_search_over_vectors_in_processes_and_over_frames(corpus):
+    # Not imported above, so that the processes, which import this module, need not load torch.
+    from skser.neural_network import AttentionFCNClassifier
+
     network = AttentionFCNClassifier(
         filters=(4, 8), strides=2, pool_sizes=1, max_epochs=1, device="cpu", n_threads=1
     )
     vectors = make_pipeline(mel(), Means())
     spread = "speakerscaler__transformer__means__spread"
-    # Only the vectors in processes, since these would have to import torch for the network.
+
     for last, transformer, grid, n_jobs in (
         (LogisticRegression(C=0.1), vectors, {spread: [0, 1]}, 2),
         (network, mel(), {"speakerscaler__transformer__n_mels": [8, 16]}, None),

@@ -197,7 +197,7 @@ def test_the_trimmer_precedes_features_in_cross_validation_and_grid_search():
     search = GridSearchCV(
         model,
         {"voiceactivitytrimmer__margin": [0.0, 0.1]},
-        scoring="balanced_accuracy", cv=2, n_jobs=2,
+        scoring="balanced_accuracy", cv=2,
     )  # fmt: skip
     search.fit(padded, corpus.target)
     copy = pickle.loads(pickle.dumps(search.best_estimator_))
