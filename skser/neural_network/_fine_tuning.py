@@ -49,7 +49,7 @@ def upper_layers(embedding, n_layers, adapter_rank):
     norm = encoder.layer_norm if is_stable and last == facts.depth else None
     layers = encoder.layers[first:last]
     layers = UpperLayers(layers, norm, other_arguments(layers[0]))
-    # Hooks of the full encoder expect layers that are not part of this copy.
+    # The full encoder records the output of each layer through hooks; training needs none.
     for hooked in layers.modules():
         hooked._forward_hooks.clear()
         hooked._forward_pre_hooks.clear()
