@@ -21,6 +21,7 @@ from skser.model_selection import SemiSupervisedSplit
 from skser.neural_network import AdversarialAEClassifier, AdversarialAERegressor
 from skser.neural_network import _adversarial_training as training
 from skser.neural_network.modules.concordance import ConcordanceLoss, KnownSquaredError
+from skser.sequences import Sequences
 from tests.support.made_up import EXACT, TWIN, emotion_and_style
 
 # Most fits here run one or two epochs, after which some parts count as failed.
@@ -141,14 +142,15 @@ class TestUse:
         search = GridSearchCV(
             AdversarialAEClassifier(max_epochs=2, unlabeled=-1, **EXACT),
             {"adversarial_weight": [0.0, 0.3], "latent": ["emotion"]},
-            cv=SemiSupervisedSplit(LeaveOneGroupOut()), n_jobs=2, scoring="balanced_accuracy",
+            cv=SemiSupervisedSplit(LeaveOneGroupOut()), scoring="balanced_accuracy",
         )  # fmt: skip
         search.fit(X, y, groups=speakers)
         assert search.n_splits_ == 4
         assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
     def test_frames_are_reconstructed_as_their_statistics(self, mels, corpus):
-        X = mels.map_values(lambda values: (values - values.mean(axis=0)) / values.std(axis=0))
+        X = Sequences.from_list([frames[::3] for frames in mels], mels.layout)
+        X = X.map_values(lambda values: (values - values.mean(axis=0)) / values.std(axis=0))
         model = AdversarialAEClassifier(
             max_epochs=60, noise=0.1, dropout=0.1, reconstruction_weight=1.0, **EXACT
         ).fit(X, corpus.target)

@@ -207,9 +207,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path, mels, corpus):
         clone(model).fit(mels, corpus.target)
 
 
-def test_a_full_disk_is_reported_and_the_previous_epoch_is_kept(
-    tmp_path, mels, corpus, monkeypatch
-):
+def test_a_full_disk_is_reported_and_the_last_epoch_is_kept(tmp_path, mels, corpus, monkeypatch):
     model = AttentionFCNClassifier(**SMALL, checkpoint_dir=tmp_path)
     written = []
 

@@ -326,9 +326,7 @@ class TestMixup:
 
     @pytest.mark.parametrize("soft", [False, True])
     @pytest.mark.parametrize("class_weight", [None, "balanced"])
-    def test_fits_are_repeatable_and_differ_from_those_without_mixup(
-        self, data, soft, class_weight
-    ):
+    def test_fits_are_repeatable_and_differ_without_mixup(self, data, soft, class_weight):
         X, y, shares = data
         given = {"soft_targets": shares} if soft else {}
 
