@@ -169,7 +169,7 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         return self.prior == "categorical"
 
     def _make_prior(self, n_outputs):
-        shares = torch.ones(n_outputs)
+        shares = torch.ones(n_outputs)  # replaced in _train
         if self.prior == "categorical":
             return CategoricalPrior(shares)
         if self.prior == "gaussian":
@@ -203,6 +203,7 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
 
     def _train(self, train, valid, epochs, checkpoint=None, in_part=False):
         prior = self.net_.module_.prior
+        # partial_fit keeps the shares, as its y is only a part of the labels.
         if not isinstance(prior, GaussianPrior) and not in_part:
             prior.shares.copy_(self._class_shares(train.targets))
         super()._train(train, valid, epochs, checkpoint, in_part)
@@ -215,7 +216,7 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
 
     def _check_soft_targets(self, soft_targets, targets):
         shares = super()._check_soft_targets(soft_targets, targets)
-        shares[targets < 0] = np.nan
+        shares[targets < 0] = np.nan  # see is_labeled
         return shares
 
     def _make_criterion(self, targets):

@@ -138,7 +138,7 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
             self._target_is_1d = is_1d
             self._target_mean = np.nanmean(y, axis=0)
             self._target_scale = np.nanstd(y, axis=0)
-            self._target_scale[self._target_scale == 0] = 1
+            self._target_scale[self._target_scale == 0] = 1  # a constant target
         elif y.shape[1] != self._n_outputs:
             raise ValueError(
                 f"y has {y.shape[1]} targets, but the {type(self).__name__} was fitted on "

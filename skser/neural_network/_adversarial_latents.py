@@ -276,6 +276,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         _, valid = super()._split(
             known, strata[labeled], None if groups is None else groups[labeled]
         )
+        # The start in the block identifies an utterance, whose index the split has changed.
         held_out = np.isin(dataset.sequences.starts, valid.sequences.starts)
         if groups is not None:
             held_out = np.isin(groups, groups[held_out])

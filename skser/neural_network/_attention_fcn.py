@@ -145,6 +145,7 @@ class _AttentionFCN(NeuralEstimator):
             weights, lengths = module.attention(**batch)
             weights = weights.float().cpu().numpy().astype(np.float64)
             for i, w, length in zip(indices, weights, lengths.tolist(), strict=False):
+                # Without a hop, positions are in frames.
                 seconds = np.arange(sequences.lengths[i]) * (layout.hop or 1) + layout.offset
                 times, time_extents = cell_positions(time_steps, length, seconds)
                 frequencies, frequency_extents = cell_positions(band_steps, w.shape[2], bands)
@@ -351,4 +352,5 @@ def _per_layer(name, value, n_layers, *, one_dimensional):
         raise ValueError(
             f"{name}={value!r} must hold integers of at least 1, or pairs (time, bands) of them."
         )
+    # With one band, kernels and strides along bands would only see padding.
     return [(time, 1) for time, _ in pairs] if one_dimensional else pairs

@@ -118,6 +118,7 @@ class SpecAugment(BaseEstimator):
 
         x = _stretch(x, lengths, speed, new_time)
         if self.gain_db:
+            # A gain does not change the other channels, which are differences over time.
             x[:, 0] += self.gain_db * torch.randn(len(x), 1, 1, generator=generator).to(
                 x.device, non_blocking=True
             )

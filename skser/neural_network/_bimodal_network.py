@@ -96,6 +96,7 @@ class BimodalNetwork(NeuralEstimator):
         if reset:
             self._fitted_on_flat = False
             self._layouts = {}
+            # A previous fit may have been on a 2-D array.
             for name in ("n_features_in_", "feature_names_in_"):
                 self.__dict__.pop(name, None)
             for column, transformer in self._columns.items():
@@ -183,7 +184,7 @@ class BimodalNetwork(NeuralEstimator):
             parts = [sequences.frames, sequences.words]
         with torch_threads(self.n_threads), torch.inference_mode():
             for part, encoder in zip(parts, (module.audio, module.text), strict=False):
-                if encoder.recurrent is None:
+                if encoder.recurrent is None:  # frames are not standardized
                     continue
                 rows = np.flatnonzero(part.lengths)
                 dataset = SequenceDataset(part[rows], np.zeros(len(rows)))

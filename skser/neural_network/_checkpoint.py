@@ -55,6 +55,7 @@ def training_key(estimator, sequences, *others):
             f"checkpoint_dir needs random_state to be an int, so that a resumed fit of {name} "
             f"gives the same result; it is {estimator.random_state!r}."
         )
+    # Clones: whether a transformer is already fitted must not change the key.
     parameters = {
         key: clone(value) if hasattr(value, "fit") else value
         for key, value in estimator.get_params(deep=False).items()
@@ -111,6 +112,7 @@ class TrainingCheckpoint(Callback):
         if not os.path.exists(self.path):
             return
         try:
+            # weights_only: loading a checkpoint must not execute code.
             state = torch.load(self.path, map_location=net.device, weights_only=True)
         except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
             raise ValueError(

@@ -227,6 +227,7 @@ class SequenceClassifier(ClassifierMixin, NeuralEstimator):
             weight[present] = compute_class_weight(
                 self.class_weight, classes=self.classes_[present], y=self.classes_[targets]
             )
+            # Mean 1 over utterances: class weights must not change the size of the updates.
             weight /= weight[targets].mean()
             weight = torch.tensor(weight, dtype=torch.float32)
         return SoftCrossEntropy(weight, self.label_smoothing)

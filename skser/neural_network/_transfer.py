@@ -57,6 +57,7 @@ class Transfer:
             for name, value in theirs.items()
             if name in ours and ours[name].shape == value.shape
         }
+        # Layers that only one of both has, or whose shapes differ.
         odd = sorted(name for name in theirs.keys() ^ ours.keys() | (ours.keys() - fitting.keys()))
         of_classes = ("output.", *getattr(module, "class_layers", ()))
         odd = [name for name in odd if not name.startswith(of_classes)]
@@ -68,7 +69,7 @@ class Transfer:
         shared = {name for name in fitting if not name.startswith(of_classes)}
         same_classes = np.array_equal(classes, getattr(source, "classes_", None))
         copied = {name: fitting[name] for name in (fitting if same_classes else shared)}
-        module.load_state_dict(copied, strict=False)
+        module.load_state_dict(copied, strict=False)  # other layers keep their initial weights
         return shared.intersection(name for name, _ in module.named_parameters())
 
 

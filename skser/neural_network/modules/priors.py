@@ -93,6 +93,7 @@ class MixturePrior(nn.Module):
         elif n_emotion == 1:
             centers[:, 0] = self.radius * torch.arange(n_classes)
         else:
+            # Neighboring centers on the circle have the distance self.radius.
             angles = 2 * math.pi * torch.arange(n_classes) / n_classes
             radius = self.radius / (2 * math.sin(math.pi / n_classes))
             centers[:, 0], centers[:, 1] = radius * angles.cos(), radius * angles.sin()
