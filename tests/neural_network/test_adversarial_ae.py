@@ -356,11 +356,13 @@ def test_on_a_gpu(form, few_labels, mels):
 @pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
 def test_real_speech_at_the_defaults(emodb_path):
     corpus = load_emodb(emodb_path)
-    test = np.isin(corpus.speakers, ["03", "08"])
+    # Half of the corpus, to save time.
+    rows = np.flatnonzero(np.isin(corpus.speakers, ["03", "09", "10", "13", "14"]))
+    y, test = corpus.target[rows], corpus.speakers[rows] == "03"
     features = make_pipeline(Functionals(FrameFeatures()), StandardScaler())
-    X = features.fit_transform(corpus.data)
-    model = AdversarialAEClassifier(**EXACT).fit(X[~test], corpus.target[~test])
-    assert balanced_accuracy_score(corpus.target[test], model.predict(X[test])) > 0.7
+    X = features.fit_transform([corpus.data[i] for i in rows])
+    model = AdversarialAEClassifier(**EXACT).fit(X[~test], y[~test])
+    assert balanced_accuracy_score(y[test], model.predict(X[test])) > 0.7
     last = model.history_[-1]
     assert last["reconstruction_loss"] < 0.9
     for name in ("emotion", "style"):
