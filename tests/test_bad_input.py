@@ -100,7 +100,7 @@ Y = np.array(["a", "b"] * 4)
 
 FITS = [
     ("labels of another length", lambda m: m.fit(sequences(), Y[:5]), "inconsistent numbers of samples"),
-    ("one class", lambda m: m.fit(sequences(), ["a"] * 8), "one class, 'a'; .* at least 2 classes"),
+    ("one class", lambda m: m.fit(sequences(), ["a"] * 8), "one class, 'a', but .* at least 2 classes"),
     ("no labels", lambda m: m.fit(sequences(), None), "requires y to be passed"),
     ("a missing label", lambda m: m.fit(sequences(), [np.nan, *[1.0] * 7]), "y contains NaN"),
     ("numbers that are no classes", lambda m: m.fit(sequences(), np.linspace(0, 1, 8)), "continuous"),

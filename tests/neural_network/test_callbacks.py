@@ -18,6 +18,7 @@ from skser.neural_network import (
     AttentionFCNRegressor,
     AttentionRNNClassifier,
 )
+from skser.sequences import Sequences
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning",
@@ -25,6 +26,12 @@ pytestmark = pytest.mark.filterwarnings(
 )
 EXACT = {"device": "cpu", "n_threads": 1, "random_state": 0}
 CLASSIFIERS = [AttentionFCNClassifier, AttentionRNNClassifier, AdversarialAEClassifier]
+
+
+@pytest.fixture(scope="module")
+def mels(mels):
+    """Every third frame, as the tests do not depend on how well a network learns."""
+    return Sequences.from_list([frames[::3] for frames in mels], mels.layout)
 
 
 class Log(Callback):

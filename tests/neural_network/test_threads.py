@@ -15,6 +15,7 @@ from skser.neural_network import (
     AttentionFCNClassifier,
     AttentionRNNClassifier,
 )
+from skser.sequences import Sequences
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning"
@@ -26,6 +27,12 @@ NETWORKS = [
 ]
 EXACT = {"max_epochs": 2, "random_state": 0, "n_threads": 1, "device": "cpu"}
 named = pytest.mark.parametrize("network", NETWORKS, ids=lambda n: type(n).__name__)
+
+
+@pytest.fixture(scope="module")
+def mels(mels):
+    """Every third frame, as the tests do not depend on how well a network learns."""
+    return Sequences.from_list([frames[::3] for frames in mels], mels.layout)
 
 
 def fitted(network, X, y, **settings):
