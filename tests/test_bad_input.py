@@ -100,7 +100,7 @@ Y = np.array(["a", "b"] * 4)
 
 FITS = [
     ("labels of another length", lambda m: m.fit(sequences(), Y[:5]), "inconsistent numbers of samples"),
-    ("one class", lambda m: m.fit(sequences(), ["a"] * 8), "one class, 'a'; .* at least 2 classes"),
+    ("one class", lambda m: m.fit(sequences(), ["a"] * 8), "one class, 'a', but .* at least 2 classes"),
     ("no labels", lambda m: m.fit(sequences(), None), "requires y to be passed"),
     ("a missing label", lambda m: m.fit(sequences(), [np.nan, *[1.0] * 7]), "y contains NaN"),
     ("continuous targets", lambda m: m.fit(sequences(), np.linspace(0, 1, 8)), "continuous"),
@@ -112,7 +112,7 @@ FITS = [
     ("audio instead of features", lambda m: m.fit(["a.wav"] * 8, Y), "put a transformer such as MelSpectrogram"),
     ("a device that is not available", lambda m: m.set_params(device="cuda:99").fit(sequences(), Y), "device='cuda:99' is not available here .*device='auto'"),
     ("a device that does not exist", lambda m: m.set_params(device="gpu").fit(sequences(), Y), "device='gpu' is not available"),
-    ("layers that do not match", lambda m: m.set_params(strides=(2, 2)).fit(sequences(), Y), "strides=.* has 2 layers, filters has 4"),
+    ("layers that do not match", lambda m: m.set_params(strides=(2, 2)).fit(sequences(), Y), "strides=.* has 2 entries, but filters has 4 layers"),
     ("a stride of zero", lambda m: m.set_params(strides=0).fit(sequences(), Y), "at least 1"),
     ("unknown normalization", lambda m: m.set_params(normalization="layer").fit(sequences(), Y), "normalization='layer'"),
     ("a wrong parameter", lambda m: m.set_params(dropout=1.5).fit(sequences(), Y), "'dropout' parameter"),
@@ -149,7 +149,7 @@ PREDICTS = [
     ("a 2-D array", lambda m: m.predict(np.ones((3, 4))), "fitted on frame sequences and is now given a 2-D"),
     ("an utterance without frames", lambda m: m.predict([np.ones((0, 4))]), "Utterance 0 has 0 frames"),
     ("an unknown class", lambda m: m.partial_fit(sequences(), ["z"] * 8), r"does not know: \['z'\].*\['a', 'b'\]"),
-    ("balance in pieces", lambda m: m.__class__(class_weight="balanced").partial_fit(sequences(), Y), "give the weights as a dict"),
+    ("balance in pieces", lambda m: m.__class__(class_weight="balanced").partial_fit(sequences(), Y), "Pass the weights as a dict"),
     ("attention to another width", lambda m: m.attention(sequences(width=5)), "X has 5 features"),
 ]  # fmt: skip
 

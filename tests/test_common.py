@@ -260,7 +260,7 @@ class TestNetworks:
         assert model.n_iter_ == int(np.argmin(losses)) + 1 + 2
 
     def test_early_stopping_without_groups_warns(self, cls, mels, y):
-        with pytest.warns(UserWarning, match="one speaker into training and validation"):
+        with pytest.warns(UserWarning, match="one speaker into both training and validation"):
             self.fitted(cls, mels, y, early_stopping=True, validation_fraction=0.25)
 
     def test_early_stopping_on_one_group_is_rejected(self, cls, mels, y):
