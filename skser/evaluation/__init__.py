@@ -1,4 +1,4 @@
-"""The whole judgement of a model: across speakers, against others, in noise, and for everyone."""
+"""Evaluation of models: cross-validation by speaker, comparisons, fairness, robustness, reports."""
 
 from skser.evaluation._comparison import (
     PairedComparison,

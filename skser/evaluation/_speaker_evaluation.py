@@ -1,4 +1,4 @@
-"""Predictions for speakers that a model did not know, and what they amount to."""
+"""Results of an evaluation by speaker."""
 
 from dataclasses import dataclass
 
@@ -13,22 +13,22 @@ _PROBA = "proba_"
 
 @dataclass(frozen=True)
 class SpeakerEvaluation:
-    """What `cross_validate_speakers` found.
+    """Results of `cross_validate_speakers`.
 
     Attributes
     ----------
     predictions : DataFrame
-        A row per seed and utterance, in that order, whatever the folds: ``seed``, ``fold``,
-        ``utterance`` (its place in the corpus), ``speaker``, ``true``, ``predicted``, and
-        ``proba_anger`` and so on where the model has probabilities.
+        One row per seed and utterance, sorted by these: ``seed``, ``fold``, ``utterance`` (its
+        row in the corpus), ``speaker``, ``true``, ``predicted``, and ``proba_anger`` and so on if
+        the model has probabilities.
     fold_results : DataFrame
-        A row per fold and seed: ``seed``, ``fold``, ``n_train``, ``n_test``, ``fit_seconds``,
-        ``predict_seconds``, ``uar``, ``accuracy``, ``fitted`` (the best parameters of a search,
-        epochs trained), ``held_out`` (speakers).
+        One row per fold and seed: ``seed``, ``fold``, ``n_train``, ``n_test``, ``fit_seconds``,
+        ``predict_seconds``, ``uar``, ``accuracy``, ``fitted`` (best parameters of a search, number
+        of epochs), ``held_out`` (speakers).
     folds : list of (ndarray of int, ndarray of int)
-        Utterances of both sides of each fold.
+        Rows of the training and the test side of each fold.
     protocol : dict
-        The model, the splits, the corpus and the versions that were used.
+        Description of the model, the splits, the corpus, and the versions of libraries.
     """
 
     predictions: pd.DataFrame
@@ -38,17 +38,17 @@ class SpeakerEvaluation:
 
     @property
     def y_true(self):
-        """Emotions of the utterances, in the order of `predictions`."""
+        """True classes, in the order of `predictions`."""
         return self.predictions["true"].to_numpy(dtype=str)
 
     @property
     def y_pred(self):
-        """Predictions, in the order of `predictions`."""
+        """Predicted classes, in the order of `predictions`."""
         return self.predictions["predicted"].to_numpy(dtype=str)
 
     @property
     def labels(self):
-        """Classes that the columns of `y_proba` stand for, or all that occur."""
+        """Class of each column of `y_proba`; without probabilities, all classes that occur."""
         columns = [c for c in self.predictions if c.startswith(_PROBA)]
         if columns:
             return np.array([c.removeprefix(_PROBA) for c in columns])
@@ -56,22 +56,22 @@ class SpeakerEvaluation:
 
     @property
     def y_proba(self):
-        """Probabilities, (n_predictions, n_classes), or None if the model has none."""
+        """Probabilities of shape (n_predictions, n_classes), or None if the model has none."""
         columns = [c for c in self.predictions if c.startswith(_PROBA)]
         return self.predictions[columns].to_numpy(dtype=float) if columns else None
 
     def pooled(self, metric=unweighted_average_recall):
-        """Score over all folds of each seed.
+        """Compute the score of each seed over the utterances of all folds.
 
         Parameters
         ----------
         metric : callable, default=unweighted_average_recall
-            ``metric(y_true, y_pred)`` -> float.
+            Score as ``metric(y_true, y_pred)`` -> float.
 
         Returns
         -------
         Series of float64
-            By seed.
+            Score by seed.
         """
         groups = self.predictions.groupby("seed")
         return pd.Series(
@@ -83,13 +83,15 @@ class SpeakerEvaluation:
         )
 
     def summary(self):
-        """UAR and accuracy, as papers give them.
+        """Compute UAR and accuracy in the forms that papers report.
 
         Returns
         -------
         DataFrame
-            A row each: ``pooled`` over all folds, mean of the seeds, and its ``sd_seeds`` (NaN
-            for one seed); mean over ``folds`` and its ``sd_folds``; the ``worst_fold``.
+            One row for each score. ``pooled`` is the score over all folds, averaged over seeds,
+            and ``sd_seeds`` its standard deviation over seeds (NaN for one seed). ``folds`` is the
+            mean score of single folds, ``sd_folds`` its standard deviation and ``worst_fold`` the
+            lowest one.
         """
         rows = {}
         for name, metric in (("uar", unweighted_average_recall), ("accuracy", accuracy_score)):
@@ -110,18 +112,19 @@ class SpeakerEvaluation:
 
 
 def joined(results, speakers, y):
-    """Tables of predictions and of the results of each fold.
+    """Join the results of single folds into tables.
 
     Parameters
     ----------
     results : list of dict
-        Of one fold and seed each.
+        Results of one fold and seed each.
     speakers, y : ndarray of shape (n_utterances,), str
+        Speaker and class of each utterance of the corpus.
 
     Returns
     -------
     predictions, fold_results : DataFrame
-        As `SpeakerEvaluation` has them.
+        Tables described in `SpeakerEvaluation`.
     """
     predictions, fold_results = [], []
     classes = sorted({label for result in results for label in result.get("classes", ())})
@@ -138,7 +141,7 @@ def joined(results, speakers, y):
             }
         )
         if classes:
-            # A class that a training fold lacks has no probability.
+            # A fold whose training side lacks a class gives it no probability.
             proba = pd.DataFrame(result["proba"], columns=result["classes"])
             proba = proba.reindex(columns=classes, fill_value=0.0).add_prefix(_PROBA)
             part = pd.concat([part, proba], axis=1)
