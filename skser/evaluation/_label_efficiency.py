@@ -92,7 +92,7 @@ class LabelEfficiencyCurve:
             drawn,
             [(1 - confidence_level) / 2, (1 + confidence_level) / 2],
             axis=0,
-            method="inverted_cdf",
+            method="inverted_cdf",  # interpolating between infinite multiples would give NaN
         )
         index = pd.Index(list(pair[0]), name="n_labels")
         return pd.DataFrame({"multiple": found, "low": low, "high": high}, index=index)
@@ -243,6 +243,7 @@ def label_efficiency_curve(
         cv = StratifiedGroupKFold(cv or 5, shuffle=True, random_state=random.randint(2**31 - 1))
     folds = speaker_disjoint_splits(cv, np.zeros(len(y)), y, speakers, "cv")
     sizes = _sizes(n_labels, y, folds)
+    # Labels are drawn here rather than in the workers, so that n_jobs does not change them.
     tasks = []
     for n in sizes:
         for repeat in range(n_repeats):

@@ -203,6 +203,7 @@ def similar_recordings(items, sampling_rate, n_jobs):
         for content in contents:
             join(first_of.setdefault(content, i), i)
 
+    # Candidates are sorted, so a bounded cache reads most recordings once.
     @functools.lru_cache(maxsize=_WAVES_IN_MEMORY)
     def waveform(i):
         return _centered(read_utterance(items[i], i, sampling_rate, _RATE))
@@ -249,7 +250,9 @@ def _fingerprint(samples):
     loud = np.flatnonzero(level > 1e-3 * level.max())
     if len(loud):
         bands = bands[loud[0] : loud[-1] + 1]
+    # The floor at -60 dB keeps noise in silent bands from dominating the fingerprint.
     decibels = np.log(bands + 1e-6 * bands.max() + np.finfo(float).tiny)
+    # A fixed number of times makes recordings of any length comparable.
     places = np.linspace(0, len(decibels) - 1, _N_TIMES)
     before = places.astype(int)
     after = np.minimum(before + 1, len(decibels) - 1)
@@ -276,6 +279,7 @@ def _similar(fingerprints):
 
 def _correlation(a, b):
     """Compute the largest absolute correlation of two waveforms over all shifts, 0 to 1."""
+    # Zero padding to the sum of both lengths keeps shifted waveforms from wrapping around.
     n = 1 << int(len(a) + len(b) - 1).bit_length()
     norm = np.sqrt(np.dot(a, a) * np.dot(b, b))
     if norm == 0:

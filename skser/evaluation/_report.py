@@ -164,6 +164,7 @@ class EvaluationReport:
         str
         """
         jinja2 = import_optional("jinja2", extra="report", purpose="EvaluationReport")
+        # Names of speakers, files and classes may contain markup, so everything is escaped.
         template = jinja2.Environment(autoescape=True).from_string(_TEMPLATE)
         evaluation, corpus = self.evaluation, self.corpus
         sections = [
@@ -318,6 +319,7 @@ class EvaluationReport:
             sure = y_proba[np.arange(len(column)), column]
             wrong = wrong[np.argsort(-sure[wrong], kind="stable")]
             title = "Most confident errors"
+        # Several seeds may make the same error; it is listed once.
         chosen = predictions.iloc[wrong].drop_duplicates("utterance").head(self.n_errors)
         if chosen.empty:
             return {"title": "Errors", "paragraphs": ["Every prediction is correct."]}
@@ -348,6 +350,7 @@ class EvaluationReport:
 
         samples = read_utterance(item, i, self.corpus.sampling_rate, _RATE)
         file = io.BytesIO()
+        # The MP3 encoder clips samples beyond 1.
         samples = samples / max(float(np.abs(samples).max()), 1.0)
         soundfile.write(file, samples, _RATE, format="MP3", subtype="MPEG_LAYER_III")
         return _data_uri("audio/mpeg", file.getvalue())

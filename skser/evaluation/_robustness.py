@@ -109,6 +109,7 @@ def robustness_report(
     for i, item in enumerate(items):
         samples, rate = read_at_rate(item, i, corpus.sampling_rate)
         waves.append(Waveform(samples, rate, utterance_name(item, i), max_amplitude=None))
+    # One seed per utterance: its noise stays the same if other distortions are added or removed.
     seeds = check_random_state(random_state).randint(2**31 - 1, size=len(waves))
 
     def outputs(versions):

@@ -54,6 +54,7 @@ def reliability_curve(y_true, y_proba, *, labels=None, n_bins=10, strategy="unif
         place = np.ceil(np.clip(confidence, 0, 1) * n_bins).astype(int) - 1
         place = np.maximum(place, 0)
     else:
+        # Edges that are observed values cannot divide utterances of equal confidence.
         edges = np.quantile(confidence, np.arange(1, n_bins) / n_bins, method="inverted_cdf")
         place = np.searchsorted(edges, confidence, side="left")
     frame = pd.DataFrame({"confidence": confidence, "accuracy": right.astype(float), "n": 1})
@@ -171,5 +172,6 @@ def area_under_risk_coverage(y_true, y_proba, *, labels=None):
     0.111
     """
     curve = risk_coverage_curve(y_true, y_proba, labels=labels)
+    # A point of several utterances of equal confidence weighs as much as all of them.
     share = np.diff(curve["coverage"], prepend=0.0)
     return float(np.sum(share * curve["risk"]))

@@ -66,6 +66,7 @@ def concordance_correlation_coefficient(y_true, y_pred, *, multioutput="uniform_
     difference = true.mean(axis=0) - predicted.mean(axis=0)
     covariance = ((true - true.mean(axis=0)) * (predicted - predicted.mean(axis=0))).mean(axis=0)
     scale = true.var(axis=0) + predicted.var(axis=0) + difference**2
+    # The variance of equal floats may be slightly above 0, but their range is exactly 0.
     undefined = (np.ptp(true, axis=0) == 0) | (np.ptp(predicted, axis=0) == 0)
     if undefined.any():
         warnings.warn(

@@ -101,6 +101,7 @@ def speaker_ranking(y_true, y_pred, speakers):
         )
     correlations = {}
     for name, side in sides.items():
+        # Spearman's correlation is Pearson's correlation of ranks.
         ranks = [rankdata(pd.Series(values).groupby(speakers).mean()) for values in side]
         is_flat = any(np.ptp(rank) == 0 for rank in ranks)
         correlations[name] = np.nan if is_flat else np.corrcoef(*ranks)[0, 1]

@@ -27,6 +27,7 @@ def group_recalls(y_true, y_pred, groups):
     recalls = right.groupby([groups, y_true]).mean().unstack()
     recalls.index.name = recalls.columns.name = None
     counts = pd.Series(groups).value_counts().reindex(recalls.index)
+    # The prefix keeps a class named "n" or "uar" apart from the columns of those names.
     summary = pd.DataFrame({"n": counts, "uar": recalls.mean(axis=1)})
     return summary.join(recalls.add_prefix("recall_"))
 
