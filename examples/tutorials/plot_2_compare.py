@@ -71,14 +71,14 @@ for name, evaluation in found.items():
 # Is the difference real?
 # -----------------------
 #
-# Eight speakers might have been eight others. :func:`~skser.evaluation.bootstrap_by_speaker` draws
+# Eight speakers might have been eight others. :func:`~skser.evaluation.jackknife_by_speaker` draws
 # speakers again and again and says within which interval the difference stays.
 
-from skser.evaluation import bootstrap_by_speaker
+from skser.evaluation import jackknife_by_speaker
 
 voice, cepstra = found["voice"], found["cepstra"]
 speakers = voice.predictions["speaker"]
-comparison = bootstrap_by_speaker(voice.y_true, voice.y_pred, cepstra.y_pred, speakers)
+comparison = jackknife_by_speaker(voice.y_true, voice.y_pred, cepstra.y_pred, speakers)
 print(
     f"difference of UAR {comparison.difference:+.3f}, "
     f"with other speakers {comparison.low:+.3f} to {comparison.high:+.3f}"

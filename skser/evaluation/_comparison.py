@@ -2,16 +2,17 @@
 
 import warnings
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 import pandas as pd
 import scipy.stats
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.utils import check_array, check_random_state, column_or_1d
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_consistent_length
 
+from skser.evaluation._intervals import jackknife, leave_one_out
 from skser.metrics import check_attribute, check_labels, unweighted_average_recall
 
 
@@ -29,7 +30,7 @@ class PairedComparison:
     low, high : float
         Bounds of the confidence interval of the difference.
     statistic : float
-        Test statistic; NaN for the bootstrap, which has none.
+        Test statistic.
     """
 
     difference: float
@@ -183,12 +184,10 @@ def _signed_rank_quantile(n, tail):
         "speakers": ["array-like"],
         "metric": [callable],
         "confidence_level": [Interval(Real, 0, 1, closed="neither")],
-        "n_bootstrap": [Interval(Integral, 10, None, closed="left")],
-        "random_state": ["random_state"],
     },
     prefer_skip_nested_validation=True,
 )
-def bootstrap_by_speaker(
+def jackknife_by_speaker(
     y_true,
     y_pred_a,
     y_pred_b,
@@ -196,53 +195,58 @@ def bootstrap_by_speaker(
     *,
     metric=unweighted_average_recall,
     confidence_level=0.95,
-    n_bootstrap=1000,
-    random_state=0,
 ):
-    """Compute a bootstrap interval over speakers for the difference between two systems.
+    """Compute an interval over speakers for the difference between two systems, and test it.
 
-    Speakers are drawn with replacement, each with all of their utterances. Errors of one speaker
-    occur together, so resampling single utterances would make the interval too narrow.
+    The interval covers the difference that other speakers of the same kind would show. It comes
+    from leaving out one speaker at a time, each with all of their utterances, because errors of
+    one speaker occur together. With 10 or 24 speakers, it excludes 0 in about 5 % of the cases
+    where two systems are equally good, while percentiles of a bootstrap over 10 speakers do so in
+    about 10 % (see the user guide).
 
     Parameters
     ----------
     y_true, y_pred_a, y_pred_b : array-like of shape (n_utterances,)
-        True classes and the predictions of both systems, or a dimension as floats.
+        True classes and the predictions of both systems, or a dimension as floats. An utterance
+        may occur several times, such as once for each seed.
     speakers : array-like of shape (n_utterances,)
         Speaker of each utterance.
     metric : callable, default=unweighted_average_recall
-        Score as ``metric(y_true, y_pred)`` -> float; higher is better.
+        Score as ``metric(y_true, y_pred)`` -> float; higher is better. It must change smoothly
+        with the predictions, as means and correlations do but medians and extremes do not.
     confidence_level : float, default=0.95
-        Confidence level of the interval between quantiles of the resampled differences.
-    n_bootstrap : int, default=1000
-        Number of resamples.
-    random_state : int, RandomState instance or None, default=0
-        Seed of the resampling.
+        Confidence level of the interval.
 
     Returns
     -------
     PairedComparison
+        Result of the test. Its statistic has a t distribution with n_speakers - 1 degrees of
+        freedom if the systems are equally good.
 
     Raises
     ------
     ValueError
-        If there is only one speaker, or the metric is not finite for all utterances or for a
-        resample, which may lack a class.
+        If there is only one speaker, or the metric is not finite for all speakers or without one
+        of them.
+
+    See Also
+    --------
+    compare : Comparison of any number of evaluations.
 
     References
     ----------
-    Bisani, M. and Ney, H. (2004). Bootstrap Estimates for Confidence Intervals in ASR
-    Performance Evaluation. ICASSP.
+    Efron, B. and Tibshirani, R. J. (1993). An Introduction to the Bootstrap. Chapman & Hall.
+    Chapter 11.
 
     Examples
     --------
-    >>> from skser.evaluation import bootstrap_by_speaker
+    >>> from skser.evaluation import jackknife_by_speaker
     >>> y_true = ["anger", "fear"] * 20
     >>> speakers = [speaker for speaker in "abcdefghij" for _ in range(4)]
     >>> worse = ["fear"] * 2 + y_true[2:20] + ["anger"] * 2 + y_true[22:]
-    >>> found = bootstrap_by_speaker(y_true, y_true, worse, speakers)
-    >>> round(found.difference, 2), found.low, found.high < 0.2
-    (0.05, 0.0, True)
+    >>> found = jackknife_by_speaker(y_true, y_true, worse, speakers)
+    >>> round(found.difference, 2), round(found.low, 2), round(found.high, 2)
+    (0.05, -0.03, 0.13)
     """
     if np.asarray(y_true).dtype.kind == "f":
         y_true, y_pred_a, y_pred_b = (
@@ -253,41 +257,17 @@ def bootstrap_by_speaker(
     else:
         y_true, y_pred_a, _ = check_labels(y_true, y_pred_a)
         _, y_pred_b, _ = check_labels(y_true, y_pred_b)
-    names, place = np.unique(check_attribute(speakers, y_true, "speakers"), return_inverse=True)
-    if len(names) < 2:
-        raise ValueError(
-            f"speakers holds only {names.tolist()[0]!r}; the bootstrap needs at least two speakers."
-        )
-    rows = [np.flatnonzero(place == i) for i in range(len(names))]
-    random = check_random_state(random_state)
+    speakers = check_attribute(speakers, y_true, "speakers")
 
-    def difference(chosen):
-        with warnings.catch_warnings():
-            # A resample may have constant predictions although the system has not.
-            warnings.filterwarnings(
-                "ignore", message="All .* predictions are", category=UserWarning
-            )
-            scores = [metric(y_true[chosen], y[chosen]) for y in (y_pred_a, y_pred_b)]
-        if not np.isfinite(scores).all():
-            raise ValueError(
-                f"The metric returned {scores} for a resample of the speakers; it must be finite "
-                "for every resample, even one that lacks a class."
-            )
-        return scores[0] - scores[1]
+    def difference(rows):
+        score_a, score_b = (metric(y_true[rows], y[rows]) for y in (y_pred_a, y_pred_b))
+        return score_a - score_b
 
-    found = difference(np.arange(len(y_true)))
-    drawn = np.array(
-        [
-            difference(
-                np.concatenate([rows[i] for i in random.randint(len(names), size=len(names))])
-            )
-            for _ in range(n_bootstrap)
-        ]
-    )
-    low, high = np.quantile(drawn, [(1 - confidence_level) / 2, (1 + confidence_level) / 2])
-    fewer = min(np.sum(drawn <= 0), np.sum(drawn >= 0))
-    p_value = min(1.0, 2 * (1 + fewer) / (1 + n_bootstrap))
-    return PairedComparison(float(found), float(p_value), float(low), float(high), np.nan)
+    with warnings.catch_warnings():
+        # Some of the speakers may have constant predictions although the system has not.
+        warnings.filterwarnings("ignore", message="All .* predictions are", category=UserWarning)
+        found = jackknife(*leave_one_out(difference, speakers), confidence_level)
+    return PairedComparison(found.estimate, found.p_value, found.low, found.high, found.statistic)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class FairnessGap:
         "y_true": ["array-like"],
         "y_pred": ["array-like"],
         "groups": ["array-like"],
-        "speakers": ["array-like", None],
+        "speakers": ["array-like", None],  # no default: nobody should leave it out by accident
         "confidence_level": [Interval(Real, 0, 1, closed="neither")],
         "n_simulations": [Interval(Integral, 10, None, closed="left")],
         "random_state": ["random_state"],
@@ -59,18 +59,18 @@ def recall_gap(
     y_true,
     y_pred,
     groups,
+    speakers,
     *,
-    speakers=None,
     confidence_level=0.95,
     n_simulations=1000,
     random_state=0,
 ):
     """Compute the largest difference of UAR between groups, and test it against chance.
 
-    Groups of few speakers differ because speakers do. With `speakers`, the simulations assign the
-    groups to the speakers at random. Without, they draw random models that recognize each
-    utterance with the probability that the model has for its class, whoever speaks. That treats
-    utterances as independent, and so reports differences between single speakers as unfair.
+    Groups of few speakers differ because speakers do. The simulations therefore assign the groups
+    to the speakers at random. Without `speakers`, they draw random models instead, which recognize
+    each utterance with the probability that the model has for its class, whoever speaks. That
+    treats utterances as independent, and reports differences between single speakers as unfair.
 
     Parameters
     ----------
@@ -79,9 +79,9 @@ def recall_gap(
     groups : array-like of shape (n_utterances,)
         Group of each utterance: sex, age group, speaker or another attribute. Groups that share no
         class with another group are left out, with a warning.
-    speakers : array-like of shape (n_utterances,) or None, default=None
-        Speaker of each utterance. Each speaker is in one group. Leave it out if `groups` are the
-        speakers themselves.
+    speakers : array-like of shape (n_utterances,) or None
+        Speaker of each utterance. Each speaker is in one group. Give None only if `groups` are the
+        speakers themselves, or if each speaker is in several groups.
     confidence_level : float, default=0.95
         Share of simulated gaps up to the threshold.
     n_simulations : int, default=1000
@@ -107,10 +107,10 @@ def recall_gap(
     Examples
     --------
     >>> from skser.evaluation import recall_gap
-    >>> sex = ["female", "male"] * 50
+    >>> sex, speakers = ["female", "male"] * 50, list(range(10)) * 10
     >>> y_true = ["anger"] * 50 + ["fear"] * 50
     >>> y_pred = ["anger", "fear"] * 25 + ["fear"] * 50
-    >>> found = recall_gap(y_true, y_pred, sex)
+    >>> found = recall_gap(y_true, y_pred, sex, speakers)
     >>> found.gap, found.worst, found.is_fair
     (0.5, 'male', False)
     """
@@ -163,7 +163,8 @@ def _by_speaker(speakers, place, true, right, n_groups, n_classes):
     if divided.any():
         raise ValueError(
             f"Speaker {names[of_row[divided]].tolist()[0]!r} is in more than one group, so groups "
-            "cannot be assigned to speakers at random. Leave speakers=None."
+            "cannot be assigned to speakers at random. Give speakers=None to treat utterances as "
+            "independent."
         )
     size, n_right = np.zeros((2, len(names), n_classes))
     np.add.at(size, (of_row, true), 1)

@@ -14,6 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length
 
 from skser._delegation import HasMethodsOnceFitted
+from skser.evaluation._intervals import expanded_quantiles
 from skser.evaluation._seeds import set_seed
 from skser.model_selection import speaker_disjoint_splits
 
@@ -52,7 +53,7 @@ class LabelEfficiencyCurve:
         )
 
     def multiples(
-        self, estimator, baseline, *, confidence_level=0.95, n_bootstrap=200, random_state=0
+        self, estimator, baseline, *, confidence_level=0.95, n_bootstrap=400, random_state=0
     ):
         """Compute how many times as many labels a baseline needs for the same score.
 
@@ -62,8 +63,10 @@ class LabelEfficiencyCurve:
             Names of the two estimators.
         confidence_level : float, default=0.95
             Confidence level of the interval.
-        n_bootstrap : int, default=200
-            Number of resamples for the interval. Each resamples both groups and repeats.
+        n_bootstrap : int, default=400
+            Number of resamples for the interval. Each resamples both groups and repeats. The
+            interval is an expanded percentile interval (Hesterberg, 2015), which keeps its level
+            for few speakers.
         random_state : int, RandomState instance or None, default=0
             Seed of the resampling.
 
@@ -90,7 +93,7 @@ class LabelEfficiencyCurve:
             drawn.append(self._catch_up(*pair, counts, repeats))
         low, high = np.quantile(
             drawn,
-            [(1 - confidence_level) / 2, (1 + confidence_level) / 2],
+            expanded_quantiles(len(groups), confidence_level),
             axis=0,
             method="inverted_cdf",  # interpolating between infinite multiples would give NaN
         )

@@ -189,10 +189,14 @@ class EvaluationReport:
         evaluation = self.evaluation
         summary = 100 * evaluation.summary()
         names = {"uar": "UAR (balanced accuracy)", "accuracy": "accuracy"}
-        summary.index = [names[name] for name in summary.index]
+        summary.index = [names.get(name, name) for name in summary.index]
         summary.columns = [
             "pooled, mean of seeds", "sd of seeds", "mean of folds", "sd of folds", "worst fold",
         ]  # fmt: skip
+        if evaluation.predictions["speaker"].nunique() > 1:
+            intervals = [evaluation.interval(metric) for metric in evaluation.metrics.values()]
+            texts = [f"{100 * low:.1f} to {100 * high:.1f}" for low, high in intervals]
+            summary.insert(1, "95 % interval over speakers", texts)
         macro_f1 = evaluation.pooled(functools.partial(f1_score, average="macro"))
         share = class_distribution_distance(evaluation.y_true, evaluation.y_pred)
         return {

@@ -1,11 +1,13 @@
 """Results of an evaluation by speaker."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import accuracy_score
 
+from skser.evaluation._intervals import jackknife, leave_one_out
 from skser.metrics import unweighted_average_recall
 
 _PROBA = "proba_"
@@ -60,27 +62,109 @@ class SpeakerEvaluation:
         columns = [c for c in self.predictions if c.startswith(_PROBA)]
         return self.predictions[columns].to_numpy(dtype=float) if columns else None
 
-    def pooled(self, metric=unweighted_average_recall):
+    @property
+    def metrics(self):
+        """Metrics of `summary` by name, the main one first."""
+        return {"uar": unweighted_average_recall, "accuracy": accuracy_score}
+
+    @property
+    def main_metric(self):
+        """Metric that is used where none is given: the UAR."""
+        return next(iter(self.metrics.values()))
+
+    def pooled(self, metric=None):
         """Compute the score of each seed over the utterances of all folds.
 
         Parameters
         ----------
-        metric : callable, default=unweighted_average_recall
-            Score as ``metric(y_true, y_pred)`` -> float.
+        metric : callable or None, default=None
+            Score as ``metric(y_true, y_pred)`` -> float. None means `main_metric`.
 
         Returns
         -------
         Series of float64
             Score by seed.
         """
-        groups = self.predictions.groupby("seed")
-        return pd.Series(
-            {
-                seed: metric(part["true"].to_numpy(str), part["predicted"].to_numpy(str))
-                for seed, part in groups
-            },
-            name=getattr(metric, "__name__", "score"),
-        )
+        return self._scores_of("seed", metric)
+
+    def by_speaker(self, metric=None):
+        """Compute the score of each speaker, averaged over seeds.
+
+        Parameters
+        ----------
+        metric : callable or None, default=None
+            Score as ``metric(y_true, y_pred)`` -> float. None means `main_metric`. The UAR of a
+            speaker is over the classes that the speaker has.
+
+        Returns
+        -------
+        Series of float64
+            Score by speaker, sorted by name.
+        """
+        scores = self._scores_of(["speaker", "seed"], metric)
+        return scores.groupby(level=0).mean().rename_axis("speaker")
+
+    def interval(self, metric=None, *, confidence_level=0.95):
+        """Compute a confidence interval over speakers for the pooled score, averaged over seeds.
+
+        The interval covers the score that other speakers of the same kind would show. It leaves
+        out one speaker at a time, as `jackknife_by_speaker` does.
+
+        Parameters
+        ----------
+        metric : callable or None, default=None
+            Score as ``metric(y_true, y_pred)`` -> float. None means `main_metric`.
+        confidence_level : float, default=0.95
+            Confidence level of the interval.
+
+        Returns
+        -------
+        low, high : float
+            Bounds of the interval.
+        """
+        estimate, left_out = self.without_each_speaker(metric)
+        found = jackknife(estimate, left_out, confidence_level)
+        return found.low, found.high
+
+    def without_each_speaker(self, metric=None):
+        """Compute the pooled score, averaged over seeds, and the same without each speaker.
+
+        Parameters
+        ----------
+        metric : callable or None, default=None
+            Score as ``metric(y_true, y_pred)`` -> float. None means `main_metric`.
+
+        Returns
+        -------
+        score : float
+            Score of all speakers.
+        left_out : ndarray of shape (n_speakers,)
+            Score without each speaker, in sorted order.
+        """
+        metric = self.main_metric if metric is None else metric
+        true, predicted = self.y_true, self.y_pred
+        seeds = self.predictions["seed"].to_numpy()
+
+        def score(rows):
+            of_seed = (rows[seeds[rows] == seed] for seed in np.unique(seeds[rows]))
+            return np.mean([metric(true[part], predicted[part]) for part in of_seed])
+
+        with warnings.catch_warnings():
+            _ignore_constant_predictions()
+            return leave_one_out(score, self.predictions["speaker"].to_numpy(dtype=str))
+
+    def _scores_of(self, by, metric):
+        """Compute the score of each group of predictions."""
+        metric = self.main_metric if metric is None else metric
+        true, predicted = self.y_true, self.y_pred
+        with warnings.catch_warnings():
+            if by != "seed":
+                _ignore_constant_predictions()
+            scores = {
+                key: metric(true[rows], predicted[rows])
+                for key, rows in self.predictions.groupby(by).indices.items()
+            }
+        return pd.Series(scores, name=getattr(metric, "__name__", "score"), dtype=np.float64)
 
     def summary(self):
         """Compute UAR and accuracy in the forms that papers report.
@@ -94,7 +178,7 @@ class SpeakerEvaluation:
             lowest one.
         """
         rows = {}
-        for name, metric in (("uar", unweighted_average_recall), ("accuracy", accuracy_score)):
+        for name, metric in self.metrics.items():
             pooled, folds = self.pooled(metric), self.fold_results[name]
             rows[name] = {
                 "pooled": pooled.mean(),
@@ -109,6 +193,11 @@ class SpeakerEvaluation:
         n_seeds, n_folds = self.fold_results["seed"].nunique(), self.fold_results["fold"].nunique()
         table = (100 * self.summary()).round(1).to_string()
         return f"{n_folds} speaker-disjoint folds, {n_seeds} seeds, in %\n{table}"
+
+
+def _ignore_constant_predictions():
+    """Ignore that some of the speakers have constant predictions; the system may have others."""
+    warnings.filterwarnings("ignore", message="All .* predictions are", category=UserWarning)
 
 
 def joined(results, speakers, y):

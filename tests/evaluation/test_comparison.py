@@ -7,6 +7,7 @@ import sklearn.metrics
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skser import evaluation, metrics
+from skser.evaluation._intervals import expanded_quantiles, holm
 
 EMOTIONS = np.array(["anger", "fear", "joy", "sadness"])
 
@@ -91,48 +92,74 @@ def test_rounding_errors_do_not_count_as_differences():
         assert evaluation.friedman_nemenyi_test(np.column_stack([a, b, a])).p_value == 1
 
 
-def test_the_bootstrap_takes_dimensions_and_rejects_metrics_that_fail():
+def test_the_jackknife_of_a_mean_is_the_t_test():
+    random = np.random.RandomState(0)
+    true, a, b = random.randn(3, 12)
+
+    def mean_error(y_true, y_pred):
+        return -np.mean(y_pred - y_true)
+
+    found = evaluation.jackknife_by_speaker(true, a, b, np.arange(12), metric=mean_error)
+    plain = scipy.stats.ttest_rel(b, a)
+    interval = plain.confidence_interval(0.95)
+    assert (found.statistic, found.p_value) == pytest.approx((plain.statistic, plain.pvalue))
+    assert (found.low, found.high) == pytest.approx(tuple(interval))
+
+
+def test_the_jackknife_takes_dimensions_and_rejects_metrics_that_fail():
     random = np.random.RandomState(0)
     true, speakers = random.randn(60), np.repeat(np.arange(6), 10)
     near = true + 0.3 * random.randn(60)
     ccc = metrics.concordance_correlation_coefficient
-    found = evaluation.bootstrap_by_speaker(true, near, -near, speakers, metric=ccc)
+    found = evaluation.jackknife_by_speaker(true, near, -near, speakers, metric=ccc)
     assert found.difference == pytest.approx(ccc(true, near) - ccc(true, -near))
     assert found.low > 1
 
     def recall_of_a(y_true, y_pred):
         return np.mean(y_pred[y_true == "a"] == "a") if "a" in y_true else np.nan
 
-    y = np.where(speakers == 0, "a", "b")
-    with pytest.raises(ValueError, match="must be finite for every resample"):
-        evaluation.bootstrap_by_speaker(y, y, y, speakers, metric=recall_of_a)
+    y = np.where(speakers == 3, "a", "b")
+    with pytest.raises(ValueError, match="not finite without speaker 3"):
+        evaluation.jackknife_by_speaker(y, y, y, speakers, metric=recall_of_a)
 
 
-def test_the_bootstrap_draws_whole_speakers(labels):
+def test_the_jackknife_leaves_out_whole_speakers(labels):
     true, _ = labels
     speakers = np.repeat(np.arange(10), 20)
     # A speaker is all right or all wrong, so the spread is that of 10 coins rather than of 200.
     by_speaker = np.random.RandomState(1).rand(10) < 0.5
     wrong = np.where(true == "anger", "fear", "anger")
     predicted = np.where(by_speaker[speakers], true, wrong)
-    settings = {"n_bootstrap": 400}
-    found = evaluation.bootstrap_by_speaker(true, predicted, wrong, speakers, **settings)
+    found = evaluation.jackknife_by_speaker(true, predicted, wrong, speakers)
     assert found.difference == pytest.approx(
         sklearn.metrics.balanced_accuracy_score(true, predicted)
     )
-    apart = evaluation.bootstrap_by_speaker(true, predicted, wrong, np.arange(200), **settings)
-    assert found.high - found.low > 2.5 * (apart.high - apart.low)
-    again = evaluation.bootstrap_by_speaker(true, predicted, wrong, speakers, **settings)
-    assert found.low == again.low
+    apart = evaluation.jackknife_by_speaker(true, predicted, wrong, np.arange(200))
+    # sqrt(20) for the number of units, and the ratio of both quantiles of t.
+    assert (found.high - found.low) / (apart.high - apart.low) == pytest.approx(5.1, abs=1)
 
 
-def test_the_bootstrap_of_equal_predictions_has_no_width(labels):
+def test_equal_predictions_have_an_interval_without_width(labels):
     true, predicted = labels
     speakers = np.repeat(np.arange(20), 10)
-    same = evaluation.bootstrap_by_speaker(true, predicted, predicted, speakers, n_bootstrap=50)
+    same = evaluation.jackknife_by_speaker(true, predicted, predicted, speakers)
     assert (same.difference, same.low, same.high, same.p_value) == (0, 0, 0, 1)
-    with pytest.raises(ValueError, match="speakers holds only 0.0"):
-        evaluation.bootstrap_by_speaker(true, predicted, predicted, np.zeros(200))
+    with pytest.raises(ValueError, match="speakers holds only 0.0; an interval needs at least two"):
+        evaluation.jackknife_by_speaker(true, predicted, predicted, np.zeros(200))
+
+
+def test_holm_agrees_with_a_published_example():
+    # Four p-values of which two remain at 5 %: thresholds are 0.05 / 4, 0.05 / 3, 0.05 / 2.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.5]) == pytest.approx([1, 1])
+
+
+def test_expanded_quantiles_match_the_published_table():
+    # Hesterberg (2015), table 4: nominal 2.5 % becomes 0.86 % for n = 10 and 2.13 % for n = 50.
+    assert expanded_quantiles(10, 0.95)[0] == pytest.approx(0.0086, abs=1e-4)
+    low, high = expanded_quantiles(10_000, 0.95)
+    assert (low, high) == pytest.approx((0.025, 0.975), abs=1e-4)
+    assert expanded_quantiles(1, 0.95) == (0, 1)
 
 
 def test_friedman_agrees_with_scipy_and_nemenyi_with_the_published_table():

@@ -12,7 +12,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import cross_validate
 
-from skser import evaluation, metrics
+from skser import metrics
 from skser.inspection import ConfusionDisplay
 
 EMOTIONS = np.array(["anger", "fear", "joy", "sadness"])
@@ -302,7 +302,7 @@ def test_classes_may_be_named_like_columns():
 def test_missing_attributes_are_rejected(labels):
     groups = np.array(["f"] * 200, dtype=object)
     groups[7] = None
-    for function in (evaluation.recall_gap, metrics.group_recalls, metrics.worst_group):
+    for function in (metrics.group_recalls, metrics.worst_group):
         with pytest.raises(ValueError, match="no value for utterance 7"):
             function(*labels, groups)
         with pytest.raises(ValueError, match="inconsistent"):
