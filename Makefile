@@ -19,7 +19,7 @@ demo: .venv/installed
 	$(BIN)/python examples/quickstart.py --output demo_output
 
 test: .venv/installed
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --durations=25
 
 .venv/clients: .venv/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[clients]"
@@ -61,6 +61,7 @@ coverage: .venv/installed
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/pylint skser benchmarks examples tests
 
 docs: .venv/installed
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

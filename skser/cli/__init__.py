@@ -1,4 +1,4 @@
-"""The command ``skser``."""
+"""Command line ``skser``."""
 
 from skser.cli._commands import main
 

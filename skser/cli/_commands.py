@@ -1,4 +1,4 @@
-"""The command line: the Python API with the shell's manners, and nothing that it lacks."""
+"""Commands of the command line, which are thin wrappers around the Python API."""
 
 import csv
 import enum
@@ -18,8 +18,8 @@ from skser._optional import import_optional
 from skser.audio import Utterance, printable
 from skser.cli._model_file import describe_model, is_onnx, open_model
 
-_FIRST = 10  # entries of a list that info prints
-# Columns of the list of corpora that fit a terminal; --json has all.
+_FIRST = 10  # number of entries of a list that `info` prints
+# Columns of the list of corpora that fit into a terminal; --json prints all.
 _SHOWN = ("language", "speech", "n_utterances", "n_speakers", "license", "download")
 
 _plain = {"markup": False, "emoji": False, "highlight": False, "soft_wrap": True}
@@ -28,7 +28,7 @@ _output = Console(**_plain)
 
 
 class _Commands(typer.core.TyperGroup):
-    """Ctrl-C ends a command with one line and the shell's own exit code for it."""
+    """Commands that Ctrl-C ends with one line and the exit code 130, as shells do."""
 
     def invoke(self, ctx):
         try:
@@ -60,27 +60,32 @@ class System(enum.StrEnum):
 TableOrFolder = Annotated[
     Path,
     typer.Argument(
-        help="CSV file with the columns audio, emotion and speaker; or a corpus's folder."
+        help="CSV file with the columns audio, emotion and speaker, or the folder of a corpus."
     ),
 ]
+_MODEL_HELP = "Saved model (.skser, .onnx), or the name of one that skser includes."
+Model = Annotated[str, typer.Option(help=_MODEL_HELP)]
 Corpus = Annotated[
     str | None,
-    typer.Option(help="The folder is one of this corpus, such as emodb; see: skser corpora."),
+    typer.Option(help="Name of the corpus in the folder, such as emodb; see: skser corpora."),
 ]
-ChosenSystem = Annotated[System, typer.Option(help="What to train.")]
+ChosenSystem = Annotated[System, typer.Option(help="System to train.")]
 Epochs = Annotated[
     int | None,
-    typer.Option(min=1, help="Epochs of the network; else those of the system."),
+    typer.Option(min=1, help="Number of training epochs; by default that of the system."),
 ]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]
 Memory = Annotated[
-    Path | None, typer.Option(help="Folder where features are kept and found again.")
+    Path | None, typer.Option(help="Folder that caches features; a later run reuses them.")
 ]
-Jobs = Annotated[int, typer.Option(help="Processes that compute features.")]
-Device = Annotated[str, typer.Option(help="Torch device: auto, cpu, cuda, mps.")]
+Jobs = Annotated[int, typer.Option(help="Number of processes that compute features.")]
+Device = Annotated[str, typer.Option(help="Torch device: auto, cpu, cuda or mps.")]
+Window = Annotated[float, typer.Option(help="Length of a window, in seconds.")]
+Hop = Annotated[float, typer.Option(help="Time between the starts of windows, in seconds.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Home = Annotated[
     Path | None,
-    typer.Option(help="Folder of downloads; else SKSER_HOME, else ~/skser_data."),
+    typer.Option(help="Folder for downloads; by default $SKSER_HOME, or ~/skser_data."),
 ]
 
 
@@ -90,24 +95,22 @@ def predict(
         list[str],
         typer.Argument(help="Audio files; - reads audio, or names of files, from a pipe."),
     ],
-    model: Annotated[
-        str,
-        typer.Option(help="Saved model (.skser, .onnx), or the name of one that comes along."),
-    ] = "emodb-afcn",
-    timeline: Annotated[bool, typer.Option(help="Emotion over time, window by window.")] = False,
-    start: Annotated[float | None, typer.Option(help="Where to begin, in seconds.")] = None,
-    end: Annotated[float | None, typer.Option(help="Where to end, in seconds.")] = None,
+    model: Model = "emodb-afcn",
+    timeline: Annotated[bool, typer.Option(help="Predict window by window.")] = False,
+    start: Annotated[float | None, typer.Option(help="Start of the part, in seconds.")] = None,
+    end: Annotated[float | None, typer.Option(help="End of the part, in seconds.")] = None,
     channel: Annotated[
-        str | None, typer.Option(help="Index of a channel, or loudest; else their mean.")
+        str | None,
+        typer.Option(help="Index of a channel, or loudest; by default the mean of all channels."),
     ] = None,
-    window: Annotated[float, typer.Option(help="Of the timeline, in seconds.")] = 2.0,
-    hop: Annotated[float, typer.Option(help="Between windows, in seconds.")] = 0.5,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    window: Window = 2.0,
+    hop: Hop = 0.5,
+    as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ):
-    """Say which emotion is portrayed in each file, with probabilities."""
+    """Predict the emotion portrayed in each file, with probabilities."""
     if as_json and as_csv:
-        raise typer.BadParameter("--json and --csv exclude each other.")
+        raise typer.BadParameter("--json and --csv cannot be combined; give one of them.")
     from skser.cli._predicted_rows import flat, in_words, predicted_rows
 
     fitted = open_model(model)
@@ -135,22 +138,20 @@ def predict(
 
 @app.command()
 def listen(
-    model: Annotated[
-        str,
-        typer.Option(help="Saved model (.skser, .onnx), or the name of one that comes along."),
-    ] = "emodb-afcn",
-    window: Annotated[float, typer.Option(help="Length of a window, in seconds.")] = 2.0,
-    hop: Annotated[float, typer.Option(help="Time between windows, in seconds.")] = 0.5,
-    rate: Annotated[int, typer.Option(min=1, help="Rate of the microphone, in Hz.")] = 16000,
+    model: Model = "emodb-afcn",
+    window: Window = 2.0,
+    hop: Hop = 0.5,
+    rate: Annotated[int, typer.Option(min=1, help="Sampling rate, in Hz.")] = 16000,
     microphone: Annotated[
         str | None, typer.Option(help="Number of a device, or a part of its name.")
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option(min=0, help="How long to listen; else until Ctrl-C.")
+        float | None,
+        typer.Option(min=0, help="Length of the recording, in seconds; by default until Ctrl-C."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object per line.")] = False,
 ):
-    """Say which emotion is portrayed in what the microphone hears, window by window."""
+    """Predict the emotion portrayed in speech from the microphone, window by window."""
     from skser.cli import _microphone
     from skser.cli._predicted_rows import in_words, scored
     from skser.inspection import emotion_stream
@@ -166,7 +167,11 @@ def listen(
 
 
 def _named_files(files, standard_input):
-    """Pairs of a name to print and a path; a pipe holds the audio itself, or names, a line each."""
+    """Return a pair of name to print and path for each file.
+
+    For ``-``, standard input is either audio, which is copied to the path `standard_input`, or
+    the names of files, one per line.
+    """
     named = []
     for file in files:
         if file != "-":
@@ -175,6 +180,7 @@ def _named_files(files, standard_input):
         content = sys.stdin.buffer.read()
         try:
             lines = content.decode().splitlines()
+            # A null byte is valid UTF-8, but cannot be part of a file's name.
             is_text = "\0" not in lines[0] if lines else True
         except UnicodeDecodeError:
             is_text = False
@@ -184,7 +190,7 @@ def _named_files(files, standard_input):
             standard_input.write_bytes(content)
             named.append(("-", str(standard_input)))
     if not named:
-        raise ValueError("The pipe is empty: neither audio nor names of files came through it.")
+        raise ValueError("The pipe is empty. Send audio or the names of files through it.")
     return named
 
 
@@ -200,7 +206,7 @@ def train(
     jobs: Jobs = 1,
     device: Device = "auto",
 ):
-    """Train a model on all utterances of a table and save it."""
+    """Train a model on all utterances of a table or corpus, and save it."""
     from skser.export import export_onnx
     from skser.persistence import save
 
@@ -210,7 +216,7 @@ def train(
         import_optional("onnx", extra="onnx", purpose="--out *.onnx")
         if not hasattr(model, "steps"):
             raise ValueError(
-                f"{system} is a vote of several models, and an ONNX file holds one: give --out "
+                f"{system} combines several models, but an ONNX file holds only one. Give --out "
                 "the name of a .skser file."
             )
     data = _corpus(table, corpus)
@@ -223,32 +229,37 @@ def train(
         save(model, out)
     _messages.print(
         f"{printable(out)}: {system}, {len(data.target_names)} emotions, trained on all "
-        f"{len(data.target)} utterances. How good it is on strangers: skser evaluate."
+        f"{len(data.target)} utterances. To test it on unknown speakers: skser evaluate."
     )
 
 
 def _check_place(path, holds_model=False):
-    """Refuse a file that could not be written, before the hours of work that go into it."""
+    """Raise OSError before hours of work if their result could not be written to `path`."""
     from skser.persistence import MANIFEST
 
     folder = path.absolute().parent
     if not folder.is_dir():
-        raise FileNotFoundError(f"There is no folder {folder} to write {path.name} to.")
+        raise FileNotFoundError(
+            f"There is no folder {folder} to write {path.name} to. Create it first."
+        )
     if path.is_dir():
+        # A saved model may be a folder, and may replace an earlier one.
         may_hold = holds_model and not is_onnx(path)
         if not may_hold or (any(path.iterdir()) and not (path / MANIFEST).is_file()):
-            raise IsADirectoryError(f"{path} is a folder: name a file to write.")
+            raise IsADirectoryError(f"{path} is a folder. Give the name of a file to write.")
     if path.exists() and not os.access(path, os.W_OK):
-        raise PermissionError(f"{path} is not to be overwritten: it is write-protected.")
-    if holds_model or not path.exists():  # models are written beside their place, and moved there
+        raise PermissionError(f"{path} is write-protected. Choose another file.")
+    if holds_model or not path.exists():  # models are written to a new file first, then moved
         try:
             tempfile.TemporaryFile(dir=folder).close()
         except OSError as error:
-            raise OSError(f"{path} cannot be written ({error.strerror}).") from error
+            raise OSError(
+                f"{path} cannot be written ({error.strerror}). Choose another folder."
+            ) from error
 
 
 def _show_progress(model):
-    """Let the features of a system show how far they are; saved models come back silent."""
+    """Switch on the progress bars of a system's features; `save` does not keep the setting."""
     names = [
         name for name in model.get_params() if re.search(r"(^|__)features__(.*__)?verbose$", name)
     ]
@@ -260,24 +271,26 @@ def evaluate(
     table: TableOrFolder,
     corpus: Corpus = None,
     system: ChosenSystem = System.attention_fcn,
-    report: Annotated[Path | None, typer.Option(help="HTML file to write.")] = None,
+    report: Annotated[Path | None, typer.Option(help="HTML report to write.")] = None,
     protocol: Annotated[
         str | None,
-        typer.Option(help="Published folds, such as emodb-loso or ravdess-5."),
+        typer.Option(help="Name of published folds, such as emodb-loso or ravdess-5."),
     ] = None,
-    folds: Annotated[int, typer.Option(min=2, help="Speaker-disjoint folds, if no protocol.")] = 5,
-    seeds: Annotated[int, typer.Option(min=1, help="Fits per fold.")] = 1,
+    folds: Annotated[
+        int, typer.Option(min=2, help="Number of speaker-disjoint folds without --protocol.")
+    ] = 5,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds to train each fold with.")] = 1,
     results_dir: Annotated[
         Path | None,
         typer.Option(help="Folder that stores finished folds; a later run resumes from there."),
     ] = None,
     max_epochs: Epochs = None,
     memory: Memory = None,
-    jobs: Annotated[int, typer.Option(help="Processes over folds and seeds.")] = 1,
+    jobs: Annotated[int, typer.Option(help="Number of processes over folds and seeds.")] = 1,
     device: Device = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ):
-    """Judge a system on speakers that it was not trained on."""
+    """Evaluate a system on speakers that it was not trained on."""
     from skser.evaluation import EvaluationReport, cross_validate_speakers
     from skser.model_selection import published_folds
 
@@ -306,17 +319,18 @@ def evaluate(
 
 
 def _corpus(path, name):
-    """The utterance table of a CSV file, or of the folder of a corpus."""
+    """Load the utterance table in a CSV file, or the corpus in a folder."""
     from skser.datasets import load_corpus, load_table
 
     if name is not None:
         return load_corpus(name, path)
     if path.is_dir():
-        raise ValueError(f"{path} is a folder: say with --corpus which corpus it holds.")
+        raise ValueError(f"{path} is a folder. Name the corpus in it with --corpus.")
     return load_table(path)
 
 
 def _system(system, max_epochs, seed, memory, jobs, device):
+    """Build an unfitted system of `skser.pipelines`."""
     from skser import pipelines
 
     given = {} if max_epochs is None else {"max_epochs": max_epochs}
@@ -327,15 +341,19 @@ def _system(system, max_epochs, seed, memory, jobs, device):
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="Corpus; see: skser corpora.")],
-    version: Annotated[str | None, typer.Option(help="Of an audb database.")] = None,
+    name: Annotated[
+        str, typer.Argument(help="Name of a corpus (see: skser corpora) or of an audb database.")
+    ],
+    version: Annotated[
+        str | None, typer.Option(help="Version of the audb database; by default the newest.")
+    ] = None,
     data_home: Home = None,
     table: Annotated[
         Path | None,
-        typer.Option(help="CSV file to write, for skser train and evaluate."),
+        typer.Option(help="CSV file to write, as input for skser train and skser evaluate."),
     ] = None,
 ):
-    """Download a corpus, check it and unpack it."""
+    """Download a corpus, verify it and unpack it."""
     from skser import datasets
     from skser.datasets import CORPORA
 
@@ -346,7 +364,9 @@ def fetch(
         fetch_it = getattr(datasets, known.loader.replace("load_", "fetch_"))
         data = fetch_it(data_home, progressbar=True)
     elif known is not None and known.fetcher is None and version is None:
-        raise ValueError(f"{known.name} is given out by its publishers alone: {known.url}")
+        raise ValueError(
+            f"{known.name} is distributed only by its publishers. Request it at {known.url}"
+        )
     else:
         name = known.audb.name if known is not None and known.audb is not None else name
         data = datasets.fetch_audb(name, version, data_home=data_home, progressbar=True)
@@ -357,7 +377,7 @@ def fetch(
 
 
 @app.command()
-def corpora(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False):
+def corpora(as_json: Json = False):
     """List the corpora that have a loader."""
     from skser.datasets import list_corpora
 
@@ -375,13 +395,10 @@ def corpora(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command()
 def info(
-    model: Annotated[
-        str,
-        typer.Argument(help="Saved model (.skser, .onnx), or the name of one that comes along."),
-    ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all values.")] = False,
+    model: Annotated[str, typer.Argument(help=_MODEL_HELP)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON with all values.")] = False,
 ):
-    """Say what a saved model was trained on and what it gives, without loading it."""
+    """Describe the training data and the outputs of a saved model without loading it."""
     found = describe_model(model)
     if as_json:
         print(json.dumps(found, indent=1))
@@ -394,7 +411,7 @@ def info(
 
 
 def _facts(found, margin=""):
-    """Lines of nested facts, without what is not known; a long list is begun and counted."""
+    """Yield the lines of nested facts; unknown facts are left out and long lists are cut."""
     for name, value in found.items():
         values = value if isinstance(value, list) else [value]
         if values and all(isinstance(value, dict) for value in values):
@@ -409,14 +426,17 @@ def _facts(found, margin=""):
 
 @app.command()
 def versions():
-    """Versions of everything that matters, for a bug report."""
+    """Print the versions of skser, its dependencies and the system, for a bug report."""
     from skser import show_versions
 
     show_versions()
 
 
 def main():
-    """Run the command line; what goes wrong with files and values is told on one line."""
+    """Run the command line; errors of files and values are reported on one line.
+
+    With the environment variable ``SKSER_TRACEBACK`` set, they are raised instead.
+    """
     try:
         app(prog_name="skser")
     except (ImportError, OSError, TypeError, ValueError) as error:

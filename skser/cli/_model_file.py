@@ -1,11 +1,11 @@
-"""The model that a name on the command line means."""
+"""Models by the names that the command line accepts."""
 
 import os
 from pathlib import Path
 
 
 def open_model(name):
-    """A saved model, an exported one, or one that comes with the package."""
+    """Load a saved model, an ONNX model, or one that skser includes."""
     from skser.export import load_onnx
     from skser.persistence import list_pretrained, load, load_pretrained
 
@@ -16,7 +16,7 @@ def open_model(name):
 
 
 def describe_model(name):
-    """What the file of a model says of it, as a dict for JSON."""
+    """Return the description in the file of a model, as a dict for JSON."""
     from skser.export import load_onnx
     from skser.persistence import list_pretrained, path_of, read_info
 
@@ -27,15 +27,16 @@ def describe_model(name):
 
 
 def is_onnx(path):
-    """Whether a file is ONNX by its name."""
+    """Return True if the name of a file is that of an ONNX model."""
     return Path(path).suffix.lower() == ".onnx"
 
 
 def _require(name):
+    """Raise FileNotFoundError if there is no file with this name."""
     from skser.persistence import list_pretrained
 
     if not os.path.lexists(name):
         raise FileNotFoundError(
-            f"There is no file {name}, and no model of that name comes along; those that do: "
+            f"There is no file {name}, and skser includes no model with that name. It includes: "
             f"{', '.join(list_pretrained())}."
         )

@@ -1,41 +1,47 @@
-"""What a model says of audio files, a row for each, for people and for programs."""
+"""Predictions for audio files, as rows for people and for programs."""
 
 from rich.progress import track
 from sklearn.base import is_classifier
 
 from skser.audio import AudioReadError, printable
 
-_AT_ONCE = 16  # files between two steps of the progress bar
+_AT_ONCE = 16  # number of files per batch, and per step of the progress bar
 
 
 def predicted_rows(model, files, windows=None, console=None):
-    """Predict files; one that fails costs no other its row.
+    """Predict audio files; a file that fails does not affect the others.
 
     Parameters
     ----------
     model : fitted estimator or OnnxModel
+        Model to predict with.
     files : list of (str, str or Utterance)
-        The name to give, and the path or a part of it. A name may come twice.
+        Name to print, and path or part of a file. A name may occur twice.
     windows : (float, float) or None, default=None
-        Length and hop of the windows of a timeline, in seconds.
+        Length and hop of the windows of a timeline, in seconds; None predicts whole files.
     console : rich.console.Console or None, default=None
-        Where progress is shown, if it is a terminal.
+        Terminal that shows the progress; None shows none.
 
     Returns
     -------
     rows : list of dict
-        ``file``, of windows ``start`` and ``end`` in seconds, and ``emotion`` with
-        ``probabilities`` where the model gives them, or a regressor's outputs.
+        Prediction for each file, or for each window of it. The keys are ``file``, for windows
+        ``start`` and ``end`` in seconds, and either ``emotion``, with ``probabilities`` if the
+        model computes them, or the outputs of a regressor.
     failures : list of (str, str)
-        Name and reason, on one line, of each file without a row.
+        Name of each file without a row, and the reason on one line.
 
     Raises
     ------
     ValueError
-        If a timeline is wanted of a model without probabilities.
+        If `windows` is given and the model has no probabilities.
     """
     if windows is not None and not hasattr(model, "predict_proba"):
-        raise ValueError("A timeline is of probabilities, and this model gives none.")
+        raise ValueError(
+            "A timeline needs probabilities, but this model has no predict_proba. Leave out "
+            "--timeline, or choose another --model."
+        )
+    # The windows of a single file already fill batches.
     size = _AT_ONCE if windows is None else 1
     batches = [files[i : i + size] for i in range(0, len(files), size)]
     silent = console is None or not console.is_terminal or len(batches) == 1
@@ -48,7 +54,7 @@ def predicted_rows(model, files, windows=None, console=None):
 
 
 def _attempted(model, batch, windows):
-    """Rows and failures of a batch; if it fails as a whole, of each file by itself."""
+    """Return rows and failures of a batch; if it fails as a whole, predict file by file."""
     try:
         return _rows(model, batch, windows), []
     except (OSError, RuntimeError, ValueError) as error:
@@ -62,11 +68,11 @@ def _attempted(model, batch, windows):
 
 
 def _reason(error, path):
-    """On one line, and without the path, which is told before it."""
+    """Return the message of an error on one line, without the path, which is printed before."""
     reason = str(error) or type(error).__name__
     path = getattr(path, "source", path)
     if isinstance(error, AudioReadError):
-        # A window is called after its file, and an array made of a file "utterance 0".
+        # A window is named after its file, and an array from a file is named "utterance 0".
         places = [
             (name.removeprefix(path).lstrip(", ").removeprefix("utterance 0").strip(), reason)
             for name, reason in error.failures
@@ -76,6 +82,7 @@ def _reason(error, path):
 
 
 def _rows(model, batch, windows):
+    """Return the rows of a batch."""
     paths = [path for _, path in batch]
     if windows is not None:
         from skser.inspection import emotion_timeline
@@ -98,13 +105,13 @@ def _rows(model, batch, windows):
 
 
 def scored(classes, scores):
-    """Likeliest class, and the probability of each."""
+    """Return the most probable class, and the probability of each class."""
     shares = dict(zip(map(str, classes), map(float, scores), strict=True))
     return {"emotion": max(shares, key=shares.get), "probabilities": shares}
 
 
 def in_words(row):
-    """A row on one line, with the three likeliest emotions."""
+    """Return a row as one line of text, with the three most probable emotions."""
     words = [printable(row["file"])]
     if "start" in row:
         words.append(f"{row['start']:.2f}-{row['end']:.2f} s")
@@ -119,7 +126,7 @@ def in_words(row):
 
 
 def flat(row):
-    """A row without nested ones, for a table."""
+    """Return a row as a flat dict, for a table."""
     shares = row.get("probabilities", {})
     return {name: value for name, value in row.items() if name != "probabilities"} | {
         f"proba_{name}": share for name, share in shares.items()

@@ -1,4 +1,4 @@
-"""Estimators around estimators: altered copies, windows, other weights, frames side by side."""
+"""Meta-estimators: data augmentation, windows, transfer learning and unions of frames."""
 
 from skser.compose._augmented import AugmentedClassifier
 from skser.compose._frame_union import FrameUnion

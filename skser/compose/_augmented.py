@@ -1,4 +1,4 @@
-"""Training on utterances and on altered copies of them."""
+"""Data augmentation: training on utterances and altered copies of them."""
 
 import copy
 import hashlib
@@ -40,6 +40,8 @@ from skser.compose._metadata import metadata_of_rows, routing_to_inner
 
 
 def _inner_has(method):
+    """Return a check, for `available_if`, that the inner estimator has or will have a method."""
+
     def check(self):
         if hasattr(self, "estimator_"):
             getattr(self.estimator_, method)
@@ -50,53 +52,58 @@ def _inner_has(method):
 
 
 class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    """Train on every utterance and on altered copies of its waveform.
+    """Classifier trained on every utterance and on altered copies of its waveform.
 
-    The copies are made in `fit`, from the training utterances alone. So whatever splits the
-    utterances, cross-validation or a search around this estimator, an utterance and its copies
-    are always on one side, and predictions are those of plain audio.
+    The copies are made in `fit`, from the training utterances only. An utterance and its copies
+    therefore never end up on different sides of a split, whether cross-validation or a search
+    wraps this estimator. Predictions use the audio as it is, without alteration.
 
     Parameters
     ----------
     estimator : estimator
         Classifier that takes audio: a pipeline whose first step is a transformer such as
-        `MelSpectrogram`. It is always given arrays at `sampling_rate`, and the
-        `input_sampling_rate` of its first step is set accordingly in the clone. Given an
-        utterance table, it is given one too, with the arrays as its column ``audio``.
+        `MelSpectrogram`. It always receives arrays at `sampling_rate`, and the
+        `input_sampling_rate` of its first step is set to that rate in the clone. If X is an
+        utterance table, the estimator receives a table whose column ``audio`` holds the arrays.
     augment : callable
-        Either ``augment(samples, sampling_rate, random_state)`` -> samples, or a transform of
-        the library audiomentations, such as a ``Compose``. Samples are 1-D float32, full scale
-        1; their number may change. ``random_state`` is a `numpy.random.RandomState`.
+        Function ``augment(samples, sampling_rate, random_state)`` that returns altered samples,
+        or a transform of the library audiomentations, such as a ``Compose``. Samples are 1-D
+        float32 with full scale 1, and their number may change. ``random_state`` is a
+        `numpy.random.RandomState`.
     n_copies : int, default=1
-        Altered copies of each training utterance; 0 trains on the utterances alone.
+        Number of altered copies of each training utterance. With 0, the classifier is trained
+        on the original utterances only.
     sampling_rate : float, default=16000
-        Rate that utterances are read and altered at, in Hz; at least that of the features.
+        Rate at which utterances are read and altered, in Hz. It must be at least the rate of the
+        features.
     input_sampling_rate : float or None, default=None
         Rate of arrays given as X, in Hz.
     n_jobs : int or None, default=None
-        Processes that read and alter utterances, as in joblib.
+        Number of processes that read and alter utterances, as in joblib.
     random_state : int, RandomState instance or None, default=None
-        With an int, a copy depends on the utterance's samples and on its own number only, so it
-        is the same in every fold and fit, and the first step's `memory` finds its features
-        again.
+        Seed of the alterations. With an int, a copy depends only on the utterance's samples and
+        on the number of the copy. It is then the same in every fold and fit, and the `memory` of
+        the first step can reuse its features.
 
     Attributes
     ----------
     estimator_ : estimator
         The fitted clone of `estimator`.
     classes_ : ndarray of shape (n_classes,)
+        Class labels, as in `estimator_`.
     n_features_in_ : int
-        Only if X was a 2-D array, which is a batch of utterances of one length: its columns.
+        Number of columns of X. Defined only if X was a 2-D array, which is a batch of utterances
+        of equal length.
     feature_names_in_ : ndarray of shape (n_features,), str
-        Only if X was a DataFrame of numbers.
+        Names of the columns of X. Defined only if X was a DataFrame of numbers.
 
     Notes
     -----
-    All training audio and its copies are in memory at once: 230 MB per hour at 16 kHz, times
-    ``1 + n_copies``.
+    All training audio and all copies are held in memory at once: 230 MB per hour at 16 kHz,
+    times ``1 + n_copies``.
 
     audiomentations draws from the global generators of `random` and `numpy.random`. They are
-    seeded for each copy and put back as they were.
+    seeded for each copy, and their previous state is restored afterwards.
 
     Examples
     --------
@@ -129,7 +136,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         "random_state": ["random_state"],
     }
 
-    # They are the inner estimator's.
+    # The inner estimator requests these metadata; this one only forwards them.
     __metadata_request__fit = {"groups": UNUSED, "soft_targets": UNUSED}
 
     def __init__(
@@ -158,26 +165,28 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ----------
         X : list or 1-D array of paths, list or object array of 1-D arrays, 2-D array, or \
                 DataFrame with a column ``audio``
-            Audio; arrays need `input_sampling_rate`.
+            Audio. Arrays require `input_sampling_rate`.
         y : array-like of shape (n_utterances,)
+            Class labels.
         groups : array-like of shape (n_utterances,) or None, default=None
-            Speakers, repeated per copy for an inner estimator that takes them. None makes each
-            utterance a group: early stopping then has it and its copies on one side, but one
-            speaker may be on both.
+            Speakers, repeated for each copy if the inner estimator takes groups. With None, each
+            utterance is its own group. Early stopping then keeps an utterance and its copies on
+            one side of its split, but the same speaker may be on both sides.
         soft_targets : array-like of shape (n_utterances, n_classes) or None, default=None
-            Shares of the classes, repeated per copy for an inner classifier that takes them.
+            Shares of the classes, repeated for each copy if the inner classifier takes them.
 
         Returns
         -------
         self : object
+            Fitted classifier.
 
         Raises
         ------
         AudioReadError
-            Naming every utterance that could not be read.
+            If utterances cannot be read. The message names all of them.
         ValueError
-            Naming the first utterance that `augment` fails on, or makes empty, not finite or
-            anything but 1-D floats of.
+            If `augment` fails, or if it does not return a nonempty 1-D array of finite floats.
+            The message names the first such utterance.
         """
         items = self._audio_inputs(X, reset=True)
         if y is None:
@@ -198,45 +207,51 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return self
 
     def predict(self, X):
-        """Predict plain audio.
+        """Predict the class of each utterance from its unaltered audio.
 
         Parameters
         ----------
         X : audio, as in `fit`
+            Utterances to classify.
 
         Returns
         -------
         ndarray of shape (n_utterances,)
+            Predicted class labels.
         """
         plain = self._plain(X)
         return self.estimator_.predict(plain)
 
     @available_if(_inner_has("predict_proba"))
     def predict_proba(self, X):
-        """Probabilities of the classes for plain audio.
+        """Predict class probabilities from unaltered audio.
 
         Parameters
         ----------
         X : audio, as in `fit`
+            Utterances to classify.
 
         Returns
         -------
         ndarray of shape (n_utterances, n_classes)
+            Probabilities, in the order of ``classes_``.
         """
         plain = self._plain(X)
         return self.estimator_.predict_proba(plain)
 
     @available_if(_inner_has("decision_function"))
     def decision_function(self, X):
-        """Decision function of the inner estimator for plain audio.
+        """Compute the inner estimator's decision function from unaltered audio.
 
         Parameters
         ----------
         X : audio, as in `fit`
+            Utterances to classify.
 
         Returns
         -------
         ndarray of shape (n_utterances,) or (n_utterances, n_classes)
+            Decision values of the inner estimator.
         """
         plain = self._plain(X)
         return self.estimator_.decision_function(plain)
@@ -253,7 +268,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 self.__dict__.pop(attribute, None)
         X = as_one_column(X)
         if _is_2d_array(X):
-            # Whatever made a table of equal utterances knows their scale.
+            # The rows of a 2-D array may have any scale, so their amplitude is not limited.
             rows = validate_data(self, X, reset=reset)
             if rows.dtype.itemsize > 4 and rows.dtype.kind in "iu":
                 rows = rows.astype(np.float64)
@@ -261,8 +276,8 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return audio_inputs(X, self.input_sampling_rate)
 
     def _read(self, items, seeds):
-        """Samples of each utterance, followed by those of a copy per seed."""
-        augment = copy.deepcopy(self.augment)  # transforms of audiomentations keep a state
+        """Read each utterance and return its samples, followed by those of one copy per seed."""
+        augment = copy.deepcopy(self.augment)  # audiomentations transforms change when called
         rates = self.input_sampling_rate, self.sampling_rate
         results = Parallel(n_jobs=self.n_jobs)(
             delayed(_read_one)(item, i, *rates, augment, seeds) for i, item in enumerate(items)
@@ -273,16 +288,18 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return results
 
     def get_metadata_routing(self):
-        """How metadata are routed: `groups` and `soft_targets` go to the inner `fit`.
+        """Return the metadata routing: `groups` and `soft_targets` go to the inner `fit`.
 
         Returns
         -------
         MetadataRouter
+            Router from this estimator's `fit` to that of `estimator`.
         """
         return routing_to_inner(self)
 
 
 def _is_2d_array(X):
+    """Return whether X is a 2-D array or table of numbers, not a collection of audio."""
     if isinstance(X, list | tuple | str | os.PathLike | Set | Iterator):
         return False
     if hasattr(X, "columns"):
@@ -293,11 +310,11 @@ def _is_2d_array(X):
 
 
 def _like(X, samples, utterances):
-    """The samples, in the table of their utterances if X is a table."""
+    """Return the samples; if X is a table, as the column ``audio`` of its selected rows."""
     if hasattr(X, "columns") and "audio" in X.columns:
         if not hasattr(X, "iloc"):  # polars
             audio = np.empty(len(samples), dtype=object)
-            for i, of_one in enumerate(samples):  # arrays of one length would become a 2-D array
+            for i, of_one in enumerate(samples):  # np.array() would stack arrays of equal length
                 audio[i] = of_one
             audio = type(X["audio"])("audio", list(audio), dtype=object)
             parts = [column for column in PART_COLUMNS if column in X.columns]
@@ -307,7 +324,7 @@ def _like(X, samples, utterances):
 
 
 def _take_arrays(estimator, sampling_rate):
-    """Tell what takes the audio, wherever it is in `estimator`, the rate of its input."""
+    """Set the `input_sampling_rate` of every part of `estimator` that takes audio."""
     if isinstance(estimator, Pipeline):
         steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
         inner = steps[:1]
@@ -322,29 +339,31 @@ def _take_arrays(estimator, sampling_rate):
             if rate > sampling_rate:
                 raise ValueError(
                     f"{type(estimator).__name__} works at sampling_rate={rate} Hz, but "
-                    f"AugmentedClassifier reads audio at {sampling_rate} Hz: set its "
-                    f"sampling_rate={rate}."
+                    f"AugmentedClassifier reads audio at {sampling_rate} Hz. Pass "
+                    f"sampling_rate={rate} to AugmentedClassifier."
                 )
             estimator.set_params(input_sampling_rate=sampling_rate)
             return
-        parameters.pop("source", None)  # of a transfer: it is fitted, and not to be changed
+        parameters.pop("source", None)  # the fitted source of a transfer must stay unchanged
         inner = [p for p in parameters.values() if isinstance(p, BaseEstimator)]
     for part in inner:
         _take_arrays(part, sampling_rate)
 
 
 def _read_one(item, index, input_sampling_rate, sampling_rate, augment, seeds):
+    """Return the samples of one utterance and of its copies, or the failure to read it."""
     try:
         samples = read_utterance(item, index, input_sampling_rate, sampling_rate)
     except AudioReadError as error:
         return error.failures[0]
     name = utterance_name(item, index)
-    plain = Waveform(samples, sampling_rate, name, max_amplitude=None)  # checked already
+    plain = Waveform(samples, sampling_rate, name, max_amplitude=None)  # already checked
     return [plain, *(_altered(samples, sampling_rate, augment, seed, name) for seed in seeds)]
 
 
 def _altered(samples, sampling_rate, augment, seed, name):
+    # Seeding by content makes a copy independent of the utterance's position and fold.
     digest = hashlib.blake2b(samples.tobytes(), digest_size=4, key=seed.encode()).digest()
     seed = int.from_bytes(digest, "little")
     samples = altered(samples, sampling_rate, augment, seed, name, what="augment")
-    return Waveform(samples, sampling_rate, name, max_amplitude=None)  # noise may be far louder
+    return Waveform(samples, sampling_rate, name, max_amplitude=None)  # may exceed full scale

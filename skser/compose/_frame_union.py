@@ -1,4 +1,4 @@
-"""Frames of several transformers side by side."""
+"""Feature union for frame sequences."""
 
 from numbers import Integral
 
@@ -13,33 +13,35 @@ _TOLERANCE = 1e-9  # seconds
 
 
 class FrameUnion(FeatureUnion, auto_wrap_output_keys=None):
-    """Concatenate the columns of several transformers frame by frame.
+    """Concatenation, frame by frame, of the columns of several transformers.
 
-    It is to frame sequences what scikit-learn's `FeatureUnion`, which takes vectors alone, is to
-    these. Frames belong together if they are equally many in each utterance, equally far apart
-    and centred at the same times; what does not fit is refused, never cut or padded.
+    This is the counterpart of scikit-learn's `FeatureUnion`, which accepts only vectors, for
+    frame sequences. All transformers must give the same number of frames for each utterance,
+    with the same hop and centered at the same times. Frames that do not match raise an error;
+    they are never cut or padded.
 
     Parameters
     ----------
     transformer_list : list of (str, transformer)
-        Names and transformers that give frame sequences. A transformer may be a pipeline,
+        Names and transformers. Each transformer returns frame sequences. It may be a pipeline,
         "passthrough" for X itself, or "drop".
     n_jobs : int or None, default=None
-        Number of transformers that work in parallel, as in joblib.
+        Number of transformers that run in parallel, as in joblib.
     verbose : bool, default=False
         Whether to print how long fitting each transformer took.
     verbose_feature_names_out : bool, default=False
-        Whether to put the name of its transformer before the name of each column. Column names
-        matter to `Functionals`, so by default they stay, and duplicates are refused.
+        Whether to prefix each column name with the name of its transformer. By default, names
+        are kept, because `Functionals` recognizes columns by name, and duplicate names raise an
+        error.
 
     Attributes
     ----------
     named_transformers : Bunch
-        The transformers by name, fitted in place as those of a `FeatureUnion` are.
+        The transformers by name. They are fitted in place, like those of a `FeatureUnion`.
 
     See Also
     --------
-    sklearn.pipeline.FeatureUnion : The same for vectors.
+    sklearn.pipeline.FeatureUnion : Concatenate feature vectors.
 
     Examples
     --------
@@ -61,7 +63,7 @@ class FrameUnion(FeatureUnion, auto_wrap_output_keys=None):
         "verbose": ["verbose"],
         "verbose_feature_names_out": ["boolean"],
     }
-    transformer_weights = None  # of FeatureUnion; scaling is for SequenceScaler
+    transformer_weights = None  # FeatureUnion reads it; SequenceScaler does the scaling here
 
     def __init__(
         self, transformer_list, *, n_jobs=None, verbose=False, verbose_feature_names_out=False
@@ -72,15 +74,17 @@ class FrameUnion(FeatureUnion, auto_wrap_output_keys=None):
         self.verbose_feature_names_out = verbose_feature_names_out
 
     def set_output(self, *, transform=None):
-        """Accept and ignore: `Sequences` are the only container of frame sequences.
+        """Do nothing: frame sequences are always returned as `Sequences`.
 
         Parameters
         ----------
-        transform : ignored
+        transform : str or None, default=None
+            Ignored.
 
         Returns
         -------
         self : object
+            This estimator, unchanged.
         """
         return self
 
@@ -89,63 +93,71 @@ class FrameUnion(FeatureUnion, auto_wrap_output_keys=None):
 
         Parameters
         ----------
-        X : audio, frame sequences, or whatever else the transformers take
+        X : audio, frame sequences, or any other input that the transformers take
+            Training data.
         y : array-like of shape (n_utterances,) or None, default=None
+            Targets, passed to each transformer.
         **fit_params : dict
-            Metadata of the transformers, as scikit-learn's `FeatureUnion` hands them on.
+            Metadata for the transformers, passed on as by scikit-learn's `FeatureUnion`.
 
         Returns
         -------
         self : object
+            Fitted union.
         """
         return super().fit(X, y, **fit_params)
 
     def transform(self, X, **params):
-        """Concatenate the columns that the transformers give.
+        """Transform X with each transformer and concatenate the columns.
 
         Parameters
         ----------
         X : as in `fit`
+            Data to transform.
         **params : dict
-            Metadata of the transformers.
+            Metadata for the transformers.
 
         Returns
         -------
         Sequences of shape (n_utterances,)
+            Frames with the columns of all transformers.
 
         Raises
         ------
         TypeError
-            If a transformer gives vectors.
+            If a transformer returns vectors.
         ValueError
-            If frames of two transformers do not belong together.
+            If the frames of two transformers differ in number or in time.
         """
         return super().transform(X, **params)
 
     def fit_transform(self, X, y=None, **params):
-        """Fit every transformer, and concatenate the columns that they give.
+        """Fit every transformer, transform X and concatenate the columns.
 
         Parameters
         ----------
         X : as in `fit`
+            Training data.
         y : array-like of shape (n_utterances,) or None, default=None
+            Targets, passed to each transformer.
         **params : dict
-            Metadata of the transformers.
+            Metadata for the transformers.
 
         Returns
         -------
         Sequences of shape (n_utterances,)
+            Frames with the columns of all transformers.
         """
         return super().fit_transform(X, y, **params)
 
     @property
     def n_features_in_(self):
-        """Number of columns of X, where the first transformer knows it."""
+        """Number of columns of X, if the first transformer has recorded it."""
         return super().n_features_in_
 
     @property
     def feature_names_in_(self):
-        """Names of the columns of X, where the first transformer knows them."""
+        """Names of the columns of X, if the first transformer has recorded them."""
         return super().feature_names_in_
 
     def _validate_transformers(self):
@@ -153,13 +165,13 @@ class FrameUnion(FeatureUnion, auto_wrap_output_keys=None):
         super()._validate_transformers()
 
     def _hstack(self, Xs):
-        """`Sequences` with the columns of all, which `FeatureUnion` asks for."""
+        """Concatenate the outputs; `FeatureUnion` calls this method to join its results."""
         names = [name for name, *_ in self._iter()]
         for name, X in zip(names, Xs, strict=True):
             if not is_sequences(X):
                 raise TypeError(
-                    f"Transformer {name!r} gives no frame sequences but {type(X).__name__}: "
-                    "scikit-learn's FeatureUnion puts vectors side by side."
+                    f"Transformer {name!r} must return frame sequences, but it returned "
+                    f"{type(X).__name__}. To concatenate vectors, use scikit-learn's FeatureUnion."
                 )
         parts = [as_sequences(X) for X in Xs]
         first = parts[0]
@@ -184,22 +196,23 @@ class FrameUnion(FeatureUnion, auto_wrap_output_keys=None):
 
 
 def _check_same_frames(name, X, other_name, other):
-    """Raise if frames of two transformers do not belong together."""
+    """Raise if the frames of two transformers differ in number or in time."""
     for what in ("hop", "offset"):
         one, two = getattr(X.layout, what), getattr(other.layout, what)
         if one != two and (None in (one, two) or abs(one - two) > _TOLERANCE):
             raise ValueError(
-                f"Frames of {name!r} and {other_name!r} are of other times: {what} is {one} s and "
-                f"{two} s. Give both transformers the same window and hop."
+                f"Frames of {name!r} and {other_name!r} have different times: their {what} is "
+                f"{one} s and {two} s. Give both transformers the same window and hop."
             )
     if len(X) != len(other):
         raise ValueError(
-            f"{name!r} gives {len(X)} utterances and {other_name!r} gives {len(other)}."
+            f"{name!r} returned {len(X)} utterances, but {other_name!r} returned {len(other)}. "
+            "Each transformer must return one sequence per utterance."
         )
     differs = X.lengths != other.lengths
     if differs.any():
         i = int(np.argmax(differs))
         raise ValueError(
-            f"Utterance {i} has {X.lengths[i]} frames of {name!r} and {other.lengths[i]} of "
+            f"Utterance {i} has {X.lengths[i]} frames from {name!r}, but {other.lengths[i]} from "
             f"{other_name!r}. Give both transformers the same window and hop."
         )

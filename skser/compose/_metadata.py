@@ -1,4 +1,4 @@
-"""Metadata that an inner estimator is given, of utterances or of several rows for each."""
+"""Metadata passed to an inner estimator, for utterances or for several rows per utterance."""
 
 from sklearn import get_config
 from sklearn.model_selection._search import BaseSearchCV
@@ -14,32 +14,36 @@ from sklearn.utils.validation import has_fit_parameter
 
 
 def metadata_of_rows(owner, rows, groups, soft_targets):
-    """Keywords that hand the metadata of the rows to the inner `fit`.
+    """Return the keyword arguments that pass metadata of the rows to the inner `fit`.
 
     Parameters
     ----------
     owner : estimator
-        Has the inner one as ``owner.estimator``.
+        Meta-estimator that holds the inner estimator as ``owner.estimator``.
     rows : ndarray of shape (n_rows,), int
-        Utterance of each row.
+        Position of each row's utterance.
     groups : array-like of shape (n_utterances,) or None
-        None makes every utterance a group of its own, so that an inner split of the rows
-        has an utterance on one side. An inner `fit` that takes no groups is given none.
+        Group of each utterance. With None, every utterance is its own group, so that an inner
+        split never separates the rows of an utterance. The keyword is left out if the inner
+        `fit` takes no groups.
     soft_targets : array-like of shape (n_utterances, n_classes) or None
+        Shares of the classes in each utterance.
 
     Returns
     -------
     dict
+        Keyword arguments of the inner `fit`.
 
     Raises
     ------
     TypeError
-        If there are `soft_targets` and the inner `fit` takes none.
+        If `soft_targets` are given but the inner `fit` does not take them.
     """
     metadata = {"groups": rows if groups is None else column_or_1d(groups)[rows]}
     if soft_targets is not None:
         metadata["soft_targets"] = _safe_indexing(soft_targets, rows)
     if (
+        # Under routing, scikit-learn raises for metadata that the inner `fit` does not request.
         groups is None
         and get_config()["enable_metadata_routing"]
         and not get_routing_for_object(owner.estimator).consumes("fit", ["groups"])
@@ -49,61 +53,66 @@ def metadata_of_rows(owner, rows, groups, soft_targets):
 
 
 def inner_keywords(owner, metadata):
-    """Keywords that hand metadata to the inner `fit`.
+    """Return the keyword arguments that pass metadata to the inner `fit`.
 
     Parameters
     ----------
     owner : estimator
-        Has the inner one as ``owner.estimator``.
+        Meta-estimator that holds the inner estimator as ``owner.estimator``.
     metadata : dict
-        "groups" and "soft_targets", as far as given. An inner `fit` that takes no groups is
-        given none.
+        Values by name: "groups", "soft_targets", both or neither. Groups are left out if the
+        inner `fit` does not take them.
 
     Returns
     -------
     dict
+        Keyword arguments of the inner `fit`.
 
     Raises
     ------
     TypeError
-        If there are soft targets and the inner `fit` takes none.
+        If soft targets are given but the inner `fit` does not take them.
     """
     inner = owner.estimator
     if get_config()["enable_metadata_routing"]:
         return process_routing(owner, "fit", **metadata).estimator.fit
     keywords = {fit_keyword(inner, name): value for name, value in metadata.items()}
     if "soft_targets" in metadata and fit_keyword(inner, "soft_targets") is None:
-        raise TypeError(f"fit of {type(inner).__name__} takes no soft_targets.")
+        raise TypeError(
+            f"soft_targets were given, but fit of {type(inner).__name__} takes no soft_targets. "
+            "Use a classifier that accepts them, such as AttentionFCNClassifier."
+        )
     keywords.pop(None, None)
     return keywords
 
 
 def fit_keyword(estimator, name):
-    """Return the name that `fit` has for the metadata `name`; None if it takes none."""
+    """Return the keyword of `fit` that takes the metadata `name`, or None if there is none."""
     if isinstance(estimator, Pipeline):
         step, last = estimator.steps[-1]
         keyword = fit_keyword(last, name)
         return keyword and f"{step}__{keyword}"
     if isinstance(estimator, BaseSearchCV):
-        # Groups are for a search's own splits; all else goes to the estimator searched over.
+        # A search needs groups for its own splits; it passes other metadata to its estimator.
         return name if name == "groups" else fit_keyword(estimator.estimator, name)
     return name if has_fit_parameter(estimator, name) else None
 
 
 def group_keywords(estimator, groups):
-    """Keywords that hand groups to an estimator's `fit`, and to that of what it searches over.
+    """Return the keyword arguments that pass groups to `fit`, and to a search's inner `fit`.
 
     Parameters
     ----------
     estimator : estimator
-        Or a Pipeline or search.
+        Estimator, Pipeline or search.
     groups : ndarray of shape (n_utterances,) or (n_utterances, 2)
-        Speakers, or speakers and sentences. Splits are given all, a `fit` the speakers.
+        Speakers, or speakers and sentences. Splits receive all columns; the `fit` of an
+        estimator receives only the speakers.
 
     Returns
     -------
     dict
-        Empty if nothing takes groups.
+        Keyword arguments of ``estimator.fit``. Empty if nothing takes groups.
     """
     if get_config()["enable_metadata_routing"]:
         takes = get_routing_for_object(estimator).consumes("fit", ["groups"])
@@ -123,7 +132,7 @@ def group_keywords(estimator, groups):
 
 
 def routing_to_inner(owner):
-    """Return a router that hands all metadata of `fit` to the inner `fit`."""
+    """Return a router that passes all metadata of `fit` to the inner `fit`."""
     return MetadataRouter(owner=owner).add(
         estimator=owner.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit")
     )

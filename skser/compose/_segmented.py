@@ -1,4 +1,4 @@
-"""Training on windows of utterances, predicting utterances."""
+"""Classifier that is trained on windows of utterances and predicts whole utterances."""
 
 from numbers import Real
 
@@ -22,46 +22,49 @@ from skser.compose._metadata import metadata_of_rows, routing_to_inner
 
 
 class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    """Train on windows of each utterance, and pool their probabilities.
+    """Classifier trained on windows of each utterance, whose probabilities are pooled.
 
-    Every window of a training utterance is a training sequence with the utterance's label.
-    A prediction is pooled from those of all its windows. Windows are views: no frame is
-    copied before the inner estimator does so.
+    Each window of a training utterance becomes a training sequence with the utterance's label.
+    To predict an utterance, the probabilities of all its windows are pooled. Windows are views
+    of the frames; only the inner estimator may copy them.
 
     Parameters
     ----------
     estimator : estimator
         Classifier of frame sequences with `predict_proba`, or a pipeline that ends in one.
     window : float, default=2.0
-        Length of a window in seconds, by the hop of the frames (``layout.hop``), rounded to
-        frames. Arrays and lists have no hop: there it counts frames. An utterance that is
-        shorter is one window as it is.
+        Length of a window in seconds, converted with the hop of the frames (``layout.hop``) and
+        rounded to a whole number of frames. For arrays and lists, which have no hop, `window` is
+        a number of frames. A shorter utterance forms one window.
     hop : float, default=1.0
-        From the start of one window to the start of the next, in the unit of `window`. If
-        frames are left over at the end, a last window ends with the utterance.
+        Time between the starts of successive windows, in the unit of `window`. If frames remain
+        at the end, one more window is added that ends with the utterance.
     pooling : {"mean", "geometric", "max"}, default="mean"
-        Mean of the windows' probabilities, their geometric mean (mean log probability), or
-        their maximum; the last two are divided by their sum over classes.
+        Function that pools the windows' probabilities: their mean, their geometric mean (mean
+        log probability) or their maximum. The latter two are then normalized to sum to 1 over
+        the classes.
 
     Attributes
     ----------
     estimator_ : estimator
         The fitted clone of `estimator`.
     classes_ : ndarray of shape (n_classes,)
+        Class labels, as in `estimator_`.
     n_features_in_ : int
-        Number of columns of X, only if X was a 2-D array.
+        Number of columns of X. Defined only if X was a 2-D array.
     feature_names_in_ : ndarray of shape (n_features,), str
-        Only if X was a DataFrame of numbers.
+        Names of the columns of X. Defined only if X was a DataFrame of numbers.
     window_frames_, hop_frames_ : int
-        `window` and `hop` in frames.
+        `window` and `hop`, as numbers of frames.
 
     Notes
     -----
-    A 2-D array is a batch of one-channel sequences of one length, and the inner estimator is
-    given its windows as a 2-D array; anything else reaches it as `Sequences`.
+    A 2-D array is a batch of one-channel sequences of equal length. In this case the inner
+    estimator receives the windows as a 2-D array; otherwise it receives `Sequences`.
 
-    Windows that overlap are scaled, and copied by the scaler, once each where a scaler is part
-    of `estimator`. Put before the `SegmentedClassifier`, it sees every frame once.
+    If a scaler is part of `estimator`, it scales and copies the frames of overlapping windows
+    once per window. Place the scaler before the `SegmentedClassifier` to process each frame only
+    once.
 
     Examples
     --------
@@ -88,7 +91,7 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         "pooling": [StrOptions({"mean", "geometric", "max"})],
     }
 
-    # They are the inner estimator's.
+    # The inner estimator requests these metadata; this one only forwards them.
     __metadata_request__fit = {"groups": UNUSED, "soft_targets": UNUSED}
 
     def __init__(self, estimator, window=2.0, hop=1.0, pooling="mean"):
@@ -104,17 +107,25 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+            Frame sequences of the training utterances.
         y : array-like of shape (n_utterances,)
+            Class labels.
         groups : array-like of shape (n_utterances,) or None, default=None
-            Speakers, repeated per window for an inner estimator that takes them. None makes
-            each utterance a group: early stopping then has all its windows on one side, but
-            one speaker may be on both.
+            Speakers, repeated for each window if the inner estimator takes groups. With None,
+            each utterance is its own group. Early stopping then keeps all windows of an
+            utterance on one side of its split, but the same speaker may be on both sides.
         soft_targets : array-like of shape (n_utterances, n_classes) or None, default=None
-            Shares of the classes, repeated per window for an inner classifier that takes them.
+            Shares of the classes, repeated for each window if the inner classifier takes them.
 
         Returns
         -------
         self : object
+            Fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If `window` or `hop` is shorter than one frame.
         """
         sequences = validate_sequences(self, X, reset=True)
         if y is None:
@@ -134,16 +145,17 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X):
-        """Probabilities of the classes, pooled over each utterance's windows.
+        """Predict class probabilities, pooled over the windows of each utterance.
 
         Parameters
         ----------
         X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+            Frame sequences of the utterances.
 
         Returns
         -------
         ndarray of shape (n_utterances, n_classes), float64
-            In the order of ``classes_``.
+            Probabilities, in the order of ``classes_``.
         """
         proba, utterances, _ = self._predict_windows(X)
         first = np.flatnonzero(np.diff(utterances, prepend=-1))
@@ -154,70 +166,80 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         else:
             log = np.log(np.maximum(proba, np.finfo(float).tiny))
             mean = np.add.reduceat(log, first) / np.bincount(utterances)[:, None]
+            # Subtracting the maximum keeps exp from underflowing to zero in every class.
             pooled = np.exp(mean - mean.max(axis=1, keepdims=True))
         return pooled / pooled.sum(axis=1, keepdims=True)
 
     def predict(self, X):
-        """The most probable class of every utterance.
+        """Predict the most probable class of each utterance.
 
         Parameters
         ----------
         X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+            Frame sequences of the utterances.
 
         Returns
         -------
         ndarray of shape (n_utterances,)
+            Predicted class labels.
         """
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
 
     def window_proba(self, X):
-        """Probabilities of every window: how emotion moves within an utterance.
+        """Predict the class probabilities of every window.
+
+        The table shows how the emotion changes within an utterance.
 
         Parameters
         ----------
         X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+            Frame sequences of the utterances.
 
         Returns
         -------
         DataFrame of shape (n_windows, 3 + n_classes)
-            Columns ``utterance`` (position in X), ``start`` and ``end`` of the window in
-            seconds (in frames where the frames have no hop), and one per class.
+            Columns ``utterance`` (position in X), ``start`` and ``end`` of the window, and the
+            probability of each class. Times are in seconds, or in frames if the training frames
+            had no hop.
         """
         proba, utterances, bounds = self._predict_windows(X)
         table = pd.DataFrame({"utterance": utterances, "start": bounds[0], "end": bounds[1]})
         return pd.concat([table, pd.DataFrame(proba, columns=self.classes_)], axis=1)
 
     def _predict_windows(self, X):
+        """Return the probabilities of all windows, their utterances and their bounds."""
         check_is_fitted(self)
         sequences = validate_sequences(self, X, reset=False)
         hops = self._seconds_per_frame, sequences.layout.hop
         if None not in hops and hops[0] != hops[1]:
             raise ValueError(
-                f"SegmentedClassifier was fitted on frames {hops[0]} s apart and is now given "
-                f"frames {hops[1]} s apart."
+                f"SegmentedClassifier was fitted on frames {hops[0]} s apart, but X has frames "
+                f"{hops[1]} s apart. Compute the features of X with the hop used for training."
             )
         windows, utterances = self._windows(sequences)
         proba = self.estimator_.predict_proba(self._as_given(windows))
         starts = windows.starts - sequences.starts[utterances]
         bounds = np.stack([starts, starts + windows.lengths])
         if self._seconds_per_frame is not None:
-            # To the nanosecond, so that 0.15 s is not 0.15000000000000002 s.
+            # Round to nanoseconds, so that 0.15 s does not become 0.15000000000000002 s.
             bounds = (bounds * self._seconds_per_frame + sequences.layout.offset).round(9)
         return proba, utterances, bounds
 
     def _in_frames(self, name):
+        """Convert the parameter `name` to a whole number of frames."""
         given = getattr(self, name)
         n_frames = round(given / (self._seconds_per_frame or 1))
         if n_frames < 1:
             unit = "frames" if self._seconds_per_frame is None else "s"
-            raise ValueError(f"{name}={given} {unit} is less than one frame.")
+            raise ValueError(f"{name}={given} {unit} is less than one frame. Give a larger {name}.")
         return n_frames
 
     def _windows(self, sequences):
-        """Views on the windows, and the utterance of each."""
+        """Return the windows as views, and the position of each window's utterance."""
         lengths = np.minimum(sequences.lengths, self.window_frames_)
         last = sequences.lengths - lengths
+        # Ceiling division counts the additional window that ends with the utterance.
         counts = 1 - (-last // self.hop_frames_)
         utterances = np.repeat(np.arange(len(sequences)), counts)
         nth = np.arange(len(utterances)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -230,11 +252,12 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return windows.frames().reshape(len(windows), -1) if self._fitted_on_flat else windows
 
     def get_metadata_routing(self):
-        """How metadata are routed: `groups` and `soft_targets` go to the inner `fit`.
+        """Return the metadata routing: `groups` and `soft_targets` go to the inner `fit`.
 
         Returns
         -------
         MetadataRouter
+            Router from this estimator's `fit` to that of `estimator`.
         """
         return routing_to_inner(self)
 

@@ -1,4 +1,4 @@
-"""Training that starts from the weights of another fitted network."""
+"""Transfer learning: training that starts from the weights of another fitted network."""
 
 from numbers import Integral, Real
 
@@ -27,36 +27,40 @@ from skser.compose._metadata import inner_keywords, routing_to_inner
 _DESCRIPTIONS = {
     "source": """\
 source : fitted network, or fitted Pipeline that ends in one
-    Network whose weights are copied. Its architecture and input must be those of `estimator`;
-    its targets may be others, then the layers that depend on them start anew. A clone keeps the
-    source as it is, fitted. A search over several sources needs each in a
-    `sklearn.frozen.FrozenEstimator`, because it clones the values of its grid.""",
+    Network whose weights are copied. It must have the same architecture and input as
+    `estimator`. If its targets differ, the layers that depend on them are newly initialized. A
+    clone of this estimator shares the fitted source. To search over several sources, wrap each
+    in a `sklearn.frozen.FrozenEstimator`, because the search clones the values of its grid.""",
     "strategy": """\
 strategy : {"single-stage", "two-stage"}, default="single-stage"
-    Whether all weights are trained at once, or the head first and then all. The head
-    are the layers that depend on the targets. While it is trained alone, the copied weights are
-    frozen; statistics of normalisation follow the new data all the same.""",
+    Training schedule. "single-stage" trains all weights at once. "two-stage" first trains only
+    the head, which consists of the layers that depend on the targets, and then all weights.
+    During the first stage, the copied weights are frozen, but the statistics of normalization
+    layers are still updated from the new data.""",
     "head_epochs": """\
 head_epochs : int, default=10
-    Number of epochs that train the head alone, before `max_epochs` epochs train everything.
-    Only for the strategy "two-stage".""",
+    Number of epochs that train the head alone, before `max_epochs` epochs train all weights.
+    Used only by the strategy "two-stage".""",
     "lr_multiplier": """\
 lr_multiplier : float, default=1.0
-    Factor of the learning rate for copied weights.""",
+    Factor by which the learning rate is multiplied for copied weights. With 1, all weights have
+    the same learning rate.""",
     "estimator_": """\
 estimator_ : estimator
-    The fitted clone of `estimator`. Its network is an ordinary one: with ``warm_start=True``, its
-    own `fit` continues from its weights.""",
+    The fitted clone of `estimator`. It can be used without this meta-estimator. For example, with
+    ``warm_start=True``, its own `fit` continues from the trained weights.""",
     "n_features_in_": """\
 n_features_in_ : int
-    That of `estimator_`, if it has any.""",
+    Number of features seen by `estimator_`, if it records them.""",
     "feature_names_in_": """\
 feature_names_in_ : ndarray of shape (n_features,), str
-    Only if X was a DataFrame of numbers.""",
+    Names of the features. Defined only if X was a DataFrame of numbers.""",
 }
 
 
 def _inner_has(method):
+    """Return a check, for `available_if`, that the inner estimator has a method."""
+
     def check(self):
         getattr(getattr(self, "estimator_", self.estimator), method)
         return True
@@ -65,11 +69,11 @@ def _inner_has(method):
 
 
 class _Transfer(MetaEstimatorMixin, BaseEstimator):
-    """What the classifier and the regressor share."""
+    """Base of the transfer classifier and the transfer regressor."""
 
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict"])],
-        "source": [HasMethods("predict"), None],  # a saved model is without it
+        "source": [HasMethods("predict"), None],  # saved models do not include their source
         "strategy": [StrOptions({"single-stage", "two-stage"})],
         "head_epochs": [Interval(Integral, 1, None, closed="left")],
         "lr_multiplier": [Interval(Real, 0, None, closed="neither")],
@@ -102,20 +106,21 @@ class _Transfer(MetaEstimatorMixin, BaseEstimator):
         from skser.neural_network import NeuralEstimator
 
         network = _last_step(self.estimator)
-        if not isinstance(network, NeuralEstimator) or not self._is_of_its_kind(network):
+        if not isinstance(network, NeuralEstimator) or not self._is_right_kind(network):
             kind = type(self).__name__.removeprefix("Transfer").lower()
             raise ValueError(
-                f"estimator={type(network).__name__} cannot take over weights: give a {kind} of "
-                "skser.neural_network, or a Pipeline that ends in one."
+                f"estimator={type(network).__name__} cannot start from copied weights. Give a "
+                f"{kind} from skser.neural_network, or a Pipeline that ends in one."
             )
 
     def _fitted_source(self):
+        """Return the fitted network inside `source`, or raise if there is none."""
         from skser.neural_network import NeuralEstimator
 
         if self.source is None:
             raise ValueError(
-                "source is None, as in a model that was saved and loaded: set it to a fitted "
-                "network."
+                "source is None, but fit needs a network to copy weights from. A saved model does "
+                "not include its source: set source to a fitted network before fitting again."
             )
         source = self.source
         while isinstance(source, FrozenEstimator | Pipeline | _Transfer):
@@ -125,13 +130,13 @@ class _Transfer(MetaEstimatorMixin, BaseEstimator):
                 source = source.estimator if isinstance(source, FrozenEstimator) else source[-1]
         if not isinstance(source, NeuralEstimator):
             raise ValueError(
-                f"source={type(source).__name__} has no weights to copy: give a fitted network of "
-                "skser.neural_network, or a Pipeline that ends in one."
+                f"source={type(source).__name__} has no weights to copy. Give a fitted network "
+                "from skser.neural_network, or a Pipeline that ends in one."
             )
         if not hasattr(source, "net_"):
             raise NotFittedError(
-                f"source={type(source).__name__} is not fitted: call its fit first. Where a search "
-                "clones it, put it into a sklearn.frozen.FrozenEstimator."
+                f"source={type(source).__name__} is not fitted. Call its fit first. If a search "
+                "has cloned it, wrap it in a sklearn.frozen.FrozenEstimator."
             )
         return source
 
@@ -140,11 +145,13 @@ class _Transfer(MetaEstimatorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : what `estimator` takes
+        X : any input that `estimator` takes
+            Utterances to predict.
 
         Returns
         -------
         ndarray of shape (n_utterances,) or (n_utterances, n_outputs)
+            Predicted class labels or targets.
         """
         check_is_fitted(self)
         return self.estimator_.predict(X)
@@ -162,31 +169,33 @@ class _Transfer(MetaEstimatorMixin, BaseEstimator):
         return self.estimator_.feature_names_in_
 
     def get_params(self, deep=True):
-        """Return the parameters; those of the source, which is fitted, are not this estimator's.
+        """Return the parameters, without those of the fitted source.
 
         Parameters
         ----------
         deep : bool, default=True
-            Whether to return the parameters of `estimator` too.
+            Whether to include the parameters of `estimator`.
 
         Returns
         -------
         dict
+            Parameters by name.
         """
         params = super().get_params(deep=deep)
         return {name: value for name, value in params.items() if not name.startswith("source__")}
 
     def get_metadata_routing(self):
-        """How metadata are routed: all that `fit` is given goes to the inner `fit`.
+        """Return the metadata routing: all metadata of `fit` go to the inner `fit`.
 
         Returns
         -------
         MetadataRouter
+            Router from this estimator's `fit` to that of `estimator`.
         """
         return routing_to_inner(self)
 
     def __sklearn_clone__(self):
-        # A clone of the source would have no weights.
+        # Share the source: cloning it would discard its weights.
         copy = super().__sklearn_clone__()
         copy.source = self.source
         return copy
@@ -200,15 +209,15 @@ class _Transfer(MetaEstimatorMixin, BaseEstimator):
 
 @insert_descriptions(_DESCRIPTIONS)
 class TransferClassifier(ClassifierMixin, _Transfer):
-    """Train a classifier that starts from the weights of another fitted network.
+    """Classifier whose training starts from the weights of another fitted network.
 
-    The source may have learned other classes, another task or another corpus. Its weights are
-    copied in `fit`, into a clone of the estimator.
+    The source may have been trained on other classes, another task or another corpus. `fit`
+    copies its weights into a clone of the estimator.
 
     Parameters
     ----------
     estimator : estimator
-        Classifier of `skser.neural_network`, or a Pipeline that ends in one; unfitted.
+        Unfitted classifier from `skser.neural_network`, or a Pipeline that ends in one.
     {source}
     {strategy}
     {head_epochs}
@@ -244,11 +253,11 @@ class TransferClassifier(ClassifierMixin, _Transfer):
     11
     """
 
-    # They are the inner estimator's.
+    # The inner estimator requests these metadata; this one only forwards them.
     __metadata_request__fit = {"groups": UNUSED, "soft_targets": UNUSED}
 
     @staticmethod
-    def _is_of_its_kind(network):
+    def _is_right_kind(network):
         return is_classifier(network)
 
     def fit(self, X, y, *, groups=None, soft_targets=None):
@@ -256,8 +265,10 @@ class TransferClassifier(ClassifierMixin, _Transfer):
 
         Parameters
         ----------
-        X : what `estimator` takes
+        X : any input that `estimator` takes
+            Training utterances.
         y : array-like of shape (n_utterances,)
+            Class labels.
         groups : array-like of shape (n_utterances,) or None, default=None
             Speakers, for the validation split of `early_stopping`.
         soft_targets : array-like of shape (n_utterances, n_classes) or None, default=None
@@ -266,13 +277,15 @@ class TransferClassifier(ClassifierMixin, _Transfer):
         Returns
         -------
         self : object
+            Fitted classifier.
 
         Raises
         ------
         NotFittedError
             If `source` is not fitted.
         ValueError
-            Naming the layers of `source` that do not fit, or if either is not a network.
+            If `estimator` or `source` is not a network, or if layers of `source` do not match
+            those of `estimator`. The message names these layers.
         """
         self._fit(X, y, groups=groups, soft_targets=soft_targets)
         self.classes_ = self.estimator_.classes_
@@ -280,31 +293,34 @@ class TransferClassifier(ClassifierMixin, _Transfer):
 
     @available_if(_inner_has("predict_proba"))
     def predict_proba(self, X):
-        """Probabilities of the classes.
+        """Predict class probabilities with the fitted clone of the estimator.
 
         Parameters
         ----------
-        X : what `estimator` takes
+        X : any input that `estimator` takes
+            Utterances to predict.
 
         Returns
         -------
         ndarray of shape (n_utterances, n_classes), float64
-            In the order of ``classes_``.
+            Probabilities, in the order of ``classes_``.
         """
         check_is_fitted(self)
         return self.estimator_.predict_proba(X)
 
     @available_if(_inner_has("decision_function"))
     def decision_function(self, X):
-        """Decision function of the fitted clone of the estimator.
+        """Compute the decision function of the fitted clone of the estimator.
 
         Parameters
         ----------
-        X : what `estimator` takes
+        X : any input that `estimator` takes
+            Utterances to predict.
 
         Returns
         -------
         ndarray of shape (n_utterances,) or (n_utterances, n_classes)
+            Decision values.
         """
         check_is_fitted(self)
         return self.estimator_.decision_function(X)
@@ -312,15 +328,15 @@ class TransferClassifier(ClassifierMixin, _Transfer):
 
 @insert_descriptions(_DESCRIPTIONS)
 class TransferRegressor(RegressorMixin, _Transfer):
-    """Train a regressor that starts from the weights of another fitted network.
+    """Regressor whose training starts from the weights of another fitted network.
 
-    The source may have learned other targets, classes or another corpus. Its weights are copied
-    in `fit`, into a clone of the estimator.
+    The source may have been trained on other targets, on classes or on another corpus. `fit`
+    copies its weights into a clone of the estimator.
 
     Parameters
     ----------
     estimator : estimator
-        Regressor of `skser.neural_network`, or a Pipeline that ends in one; unfitted.
+        Unfitted regressor from `skser.neural_network`, or a Pipeline that ends in one.
     {source}
     {strategy}
     {head_epochs}
@@ -349,10 +365,11 @@ class TransferRegressor(RegressorMixin, _Transfer):
     (20,)
     """
 
-    __metadata_request__fit = {"groups": UNUSED}  # it is the inner estimator's
+    # The inner estimator requests these metadata; this one only forwards them.
+    __metadata_request__fit = {"groups": UNUSED}
 
     @staticmethod
-    def _is_of_its_kind(network):
+    def _is_right_kind(network):
         return is_regressor(network)
 
     def fit(self, X, y, *, groups=None):
@@ -360,44 +377,51 @@ class TransferRegressor(RegressorMixin, _Transfer):
 
         Parameters
         ----------
-        X : what `estimator` takes
+        X : any input that `estimator` takes
+            Training utterances.
         y : array-like of shape (n_utterances,) or (n_utterances, n_outputs)
+            Targets.
         groups : array-like of shape (n_utterances,) or None, default=None
             Speakers, for the validation split of `early_stopping`.
 
         Returns
         -------
         self : object
+            Fitted regressor.
 
         Raises
         ------
         NotFittedError
             If `source` is not fitted.
         ValueError
-            Naming the layers of `source` that do not fit, or if either is not a network.
+            If `estimator` or `source` is not a network, or if layers of `source` do not match
+            those of `estimator`. The message names these layers.
         """
         return self._fit(X, y, groups=groups)
 
     def score(self, X, y, sample_weight=None):
-        """Score of the fitted clone of the estimator: the coefficient of determination.
+        """Return the coefficient of determination of the fitted clone's predictions.
 
         Parameters
         ----------
-        X : what `estimator` takes
+        X : any input that `estimator` takes
+            Utterances to predict.
         y : array-like of shape (n_utterances,) or (n_utterances, n_outputs)
-            Missing targets are NaN where the network takes such.
+            True targets. Missing targets are NaN, if the network accepts missing targets.
         sample_weight : array-like of shape (n_utterances,) or None, default=None
+            Weight of each utterance. With None, all weights are equal.
 
         Returns
         -------
         float
+            Coefficient of determination.
         """
         check_is_fitted(self)
         return self.estimator_.score(X, y, sample_weight=sample_weight)
 
 
 def _last_step(estimator):
-    """The network of an estimator: itself, or what a Pipeline ends in."""
+    """Return the estimator itself, or the last step of a Pipeline."""
     while isinstance(estimator, Pipeline):
         estimator = estimator.steps[-1][1]
     return estimator

@@ -1,4 +1,4 @@
-"""Corpora: on disk, downloaded, of the user's own, or made up."""
+"""Corpora of emotional speech: published ones, the user's own, and made-up ones."""
 
 from skser.datasets._audb import fetch_audb
 from skser.datasets._audformat import load_audformat

@@ -1,19 +1,22 @@
-"""Databases that audEERING's audb publishes."""
+"""Databases published through audEERING's audb."""
 
 from pathlib import Path
 
+from skser._docstrings import insert_descriptions
 from skser._optional import import_optional
 from skser.datasets._audformat import (
     chosen_tables,
     corpus_of,
-    described,
     known_corpus,
     labels,
+    with_metadata,
 )
 from skser.datasets._corpus import finish
 from skser.datasets._download import DownloadError, get_data_home, one_line_errors
+from skser.datasets._parameters import SHARED
 
 
+@insert_descriptions(SHARED)
 def fetch_audb(
     name,
     version=None,
@@ -24,51 +27,52 @@ def fetch_audb(
     progressbar=False,
     return_X_y=False,
 ):
-    """Download an emotion database through audb, once, and load it.
+    """Download an emotion database through audb and load it.
 
-    audb (extra ``audb``) publishes databases with versions and checksums, EmoDB, CREMA-D,
-    RAVDESS and nEMO among them; https://audeering.github.io/datasets lists them. Only the
-    audio of the chosen tables is downloaded. Repositories of one's own are set in
-    ``audb.config.REPOSITORIES``.
+    audb (extra ``audb``) publishes databases with versions and checksums, among them EmoDB,
+    CREMA-D, RAVDESS and nEMO; see https://audeering.github.io/datasets for a list. Only the
+    audio files of the chosen tables are downloaded, and later calls reuse them. To use other
+    repositories, set ``audb.config.REPOSITORIES``.
 
     Parameters
     ----------
     name : str
-        The database, such as ``"emodb"``.
+        Name of the database, such as ``"emodb"``.
     version : str or None, default=None
-        Such as ``"1.4.1"``; None takes the newest. State it where results are to be repeated.
+        Version of the database, such as ``"1.4.1"``; None takes the newest. Give a version if
+        results are to be reproducible.
     table : str, list of str or None, default=None
-        The tables with the labels, of whole files or of segments. None will do for databases
-        whose corpus has a loader here, and where one table alone has the column.
+        Names of the tables with the labels, of whole files or of segments. None is enough for
+        databases whose corpus has a loader in this package, and for databases in which only one
+        table has the column `emotion`.
     emotion : str or list of str, default="emotion"
-        The tables' column with the label; several are one per rater, as in `load_audformat`.
-    data_home : path-like or None, default=None
-        Folder for downloads; None means that of `get_data_home`.
-    progressbar : bool, default=False
-        Whether to show one.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` alone.
+        Column of the tables with the label. A list names one column per rater, as in
+        `load_audformat`.
+    {data_home}
+    {progressbar}
+    {return_X_y}
 
     Returns
     -------
     SpeechCorpus
-        Paths, with the database's licence and, where it tells them, speakers, sexes, sentences
-        and transcripts and, in ``frame``, ``split``.
+        Paths with the database's license and, where the database has them, speakers, sexes,
+        sentences, transcripts and the column ``split`` of ``frame``.
 
     Raises
     ------
     ImportError
         If audb is not installed.
     DownloadError
-        If the database is not found or there is no connection, or the folder cannot be written
-        or is full.
+        If the database is not found, the connection fails, or the folder cannot be written or
+        is full.
     ValueError
-        If the tables or the column are not there, or must be named: the message lists them.
+        If a table or column does not exist or must be named; the message lists those that
+        exist.
 
     Warns
     -----
     UserWarning
-        If files have no label: they are left out.
+        If files have no label; they are left out.
 
     Examples
     --------
@@ -82,6 +86,7 @@ def fetch_audb(
     settings = {"cache_root": str(home / "audb"), "verbose": progressbar}
     with one_line_errors(f"the database {name!r}", home):
         try:
+            # The labels come first: they say which audio files are needed at all.
             version = version or audb.latest_version(name)
             header = audb.load(
                 name, version=version, only_metadata=True, full_path=False, **settings
@@ -94,10 +99,10 @@ def fetch_audb(
         except (RuntimeError, audbackend.BackendError) as error:
             places = ", ".join(f"{r.host}/{r.name}" for r in audb.config.REPOSITORIES)
             raise DownloadError(
-                f"audb does not find {name!r}{f' in version {version}' if version else ''} in "
-                f"{places} ({error}). Is the name right, and this machine online?"
+                f"audb cannot find {name!r}{f' in version {version}' if version else ''} in "
+                f"{places} ({error}). Check the name and the internet connection."
             ) from error
-    frame = described(header, frame)
+    frame = with_metadata(header, frame)
     frame["audio"] = [str(Path(loaded.root, file)) for file in frame["audio"]]
     summary = f"{name} {version}, as published by audb"
     return finish(corpus_of(header, name, frame, summary), return_X_y)

@@ -1,4 +1,4 @@
-"""Databases in audEERING's audformat: on disk, in memory, or published by audb."""
+"""Databases in audEERING's audformat, on disk or in memory."""
 
 import re
 import warnings
@@ -7,20 +7,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from skser._docstrings import insert_descriptions
 from skser._optional import import_optional
 from skser.datasets._corpus import SpeechCorpus, finish
+from skser.datasets._parameters import SHARED
 from skser.datasets._registry import CORPORA
 
-# Columns of a speaker's properties, and of what was said, under the names that databases use.
+# Names that databases give to the columns for sex, transcript and ratings.
 _SEX = ("sex", "gender")
 _TEXT = ("transcription", "transcript", "text")
 _DIMENSIONS = {"valence": ("valence",), "activation": ("activation", "arousal"),
                "dominance": ("dominance",)}  # fmt: skip
-NO_AGREEMENT = "no agreement"  # as loaders of corpora call it
-_SOME = 3  # missing files that a message names
+NO_AGREEMENT = "no agreement"  # the label that the other loaders use
+_SOME = 3  # number of missing files that a message lists
 _ROW = ["audio", "start", "end"]
 
 
+@insert_descriptions(SHARED)
 def load_audformat(database, table=None, column="emotion", *, root=None, return_X_y=False):
     """Load a corpus from a database in audformat (extra ``audformat``).
 
@@ -29,41 +32,41 @@ def load_audformat(database, table=None, column="emotion", *, root=None, return_
     database : path-like or audformat.Database
         Folder with ``db.yaml``, or the database itself.
     table : str, list of str or None, default=None
-        Tables with the labels, of whole files or of segments. None will do where one table
-        alone has the column.
+        Names of the tables with the labels, of whole files or of segments. None is enough if
+        only one table has the column.
     column : str or list of str, default="emotion"
-        Column with the label. Several names are one column per rater: the label is what most
-        of those who voted chose, and ``"no agreement"`` where no label has most votes.
+        Column with the label. A list names one column per rater: the label is then the one with
+        most votes, or ``"no agreement"`` if several have as many.
     root : path-like or None, default=None
-        Folder that the files' paths start from; None means that of the database.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` alone.
+        Folder that the audio paths are relative to; None means the folder of the database.
+    {return_X_y}
 
     Returns
     -------
     SpeechCorpus
-        Paths with ``start`` and ``end`` of segments and, where the database has them, speakers,
-        sexes, sentences, transcripts, and valence, activation and dominance on the range of
-        their scheme; in ``frame``, ``split``, and a column ``vote <column>`` per rater.
+        Paths with the ``start`` and ``end`` of segments and, where the database has them,
+        speakers, sexes, sentences, transcripts, and valence, activation and dominance on the
+        scale of their scheme. ``frame`` has the column ``split`` and a column
+        ``vote <column>`` per rater.
 
     Raises
     ------
     ImportError
         If audformat is not installed.
     FileNotFoundError
-        If the database or audio files are missing: the message counts them.
+        If the database or audio files are missing; the message counts the files.
     ValueError
-        If the tables or the column are missing, or must be named: the message lists them. If a
-        column has no labels, or two tables disagree.
+        If a table or column does not exist or must be named (the message lists those that
+        exist), if a column has no labels, or if two tables give different labels to a row.
 
     Warns
     -----
     UserWarning
-        If rows have no label: they are left out.
+        If rows have no label; they are left out.
 
     See Also
     --------
-    fetch_audb : The same for databases that audb publishes.
+    fetch_audb : Download and load a database that audb publishes.
 
     Examples
     --------
@@ -88,36 +91,44 @@ def load_audformat(database, table=None, column="emotion", *, root=None, return_
         folder = Path(database).expanduser()
         if not (folder / "db.yaml").is_file():
             raise FileNotFoundError(
-                f"{folder} holds no db.yaml: name the folder that audformat's Database.save wrote."
+                f"{folder} has no db.yaml. Give the folder that audformat's Database.save wrote."
             )
-        # The reader calls pandas in ways that newer versions of it deprecate.
+        # audformat's reader uses calls that newer versions of pandas deprecate.
         with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
             db = audformat.Database.load(str(folder), load_data=True)
     tables = chosen_tables(db, db.name, table, column)
-    frame = described(db, labels(db, db.name, tables, column))
+    frame = with_metadata(db, labels(db, db.name, tables, column))
     root = Path(root if root is not None else folder if folder is not None else ".").expanduser()
     frame["audio"] = _existing(frame["audio"], root, db.name)
     return finish(corpus_of(db, db.name, frame, f"{db.name}, a database in audformat"), return_X_y)
 
 
 def chosen_tables(db, name, table, column, known=None, option="column"):
-    """Names of the tables to take labels from.
+    """Return the names of the tables to take labels from.
 
     Parameters
     ----------
     db : audformat.Database
+        Database that holds the tables.
     name : str
         Name of the database, for messages.
-    table, column : str, list of str or None
-        As in `load_audformat`.
-    known : re.Pattern or None, default=None
-        Pattern of the names of tables, where `table` is None.
+    table : str, list of str or None
+        Tables that the user asked for; None selects them by `known`, or by the column.
+    column : str or list of str
+        Columns that each table must have.
+    known : str or None, default=None
+        Regular expression that the names of the tables match; used if `table` is None.
     option : str, default="column"
-        Name of the parameter that chooses the column, for messages.
+        Name of the caller's parameter that chooses the column, for messages.
 
     Returns
     -------
     list of str
+
+    Raises
+    ------
+    ValueError
+        If a table or column does not exist, or none is chosen.
     """
     columns = [column] if isinstance(column, str) else list(column)
     there = "; ".join(f"{key}: {', '.join(db[key].columns)}" for key in db.tables)
@@ -125,36 +136,43 @@ def chosen_tables(db, name, table, column, known=None, option="column"):
         chosen = [table] if isinstance(table, str) else list(table)
         unknown = [key for key in chosen if key not in db.tables]
         if unknown:
-            raise ValueError(f"{name} has no table {unknown}; its tables and columns: {there}.")
+            raise ValueError(
+                f"{name} has no table {unknown}; its tables and their columns are {there}."
+            )
     elif known is not None:
         chosen = [key for key in db.tables if re.fullmatch(known, key)]
     else:
         chosen = [key for key in db.tables if set(columns) <= set(db[key].columns)]
         if len(chosen) > 1:
-            chosen = []
+            chosen = []  # ambiguous: the user must choose
     if not chosen:
         raise ValueError(
-            f"{name}: name the labels' table with table= and their column with {option}=; "
-            f"its tables and columns: {there}."
+            f"{name}: choose the table with the labels by table= and their column by {option}=; "
+            f"its tables and their columns are {there}."
         )
     for key in chosen:
         missing = [one for one in columns if one not in db[key].columns]
         if missing:
             raise ValueError(
                 f"{name}: table {key} has no column {missing[0]!r}; it has "
-                f"{', '.join(db[key].columns)}. Choose with {option}=."
+                f"{', '.join(db[key].columns)}. Choose one of these with {option}=."
             )
     return chosen
 
 
 def labels(db, name, tables, column):
-    """File, times, emotion, votes and split of each labeled row.
+    """Return the file, times, emotion, votes and split of each labeled row.
 
     Parameters
     ----------
-    db, name, column
-        As in `chosen_tables`.
+    db : audformat.Database
+        Database that holds the tables.
+    name : str
+        Name of the database, for messages.
     tables : list of str
+        Names of the tables, as `chosen_tables` returns them.
+    column : str or list of str
+        Column with the label, or one column per rater.
 
     Returns
     -------
@@ -170,16 +188,17 @@ def labels(db, name, tables, column):
         for one, given in votes.items():
             if pd.isna(given).all():
                 raise ValueError(
-                    f"{name}: the column {one!r} of {key} is empty: name columns with labels."
+                    f"{name}: column {one!r} of table {key} has no labels. Choose another column."
                 )
         if isinstance(column, str):
             part["emotion"] = votes[column]
         else:
-            part["emotion"] = [_most(row) for row in zip(*votes.values(), strict=True)]
+            part["emotion"] = [_most_votes(row) for row in zip(*votes.values(), strict=True)]
             part = part.assign(**{f"vote {one}": given for one, given in votes.items()})
         if db[key].split_id is not None:
             part["split"] = db[key].split_id
         parts.append(part)
+    # Tables may overlap; only different labels for the same row are an error.
     frame = pd.concat(parts, ignore_index=True).drop_duplicates([*_ROW, "emotion"])
     unlabeled = frame["emotion"].isna()
     if unlabeled.any():
@@ -200,7 +219,7 @@ def labels(db, name, tables, column):
 
 
 def _rows_of(index):
-    """File and, in seconds, start and end of each entry of an index."""
+    """Return the file, and the start and end in seconds, of each entry of an index."""
     rows = index.to_frame(index=False).rename(columns={"file": "audio"})
     rows["audio"] = rows["audio"].astype(object)
     for bound in ("start", "end"):
@@ -208,8 +227,8 @@ def _rows_of(index):
     return rows
 
 
-def _most(votes):
-    """The label with most votes, no agreement, or None where nobody voted."""
+def _most_votes(votes):
+    """Return the label with most votes, "no agreement" for a tie, or None without votes."""
     votes = [vote for vote in votes if not pd.isna(vote)]
     if not votes:
         return None
@@ -217,19 +236,21 @@ def _most(votes):
     return counts.index[0] if (counts == counts.iloc[0]).sum() == 1 else NO_AGREEMENT
 
 
-def described(db, frame):
-    """The frame with what the database says of speakers, of what was said, and of ratings.
+def with_metadata(db, frame):
+    """Add the speakers, sexes, sentences, transcripts and ratings that a database has.
 
     Parameters
     ----------
     db : audformat.Database
+        Database that `frame` was taken from.
     frame : DataFrame
-        From `labels`.
+        Table of labels, as `labels` returns it.
 
     Returns
     -------
     DataFrame
-        Without ``start`` and ``end`` where all rows are whole files.
+        Table with the new columns, and without ``start`` and ``end`` if all rows are whole
+        files.
     """
     speakers, scheme = _column(db, frame, ("speaker",))
     if speakers is not None:
@@ -242,13 +263,14 @@ def described(db, frame):
         values, _ = _column(db, frame, _SEX)
         if values is not None:
             frame["sex"] = [None if pd.isna(v) else str(v) for v in values]
-    said, scheme = _column(db, frame, _TEXT)
-    if said is not None:
+    codes, scheme = _column(db, frame, _TEXT)
+    if codes is not None:
+        # Some databases store a code per sentence, and the text in the scheme.
         texts = scheme.labels if scheme is not None and isinstance(scheme.labels, dict) else {}
-        frame["sentence"] = [None if pd.isna(code) else str(code) for code in said]
+        frame["sentence"] = [None if pd.isna(code) else str(code) for code in codes]
         frame["transcript"] = [
             texts.get(code, code) if isinstance(texts.get(code, code), str) else None
-            for code in said
+            for code in codes
         ]
     for dimension, names in _DIMENSIONS.items():
         values, scheme = _column(db, frame, names)
@@ -259,9 +281,10 @@ def described(db, frame):
 
 
 def _column(db, frame, names):
-    """Values of rows in the first column of one of these names, and its scheme.
+    """Return the values in the first column with one of these names, and its scheme.
 
-    A table of segments has values for its own segments, a table of files for all of a file's.
+    A table of segments describes only the same segments; a table of files describes every
+    segment of each file.
     """
     for key in db.tables:
         table = db[key]
@@ -282,68 +305,71 @@ def _column(db, frame, names):
 
 
 def _keys(rows):
-    """Rows as tuples that compare, the end of a recording among them."""
+    """Return each row as a tuple that can be compared with others."""
+    # NaN is unequal to itself, so an open end needs another value.
     bounds = rows[["start", "end"]].fillna(-1.0)
     return list(zip(rows["audio"], bounds["start"], bounds["end"], strict=True))
 
 
 def _property(about, names):
-    """The first of these properties of a speaker, or None."""
+    """Return the first of these properties that a speaker has, or None."""
     if not isinstance(about, dict):
         return None
     return next((str(about[name]) for name in names if about.get(name) is not None), None)
 
 
 def _existing(files, root, name):
-    """Paths of the audio files."""
+    """Return the paths of the audio files, or raise FileNotFoundError if any is missing."""
     paths = {file: root / str(file) for file in files.unique()}
     missing = [str(file) for file, path in paths.items() if not path.is_file()]
     if missing:
         more = "" if len(missing) <= _SOME else f" and {len(missing) - _SOME} more"
         raise FileNotFoundError(
             f"{name}: {len(missing)} of {len(paths)} audio files are not in {root}: "
-            f"{', '.join(missing[:_SOME])}{more}; copy them there, or give their folder with root=."
+            f"{', '.join(missing[:_SOME])}{more}. Copy them there, or give their folder as root=."
         )
     return [str(paths[file]) for file in files]
 
 
 def known_corpus(name):
-    """Registry's entry of a database that audb publishes, or None."""
+    """Return the registry's entry for a database that audb publishes, or None."""
     matching = (info for info in CORPORA.values() if info.audb and info.audb.name == name)
     return next(matching, None)
 
 
 def corpus_of(db, name, frame, summary):
-    """Corpus of a database, with its licence, citation and description.
+    """Build the corpus of a database, with its license, citation and description.
 
     Parameters
     ----------
     db : audformat.Database
+        Database that `frame` was taken from.
     name : str
+        Name of the database.
     frame : DataFrame
         Utterance table.
     summary : str
-        First paragraph of the description.
+        First paragraph of the corpus's description.
 
     Returns
     -------
     SpeechCorpus
     """
     known = known_corpus(name)
-    said = "\n\n".join(filter(None, (db.description, db.source and f"Source: {db.source}")))
+    about = "\n\n".join(filter(None, (db.description, db.source and f"Source: {db.source}")))
     return SpeechCorpus(
         frame,
         name if known is None else known.name,
         {label: label for label in sorted(frame["emotion"].unique())},
         license=" ".join(filter(None, (db.license, db.license_url))) or "unknown",
         citation=known.citation if known is not None else (db.author or ""),
-        description=f"{summary}\n\n{said}\n",
+        description=f"{summary}\n\n{about}\n",
         dimension_range=_range(db, frame),
     )
 
 
 def _range(db, frame):
-    """Scale of the ratings by their scheme, or None."""
+    """Return the scale that all ratings share according to their schemes, or None."""
     ranges = set()
     for dimension, names in _DIMENSIONS.items():
         if dimension in frame:
@@ -354,6 +380,7 @@ def _range(db, frame):
 
 
 def _scheme(db, names):
+    """Return the scheme of the first column with one of these names, or None."""
     for key in db.tables:
         for name in names:
             if name in db[key].columns and db[key].columns[name].scheme_id is not None:

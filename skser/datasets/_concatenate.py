@@ -1,4 +1,4 @@
-"""Several corpora as one."""
+"""Concatenation of corpora."""
 
 import pandas as pd
 
@@ -6,20 +6,22 @@ from skser.datasets._corpus import SpeechCorpus
 
 
 def concatenate_corpora(corpora, *, name=None):
-    """Join corpora into one, for training or testing across them.
+    """Join corpora into one, for training or testing across corpora.
 
-    Speakers and sentences are prefixed by their corpus's name, so that "03" of one and "03" of
-    another stay two speakers. The table gets a column ``corpus``, which serves as groups where
-    a whole corpus is to be left out. Corpora joined before may be joined with more. Emotions are
-    joined as they are: call `SpeechCorpus.harmonize` or `SpeechCorpus.relabel` first.
+    Speakers and sentences are prefixed with the name of their corpus, so that speaker "03" of
+    one corpus and speaker "03" of another remain two speakers. The table gets a column
+    ``corpus``; use it as the groups of a cross-validation that leaves out a whole corpus. The
+    result may be joined with further corpora. Emotions keep their names, so call
+    `SpeechCorpus.harmonize` or `SpeechCorpus.relabel` first if the corpora name them
+    differently.
 
     Parameters
     ----------
     corpora : list of SpeechCorpus
-        Of different names. All must tell their speakers, or none. What else only some know is
-        missing in the others' rows.
+        Two or more corpora with different names. Either all of them have speakers or none has.
+        Other columns that only some of them have are missing values in the rows of the others.
     name : str or None, default=None
-        The new name; None joins those of the corpora by "+".
+        Name of the new corpus; None joins the names of the corpora with "+".
 
     Returns
     -------
@@ -28,9 +30,9 @@ def concatenate_corpora(corpora, *, name=None):
     Raises
     ------
     ValueError
-        If fewer than two are given, two have the same name, some tell no speakers, one has a
-        column ``corpus`` of its own, dimensions are on different scales, or arrays and files,
-        or arrays of different rates, would be mixed.
+        If fewer than two corpora are given, if two have the same name, if only some have
+        speakers, if one already has a column ``corpus``, if their ratings are on different
+        scales, or if files would be mixed with arrays, or arrays of different sampling rates.
 
     Examples
     --------
@@ -49,20 +51,21 @@ def concatenate_corpora(corpora, *, name=None):
     """
     corpora = list(corpora)
     if len(corpora) < 2:
-        raise ValueError(f"At least two corpora are needed to join; there are {len(corpora)}.")
-    _refuse_unknown_speakers(corpora)
-    frames = [_marked(corpus) for corpus in corpora]
+        raise ValueError(f"At least two corpora are needed to join; {len(corpora)} given.")
+    _check_speakers(corpora)
+    frames = [_with_corpus_name(corpus) for corpus in corpora]
     members = [member for frame in frames for member in frame["corpus"].unique()]
     twice = sorted({member for member in members if members.count(member) > 1})
     if twice:
         raise ValueError(
-            f"Corpora to join need different names, to tell their speakers apart; {twice} is "
-            "there twice. Set corpus.name of one of them."
+            f"Corpora to join must have different names, because speakers are prefixed with "
+            f"them; {twice} occurs twice. Set corpus.name of one of them."
         )
     joined = name or "+".join(corpus.name for corpus in corpora)
     return SpeechCorpus(
         pd.concat(frames, ignore_index=True),
         joined,
+        # Codes get a prefix too: corpora use the same code for different emotions.
         {f"{c.name} {k}": v for c in corpora for k, v in c.label_map.items()},
         license="; ".join(f"{corpus.name}: {corpus.license}" for corpus in corpora),
         citation="\n".join(corpus.citation for corpus in corpora if corpus.citation),
@@ -73,14 +76,14 @@ def concatenate_corpora(corpora, *, name=None):
     )
 
 
-def _marked(corpus):
-    """The utterance table with its corpus, in a column and before speakers and sentences."""
-    if corpus.joined:
+def _with_corpus_name(corpus):
+    """Add the corpus's name as a column, and as a prefix of speakers and sentences."""
+    if corpus.joined:  # has the column and the prefixes already
         return corpus.frame
     if "corpus" in corpus.frame:
         raise ValueError(
-            f"{corpus.name} has a column 'corpus' of its own, where joining writes the corpus's "
-            "name. Rename that column in its table."
+            f"{corpus.name} already has a column 'corpus', in which joining writes the name of "
+            "the corpus. Rename that column in its table."
         )
     frame = corpus.frame.assign(corpus=corpus.name)
     for column in ("speaker", "sentence"):
@@ -91,28 +94,36 @@ def _marked(corpus):
     return frame
 
 
-def _refuse_unknown_speakers(corpora):
-    """Speakers of some alone would leave folds of the whole without a meaning."""
+def _check_speakers(corpora):
+    """Raise ValueError if only some of the corpora have speakers.
+
+    Speaker-disjoint folds would be impossible for the rows of the others.
+    """
     without = [corpus.name for corpus in corpora if corpus.speakers is None]
     if 0 < len(without) < len(corpora):
         raise ValueError(
-            f"Corpora to join must all tell their speakers, or none; {without} do not, so that "
-            "no split would hold speakers apart. Name them in a table (load_table)."
+            f"Either all corpora to join must have speakers or none; {without} have none, so no "
+            "split could keep speakers apart. Add speakers to their tables (load_table)."
         )
 
 
 def _common_rate(corpora):
+    """Return the sampling rate that all corpora share, in Hz; None for files."""
     rates = {corpus.name: corpus.sampling_rate for corpus in corpora}
     if len(set(rates.values())) > 1:
-        said = ", ".join(
+        listed = ", ".join(
             f"{name} has {'files' if rate is None else f'arrays at {rate:g} Hz'}"
             for name, rate in rates.items()
         )
-        raise ValueError(f"Corpora to join must all have files, or arrays at one rate: {said}.")
+        raise ValueError(
+            "Corpora to join must all have files, or all have arrays at the same sampling rate; "
+            f"{listed}."
+        )
     return corpora[0].sampling_rate
 
 
 def _common_range(corpora):
+    """Return the scale that all rated corpora share, or None if none is rated."""
     rated = [
         corpus
         for corpus in corpora
@@ -121,7 +132,7 @@ def _common_range(corpora):
     ranges = {corpus.name: corpus.dimension_range for corpus in rated}
     if len(set(ranges.values())) > 1:
         raise ValueError(
-            f"The corpora rate dimensions on different scales: {ranges}. "
-            "Call rescale_dimensions on each first."
+            f"The corpora have ratings on different scales: {ranges}. "
+            "Call rescale_dimensions on each of them first."
         )
     return rated[0].dimension_range if rated else None

@@ -1,4 +1,4 @@
-"""What every loader returns."""
+"""The class of all corpora, which every loader returns."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ from skser.audio import table_rows
 from skser.datasets._registry import HARMONIZED, SHARED_EMOTIONS
 
 _DIMENSIONS = ("valence", "activation", "dominance")
-_MOST_ROWS = 30  # of a table of speakers
+_MOST_ROWS = 30  # rows of speakers that the representation shows
 _ATTRIBUTES = {
     "speakers": "speaker",
     "sexes": "sex",
@@ -17,49 +17,59 @@ _ATTRIBUTES = {
 
 
 class SpeechCorpus:
-    """Utterances with their labels and who spoke them.
+    """Utterances of a corpus with their emotions, speakers and ratings.
 
-    Built from an utterance table: every other array is one of its columns. ``len(corpus)`` is
-    the number of utterances, and ``corpus[rows]`` the corpus of some of them, by a slice, a
-    mask or positions.
+    The corpus is built from an utterance table, and its arrays are columns of that table.
+    ``len(corpus)`` is the number of utterances. ``corpus[rows]`` is the corpus of some
+    utterances, chosen by a slice, a boolean mask or positions.
 
     Parameters
     ----------
     frame : DataFrame
-        One row per utterance, with columns ``audio`` (path, or any other source of audio) and
-        ``emotion`` (str), and optionally ``start`` and ``end`` of the utterance in seconds and
-        ``channel``, as in `skser.audio.Utterance`, and ``speaker``, ``sex``, ``sentence``,
-        ``transcript``, ``valence``, ``activation``, ``dominance`` and whatever else a corpus
-        knows.
+        Utterance table with one row per utterance. The columns ``audio`` (path, or any other
+        source of audio) and ``emotion`` (str) are required. Optional columns are ``start`` and
+        ``end`` of the utterance in seconds and ``channel``, as in `skser.audio.Utterance`,
+        ``speaker``, ``sex``, ``sentence``, ``transcript``, ``valence``, ``activation``,
+        ``dominance`` and any others.
     name : str
+        Name of the corpus.
     label_map : dict
-        From the corpus's own label to the name used here.
-    license, citation, description : str
+        Emotion for each of the corpus's own labels.
+    license : str, default="unknown"
+        License of the corpus.
+    citation : str, default=""
+        Reference to cite.
+    description : str, default=""
+        Description of the corpus in a few paragraphs.
     sampling_rate : float or None, default=None
-        Rate of the arrays in ``audio``, in Hz; None for files.
+        Sampling rate of the arrays in ``audio``, in Hz; None for files.
     dimension_range : tuple of two floats or None, default=None
-        Lowest and highest value of the scale that valence, activation and dominance were rated
-        on, such as (1, 5); None where there are no ratings or the scale is not known.
+        Lowest and highest value of the scale on which valence, activation and dominance were
+        rated, such as (1, 5); None if the scale is unknown or nothing is rated.
     joined : bool, default=False
-        Whether `concatenate_corpora` made it: the column ``corpus`` then names the corpus that
-        an utterance is of, and speakers and sentences begin with that name.
+        Whether `concatenate_corpora` made the corpus. If so, the column ``corpus`` names the
+        original corpus of each utterance, and speakers and sentences begin with that name.
 
     Attributes
     ----------
     data : ndarray of shape (n_utterances,), object
-        The column ``audio``; `skser.audio.Utterance` where a row is a part of a recording.
+        Audio source of each utterance: the column ``audio``, or a `skser.audio.Utterance` where
+        a row is a part of a recording.
     target : ndarray of shape (n_utterances,), object
         Emotion of each utterance, by name.
     target_names : list of str
-        The emotions, sorted: a fitted classifier's ``classes_``.
+        Emotions in sorted order, as in ``classes_`` of a fitted classifier.
     speakers, sexes, sentences, transcripts : ndarray of shape (n_utterances,), object, or None
-        None where the corpus does not tell; in the array, None for utterances of which it
-        does not.
+        Columns of the table, with None for utterances where the value is missing. The whole
+        attribute is None if the corpus does not have the column or all its values are missing.
     valence, activation, dominance : ndarray of shape (n_utterances,), float64, or None
-        On the corpus's own scale, ``dimension_range``; `rescale_dimensions` changes it. NaN for
-        utterances without a rating, None where there is no rating.
-    frame, name, label_map, license, citation, sampling_rate, dimension_range, joined, DESCR
-        As given; ``DESCR`` is the description.
+        Ratings on the corpus's own scale, ``dimension_range``, with NaN for utterances without
+        a rating. The whole attribute is None if no utterance is rated. `rescale_dimensions`
+        changes the scale.
+    frame, name, label_map, license, citation, sampling_rate, dimension_range, joined
+        The parameters of the same names; the index of ``frame`` counts from 0.
+    DESCR : str
+        The parameter `description`.
 
     Examples
     --------
@@ -102,9 +112,12 @@ class SpeechCorpus:
         frame = frame.reset_index(drop=True)
         missing = {"audio", "emotion"} - set(frame.columns)
         if missing:
-            raise ValueError(f"The utterance table lacks the columns {sorted(missing)}.")
+            raise ValueError(
+                f"The utterance table lacks the columns {sorted(missing)}; it has "
+                f"{list(frame.columns)}."
+            )
         if frame.empty:
-            raise ValueError(f"{name}: no utterance is left.")
+            raise ValueError(f"{name}: no utterances are left. Keep at least one.")
 
         def known(key):
             return key in frame and frame[key].notna().any()
@@ -115,7 +128,8 @@ class SpeechCorpus:
             return frame[key].astype(object).where(frame[key].notna(), None).to_numpy()
 
         self.data = np.empty(len(frame), dtype=object)
-        for i, source in enumerate(table_rows(frame)):  # arrays of one length would become 2-D
+        # One by one, because np.array would stack arrays of equal length into a 2-D array.
+        for i, source in enumerate(table_rows(frame)):
             self.data[i] = source
         self.target = frame["emotion"].to_numpy(dtype=object)
         self.target_names = sorted(frame["emotion"].unique())
@@ -133,17 +147,18 @@ class SpeechCorpus:
         self.joined = joined
         self.DESCR = description
 
-    __iter__ = None  # over utterances or over attributes? Over `data`, say
+    __iter__ = None  # ambiguous, rows or attributes: iterate over `data` instead
 
     def __len__(self):
         return len(self.frame)
 
     def __getitem__(self, rows):
-        """Corpus of some utterances.
+        """Return the corpus of some utterances.
 
         Parameters
         ----------
         rows : slice, bool mask, int or array-like of int
+            Positions of the utterances to keep.
 
         Returns
         -------
@@ -152,19 +167,26 @@ class SpeechCorpus:
         Raises
         ------
         TypeError
-            If `rows` is a name: ``corpus.target``, not ``corpus["target"]``.
+            If `rows` is a name: write ``corpus.target``, not ``corpus["target"]``.
         IndexError
-            If there is no such row.
+            If a row does not exist.
         """
         if isinstance(rows, str):
-            raise TypeError(f"A corpus is indexed by rows; use corpus.{rows} for what it holds.")
+            raise TypeError(
+                f"A corpus is indexed by rows, not by the name {rows!r}: for an attribute, use "
+                f"corpus.{rows}."
+            )
         if not isinstance(rows, slice):
             rows = np.atleast_1d(np.asarray(rows))
             if rows.dtype.kind not in "iub":
-                raise TypeError(f"A corpus is indexed by rows, not by {rows.dtype}.")
+                raise TypeError(
+                    f"A corpus is indexed by rows, not by {rows.dtype}: use integers, a boolean "
+                    "mask or a slice."
+                )
         return self._with_frame(self.frame.iloc[rows])
 
     def _with_frame(self, frame, label_map=None, dimension_range=None):
+        """Return a corpus with another table and the same information otherwise."""
         return SpeechCorpus(
             frame,
             self.name,
@@ -178,14 +200,16 @@ class SpeechCorpus:
         )
 
     def select(self, emotions=None, speakers=None, **columns):
-        """Keep some emotions, some speakers, or what else columns of the table say.
+        """Keep the utterances with the given emotions, speakers or other values.
 
         Parameters
         ----------
-        emotions, speakers : str, list of str or None, default=None
-            None keeps all.
+        emotions : str, list of str or None, default=None
+            Emotions to keep; None keeps all.
+        speakers : str, list of str or None, default=None
+            Speakers to keep; None keeps all.
         **columns : value or list of values
-            Values to keep of any column of ``frame``, such as ``session="1"``.
+            Values to keep in any other column of ``frame``, such as ``session="1"``.
 
         Returns
         -------
@@ -194,19 +218,21 @@ class SpeechCorpus:
         Raises
         ------
         ValueError
-            If the corpus lacks one of those named, or the column.
+            If the corpus does not have the column, or none of its utterances has the value.
         """
         frame = self.frame
         singular = {"emotions": "emotion", **_ATTRIBUTES}
         for name, wanted in {"emotion": emotions, "speaker": speakers, **columns}.items():
             if wanted is None:
                 continue
+            # Attributes have plural names, columns singular ones; both are accepted.
             column = name if name in frame else singular.get(name, name)
             wanted = [wanted] if isinstance(wanted, str) or np.ndim(wanted) == 0 else list(wanted)
             if column not in frame and column not in ("emotion", "speaker"):
                 raise ValueError(
                     f"{self.name} has no column {name!r}; its columns are {list(frame.columns)}."
                 )
+            # Values are checked against the whole corpus, not against what is left so far.
             known = set(self.frame[column].dropna()) if column in self.frame else set()
             unknown = [w for w in wanted if w not in known]
             if unknown:
@@ -216,12 +242,13 @@ class SpeechCorpus:
         return self._with_frame(frame)
 
     def relabel(self, mapping):
-        """Rename or merge emotions; those mapped to None are left out.
+        """Rename, merge or leave out emotions.
 
         Parameters
         ----------
         mapping : dict
-            From every emotion of the corpus to its new name, or to None.
+            New name of every emotion of the corpus. Utterances whose emotion is mapped to None
+            are left out.
 
         Returns
         -------
@@ -230,29 +257,29 @@ class SpeechCorpus:
         Raises
         ------
         ValueError
-            If the mapping forgets an emotion, or names one that is not there.
+            If the mapping lacks an emotion of the corpus, or has one that the corpus lacks.
         """
         differing = set(mapping) ^ set(self.target_names)
         if differing:
             raise ValueError(
                 f"The mapping must name each of {self.target_names}, and nothing else; "
-                f"it differs in {sorted(differing)}. Map what to leave out to None."
+                f"it differs in {sorted(differing)}. Map emotions to leave out to None."
             )
         frame = self.frame.assign(emotion=self.frame["emotion"].map(mapping))
         label_map = {k: mapping.get(v) for k, v in self.label_map.items()}
         return self._with_frame(frame[frame["emotion"].notna()], label_map)
 
     def harmonize(self, emotions=SHARED_EMOTIONS):
-        """Rename emotions to the names that corpora are compared under, and keep some.
+        """Rename emotions to the names that all corpora share, and keep some of them.
 
-        Excitement becomes happiness and calm neutral; frustration, "other" and "no agreement"
-        are left out. For another choice, use `relabel`.
+        Excitement becomes happiness, and calm becomes neutral. Frustration, "other" and
+        "no agreement" are left out. For another choice, use `relabel`.
 
         Parameters
         ----------
         emotions : list of str or None, default=("anger", "happiness", "neutral", "sadness")
-            Which to keep. The default are those that all corpora with a loader have; None keeps
-            all.
+            Emotions to keep, under their new names. The default keeps those that every corpus
+            with a loader has; None keeps all.
 
         Returns
         -------
@@ -266,8 +293,8 @@ class SpeechCorpus:
         unknown = [name for name in self.target_names if name not in HARMONIZED]
         if unknown:
             raise ValueError(
-                f"{self.name} has emotions without a common name: {unknown}. Give them one of "
-                f"{sorted(HARMONIZED)} with relabel, or map them to None there."
+                f"{self.name} has emotions without a common name: {unknown}. First rename them "
+                f"to some of {sorted(HARMONIZED)} with relabel, or map them to None there."
             )
         names = {name: HARMONIZED[name] for name in self.target_names}
         lacking = [] if emotions is None else [e for e in emotions if e not in names.values()]
@@ -284,8 +311,10 @@ class SpeechCorpus:
 
         Parameters
         ----------
-        low, high : float, default=-1.0, 1.0
-            What the ends of ``dimension_range`` become.
+        low : float, default=-1.0
+            New value of the lower end of ``dimension_range``.
+        high : float, default=1.0
+            New value of the upper end of ``dimension_range``.
 
         Returns
         -------
@@ -294,15 +323,15 @@ class SpeechCorpus:
         Raises
         ------
         ValueError
-            If the present scale is not known, or `low` is not below `high`.
+            If the present scale is unknown, or `low` is not below `high`.
         """
         if self.dimension_range is None:
             raise ValueError(
-                f"{self.name} does not tell the scale of its dimensions; "
-                "give SpeechCorpus a dimension_range."
+                f"{self.name} has no dimension_range, so the scale of its ratings is unknown. "
+                "Pass dimension_range= to SpeechCorpus."
             )
         if not low < high:
-            raise ValueError(f"low={low!r} is not below high={high!r}.")
+            raise ValueError(f"low={low!r} is not below high={high!r}. Give an increasing scale.")
         first, last = self.dimension_range
         frame = self.frame.copy()
         for key in _DIMENSIONS:
@@ -312,12 +341,13 @@ class SpeechCorpus:
         return self._with_frame(frame, dimension_range=(low, high))
 
     def counts(self):
-        """Utterances per speaker (rows) and emotion (columns), with totals.
+        """Count the utterances per speaker (rows) and emotion (columns), with totals.
 
         Returns
         -------
         DataFrame
-            Utterances whose speaker is not known count as of speaker "?".
+            Number of utterances. The row "?" counts those without a speaker, and the row and
+            column "all" hold the totals.
         """
         speakers = ["?"] * len(self.frame) if self.speakers is None else self.speakers
         return pd.crosstab(
@@ -333,11 +363,11 @@ class SpeechCorpus:
         return (
             f"SpeechCorpus {self.name}: {len(self.target)} utterances, "
             f"{n_speakers} speakers, {len(self.target_names)} emotions\n"
-            # Every class, however many there are; of speakers, some.
+            # Columns, the classes, are never cut; rows, the speakers, are.
             f"{self.counts().to_string(max_rows=_MOST_ROWS)}"
         )
 
 
 def finish(corpus, return_X_y):
-    """Give the corpus, or (data, target) as scikit-learn's loaders do."""
+    """Return the corpus, or ``(data, target)`` as scikit-learn's loaders do."""
     return (corpus.data, corpus.target) if return_X_y else corpus

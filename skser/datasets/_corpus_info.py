@@ -1,13 +1,14 @@
-"""What is known of a published corpus, in one form for all of them."""
+"""Facts about a published corpus, in one form for all corpora."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A file to download and unpack.
+    """ZIP file to download and unpack.
 
-    `max_bytes` and `max_members` bound what it may unpack to.
+    `checksum` begins with the name of the algorithm, such as ``md5:``. An archive that would
+    unpack to more than `max_bytes` bytes or `max_members` files is refused.
     """
 
     url: str
@@ -17,13 +18,16 @@ class Archive:
 
     @property
     def file_name(self):
-        """The last part of the address."""
+        """Last part of the address."""
         return self.url.rsplit("/", 1)[1]
 
 
 @dataclass(frozen=True)
 class AudbTables:
-    """Where an audb database keeps what a corpus needs: tables, by a regular expression."""
+    """Database in audb that holds a corpus.
+
+    `tables` is a regular expression for the names of the tables with its labels.
+    """
 
     name: str
     tables: str
@@ -31,12 +35,12 @@ class AudbTables:
 
 @dataclass(frozen=True)
 class CorpusInfo:
-    """A published corpus.
+    """Facts about a published corpus.
 
-    `labels` goes from the corpus's own code to the emotion. `published` counts utterances by the
-    column `counted_by` of the utterance table, `emotions` by emotion; both are empty where they
-    differ from release to release. `absent` names labeled utterances that were never published
-    as sound.
+    `labels` maps the corpus's own codes to emotions. `published` holds the number of utterances
+    for each value of the column `counted_by` of the utterance table, and `emotions` the number
+    for each emotion; both are empty if the numbers differ from release to release. `absent`
+    names labeled utterances whose audio was never published or cannot be decoded.
     """
 
     name: str
@@ -63,30 +67,34 @@ class CorpusInfo:
 
     @property
     def n_utterances(self):
-        """Utterances as published, or None where releases differ."""
+        """Number of published utterances, or None if it differs from release to release."""
         return sum(self.emotions.values()) or None
 
     @property
     def fetcher(self):
-        """The call that downloads the corpus, or None where its publishers must be asked."""
+        """Call that downloads the corpus, or None if only its publishers distribute it."""
         if self.archive is not None:
             return f"fetch_{self.loader.removeprefix('load_')}()"
         return f"fetch_audb({self.audb.name!r})" if self.audb is not None else None
 
     def emotion(self, code, where):
-        """Emotion of a label, or ValueError that says where the unknown one stands."""
+        """Return the emotion of a code, or raise ValueError if the corpus has no such code.
+
+        `where` is the file or the line of the code, for the message.
+        """
         if code not in self.labels:
             raise ValueError(
-                f"{self.name}: {where} has the label {code!r}; known are {', '.join(self.labels)}."
+                f"{self.name}: {where} has the unknown label {code!r}; the labels are "
+                f"{', '.join(self.labels)}."
             )
         return self.labels[code]
 
 
 def counted(names, number):
-    """The same number for each name."""
+    """Return a dict with the same number for each name."""
     return dict.fromkeys(names, number)
 
 
 def sexes(female=(), male=()):
-    """From speaker to sex."""
+    """Return a dict with the sex of each speaker."""
     return counted(female, "female") | counted(male, "male")

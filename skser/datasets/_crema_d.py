@@ -4,6 +4,7 @@ import re
 
 import pandas as pd
 
+from skser._docstrings import insert_descriptions
 from skser.datasets._corpus import finish
 from skser.datasets._files import (
     find_audio,
@@ -14,6 +15,7 @@ from skser.datasets._files import (
     walk_files,
     warn_of_missing,
 )
+from skser.datasets._parameters import SHARED
 from skser.datasets._registry import CORPORA
 
 _INTENSITIES = {"LO": "low", "MD": "medium", "HI": "high", "XX": "unspecified", "X": "unspecified"}
@@ -36,39 +38,42 @@ _NAME = re.compile(
 )
 
 
+@insert_descriptions(SHARED)
 def load_crema_d(path, *, return_X_y=False):
     """Load CREMA-D, the Crowd-sourced Emotional Multimodal Actors Dataset.
 
-    The emotion is the one that the actor was asked for.
+    The label is the emotion that the actor was asked to portray, not the one that listeners
+    heard.
 
     Parameters
     ----------
     path : path-like
-        Folder that holds files named as ``1001_DFA_ANG_XX.wav`` (or ``.flac``, ``.mp3``), at
-        any depth. Where it has a folder ``AudioWAV``, as the published repository, only that
-        is read. ``VideoDemographics.csv``, if it is there, tells of the actors.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` alone.
+        Folder that holds files with names such as ``1001_DFA_ANG_XX.wav`` (or ``.flac``,
+        ``.mp3``), at any depth. If it has a folder ``AudioWAV``, as in the published
+        repository, only files in that folder are read. The actors' age, race and ethnicity are
+        read from ``VideoDemographics.csv``, if it exists.
+    {return_X_y}
 
     Returns
     -------
     SpeechCorpus
-        Paths, with speakers, sexes, sentences, transcripts and, in ``frame``, ``intensity``
-        ("low", "medium", "high" or "unspecified") and, with the table of actors, ``age`` in
-        years, ``race`` and ``ethnicity``.
+        Paths with speakers, sexes, sentences and transcripts. ``frame`` has the column
+        ``intensity`` ("low", "medium", "high" or "unspecified") and, if the table of actors
+        exists, ``age`` in years, ``race`` and ``ethnicity``.
 
     Raises
     ------
     FileNotFoundError
-        If the folder is missing or holds no such file.
+        If the folder does not exist or has no file of the corpus.
     ValueError
-        If an utterance is there twice, or naming the file or row that cannot be understood; or
-        if the sound was not downloaded, as in a copy of the repository made without Git LFS.
+        If an utterance occurs twice, if a label or a row of the table is invalid (the message
+        names it), or if the audio files are only placeholders, as in a copy of the repository
+        made without Git LFS.
 
     Warns
     -----
     UserWarning
-        Naming the actors of whom utterances are missing.
+        If utterances are missing; the message names their actors.
 
     References
     ----------
@@ -82,7 +87,7 @@ def load_crema_d(path, *, return_X_y=False):
     >>> from skser.datasets import load_crema_d
     >>> folder = pathlib.Path(tempfile.mkdtemp())
     >>> (folder / "1002_IEO_HAP_HI.wav").touch()
-    >>> with warnings.catch_warnings(action="ignore"):  # of the utterances that are missing
+    >>> with warnings.catch_warnings(action="ignore"):  # most utterances are missing
     ...     corpus = load_crema_d(folder)
     >>> corpus.target[0], corpus.sexes[0], corpus.transcripts[0], corpus.frame["intensity"][0]
     ('happiness', 'female', "It's eleven o'clock.", 'high')
@@ -109,7 +114,7 @@ def load_crema_d(path, *, return_X_y=False):
 
 
 def _actors(path):
-    """What the table of actors says, by actor; nothing if there is no table."""
+    """Return age, race and ethnicity by actor, or an empty dict without the table."""
     files = [file for file in walk_files(path) if file.name == "VideoDemographics.csv"]
     if not files:
         return {}

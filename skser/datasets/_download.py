@@ -1,4 +1,4 @@
-"""Downloading a corpus once, whole, and safely."""
+"""Download and unpacking of a corpus, with resumption and locking."""
 
 import contextlib
 import errno
@@ -11,13 +11,13 @@ from filelock import FileLock
 
 from skser.datasets._archive import UnsafeArchiveError, unpack_zip
 
-_ATTEMPTS = 3  # of a download that breaks off, each going on where the last one stopped
-_CHUNK = 1 << 16  # bytes: what a connection that breaks may lose
-_TIMEOUT = 30  # seconds without a byte
+_ATTEMPTS = 3  # number of connections per call; each resumes where the last one stopped
+_CHUNK = 1 << 16  # bytes written at once, and lost at most if the connection breaks
+_TIMEOUT = 30  # seconds without data before a connection counts as broken
 
 
 class DownloadError(OSError):
-    """A corpus could not be fetched; the message says why and what to do.
+    """Error raised when a corpus cannot be downloaded; the message gives the remedy.
 
     Examples
     --------
@@ -28,18 +28,18 @@ class DownloadError(OSError):
 
 
 def get_data_home(data_home=None):
-    """Folder that corpora are downloaded to.
+    """Return the folder that corpora are downloaded to.
 
     Parameters
     ----------
     data_home : path-like or None, default=None
-        None means the environment variable ``SKSER_HOME``, or ``~/skser_data`` where that is
-        not set.
+        Folder to use; None means the environment variable ``SKSER_HOME``, or ``~/skser_data``
+        if that is not set.
 
     Returns
     -------
     Path
-        It need not exist: it is made when something is fetched.
+        Absolute path of the folder, which is created only when something is downloaded.
 
     Examples
     --------
@@ -53,34 +53,40 @@ def get_data_home(data_home=None):
 
 
 def fetch_archive(archive, name, data_home, mirror, progressbar):
-    """Folder of an archive's content, downloaded and unpacked where it was not before.
+    """Download and unpack an archive unless that was done before.
 
-    A second process waits for the first. The folder appears whole or not at all.
+    A second process waits for the first. The folder appears complete or not at all.
 
     Parameters
     ----------
     archive : Archive
+        Archive to download.
     name : str
-        Of the folder below the data home.
+        Name of the folder below the data home.
     data_home : path-like or None
+        Folder for downloads, as in `get_data_home`.
     mirror : str or None
-        Address of the folder that holds the file, instead of the published one.
+        Address of a folder that holds the archive; None means the published address.
     progressbar : bool
+        If True, show a progress bar of the download.
 
     Returns
     -------
     Path
+        Folder with the content of the archive.
 
     Raises
     ------
     DownloadError
+        If the archive cannot be downloaded, verified or unpacked.
     ValueError
-        If `mirror` is no address.
+        If `mirror` is not a web address.
     """
     if mirror is not None and not str(mirror).lower().startswith(("http://", "https://")):
         raise ValueError(
-            f"mirror={str(mirror)!r} is no address: a URL that begins with https:// or http:// is "
-            "expected. What is on this machine already needs its loader, not a download."
+            f"mirror={str(mirror)!r} is not a web address: expected a URL that begins with "
+            "https:// or http://. To read files that are already on this machine, use the "
+            "corpus's loader."
         )
     home = get_data_home(data_home)
     folder = home / name
@@ -89,7 +95,7 @@ def fetch_archive(archive, name, data_home, mirror, progressbar):
             return folder
         home.mkdir(parents=True, exist_ok=True)
         with FileLock(home / f".{name}.lock"):
-            if not _filled(folder):
+            if not _filled(folder):  # another process may have filled it meanwhile
                 downloaded = _download(archive, home, mirror, progressbar)
                 _unpack(archive, downloaded, folder)
                 downloaded.unlink()
@@ -97,12 +103,12 @@ def fetch_archive(archive, name, data_home, mirror, progressbar):
 
 
 def _filled(folder):
-    """Whether there is something in it; an empty folder is as good as none."""
+    """Return True if the folder exists and is not empty."""
     return folder.is_dir() and any(folder.iterdir())
 
 
 def _download(archive, home, mirror, progressbar):
-    """Path of the archive, with its checksum verified."""
+    """Download an archive, verify its checksum and return its path."""
     import pooch
     import requests
 
@@ -119,28 +125,30 @@ def _download(archive, home, mirror, progressbar):
         )
     except requests.exceptions.HTTPError as error:
         status = error.response.status_code
-        raise DownloadError(f"{url} answers with status {status}. Another mirror= may.") from error
-    except (requests.exceptions.RequestException, _BrokenOffError) as error:
         raise DownloadError(
-            f"{url} cannot be downloaded ({_reason(error)}). Is this machine offline? What has "
-            f"come so far is kept in {home}; the next call goes on from there."
+            f"{url} answered with HTTP status {status}. Try again later, or give another mirror=."
         ) from error
-    except ValueError as error:  # how pooch says that the checksum differs
+    except (requests.exceptions.RequestException, _IncompleteError) as error:
         raise DownloadError(
-            f"What {url} sent has another checksum than {archive.checksum}, so it was deleted. "
-            "Try again, or another mirror=."
+            f"{url} cannot be downloaded ({_reason(error)}). Check the internet connection. The "
+            f"part received so far is kept in {home}, and the next call resumes from there."
+        ) from error
+    except ValueError as error:  # raised by pooch if the checksum differs
+        raise DownloadError(
+            f"The file from {url} does not have the expected checksum {archive.checksum}, so it "
+            "was deleted. Try again, or give another mirror=."
         ) from error
 
 
-class _BrokenOffError(Exception):
-    """A server closed the connection too early, again and again."""
+class _IncompleteError(Exception):
+    """Error raised when a server closes every connection too early."""
 
 
 class _ResumingDownloader:
-    """A downloader for pooch that goes on where an interrupted one stopped.
+    """Downloader for pooch that resumes an interrupted download.
 
-    pooch deletes its own temporary file when it is interrupted, so the bytes are kept in `part`
-    until all are there.
+    pooch deletes its own temporary file when it is interrupted, so the bytes are kept in the
+    file `part` until the download is complete.
     """
 
     def __init__(self, part, progressbar):
@@ -153,7 +161,7 @@ class _ResumingDownloader:
 
         for attempt in range(_ATTEMPTS):
             try:
-                if self._go_on(url):
+                if self._resume(url):
                     break
             except (
                 requests.exceptions.ConnectionError,
@@ -163,28 +171,28 @@ class _ResumingDownloader:
                 if attempt == _ATTEMPTS - 1:
                     raise
         else:
-            raise _BrokenOffError("it sent less than it announced")
+            raise _IncompleteError("the server sent less than it announced")
         os.replace(self.part, output_file)
 
-    def _go_on(self, url):
-        """Append to the part what it lacks; whether it is all there now."""
+    def _resume(self, url):
+        """Append the missing bytes to the part; return True if it is complete."""
         import requests
         from tqdm import tqdm
 
         have = self.part.stat().st_size if self.part.exists() else 0
-        headers = {"Accept-Encoding": "identity"}
+        headers = {"Accept-Encoding": "identity"}  # ranges count bytes of the file itself
         if have:
             headers["Range"] = f"bytes={have}-"
         with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
-            if response.status_code == 416:  # nothing lies behind what is there
+            if response.status_code == 416:  # the part is at least as long as the file
                 total = response.headers.get("Content-Range", "").rpartition("/")[2]
                 if total == str(have):
                     return True
-                self.part.unlink()  # longer than the file: of something else
+                self.part.unlink()  # longer than the file, so not a part of it
                 return False
             response.raise_for_status()
             if response.status_code != 206:
-                have = 0  # the server sends all of it again
+                have = 0  # the server ignored the range and sends the whole file
             length = response.headers.get("Content-Length")
             total = None if length is None else have + int(length)
             with (
@@ -206,25 +214,36 @@ class _ResumingDownloader:
 
 
 def _unpack(archive, downloaded, folder):
-    """Unpack beside the folder, then rename: it is there whole or not at all."""
+    """Unpack an archive into a temporary folder and move that into place.
+
+    The folder therefore appears complete or not at all.
+    """
     temporary = folder.with_name(f".{folder.name}.unpacking")
-    shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
+    shutil.rmtree(temporary, ignore_errors=True)  # left over if a process was killed
     try:
         temporary.mkdir()
         unpack_zip(downloaded, temporary, archive.max_bytes, archive.max_members)
         if folder.is_dir():
-            folder.rmdir()  # an empty one, which Windows does not replace
+            folder.rmdir()  # empty; on Windows, os.replace cannot overwrite a folder
         os.replace(temporary, folder)
     except (UnsafeArchiveError, zipfile.BadZipFile) as error:
         downloaded.unlink()
-        raise DownloadError(f"{archive.file_name} is refused and was deleted: {error}.") from error
+        raise DownloadError(f"{archive.file_name} was refused and deleted: {error}.") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def one_line_errors(what, home):
-    """Say in one line what a full disk or a folder that cannot be written means here."""
+    """Turn each OSError into a DownloadError with a remedy on one line.
+
+    Parameters
+    ----------
+    what : str
+        Name of the file or database that is downloaded.
+    home : Path
+        Folder for downloads.
+    """
     try:
         yield
     except DownloadError:
@@ -234,8 +253,8 @@ def one_line_errors(what, home):
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DownloadError(
                 error.errno,
-                f"The disk of {home} is full: {what} does not fit. {remedy}, or make room and call "
-                "again",
+                f"The disk of {home} is full: {what} does not fit. {remedy}, or free some space "
+                "and try again",
             ) from error
         raise DownloadError(
             error.errno, f"{home} cannot be written ({error.strerror or error}). {remedy}"
@@ -243,7 +262,7 @@ def one_line_errors(what, home):
 
 
 def _reason(error):
-    """The innermost cause, which says more than the layers around it."""
+    """Return the message of the innermost cause, which is the most specific one."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     return str(error) or type(error).__name__

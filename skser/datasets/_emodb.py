@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 
+from skser._docstrings import insert_descriptions
 from skser.datasets._corpus import finish
 from skser.datasets._files import (
     find_audio,
@@ -15,6 +16,7 @@ from skser.datasets._files import (
     walk_files,
     warn_of_missing,
 )
+from skser.datasets._parameters import SHARED
 from skser.datasets._registry import CORPORA
 
 _SENTENCES = {
@@ -32,34 +34,36 @@ _SENTENCES = {
 _NAME = re.compile(r"(?P<speaker>\d\d)(?P<sentence>[ab]\d\d)(?P<code>[A-Z])(?P<version>[a-z])")
 
 
+@insert_descriptions(SHARED)
 def load_emodb(path, *, return_X_y=False):
     """Load EmoDB, the Berlin Database of Emotional Speech.
 
     Parameters
     ----------
     path : path-like
-        Folder that holds files named as ``03a01Fa.wav`` (or ``.flac``), at any depth, and
-        ``erkennung.txt``, the listening test.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` alone.
+        Folder that holds files with names such as ``03a01Fa.wav`` (or ``.flac``), at any depth.
+        The results of the listening test are read from ``erkennung.txt``, if it exists.
+    {return_X_y}
 
     Returns
     -------
     SpeechCorpus
-        Paths, with speakers, sexes, sentences, transcripts and, in ``frame``,
-        ``recognition`` and ``naturalness`` between 0 and 1.
+        Paths with speakers, sexes, sentences and transcripts. ``frame`` has the columns
+        ``recognition`` and ``naturalness``, shares of listeners between 0 and 1; they are NaN
+        without the listening test.
 
     Raises
     ------
     FileNotFoundError
-        If the folder is missing or holds no such file.
+        If the folder does not exist or has no file of the corpus.
     ValueError
-        If an utterance is there twice, or naming the file with a letter that is no emotion.
+        If an utterance occurs twice, if the emotion in a file's name is unknown, or if a number
+        of the listening test is invalid; the message names the file or the line.
 
     Warns
     -----
     UserWarning
-        Naming the speakers of whom utterances are missing.
+        If utterances are missing; the message names their speakers.
 
     References
     ----------
@@ -73,7 +77,7 @@ def load_emodb(path, *, return_X_y=False):
     >>> folder = pathlib.Path(tempfile.mkdtemp())
     >>> for name in ("03a01Fa.wav", "14b10Wc.wav"):
     ...     (folder / name).touch()
-    >>> with warnings.catch_warnings(action="ignore"):  # of the utterances that are missing
+    >>> with warnings.catch_warnings(action="ignore"):  # most utterances are missing
     ...     corpus = load_emodb(folder)
     >>> corpus.target.tolist(), corpus.speakers.tolist(), corpus.transcripts[0]
     (['happiness', 'anger'], ['03', '14'], 'Der Lappen liegt auf dem Eisschrank.')
@@ -100,12 +104,13 @@ def load_emodb(path, *, return_X_y=False):
 
 
 def _listening_test(path):
-    """Recognition and naturalness, 0 to 1, by utterance name."""
+    """Return recognition and naturalness between 0 and 1, by name of the utterance."""
     files = [file for file in walk_files(path) if file.name == "erkennung.txt"]
     if not files:
         return {}
     shares = {}
     for number, line in enumerate(read_text(files[0]).splitlines()[1:]):
+        # The published file has no-break spaces after its fields, and decimal commas.
         fields = [field.replace("\xa0", "").strip() for field in line.split("\t")]
         if len(fields) >= 4:
             shares[fields[1].removesuffix(".wav")] = tuple(

@@ -1,4 +1,4 @@
-"""Finding a corpus's files, and reading its tables."""
+"""Search for the files of a corpus, and reading of its tables."""
 
 import io
 import os
@@ -10,29 +10,30 @@ import pandas as pd
 from skser.datasets._corpus import SpeechCorpus
 
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff"}
-# Of files that users bring along: what libsndfile reads, and what PyAV does.
+# Formats that libsndfile or PyAV reads, for users' own files.
 READABLE_SUFFIXES = AUDIO_SUFFIXES | {
     ".aac", ".aifc", ".amr", ".asf", ".au", ".caf", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp2",
     ".mp4", ".oga", ".opus", ".rf64", ".snd", ".sph", ".3g2", ".3gp", ".w64", ".wave", ".weba",
     ".webm", ".wma",
 }  # fmt: skip
 _LFS = b"version https://git-lfs"
-_LFS_MAX = 1024  # bytes: Git LFS keeps its placeholders below
+_LFS_MAX = 1024  # bytes; Git LFS keeps its placeholders smaller than this
 
 
 def existing_folder(path):
-    """`path` as a Path, or FileNotFoundError if it is no folder."""
+    """Return `path` as a Path, or raise FileNotFoundError if it is not a folder."""
     path = Path(path).expanduser()
     if not path.is_dir():
         what = "is a file, not a folder" if path.exists() else "does not exist"
-        raise FileNotFoundError(f"{path} {what}.")
+        raise FileNotFoundError(f"{path} {what}. Give the path of a folder.")
     return path
 
 
 def walk_files(root):
-    """Every file below a folder, sorted; links are followed, each folder is entered once.
+    """Return every file below a folder, sorted.
 
-    Names that begin with a dot are passed over: among them is what archives of macOS add.
+    Links are followed, but each folder is entered only once. Names that begin with a dot are
+    skipped; they include the files that macOS adds to archives.
     """
 
     def refuse(error):
@@ -40,6 +41,7 @@ def walk_files(root):
 
     files, entered = [], set()
     for folder, subfolders, names in os.walk(root, onerror=refuse, followlinks=True):
+        # Two paths to one folder have the same device and inode: this ends circles of links.
         status = os.stat(folder)
         identity = (status.st_dev, status.st_ino)
         if identity in entered:
@@ -52,42 +54,51 @@ def walk_files(root):
 
 
 def audio_files(files, suffixes=AUDIO_SUFFIXES):
-    """Those of the files that are sound; ValueError if one is a placeholder of Git LFS."""
+    """Return the audio files among `files`.
+
+    Raises
+    ------
+    ValueError
+        If an audio file is a placeholder of Git LFS.
+    """
     sounds = [f for f in files if f.suffix.lower() in suffixes and f.is_file()]
     for file in sounds:
         if file.stat().st_size < _LFS_MAX and file.read_bytes().startswith(_LFS):
             raise ValueError(
-                f"{file} is not sound but a placeholder of Git LFS. Download the sound with "
-                "'git lfs pull' in the repository."
+                f"{file} is a placeholder of Git LFS, not audio. Run 'git lfs pull' in the "
+                "repository to download the audio files."
             )
     return sounds
 
 
 def find_audio(path, pattern, info, depth=1, preferred=None):
-    """Audio files whose name matches a corpus's naming, at any depth.
+    """Find the audio files below a folder whose names follow the naming of a corpus.
 
     Parameters
     ----------
     path : path-like
+        Folder to search, at any depth.
     pattern : re.Pattern
-        Of the last `depth` parts of the path without its suffix, joined by "/". Its groups are
-        what the name tells; two files with the same are one utterance.
+        Pattern of the last `depth` parts of the path without its suffix, joined by "/". Two
+        files with the same groups are the same utterance.
     info : CorpusInfo
+        Facts about the corpus, for messages.
     depth : int, default=1
+        Number of parts of the path that `pattern` matches.
     preferred : str or None, default=None
-        Where there is a folder of this name, only what lies in it counts.
+        Name of a folder; if it exists, only files in it are considered.
 
     Returns
     -------
     list of (Path, re.Match)
-        Sorted by name.
+        Files and matches, sorted by name.
 
     Raises
     ------
     FileNotFoundError
-        If `path` is no folder or nothing in it matches.
+        If `path` is not a folder or no file in it matches.
     ValueError
-        If an utterance is there twice, or a file is a placeholder of Git LFS.
+        If an utterance occurs twice, or a file is a placeholder of Git LFS.
     """
     path = existing_folder(path)
     files = walk_files(path)
@@ -95,35 +106,36 @@ def find_audio(path, pattern, info, depth=1, preferred=None):
         files = [file for file in files if preferred in file.parts]
     found, others = {}, 0
     for file in audio_files(files):
+        # Absolute, because a relative path may have fewer than `depth` parts.
         name = "/".join(file.absolute().with_suffix("").parts[-depth:])
         match = pattern.fullmatch(name)
         if match is None:
             others += 1
         elif match.groups() in found:
-            raise _there_twice(info, file.stem, found[match.groups()][1], file)
+            raise _duplicate_error(info, file.stem, found[match.groups()][1], file)
         else:
             found[match.groups()] = (name, file, match)
     if not found:
         hint = f" ({others} audio files have other names)" if others else ""
         raise FileNotFoundError(
-            f"{path} holds no {info.name} file, such as {info.example}{hint}. "
-            f"Is this the folder that {info.name} was unpacked into?"
+            f"{path} has no {info.name} file, such as {info.example}{hint}. "
+            f"Give the folder that {info.name} was unpacked into."
         )
     return [(file, match) for _, file, match in sorted(found.values(), key=lambda f: f[0])]
 
 
 def find_table(files, path, name, info):
-    """The file of this name among those of a corpus, or FileNotFoundError."""
+    """Return the file with this name, or raise FileNotFoundError if there is none."""
     found = [file for file in files if file.name == name]
     if not found:
         raise FileNotFoundError(
-            f"{path} holds no {name}. Is this the folder that {info.name} was unpacked into?"
+            f"{path} has no file {name}. Give the folder that {info.name} was unpacked into."
         )
     return found[0]
 
 
 def read_text(path):
-    """Text of a file, in UTF-8 or, where it is not that, in the encoding of old Windows."""
+    """Return the text of a file in UTF-8 or, if it is not valid UTF-8, in cp1252."""
     content = Path(path).read_bytes()
     try:
         return content.decode("utf-8-sig")
@@ -132,60 +144,75 @@ def read_text(path):
 
 
 def read_table(path, columns):
-    """A CSV file of strings with at least these columns, or ValueError that says what is wrong."""
+    """Read a CSV file as strings, or raise ValueError if it lacks one of the columns."""
     try:
         table = pd.read_csv(io.StringIO(read_text(path)), dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise ValueError(f"{path} is not a table: {error}") from error
+        raise ValueError(f"{path} cannot be read as a CSV table: {error}") from error
     table.columns = table.columns.str.strip()
     missing = [column for column in columns if column not in table]
     if missing:
         raise ValueError(f"{path} lacks the columns {missing}; it has {list(table.columns)}.")
-    return table.fillna("")  # of rows that end early
+    return table.fillna("")  # the last cells of rows that end early
 
 
 def in_row(path, number):
-    """Where a row of a table stands, counting the heading as line 1."""
+    """Return the place of a row for messages; the heading is line 1, and rows count from 0."""
     return f"{path}, line {number + 2},"
 
 
 def number_in(text, kind, where, column):
-    """A number of a table's cell, or ValueError that says where it stands."""
+    """Return the number in a cell of a table, or raise ValueError that names the cell."""
     try:
         return kind(text)
     except ValueError:
-        raise ValueError(f"{where} has no number in {column}, but {text!r}.") from None
+        raise ValueError(f"{where} has {text!r} in {column}; expected a number.") from None
 
 
 def audio_by_name(files, info, name_of):
-    """Audio files by what `name_of` calls them; those that it calls None are passed over.
+    """Return audio files by the names that `name_of` gives them, except those it calls None.
 
     Raises
     ------
     ValueError
-        If two files have one name, or a file is a placeholder of Git LFS.
+        If two files have the same name, or a file is a placeholder of Git LFS.
     """
     sounds = {}
     for file in audio_files(files):
         name = name_of(file)
         if name in sounds:
-            raise _there_twice(info, name, sounds[name], file)
+            raise _duplicate_error(info, name, sounds[name], file)
         if name is not None:
             sounds[name] = file
     return {name: str(file) for name, file in sounds.items()}
 
 
-def _there_twice(info, name, first, second):
-    """The error that says which of two files of one utterance to remove: not a .wav, if any."""
+def _duplicate_error(info, name, first, second):
+    """Return the error for two files of one utterance; it keeps a .wav file if there is one."""
     extra = max((second, first), key=lambda file: file.suffix.lower() != ".wav")
     return ValueError(
-        f"{info.name}: utterance {name} is there twice, as {first} and {second}. If both are the "
+        f"{info.name}: utterance {name} occurs twice, as {first} and as {second}. If both are the "
         f"same recording, remove {extra}."
     )
 
 
 def with_audio(rows, info, path, remedy=""):
-    """Rows that have a file in ``audio``; a warning names the others by ``utterance``.
+    """Return the rows that have a file in ``audio``, and warn about the others.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Rows of the utterance table, with the keys ``audio`` and ``utterance``.
+    info : CorpusInfo
+        Facts about the corpus.
+    path : Path
+        Folder of the corpus, for messages.
+    remedy : str, default=""
+        Sentence to add to the error if all audio is missing.
+
+    Returns
+    -------
+    list of dict
 
     Raises
     ------
@@ -197,36 +224,38 @@ def with_audio(rows, info, path, remedy=""):
     labeled = pd.Series([row["utterance"] for row in rows], dtype=object)
     if labeled.duplicated().any():
         raise ValueError(
-            f"{info.name}: utterance {labeled[labeled.duplicated()].iloc[0]} is labeled twice."
+            f"{info.name}: utterance {labeled[labeled.duplicated()].iloc[0]} is labeled twice. "
+            "Remove one of the labels."
         )
     missing = [row["utterance"] for row in rows if row["audio"] is None]
     if not rows:
-        raise ValueError(f"{path} holds tables of {info.name} without a row.")
+        raise ValueError(f"The tables of {info.name} in {path} have no rows. Restore them.")
     if len(missing) == len(rows):
         raise FileNotFoundError(
-            f"{path} holds no audio of the {len(rows)} utterances that {info.name} labels, such "
-            f"as {missing[0]}.{remedy}"
+            f"{path} has no audio file for any of the {len(rows)} utterances that {info.name} "
+            f"labels, such as {missing[0]}.{remedy}"
         )
     missing = [name for name in missing if name not in info.absent]
     if missing:
         warnings.warn(
-            f"{info.name}: no audio file for {len(missing)} of {len(rows)} labeled utterances; "
-            f"they are left out: {_some(missing)}.",
+            f"{info.name}: {len(missing)} of {len(rows)} labeled utterances have no audio file "
+            f"and are left out: {_some(missing)}.",
             stacklevel=3,
         )
     return [row for row in rows if row["audio"] is not None]
 
 
 def warn_of_missing(info, frame, chosen=None):
-    """Warn of speakers, sessions or sets that are not as large as published.
+    """Warn if speakers, sessions or splits have other numbers of utterances than published.
 
     Parameters
     ----------
     info : CorpusInfo
+        Facts about the corpus.
     frame : DataFrame
-        The utterance table.
+        Utterance table.
     chosen : list of str or None, default=None
-        Which of them were asked for; None means all.
+        Speakers, sessions or splits that the user asked for; None means all.
     """
     counts = frame[info.counted_by].value_counts()
     missing = [
@@ -252,8 +281,9 @@ def warn_of_missing(info, frame, chosen=None):
     ]
     if unknown or odd:
         warnings.warn(
-            f"{info.name} is not as published: {len(frame)} of {info.n_utterances} utterances"
-            + (f", {info.counted_by}s not known: {_some(unknown)}" if unknown else "")
+            f"{info.name} differs from its published form: {len(frame)} of {info.n_utterances} "
+            "utterances"
+            + (f", unknown {info.counted_by}s: {_some(unknown)}" if unknown else "")
             + (f", other counts by emotion: {_some(odd)}" if odd else "")
             + ".",
             stacklevel=3,
@@ -261,7 +291,7 @@ def warn_of_missing(info, frame, chosen=None):
 
 
 def published_corpus(info, frame):
-    """The corpus, with all that the registry knows of it."""
+    """Build a published corpus with the facts in its registry entry."""
     notes = "".join(f"\n- {note}" for note in info.notes)
     return SpeechCorpus(
         frame,
@@ -275,7 +305,13 @@ def published_corpus(info, frame):
 
 
 def choose(frame, column, wanted, info):
-    """Rows whose column is among those wanted, or ValueError that says what there is."""
+    """Return the rows with the wanted values in a column; None means all rows.
+
+    Raises
+    ------
+    ValueError
+        If no row has one of the values; the message lists those that exist.
+    """
     if wanted is None:
         return frame
     wanted = [wanted] if isinstance(wanted, str) else list(wanted)
@@ -287,5 +323,6 @@ def choose(frame, column, wanted, info):
 
 
 def _some(names, n=10):
+    """Return the first names as text, with the number of the others."""
     more = f" and {len(names) - n} more" if len(names) > n else ""
     return ", ".join(names[:n]) + more

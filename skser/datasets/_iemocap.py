@@ -1,10 +1,11 @@
-"""Interactive Emotional Dyadic Motion Capture."""
+"""Interactive Emotional Dyadic Motion Capture (IEMOCAP)."""
 
 import re
 import warnings
 
 import pandas as pd
 
+from skser._docstrings import insert_descriptions
 from skser.datasets._corpus import finish
 from skser.datasets._files import (
     audio_by_name,
@@ -17,6 +18,7 @@ from skser.datasets._files import (
     warn_of_missing,
     with_audio,
 )
+from skser.datasets._parameters import SHARED
 from skser.datasets._registry import CORPORA, HARMONIZED, SHARED_EMOTIONS
 
 _TURN = r"Ses0(?P<session>[1-5])[FM]_(?P<dialog>(?P<scenario>impro|script)\w+)_(?P<sex>[FM])\w{3}"
@@ -30,53 +32,56 @@ _SOUNDS = ("turns", "dialogs")
 _SCENARIOS = {"impro": "improvised", "script": "scripted"}
 
 
+@insert_descriptions(SHARED)
 def load_iemocap(path, *, labels="all", scenario="all", audio="turns", return_X_y=False):
     r"""Load the turns of IEMOCAP, the Interactive Emotional Dyadic Motion Capture database.
 
-    The published protocol leaves one session out: ``groups=corpus.frame["session"]``.
+    The published protocol leaves out one session at a time: use ``corpus.frame["session"]`` as
+    the groups of a cross-validation.
 
     Parameters
     ----------
     path : path-like
-        Folder that holds ``Session1`` to ``Session5`` (or some of them) as published: labels in
-        ``Session1/dialog/EmoEvaluation``, transcripts in ``Session1/dialog/transcriptions``,
-        sound in ``Session1/sentences/wav``, a file per turn, and in ``Session1/dialog/wav``, a
-        file per dialogue.
+        Folder that holds some or all of ``Session1`` to ``Session5`` as published. Labels are
+        read from ``Session1/dialog/EmoEvaluation``, transcripts from
+        ``Session1/dialog/transcriptions``, the audio of single turns from
+        ``Session1/sentences/wav``, and the audio of whole dialogues from
+        ``Session1/dialog/wav``.
     labels : {"all", "4-class"}, default="all"
-        "all" are eleven, among them "no agreement" (the raters had no majority). "4-class" are
-        the usual anger, happiness, neutral and sadness, excitement counted as happiness: 5531
-        turns.
+        Set of labels. "all" keeps all eleven, one of which is "no agreement" for turns whose
+        raters had no majority. "4-class" keeps the usual anger, happiness, neutral and sadness,
+        and counts excitement as happiness; 5531 turns remain.
     scenario : {"all", "improvised", "scripted"}, default="all"
-        Which dialogues.
+        Kind of dialogues to load.
     audio : {"turns", "dialogs"}, default="turns"
-        Which sound: the files of single turns, or those of whole dialogues, of which turns are
-        parts.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` alone.
+        Kind of audio files: one per turn, or one per dialogue. In the latter case each
+        utterance is a part of its file.
+    {return_X_y}
 
     Returns
     -------
     SpeechCorpus
-        Paths, with speakers (``Ses01F``: session and sex of who speaks, which need not be who
-        the recording is named after), sexes, transcripts (where they are), valence, activation
-        and dominance between 1 and 5, and, in ``frame``, ``utterance``, ``session``,
-        ``scenario``, ``dialog`` (the same in all sessions) and the times of the turn within
-        the dialogue, in seconds: ``start`` and ``end`` where `audio` is "dialogs", else
-        ``dialog_start`` and ``dialog_end``.
+        Paths with speakers, sexes, transcripts where they exist, and valence, activation and
+        dominance between 1 and 5. A speaker such as ``Ses01F`` consists of the session and the
+        sex of the person who speaks, who may differ from the one that the recording is named
+        after. ``frame`` has the columns ``utterance``, ``session``, ``scenario``, ``dialog``
+        (the same names in all sessions), and the times of the turn within the dialogue, in
+        seconds: ``start`` and ``end`` if `audio` is "dialogs", otherwise ``dialog_start`` and
+        ``dialog_end``.
 
     Raises
     ------
     FileNotFoundError
-        If the folder is missing or holds no labels, or no audio for them.
+        If the folder does not exist, or has no labels or no audio for them.
     ValueError
-        If a line of the labels cannot be understood, naming file and line; if a turn is there
-        twice; or if `labels`, `scenario` or `audio` is none of those above.
+        If a line of the labels is invalid (the message names file and line), if a turn occurs
+        twice, or if `labels`, `scenario` or `audio` has another value than those above.
 
     Warns
     -----
     UserWarning
-        Naming labeled turns without audio, or without a transcript where that of their
-        dialogue is there, and sessions with fewer turns than published.
+        If labeled turns have no audio file, if turns have no text although their dialogue has a
+        transcript, or if sessions have fewer turns than published.
 
     References
     ----------
@@ -94,15 +99,19 @@ def load_iemocap(path, *, labels="all", scenario="all", audio="turns", return_X_
     >>> (session / "sentences/wav/Ses01F_impro01/Ses01F_impro01_M003.wav").touch()
     >>> line = "[6.29 - 8.23]\tSes01F_impro01_M003\texc\t[4.0000, 3.5000, 3.0000]\n"
     >>> _ = (session / "dialog/EmoEvaluation/Ses01F_impro01.txt").write_text(line)
-    >>> with warnings.catch_warnings(action="ignore"):  # of the turns that are missing
+    >>> with warnings.catch_warnings(action="ignore"):  # most turns are missing
     ...     corpus = load_iemocap(session.parent, labels="4-class")
     >>> corpus.target[0], corpus.speakers[0], float(corpus.valence[0]), corpus.dimension_range
     ('happiness', 'Ses01M', 4.0, (1.0, 5.0))
     """
     scenarios = ("all", *_SCENARIOS.values())
-    for given, known in ((labels, _LABELS), (scenario, scenarios), (audio, _SOUNDS)):
+    for option, given, known in (
+        ("labels", labels, _LABELS),
+        ("scenario", scenario, scenarios),
+        ("audio", audio, _SOUNDS),
+    ):
         if given not in known:
-            raise ValueError(f"{given!r} is not known; choose from {known}.")
+            raise ValueError(f"{option}={given!r} is unknown; choose one of {known}.")
     info = CORPORA["iemocap"]
     path = existing_folder(path)
     files = walk_files(path)
@@ -111,11 +120,11 @@ def load_iemocap(path, *, labels="all", scenario="all", audio="turns", return_X_
     rows = [row for file in _label_files(files) for row in _rows(file, sounds, texts, info)]
     if not rows:
         raise FileNotFoundError(
-            f"{path} holds no labels of {info.name}, such as {info.example}. "
-            f"Is this the folder that {info.name} was unpacked into?"
+            f"{path} has no labels of {info.name}, such as {info.example}. "
+            f"Give the folder that {info.name} was unpacked into."
         )
     frame = pd.DataFrame(with_audio(rows, info, path))
-    if audio == "turns":  # whose files are cut already
+    if audio == "turns":  # each file is one turn, so `start` and `end` would cut it again
         frame = frame.rename(columns={"start": "dialog_start", "end": "dialog_end"})
     dialogs = frame["utterance"].str.rpartition("_")[0]
     wordless = frame["utterance"][frame["transcript"].isna() & dialogs.isin(transcribed)]
@@ -130,6 +139,7 @@ def load_iemocap(path, *, labels="all", scenario="all", audio="turns", return_X_
         frame = choose(frame, "scenario", scenario, info)
     corpus = published_corpus(info, frame)
     if labels == "4-class":
+        # Not `harmonize`, which raises an error if one of the four emotions is missing.
         common = {name: HARMONIZED[name] for name in corpus.target_names}
         corpus = corpus.relabel(
             {old: new if new in SHARED_EMOTIONS else None for old, new in common.items()}
@@ -138,7 +148,7 @@ def load_iemocap(path, *, labels="all", scenario="all", audio="turns", return_X_
 
 
 def _sounds(files, info, audio):
-    """Sound files by the name of their turn, or of their dialogue."""
+    """Return audio files by the name of their turn or dialogue."""
     if audio == "turns":
         turn = re.compile(_TURN)
         return audio_by_name(files, info, lambda f: f.stem if turn.fullmatch(f.stem) else None)
@@ -147,19 +157,22 @@ def _sounds(files, info, audio):
 
 
 def _label_files(files):
-    """The summaries per dialogue; single raters' files are one folder deeper."""
+    """Return the label files of the dialogues; those of single raters are one folder deeper."""
     return [f for f in files if f.suffix == ".txt" and f.parent.name == "EmoEvaluation"]
 
 
 def _rows(file, sounds, texts, info):
+    """Return a row of the utterance table for each labeled turn of a dialogue."""
     rows = []
     for number, line in enumerate(read_text(file).splitlines(), start=1):
         if not line.startswith("["):
-            continue  # single raters' labels, and the heading in brackets of per cent
+            continue  # the heading, or the label of a single rater
         where = f"{file}, line {number},"
         match = _LABEL.fullmatch(line)
         if match is None:
-            raise ValueError(f"{info.name}: {where} is no label of a turn: {line!r}.")
+            raise ValueError(
+                f"{info.name}: {where} cannot be read as the label of a turn: {line!r}."
+            )
         speaker = f"Ses0{match['session']}{match['sex']}"
         rows.append(
             {
@@ -182,7 +195,7 @@ def _rows(file, sounds, texts, info):
 
 
 def _texts(files):
-    """Transcripts by turn, and which dialogues have a file of them."""
+    """Return the transcripts by turn, and the dialogues that have a transcript file."""
     texts, transcribed = {}, set()
     for file in files:
         if file.suffix == ".txt" and file.parent.name == "transcriptions":

@@ -1,4 +1,4 @@
-"""Kaldi's data folders."""
+"""Data folders of Kaldi and ESPnet."""
 
 import math
 import warnings
@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pandas as pd
 
+from skser._docstrings import insert_descriptions
 from skser.datasets._corpus import finish
 from skser.datasets._files import existing_folder
 from skser.datasets._own import labeled_corpus
+from skser.datasets._parameters import SHARED
 from skser.datasets._table_file import decoded
 
 _SEXES = {"f": "female", "m": "male"}
 
 
+@insert_descriptions(SHARED)
 def load_kaldi(path, *, labels="utt2emo", root=None, return_X_y=False):
     r"""Load a corpus from a data folder of Kaldi or ESPnet.
 
@@ -23,30 +26,30 @@ def load_kaldi(path, *, labels="utt2emo", root=None, return_X_y=False):
         Folder with ``wav.scp`` and a file of labels, and optionally ``segments``, ``utt2spk``,
         ``spk2gender`` and ``text``.
     labels : str, default="utt2emo"
-        Name of the file that gives an emotion per utterance; ESPnet writes it as ``"text"``.
+        Name of the file with one emotion per utterance. ESPnet writes it as ``"text"``.
     root : path-like or None, default=None
-        Folder that relative paths of ``wav.scp`` start from; None means the working directory,
-        as Kaldi has it, and then the data folder.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` alone.
+        Folder that the relative paths in ``wav.scp`` start from. None tries the working
+        directory first, as Kaldi does, and then the data folder.
+    {return_X_y}
 
     Returns
     -------
     SpeechCorpus
-        With the columns ``utterance`` and ``recording``.
+        Corpus with the additional columns ``utterance`` and ``recording``.
 
     Raises
     ------
     FileNotFoundError
-        If the folder, a file of it or a recording is missing.
+        If the folder, a required file in it or a recording does not exist.
     ValueError
-        If a recording is a command, a line cannot be understood, a name is there twice or is
-        not there at all, or a segment lies beyond its recording, naming file and line.
+        If a recording is a command, a line is invalid, a name occurs twice or is unknown, or a
+        segment reaches beyond its recording; the message names file and line.
 
     Warns
     -----
     UserWarning
-        If utterances have no label: they are left out. If utterances of one recording overlap.
+        If utterances have no label (they are left out), or if utterances of one recording
+        overlap.
 
     Examples
     --------
@@ -82,10 +85,10 @@ def load_kaldi(path, *, labels="utt2emo", root=None, return_X_y=False):
     if unknown:
         raise ValueError(
             f"{folder / labels}, line {emotions[unknown[0]][0]}: {segments.name} has no utterance "
-            f"{unknown[0]}: correct the name, or remove the line."
+            f"{unknown[0]}. Correct the name, or remove the line."
         )
     frame["emotion"] = _values(frame["utterance"], emotions)
-    frame = _described(folder, frame, labels)
+    frame = _with_speakers_and_texts(folder, frame, labels)
     unlabeled = frame["emotion"].isna()
     if unlabeled.any():
         warnings.warn(
@@ -99,12 +102,12 @@ def load_kaldi(path, *, labels="utt2emo", root=None, return_X_y=False):
 
 
 def _entries(file, required=True):
-    """Line number and value by name, of a file of "name value" lines."""
+    """Return the line number and value of each name in a file of "name value" lines."""
     if not file.is_file():
         if not required:
             return {}
         raise FileNotFoundError(
-            f"{file.parent} holds no {file.name}: is it a data folder of Kaldi?"
+            f"{file.parent} has no file {file.name}. Give a data folder of Kaldi."
         )
     found = {}
     for number, line in enumerate(decoded(file).splitlines(), 1):
@@ -112,29 +115,31 @@ def _entries(file, required=True):
         if not name:
             continue
         if not value.strip():
-            raise ValueError(f"{file}, line {number}: {name} has no value: write it after a blank.")
+            raise ValueError(f"{file}, line {number}: {name} has no value. Add it after a space.")
         if name in found:
             raise ValueError(
-                f"{file}, line {number}: {name} is there twice, first in line {found[name][0]}: "
-                "remove one."
+                f"{file}, line {number}: {name} occurs twice, first in line {found[name][0]}. "
+                "Remove one of the lines."
             )
         found[name] = number, value.strip()
     if not found and required:
-        raise ValueError(f"{file} is empty: write a line per utterance, its name and its value.")
+        raise ValueError(f"{file} is empty. Write one line per utterance: its name and its value.")
     return found
 
 
 def _labels(folder, labels):
+    """Return the entries of the label file, or raise FileNotFoundError if it does not exist."""
     if not (folder / labels).is_file():
         there = sorted(entry.name for entry in folder.iterdir() if entry.is_file())
         raise FileNotFoundError(
-            f"{folder} holds no {labels} with an emotion per utterance: name the file with "
+            f"{folder} has no file {labels} with an emotion per utterance. Choose the file with "
             f"labels=, one of {there}, or write it."
         )
     return _entries(folder / labels)
 
 
 def _segments(file, recordings):
+    """Return the utterance table of a segments file, with its line numbers as index."""
     rows, lines = [], []
     for name, (number, value) in _entries(file).items():
         fields = value.split()
@@ -143,42 +148,45 @@ def _segments(file, recordings):
             recording, start, end = fields[0], float(fields[1]), float(fields[2])
         except (IndexError, ValueError):
             raise ValueError(
-                f"{where}: {value!r} is not a recording, a start and an end in seconds."
+                f"{where}: {value!r} cannot be read. Expected a recording, and its start and end "
+                "in seconds."
             ) from None
         if recording not in recordings:
             raise ValueError(
-                f"{where}: wav.scp has no recording {recording}: add it there, or correct the name."
+                f"{where}: wav.scp has no recording {recording}. Add it there, or correct the name."
             )
-        end = math.nan if end == -1 else end  # Kaldi's word for the end of the recording
+        end = math.nan if end == -1 else end  # in Kaldi, -1 is the end of the recording
         rows.append({"utterance": name, "recording": recording, "start": start, "end": end})
         lines.append(number)
     return pd.DataFrame(rows, index=lines)
 
 
 def _path(folder, root, name, entry):
+    """Return the path of a recording in ``wav.scp``."""
     number, written = entry
     where = f"{folder / 'wav.scp'}, line {number}"
     if written.endswith("|"):
         raise ValueError(
-            f"{where}: recording {name} is a command, which is not run: write its output to a "
-            "file, and the file's path here."
+            f"{where}: recording {name} is a command, and commands are not run. Write its output "
+            "to a file, and put the path of that file here."
         )
     places = [Path(), folder] if root is None else [Path(root)]
     found = next((place / written for place in places if (place / written).is_file()), None)
     if found is None:
         raise FileNotFoundError(
-            f"{where}: there is no file {written}; for paths that start elsewhere, give root=."
+            f"{where}: there is no file {written}. If paths start from another folder, give root=."
         )
     return str(found)
 
 
 def _values(names, entries):
+    """Return the value of each name, or None where a name has no entry."""
     values = [entries[name][1] if name in entries else None for name in names]
     return pd.Series(values, index=names.index, dtype=object)
 
 
-def _described(folder, frame, labels):
-    """The frame with speakers, sexes and transcripts, where there are any."""
+def _with_speakers_and_texts(folder, frame, labels):
+    """Add the speakers, sexes and transcripts that the folder has to the table."""
     speakers = _entries(folder / "utt2spk", required=False)
     if speakers:
         frame["speaker"] = _values(frame["utterance"], speakers)

@@ -1,4 +1,4 @@
-"""Lists of utterances that other toolkits of the field write: EmoBox and nkululeko."""
+"""Lists of utterances in the formats of EmoBox and nkululeko."""
 
 import json
 import re
@@ -6,49 +6,52 @@ from pathlib import Path
 
 import pandas as pd
 
+from skser._docstrings import insert_descriptions
 from skser.datasets._corpus import finish
 from skser.datasets._files import walk_files
 from skser.datasets._own import labeled_corpus
+from skser.datasets._parameters import SHARED
 from skser.datasets._table_file import as_values, decoded, read_any_table
 
 _SPLITS = {"train": "train", "dev": "dev", "valid": "dev", "val": "dev", "test": "test"}
-_PARENTS = 4  # EmoBox's lists lie up to four folders below the one that their paths start from
+_PARENTS = 4  # EmoBox's paths start up to four folders above the list
 _KEYS = {"wav": "audio", "emo": "emotion", "start_time": "start", "end_time": "end",
          "key": "utterance"}  # fmt: skip
-_LEFT_OUT = ("type", "sample_rate", "num_frame", "task", "length", "channel")  # of the file
+# Properties of the audio file, not of the utterance.
+_LEFT_OUT = ("type", "sample_rate", "num_frame", "task", "length", "channel")
 
 
+@insert_descriptions(SHARED)
 def load_emobox(path, *, root=None, label_map=None, return_X_y=False):
     """Load a corpus from EmoBox's metadata.
 
     Parameters
     ----------
     path : path-like or list of path-like
-        ``.jsonl`` files, or a folder of them such as ``data/cafe/fold_1``. Where files are named
-        ``…_train_…``, ``…_valid_…`` and ``…_test_…``, the column ``split`` says train, dev or
-        test.
+        ``.jsonl`` files, or a folder of them such as ``data/cafe/fold_1``. From file names with
+        ``_train_``, ``_valid_`` or ``_test_`` in them, the column ``split`` becomes "train",
+        "dev" or "test".
     root : path-like or None, default=None
-        Folder that the paths in them start from; None means the nearest folder above the file
-        that holds the first recording.
+        Folder that the paths in the files start from; None means the nearest folder above the
+        first file in which the first recording is found.
     label_map : dict or None, default=None
-        Names of the labels' codes. None takes those of ``label_map.json`` beside the file or one
-        folder above, and the codes themselves where there is none.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` alone.
+        Emotion for each code. None reads ``label_map.json`` in the folder of the file or in the
+        folder above, and keeps the codes if neither exists.
+    {return_X_y}
 
     Returns
     -------
     SpeechCorpus
-        With the columns ``utterance``, ``dataset`` and ``split``. EmoBox does not say who
-        speaks; entries with a key ``speaker`` have one.
+        Corpus with the columns ``utterance``, ``dataset`` and ``split``. EmoBox's own files have
+        no speakers; they are read from a key ``speaker``, if entries have it.
 
     Raises
     ------
     FileNotFoundError
-        If a file or a recording is missing.
+        If a file or a recording does not exist.
     ValueError
-        If a line is not a JSON object, lacks ``wav`` or ``emo``, has a code that `label_map` does
-        not name, or times beyond the recording, naming the line.
+        If a line is not a JSON object, lacks ``wav`` or ``emo``, has a code that is not in
+        `label_map`, or has times beyond its recording; the message names the line.
 
     References
     ----------
@@ -76,44 +79,44 @@ def load_emobox(path, *, root=None, label_map=None, return_X_y=False):
         first = str(frame["audio"].iloc[0])
         above = [files[0].parent, *files[0].absolute().parents][: _PARENTS + 1]
         root = next((folder for folder in above if (folder / first).is_file()), files[0].parent)
-    _check_unique(frame, _called(files))
-    corpus = labeled_corpus(frame, root, _called(files), "line", str(name), check_times=True)
+    _check_unique(frame, _place(files))
+    corpus = labeled_corpus(frame, root, _place(files), "line", str(name), check_times=True)
     return finish(corpus, return_X_y)
 
 
+@insert_descriptions(SHARED)
 def load_nkululeko(path, *, target="emotion", root=None, return_X_y=False):
     r"""Load a corpus from the CSV files of nkululeko.
 
     Parameters
     ----------
     path : path-like or list of path-like
-        CSV files with the columns ``file`` and `target`, and optionally ``start``, ``end``,
-        ``speaker``, ``gender`` and others, or a folder of them. Where files are named
-        ``…_train``, ``…_dev`` and ``…_test``, the column ``split`` says so.
+        CSV files, or a folder of them. The columns ``file`` and `target` are required;
+        ``start``, ``end``, ``speaker``, ``gender`` and others are optional. From file names
+        that end in ``_train``, ``_dev`` or ``_test``, the column ``split`` is filled.
     target : str, default="emotion"
-        Column with the label, ``target`` of nkululeko's configuration.
+        Column with the label: ``target`` in nkululeko's configuration.
     root : path-like or None, default=None
-        Folder that relative paths start from; None means that of the CSV file, which is
-        nkululeko's ``absolute_path = False``.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` alone.
+        Folder that relative paths start from; None means the folder of the first CSV file, as
+        ``absolute_path = False`` in nkululeko.
+    {return_X_y}
 
     Returns
     -------
     SpeechCorpus
-        ``gender`` becomes ``sex``.
+        Corpus whose column ``sex`` is nkululeko's ``gender``.
 
     Raises
     ------
     FileNotFoundError
-        If a CSV file or a recording is missing.
+        If a CSV file or a recording does not exist.
     ValueError
-        If a column or a label is missing, or a time cannot be understood or lies beyond the
-        recording, naming the line.
+        If a column or a label is missing, or a time is invalid or beyond the recording; the
+        message names the line.
 
     See Also
     --------
-    load_table : CSV files of any column names.
+    load_table : Load a table with other column names.
 
     Examples
     --------
@@ -137,10 +140,10 @@ def load_nkululeko(path, *, target="emotion", root=None, return_X_y=False):
         missing = [column for column in ("file", target) if column not in table]
         if missing:
             raise ValueError(
-                f"{file} lacks the columns {missing}; it has {list(table.columns)}: name the "
-                "label's with target=."
+                f"{file} lacks the columns {missing}; it has {list(table.columns)}. Choose the "
+                "column of the label with target=."
             )
-        # A second column of a name that is used here would be taken for it.
+        # `target` is renamed to "emotion", which must not exist twice.
         table = (
             table.drop(columns="emotion") if target != "emotion" and "emotion" in table else table
         )
@@ -148,60 +151,63 @@ def load_nkululeko(path, *, target="emotion", root=None, return_X_y=False):
         frames.append(_with_split(as_values(table), file, len(files)))
     root = files[0].parent if root is None else root
     frame = pd.concat(frames)
-    _check_unique(frame, _called(files))
-    corpus = labeled_corpus(frame, root, _called(files), "line", files[0].stem, check_times=True)
+    _check_unique(frame, _place(files))
+    corpus = labeled_corpus(frame, root, _place(files), "line", files[0].stem, check_times=True)
     return finish(corpus, return_X_y)
 
 
 def _files(path, suffix):
-    """The files that are named, or those of a folder."""
+    """Return the given files, or those with the suffix in the given folders."""
     files = []
     for one in [path] if isinstance(path, str) or hasattr(path, "__fspath__") else path:
         one = Path(one).expanduser()
         if one.is_dir():
             inside = [file for file in walk_files(one) if file.suffix.lower() == suffix]
             if not inside:
-                raise FileNotFoundError(f"{one} holds no file that ends in {suffix}.")
+                raise FileNotFoundError(f"{one} has no file that ends in {suffix}.")
             files += inside
         elif not one.is_file():
             raise FileNotFoundError(f"There is no file {one}.")
         else:
             files.append(one)
     if not files:
-        raise ValueError("path is an empty list: name a file at least.")
+        raise ValueError("path is an empty list. Give at least one file.")
     return files
 
 
 def _check_unique(frame, where):
-    """Refuse an utterance that is listed twice, as in several folds of one corpus."""
+    """Raise ValueError if an utterance occurs twice, as in several folds of one corpus."""
     same = [column for column in ("audio", "start", "end") if column in frame]
     twice = frame.duplicated(same)
     if twice.any():
         second = twice.to_numpy().argmax()
-        rows = frame[same].astype(str)  # in which missing times are the same
+        rows = frame[same].astype(str)  # as text, because NaN is unequal to itself
         first = (rows == rows.iloc[second]).all(axis=1).to_numpy().argmax()
         raise ValueError(
-            f"{where}: lines {frame.index[first]} and {frame.index[second]} are one utterance, "
-            f"{frame['audio'].iloc[second]}: remove one, or give the files of a single fold."
+            f"{where}: lines {frame.index[first]} and {frame.index[second]} are the same "
+            f"utterance, {frame['audio'].iloc[second]}. Remove one of them, or give the files of "
+            "a single fold."
         )
 
 
-def _called(files):
+def _place(files):
+    """Return the name of the files for messages: the only file, or their folder."""
     return str(files[0] if len(files) == 1 else files[0].parent)
 
 
 def _with_split(frame, file, n_files):
-    """The frame with the split in its file's name, and lines that name the file among several."""
+    """Add the split in the name of the file, and the name to the index if there are several."""
     words = re.split(r"[\W_]+", file.stem.lower())
     splits = [_SPLITS[word] for word in words if word in _SPLITS]
     if splits and "split" not in frame:
-        frame["split"] = splits[-1]
+        frame["split"] = splits[-1]  # earlier words may belong to the corpus's own name
     if n_files > 1:
         frame.index = [f"{line} of {file.name}" for line in frame.index]
     return frame
 
 
 def _emobox_rows(file, label_map, n_files):
+    """Read one JSON Lines file of EmoBox; the index holds line numbers."""
     if label_map is None:
         places = [
             folder / "label_map.json" for folder in (file.parent, file.absolute().parent.parent)
@@ -214,25 +220,28 @@ def _emobox_rows(file, label_map, n_files):
             rows.append(_emobox_row(line, label_map, f"{file}, line {number}"))
             lines.append(number)
     if not rows:
-        raise ValueError(f"{file} is empty: a JSON object per line and utterance is needed.")
+        raise ValueError(f"{file} is empty. Write one JSON object per line for each utterance.")
     return _with_split(pd.DataFrame(rows, index=lines), file, n_files)
 
 
 def _emobox_row(line, label_map, where):
+    """Read the JSON object of an utterance."""
     try:
         entry = json.loads(line)
     except ValueError as error:
         raise ValueError(
-            f"{where}: cannot be read as JSON ({error}): write an object per line."
+            f"{where}: cannot be read as JSON ({error}). Write one object per line."
         ) from None
     missing = [key for key in ("wav", "emo") if not isinstance(entry, dict) or key not in entry]
     if missing:
-        raise ValueError(f"{where}: lacks {' and '.join(missing)}: write an object with both.")
+        raise ValueError(
+            f"{where}: lacks {' and '.join(missing)}. Write an object with wav and emo."
+        )
     if label_map is not None:
         if entry["emo"] not in label_map:
             raise ValueError(
-                f"{where}: label_map has no name for {entry['emo']!r}; it has "
-                f"{sorted(label_map)}: add it."
+                f"{where}: label_map has no emotion for {entry['emo']!r}, only for "
+                f"{sorted(label_map)}. Add it."
             )
         entry["emo"] = label_map[entry["emo"]]
     return {_KEYS.get(key, key): value for key, value in entry.items() if key not in _LEFT_OUT}

@@ -1,9 +1,10 @@
-"""Multimodal EmotionLines Dataset."""
+"""Multimodal EmotionLines Dataset (MELD)."""
 
 import re
 
 import pandas as pd
 
+from skser._docstrings import insert_descriptions
 from skser.datasets._corpus import finish
 from skser.datasets._files import (
     audio_by_name,
@@ -18,52 +19,55 @@ from skser.datasets._files import (
     warn_of_missing,
     with_audio,
 )
+from skser.datasets._parameters import SHARED
 from skser.datasets._registry import CORPORA
 
 _COLUMNS = ("Utterance", "Speaker", "Emotion", "Sentiment", "Dialogue_ID", "Utterance_ID")
 _SPLIT = re.compile(r"(?:^|.*_)(train|dev|test)(?:_.*|$)", re.IGNORECASE)
 _REMEDY = (
-    " The sound of the videos must be extracted first, for each with: "
+    " First extract the audio of each video, for example with: "
     "ffmpeg -i train_splits/dia0_utt0.mp4 -vn train_splits/dia0_utt0.wav"
 )
 
 
+@insert_descriptions(SHARED)
 def load_meld(path, *, partitions=None, return_X_y=False):
     r"""Load MELD, the Multimodal EmotionLines Dataset.
 
-    It is published as video; extract the sound first, for example with ``ffmpeg -i
+    MELD is published as video, so extract the audio first, for example with ``ffmpeg -i
     train_splits/dia0_utt0.mp4 -vn train_splits/dia0_utt0.wav`` for each file.
 
     Parameters
     ----------
     path : path-like
         Folder that holds, at any depth, ``train_sent_emo.csv``, ``dev_sent_emo.csv`` and
-        ``test_sent_emo.csv`` and audio files such as ``dia0_utt0.wav``. These names are the same
-        in all three sets, so one of the folders above a file must name its set: ``train``,
-        ``train_splits``, ``dev_splits_complete`` or ``output_repeated_splits_test`` will do.
+        ``test_sent_emo.csv``, and audio files such as ``dia0_utt0.wav``. The audio files have
+        the same names in all three splits, so a folder above each file must name its split, as
+        ``train``, ``train_splits``, ``dev_splits_complete`` and
+        ``output_repeated_splits_test`` do.
     partitions : str, list of str or None, default=None
-        Of "train", "dev" and "test"; None takes all.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` alone.
+        Splits to load: "train", "dev", "test" or several of them. None loads all.
+    {return_X_y}
 
     Returns
     -------
     SpeechCorpus
-        Paths, with speakers by name, sexes (of the six main characters), transcripts and, in
-        ``frame``, ``utterance``, ``split``, ``dialog`` and ``sentiment``.
+        Paths with speakers by name, sexes of the six main characters, and transcripts.
+        ``frame`` has the columns ``utterance``, ``split``, ``dialog`` and ``sentiment``.
 
     Raises
     ------
     FileNotFoundError
-        If the folder or a table is missing, or there is no audio.
+        If the folder or a table does not exist, or no audio is found.
     ValueError
-        If a column is missing, a row cannot be understood, naming file and line, or an
-        utterance is there twice.
+        If a column is missing, a row is invalid (the message names file and line), or an
+        utterance occurs twice.
 
     Warns
     -----
     UserWarning
-        Naming labeled utterances without audio, and sets with fewer than published.
+        If labeled utterances have no audio file, or splits have fewer utterances than
+        published.
 
     References
     ----------
@@ -81,7 +85,7 @@ def load_meld(path, *, partitions=None, return_X_y=False):
     ...     "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID\n"
     ...     "1,Oh my God!,Monica,joy,positive,0,0\n"
     ... )
-    >>> with warnings.catch_warnings(action="ignore"):  # of the utterances that are missing
+    >>> with warnings.catch_warnings(action="ignore"):  # most utterances are missing
     ...     corpus = load_meld(folder, partitions="train")
     >>> corpus.target[0], corpus.speakers[0], corpus.sexes[0], corpus.frame["utterance"][0]
     ('happiness', 'Monica', 'female', 'train dia0_utt0')
@@ -102,6 +106,7 @@ def load_meld(path, *, partitions=None, return_X_y=False):
 
 
 def _row(row, split, where, sounds, info):
+    """Return the row of the utterance table for a row of the published table."""
     dialog, utterance = (
         number_in(row[column], int, where, column) for column in ("Dialogue_ID", "Utterance_ID")
     )
@@ -121,7 +126,7 @@ def _row(row, split, where, sounds, info):
 
 
 def _name(file):
-    """Set and name of an audio file; the set is told by the lowest folder that names one."""
+    """Return "split name" of an audio file; the lowest folder that names a split decides."""
     named = [_SPLIT.fullmatch(part) for part in file.parts[:-1]]
     named = [match[1].lower() for match in named if match is not None]
     return f"{named[-1]} {file.stem}" if named else None

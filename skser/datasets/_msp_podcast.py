@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from skser._docstrings import insert_descriptions
 from skser.datasets._corpus import finish
 from skser.datasets._files import (
     audio_by_name,
@@ -16,6 +17,7 @@ from skser.datasets._files import (
     walk_files,
     with_audio,
 )
+from skser.datasets._parameters import SHARED
 from skser.datasets._registry import CORPORA
 
 _TABLE = "labels_consensus.csv"
@@ -23,40 +25,41 @@ _DIMENSIONS = {"valence": "EmoVal", "activation": "EmoAct", "dominance": "EmoDom
 _SEXES = {"Female": "female", "Male": "male", "Unknown": None}
 
 
+@insert_descriptions(SHARED)
 def load_msp_podcast(path, *, partitions=None, return_X_y=False):
-    r"""Load MSP-Podcast with the consensus of its raters.
+    r"""Load MSP-Podcast with the consensus labels of its raters.
 
     Parameters
     ----------
     path : path-like
         Folder that holds, at any depth, ``labels_consensus.csv`` and the audio files that it
-        names, as in ``Labels`` and ``Audios`` of the published releases. Transcripts named as
-        the audio, with ``.txt``, are read where they are.
+        names, as ``Labels`` and ``Audios`` in the published releases. Transcripts are read from
+        ``.txt`` files with the names of the audio files, if they exist.
     partitions : str, list of str or None, default=None
-        As the corpus calls them: "Train", "Development", "Test1", "Test2". None takes all.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` alone.
+        Partitions to load, by the corpus's own names: "Train", "Development", "Test1",
+        "Test2". None loads all.
+    {return_X_y}
 
     Returns
     -------
     SpeechCorpus
-        Paths, with speakers, sexes and transcripts (missing where they are not known), valence,
-        activation and dominance between 1 and 7, and, in ``frame``, ``utterance`` and
-        ``split``. Of ten emotions one is "other" and one "no agreement" (the raters had no
-        majority).
+        Paths with speakers, sexes and transcripts (missing where they are unknown), and
+        valence, activation and dominance between 1 and 7. ``frame`` has the columns
+        ``utterance`` and ``split``. The ten emotions include "other" and "no agreement", for
+        utterances whose raters had no majority.
 
     Raises
     ------
     FileNotFoundError
-        If the folder or the table is missing, or there is no audio.
+        If the folder or the table does not exist, or no audio is found.
     ValueError
-        If a column is missing or a row cannot be understood, naming file and line, if a
-        partition is not there, or an utterance is there twice.
+        If a column is missing, a row is invalid (the message names file and line), a partition
+        does not exist, or an utterance occurs twice.
 
     Warns
     -----
     UserWarning
-        Naming labeled utterances without audio.
+        If labeled utterances have no audio file.
 
     References
     ----------
@@ -96,17 +99,20 @@ def load_msp_podcast(path, *, partitions=None, return_X_y=False):
 
 
 def _row(row, where, sounds, texts, info):
+    """Return the row of the utterance table for a row of the published table."""
     name = row["FileName"].rpartition(".")[0] or row["FileName"]
     if row["Gender"] not in _SEXES:
-        raise ValueError(f"{where} has the Gender {row['Gender']!r}; known are {list(_SEXES)}.")
+        raise ValueError(
+            f"{where} has the Gender {row['Gender']!r}; expected one of {list(_SEXES)}."
+        )
     ratings = {
         key: number_in(row[column], float, where, column) for key, column in _DIMENSIONS.items()
     }
     low, high = info.dimension_range
     for key, rating in ratings.items():
-        if not low <= rating <= high:
+        if not low <= rating <= high:  # NaN is rejected too
             raise ValueError(
-                f"{where} has {rating:g} in {_DIMENSIONS[key]}, outside {low:g} to {high:g}."
+                f"{where} has {rating:g} in {_DIMENSIONS[key]}; expected {low:g} to {high:g}."
             )
     return {
         "audio": sounds.get(name),

@@ -1,4 +1,4 @@
-"""A user's own data: a table, or a folder per class."""
+"""A user's own corpora, from a table or from a folder per class."""
 
 import os
 import unicodedata
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from skser._docstrings import insert_descriptions
 from skser.audio import (
     PART_COLUMNS,
     Utterance,
@@ -17,33 +18,34 @@ from skser.audio import (
 )
 from skser.datasets._corpus import SpeechCorpus, finish
 from skser.datasets._files import READABLE_SUFFIXES, audio_files, existing_folder, walk_files
+from skser.datasets._parameters import SHARED
 from skser.datasets._table_file import as_values, read_any_table, with_known_names
 
-_SOME = 10  # rows that a message names
-_ROUNDING = 0.01  # seconds, as `Utterance` tolerates
-_NO_LENGTH = 2**40  # samples: the header of a recording that was never closed
+_SOME = 10  # number of rows that a message lists
+_ROUNDING = 0.01  # seconds; `Utterance` has the same tolerance
+_NO_LENGTH = 2**40  # samples; a recording that was never closed has a larger number in its header
 
 
+@insert_descriptions(SHARED)
 def load_table(table, *, root=None, name="table", return_X_y=False):
     r"""Load a corpus from an utterance table.
 
     Parameters
     ----------
     table : path-like or DataFrame
-        A CSV file, or a frame, with columns ``audio`` (a path per utterance) and
-        ``emotion``, and optionally ``start`` and ``end`` in seconds and ``channel``, where an
-        utterance is a part of its file, and ``speaker``, ``sex``, ``sentence``,
-        ``transcript``, ``valence``, ``activation``, ``dominance`` and others, which are kept.
-        A frame may have an audformat index (``file``, ``start``, ``end``) instead of
-        ``audio``. Of a file, the delimiter (comma, semicolon or tab) and the encoding (UTF-8,
-        UTF-16 or cp1252) are found.
+        CSV file or frame with one row per utterance. The columns ``audio`` (path of the file)
+        and ``emotion`` are required. Optional columns are ``start`` and ``end`` in seconds and
+        ``channel``, for utterances that are parts of their files, and ``speaker``, ``sex``,
+        ``sentence``, ``transcript``, ``valence``, ``activation`` and ``dominance``. Any other
+        columns are kept. A frame may have an audformat index (``file``, ``start``, ``end``)
+        instead of the column ``audio``. The delimiter of a CSV file (comma, semicolon or tab)
+        and its encoding (UTF-8, UTF-16 or cp1252) are detected.
     root : path-like or None, default=None
-        Folder that relative paths start from; None means that of the CSV file, or the
+        Folder that relative paths start from; None means the folder of the CSV file, or the
         working directory for a frame.
     name : str, default="table"
-        The corpus's name.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` alone.
+        Name of the corpus.
+    {return_X_y}
 
     Returns
     -------
@@ -52,23 +54,24 @@ def load_table(table, *, root=None, name="table", return_X_y=False):
     Raises
     ------
     FileNotFoundError
-        If the CSV file is missing, or naming every audio file that is.
+        If the CSV file or audio files do not exist; the message names the first ten.
     ValueError
-        If the table or a column is missing, an utterance has no emotion, or a time or channel
-        cannot be understood, naming the row.
+        If the table has no rows, a column is missing, an utterance has no emotion, or a time or
+        channel is invalid; the message names the row.
 
     Warns
     -----
     UserWarning
-        If columns are called as elsewhere (``file``, ``label``, ``speaker_id``, …) and were taken
-        for ours, if emotions or speakers that differ in case or blanks were joined, or if
-        utterances of one file overlap.
+        If columns with other usual names (``file``, ``label``, ``speaker_id``, …) were taken
+        for the columns above, if emotions or speakers that differ only in case or spaces were
+        merged, or if utterances of one file overlap.
 
     Notes
     -----
-    Text is trimmed, and rows without any value are dropped. "NA" and "None" are text in
-    columns of names. Paths may have backslashes, a leading ``~``, and either Unicode normal
-    form. Whether times lie within their file is checked where the utterance is read.
+    Text is stripped of surrounding spaces, and empty rows are dropped. In columns of names,
+    "NA" and "None" are text, not missing values. Paths may have backslashes, a leading ``~``,
+    and either Unicode normal form. Times are compared with the length of the file only when an
+    utterance is read.
 
     Examples
     --------
@@ -96,24 +99,24 @@ def load_table(table, *, root=None, name="table", return_X_y=False):
 
 
 def labeled_corpus(frame, root, where, unit, name, check_times=False, **about):
-    """Corpus of an utterance table whose columns have their names here.
+    """Build a corpus from an utterance table whose columns have their final names.
 
     Parameters
     ----------
     frame : DataFrame
-        The index counts what `unit` names, for messages.
+        Utterance table; its index gives the place of each row for messages.
     root : path-like
         Folder that relative paths start from.
     where : str
         Name of the table in messages.
     unit : str
-        Word for a row, such as "line".
+        Word for a row in messages, such as "line".
     name : str
         Name of the corpus.
     check_times : bool, default=False
-        Whether to refuse times beyond their recording, which opens every file.
+        If True, raise ValueError for times beyond their recording; this opens every file.
     **about : dict
-        Further arguments of `SpeechCorpus`.
+        Further arguments for `SpeechCorpus`.
 
     Returns
     -------
@@ -127,13 +130,13 @@ def labeled_corpus(frame, root, where, unit, name, check_times=False, **about):
         empty = frame.index[frame[column].isna()].tolist()
         if empty:
             raise ValueError(
-                f"{where} has no {column} in {unit}s {empty[:_SOME]}: fill them in, or leave "
-                "these utterances out."
+                f"{where} has no {column} in {unit}s {empty[:_SOME]}. Fill in the values, or "
+                "remove these rows."
             )
     frame["emotion"] = frame["emotion"].astype(str)
     for column in ("emotion", "speaker"):
         if column in frame:
-            frame[column] = _joined_spellings(frame[column], column, where)
+            frame[column] = _merged_spellings(frame[column], column, where)
     frame = _with_parts(frame, where, unit)
     for column in ("valence", "activation", "dominance"):
         if column in frame:
@@ -148,7 +151,7 @@ def labeled_corpus(frame, root, where, unit, name, check_times=False, **about):
 
 
 def _check_times(frame, where, unit):
-    """Refuse times that contradict each other or their recording."""
+    """Raise ValueError for times that contradict each other or their recording."""
     if not {"start", "end"} <= set(frame.columns):
         return
     durations = {}
@@ -159,7 +162,7 @@ def _check_times(frame, where, unit):
         start = 0.0 if pd.isna(start) else start
         if start < 0 or end <= start:
             raise ValueError(
-                f"{place}: from {start:g} to {end:g} s is no stretch of time: correct the times."
+                f"{place}: from {start:g} to {end:g} s is not a valid interval. Correct the times."
             )
         if source not in durations:
             durations[source] = _duration(source)
@@ -167,35 +170,35 @@ def _check_times(frame, where, unit):
         latest = max(start, start if pd.isna(end) else end)
         if known is not None and (latest > known + _ROUNDING or start >= known):
             raise ValueError(
-                f"{place}: reaches {latest:g} s, beyond the end of {source} at {known:g} s: "
-                "correct the times, or give the recording that they are of."
+                f"{place}: reaches {latest:g} s, beyond the end of {source} at {known:g} s. "
+                "Correct the times, or give the recording that they belong to."
             )
 
 
 def _duration(path):
-    """Seconds that a file holds by its header, or None where that is not known."""
+    """Return the duration of a file in seconds from its header, or None if it is unknown."""
     import soundfile
 
     try:
         info = soundfile.info(path)
-    except (RuntimeError, TypeError):  # containers, and what is no audio: named when it is read
+    except (RuntimeError, TypeError):  # a container, or not audio: an error when it is read
         return None
     return info.frames / info.samplerate if 0 < info.frames < _NO_LENGTH else None
 
 
 def _read(table, root):
-    """The frame, the folder that paths start from, the table's name, and what rows are called."""
+    """Return the frame, the folder that paths start from, and the words for table and row."""
     if not isinstance(table, pd.DataFrame):
         if not isinstance(table, str | os.PathLike):
             raise TypeError(
-                f"table is of type {type(table).__name__}: give the path of a CSV file, or a "
+                f"table is of type {type(table).__name__}. Give the path of a CSV file, or a "
                 "pandas DataFrame."
             )
         table = Path(table).expanduser()
         if table.is_dir():
-            raise FileNotFoundError(f"{table} is a folder, not a table: use load_folder.")
+            raise FileNotFoundError(f"{table} is a folder, not a table. Use load_folder for it.")
         if not table.is_file():
-            raise FileNotFoundError(f"There is no table {table}.")
+            raise FileNotFoundError(f"The table {table} does not exist. Check the path.")
         root = table.parent if root is None else Path(root)
         return read_any_table(table), root, str(table), "line"
     frame = table.copy()
@@ -203,7 +206,10 @@ def _read(table, root):
         frame = frame.reset_index().rename(columns={"file": "audio"})
     frame = frame.reset_index(drop=True)
     if frame.empty and len(frame.columns):
-        raise ValueError(f"The table has the columns {list(frame.columns)} and no row.")
+        raise ValueError(
+            f"The table has the columns {list(frame.columns)} but no rows. Give one row per "
+            "utterance."
+        )
     for column in frame:
         if frame[column].dtype == object or pd.api.types.is_string_dtype(frame[column]):
             cells = [c.strip() if isinstance(c, str) else c for c in frame[column]]
@@ -213,68 +219,73 @@ def _read(table, root):
 
 
 def _check_ratings(cells, column, where, unit):
+    """Raise ValueError if a rating is not a number."""
     numbers = pd.to_numeric(cells, errors="coerce")
     wrong = cells.notna() & numbers.isna()
     if wrong.any():
         i = wrong.idxmax()
         raise ValueError(
-            f"{where}, {unit} {i}: {column}={cells[i]!r} is not a number: correct it, or leave it "
-            "empty."
+            f"{where}, {unit} {i}: {column}={cells[i]!r} is not a number. Correct it, or leave "
+            "it empty."
         )
 
 
-def _joined_spellings(cells, column, where):
-    """Names that differ in case or blanks as one: the most frequent spelling."""
+def _merged_spellings(cells, column, where):
+    """Replace names that differ only in case or spaces by their most frequent spelling."""
     spellings = Counter(cell for cell in cells if isinstance(cell, str))
     families = {}
     for spelling in spellings:
         families.setdefault(_key(spelling), []).append(spelling)
-    chosen, said = {}, []
+    chosen, merged = {}, []
     for family in families.values():
+        # Ties are decided in favor of a lowercase spelling.
         best = max(family, key=lambda spelling: (spellings[spelling], spelling.islower()))
         others = sorted(set(family) - {best})
         chosen |= dict.fromkeys(family, best)
         if others:
-            said.append(f"{', '.join(map(repr, others))} as {best!r}")
-    if said:
+            merged.append(f"{', '.join(map(repr, others))} as {best!r}")
+    if merged:
         warnings.warn(
-            f"{where}: {column}s that differ in case or blanks alone were joined: "
-            f"{'; '.join(said[:_SOME])}{' …' if len(said) > _SOME else ''}.",
+            f"{where}: {column}s that differ only in case or spaces were merged: "
+            f"{'; '.join(merged[:_SOME])}{' …' if len(merged) > _SOME else ''}.",
             stacklevel=3,
         )
     return cells.map(lambda cell: chosen.get(cell, cell) if isinstance(cell, str) else cell)
 
 
 def _key(spelling):
+    """Return the form that is the same for all spellings of a name."""
     return " ".join(unicodedata.normalize("NFKC", spelling).casefold().split())
 
 
 def _with_parts(frame, where, unit):
-    """The frame with times as seconds, and ``end`` where there is a duration."""
+    """Convert times to seconds, compute ``end`` from ``duration``, and check channels."""
     if not {*PART_COLUMNS, "duration"} & set(frame.columns):
         return frame
     frame = frame.copy()
     for column in ("start", "end"):
         if column in frame:
             times = [
-                _understood(seconds, cell, column, f"{where}, {unit} {i}")
+                _converted(seconds, cell, column, f"{where}, {unit} {i}")
                 for i, cell in zip(frame.index, frame[column].astype(object), strict=True)
             ]
             frame[column] = pd.Series(times, index=frame.index, dtype=float)
     if "start" in frame and "duration" in frame and "end" not in frame:
         lasts = [
-            _understood(seconds, cell, "duration", f"{where}, {unit} {i}")
+            _converted(seconds, cell, "duration", f"{where}, {unit} {i}")
             for i, cell in zip(frame.index, frame["duration"].astype(object), strict=True)
         ]
         lasts = pd.Series(lasts, index=frame.index, dtype=float)
         frame["end"] = frame["start"].fillna(0.0) + lasts
     if "channel" in frame:
         for i, cell in zip(frame.index, frame["channel"].astype(object), strict=True):
-            _understood(lambda c, _: Utterance("", channel=c), cell, "", f"{where}, {unit} {i}")
+            # `Utterance` validates the channel when it is created.
+            _converted(lambda c, _: Utterance("", channel=c), cell, "", f"{where}, {unit} {i}")
     return frame
 
 
-def _understood(function, cell, column, where):
+def _converted(function, cell, column, where):
+    """Return ``function(cell, column)``, or raise its error with the place of the cell."""
     try:
         return function(cell, column)
     except TypeError as error:
@@ -282,7 +293,7 @@ def _understood(function, cell, column, where):
 
 
 def _found(sources, root, where, unit):
-    """Paths of the audio files; what is no path stays as it is."""
+    """Return the paths of the audio files; sources that are not paths stay as they are."""
     known, gone = {}, []
     for i, source in sources.items():
         if isinstance(source, str | os.PathLike) and source not in known:
@@ -294,7 +305,7 @@ def _found(sources, root, where, unit):
         listed = ", ".join(f"{unit} {i}: {path}" for i, path in gone[:_SOME])
         raise FileNotFoundError(
             f"{where}: {len(gone)} of {len(sources)} audio files are missing: "
-            f"{listed}{more}. Relative paths start from {root}; for another folder, give root=."
+            f"{listed}{more}. Relative paths start from {root}; if that is wrong, give root=."
         )
     found = [
         known[source] if isinstance(source, str | os.PathLike) else source for source in sources
@@ -303,22 +314,24 @@ def _found(sources, root, where, unit):
 
 
 def _existing(root, source):
-    """Path of a file, however its name is written, or None."""
+    """Return the path of a file under any spelling of its name, or None if there is no file."""
     for written in dict.fromkeys([source, source.replace("\\", "/")]):
         path = Path(written).expanduser() if written.startswith("~") else root / written
+        # macOS tends to write names in decomposed form (NFD), other systems in composed form.
         for form in (None, "NFC", "NFD"):
             candidate = str(path) if form is None else unicodedata.normalize(form, str(path))
             if os.path.isfile(candidate):
                 return candidate
             if os.path.isdir(candidate):
-                raise ValueError(f"{candidate} is a folder, not an audio file: name the files.")
+                raise ValueError(f"{candidate} is a folder, not an audio file. Give the files.")
     return None
 
 
 def _warn_of_overlaps(corpus, rows, where, unit):
+    """Warn if utterances of one file overlap, and report whether their emotions differ."""
     if not {"start", "end"} & set(corpus.frame.columns):
         return
-    # By path: to compare contents would read every file.
+    # Files are compared by path, because comparing contents would read every file.
     pairs = overlapping(list(corpus.data), None, key=_path_of)
     if not pairs:
         return
@@ -328,32 +341,35 @@ def _warn_of_overlaps(corpus, rows, where, unit):
     labels = f"two emotions, {emotions[0]!r} and {emotions[1]!r}"
     if emotions[0] == emotions[1]:
         labels = f"one emotion, {emotions[0]!r}"
-    said = "two emotions in some of them" if several else labels
+    shown = "two emotions in some of them" if several else labels
     warnings.warn(
-        f"{where}: {len(pairs)} pairs of utterances overlap in their file, with {said}, such as "
-        f"{unit}s {rows[first]} and {rows[second]}: keep them on one side of a split, or correct "
-        "their times.",
+        f"{where}: {len(pairs)} pairs of utterances overlap in their file, with {shown}, such as "
+        f"{unit}s {rows[first]} and {rows[second]}. Keep each pair on one side of a split, or "
+        "correct the times.",
         stacklevel=3,
     )
 
 
 def _path_of(item, _):
+    """Return the path of an utterance's file, or None for another source."""
     source = item.source if isinstance(item, Utterance) else item
     return source if isinstance(source, str) else None
 
 
+@insert_descriptions(SHARED)
 def load_folder(root, *, return_X_y=False):
-    """Load a corpus from a folder that holds a folder per class.
+    """Load a corpus from a folder with one subfolder per emotion.
 
-    Speakers are unknown: to evaluate across speakers, name them in a table (`load_table`).
+    The speakers are unknown. To evaluate across speakers, list them in a table and use
+    `load_table`.
 
     Parameters
     ----------
     root : path-like
-        ``root/<emotion>/.../<any>.wav``, or any other format that `skser.audio.load_audio`
-        reads, those of the extra ``containers`` included.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` alone.
+        Folder with files such as ``root/<emotion>/.../<any>.wav``. All formats that
+        `skser.audio.load_audio` reads are found, including those that need the extra
+        ``containers``.
+    {return_X_y}
 
     Returns
     -------
@@ -362,7 +378,8 @@ def load_folder(root, *, return_X_y=False):
     Raises
     ------
     FileNotFoundError
-        If `root` is no folder, has no folders in it, or naming those without audio.
+        If `root` is not a folder or has no subfolders, or if subfolders have no audio (the
+        message names them).
     ValueError
         If a file is a placeholder of Git LFS.
 
@@ -380,7 +397,7 @@ def load_folder(root, *, return_X_y=False):
     root = existing_folder(root)
     folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
     if not folders:
-        raise FileNotFoundError(f"{root} holds no folders; one per class is expected.")
+        raise FileNotFoundError(f"{root} has no subfolders; expected one per emotion.")
     rows, empty = [], []
     for folder in folders:
         files = audio_files(walk_files(folder), READABLE_SUFFIXES)
@@ -388,8 +405,11 @@ def load_folder(root, *, return_X_y=False):
         if not files:
             empty.append(folder.name)
     if empty:
-        raise FileNotFoundError(f"{root}: no audio files in the folders {', '.join(empty)}.")
+        raise FileNotFoundError(
+            f"{root}: the subfolders {', '.join(empty)} contain no audio files. Remove them, or "
+            "add files."
+        )
     frame = pd.DataFrame(rows)
-    frame["emotion"] = _joined_spellings(frame["emotion"], "emotion", str(root))
+    frame["emotion"] = _merged_spellings(frame["emotion"], "emotion", str(root))
     labels = {label: label for label in frame["emotion"].unique()}
     return finish(SpeechCorpus(frame, root.name, labels), return_X_y)

@@ -1,12 +1,14 @@
-"""Ryerson Audio-Visual Database of Emotional Speech and Song, the speech part."""
+"""Speech part of the Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS)."""
 
 import re
 
 import pandas as pd
 
+from skser._docstrings import insert_descriptions
 from skser.datasets._corpus import finish
 from skser.datasets._download import DownloadError, fetch_archive
 from skser.datasets._files import find_audio, published_corpus, warn_of_missing
+from skser.datasets._parameters import SHARED
 from skser.datasets._registry import CORPORA
 
 _INTENSITIES = {"01": "normal", "02": "strong"}
@@ -17,35 +19,36 @@ _NAME = re.compile(
 )
 
 
+@insert_descriptions(SHARED)
 def load_ravdess(path, *, return_X_y=False):
     """Load the speech of RAVDESS.
 
     Parameters
     ----------
     path : path-like
-        Folder that holds files named as ``03-01-05-01-02-01-12.wav`` (or ``.flac``), at any
-        depth: ``Actor_12/`` as published, or all in one folder. Song and video are passed
-        over. `fetch_ravdess` downloads it.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` alone.
+        Folder that holds files with names such as ``03-01-05-01-02-01-12.wav`` (or ``.flac``),
+        at any depth: in ``Actor_12/`` and so on as published, or all in one folder. Files of
+        song and video are skipped. `fetch_ravdess` downloads the corpus.
+    {return_X_y}
 
     Returns
     -------
     SpeechCorpus
-        Paths, with speakers, sexes, sentences, transcripts and, in ``frame``, ``intensity``
-        ("normal" or "strong") and ``repetition``.
+        Paths with speakers, sexes, sentences and transcripts. ``frame`` has the columns
+        ``intensity`` ("normal" or "strong") and ``repetition``.
 
     Raises
     ------
     FileNotFoundError
-        If the folder is missing or holds no such file.
+        If the folder does not exist or has no file of the corpus.
     ValueError
-        If an utterance is there twice, or naming the file with a number that is no emotion.
+        If an utterance occurs twice, or the emotion in a file's name is unknown; the message
+        names the file.
 
     Warns
     -----
     UserWarning
-        Naming the actors of whom utterances are missing.
+        If utterances are missing; the message names their actors.
 
     References
     ----------
@@ -58,7 +61,7 @@ def load_ravdess(path, *, return_X_y=False):
     >>> from skser.datasets import load_ravdess
     >>> folder = pathlib.Path(tempfile.mkdtemp())
     >>> (folder / "03-01-05-02-01-01-12.wav").touch()
-    >>> with warnings.catch_warnings(action="ignore"):  # of the utterances that are missing
+    >>> with warnings.catch_warnings(action="ignore"):  # most utterances are missing
     ...     corpus = load_ravdess(folder)
     >>> corpus.target[0], corpus.sexes[0], corpus.frame["intensity"][0]
     ('anger', 'female', 'strong')
@@ -81,38 +84,35 @@ def load_ravdess(path, *, return_X_y=False):
     return finish(published_corpus(info, frame), return_X_y)
 
 
+@insert_descriptions(SHARED)
 def fetch_ravdess(data_home=None, *, mirror=None, progressbar=False, return_X_y=False):
-    """Download the speech of RAVDESS, once, and load it.
+    """Download the speech of RAVDESS if necessary, and load it.
 
-    208 MB come from Zenodo and unpack to 590 MB. The archive's checksum is verified, a download
-    that was interrupted goes on where it stopped, and processes that fetch at the same time
-    download once. Licence: CC-BY-NC-SA-4.0, not for commercial use.
+    The archive on Zenodo has 208 MB and unpacks to 590 MB. Its checksum is verified, an
+    interrupted download is resumed, and several processes that fetch at the same time download
+    it only once. The license is CC-BY-NC-SA-4.0, which excludes commercial use.
 
     Parameters
     ----------
-    data_home : path-like or None, default=None
-        Folder for downloads; None means that of `get_data_home`.
+    {data_home}
     mirror : str or None, default=None
-        Address of a folder that holds ``Audio_Speech_Actors_01-24.zip``, instead of Zenodo. The
-        checksum holds for it too.
-    progressbar : bool, default=False
-        Whether to show one.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` alone.
+        Address of a folder that holds ``Audio_Speech_Actors_01-24.zip``; None means Zenodo. The
+        checksum of the file is verified in both cases.
+    {progressbar}
+    {return_X_y}
 
     Returns
     -------
     SpeechCorpus
-        That of `load_ravdess`.
+        Corpus as `load_ravdess` returns it.
 
     Raises
     ------
     DownloadError
-        If there is no connection, the download breaks off, its checksum differs, the archive is
-        damaged, or the folder cannot be written, is full, or holds something else in the
-        corpus's place.
+        If the connection fails, the checksum differs, the archive is damaged, or the folder
+        cannot be written, is full or already holds something else under the name of the corpus.
     ValueError
-        If `mirror` is no address.
+        If `mirror` is not a web address.
 
     Examples
     --------
@@ -123,8 +123,8 @@ def fetch_ravdess(data_home=None, *, mirror=None, progressbar=False, return_X_y=
     folder = fetch_archive(archive, "ravdess", data_home, mirror, progressbar)
     try:
         return load_ravdess(folder, return_X_y=return_X_y)
-    except FileNotFoundError as error:  # made by something else: what is unpacked here is whole
+    except FileNotFoundError as error:  # not unpacked by fetch_archive, which leaves no part
         raise DownloadError(
-            f"{folder} is there, but holds no RAVDESS file. Delete or move it to download the "
+            f"{folder} already exists but has no RAVDESS file. Delete or move it to download the "
             "corpus, or choose another folder with data_home=."
         ) from error

@@ -1,10 +1,10 @@
-"""The corpora that have a loader: every fact about them, once."""
+"""Registry of the corpora that have a loader, with all facts about them."""
 
 import pandas as pd
 
 from skser.datasets._corpus_info import Archive, AudbTables, CorpusInfo, counted, sexes
 
-# From each emotion of any corpus to the name that corpora are compared under; None leaves it out.
+# Common name for each emotion of any corpus; None leaves the emotion out.
 HARMONIZED = {
     "anger": "anger",
     "boredom": "boredom",
@@ -21,7 +21,7 @@ HARMONIZED = {
     "sadness": "sadness",
     "surprise": "surprise",
 }
-SHARED_EMOTIONS = ("anger", "happiness", "neutral", "sadness")  # by all corpora below
+SHARED_EMOTIONS = ("anger", "happiness", "neutral", "sadness")  # in all corpora below
 
 _RAVDESS_ACTORS = [f"{actor:02d}" for actor in range(1, 25)]
 _CREMA_D_ACTORS = [str(actor) for actor in range(1001, 1092)]
@@ -66,8 +66,8 @@ CORPORA = {
             "535 utterances of ten German sentences by ten actors (five women, five men) in seven "
             "emotions, recorded at the Technical University of Berlin. `recognition` is the share "
             "of about twenty listeners who recognised the intended emotion, and `naturalness` the "
-            "share who found it natural; both are NaN where the listening test's file is not "
-            "beside the audio."
+            "share who found it natural; both are NaN if the file of the listening test is "
+            "missing."
         ),
         audb=AudbTables("emodb", "emotion"),
     ),
@@ -97,10 +97,11 @@ CORPORA = {
         url="https://zenodo.org/records/1188976",
         description=(
             "1440 utterances of two English sentences by 24 professional actors (twelve women, "
-            "twelve men) in eight emotions, each but neutral at two intensities, each said twice."
+            "twelve men) in eight emotions. All emotions except neutral are spoken at two "
+            "intensities, and each utterance is repeated once."
         ),
         notes=(
-            "One pair of files is identical byte for byte: actor 07, `03-01-03-01-02-01-07` and "
+            "Two files of actor 07 are identical byte for byte: `03-01-03-01-02-01-07` and "
             "`03-01-03-01-02-02-07`.",
         ),
         archive=Archive(
@@ -136,15 +137,16 @@ CORPORA = {
         url="https://github.com/CheyneyComputerScience/CREMA-D",
         description=(
             "7442 clips of twelve English sentences by 91 actors (43 women, 48 men) in six "
-            "emotions: those that the actors were asked for, not those that listeners heard. One "
-            "sentence, IEO, was spoken at three intensities. With `VideoDemographics.csv` "
-            "beside the audio, `age`, `race` and `ethnicity` of the actors are known too."
+            "emotions. The labels are the emotions that the actors were asked to portray, not "
+            "those that listeners heard. One sentence, IEO, was spoken at three intensities. "
+            "If `VideoDemographics.csv` exists, it adds `age`, `race` and `ethnicity` of the "
+            "actors."
         ),
         notes=(
             "`1076_MTI_SAD_XX` is silent, and some copies of `1076_MTI_NEU_XX` cannot be read.",
-            "`1064_IEO_DIS_MD` and `1064_TIE_SAD_XX` are wrongly cut in some copies.",
+            "`1064_IEO_DIS_MD` and `1064_TIE_SAD_XX` are cut wrongly in some copies.",
             "One file is named `1040_ITH_SAD_X`.",
-            "In a clone of the repository without Git LFS the sound is short text files.",
+            "In a clone of the repository without Git LFS, the audio files are short text files.",
         ),
         audb=AudbTables("crema-d", r"emotion\.(categories\.)?desired\.\w+"),
     ),
@@ -164,19 +166,19 @@ CORPORA = {
         published=counted(("DC", "JE", "JK", "KL"), 120),
         n_speakers=4,
         sexes=sexes(male=("DC", "JE", "JK", "KL")),
-        license="research only, on registration",
+        license="research only, after registration",
         citation=(
             "Haq and Jackson (2010). Multimodal Emotion Recognition. In Machine Audition: "
             "Principles, Algorithms and Systems, IGI Global, 398-423."
         ),
         url="http://kahlan.eps.surrey.ac.uk/savee/",
         description=(
-            "480 utterances of English TIMIT sentences by four men in seven emotions, twice as "
-            "many neutral as of any other."
+            "480 utterances of English TIMIT sentences by four men in seven emotions, with twice "
+            "as many neutral utterances as of any other emotion."
         ),
         notes=(
-            "Three sentences are common to all emotions, two belong to one emotion and to "
-            "neutral; file names do not tell which, so `sentence` is emotion and number.",
+            "Three sentences are common to all emotions, and two belong to one emotion and to "
+            "neutral. File names do not show which, so `sentence` is the emotion and a number.",
         ),
     ),
     "tess": CorpusInfo(
@@ -208,7 +210,7 @@ CORPORA = {
         ),
         notes=(
             "One file of OAF is named `OA_bite_neutral`.",
-            "Two speakers are too few to judge a model on strangers.",
+            "Two speakers are too few for speaker-independent evaluation.",
         ),
     ),
     "emovo": CorpusInfo(
@@ -235,7 +237,7 @@ CORPORA = {
         ),
         url="http://www.lrec-conf.org/proceedings/lrec2014/summaries/591.html",
         description=(
-            "588 utterances of 14 Italian sentences, five of them without sense, by six actors "
+            "588 utterances of 14 Italian sentences, five of them nonsense, by six actors "
             "(three women, three men) in seven emotions."
         ),
     ),
@@ -273,12 +275,13 @@ CORPORA = {
             "dominance between 1 and 5, and transcripts."
         ),
         notes=(
-            "A recording is named after the speaker who wore the markers; the speaker of a turn "
-            "is the session and the letter of the last field: `Ses01F_impro01_M003` is spoken by "
-            "`Ses01M`.",
-            "All sessions speak the same scripts: turns of a scripted `dialog` share their text "
-            "across speakers.",
-            "A few ratings lie outside 1 to 5 by a rater's slip; they are kept as published.",
+            "A recording is named after the speaker who wore the markers. The speaker of a turn "
+            "is given by the session and the letter in the last field: `Ses01F_impro01_M003` is "
+            "spoken by `Ses01M`.",
+            "All sessions use the same scripts, so different speakers say the same text in a "
+            "scripted `dialog`.",
+            "A few ratings lie outside 1 to 5 because of raters' mistakes; they are kept as "
+            "published.",
         ),
     ),
     "msp-podcast": CorpusInfo(
@@ -293,7 +296,7 @@ CORPORA = {
             "D": "disgust", "C": "contempt", "N": "neutral", "O": "other", "X": "no agreement",
         },
         dimension_range=(1.0, 7.0),
-        license="MSP-Podcast licence agreement of the University of Texas at Dallas",
+        license="MSP-Podcast license agreement of the University of Texas at Dallas",
         citation=(
             "Lotfian and Busso (2019). Building Naturalistic Emotionally Balanced Speech Corpus "
             "by Retrieving Emotional Speech From Existing Podcast Recordings. IEEE Transactions "
@@ -301,14 +304,14 @@ CORPORA = {
         ),
         url="https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Podcast.html",
         description=(
-            "Turns of podcasts with the consensus of at least five raters on the emotion, and "
-            "their mean ratings of valence, activation and dominance between 1 and 7. Counts "
-            "differ from release to release."
+            "Turns from podcasts with the emotion that at least five raters agreed on, and their "
+            "mean ratings of valence, activation and dominance between 1 and 7. The numbers of "
+            "utterances differ from release to release."
         ),
         notes=(
-            "Speakers named Unknown have no speaker here: they may be anyone, those of other "
-            "partitions included.",
-            "The published partitions share no known speaker.",
+            "The speaker \"Unknown\" becomes a missing value: it may be anyone, including "
+            "speakers of other partitions.",
+            "The published partitions have no known speaker in common.",
         ),
     ),
     "meld": CorpusInfo(
@@ -337,16 +340,16 @@ CORPORA = {
         ),
         url="https://affective-meld.github.io",
         description=(
-            "13,708 utterances of dialogues with emotion, sentiment and transcript, in published "
-            "training, development and test sets."
+            "13,708 utterances from dialogues with emotion, sentiment and transcript, in "
+            "published training, development and test sets."
         ),
         notes=(
             "The published sets share their speakers: the six main characters are in all three. "
-            "Figures on them are not of strangers.",
+            "Results on these sets are therefore not speaker-independent.",
             "`dia125_utt3` of the training set cannot be decoded, and `dia110_utt7` of the "
-            "development set was never published; nothing warns of these two.",
-            "Laughter of the audience is part of the sound, some clips are wrongly cut, and the "
-            "transcripts were aligned by machine.",
+            "development set was never published. The loader does not warn about these two.",
+            "The audio contains laughter of the audience, some clips are cut wrongly, and the "
+            "transcripts were aligned automatically.",
         ),
     ),
 }  # fmt: skip
@@ -358,12 +361,12 @@ def list_corpora():
     Returns
     -------
     DataFrame
-        One row per corpus: ``name``, ``title``, ``loader``, ``download`` (the call that fetches
-        it, missing where its publishers must be asked), ``language``, ``speech``,
-        ``n_utterances`` and ``n_speakers`` (missing where they differ from release to release
-        or were not counted), ``emotions`` (list of str), ``dimension_range`` (of valence,
-        activation and dominance), ``license``, ``citation`` and ``url``. The index is the
-        corpus's key.
+        Table with one row per corpus, whose index is the name for `load_corpus`. Its columns
+        are ``name``, ``title``, ``loader``, ``download`` (call that downloads the corpus;
+        missing if only its publishers distribute it), ``language``, ``speech``,
+        ``n_utterances`` and ``n_speakers`` (missing if they differ from release to release or
+        were not counted), ``emotions`` (list of str), ``dimension_range`` (scale of valence,
+        activation and dominance), ``license``, ``citation`` and ``url``.
 
     Examples
     --------

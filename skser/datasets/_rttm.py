@@ -1,4 +1,4 @@
-"""RTTM: who speaks when."""
+"""Speaker turns in RTTM (Rich Transcription Time Marked) files."""
 
 import math
 from pathlib import Path
@@ -14,31 +14,33 @@ _FIELDS = "type, file, channel, start, duration, spelling, subtype, speaker"
 def read_rttm(path, *, root=None):
     r"""Read the speaker turns of an RTTM file.
 
-    The table is what ``segments=`` of `skser.inspection.emotion_timeline` takes. RTTM does not
-    say which emotion is spoken: with a column ``emotion`` and with `root`, the table is one for
-    `load_table`.
+    The table can be passed as ``segments=`` to `skser.inspection.emotion_timeline`. RTTM does
+    not contain emotions: to use the table with `load_table`, give `root` and add a column
+    ``emotion``.
 
     Parameters
     ----------
     path : path-like
-        RTTM file, in UTF-8, UTF-16 or cp1252. Lines of other types than SPEAKER and comments
-        (``;;``) are passed over.
+        RTTM file in UTF-8, UTF-16 or cp1252. Comments (``;;``) and lines of other types than
+        SPEAKER are skipped.
     root : path-like or None, default=None
         Folder of the recordings; None leaves out the column ``audio``.
 
     Returns
     -------
     DataFrame of shape (n_turns, 4 to 6)
-        Columns ``recording`` (the file's name in RTTM), ``start`` and ``end`` in seconds and
-        ``speaker``; ``channel``, from 0, where the turns of a recording are on several channels;
-        and ``audio``, the paths, with `root`. The index counts lines of the file.
+        Table with the columns ``recording`` (name of the file in RTTM), ``start`` and ``end``
+        in seconds, and ``speaker``. If the turns of a recording are on several channels, the
+        column ``channel`` counts them from 0. If `root` is given, the column ``audio`` holds
+        the paths. The index holds line numbers of the file.
 
     Raises
     ------
     FileNotFoundError
-        If the file or, with `root`, a recording is missing.
+        If the file or, with `root`, a recording does not exist.
     ValueError
-        If there is no turn, or a line has too few fields or no times, naming the line.
+        If the file has no turns, or a line has too few fields or invalid times; the message
+        names the line.
 
     Examples
     --------
@@ -54,7 +56,7 @@ def read_rttm(path, *, root=None):
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(f"There is no RTTM file {path}.")
+        raise FileNotFoundError(f"The RTTM file {path} does not exist. Check the path.")
     rows, lines = [], []
     for number, line in enumerate(decoded(path).splitlines(), 1):
         fields = line.split()
@@ -63,11 +65,11 @@ def read_rttm(path, *, root=None):
             lines.append(number)
     if not rows:
         raise ValueError(
-            f"{path} holds no line of the type SPEAKER: write one per turn, with the fields "
+            f"{path} has no line of the type SPEAKER. Write one per turn, with the fields "
             f"{_FIELDS}."
         )
     table = pd.DataFrame(rows, index=pd.Index(lines, name="line"))
-    # Tools write a number there for mono files and for mixtures too: alone, it chooses nothing.
+    # Tools fill in a channel even for mono files, so a single one does not mean anything.
     if (table.groupby("recording")["channel"].nunique() > 1).any():
         table["channel"] = [_channel(c, f"{path}, line {n}") for n, c in table["channel"].items()]
     else:
@@ -78,32 +80,37 @@ def read_rttm(path, *, root=None):
 
 
 def _turn(fields, where):
+    """Return the row of the table for the fields of a line."""
     if len(fields) < 8:
-        raise ValueError(f"{where}: {len(fields)} fields, where a turn has at least 8: {_FIELDS}.")
+        raise ValueError(
+            f"{where}: {len(fields)} fields; expected at least 8 for a turn: {_FIELDS}."
+        )
     try:
         start, duration = float(fields[3]), float(fields[4])
     except ValueError:
         start = duration = math.nan
     if not (0 <= start < math.inf and 0 < duration < math.inf):
         raise ValueError(
-            f"{where}: start {fields[3]!r} and duration {fields[4]!r} are no stretch of time: "
-            "write seconds, of which the duration is above 0."
+            f"{where}: start {fields[3]!r} and duration {fields[4]!r} are not valid times. Write "
+            "both in seconds, with a duration above 0."
         )
-    # Of decimal fractions, so that 0.1 + 0.2 is 0.3.
+    # Rounded as decimal fractions, so that 0.1 + 0.2 is 0.3.
     end = round(start + duration, 9)
     return {"recording": fields[1], "start": start, "end": end, "speaker": fields[7],
             "channel": fields[2]}  # fmt: skip
 
 
 def _channel(written, where):
+    """Return the index of a channel, which RTTM counts from 1 or names A and B."""
     if written in ("A", "B"):
         return "AB".index(written)
     if written.isdigit() and int(written) > 0:
         return int(written) - 1
-    raise ValueError(f"{where}: channel {written!r} is not 1, 2, …: correct the field.")
+    raise ValueError(f"{where}: channel {written!r} is invalid; expected 1, 2, … or A, B.")
 
 
 def _recordings(names, root, path):
+    """Return the path of each recording, or raise FileNotFoundError if one is missing."""
     found = {}
     for number, name in names.items():
         if name not in found:
@@ -111,8 +118,8 @@ def _recordings(names, root, path):
             found[name] = next((str(place) for place in places if place.is_file()), None)
         if found[name] is None:
             raise FileNotFoundError(
-                f"{path}, line {number}: {root} holds no recording {name}, such as {name}.wav; "
-                "for another folder, give root=."
+                f"{path}, line {number}: {root} has no recording {name}, such as {name}.wav. If "
+                "the recordings are elsewhere, give their folder as root=."
             )
     return [found[name] for name in names]
 

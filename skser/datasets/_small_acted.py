@@ -1,11 +1,13 @@
-"""Small corpora of actors whose file names tell everything: SAVEE, TESS and EMOVO."""
+"""Small acted corpora whose file names contain all labels: SAVEE, TESS and EMOVO."""
 
 import re
 
 import pandas as pd
 
+from skser._docstrings import insert_descriptions
 from skser.datasets._corpus import finish
 from skser.datasets._files import find_audio, published_corpus, warn_of_missing
+from skser.datasets._parameters import SHARED
 from skser.datasets._registry import CORPORA
 
 _SAVEE_NAME = re.compile(
@@ -31,34 +33,36 @@ _EMOVO_SENTENCES = {
 }
 
 
+@insert_descriptions(SHARED)
 def load_savee(path, *, return_X_y=False):
     """Load SAVEE, the Surrey Audio-Visual Expressed Emotion database.
 
     Parameters
     ----------
     path : path-like
-        Folder that holds files named as ``DC/a01.wav``, as published, or ``DC_a01.wav``, at
-        any depth.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` alone.
+        Folder that holds files with names such as ``DC/a01.wav``, as published, or
+        ``DC_a01.wav``, at any depth.
+    {return_X_y}
 
     Returns
     -------
     SpeechCorpus
-        Paths, with speakers, sexes (all male) and sentences, which are emotion and number, such
-        as ``a01``: names do not tell which sentences emotions have in common.
+        Paths with speakers, sexes (all male) and sentences. A sentence is named by emotion and
+        number, such as ``a01``, because file names do not show which sentences the emotions
+        have in common.
 
     Raises
     ------
     FileNotFoundError
-        If the folder is missing or holds no such file.
+        If the folder does not exist or has no file of the corpus.
     ValueError
-        If an utterance is there twice, or naming the file with letters that are no emotion.
+        If an utterance occurs twice, or the emotion in a file's name is unknown; the message
+        names the file.
 
     Warns
     -----
     UserWarning
-        Naming the speakers of whom utterances are missing.
+        If utterances are missing; the message names their speakers.
 
     References
     ----------
@@ -72,7 +76,7 @@ def load_savee(path, *, return_X_y=False):
     >>> folder = pathlib.Path(tempfile.mkdtemp())
     >>> for name in ("DC_su07.wav", "KL_n30.wav"):
     ...     (folder / name).touch()
-    >>> with warnings.catch_warnings(action="ignore"):  # of the utterances that are missing
+    >>> with warnings.catch_warnings(action="ignore"):  # most utterances are missing
     ...     corpus = load_savee(folder)
     >>> corpus.target.tolist(), corpus.sentences.tolist()
     (['surprise', 'neutral'], ['su07', 'n30'])
@@ -92,33 +96,34 @@ def load_savee(path, *, return_X_y=False):
     return finish(published_corpus(info, frame), return_X_y)
 
 
+@insert_descriptions(SHARED)
 def load_tess(path, *, return_X_y=False):
     """Load TESS, the Toronto Emotional Speech Set.
 
     Parameters
     ----------
     path : path-like
-        Folder that holds files named as ``OAF_back_angry.wav``, at any depth.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` alone.
+        Folder that holds files with names such as ``OAF_back_angry.wav``, at any depth.
+    {return_X_y}
 
     Returns
     -------
     SpeechCorpus
-        Paths, with speakers, sexes (all female), sentences (the word) and transcripts.
+        Paths with speakers, sexes (all female), sentences (named by the word that varies) and
+        transcripts.
 
     Raises
     ------
     FileNotFoundError
-        If the folder is missing or holds no such file.
+        If the folder does not exist or has no file of the corpus.
     ValueError
-        If an utterance is there twice, as in copies that hold the whole set a second time, or
-        naming the file with a word that is no emotion.
+        If an utterance occurs twice, as in copies that contain the whole set a second time, or
+        the emotion in a file's name is unknown; the message names the file.
 
     Warns
     -----
     UserWarning
-        Naming the speakers of whom utterances are missing.
+        If utterances are missing; the message names their speakers.
 
     References
     ----------
@@ -131,7 +136,7 @@ def load_tess(path, *, return_X_y=False):
     >>> from skser.datasets import load_tess
     >>> folder = pathlib.Path(tempfile.mkdtemp())
     >>> (folder / "YAF_back_ps.wav").touch()
-    >>> with warnings.catch_warnings(action="ignore"):  # of the utterances that are missing
+    >>> with warnings.catch_warnings(action="ignore"):  # most utterances are missing
     ...     corpus = load_tess(folder)
     >>> corpus.target[0], corpus.transcripts[0]
     ('surprise', 'Say the word back.')
@@ -155,32 +160,33 @@ def load_tess(path, *, return_X_y=False):
     return finish(published_corpus(info, frame), return_X_y)
 
 
+@insert_descriptions(SHARED)
 def load_emovo(path, *, return_X_y=False):
-    """Load EMOVO, Italian emotional speech.
+    """Load EMOVO, a corpus of Italian emotional speech.
 
     Parameters
     ----------
     path : path-like
-        Folder that holds files named as ``dis-f1-b1.wav``, at any depth.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` alone.
+        Folder that holds files with names such as ``dis-f1-b1.wav``, at any depth.
+    {return_X_y}
 
     Returns
     -------
     SpeechCorpus
-        Paths, with speakers, sexes, sentences and transcripts.
+        Paths with speakers, sexes, sentences and transcripts.
 
     Raises
     ------
     FileNotFoundError
-        If the folder is missing or holds no such file.
+        If the folder does not exist or has no file of the corpus.
     ValueError
-        If an utterance is there twice, or naming the file with letters that are no emotion.
+        If an utterance occurs twice, or the emotion in a file's name is unknown; the message
+        names the file.
 
     Warns
     -----
     UserWarning
-        Naming the speakers of whom utterances are missing.
+        If utterances are missing; the message names their speakers.
 
     References
     ----------
@@ -193,7 +199,7 @@ def load_emovo(path, *, return_X_y=False):
     >>> from skser.datasets import load_emovo
     >>> folder = pathlib.Path(tempfile.mkdtemp())
     >>> (folder / "gio-f1-d1.wav").touch()
-    >>> with warnings.catch_warnings(action="ignore"):  # of the utterances that are missing
+    >>> with warnings.catch_warnings(action="ignore"):  # most utterances are missing
     ...     corpus = load_emovo(folder)
     >>> corpus.target[0], corpus.sexes[0], corpus.transcripts[0]
     ('happiness', 'female', 'Sabato sera cosa farà?')

@@ -1,4 +1,4 @@
-"""A made-up corpus: a source-filter synthesiser that follows the emotions' vocal correlates."""
+"""Made-up emotional speech from a source-filter synthesizer."""
 
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -10,16 +10,20 @@ import scipy.signal
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
+from skser._docstrings import insert_descriptions
 from skser.datasets._corpus import SpeechCorpus, finish
+from skser.datasets._parameters import SHARED
 
 
 @dataclass(frozen=True)
 class _Voice:
-    """How an emotion sounds, as differences from neutral.
+    """Voice settings of an emotion.
 
-    Levels in semitones, `tempo` as a factor, `tilt` in dB per octave, `contour` as the pitch
-    movement within a syllable in semitones (rising if positive), `declination` that over
-    the utterance, `attack` in seconds, `tremor` in semitones.
+    `level` (mean pitch relative to the speaker), `span` (pitch range of accents), `contour`
+    (pitch movement within a syllable, rising if positive), `declination` (pitch movement over
+    the utterance) and `tremor` are in semitones, `tempo` is a factor, `tilt` is in dB per
+    octave, `attack` is in seconds, `jitter` and `shimmer` are relative deviations of period and
+    amplitude, and `breath` is the level of noise relative to the glottal pulses.
     """
 
     valence: float
@@ -38,7 +42,7 @@ class _Voice:
     tremor: float = 0.0
 
 
-# Directions after Banse and Scherer (1996), Juslin and Laukka (2003) and Scherer (2003).
+# Directions of change after Banse and Scherer (1996), Juslin and Laukka (2003), Scherer (2003).
 _VOICES = {
     "neutral": _Voice(0.0, 0.0, 0.0),
     "anger": _Voice(
@@ -78,14 +82,15 @@ _VOWELS = np.array(
         (300, 870, 2240),  # boot
     ]
 )
-_BANDWIDTHS = np.array((60.0, 90.0, 150.0))
+_BANDWIDTHS = np.array((60.0, 90.0, 150.0))  # of the formants, in Hz
 _DESCRIPTION = """Made-up emotional speech
 
-Synthesised by skser.datasets.make_emotional_speech: no person spoke it. Good for trying code;
-figures on it say nothing of human speech.
+Synthesized by skser.datasets.make_emotional_speech, not spoken by a person. It is meant for
+trying out code; results on it do not carry over to human speech.
 """
 
 
+@insert_descriptions(SHARED)
 @validate_params(
     {
         "n_speakers": [Interval(Integral, 1, None, closed="left")],
@@ -110,42 +115,46 @@ def make_emotional_speech(
     return_X_y=False,
     random_state=None,
 ):
-    """Make up a corpus of emotional speech.
+    """Synthesize a corpus of emotional speech.
 
-    Glottal pulses with jitter, shimmer and breath noise excite formants that move from vowel
-    to vowel. Level, span and movement of the fundamental frequency, tempo, onset, spectral
-    tilt and tremor follow the emotion. Speakers differ in pitch, vocal tract, tempo, tilt
-    and in how much they express; half of them are women.
+    Glottal pulses with jitter, shimmer and breath noise excite the formants of one vowel after
+    the other. Level, range and movement of the pitch, tempo, onset, spectral tilt and tremor
+    follow the emotion. Speakers differ in pitch, vocal tract, tempo, spectral tilt and
+    expressiveness; every second one is a woman.
 
     Parameters
     ----------
     n_speakers : int, default=10
+        Number of speakers.
     n_utterances_per_speaker : int, default=30
-        Emotions and sentences take turns, so that they are balanced within each speaker.
+        Number of utterances of each speaker. Emotions and sentences alternate, so that they are
+        balanced within each speaker.
     emotions : sequence of str, default=("neutral", "anger", "happiness", "sadness", "fear")
-        Also known: "boredom" and "surprise".
+        Emotions to portray, among these, "boredom" and "surprise".
     n_sentences : int, default=6
-        Different sequences of syllables.
+        Number of different sentences, which are random sequences of syllables.
     sampling_rate : float, default=16000
-        In Hz.
+        Sampling rate in Hz, at least 8000.
     expressiveness : float, default=1.0
-        Factor on all that an emotion changes; 0 makes every utterance neutral.
+        Factor on the differences between each emotion and neutral; with 0 all utterances are
+        neutral.
     output_dir : path-like or None, default=None
-        Folder for a WAV file per utterance; ``data`` then holds paths.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` alone.
+        Folder that receives one WAV file per utterance; ``data`` then holds their paths. None
+        keeps the utterances as arrays.
+    {return_X_y}
     random_state : int, RandomState instance or None, default=None
+        Seed or source of random numbers; an int makes the corpus reproducible.
 
     Returns
     -------
     SpeechCorpus
-        Arrays of float32 (or paths), with speakers, sexes, sentences and valence,
-        activation and dominance between -1 and 1.
+        Arrays of float32, or paths, with speakers, sexes, sentences, and valence, activation
+        and dominance between -1 and 1.
 
     Raises
     ------
     ValueError
-        If an emotion is not known.
+        If an emotion is unknown.
 
     References
     ----------
@@ -176,14 +185,14 @@ def make_emotional_speech(
     """
     unknown = sorted(set(emotions) - set(_VOICES))
     if unknown:
-        raise ValueError(f"emotions {unknown} are not known; choose from {sorted(_VOICES)}.")
+        raise ValueError(f"The emotions {unknown} are unknown; choose among {sorted(_VOICES)}.")
     random = check_random_state(random_state)
     sentences = [_make_sentence(random) for _ in range(n_sentences)]
     rows = []
     for number in range(n_speakers):
         speaker = _make_speaker(random, "female" if number % 2 else "male")
-        # Sentences change when the emotions have had their turn, so that each emotion meets
-        # each sentence whatever their numbers have in common.
+        # The sentence changes only after all emotions. Otherwise an emotion would never meet
+        # some sentences when their numbers have a common factor.
         for i in range(n_utterances_per_speaker):
             emotion = emotions[i % len(emotions)]
             sentence = (i // len(emotions) + number) % n_sentences
@@ -216,7 +225,11 @@ def make_emotional_speech(
 
 
 def _make_sentence(random):
-    """Syllables: vowel, onset (0 none, 1 noise, 2 stop), duration in seconds, accent."""
+    """Draw the syllables of a sentence.
+
+    Each has a vowel, an onset (0 none, 1 noise, 2 stop), a duration in seconds, an accent as a
+    factor on the pitch range, and possibly a pause before it.
+    """
     n_syllables = random.randint(5, 10)
     return [
         {
@@ -231,6 +244,7 @@ def _make_sentence(random):
 
 
 def _make_speaker(random, sex):
+    """Draw the voice of a speaker: pitch in Hz, tilt in dB per octave, otherwise factors."""
     female = sex == "female"
     return {
         "sex": sex,
@@ -245,16 +259,17 @@ def _make_speaker(random, sex):
 
 
 def _dimensions(voice, intensity, random):
+    """Draw valence, activation and dominance of an utterance."""
     noise = random.normal(0, 0.08, 3)
     values = np.array((voice.valence, voice.activation, voice.dominance)) * intensity + noise
     return dict(zip(("valence", "activation", "dominance"), np.clip(values, -1, 1), strict=True))
 
 
 def _speak(sentence, speaker, voice, intensity, rate, random):
-    """One utterance, mono float32."""
+    """Synthesize an utterance as mono float32 samples."""
 
     def mixed(name):
-        """An emotion's setting, as far from neutral as the intensity says."""
+        """Return a setting between neutral (intensity 0), the emotion (1) and beyond."""
         neutral = getattr(_VOICES["neutral"], name)
         return neutral + intensity * (getattr(voice, name) - neutral)
 
@@ -266,6 +281,7 @@ def _speak(sentence, speaker, voice, intensity, rate, random):
     source = _tilted(source, speaker["tilt"] + mixed("tilt") + random.normal(0, 0.5), rate)
     voiced = _through_vocal_tract(source * loudness, vowels, speaker["tract"], rate)
     samples = voiced + noise * np.abs(voiced).max()
+    # Background noise of a room, 50 to 60 dB below the peak.
     room = (
         random.normal(0, 1, len(samples)) * np.abs(samples).max() * 10 ** random.uniform(-3, -2.5)
     )
@@ -275,7 +291,11 @@ def _speak(sentence, speaker, voice, intensity, rate, random):
 
 
 def _score(sentence, speaker, mixed, tempo, rate, random):
-    """Pitch in Hz, loudness, (first, last, vowel) and consonant noise, sample by sample."""
+    """Plan an utterance: its pitch in Hz, loudness and consonant noise at each sample.
+
+    The third of the four values returned lists (first sample, last sample, vowel) of each
+    syllable.
+    """
     silence = [random.uniform(0.05, 0.4) for _ in range(2)]
     pitch_parts = [np.zeros(round(silence[0] * rate))]
     loudness_parts = [np.zeros(round(silence[0] * rate))]
@@ -319,12 +339,13 @@ def _score(sentence, speaker, mixed, tempo, rate, random):
 
 
 def _pulses(pitch, rate, jitter, shimmer, random):
-    """A pulse per glottal cycle, split over two samples where it falls between them."""
+    """Return one pulse per glottal cycle, shared between the two samples around its instant."""
     cycles = np.cumsum(pitch / rate)
     n_cycles = int(cycles[-1])
     if n_cycles == 0:
         return np.zeros(len(pitch))
     instants = np.interp(np.arange(1, n_cycles + 1), cycles, np.arange(len(pitch)))
+    # Pitch is 0 between syllables, where a period would be infinite.
     period = rate / np.maximum(pitch[np.minimum(instants.astype(int), len(pitch) - 1)], 50.0)
     instants = np.clip(
         instants + jitter * period * random.normal(0, 1, n_cycles), 0, len(pitch) - 2
@@ -339,7 +360,7 @@ def _pulses(pitch, rate, jitter, shimmer, random):
 
 
 def _tilted(source, tilt, rate):
-    """Impose a spectral slope of `tilt` dB per octave above 100 Hz."""
+    """Apply a spectral slope of `tilt` dB per octave above 100 Hz."""
     spectrum = np.fft.rfft(source)
     frequencies = np.fft.rfftfreq(len(source), 1 / rate)
     octaves = np.log2(np.maximum(frequencies, 100.0) / 100.0)
@@ -347,22 +368,24 @@ def _tilted(source, tilt, rate):
 
 
 def _through_vocal_tract(source, vowels, tract, rate):
-    """Filter each syllable by the formants of its vowel, and let it ring into the next."""
+    """Filter each syllable with the formants of its vowel, and let it ring into the next."""
     voiced = np.zeros(len(source))
     ring = round(0.03 * rate)
     for first, last, vowel in vowels:
         stop = min(last + ring, len(source))
         part = source[first:stop].copy()
-        part[last - first :] = 0
+        part[last - first :] = 0  # only the filters' decay remains after the syllable
         for formant, bandwidth in zip(_VOWELS[vowel] * tract, _BANDWIDTHS, strict=True):
             radius = np.exp(-np.pi * bandwidth / rate)
             denominator = [1, -2 * radius * np.cos(2 * np.pi * formant / rate), radius**2]
+            # This numerator gives each resonance unit gain at 0 Hz.
             part = scipy.signal.lfilter([sum(denominator)], denominator, part)
         voiced[first:stop] += part
     return voiced
 
 
 def _write(rows, folder, rate):
+    """Write each utterance to a file, and replace its samples by the path."""
     import soundfile
 
     folder.mkdir(parents=True, exist_ok=True)

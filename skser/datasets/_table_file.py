@@ -1,4 +1,4 @@
-"""Tables as spreadsheets and people write them: any delimiter, encoding, names of columns."""
+"""Reading of tables with any usual delimiter, encoding and names of columns."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ import warnings
 
 import pandas as pd
 
-# Names that tables elsewhere give to the columns, most usual first.
+# Names that other tables give to these columns, most usual first.
 _ALIASES = {
     "audio": ("file", "path", "wav", "filepath", "filename", "audiopath", "audiofile", "wavpath",
               "wavfile", "clip", "recording"),
@@ -23,33 +23,35 @@ _ALIASES = {
     "activation": ("arousal",),
     "dominance": (),
 }  # fmt: skip
-# Columns whose values are names or words, whatever they look like.
+# Columns that stay text even if all their values look like numbers.
 TEXT_COLUMNS = ("audio", "emotion", "speaker", "sex", "sentence", "transcript")
 _MISSING = {"", "na", "n/a", "nan", "none", "null"}
 
 
 def read_any_table(path):
-    """Read a CSV file of unknown delimiter and encoding as text, and numbers where all are.
+    """Read a CSV file of unknown delimiter and encoding as text.
 
     Parameters
     ----------
     path : path-like
+        CSV file with a line of headings.
 
     Returns
     -------
-    DataFrame
-        Rows without any value are left out; the index counts lines of the file.
+    DataFrame of str
+        Table without empty rows; the index holds the line on which each row begins.
 
     Raises
     ------
     ValueError
-        If it is empty, holds headings only, or has a row with more values than headings.
+        If the file is empty or has only headings, if a row has more values than there are
+        headings, if quotes are not closed, or if two columns have the same name.
     """
     text = decoded(path)
     if not text.strip():
-        raise ValueError(f"{path} is empty: a line of headings and a row per utterance are needed.")
+        raise ValueError(f"{path} is empty. Write a line of headings and one row per utterance.")
     delimiter = _delimiter(text)
-    # By the line that each row begins on, since a text in quotes may be several lines long.
+    # Rows are not lines: a quoted text may extend over several lines.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows, lines, begins = [], [], 1
     try:
@@ -60,14 +62,15 @@ def read_any_table(path):
             begins = reader.line_num + 1
     except csv.Error as error:
         raise ValueError(
-            f"{path}, line {begins}: quotes that open a value do not close it ({error}). Close "
-            "them, or write each quote in a value twice."
+            f"{path}, line {begins}: the quotes around a value are not closed ({error}). Close "
+            "them, and double each quote inside a value."
         ) from error
     heading, rows, lines = rows[0], rows[1:], lines[1:]
+    # Spreadsheets often add empty columns at the right.
     while heading and not heading[-1] and not any(len(r) >= len(heading) and r[-1] for r in rows):
         heading = heading[:-1]
     if not rows:
-        raise ValueError(f"{path} has headings and no row: write a row per utterance.")
+        raise ValueError(f"{path} has headings but no rows. Write one row per utterance.")
     for row, line in zip(rows, lines, strict=True):
         if any(row[len(heading) :]):
             raise ValueError(
@@ -78,17 +81,17 @@ def read_any_table(path):
     table = pd.DataFrame(rows, columns=heading, index=pd.Index(lines, name="line"), dtype=object)
     repeated = table.columns[table.columns.duplicated()].unique().tolist()
     if repeated:
-        raise ValueError(f"{path} has the columns {repeated} twice: rename one of each.")
+        raise ValueError(f"{path} has the columns {repeated} twice. Rename one of each.")
     return table
 
 
 def decoded(path):
-    """Text of a file in UTF-8, UTF-16 or, where it is neither, cp1252."""
+    """Return the text of a file in UTF-8, UTF-16 or, if it is neither, cp1252."""
     with open(path, "rb") as file:
         content = file.read()
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", errors="replace")
-    if b"\0" in content[:200]:  # UTF-16 without its mark
+    if b"\0" in content[:200]:  # UTF-16 without a byte order mark
         order = "utf-16-le" if content[1:2] == b"\0" else "utf-16-be"
         return content.decode(order, errors="replace")
     try:
@@ -98,30 +101,37 @@ def decoded(path):
 
 
 def _delimiter(text):
-    """Whichever splits the headings into most; a comma where none does."""
+    """Return the delimiter that splits the headings into most parts; a comma if none does."""
     heading = next(line for line in text.splitlines() if line.strip())
     heading = re.sub(r'"[^"]*"', "", heading)
     return max(",;\t", key=heading.count)
 
 
 def with_known_names(table, name):
-    """Rename columns that are called as elsewhere, and say so.
+    """Rename columns with other usual names, and warn about it.
 
     Parameters
     ----------
     table : DataFrame
+        Table with any names of columns.
     name : str
-        Of the table, for the message.
+        Name of the table, for messages.
 
     Returns
     -------
     DataFrame
 
+    Raises
+    ------
+    ValueError
+        If it is unclear what a column of times means.
+
     Warns
     -----
     UserWarning
-        Naming the columns that were renamed.
+        If columns were renamed; the message names them.
     """
+    # Case and punctuation are ignored, so that "File Path" matches "filepath".
     plain = {}
     for column in table.columns:
         plain.setdefault(re.sub(r"[\W_]+", "", str(column)).lower(), column)
@@ -134,13 +144,13 @@ def with_known_names(table, name):
                 found[plain[other]] = ours
                 break
     pair = [found.get(plain.get(word)) for word in ("from", "to")]
-    if pair != ["start", "end"]:  # either alone may be anything
+    if pair != ["start", "end"]:  # only as a pair, "from" and "to" surely mean times
         for word in ("from", "to"):
             if plain.get(word) in found:
                 del found[plain[word]]
     ours = {*table.columns, *found.values()}
     if "offset" in plain:
-        # From the start of the file where there is a duration; beside an onset, the end.
+        # "offset" means the start if there is a duration, and the end if there is an onset.
         beside_onset = "start" in ours and "end" not in ours and "duration" not in plain
         if "duration" in plain and "start" not in ours:
             found[plain["offset"]] = "start"
@@ -148,37 +158,43 @@ def with_known_names(table, name):
             found[plain["offset"]] = "end"
         elif not {"start", "end"} <= ours:
             raise ValueError(
-                f"{name}: the column {plain['offset']!r} may be a start or an end: rename it."
+                f"{name}: the column {plain['offset']!r} may be a start or an end. Rename it to "
+                "'start' or 'end'."
             )
         ours |= set(found.values())
     units = [column for key, column in plain.items() if re.fullmatch("(start|end|begin)ms", key)]
     if units:
-        raise ValueError(f"{name}: the columns {units} are in milliseconds: give seconds.")
-    if "end" in found.values() and "start" not in ours:
-        said = next(old for old, new in found.items() if new == "end")
         raise ValueError(
-            f"{name}: the column {said!r} looks like ends of utterances, and there are no starts: "
-            "name both 'start' and 'end', or leave it out."
+            f"{name}: the columns {units} are in milliseconds. Convert them to seconds, and name "
+            "them 'start' and 'end'."
+        )
+    if "end" in found.values() and "start" not in ours:
+        column = next(old for old, new in found.items() if new == "end")
+        raise ValueError(
+            f"{name}: the column {column!r} seems to hold the ends of utterances, but the starts "
+            "are missing. Name the columns 'start' and 'end', or remove this one."
         )
     if "start" in ours and "end" not in ours and "duration" in plain:
         found[plain["duration"]] = "duration"
-    said = ", ".join(f"{old!r} as {new!r}" for old, new in found.items() if old != new)
-    if said:
-        warnings.warn(f"{name}: columns were taken for others: {said}.", stacklevel=3)
+    renamed = ", ".join(f"{old!r} as {new!r}" for old, new in found.items() if old != new)
+    if renamed:
+        warnings.warn(f"{name}: columns were read under other names: {renamed}.", stacklevel=3)
     return table.rename(columns=found)
 
 
 def as_values(table):
-    """Turn text of a file into numbers where a whole column is numbers; the rest stays text.
+    """Convert the columns that contain only numbers; the others stay text.
 
     Parameters
     ----------
     table : DataFrame of str
+        Table as `read_any_table` returns it.
 
     Returns
     -------
     DataFrame
-        Missing values are NaN in numbers and None in text, where only an empty cell is missing.
+        Table in which missing values are NaN in columns of numbers and None in columns of text.
+        Only empty cells count as missing in text.
     """
     values = {}
     for column in table.columns:
@@ -189,11 +205,12 @@ def as_values(table):
 
 
 def _numbers(cells):
+    """Return the numbers in a column, or None if it contains other values."""
     missing = cells.str.lower().isin(_MISSING)
     kept = cells[~missing]
-    if kept.empty or kept.str.fullmatch(r"0\d+").any():  # codes, such as 01
+    if kept.empty or kept.str.fullmatch(r"0\d+").any():  # codes such as 01 are not numbers
         return None
-    # A decimal comma, as spreadsheets of half of Europe write it.
+    # Spreadsheets in many languages write a decimal comma.
     if kept.str.fullmatch(r"[-+]?\d+,\d+").any() and not kept.str.contains(".", regex=False).any():
         cells = cells.str.replace(",", ".")
     numbers = pd.to_numeric(cells.where(~missing), errors="coerce")

@@ -1,4 +1,4 @@
-"""Annotations in tiers: Praat's TextGrid and ELAN's EAF."""
+"""Annotations in tiers, from TextGrid files of Praat and EAF files of ELAN."""
 
 import os
 from pathlib import Path
@@ -6,53 +6,56 @@ from urllib.parse import unquote
 
 import pandas as pd
 
+from skser._docstrings import insert_descriptions
 from skser._optional import import_optional
 from skser.datasets._corpus import finish
 from skser.datasets._files import READABLE_SUFFIXES, walk_files
 from skser.datasets._own import labeled_corpus
+from skser.datasets._parameters import SHARED
 from skser.datasets._table_file import decoded
 
 
+@insert_descriptions(SHARED)
 def load_textgrid(path, tier, *, speaker_tier=None, root=None, return_X_y=False):
     """Load a corpus from Praat TextGrids (extra ``annotations``).
 
     Parameters
     ----------
     path : path-like
-        TextGrid in any of Praat's formats, or a folder of them. The recording of ``call.TextGrid``
-        is ``call.wav``, or ``call`` with another suffix of audio.
+        TextGrid in any of Praat's formats, or a folder of TextGrids. The recording of
+        ``call.TextGrid`` is ``call.wav``, or ``call`` with the suffix of another audio format.
     tier : str or list of str
-        Name of the interval tier whose labels are the emotions; empty intervals are left out.
-        Several names are one tier per speaker, who bears the tier's name.
+        Name of the interval tier whose labels are the emotions. Empty intervals are left out.
+        A list names one tier per speaker, and each tier's name is the name of its speaker.
     speaker_tier : str or None, default=None
         Name of the interval tier whose labels are the speakers. The speaker of an utterance is
-        whoever holds its middle.
+        the label of this tier at the utterance's middle. None leaves the speakers unknown,
+        unless `tier` is a list.
     root : path-like or None, default=None
-        Folder of the recordings; None means that of the TextGrid.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` alone.
+        Folder of the recordings; None means the folder of the TextGrid.
+    {return_X_y}
 
     Returns
     -------
     SpeechCorpus
-        With the columns ``tier`` and, where it is known, ``speaker``.
+        Corpus with the column ``tier`` and, if speakers are known, ``speaker``.
 
     Raises
     ------
     ImportError
         If the extra ``annotations`` is not installed.
     FileNotFoundError
-        If a TextGrid or a recording is missing.
+        If a TextGrid or a recording does not exist.
     ValueError
-        If a file is not a TextGrid, a tier is missing or empty, an interval lies beyond its
+        If a file is not a TextGrid, a tier is missing or empty, an interval reaches beyond its
         recording, or `tier` and `speaker_tier` both name speakers; the message names file, tier
         and interval.
 
     Warns
     -----
     UserWarning
-        If utterances of one recording overlap, or emotions or speakers that differ in case or
-        blanks were joined.
+        If utterances of one recording overlap, or if emotions or speakers that differ only in
+        case or spaces were merged.
 
     Examples
     --------
@@ -71,51 +74,53 @@ def load_textgrid(path, tier, *, speaker_tier=None, root=None, return_X_y=False)
     """
     import_optional("praatio", extra="annotations", purpose="load_textgrid")
     return finish(
-        _of_tiers(path, ".textgrid", _read_textgrid, tier, speaker_tier, root), return_X_y
+        _corpus_of_tiers(path, ".textgrid", _read_textgrid, tier, speaker_tier, root), return_X_y
     )
 
 
+@insert_descriptions(SHARED)
 def load_elan(path, tier, *, speaker_tier=None, root=None, return_X_y=False):
     """Load a corpus from ELAN annotations (extra ``annotations``).
 
     Parameters
     ----------
     path : path-like
-        EAF file, or a folder of them. The recording is the media file that ELAN linked, looked
-        for by its name where its path is another machine's, or a file with the name of the EAF
-        file and a suffix of audio.
+        EAF file, or a folder of EAF files. The recording is the media file that ELAN linked, or
+        else a file with the name of the EAF file and the suffix of an audio format. A linked
+        file is also found by its name alone, if its path is that of another machine.
     tier : str or list of str
-        Name of the tier whose values are the emotions; annotations without a value are left
-        out. A tier that depends on another one has the times of that. Several names are one
+        Name of the tier whose values are the emotions. Annotations without a value are left
+        out. A tier that depends on another tier takes its times from there. A list names one
         tier per speaker.
     speaker_tier : str or None, default=None
-        Name of the tier whose values are the speakers, as in `load_textgrid`. Without it, the
-        speaker is the tier's participant, or, of several tiers, the tier.
+        Name of the tier whose values are the speakers, as in `load_textgrid`. None takes the
+        participant of the tier as the speaker or, if there is none and `tier` is a list, the
+        name of the tier.
     root : path-like or None, default=None
-        Folder of the recordings; None means that of the EAF file.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` alone.
+        Folder of the recordings; None means the folder of the EAF file.
+    {return_X_y}
 
     Returns
     -------
     SpeechCorpus
-        With the columns ``tier`` and, where it is known, ``speaker``.
+        Corpus with the column ``tier`` and, if speakers are known, ``speaker``.
 
     Raises
     ------
     ImportError
         If the extra ``annotations`` is not installed.
     FileNotFoundError
-        If an EAF file or a recording is missing.
+        If an EAF file or a recording does not exist.
     ValueError
-        If a file is not an EAF file, a tier is missing or empty, an annotation lies beyond its
-        recording or has no times, or `tier` and `speaker_tier` both name speakers; the message
-        names file, tier and annotation.
+        If a file is not an EAF file, a tier is missing or empty, an annotation reaches beyond
+        its recording or has no times, or `tier` and `speaker_tier` both name speakers; the
+        message names file, tier and annotation.
 
     Warns
     -----
     UserWarning
-        As `load_textgrid`.
+        If utterances of one recording overlap, or if emotions or speakers that differ only in
+        case or spaces were merged.
 
     Examples
     --------
@@ -135,15 +140,16 @@ def load_elan(path, tier, *, speaker_tier=None, root=None, return_X_y=False):
     (['neutral', 'anger'], ['Ann', 'Ann'])
     """
     import_optional("pympi", extra="annotations", purpose="load_elan")
-    return finish(_of_tiers(path, ".eaf", _read_elan, tier, speaker_tier, root), return_X_y)
+    return finish(_corpus_of_tiers(path, ".eaf", _read_elan, tier, speaker_tier, root), return_X_y)
 
 
-def _of_tiers(path, suffix, read, tier, speaker_tier, root):
+def _corpus_of_tiers(path, suffix, read, tier, speaker_tier, root):
+    """Load a file, or all files with the suffix in a folder, with the function `read`."""
     chosen = [tier] if isinstance(tier, str) else list(tier)
     if len(chosen) > 1 and speaker_tier is not None:
         raise ValueError(
-            f"tier={chosen} is one tier per speaker, and speaker_tier={speaker_tier!r} names "
-            "speakers too: give one tier, or no speaker_tier."
+            f"tier={chosen} gives one tier per speaker, but speaker_tier={speaker_tier!r} names "
+            "speakers too. Give a single tier, or no speaker_tier."
         )
     path = Path(path).expanduser()
     frames = []
@@ -159,10 +165,11 @@ def _of_tiers(path, suffix, read, tier, speaker_tier, root):
 
 
 def _files(path, suffix):
+    """Return the file itself, or the files with the suffix in a folder."""
     if path.is_dir():
         files = [file for file in walk_files(path) if file.suffix.lower() == suffix]
         if not files:
-            raise FileNotFoundError(f"{path} holds no file that ends in {suffix}.")
+            raise FileNotFoundError(f"{path} has no file that ends in {suffix}.")
         return files
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
@@ -170,13 +177,13 @@ def _files(path, suffix):
 
 
 def _utterances(file, read, chosen, speaker_tier, root):
-    """Rows of one file; the index names tier and number, for messages."""
+    """Return the utterances of one file; the index names annotation and tier for messages."""
     tiers, media = read(file)
     wanted = [*chosen, *([] if speaker_tier is None else [speaker_tier])]
     missing = [name for name in wanted if name not in tiers]
     if missing:
         raise ValueError(
-            f"{file} has no tier {missing[0]!r}: choose among its tiers {sorted(tiers)}."
+            f"{file} has no tier {missing[0]!r}; choose among its tiers {sorted(tiers)}."
         )
     rows, places = [], []
     for name in chosen:
@@ -189,24 +196,25 @@ def _utterances(file, read, chosen, speaker_tier, root):
                 places.append(f"{i} of tier {name!r}")
     if not rows:
         raise ValueError(
-            f"{file}: the tier {', '.join(map(repr, chosen))} has no label: write the emotions "
-            "there, or name another tier."
+            f"{file}: the tier {', '.join(map(repr, chosen))} has no labels. Write the emotions "
+            "there, or choose another tier."
         )
     if speaker_tier is not None:
         for row in rows:
-            row["speaker"] = _whoever_holds((row["start"] + row["end"]) / 2, tiers[speaker_tier][1])
+            row["speaker"] = _label_at((row["start"] + row["end"]) / 2, tiers[speaker_tier][1])
     audio = _recording(file, media, root)
     frame = pd.DataFrame(rows, index=pd.Index(places, dtype=object))
     return frame.assign(audio=audio, speaker=frame["speaker"].astype(object))
 
 
-def _whoever_holds(time, entries):
+def _label_at(time, entries):
+    """Return the label of the interval at a time in seconds, or None."""
     labels = (label.strip() for start, end, label in entries if start <= time < end)
     return next(filter(None, labels), None)
 
 
 def _recording(file, media, root):
-    """The recording that a file annotates."""
+    """Return the path of the recording that a file annotates."""
     folder = file.parent if root is None else Path(root)
     for written in media:
         name = unquote(written.removeprefix("file://"))
@@ -224,19 +232,20 @@ def _recording(file, media, root):
     if not beside:
         names = " or ".join([*(Path(unquote(m)).name for m in media), f"{file.stem}.wav"])
         raise FileNotFoundError(
-            f"{file}: {folder} holds no recording of it, such as {names}; for another folder, "
-            "give root=."
+            f"{file}: {folder} has no recording for it, such as {names}. If the recordings are "
+            "elsewhere, give their folder as root=."
         )
+    # A .wav file is preferred to other formats of the same recording.
     return str(min(beside, key=lambda path: path.suffix.lower() != ".wav"))
 
 
 def _read_textgrid(file):
-    """Participant (unknown) and intervals of each tier, and no media."""
+    """Return participant (always None) and intervals of each interval tier, and no media."""
     from praatio.utilities.textgrid_io import parseTextgridStr
 
     text = decoded(file)
     if not text.strip():
-        raise ValueError(f"{file} is empty: write a tier in Praat and save it as a text file.")
+        raise ValueError(f"{file} is empty. Write a tier in Praat and save it as a text file.")
     try:
         content = parseTextgridStr(text, includeEmptyIntervals=True)
         tiers = {
@@ -244,18 +253,18 @@ def _read_textgrid(file):
             for tier in content["tiers"]
             if tier["class"] == "IntervalTier"
         }
-    except Exception as error:  # the parser fails in many ways on other files
+    except Exception as error:  # the parser raises errors of many types on invalid files
         raise ValueError(
-            f"{file} cannot be read as a TextGrid ({type(error).__name__}: {error}): open it "
+            f"{file} cannot be read as a TextGrid ({type(error).__name__}: {error}). Open it "
             "in Praat and save it as a text file."
         ) from error
     if not tiers:
-        raise ValueError(f"{file} has no interval tier: write the emotions into one in Praat.")
+        raise ValueError(f"{file} has no interval tier. Write the emotions into one in Praat.")
     return tiers, ()
 
 
 def _read_elan(file):
-    """Participant and annotations of each tier, and the media files."""
+    """Return participant and annotations of each tier, and the media files."""
     import pympi
 
     try:
@@ -272,16 +281,16 @@ def _read_elan(file):
         }
         media = [about.get("RELATIVE_MEDIA_URL") or about["MEDIA_URL"]
                  for about in eaf.media_descriptors]  # fmt: skip
-    except Exception as error:  # the parser fails in many ways on other files
+    except Exception as error:  # the parser raises errors of many types on invalid files
         raise ValueError(
-            f"{file} cannot be read as an EAF file ({type(error).__name__}: {error}): open it "
-            "in ELAN and save it."
+            f"{file} cannot be read as an EAF file ({type(error).__name__}: {error}). Open it "
+            "in ELAN and save it again."
         ) from error
     for name, (_, entries) in tiers.items():
         for i, (start, end, _) in enumerate(entries, 1):
             if start is None or end is None:
                 raise ValueError(
-                    f"{file}, annotation {i} of tier {name!r}: has no times; align it in ELAN."
+                    f"{file}, annotation {i} of tier {name!r} has no times. Align it in ELAN."
                 )
     return {
         name: (who, sorted((s / 1000, e / 1000, v) for s, e, v in entries))

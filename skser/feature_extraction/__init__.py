@@ -1,4 +1,4 @@
-"""Stateless transformers: audio becomes frame sequences, frame sequences become vectors."""
+"""Transformers that turn audio into frame sequences, and frame sequences into vectors."""
 
 from skser.feature_extraction._base import AudioTransformer, UtteranceTooShort
 from skser.feature_extraction._frame_features import FrameFeatures
@@ -6,6 +6,7 @@ from skser.feature_extraction._functionals import Functionals, describe
 from skser.feature_extraction._level_contour import LevelContour
 from skser.feature_extraction._mel import MFCC, MelSpectrogram
 from skser.feature_extraction._opensmile import OpenSmile
+from skser.feature_extraction._parameters import DESCRIPTIONS
 from skser.feature_extraction._spectral import DELTA_REACH
 from skser.feature_extraction._spectrogram import Spectrogram
 from skser.feature_extraction._speech_embedding import SpeechEmbedding
@@ -14,6 +15,7 @@ from skser.feature_extraction._text_embedding import TextEmbedding
 
 __all__ = [
     "DELTA_REACH",
+    "DESCRIPTIONS",
     "MFCC",
     "AudioTransformer",
     "FrameFeatures",

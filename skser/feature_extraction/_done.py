@@ -1,4 +1,7 @@
-"""What is done already, known again by content: for `memory=` and for `transform_to`."""
+"""Records of finished work, found again by the content of the audio.
+
+`FeatureCache` serves `memory=`, and `Journal` serves `transform_to`.
+"""
 
 import contextlib
 import hashlib
@@ -17,7 +20,7 @@ from skser._whole_file import whole_file
 from skser.audio import utterance_name
 from skser.sequences import BlockWriter, write_all
 
-_CHECKSUM = 4  # bytes behind the array in an entry
+_CHECKSUM = 4  # bytes after the array in a cache entry
 
 
 def _checksum(content, key=""):
@@ -25,7 +28,8 @@ def _checksum(content, key=""):
 
 
 def _array_in(content):
-    """Array of a .npy file's content, and as a rule a view of it: copies would cost the most."""
+    """Return the array in a .npy file's content, as a view of it where possible."""
+    # A view, since a copy would take longer than everything else here.
     stream = io.BytesIO(content)
     if np.lib.format.read_magic(stream) == (1, 0):
         shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
@@ -37,23 +41,25 @@ def _array_in(content):
 
 
 class FeatureCache:
-    """Folder of arrays, by the identity of the utterance and by the setting.
+    """Folder of arrays, one per utterance and setting.
 
-    Entries appear whole or not at all, so a kill leaves nothing half-written, and a lock per
-    entry lets several processes share the folder without computing anything twice. An entry
-    ends with a checksum of its key and its content: what a disk has spoiled is computed again.
-    Where nothing can be written, a warning says so and results go on without being kept.
+    Entries are written atomically, so a killed process leaves nothing half-written. One lock per
+    entry lets several processes share the folder without computing anything twice. Each entry
+    ends with a checksum of its key and its content; an entry that the disk has damaged is
+    computed again. If an entry cannot be written, a warning says so and its result is used
+    without being kept.
 
     Parameters
     ----------
     folder : path-like
+        Folder of the cache. It is created if necessary.
     setting : str
-        Everything that matters to the values, as text.
+        Everything that affects the values, as text.
 
     Raises
     ------
     OSError
-        If the folder is not there and cannot be made.
+        If the folder does not exist and cannot be created.
     """
 
     def __init__(self, folder, setting):
@@ -64,7 +70,7 @@ class FeatureCache:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             error.add_note(
-                f"memory={os.fspath(folder)!r} must be a folder, or where one can be made."
+                f"memory={os.fspath(folder)!r} must be a folder that exists or can be created."
             )
             raise
 
@@ -74,16 +80,16 @@ class FeatureCache:
         Parameters
         ----------
         key : str
-            From `skser.audio.identity`.
+            Identity of the utterance, from `skser.audio.identity`.
         compute : callable
-            Called without arguments; returns an array.
+            Function of no arguments that returns the array.
         wait : bool
             Whether to wait while another process computes this entry.
 
         Returns
         -------
         ndarray or None
-            None if another process is at it and `wait` is False.
+            The array; None if another process is computing it and `wait` is False.
         """
         from filelock import FileLock, Timeout
 
@@ -94,7 +100,7 @@ class FeatureCache:
             lock = FileLock(self.folder / f"{key}.lock").acquire(timeout=-1 if wait else 0)
         except Timeout:
             return None
-        except (OSError, NotImplementedError) as error:  # the latter where locks are unknown
+        except (OSError, NotImplementedError) as error:  # the latter on systems without locks
             self._warn_of(error)
             return compute()
         with lock:
@@ -105,66 +111,69 @@ class FeatureCache:
             return found
 
     def find(self, key):
-        """Read an entry; None if there is none that is as it was written."""
+        """Read an entry; return None if it is missing or damaged."""
         path = self.folder / f"{key}.npy"
         try:
             content = path.read_bytes()
             body, written = memoryview(content)[:-_CHECKSUM], content[-_CHECKSUM:]
             if _checksum(body, key).to_bytes(_CHECKSUM, "little") == written:
                 return _array_in(content)
-            reason = "they are not what was written"
+            reason = "their checksum is wrong"
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             reason = error.strerror
         warnings.warn(
-            f"The cached features {path} are damaged ({reason}); computing them again.",
+            f"The cached features {path} are damaged ({reason}) and are computed again.",
             stacklevel=2,
         )
         return None
 
     def keep(self, key, array):
-        """Write an entry, in place of whatever is there, or warn that it cannot be written."""
+        """Write an entry, replacing an earlier one, or warn that it cannot be written."""
         content = io.BytesIO()
         np.save(content, array, allow_pickle=False)
         content = content.getvalue()
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)  # it may have been removed since
+            self.folder.mkdir(parents=True, exist_ok=True)  # someone may have removed it
             with whole_file(self.folder / f"{key}.npy", synced=False) as file:
                 file.write(content + _checksum(content, key).to_bytes(_CHECKSUM, "little"))
         except OSError as error:
             self._warn_of(error)
 
     def _warn_of(self, error):
-        # The same words for every utterance, so that they are said once.
+        # No utterance is named, so that Python shows equal warnings only once.
         warnings.warn(
-            f"Features are not kept: memory={str(self.folder.parent)!r} cannot be written "
-            f"({getattr(error, 'strerror', None) or error}). Results are complete all the same.",
+            f"Features are not cached: memory={str(self.folder.parent)!r} cannot be written "
+            f"({getattr(error, 'strerror', None) or error}). These results are complete, but "
+            "later calls must compute them again.",
             stacklevel=2,
         )
 
 
 class Journal:
-    """What the frames of a block are, utterance by utterance in their order.
+    """Record of the utterances whose frames a block holds, in the order of the frames.
 
-    Lines of JSON: a heading that says what is computed, then per utterance its position in X,
-    its number of frames, its identity, if it could not be read its name and the reason, and a
-    checksum.
+    The file has lines of JSON. The first is a heading with the settings. Each other line is an
+    entry for one utterance: its position in X, its number of frames, its identity, its name and
+    the reason if it could not be read, and a checksum.
 
     Parameters
     ----------
     folder : Path
-        Of the block. Lines for which it does not hold the frames count for nothing.
+        Folder of the block. Entries whose frames it does not hold are ignored.
     n_columns : int
+        Number of columns of the block.
 
     Attributes
     ----------
     heading : dict or None
-        None if nothing was begun.
+        Settings of the extraction; None if it has not started.
     entries : list of [int, int, str or None, tuple or None]
-        Up to the first that is damaged.
+        Position, number of frames, identity, and (name, reason) of each utterance, up to the
+        first damaged entry.
     n_frames : int
-        Of all entries.
+        Total number of frames of all entries.
     """
 
     def __init__(self, folder, n_columns):
@@ -194,42 +203,50 @@ class Journal:
             self._end += len(line)
 
     def check(self, heading, identities, items, delete):
-        """Raise if settings or inputs are no longer those of what is there.
+        """Raise ValueError if settings or inputs differ from those of the finished entries.
 
         Parameters
         ----------
         heading : dict
+            Present settings.
         identities : list of (str or None)
+            Identity of each input; None if it cannot be read.
         items : list
-            To name an utterance.
+            Inputs, for their names in messages.
         delete : Path
-            What to delete to start afresh.
+            Folder that the user must delete to start over.
         """
         if self.heading is None:
             return
-        remedy = f"Put it back, or delete {delete} to start afresh."
+        remedy = f"Restore it, or delete {delete} to start over."
         for name in {**heading, **self.heading}:
             then, now = self.heading.get(name), heading.get(name)
             if then != now:
                 raise ValueError(
-                    f"{delete} was begun with {name}={then}, now it is {now}. {remedy}"
+                    f"{delete} was started with {name}={then}, but now it is {now}. {remedy}"
                 )
         for i, _, known, reason in self.entries:
             if known != identities[i] and not reason:
                 name = utterance_name(items[i], i)
                 raise ValueError(
-                    f"Input {i} ({name}) is not what {delete} holds the features of: another "
-                    f"file, or changed since. {remedy}"
+                    f"Input {i} ({name}) differs from the one whose features {delete} holds: it "
+                    f"is another file, or it has changed since. {remedy}"
                 )
 
     def missing(self, identities, keep_bad):
-        """Positions of the utterances that are still to be done.
+        """Return the positions of the utterances that are not finished.
 
         Parameters
         ----------
         identities : list of (str or None)
+            Identity of each input; None if it cannot be read.
         keep_bad : bool
-            Whether an utterance that could not be read is done, as long as it is the same.
+            Whether an utterance that could not be read counts as finished while its content
+            stays the same.
+
+        Returns
+        -------
+        list of int
         """
         done = {
             i
@@ -240,7 +257,7 @@ class Journal:
 
     @contextlib.contextmanager
     def writing(self, heading):
-        """Context in which `append` works; cuts off what does not count."""
+        """Open the journal for `append`, after cutting off ignored lines."""
         self._path.touch()
         with self._path.open("r+b", buffering=0) as self._file:
             self._file.truncate(self._end)
@@ -250,7 +267,7 @@ class Journal:
             yield
 
     def append(self, index, n_frames, known, reason=None):
-        """Note an utterance whose frames are written."""
+        """Add the entry of an utterance whose frames have been written."""
         entry = [index, n_frames, known, reason]
         self.entries.append(entry)
         self.n_frames += n_frames
@@ -260,7 +277,10 @@ class Journal:
         write_all(self._file, json.dumps(content).encode() + b"\n")
 
     def lengths_and_starts(self, n_utterances):
-        """Where the frames of each utterance are; its last entry counts."""
+        """Return the number of frames of each utterance and the first of them in the block.
+
+        If an utterance has several entries, the last one counts.
+        """
         indices, n_frames = np.array([entry[:2] for entry in self.entries], np.int64).T
         lengths, starts = np.zeros((2, n_utterances), np.int64)
         lengths[indices] = n_frames
@@ -269,7 +289,7 @@ class Journal:
 
 
 def _content(line):
-    """What a line says: the heading, an entry, or None if it is cut off or damaged."""
+    """Parse a line: return the heading, an entry, or None if it is cut off or damaged."""
     try:
         content = json.loads(line)
     except ValueError:

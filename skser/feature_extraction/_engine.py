@@ -1,4 +1,4 @@
-"""The extraction engine: many utterances read, computed, kept and collected."""
+"""The extraction engine: reads many utterances, computes, caches and collects their features."""
 
 import os
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from skser.feature_extraction._done import FeatureCache
 from skser.feature_extraction._parallel import WorkersLost, n_workers, parallel_map
 from skser.sequences import Sequences
 
-# One task of parallel work is a run of utterances, of so many, or so many bytes, at most.
+# A parallel task is a run of utterances; these limit their number and their total size.
 _RUN_UTTERANCES = 64
 _RUN_BYTES = 2**22
-# What bounds the memory of a batch: utterances are gathered until they hold so many samples.
+# Bounds the memory of a batch, which gathers utterances until it holds this many samples.
 SAMPLES_AT_ONCE = 2**22
-# Numbers of values of a block: it doubles up to the one, and is moved by the system from the other.
+# Numbers of values. Below the first a `FrameBuffer` doubles; from the second on it is resized.
 _SMALL, _LARGE = 2**20, 2**24
 
 
 @dataclass(frozen=True)
 class _Unextracted:
-    """An utterance that is read, with its identity, or None, in the cache."""
+    """Samples of an utterance without features yet, and its cache key, None if not cached."""
 
     samples: np.ndarray
     key: str | None
@@ -33,19 +33,19 @@ class _Unextracted:
 
 
 class ExtractionEngine:
-    """Runs a transformer of audio over many utterances.
+    """Runner of a transformer of audio over many utterances.
 
-    Processes read utterances and compute features, or, where the transformer works on batches,
-    only read: features are then computed here, of many utterances at a time.
+    Worker processes read utterances and compute features. If the transformer works on batches,
+    they only read, and this process computes the features of many utterances at a time.
 
     Parameters
     ----------
     transformer : AudioTransformer
     prepared : object
-        What its `_prepare` returns.
+        Result of the transformer's `_prepare`.
     reduce : callable or None, default=None
-        Takes the frames of some utterances, a list, and gives an array for each, where they are
-        computed.
+        Function from a list with the frames of some utterances to one array for each. It is
+        called in the process that computes the frames. None keeps the frames.
     """
 
     def __init__(self, transformer, prepared, reduce=None):
@@ -61,17 +61,17 @@ class ExtractionEngine:
         Parameters
         ----------
         items : list of str or list of ndarray
-            From `audio_inputs`.
+            Result of `audio_inputs`.
 
         Returns
         -------
         FrameBuffer
-            Of an array, or (name, reason), per item.
+            One array, or (name, reason) if it could not be used, per item.
         """
         results = FrameBuffer()
         for result in self.stream(range(len(items)), items, wait=False):
             results.append(result)
-        # What another process was busy with has waited until the end.
+        # Utterances that another process was computing come last, when they are likely cached.
         left = [i for i, result in enumerate(results) if result is None]
         late = self.stream(left, items, wait=True) if left else ()
         for i, result in zip(left, late, strict=True):
@@ -84,15 +84,17 @@ class ExtractionEngine:
         Parameters
         ----------
         indices : sequence of int
+            Positions in `items`.
         items : list of str or list of ndarray
+            Result of `audio_inputs`.
         wait : bool
             Whether to wait for another process that is computing an utterance.
 
         Yields
         ------
         ndarray, tuple or None
-            Features, which are the reader's until the next are asked for; (name, reason) of an
-            utterance that could not be used; None where another process is at it.
+            Features, valid until the next result is requested; (name, reason) of an utterance
+            that could not be used; None if another process is computing it.
         """
         results = self._mapped(indices, items, wait)
         if not self.transformer._in_batches:
@@ -100,7 +102,7 @@ class ExtractionEngine:
             return
         batch, size = [], 0
         for result in results:
-            # A cached array is only lent; see `parallel_map`.
+            # Copied, since `parallel_map` may reuse the memory of a cached array.
             batch.append(np.array(result) if isinstance(result, np.ndarray) else result)
             size += getattr(result, "size", 0)
             if size >= SAMPLES_AT_ONCE:
@@ -109,7 +111,7 @@ class ExtractionEngine:
         yield from self._extracted(batch)
 
     def _mapped(self, indices, items, wait):
-        """Yield what `_extract_run` gives for each index."""
+        """Yield the result of `_extract_run` for each index."""
         n_jobs = self.transformer.n_jobs
         runs = _runs(indices, items, n_workers(n_jobs), together=self.reduce is not None)
         tasks = [(self, run, [items[i] for i in run], wait) for run in runs]
@@ -125,12 +127,12 @@ class ExtractionEngine:
             i = runs[lost.task][0]
             name = printable(utterance_name(items[i], i))
             raise RuntimeError(
-                f"Worker processes died again and again at, or soon after, {name}: "
-                "short of memory, or over a file that crashes its reader?"
+                f"Worker processes died repeatedly at {name} or soon after it. If memory ran "
+                "out, use a smaller n_jobs=; if a file crashes its reader, leave it out."
             ) from lost
 
     def _extracted(self, batch):
-        """The batch, with features for whatever was only read so far."""
+        """Replace the utterances of a batch that are only read by their features."""
         import torch
 
         places = [i for i, result in enumerate(batch) if isinstance(result, _Unextracted)]
@@ -147,7 +149,10 @@ class ExtractionEngine:
         return batch
 
     def extract_one(self, index, item, wait):
-        """Features of one utterance, kept or computed; `_Unextracted` for a batch."""
+        """Return the features of one utterance, from the cache or computed.
+
+        A transformer that works on batches gets an `_Unextracted` instead of computed features.
+        """
         transformer, prepared = self.transformer, self.prepared
 
         def extract():
@@ -157,7 +162,7 @@ class ExtractionEngine:
             key = self.cache and identity(item, transformer.input_sampling_rate)
             if not transformer._in_batches:
                 return self.cache.get(key, extract, wait=wait) if key else extract()
-            # No lock, since a batch would hold many: two processes may both compute an utterance.
+            # No lock, since a batch would hold many. So two processes may compute one utterance.
             found = self.cache.find(key) if key else None
             if found is not None:
                 return found
@@ -169,9 +174,9 @@ class ExtractionEngine:
 
 
 def _runs(indices, items, n_workers, together):
-    """Cut into runs, short enough that every worker gets several.
+    """Cut the indices into runs that are short enough for every worker to get several.
 
-    One process alone takes utterances one by one, unless working on them `together` pays.
+    A single process takes utterances one by one, unless it is faster to process them `together`.
     """
     share = len(indices) // (4 * n_workers)
     alone = n_workers == 1 and not together
@@ -192,12 +197,12 @@ def _n_bytes(item):
         return getattr(item, "nbytes", 0)
     try:
         return os.path.getsize(item)
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):  # ValueError: the name holds a null byte
         return 0
 
 
 def _extract_run(engine, indices, items, wait):
-    """What one task does."""
+    """Extract, and reduce, a run of utterances: one task."""
     results = [engine.extract_one(i, item, wait) for i, item in zip(indices, items, strict=True)]
     done = [i for i, result in enumerate(results) if isinstance(result, np.ndarray)]
     if engine.reduce is not None and done:
@@ -207,16 +212,16 @@ def _extract_run(engine, indices, items, wait):
 
 
 class FrameBuffer:
-    """A list whose frames, 2-D float32 arrays of one width, are copied into one block.
+    """List that copies frames, 2-D float32 arrays of one width, into one contiguous block.
 
-    Memory that is touched for the first time costs about as much as computing what it holds;
-    arrays that are gathered in a list and concatenated would touch twice as much.
+    Touching memory for the first time takes about as long as computing the features in it.
+    Gathering arrays in a list and concatenating them would touch twice as much.
     """
 
     def __init__(self):
         self._values = None
         self._n_frames = 0
-        self._entries = []  # a slice of the block, or anything else as it is
+        self._entries = []  # slices of the block, and any other results themselves
 
     def append(self, result):
         """Add a result; an array is copied."""
@@ -241,16 +246,16 @@ class FrameBuffer:
     def _grow(self, n_frames):
         capacity, width = self._values.shape
         if capacity * width >= _LARGE:
-            # The system moves pages, not their content.
+            # The system remaps the pages of a block this large without copying them.
             return self._resize(max(n_frames, capacity * 5 // 4))
-        # A large block costs no more than what of it is used.
+        # Untouched pages cost nothing, so a generous block costs no more than its used part.
         wanted = 2 * n_frames if n_frames * width < _SMALL else _LARGE // width + 1
         larger = np.empty((max(n_frames, wanted), width), np.float32)
         larger[: self._n_frames] = self._values[: self._n_frames]
         self._values = larger
 
     def _resize(self, n_frames):
-        # No view is out yet, or they are all given up.
+        # Safe without a reference check: by contract, no view of the block is in use any more.
         self._values.resize((n_frames, self._values.shape[1]), refcheck=False)
 
     def __len__(self):
@@ -264,7 +269,7 @@ class FrameBuffer:
         self._entries[i] = result
 
     def sequences(self, layout):
-        """`Sequences` of the results, which must all be frames; the buffer is given up."""
+        """Turn the results into `Sequences`. The buffer must not be used afterwards."""
         if not all(isinstance(entry, slice) for entry in self._entries):
             return Sequences.from_list(list(self), layout)
         self._resize(self._n_frames)

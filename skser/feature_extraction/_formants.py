@@ -1,4 +1,4 @@
-"""Formants by linear prediction of the band that holds them."""
+"""Formants by linear prediction of the band that contains them."""
 
 from dataclasses import dataclass
 
@@ -6,11 +6,11 @@ import numpy as np
 import scipy.fft
 from numba import njit
 
-_BAND = 5500.0  # in Hz; holds five formants of most adult voices
-_ORDER = 10  # two poles for each of them
+_BAND = 5500.0  # in Hz; contains five formants of most adult voices
+_ORDER = 10  # two poles for each of these formants
 _PRE_EMPHASIS_FROM = 50.0  # in Hz
-_MARGIN = 50.0  # in Hz; poles this near to an end of the band are no formants
-_WIDEST = 1500.0  # in Hz; wider poles only shape the slope
+_MARGIN = 50.0  # in Hz; poles this close to an end of the band are not formants
+_WIDEST = 1500.0  # in Hz; wider poles only shape the spectral slope
 N_FORMANTS = 3
 
 
@@ -23,7 +23,7 @@ class FormantFinder:
     emphasis : ndarray of shape (n_bins,), float32
         Power response of the pre-emphasis, for the bins of the band.
     band : float
-        Upper end in Hz.
+        Upper end of the band, in Hz.
     """
 
     emphasis: np.ndarray
@@ -31,9 +31,9 @@ class FormantFinder:
 
     @classmethod
     def from_hertz(cls, sampling_rate, n_fft):
-        """Settings for power spectra of `n_fft` points."""
+        """Create the settings for power spectra of `n_fft` samples."""
         wanted = int(min(_BAND, sampling_rate / 2) * n_fft / sampling_rate)
-        # An odd number of bins between two good lengths would make the transform slow.
+        # Extended to the next length for which the inverse transform is fast.
         n_bins = 1 + min(scipy.fft.next_fast_len(2 * wanted, real=True) // 2, n_fft // 2)
         angles = 2 * np.pi * np.arange(n_bins) / n_fft
         pole = np.exp(-2 * np.pi * _PRE_EMPHASIS_FROM / sampling_rate)
@@ -41,16 +41,17 @@ class FormantFinder:
         return cls(emphasis.astype(np.float32), (n_bins - 1) * sampling_rate / n_fft)
 
     def formants(self, power):
-        """Formants of frames.
+        """Compute the formants of each frame.
 
         Parameters
         ----------
         power : ndarray of shape (n_frames, n_bins), float32
+            Power spectra.
 
         Returns
         -------
         ndarray of shape (n_frames, 6), float32
-            Frequency and bandwidth of the lowest three, in Hz; 0 where there is none.
+            Frequency and bandwidth of the lowest three formants, in Hz. Missing ones are 0.
         """
         band = power[:, : len(self.emphasis)] * self.emphasis
         correlation = scipy.fft.irfft(band, axis=1)[:, : _ORDER + 1]
@@ -62,7 +63,7 @@ def _lowest_resonances(correlation, band):
     n_frames = len(correlation)
     found = np.zeros((n_frames, 2 * N_FORMANTS), np.float32)
     for t in range(n_frames):
-        if correlation[t, 0] < 1e-20:  # the peak of the utterance is 1
+        if correlation[t, 0] < 1e-20:  # silent, since the peak of the utterance is 1
             continue
         roots = _roots(_predictor(correlation[t]))
         kept = 0
@@ -85,11 +86,11 @@ def _lowest_resonances(correlation, band):
 
 @njit(cache=True, nogil=True)
 def _predictor(correlation):
-    """Levinson and Durbin's recursion: 1, a1, ..., ap of the inverse filter."""
+    """Compute the inverse filter 1, a1, ..., ap by the Levinson-Durbin recursion."""
     order = len(correlation) - 1
     a = np.zeros(order + 1)
     a[0] = 1.0
-    # A noise floor of -60 dB, above what float32 rounds, keeps the recursion stable on tones.
+    # A noise floor of -60 dB, above the rounding of float32, keeps the recursion stable on tones.
     floor = 1 + 1e-6
     error = correlation[0] * floor
     for i in range(1, order + 1):
@@ -110,13 +111,17 @@ def _predictor(correlation):
 
 @njit(cache=True, nogil=True)
 def _roots(coefficients):
-    """Roots of a real polynomial, highest power first, by Laguerre's method and deflation."""
+    """Find the roots of a real polynomial, highest power first, by Laguerre's method.
+
+    Each root found is divided out of the polynomial, together with its conjugate.
+    """
     p = coefficients.astype(np.complex128)
     degree = len(p) - 1
     roots = np.zeros(degree, np.complex128)
     n = degree
     while n > 0:
         x = _one_root(p[: n + 1], 0.5 + 0.5j)
+        # Refined on the original polynomial, since deflation accumulates rounding errors.
         x = _one_root(coefficients.astype(np.complex128), x)
         if abs(x.imag) < 1e-9:
             x = complex(x.real, 0.0)

@@ -35,10 +35,11 @@ COLUMNS = {
     "mel": tuple(f"mel{i}" for i in range(N_MELS)),
 }
 VOICED_COLUMNS = ("F0", *COLUMNS["quality"], *COLUMNS["formants"])
-_LOWEST_NOTE = 27.5  # in Hz, where semitones are counted from
+_LOWEST_NOTE = 27.5  # in Hz; 0 semitones
 _MOST_HARMONIC = 40.0  # in dB
-_LOWEST_RATE = 6000
-_LOWEST_PITCH, _HIGHEST_PITCH = 30.0, 1000.0  # in Hz; a voiced frame has a note above 0
+_LOWEST_RATE = 6000  # in Hz
+# In Hz. The lowest pitch lies above 0 semitones, since F0 is 0 where a frame is unvoiced.
+_LOWEST_PITCH, _HIGHEST_PITCH = 30.0, 1000.0
 
 
 @dataclass(frozen=True)
@@ -56,49 +57,49 @@ class FrameFeatures(AudioTransformer):
     Parameters
     ----------
     descriptors : sequence of str, default=all of these
-        Groups of columns to compute. With power spectra P(f) of a Hamming window:
+        Groups of columns to compute. P(f) stands for power spectra under a Hamming window.
 
         "pitch"
-            ``F0``, fundamental frequency in semitones above 27.5 Hz, 0 where unvoiced;
-            ``voicing``, the autocorrelation at the period, 0 to 1. Autocorrelation of three
-            periods of the lowest pitch below 4 kHz, freed of the window's, and the path of
-            least cost through eight candidates per frame [1]_.
+            ``F0``, the fundamental frequency in semitones above 27.5 Hz, 0 where unvoiced;
+            ``voicing``, the autocorrelation at the period, from 0 to 1. The autocorrelation
+            spans three periods of the lowest pitch, uses the band below 4 kHz and is divided by
+            that of the window. The pitch is the path of least cost through eight candidates per
+            frame [1]_.
         "energy"
-            ``loudness``, the sum over 26 mel bands of the cube root of their power weighted by
+            ``loudness``, the sum over 26 mel bands of the cube root of their power, weighted by
             the ear's sensitivity [2]_; ``energy``, 10 log10 of the mean square of the frame, in
-            dB of full scale, at least -100; ``zero_crossings``, the share of neighbouring
-            samples whose signs differ.
+            dB of full scale, at least -100; ``zero_crossings``, the share of neighboring
+            samples with different signs.
         "spectral"
             ``centroid`` and ``bandwidth``, mean and standard deviation of f weighted by P, in
-            Hz; ``rolloff25`` and ``rolloff85``, the first f below which 25 or 85 % of P lie, in
-            Hz; ``flatness``, geometric over arithmetic mean of P; ``slope0-500`` and
-            ``slope500-1500``, regression of P in dB on f in these ranges, in dB per kHz;
+            Hz; ``rolloff25`` and ``rolloff85``, the lowest f below which 25 or 85 % of P lie, in
+            Hz; ``flatness``, the geometric over the arithmetic mean of P; ``slope0-500`` and
+            ``slope500-1500``, the regression of P in dB on f in these ranges, in dB per kHz;
             ``alpha_ratio``, P from 50 Hz to 1 kHz over P from 1 to 5 kHz, in dB;
             ``hammarberg``, the maximum of P up to 2 kHz over that from 2 to 5 kHz, in dB [3]_,
             [4]_; ``flux``, the Euclidean distance between successive 26-band magnitude spectra
             of sum 1, 0 for the first frame.
         "quality"
             ``HNR``, 10 log10(r / (1 - r)) of the autocorrelation r at the period, in dB, at
-            most 40 [1]_; ``jitter`` and ``shimmer``, mean absolute difference of neighbouring
-            periods over their mean, of duration and of peak-to-peak amplitude, within three
-            periods of the lowest pitch around the frame; periods are found by matching
-            waveforms. 0 where unvoiced.
+            most 40 [1]_; ``jitter`` and ``shimmer``, the mean absolute difference between
+            neighboring periods over their mean, of duration and of peak-to-peak amplitude,
+            within three periods of the lowest pitch around the frame. Periods are found by
+            matching waveforms. All are 0 where unvoiced.
         "formants"
-            ``F1``, ``F2``, ``F3`` and ``F1_bandwidth`` to ``F3_bandwidth`` in Hz: poles of a
-            linear prediction of order 10 of the band up to 5.5 kHz [5]_, pre-emphasised from
-            50 Hz; 0 where there are fewer.
+            ``F1``, ``F2``, ``F3`` and ``F1_bandwidth`` to ``F3_bandwidth``, in Hz: poles of a
+            linear prediction of order 10 of the band up to 5.5 kHz [5]_, pre-emphasized from
+            50 Hz. Missing formants are 0.
         "mfcc"
             ``mfcc1`` to ``mfcc13``, orthonormal DCT-II of the mel bands in dB.
         "mel"
             ``mel0`` to ``mel25``, 26 mel bands from 20 Hz to 8 kHz (Slaney's scale), in dB.
     window : float, default=0.020
-        Length of a frame in seconds. Pitch, quality and formants look at three periods of the
-        lowest pitch around its centre.
+        Length of a frame, in seconds. Pitch, quality and formants use three periods of the
+        lowest pitch around its center instead.
     {hop}
     pitch_range : (float, float), default=(60.0, 600.0)
-        Lowest and highest fundamental frequency in Hz.
-    deltas : {0, 1, 2}, default=0
-        Differences to append as channels: regression slopes over nine frames, per frame.
+        Lowest and highest fundamental frequency, in Hz.
+    {deltas}
     {sampling_rate}
     {input_sampling_rate}
     {n_jobs}
@@ -108,9 +109,9 @@ class FrameFeatures(AudioTransformer):
 
     Notes
     -----
-    Frames are centred on multiples of `hop`, the first on time 0, and the signal continues as
-    zeros on both sides. The mean of each utterance is subtracted first, so an offset of the
-    recording changes nothing. All values are finite for any finite signal. Powers are floored
+    Frames are centered on multiples of `hop`, the first on time 0, and the signal continues as
+    zeros on both sides. The mean of each utterance is subtracted first, so a DC offset of the
+    recording has no effect. All values are finite for any finite signal. Powers are floored
     at 1e-10 before logarithms.
 
     References
@@ -164,33 +165,28 @@ class FrameFeatures(AudioTransformer):
         on_error="raise",
         memory=None,
     ):
+        super().__init__(sampling_rate, input_sampling_rate, n_jobs, verbose, on_error, memory)
         self.descriptors = descriptors
         self.window = window
         self.hop = hop
         self.pitch_range = pitch_range
         self.deltas = deltas
-        self.sampling_rate = sampling_rate
-        self.input_sampling_rate = input_sampling_rate
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-        self.on_error = on_error
-        self.memory = memory
 
     def _prepare(self):
-        # Here, so that numba is loaded by those who need it.
+        # Imported here, so that only users of this class load numba.
         from skser.feature_extraction._formants import FormantFinder
         from skser.feature_extraction._pitch import PitchTracker
 
         unknown = sorted(set(self.descriptors) - set(COLUMNS))
         if unknown or not len(self.descriptors):
             raise ValueError(
-                f"descriptors={self.descriptors!r} holds {unknown or 'nothing'}; known are "
-                f"{tuple(COLUMNS)}."
+                f"descriptors={self.descriptors!r} holds {unknown or 'nothing'}, but needs one or "
+                f"more of {tuple(COLUMNS)}."
             )
         if self.sampling_rate < _LOWEST_RATE:
             raise ValueError(
-                f"sampling_rate={self.sampling_rate} Hz is too low: descriptors of speech need "
-                f"at least {_LOWEST_RATE} Hz."
+                f"sampling_rate={self.sampling_rate} Hz is too low: FrameFeatures needs at least "
+                f"{_LOWEST_RATE} Hz."
             )
         pitches = np.asarray(self.pitch_range)
         if (
@@ -199,7 +195,7 @@ class FrameFeatures(AudioTransformer):
             or not _LOWEST_PITCH <= pitches[0] < pitches[1] <= _HIGHEST_PITCH
         ):
             raise ValueError(
-                f"pitch_range={self.pitch_range!r} must be two frequencies that rise, from at "
+                f"pitch_range={self.pitch_range!r} must be two increasing frequencies, from at "
                 f"least {_LOWEST_PITCH} to at most {_HIGHEST_PITCH} Hz."
             )
         fourier = ShortTimeFourier.from_seconds(
@@ -256,7 +252,7 @@ class FrameFeatures(AudioTransformer):
     def _voice(self, samples, prepared, wanted):
         from skser.feature_extraction._periods import perturbations
 
-        # Nothing here depends on the level, and float32 has an end at both sides.
+        # Voice descriptors do not depend on the level, and squares of extreme ones leave float32.
         peak = np.abs(samples).max()
         if peak > 0:
             samples = samples / peak
@@ -304,7 +300,7 @@ class FrameFeatures(AudioTransformer):
 
 
 def _zero_crossings(samples, prepared):
-    """Share of neighbouring samples in a frame whose signs differ."""
+    """Return the share of neighboring samples with different signs in each frame."""
     crossings = np.zeros(len(samples), np.float32)
     crossings[1:] = np.signbit(samples[1:]) != np.signbit(samples[:-1])
     return prepared.fourier.frames(crossings).mean(axis=1)

@@ -1,4 +1,4 @@
-"""One vector per utterance from the course of its descriptors."""
+"""Statistics over the frames of an utterance: one vector per utterance."""
 
 from functools import partial
 
@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
 from skser._base import SequenceTransformerMixin, in_container, validate_sequences
-from skser.feature_extraction import _statistics as course
+from skser.feature_extraction import _statistics
 from skser.feature_extraction._frame_features import VOICED_COLUMNS
 from skser.feature_extraction._segments import Segments
 from skser.sequences import Sequences
@@ -24,73 +24,74 @@ STATISTICS = (
     "voiced",
     "rhythm",
 )
-_REACH = 4  # of differences, in frames to either side
+_REACH = 4  # frames to either side of a regression difference
 _EDGE = 5  # frames kept before the first voiced frame and after the last
 _FEWEST_VOICED = 3
 _FRAMES_AT_ONCE = 2**14
 
 
 class Functionals(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_keys=("transform",)):
-    """Statistics over the course of an utterance: one vector of named numbers for each.
+    """Statistics over the frames of each utterance: one vector of named numbers.
 
-    Every column of the frames (*plain* columns below) is described over all frames. Columns
-    that mean something in voiced speech only (F0, harmonics-to-noise ratio, jitter, shimmer,
-    formants) are described over voiced frames; the course of F0 besides, with unvoiced gaps
-    bridged by straight lines, as plain column ``bridged_F0``. Frames are voiced where the
-    column ``F0`` is above 0; without such a column all are plain.
+    *Plain* columns are described over all frames. *Voiced-only* columns, which have a meaning in
+    voiced speech alone (F0, harmonics-to-noise ratio, jitter, shimmer, formants), are described
+    over voiced frames. F0 is described a second time as the plain column ``bridged_F0``, in
+    which straight lines bridge the unvoiced gaps. Frames are voiced where the column ``F0`` is
+    above 0. Without a column of this name, all columns are plain.
 
     Parameters
     ----------
     transformer : transformer of audio or None, default=None
-        What makes frames of audio, such as `FrameFeatures`: X is then audio, frames are
-        reduced where they are computed, and memory does not grow with them. None: X is
-        frame sequences.
+        Transformer that computes the frames, such as `FrameFeatures`. X is then audio; frames
+        are reduced in the process that computes them, so memory does not grow with them. None
+        means that X is frame sequences.
     statistics : sequence of str, default=all of these
+        Groups of statistics to compute:
+
         - "moments": mean, standard deviation, skewness, kurtosis (3 if Gaussian);
         - "percentiles": 1, 10, 25, 50, 75, 90 and 99 %, with linear interpolation, and the
           ranges 25-75, 10-90 and 1-99 %;
         - "slopes": mean and standard deviation of rising and of falling steps from frame to
-          frame (of voiced-only columns: to the next voiced frame, over gaps too), and the share
-          of each;
+          frame (in voiced-only columns: to the next voiced frame, even across a gap), and the
+          share of each;
         - "regression": linear and quadratic coefficient over a time from -1 to 1, and the root
           mean square error of the line;
         - "thirds": mean and standard deviation of the first, middle and last third; plain
           columns only;
-        - "contour": coefficients 1 to 7 of the cosine transform (DCT-II) of the course; plain
-          columns only;
+        - "contour": coefficients 1 to 7 of the cosine transform (DCT-II) over the utterance;
+          plain columns only;
         - "differences": moments and percentiles of first and second differences (regression
           slopes over nine frames, per frame); plain columns only, and none if the frames
-          bring their own (``deltas=``);
+          include differences already (``deltas=``);
         - "voiced": moments and percentiles of plain columns, and of their first differences,
           over voiced frames;
         - "rhythm": voiced stretches per second, mean and standard deviation of their length
-          and of the pauses between them, share of voiced frames, duration; in seconds, of
-          the part that `active_only` leaves.
+          and of the pauses between them, share of voiced frames, duration. Times are in
+          seconds; the duration is that of the part kept by `active_only`.
     active_only : bool, default=True
-        Whether silence before the first voiced frame and after the last, but for 5 frames,
-        is left out.
+        Whether to skip everything more than 5 frames before the first voiced frame or after
+        the last.
 
     Attributes
     ----------
     transformer_ : transformer or None
-        A fitted clone of `transformer`, if there is one.
+        Fitted clone of `transformer`, or None.
     n_features_in_ : int
-        Number of columns of X, only if X was a 2-D array.
+        Number of columns of X. Only set if X is a 2-D array.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
-        If X is a DataFrame of numbers.
+        Names of the columns of X. Only set if X is a DataFrame of numbers.
 
     Notes
     -----
-    An utterance with fewer than three voiced frames is described as if all were voiced (but
-    for its rhythm, and its F0 is then 0), and
-    one of fewer than three frames as if its last frame lasted. Values are finite for any
-    finite input; what has no spread has skewness and kurtosis 0. Sums are formed utterance by
-    utterance in double precision, so a vector does not depend on which others are computed
-    with it.
+    An utterance with fewer than three voiced frames is described as if all of its frames were
+    voiced, with an F0 of 0 in the unvoiced ones; only its rhythm is not. The last frame of an
+    utterance with fewer than three frames is repeated until there are three. Values are finite
+    for any finite input; a constant column has skewness and kurtosis 0. Sums are computed per
+    utterance in double precision, so a vector does not depend on the other utterances.
 
     References
     ----------
-    The approach, brute-force statistics of low-level descriptors, is that of Schuller, B. et
+    The approach, brute-force statistics of low-level descriptors, follows Schuller, B. et
     al. (2009). The INTERSPEECH 2009 Emotion Challenge. Proc. Interspeech. The choice of
     statistics is this package's own.
 
@@ -121,12 +122,13 @@ class Functionals(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_keys
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Learn the names of the columns, and nothing else.
+        """Learn the names of the columns; nothing else is learned from X.
 
         Parameters
         ----------
         X : audio, if `transformer` is given; else Sequences, list of 2-D arrays, or 2-D or \
                 3-D array
+            Utterances.
         y : ignored
 
         Returns
@@ -136,8 +138,8 @@ class Functionals(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_keys
         unknown = sorted(set(self.statistics) - set(STATISTICS))
         if unknown or not len(self.statistics):
             raise ValueError(
-                f"statistics={self.statistics!r} holds {unknown or 'nothing'}; known are "
-                f"{STATISTICS}."
+                f"statistics={self.statistics!r} holds {unknown or 'nothing'}, but needs one or "
+                f"more of {STATISTICS}."
             )
         if self.transformer is None:
             self.transformer_ = None
@@ -145,26 +147,27 @@ class Functionals(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_keys
         else:
             self.transformer_ = clone(self.transformer).fit(X)
             self._layout = self.transformer_._sequence_layout(self.transformer_._prepare())
-        self.get_feature_names_out()  # refuses statistics that say nothing
+        self.get_feature_names_out()  # raises if no statistic applies to these columns
         return self
 
     def transform(self, X):
-        """Describe every utterance.
+        """Compute the statistics of every utterance.
 
         Parameters
         ----------
-        X : as in `fit`
+        X : as for `fit`
+            Utterances.
 
         Returns
         -------
         ndarray of shape (n_utterances, n_statistics), float32
-            A row of NaN for an utterance that could not be read, if the transformer's
-            `on_error` is "empty".
+            One vector per utterance. If the transformer's `on_error` is "empty", an utterance
+            that could not be read has a row of NaN.
 
         Raises
         ------
         AudioReadError
-            As the `transform` of the transformer.
+            As in the `transform` of the transformer.
         """
         check_is_fitted(self)
         if self.transformer_ is None:
@@ -186,7 +189,7 @@ class Functionals(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_keys
         )
 
     def get_feature_names_out(self, input_features=None):
-        """Names of the statistics, ``<column>_<statistic>``.
+        """Return the names of the statistics, ``<column>_<statistic>``.
 
         Parameters
         ----------
@@ -218,8 +221,8 @@ def _reduce(arrays, describe):
 
 
 def _in_runs(sequences, describe):
-    """Vectors of any number of utterances, in bounded memory."""
-    # In order of length, since percentiles sort utterances that are padded to one length.
+    """Describe any number of utterances in bounded memory."""
+    # In order of length, since percentiles pad the utterances of a run to the same length.
     order = np.argsort(sequences.lengths, kind="stable")
     lengths = sequences.lengths[order]
     vectors, first = None, 0
@@ -236,30 +239,34 @@ def _in_runs(sequences, describe):
 
 
 def describe(frames, lengths, columns, statistics, hop, active_only):
-    """Vectors of some utterances, and their names.
+    """Compute the statistics of some utterances.
 
     Parameters
     ----------
     frames : ndarray of shape (n_frames, n_columns), float32
-        Utterance after utterance.
+        Frames of all utterances, one utterance after the other.
     lengths : ndarray of shape (n_utterances,), int
+        Number of frames of each utterance.
     columns : sequence of str
+        Names of the columns.
     statistics : collection of str
-        Of `STATISTICS`.
+        Names from `STATISTICS`.
     hop : float
-        Seconds per frame.
+        Time between frames, in seconds.
     active_only : bool
+        Whether to skip silence at both ends of each utterance.
 
     Returns
     -------
     names : list of str
+        Names of the statistics, ``<column>_<statistic>``.
     vectors : ndarray of shape (n_utterances, n_names), float32
     """
     columns = np.asarray(columns, dtype=object)
-    # Differences that the frames bring, of a voiced-only column, are so too.
+    # Differences of a voiced-only column, if the frames include them, are voiced-only too.
     static = [column.lstrip("Δ") for column in columns]
     is_voiced_only = np.isin(static, VOICED_COLUMNS) & ("F0" in columns)
-    brings_differences = any(column.startswith("Δ") for column in columns)
+    has_differences = any(column.startswith("Δ") for column in columns)
     plain, only = np.flatnonzero(~is_voiced_only), np.flatnonzero(is_voiced_only)
     frames, lengths = _at_least_three(frames, lengths)
     voiced = frames[:, list(columns).index("F0")] > 0 if len(only) else None
@@ -277,41 +284,42 @@ def describe(frames, lengths, columns, statistics, hop, active_only):
                 values.append(np.broadcast_to(value, (len(named), len(lengths))))
 
     def add_all(named, x, part, prefix=""):
-        add("moments", named, lambda: course.moments(x, part), prefix)
-        add("percentiles", named, lambda: course.percentiles(x, part), prefix)
+        add("moments", named, lambda: _statistics.moments(x, part), prefix)
+        add("percentiles", named, lambda: _statistics.percentiles(x, part), prefix)
 
-    moving, course_of = rows[plain], list(columns[plain])
+    moving, moving_columns = rows[plain], list(columns[plain])
     if voiced is not None:
         counted, part = _counted(voiced, segments)
         spoken = rows[:, counted]
         add_all(columns[only], spoken[only], part)
-        add("slopes", columns[only], lambda: course.slopes(spoken[only], part))
-        add("regression", columns[only], lambda: course.regression(spoken[only], part))
+        add("slopes", columns[only], lambda: _statistics.slopes(spoken[only], part))
+        add("regression", columns[only], lambda: _statistics.regression(spoken[only], part))
         pitch = rows[list(columns).index("F0")]
-        moving = np.concatenate([moving, course.bridged(pitch, voiced, segments)[None]])
+        moving = np.concatenate([moving, _statistics.bridged(pitch, voiced, segments)[None]])
         moving = moving.astype(np.float32)
-        course_of.append("bridged_F0")
+        moving_columns.append("bridged_F0")
         if "voiced" in statistics:
             add_all(columns[plain], spoken[plain], part, "voiced_")
-        add("rhythm", ["rhythm"], lambda: course.rhythm(voiced, segments, hop))
-    add_all(course_of, moving, segments)
-    for function in (course.slopes, course.regression, course.thirds, course.contour):
-        add(function.__name__, course_of, partial(function, moving, segments))
-    if "differences" in statistics and not brings_differences:
+        add("rhythm", ["rhythm"], lambda: _statistics.rhythm(voiced, segments, hop))
+    add_all(moving_columns, moving, segments)
+    for name in ("slopes", "regression", "thirds", "contour"):
+        add(name, moving_columns, partial(getattr(_statistics, name), moving, segments))
+    if "differences" in statistics and not has_differences:
         first = segments.slopes(moving, _REACH)
-        add_all(course_of, first, segments, "Δ")
-        add_all(course_of, segments.slopes(first, _REACH), segments, "ΔΔ")
+        add_all(moving_columns, first, segments, "Δ")
+        add_all(moving_columns, segments.slopes(first, _REACH), segments, "ΔΔ")
         if voiced is not None and "voiced" in statistics:
-            add_all(course_of, first[:, counted], part, "voiced_Δ")
+            add_all(moving_columns, first[:, counted], part, "voiced_Δ")
     if not names:
         raise ValueError(
-            f"statistics={tuple(statistics)} say nothing of columns without 'F0'; add others."
+            f"statistics={tuple(statistics)} do not apply to frames without a column 'F0': add "
+            "others, such as 'moments'."
         )
     return names, np.concatenate(values).T.astype(np.float32)
 
 
 def _at_least_three(frames, lengths):
-    """Let the last frame of shorter utterances last until there are three."""
+    """Repeat the last frame of shorter utterances until there are three frames."""
     if lengths.min() >= 3:
         return frames, lengths
     longer = np.maximum(lengths, 3)
@@ -322,7 +330,11 @@ def _at_least_three(frames, lengths):
 
 
 def _active(voiced, lengths):
-    """Frames from the first to the last voiced one and some around, and their numbers."""
+    """Mark the frames from `_EDGE` before the first voiced one to `_EDGE` after the last.
+
+    Returns the mask and the number of its frames per utterance. An utterance with next to no
+    voiced frames is kept whole.
+    """
     segments = Segments(lengths)
     place = segments.position()
     size = segments.spread(lengths)
@@ -335,7 +347,10 @@ def _active(voiced, lengths):
 
 
 def _counted(voiced, segments):
-    """Voiced frames, or all frames of utterances that hold next to none."""
+    """Mark the voiced frames, or all frames of an utterance with next to no voiced ones.
+
+    Returns the mask and the `Segments` of its frames.
+    """
     few = np.add.reduceat(voiced, segments.starts, dtype=np.int64) < _FEWEST_VOICED
     counted = voiced | segments.spread(few)
     return counted, segments.within(counted)

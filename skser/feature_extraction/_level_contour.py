@@ -1,4 +1,4 @@
-"""Course of the level of speech: one value per frame."""
+"""Level of speech over time: one value per frame."""
 
 from numbers import Real
 
@@ -14,24 +14,25 @@ from skser.sequences import Layout
 
 @insert_descriptions(DESCRIPTIONS)
 class LevelContour(SpectralTransformer):
-    """Level of each frame: the mean over its mel bands, in decibels.
+    """Level of each frame of an utterance: the mean over its mel bands, in decibels.
 
     Parameters
     ----------
     offset : float, default=0.0
-        Seconds to leave out at the start of an utterance.
+        Time to skip at the start of an utterance, in seconds.
     duration : float or None, default=None
-        Seconds to keep after that; None keeps the rest. A shorter rest stays as it is.
+        Time to keep after that, in seconds. None keeps the rest; so does a `duration` longer
+        than the rest.
     {n_mels}
     {window}
     {hop}
     {window_type}
     {n_fft}
     {mel_range}
-    deltas : {0, 1, 2}, default=0
-        Differences to append as channels: regression slopes over nine frames, per frame.
+    {deltas}
     top_db : float or None, default=60.0
-        Floor of each cell below the maximum of what is kept, in dB.
+        Range of levels to keep before averaging, in dB: bands are raised to `top_db` below the
+        maximum of the kept part. None sets no such floor.
     {sampling_rate}
     {input_sampling_rate}
     {n_jobs}
@@ -42,8 +43,8 @@ class LevelContour(SpectralTransformer):
 
     Notes
     -----
-    The level is that of the recording: it is not set against the utterance's own mean, so
-    loudness tells. It agrees within 0.01 dB with the mean over the mel axis of
+    The level is that of the recording: the utterance's mean is not subtracted, so a louder
+    recording has a higher level. Values agree within 0.01 dB with the mean over the mel axis of
     ``librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=...)``.
 
     Examples
@@ -87,32 +88,22 @@ class LevelContour(SpectralTransformer):
         memory=None,
         device=None,
     ):
+        super().__init__(
+            window, hop, window_type, n_fft, fmin, fmax, top_db,
+            sampling_rate, input_sampling_rate, n_jobs, verbose, on_error, memory, device,
+        )  # fmt: skip
         self.offset = offset
         self.duration = duration
         self.n_mels = n_mels
-        self.window = window
-        self.hop = hop
-        self.window_type = window_type
-        self.n_fft = n_fft
-        self.fmin = fmin
-        self.fmax = fmax
         self.deltas = deltas
-        self.top_db = top_db
-        self.sampling_rate = sampling_rate
-        self.input_sampling_rate = input_sampling_rate
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-        self.on_error = on_error
-        self.memory = memory
-        self.device = device
 
     def _read(self, item, index):
         samples = super()._read(item, index)
         first = round(self.offset * self.sampling_rate)
         if first >= len(samples):
             raise UtteranceTooShort(
-                f"lasts {len(samples) / self.sampling_rate:.3g} s, which offset={self.offset} s "
-                "leaves out: leave the utterance out or take a smaller offset="
+                f"lasts {len(samples) / self.sampling_rate:.3g} s, all of which "
+                f"offset={self.offset} s skips: leave the utterance out or use a smaller offset="
             )
         if self.duration is None:
             return samples[first:]

@@ -20,13 +20,13 @@ from skser.feature_extraction._spectral import (
 from skser.sequences import Layout
 
 
-# Kept, since making it takes longer than the features of one utterance.
+# Cached, since building it takes longer than the features of one utterance.
 @functools.lru_cache(maxsize=32)
 def _filterbank(sampling_rate, n_fft, n_mels, fmin, fmax):
-    """Mel filters, a csr_array (n_mels, n_fft // 2 + 1), and their centres in Hz."""
+    """Return mel filters, a csr_array (n_mels, n_fft // 2 + 1), and their centers in Hz."""
     import librosa.filters
 
-    with warnings.catch_warnings():  # of empty bands, which are refused below
+    with warnings.catch_warnings():  # librosa warns of empty bands, which raise below
         warnings.simplefilter("ignore")
         filters = librosa.filters.mel(
             sr=sampling_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax
@@ -35,25 +35,25 @@ def _filterbank(sampling_rate, n_fft, n_mels, fmin, fmax):
     if empty.size:
         raise ValueError(
             f"n_mels={n_mels} is too many for n_fft={n_fft}: mel band {empty[0]} covers no "
-            "frequency bin. Take fewer bands or a longer n_fft=."
+            "frequency bin. Use a smaller n_mels= or a longer n_fft=."
         )
     edges = librosa.mel_frequencies(n_mels + 2, fmin=fmin, fmax=fmax)
-    # Sparse, since a bin belongs to two bands at most; and unlike a threaded dense product
-    # its sums never depend on the number of threads.
+    # Sparse, since each bin belongs to at most two bands. Besides, the sums of a sparse product
+    # never depend on the number of threads, unlike those of a dense one.
     return scipy.sparse.csr_array(filters), tuple(edges[1:-1].tolist())
 
 
 @functools.lru_cache(maxsize=32)
-def _mel_layout(n_mels, deltas, hop, centres):
+def _mel_layout(n_mels, deltas, hop, frequencies):
     return Layout(
         feature_names=delta_names([f"mel{i}" for i in range(n_mels)], deltas),
         hop=hop,
-        frequencies=centres,
+        frequencies=frequencies,
         n_channels=1 + deltas,
     )
 
 
-# Of every transformer that stands on mel bands.
+# Shared by all transformers that start from mel bands.
 MEL_CONSTRAINTS = {
     **SpectralTransformer._parameter_constraints,
     "n_mels": [Interval(Integral, 1, None, closed="left")],
@@ -62,7 +62,7 @@ MEL_CONSTRAINTS = {
 
 
 def prepare_mel(transformer):
-    """Check the mel bands of a transformer, and make its `PreparedSpectra`."""
+    """Check the mel bands of a transformer and return its `PreparedSpectra`."""
     rate, window_type = transformer.sampling_rate, transformer.window_type
     if not isinstance(window_type, str):
         window_type = hashable(window_type)
@@ -75,13 +75,13 @@ def prepare_mel(transformer):
             f"fmin={fmin} Hz must lie below fmax={fmax} Hz (at most half the sampling rate of "
             f"{rate} Hz)."
         )
-    filters, centres = _filterbank(rate, fourier.n_fft, transformer.n_mels, fmin, fmax)
-    return PreparedSpectra(fourier, filters, centres, transformer.device)
+    filters, frequencies = _filterbank(rate, fourier.n_fft, transformer.n_mels, fmin, fmax)
+    return PreparedSpectra(fourier, filters, frequencies, transformer.device)
 
 
 @insert_descriptions(DESCRIPTIONS)
 class MelSpectrogram(SpectralTransformer):
-    """Mel spectrogram in decibels, with differences as further channels.
+    """Mel spectrogram of each utterance in decibels, with its derivatives as channels.
 
     Parameters
     ----------
@@ -92,12 +92,14 @@ class MelSpectrogram(SpectralTransformer):
     {n_fft}
     {mel_range}
     deltas : {0, 1, 2}, default=2
-        Differences to append as channels: regression slopes over nine frames, per frame.
+        Number of derivatives to append as channels. Each is the slope, per frame, of a
+        regression line over nine frames of the channel before it.
     normalize : {"utterance", None}, default="utterance"
-        "utterance" subtracts each utterance's mean over all cells, in dB: loudness of the
-        recording then tells nothing.
+        Normalization. "utterance" subtracts each utterance's mean over all frames and bands, in
+        dB, so that the level of the recording has no effect. None keeps the level.
     top_db : float or None, default=60.0
-        Floor below each utterance's maximum, in dB.
+        Range of levels to keep, in dB: lower values are raised to `top_db` below the utterance's
+        maximum. None sets no such floor.
     {sampling_rate}
     {input_sampling_rate}
     {n_jobs}
@@ -109,9 +111,9 @@ class MelSpectrogram(SpectralTransformer):
     Notes
     -----
     The static channel agrees with ``librosa.power_to_db(librosa.feature.melspectrogram(...))``
-    (Slaney's mel scale and area normalisation) within 0.01 dB over the top 60 dB. So do the
-    values computed on a `device` with those of NumPy (within 0.0005 dB with torch on a CPU),
-    whatever other utterances there are.
+    (Slaney's mel scale and area normalization) within 0.01 dB over the top 60 dB. Values
+    computed on a `device` agree with those of NumPy equally well (within 0.0005 dB with torch on
+    a CPU). They do not depend on the other utterances.
 
     Examples
     --------
@@ -149,23 +151,13 @@ class MelSpectrogram(SpectralTransformer):
         memory=None,
         device=None,
     ):
+        super().__init__(
+            window, hop, window_type, n_fft, fmin, fmax, top_db,
+            sampling_rate, input_sampling_rate, n_jobs, verbose, on_error, memory, device,
+        )  # fmt: skip
         self.n_mels = n_mels
-        self.window = window
-        self.hop = hop
-        self.window_type = window_type
-        self.n_fft = n_fft
-        self.fmin = fmin
-        self.fmax = fmax
         self.deltas = deltas
         self.normalize = normalize
-        self.top_db = top_db
-        self.sampling_rate = sampling_rate
-        self.input_sampling_rate = input_sampling_rate
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-        self.on_error = on_error
-        self.memory = memory
-        self.device = device
 
     _prepare = prepare_mel
 
@@ -182,24 +174,25 @@ class MelSpectrogram(SpectralTransformer):
 
 @insert_descriptions(DESCRIPTIONS)
 class MFCC(SpectralTransformer):
-    """Mel-frequency cepstral coefficients.
+    """Mel-frequency cepstral coefficients of each utterance.
 
-    The orthonormal discrete cosine transform (type II) of the mel spectrogram in decibels.
+    They are the orthonormal discrete cosine transform (type II) of the mel spectrogram in
+    decibels.
 
     Parameters
     ----------
     n_mfcc : int, default=20
-        Coefficients to keep, the zeroth (level) included.
+        Number of coefficients to keep, including the zeroth (the level).
     {n_mels}
     {window}
     {hop}
     {window_type}
     {n_fft}
     {mel_range}
-    deltas : {0, 1, 2}, default=0
-        Differences to append as channels: regression slopes over nine frames, per frame.
+    {deltas}
     top_db : float or None, default=80.0
-        Floor below each utterance's maximum, in dB, before the transform.
+        Range of levels to keep before the transform, in dB: lower values are raised to `top_db`
+        below the utterance's maximum. None sets no such floor.
     {sampling_rate}
     {input_sampling_rate}
     {n_jobs}
@@ -210,8 +203,8 @@ class MFCC(SpectralTransformer):
 
     Notes
     -----
-    With `top_db` at most 60, values computed on a `device` are those of NumPy within 0.01
-    (within 0.0005 with torch on a CPU), whatever other utterances there are.
+    With `top_db` at most 60, values computed on a `device` agree with those of NumPy within 0.01
+    (within 0.0005 with torch on a CPU). They do not depend on the other utterances.
 
     References
     ----------
@@ -253,27 +246,20 @@ class MFCC(SpectralTransformer):
         memory=None,
         device=None,
     ):
+        super().__init__(
+            window, hop, window_type, n_fft, fmin, fmax, top_db,
+            sampling_rate, input_sampling_rate, n_jobs, verbose, on_error, memory, device,
+        )  # fmt: skip
         self.n_mfcc = n_mfcc
         self.n_mels = n_mels
-        self.window = window
-        self.hop = hop
-        self.window_type = window_type
-        self.n_fft = n_fft
-        self.fmin = fmin
-        self.fmax = fmax
         self.deltas = deltas
-        self.top_db = top_db
-        self.sampling_rate = sampling_rate
-        self.input_sampling_rate = input_sampling_rate
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-        self.on_error = on_error
-        self.memory = memory
-        self.device = device
 
     def _prepare(self):
         if self.n_mfcc > self.n_mels:
-            raise ValueError(f"n_mfcc={self.n_mfcc} exceeds n_mels={self.n_mels}.")
+            raise ValueError(
+                f"n_mfcc={self.n_mfcc} exceeds n_mels={self.n_mels}: use at most as many "
+                "coefficients as mel bands."
+            )
         return prepare_mel(self)
 
     def _steps(self, frames):

@@ -13,53 +13,56 @@ from skser.feature_extraction._base import AudioTransformer, UtteranceTooShort
 from skser.feature_extraction._parameters import DESCRIPTIONS
 from skser.sequences import Layout
 
-_LICENCE = (
-    "openSMILE is used under the audEERING Research License Agreement: free for private use, "
-    "teaching and research; any further commercial use needs a licence from audEERING GmbH. "
+_LICENSE = (
+    "openSMILE is used under the audEERING Research License Agreement: it is free for private "
+    "use, teaching and research; any further commercial use needs a license from audEERING GmbH. "
     "See https://github.com/audeering/opensmile/blob/master/LICENSE"
 )
 _LEVELS = {"functionals": "Functionals", "lld": "LowLevelDescriptors"}
-# All three sets take spectra over 20 ms and the voice over 60 ms, every 10 ms.
+# In all three sets, in seconds: spectra cover 20 ms and voice descriptors 60 ms, every 10 ms.
 _SHORT_WINDOW, _LONG_WINDOW, _HOP = 0.020, 0.060, 0.010
 
 
 @insert_descriptions(DESCRIPTIONS)
 class OpenSmile(AudioTransformer, auto_wrap_output_keys=("transform",)):
-    """openSMILE's feature sets, through the library ``opensmile``.
+    """openSMILE's feature sets, computed by the library ``opensmile``.
 
     .. warning::
 
        openSMILE is free for private use, teaching and research; any further commercial use
-       needs a licence from audEERING GmbH. The logger ``"skser"`` says so too, the first time
+       needs a license from audEERING GmbH. The logger ``"skser"`` repeats this the first time
        that a process uses this class.
 
     Parameters
     ----------
     feature_set : {"eGeMAPSv02", "ComParE_2016", "GeMAPSv01b"}, default="eGeMAPSv02"
-        88, 6373 or 62 functionals of 25, 65 or 18 low-level descriptors.
+        Name of the feature set. The sets have 88, 6373 or 62 functionals of 25, 65 or 18
+        low-level descriptors.
     level : {"functionals", "lld"}, default="functionals"
-        One vector per utterance, or the low-level descriptors frame by frame.
+        Kind of features. "functionals" gives one vector per utterance, "lld" the low-level
+        descriptors of each frame.
     sampling_rate : float, default=16000
-        Rate that features are computed at, in Hz, a whole number; other rates are resampled.
+        Sampling rate at which features are computed, in Hz; a whole number. Audio at other
+        rates is resampled.
     {input_sampling_rate}
     {n_jobs}
     {verbose}
     on_error : {"raise", "empty"}, default="raise"
-        What to do about unusable utterances once all others are done: name them in an
-        error, or leave each with a row of NaN ("functionals") or 0 frames ("lld") and name
-        them in a warning.
+        Treatment of unusable utterances, after all others are done: "raise" names them in an
+        error; "empty" gives each of them a row of NaN ("functionals") or 0 frames ("lld") and
+        names them in a warning.
     {memory}
 
     Notes
     -----
-    Values are those of ``opensmile.Smile(...).process_signal``. openSMILE reads 16-bit samples;
-    what lies beyond full scale is clipped here, where ``opensmile`` lets it wrap around. An
-    utterance must last 60 ms. openSMILE's own memory grows by about 40 MB with each minute of
-    the utterance.
+    Values equal those of ``opensmile.Smile(...).process_signal``. openSMILE reads 16-bit samples:
+    samples beyond full scale are clipped here, whereas ``opensmile`` lets them wrap around. An
+    utterance must last at least 60 ms. openSMILE itself needs about 40 MB of memory for each
+    minute of an utterance.
 
-    Frames of "lld" start every 10 ms and cover 20 ms in spectral and energy columns, whose
-    centre the layout's `offset` states; the 60 ms of the pitch and voice quality columns are
-    centred 20 ms later.
+    Frames of "lld" start every 10 ms. In spectral and energy columns they cover 20 ms, and the
+    layout's `offset` is the center of the first of them. In pitch and voice quality columns they
+    cover 60 ms, so their centers lie 20 ms later.
 
     References
     ----------
@@ -103,21 +106,17 @@ class OpenSmile(AudioTransformer, auto_wrap_output_keys=("transform",)):
         on_error="raise",
         memory=None,
     ):
+        super().__init__(sampling_rate, input_sampling_rate, n_jobs, verbose, on_error, memory)
         self.feature_set = feature_set
         self.level = level
-        self.sampling_rate = sampling_rate
-        self.input_sampling_rate = input_sampling_rate
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-        self.on_error = on_error
-        self.memory = memory
 
     def _prepare(self):
         if self.sampling_rate != int(self.sampling_rate):
             raise ValueError(
-                f"openSMILE takes whole sampling rates, not sampling_rate={self.sampling_rate}."
+                f"sampling_rate={self.sampling_rate} must be a whole number of Hz: openSMILE "
+                "accepts no fractions."
             )
-        _state_licence()
+        _log_license()
         return int(self.sampling_rate)
 
     def _extract(self, samples, rate):
@@ -125,7 +124,7 @@ class OpenSmile(AudioTransformer, auto_wrap_output_keys=("transform",)):
         if len(samples) < shortest:
             raise UtteranceTooShort(
                 f"has {len(samples)} samples, less than one window of openSMILE ({shortest}): "
-                "leave it out"
+                "leave the utterance out"
             )
         smile = _smile(self.feature_set, self.level)
         values = smile(np.clip(samples, -1, 32767 / 32768), rate)[0].T
@@ -163,14 +162,14 @@ def _library():
 
 
 @functools.cache
-def _state_licence():
+def _log_license():
     _library()
-    logging.getLogger("skser").warning(_LICENCE)
+    logging.getLogger("skser").warning(_LICENSE)
 
 
 @functools.cache
 def _smile(feature_set, level):
-    # A level given as a string ends in a segmentation fault.
+    # opensmile crashes with a segmentation fault if the level is given as a string.
     opensmile = _library()
     return opensmile.Smile(
         opensmile.FeatureSet[feature_set], opensmile.FeatureLevel[_LEVELS[level]]

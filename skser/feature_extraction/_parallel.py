@@ -1,4 +1,4 @@
-"""Tasks over processes or a Dask cluster: results in order, few ahead of their reader."""
+"""Parallel tasks on processes or a Dask cluster, with ordered results and bounded memory."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ _ATTEMPTS = 3
 
 
 class WorkersLost(RuntimeError):
-    """Workers died again and again over the same tasks.
+    """Loss of worker processes, repeatedly, at the same task.
 
     Parameters
     ----------
@@ -35,23 +35,30 @@ class WorkersLost(RuntimeError):
 
 
 def parallel_map(function, tasks, n_jobs=None):
-    """Yield ``function(*task)`` for every task.
+    """Yield ``function(*task)`` for every task, in order.
 
-    The active joblib backend does the work, and a bounded number of results wait for their
-    reader. Tasks that are lost with their worker are submitted again. Arrays in a list may
-    lie in memory that is used again: they are the reader's until the next result is asked for.
+    The active joblib backend does the work. A bounded number of results wait for their reader.
+    Tasks that are lost with their worker are submitted again. If a result is a list, its arrays
+    are valid only until the next result is requested, since their memory may be reused.
 
     Parameters
     ----------
     function : callable
+        Function to call. Processes must be able to pickle it.
     tasks : list of tuple
+        Arguments of each call.
     n_jobs : int or None, default=None
-        As in joblib; a Dask cluster works with all it has.
+        Number of processes, as in joblib. A Dask cluster uses all its workers.
+
+    Yields
+    ------
+    object
+        Result of each task.
 
     Raises
     ------
     WorkersLost
-        If three attempts in a row do not get beyond some task.
+        If three attempts in a row lose the same task.
     """
     attempt, lost = _engine(n_jobs)
     done, attempts = 0, 0
@@ -68,13 +75,13 @@ def parallel_map(function, tasks, n_jobs=None):
 
 
 def n_workers(n_jobs):
-    """How many tasks run at a time."""
+    """Return the number of tasks that run at the same time."""
     return 1 if _is_dask_task() else effective_n_jobs(n_jobs)
 
 
 def _engine(n_jobs):
-    """What runs tasks here, and the errors by which it says that it lost some."""
-    if _is_dask_task():  # of a grid search, say, which keeps the cluster busy as it is
+    """Return a function that runs tasks, and the errors that it raises when workers are lost."""
+    if _is_dask_task():  # such as one of a grid search, which keeps the cluster busy already
         return _one_by_one, ()
     backend, _ = get_active_backend()
     if not _is_dask(backend):
@@ -111,7 +118,7 @@ def _one_by_one(function, tasks):
 def _on_joblib(n_jobs, function, tasks):
     backend, _ = get_active_backend()
     return_as = "generator" if backend.supports_return_generator else "list"
-    # joblib runs ahead of a slow reader without end, so it gets so many tasks at a time.
+    # joblib's generator runs ahead of a slow reader without limit, so it gets a few tasks at once.
     n_ahead = _TASKS_AHEAD * effective_n_jobs(n_jobs)
     shared = None if getattr(backend, "supports_sharedmem", False) else _new_shared_file()
     try:
@@ -131,12 +138,12 @@ def _on_joblib(n_jobs, function, tasks):
 
 @contextlib.contextmanager
 def _given_up_quietly(results):
-    """Context of a reader who may stop, over a full disk, say, before the last result."""
+    """Close the results without a warning if the reader stops early, as over a full disk."""
     try:
         yield
     finally:
         if hasattr(results, "close"):
-            with warnings.catch_warnings():  # joblib's advice on the tasks is for others
+            with warnings.catch_warnings():  # joblib warns of the tasks that it cancels
                 warnings.simplefilter("ignore")
                 results.close()
 
@@ -144,7 +151,7 @@ def _given_up_quietly(results):
 def _new_shared_file():
     try:
         return SharedArrayFile()
-    except OSError:  # no room for temporary files: everything goes through the pipe
+    except OSError:  # no room for temporary files: send everything through the pipe
         return None
 
 
@@ -155,7 +162,7 @@ def _into_file(shared, place, function, task):
 
 @dataclass(frozen=True)
 class _Place:
-    """Where an array of a result lies, in bytes from the start of its file."""
+    """Location of an array of a result, in bytes from the start of its file."""
 
     start: int
     dtype: str
@@ -163,17 +170,17 @@ class _Place:
 
 
 class SharedArrayFile:
-    """Files by which processes of one machine hand over arrays.
+    """Files through which processes of one machine pass arrays to each other.
 
-    A pipe copies an array four times, and would keep the calling process as busy as one that
-    computes features. Each place is one file, written again and again.
+    A pipe copies an array four times, and would keep the calling process as busy as a worker that
+    computes features. Each place is one file, which is overwritten for each result.
     """
 
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="skser-")
 
     def put(self, place, result):
-        """Write the arrays of a list, and return the list without them, for `take`."""
+        """Write the arrays of a list, and return the list with their locations, for `take`."""
         if not isinstance(result, list):
             return result
         left, end = list(result), 0
@@ -184,12 +191,12 @@ class SharedArrayFile:
                     if isinstance(array, np.ndarray) and array.size:
                         left[i] = _Place(end, array.dtype.str, array.shape)
                         end += file.write(np.ascontiguousarray(array).data.cast("B"))
-        except OSError:  # no room, say: through the pipe then
+        except OSError:  # such as a full disk: send the result through the pipe
             return result
         return left
 
     def take(self, place, result):
-        """The list that was put, its arrays as views of the file."""
+        """Return the list given to `put`, with its arrays as views of the file."""
         if not isinstance(result, list) or not any(isinstance(p, _Place) for p in result):
             return result
         values = np.memmap(Path(self.folder) / str(place), np.uint8, "r")
@@ -207,8 +214,8 @@ def _view(values, part):
 
 
 def _on_dask(client, function, tasks):
-    # The client's own futures: joblib would wait for ever for a task that Dask gives up, and
-    # scatters arrays, each to one worker, with whose death they are lost.
+    # Uses the client's futures. joblib would wait forever for a task that Dask gives up, and it
+    # scatters each array to one worker, so that the array is lost if that worker dies.
     waiting, tasks = deque(), deque(tasks)
     while tasks or waiting:
         n_ahead = 4 * max(1, sum(client.ncores().values()))

@@ -1,42 +1,42 @@
-"""Single periods of the voice: how regular their length and their strength are."""
+"""Jitter and shimmer: the regularity of single periods of the voice."""
 
 import numpy as np
 from numba import njit
 
-_REACH = 0.2  # a period differs from what the pitch says by a fifth at most
-_LARGEST_RATIO = 1.3  # of neighbouring periods; beyond, the voice has broken
-_LARGEST_AMPLITUDE_RATIO = 1.6
-_FAINTEST = 0.02  # of the strongest period; below, the voice only rings out
+_REACH = 0.2  # largest deviation of a period from the one of the pitch track, as a share of it
+_LARGEST_RATIO = 1.3  # of neighboring durations; beyond it the voice has broken
+_LARGEST_AMPLITUDE_RATIO = 1.6  # of neighboring amplitudes
+_FAINTEST = 0.02  # of the strongest period; below it the voice is only decaying
 
 
 def perturbations(samples, pitch, hop, sampling_rate, window):
-    """Local jitter and shimmer around each frame.
+    """Compute the local jitter and shimmer around each frame.
 
     Parameters
     ----------
     samples : ndarray of shape (n_samples,), float32
     pitch : ndarray of shape (n_frames,), float32
-        In Hz, 0 where unvoiced.
+        Fundamental frequency in Hz, 0 where unvoiced.
     hop : int
-        In samples.
+        Number of samples between frames.
     sampling_rate : float
-        In Hz.
+        Sampling rate, in Hz.
     window : float
-        Seconds around each frame whose periods count.
+        Length of the stretch around each frame whose periods are used, in seconds.
 
     Returns
     -------
     ndarray of shape (n_frames, 2), float32
-        Mean absolute difference of neighbouring periods over their mean, of duration and of
-        peak-to-peak amplitude; 0 where there are no two neighbouring periods.
+        Mean absolute difference between neighboring periods over their mean, of duration and of
+        peak-to-peak amplitude; 0 if the window has no two neighboring periods.
     """
-    centres, durations, amplitudes, runs = _periods(samples, pitch, hop, sampling_rate)
+    centers, durations, amplitudes, runs = _periods(samples, pitch, hop, sampling_rate)
     d, a = durations, amplitudes
     loud = a > _FAINTEST * a.max(initial=0)
-    neighbours = (np.diff(runs) == 0) & loud[1:] & loud[:-1]
-    neighbours &= np.maximum(d[1:], d[:-1]) < _LARGEST_RATIO * np.minimum(d[1:], d[:-1])
-    neighbours &= np.maximum(a[1:], a[:-1]) < _LARGEST_AMPLITUDE_RATIO * np.minimum(a[1:], a[:-1])
-    times = (0.5 * (centres[1:] + centres[:-1]))[neighbours]
+    neighbors = (np.diff(runs) == 0) & loud[1:] & loud[:-1]
+    neighbors &= np.maximum(d[1:], d[:-1]) < _LARGEST_RATIO * np.minimum(d[1:], d[:-1])
+    neighbors &= np.maximum(a[1:], a[:-1]) < _LARGEST_AMPLITUDE_RATIO * np.minimum(a[1:], a[:-1])
+    times = (0.5 * (centers[1:] + centers[:-1]))[neighbors]
     order = np.argsort(times, kind="stable")
     frames = np.arange(len(pitch)) * float(hop)
     reach = 0.5 * window * sampling_rate
@@ -45,8 +45,8 @@ def perturbations(samples, pitch, hop, sampling_rate, window):
     result = np.zeros((len(pitch), 2), np.float32)
     some = last > first
     for column, values in enumerate((d, a)):
-        difference = np.abs(np.diff(values))[neighbours][order]
-        level = (0.5 * (values[1:] + values[:-1]))[neighbours][order]
+        difference = np.abs(np.diff(values))[neighbors][order]
+        level = (0.5 * (values[1:] + values[:-1]))[neighbors][order]
         totals = [np.concatenate([[0.0], np.cumsum(x)]) for x in (difference, level)]
         sums = [(total[last] - total[first])[some] for total in totals]
         result[some, column] = sums[0] / sums[1]
@@ -57,23 +57,23 @@ def perturbations(samples, pitch, hop, sampling_rate, window):
 def _periods(samples, pitch, hop, sampling_rate):
     """Cut every voiced run of frames into periods by waveform matching.
 
-    From the strongest peak near the middle of a run, the next period to either side begins
-    where the waveform correlates best with the present one (Boersma 2009).
+    The search starts at the strongest peak near the middle of a run. On either side, the next
+    period begins where the waveform correlates best with the present one (Boersma 2009).
 
     Returns
     -------
-    centres, durations, amplitudes : ndarray of shape (n_periods,), float64
-        In samples, samples, and peak to peak.
+    centers, durations, amplitudes : ndarray of shape (n_periods,), float64
+        Center and duration of each period, in samples, and its peak-to-peak amplitude.
     runs : ndarray of shape (n_periods,), int64
-        Which voiced run each belongs to.
+        Number of the run of each period. The two directions of a voiced run count as two.
     """
     n_samples = len(samples)
-    # As many as there would be if all were the shortest that `_match` accepts.
+    # Room for all periods if each is the shortest that `_match` accepts.
     most = n_samples * pitch.max() / ((1 - _REACH) * sampling_rate)
-    centres = np.empty(int(most) + 2 * len(pitch) + 2)
-    durations = np.empty_like(centres)
-    amplitudes = np.empty_like(centres)
-    runs = np.empty(len(centres), np.int64)
+    centers = np.empty(int(most) + 2 * len(pitch) + 2)
+    durations = np.empty_like(centers)
+    amplitudes = np.empty_like(centers)
+    runs = np.empty(len(centers), np.int64)
     n = 0
     run = 0
     t = 0
@@ -96,9 +96,8 @@ def _periods(samples, pitch, hop, sampling_rate):
         start = float(low + np.argmax(np.abs(samples[low:high])))
         for direction in (-1, 1):
             place = start
-            # No more periods than samples can hold; the sides are two runs, so that the order
-            # of marks is that of time within each.
-            while n < len(centres):
+            # Each direction gets its own run number, so that periods within a run are in order.
+            while n < len(centers):
                 frame = min(max(int(place / hop + 0.5), first), t - 1)
                 step = _match(samples, place, sampling_rate / pitch[frame], direction)
                 following = place + direction * step
@@ -106,24 +105,24 @@ def _periods(samples, pitch, hop, sampling_rate):
                     break
                 left = max(0, int(place - 0.5 * step))
                 right = min(n_samples, int(place + 0.5 * step) + 1)
-                centres[n] = 0.5 * (place + following)
+                centers[n] = 0.5 * (place + following)
                 durations[n] = step
                 amplitudes[n] = samples[left:right].max() - samples[left:right].min()
                 runs[n] = run
                 n += 1
                 place = following
             run += 1
-    return centres[:n], durations[:n], amplitudes[:n], runs[:n]
+    return centers[:n], durations[:n], amplitudes[:n], runs[:n]
 
 
-@njit(cache=True, nogil=True, fastmath=True)  # lets sums use vector registers
+@njit(cache=True, nogil=True, fastmath=True)  # fastmath lets sums use vector registers
 def _match(samples, place, period, direction):
-    """Distance to where the period around `place` recurs, 0 if nowhere."""
+    """Return the distance at which the period around `place` recurs; 0 if it does not."""
     width = int(period)
     start = int(place + 0.5) - width // 2
     shortest = max(2, int((1 - _REACH) * period))
     longest = int((1 + _REACH) * period) + 1
-    # One lag more on both sides, for the parabola.
+    # One more lag on both sides, for the parabola.
     low, high = shortest - 1, longest + 1
     if direction > 0 and (start < 0 or start + high + width > len(samples)):
         return 0.0

@@ -9,18 +9,18 @@ from numba import njit
 
 from skser.feature_extraction._spectral import ShortTimeFourier
 
-_N_CANDIDATES = 8  # per frame, beside the unvoiced one
+_N_CANDIDATES = 8  # per frame, in addition to the unvoiced one
 _BAND = 4000.0  # in Hz; above it noise outweighs harmonics
 
-# Boersma's recommended settings; costs of jumps are per 10 ms.
+# Boersma's recommended settings. The costs of jumps are per 10 ms.
 _SILENCE_THRESHOLD = 0.03
 _VOICING_THRESHOLD = 0.45
 _OCTAVE_COST = 0.01
 _OCTAVE_JUMP_COST = 0.35
 _VOICING_CHANGE_COST = 0.14
 
-# A sinc under a Hann window: a peak of the autocorrelation is too sharp for a parabola alone,
-# which would prefer the multiple of a short period that happens to fall on a sample.
+# Windowed sinc that interpolates half samples. A parabola alone fits the sharp peaks of the
+# autocorrelation badly: it would prefer a multiple of a short period that falls on a sample.
 _HALF_SAMPLE = (np.sinc(np.arange(-7.5, 8)) * np.cos(np.pi / 16 * np.arange(-7.5, 8)) ** 2).astype(
     np.float32
 )
@@ -33,13 +33,13 @@ class PitchTracker:
     Parameters
     ----------
     fourier : ShortTimeFourier
-        Its window spans three periods of the lowest pitch.
+        Transform whose window spans three periods of the lowest pitch.
     window_correlation : ndarray of shape (n_lags,), float32
-        Normalised autocorrelation of the window.
+        Normalized autocorrelation of the window.
     shortest, longest : float
-        Periods, in samples.
+        Shortest and longest period, in samples.
     sampling_rate : float
-        In Hz.
+        Sampling rate, in Hz.
     """
 
     fourier: ShortTimeFourier
@@ -50,7 +50,7 @@ class PitchTracker:
 
     @classmethod
     def from_hertz(cls, sampling_rate, hop, pitch_range):
-        """Settings for a `pitch_range` (lowest, highest) in Hz and a hop in samples."""
+        """Create the settings for a `pitch_range` (lowest, highest) in Hz and a hop in samples."""
         lowest, highest = pitch_range
         n_window = round(3 * sampling_rate / lowest)
         n_lags = int(sampling_rate / lowest) + 4 + len(_HALF_SAMPLE) // 2
@@ -66,18 +66,18 @@ class PitchTracker:
         )
 
     def candidates(self, power):
-        """Periods that each frame could have.
+        """Find the candidate periods of each frame.
 
         Parameters
         ----------
         power : ndarray of shape (n_frames, n_bins), float32
-            Power spectra of `fourier`; what lies above 4 kHz is left out.
+            Power spectra of `fourier`. Frequencies above 4 kHz are ignored.
 
         Returns
         -------
         ndarray of shape (n_frames, 1 + 2 * n_candidates), float32
-            Amplitude of the frame; lags in samples, 0 where there are fewer; autocorrelation
-            at these lags, free of the window's (Boersma's equation 9).
+            Amplitude of the frame; lags of the candidates in samples, 0 for missing ones;
+            autocorrelation at these lags, divided by that of the window (Boersma's equation 9).
         """
         n_fft = self.fourier.n_fft
         band = power[:, : int(_BAND * n_fft / self.sampling_rate) + 1]
@@ -92,18 +92,19 @@ class PitchTracker:
         )
 
     def track(self, candidates):
-        """The path through the candidates of least cost.
+        """Find the path of least cost through the candidates.
 
         Parameters
         ----------
         candidates : ndarray of shape (n_frames, 1 + 2 * n_candidates), float32
+            Result of `candidates`.
 
         Returns
         -------
         pitch : ndarray of shape (n_frames,), float32
-            In Hz, 0 where unvoiced.
+            Fundamental frequency in Hz, 0 where unvoiced.
         periodicity : ndarray of shape (n_frames,), float32
-            Autocorrelation at the period, from 0 to 1; where unvoiced, that of the best
+            Autocorrelation at the period, from 0 to 1. In an unvoiced frame, that of the best
             candidate.
         """
         amplitude = candidates[:, 0]
@@ -129,7 +130,7 @@ class PitchTracker:
 
 
 def _octave_costs(lags, longest):
-    # Boersma's equation 24: of two lags that fit alike, the shorter one is the period.
+    # Boersma's equation 24: of two lags that fit equally well, prefer the shorter one.
     return _OCTAVE_COST * np.log2(np.maximum(lags, 1) / np.float32(longest), dtype=np.float32)
 
 
@@ -142,7 +143,7 @@ def _find_candidates(
     normed = np.empty(n_lags, np.float32)
     for t in range(n_frames):
         energy = correlation[t, 0]
-        if energy < np.float32(1e-20):  # of a frame far below the peak, which is 1
+        if energy < np.float32(1e-20):  # silent, since the peak of the utterance is 1
             continue
         found[t, 0] = np.sqrt(energy)
         lags = found[t, 1 : 1 + n_candidates]
@@ -167,7 +168,7 @@ def _find_candidates(
 
 @njit(cache=True, nogil=True)
 def _peak(values, lag):
-    """Place and height of the maximum around `lag`, by a parabola through half samples."""
+    """Return the place and height of the maximum near `lag`, by a parabola on half samples."""
     before, here, after = _between(values, lag - 1), values[lag], _between(values, lag)
     place = float(lag)
     if before > here and before >= after:
@@ -185,7 +186,7 @@ def _peak(values, lag):
 
 @njit(cache=True, nogil=True)
 def _between(values, index):
-    """Value half-way between `index` and the next one."""
+    """Return the value halfway between `index` and the next one."""
     total = np.float32(0)
     for k in range(len(_HALF_SAMPLE)):
         i = abs(index + k + 1 - len(_HALF_SAMPLE) // 2)  # an autocorrelation is even
@@ -195,7 +196,7 @@ def _between(values, index):
 
 @njit(cache=True, nogil=True)
 def _cheapest_path(lags, strengths, unvoiced, jump_cost, voicing_cost):
-    """Viterbi's algorithm; the chosen candidate of each frame, -1 for unvoiced."""
+    """Choose a candidate for each frame by Viterbi's algorithm; -1 is unvoiced."""
     n_frames, n_candidates = lags.shape
     came_from = np.zeros((n_frames, n_candidates + 1), np.int8)
     score = np.empty(n_candidates + 1)

@@ -1,4 +1,4 @@
-"""From the hidden states of an utterance, or a text, to one vector."""
+"""Pooling of the hidden states of an utterance, or a text, into one vector."""
 
 import numpy as np
 
@@ -17,10 +17,10 @@ POOLINGS = {"mean", "mean+std", "percentiles", "mean+std+percentiles"}
 
 
 def pooled(states, pooling):
-    """One vector (n_layers * n_statistics * width,) of states (n_frames, n_layers, width).
+    """Pool states (n_frames, n_layers, width) to a vector (n_layers * n_statistics * width,).
 
-    Columns go from layer to layer, within a layer from statistic to statistic. Without pooling
-    they are the states themselves, (n_frames, n_layers * width).
+    Columns are ordered by layer, and within a layer by statistic. If `pooling` is None, the
+    result is the states themselves, as (n_frames, n_layers * width).
     """
     if pooling is None:
         return np.ascontiguousarray(states.reshape(len(states), states.shape[1] * states.shape[2]))
@@ -29,7 +29,7 @@ def pooled(states, pooling):
 
 
 def column_names(layers, width, pooling):
-    """Names of these columns."""
+    """Return the names of the columns that `pooled` returns."""
     statistics = [""] if pooling is None else pooling.split("+")
     names = [part for name in statistics for part in _NAMES.get(name, [""])]
     return tuple(

@@ -1,4 +1,7 @@
-"""Pretrained encoders of the Hugging Face hub or of a folder: found, checked, loaded."""
+"""Checkpoints of pretrained encoders: find them on the Hugging Face hub or in a folder, load them.
+
+Everything is checked on the way, and no code of a checkpoint is ever run.
+"""
 
 import contextlib
 import functools
@@ -7,9 +10,23 @@ import os
 from numbers import Integral
 from pathlib import Path
 
-from skser._optional import import_optional
+from sklearn.utils._param_validation import Interval, StrOptions
 
-# No other weights: some checkpoints hold the same ones in several forms.
+from skser._optional import import_optional
+from skser.feature_extraction._pooling import POOLINGS
+
+# Shared by the transformers that compute hidden states of a checkpoint.
+CHECKPOINT_CONSTRAINTS = {
+    "checkpoint": [str, os.PathLike],
+    "layers": [Integral, tuple, list, StrOptions({"all"})],
+    "pooling": [StrOptions(POOLINGS), None],
+    "batch_size": [Interval(Integral, 1, None, closed="left")],
+    "device": [str],
+    "precision": [StrOptions({"float32", "bfloat16"})],
+    "revision": [str, None],
+    "allow_pickle": ["boolean"],
+}
+# Files to download. Weights in other formats are left out: many checkpoints hold them twice.
 _FILES = [
     "config.json", "preprocessor_config.json", "tokenizer*", "vocab*", "merges.txt", "*.model",
     "special_tokens_map.json", "added_tokens.json",
@@ -19,16 +36,16 @@ _PICKLED = ["pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that is not there, of the wrong kind, or broken."""
+    """A checkpoint that is missing, of the wrong kind, or broken."""
 
 
 def library(name, purpose):
-    """Transformers and its like, imported where they are used."""
+    """Import transformers, or another library of the extra ``embeddings``, when it is needed."""
     return import_optional(name, extra="embeddings", purpose=purpose)
 
 
 def find_checkpoint(checkpoint, revision, allow_pickle, purpose):
-    """Folder of a checkpoint, downloaded from the hub if it is no folder and not there yet.
+    """Return the folder of a checkpoint, after downloading it from the hub if necessary.
 
     Parameters
     ----------
@@ -37,9 +54,9 @@ def find_checkpoint(checkpoint, revision, allow_pickle, purpose):
     revision : str or None
         Branch, tag or commit on the hub.
     allow_pickle : bool
-        Whether pickled weights may be downloaded too.
+        Whether to download pickled weights too.
     purpose : str
-        Who needs it, for messages.
+        Name of the calling class, for messages.
 
     Returns
     -------
@@ -48,7 +65,7 @@ def find_checkpoint(checkpoint, revision, allow_pickle, purpose):
     Raises
     ------
     CheckpointError
-        If there is no such checkpoint, or it can be reached neither in the cache nor at the hub.
+        If the checkpoint does not exist, or is not in the cache while the hub is out of reach.
     """
     checkpoint = os.path.expanduser(os.fspath(checkpoint))
     if os.path.isdir(checkpoint):
@@ -58,7 +75,7 @@ def find_checkpoint(checkpoint, revision, allow_pickle, purpose):
 
 @functools.lru_cache(maxsize=16)
 def _downloaded(checkpoint, revision, allow_pickle, purpose):
-    library("transformers", purpose)  # nothing is downloaded that could not be read
+    library("transformers", purpose)  # raises before anything is downloaded if it is missing
     hub = library("huggingface_hub", purpose)
     errors = library("huggingface_hub.errors", purpose)
     patterns = _FILES + (_PICKLED if allow_pickle else [])
@@ -66,43 +83,46 @@ def _downloaded(checkpoint, revision, allow_pickle, purpose):
         return Path(hub.snapshot_download(checkpoint, revision=revision, allow_patterns=patterns))
     except errors.HFValidationError as error:
         raise CheckpointError(
-            f"checkpoint={checkpoint!r} is neither a folder that is there nor a name on the "
+            f"checkpoint={checkpoint!r} is neither an existing folder nor a valid name on the "
             "Hugging Face hub, such as 'openai/whisper-tiny'."
         ) from error
     except errors.GatedRepoError as error:
         raise CheckpointError(
-            f"The checkpoint {checkpoint!r} is only for those who accepted its conditions: do so "
-            "on its page at the hub, and set the environment variable HF_TOKEN."
+            f"The checkpoint {checkpoint!r} is available only to users who accepted its "
+            "conditions: accept them on its page at the hub, and set the environment variable "
+            "HF_TOKEN."
         ) from error
     except errors.RepositoryNotFoundError as error:
         raise CheckpointError(
-            f"The hub has no checkpoint {checkpoint!r}, or none without a token (HF_TOKEN), and "
-            "there is no such folder."
+            f"The hub has no checkpoint {checkpoint!r}, and there is no such folder. If the "
+            "checkpoint is private, set the environment variable HF_TOKEN."
         ) from error
     except errors.RevisionNotFoundError as error:
         raise CheckpointError(
-            f"The checkpoint {checkpoint!r} has no revision {revision!r}."
+            f"The checkpoint {checkpoint!r} has no revision {revision!r}: use a branch, tag or "
+            "commit that it has."
         ) from error
     except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, OSError) as error:
         raise CheckpointError(
             f"There is no folder {checkpoint!r}, the cache {hub.constants.HF_HUB_CACHE} does not "
-            f"hold a checkpoint of that name, and the hub does not give it "
-            f"({type(error).__name__}). Download it where there is a network and give its folder, "
-            "or let the environment variable HF_HOME point at the cache that holds it."
+            f"hold a checkpoint of that name, and it could not be downloaded from the hub "
+            f"({type(error).__name__}). Download it where there is a network and pass its folder, "
+            "or set the environment variable HF_HOME to the cache that holds it."
         ) from error
 
 
 def load_settings(folder, types, kind, purpose):
-    """Configuration of a checkpoint, of one of some types of model.
+    """Read the configuration of a checkpoint and check the type of its model.
 
     Parameters
     ----------
     folder : Path
     types : collection of str
-        The ``model_type`` that will do.
+        Accepted values of ``model_type``.
     kind : str
-        What such a model is, such as ``"speech encoder"``.
+        Name for models of these types in messages, such as ``"speech encoder"``.
     purpose : str
+        Name of the calling class, for messages.
 
     Returns
     -------
@@ -111,6 +131,7 @@ def load_settings(folder, types, kind, purpose):
     Raises
     ------
     CheckpointError
+        If the configuration is missing or unusable, or the model is of another type.
     """
     transformers = library("transformers", purpose)
     try:
@@ -122,50 +143,55 @@ def load_settings(folder, types, kind, purpose):
     model_type = found.get("model_type")
     if model_type not in types:
         raise CheckpointError(
-            f"{folder} holds a model of type {model_type!r}, which is no {kind}: "
-            f"one of {', '.join(sorted(types))}."
+            f"{folder} holds a model of type {model_type!r}, but {purpose} needs a {kind}: one of "
+            f"{', '.join(sorted(types))}."
         )
     try:
         return transformers.AutoConfig.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
-    except Exception as error:  # whatever its checks think of the values
+    except Exception as error:  # transformers raises errors of any type for bad values
         raise CheckpointError(
-            f"The config.json in {folder} is not usable ({_first_line(error)})."
+            f"The config.json in {folder} is not usable ({_first_line(error)}): download the "
+            "checkpoint again."
         ) from error
 
 
 def load_preprocessor(name, folder, purpose):
-    """The checkpoint's ``AutoFeatureExtractor`` or ``AutoTokenizer``."""
+    """Load the checkpoint's ``AutoFeatureExtractor`` or ``AutoTokenizer``."""
     transformers = library("transformers", purpose)
     try:
         return getattr(transformers, name).from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
-    except Exception as error:  # whatever its checks think of the values
-        what = "vocabulary" if "Tokenizer" in name else "preprocessor_config.json"
-        raise CheckpointError(f"{folder} holds no usable {what} ({_first_line(error)}).") from error
+    except Exception as error:  # transformers raises errors of any type for bad values
+        file = "vocabulary" if "Tokenizer" in name else "preprocessor_config.json"
+        raise CheckpointError(
+            f"{folder} holds no usable {file} ({_first_line(error)}): download the checkpoint "
+            "again."
+        ) from error
 
 
 def load_weights(folder, config, allow_pickle, purpose):
-    """The model of a checkpoint, in single precision and ready for inference.
+    """Load the model of a checkpoint, in single precision and ready for inference.
 
     Raises
     ------
     CheckpointError
-        If weights are missing, damaged, of other shapes, or pickled against the user's will.
+        If weights are missing, damaged, of the wrong shape, or pickled while `allow_pickle` is
+        False.
     """
     transformers = library("transformers", purpose)
     safe = any(folder.glob("*.safetensors"))
     if not safe and not allow_pickle:
         raise CheckpointError(
             f"{folder} holds no weights in safetensors. Pickled weights can run code while they "
-            "are loaded: allow_pickle=True takes them."
+            "are loaded: pass allow_pickle=True only if you trust their source."
         )
     import torch
 
     try:
-        # Weights that are missing are drawn at random, which is not to be noticed elsewhere.
+        # Missing weights are drawn at random, which must not advance the caller's generator.
         with _quiet(transformers), torch.random.fork_rng(devices=[]):
             model, report = transformers.AutoModel.from_pretrained(
                 folder,
@@ -176,11 +202,12 @@ def load_weights(folder, config, allow_pickle, purpose):
                 output_loading_info=True,
                 dtype=torch.float32,
             )
-    except Exception as error:  # whatever the readers of either format think of the file
+    except Exception as error:  # the readers of both formats raise errors of many types
         raise CheckpointError(
-            f"The weights in {folder} cannot be read ({_first_line(error)})."
+            f"The weights in {folder} cannot be read ({_first_line(error)}): download the "
+            "checkpoint again."
         ) from error
-    # Only training masks frames, and the decoder is not used.
+    # These may be missing: only training masks frames, and decoder and pooler are not used.
     missing = sorted(
         name
         for name in report["missing_keys"]
@@ -189,22 +216,28 @@ def load_weights(folder, config, allow_pickle, purpose):
     if missing:
         raise CheckpointError(
             f"The weights in {folder} lack {len(missing)} tensors of the model, such as "
-            f"{missing[0]!r}: they would be random."
+            f"{missing[0]!r}, which would be random: use a complete checkpoint."
         )
     broken = [name for name, p in model.named_parameters() if not bool(torch.isfinite(p).all())]
     if broken and broken[0] not in report["missing_keys"]:
-        raise CheckpointError(f"The weights in {folder} are not finite, such as {broken[0]!r}.")
+        raise CheckpointError(
+            f"The weights in {folder} are not finite, such as {broken[0]!r}: download the "
+            "checkpoint again."
+        )
     return model.eval().requires_grad_(False)
 
 
 def signature(folder):
-    """Names, sizes and times of change of a folder's files: enough to notice another model."""
+    """Return the names, sizes and modification times of a folder's files.
+
+    They are quick to get, and suffice to notice that the folder holds another model.
+    """
     files = sorted(path for path in folder.iterdir() if path.is_file())
     return tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
 
 
 def fingerprint(folder):
-    """Digest of the files that a model is made of, wherever they lie."""
+    """Return a digest of a model's files that does not depend on where they lie."""
     return _digest(folder, signature(folder))
 
 
@@ -219,12 +252,14 @@ def _digest(folder, signature):
 
 
 def resolve_layers(layers, depth):
-    """Indices into the ``hidden_states`` of a model of `depth` layers, from 0, in the order given.
+    """Return nonnegative indices into the ``hidden_states`` of a model of `depth` layers.
+
+    They are in the order of `layers`.
 
     Raises
     ------
     ValueError
-        If one is out of range, or there are none.
+        If there are none, or one is out of range or repeated.
     """
     if isinstance(layers, str):
         return tuple(range(depth + 1))
@@ -238,15 +273,15 @@ def resolve_layers(layers, depth):
     )
     if len(found) < len(given) or not given or len(set(found)) < len(found):
         raise ValueError(
-            f"layers={layers!r} must be of {-depth - 1} to {depth}, each once: the encoder has "
-            f"{depth} layers, and 0 is what enters the first."
+            f"layers={layers!r} must be integers from {-depth - 1} to {depth}, each at most once: "
+            f"the encoder has {depth} layers, and 0 is the input of the first."
         )
     return found
 
 
 @contextlib.contextmanager
 def _quiet(transformers):
-    """Without transformers' progress bars and its report of heads that are not used."""
+    """Silence transformers' progress bars and its report of unused heads."""
     logging = transformers.utils.logging
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

@@ -1,4 +1,4 @@
-"""Statistics of many segments of a row-major block at once."""
+"""Statistics of many segments of a block at once."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ class Segments:
     Parameters
     ----------
     lengths : ndarray of shape (n_segments,), int
-        All above 0.
+        Number of frames of each segment, at least 1.
     """
 
     def __init__(self, lengths):
@@ -19,28 +19,28 @@ class Segments:
         self.starts = np.cumsum(self.lengths) - self.lengths
 
     def within(self, kept):
-        """Segments of what a mask over frames keeps, which must be some of each."""
+        """Return the segments of the frames in a mask, which must keep some of each segment."""
         return Segments(np.add.reduceat(kept, self.starts, dtype=np.int64))
 
     def position(self):
-        """Frame number within its segment, for each frame."""
+        """Return the position of each frame within its segment."""
         return np.arange(self.lengths.sum()) - np.repeat(self.starts, self.lengths)
 
     def sum(self, block):
-        """Sums in double precision, (n_rows, n_segments)."""
+        """Sum each segment in double precision, (n_rows, n_segments)."""
         return np.add.reduceat(block.astype(np.float64, copy=False), self.starts, axis=-1)
 
     def mean(self, block):
-        """Means, (n_rows, n_segments)."""
+        """Compute the mean of each segment, (n_rows, n_segments)."""
         return self.sum(block) / self.lengths
 
     def spread(self, values):
-        """Each segment's value on each of its frames."""
+        """Repeat each segment's value for all of its frames."""
         return np.repeat(values, self.lengths, axis=-1)
 
     def percentiles(self, block):
-        """Percentiles with linear interpolation, (n_percentiles, n_rows, n_segments)."""
-        # Sorted in rows of one length: sorting many short rows is far quicker than one long one.
+        """Compute percentiles with linear interpolation, (n_percentiles, n_rows, n_segments)."""
+        # Padded to rows of equal length: sorting many short rows is far faster than one long row.
         n_rows, n_segments = len(block), len(self.lengths)
         longest = self.lengths.max()
         padded = np.full((n_rows, n_segments, longest), np.inf, block.dtype)
@@ -54,7 +54,7 @@ class Segments:
         return np.moveaxis(low + (high - low) * (places - below), 0, 1)
 
     def slopes(self, block, reach):
-        """Regression slopes over +-`reach` frames, edges repeating the outermost frame."""
+        """Compute regression slopes over +-`reach` frames, repeating the outermost frames."""
         longer = Segments(self.lengths + 2 * reach)
         place = longer.position() - reach
         inside = np.minimum(np.maximum(place, 0), np.repeat(self.lengths - 1, longer.lengths))

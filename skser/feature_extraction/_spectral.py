@@ -1,4 +1,4 @@
-"""Short-time spectra: the transform, the base of transformers of spectra, and its NumPy backend."""
+"""Short-time spectra: the Fourier transform, the base of spectral transformers, NumPy backend."""
 
 import functools
 from abc import abstractmethod
@@ -13,20 +13,23 @@ from sklearn.utils._param_validation import Interval
 from skser.feature_extraction._base import AudioTransformer, UtteranceTooShort
 
 _FRAMES_AT_ONCE = 1024
-DELTA_REACH = 4
+DELTA_REACH = 4  # frames to either side of a regression difference
 
 
 @dataclass(frozen=True)
 class ShortTimeFourier:
     """Settings of a short-time Fourier transform, in samples.
 
-    Frames are centred on multiples of `hop`; the signal continues as zeros on both sides.
+    Frames are centered on multiples of `hop`; the signal continues as zeros on both sides.
 
     Parameters
     ----------
     window : ndarray of shape (n_window,), float32
+        Values of the taper.
     hop : int
+        Number of samples between successive frames.
     n_fft : int
+        Length of the transform, in samples.
     """
 
     window: np.ndarray
@@ -36,37 +39,41 @@ class ShortTimeFourier:
     @classmethod
     @functools.lru_cache(maxsize=32)
     def from_seconds(cls, sampling_rate, window, hop, n_fft, window_type):
-        """Check the settings and convert them; `n_fft` None takes the next power of two."""
+        """Check settings in seconds and convert them; an `n_fft` of None is the next power of 2."""
         _keep_freed_memory()
         n_window = round(window * sampling_rate)
         n_hop = round(hop * sampling_rate)
         if n_window < 2 or n_hop < 1:
             raise ValueError(
                 f"window={window} s and hop={hop} s are {n_window} and {n_hop} samples at "
-                f"{sampling_rate} Hz; at least 2 and 1 are needed."
+                f"{sampling_rate} Hz, but at least 2 and 1 are needed."
             )
         n_fft = n_fft or 1 << (n_window - 1).bit_length()
         if n_fft < n_window:
-            raise ValueError(f"n_fft={n_fft} is shorter than the window of {n_window} samples.")
+            raise ValueError(
+                f"n_fft={n_fft} is shorter than the window of {n_window} samples: use a longer "
+                "n_fft= or a shorter window=."
+            )
         taper = scipy.signal.get_window(window_type, n_window).astype(np.float32)
-        taper.flags.writeable = False  # it is everyone's
+        taper.flags.writeable = False  # the cache shares it between all callers
         return cls(taper, n_hop, n_fft)
 
     @property
     def before(self):
-        """Samples of the first frame that lie before the signal."""
-        # librosa centres a window shorter than n_fft inside it, which moves it by half the
-        # difference; the power spectrum does not see where in the frame the window lies.
+        """Number of samples of the first frame that lie before the signal."""
+        # librosa centers a window shorter than n_fft in the frame, which shifts it by half the
+        # difference. Here the window comes first: its place does not change the power spectrum.
         return self.n_fft // 2 - (self.n_fft - len(self.window)) // 2
 
     def magnitude_squared(self, samples, project=None):
-        """Power spectrum of every frame.
+        """Compute the power spectrum of every frame.
 
         Parameters
         ----------
         samples : ndarray of shape (n_samples,), float32
         project : callable or None
-            Applied to each run of frames (n, n_fft // 2 + 1), to keep less than all bins.
+            Function that reduces each run of spectra, (n, n_fft // 2 + 1), to fewer columns.
+            None keeps all bins.
 
         Returns
         -------
@@ -75,7 +82,7 @@ class ShortTimeFourier:
         Raises
         ------
         UtteranceTooShort
-            If `samples` do not fill one window.
+            If `samples` are shorter than one window.
         """
         frames = self.frames(samples)
         parts = []
@@ -85,14 +92,14 @@ class ShortTimeFourier:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def too_short(self, samples):
-        """Return the error to raise for `samples` that do not fill one window."""
+        """Return the error to raise for `samples` shorter than one window."""
         return UtteranceTooShort(
             f"has {len(samples)} samples, less than one window of {len(self.window)}: "
-            "leave it out or take a shorter window="
+            "leave the utterance out or use a shorter window="
         )
 
     def frames(self, samples):
-        """View of the frames, (1 + n_samples // hop, n_window), without the taper."""
+        """Return a view of the frames, (1 + n_samples // hop, n_window), before tapering."""
         if len(samples) < len(self.window):
             raise self.too_short(samples)
         n_window, before = len(self.window), self.before
@@ -102,8 +109,8 @@ class ShortTimeFourier:
         return frames[: 1 + len(samples) // self.hop]
 
     def power(self, frames):
-        """Power spectra (n_frames, n_fft // 2 + 1) of what `frames` gave."""
-        # In place wherever it can be: at this size, passes over memory cost as much as the FFT.
+        """Compute the power spectra, (n_frames, n_fft // 2 + 1), of frames from `frames`."""
+        # Work in place where possible: at this size, passes over memory cost as much as the FFT.
         windowed = np.empty((len(frames), self.n_fft), np.float32)
         np.multiply(frames, self.window, out=windowed[:, : len(self.window)])
         windowed[:, len(self.window) :] = 0
@@ -114,37 +121,37 @@ class ShortTimeFourier:
 
 @functools.cache
 def _keep_freed_memory():
-    # glibc returns freed memory to the system beyond twice the largest block that was ever freed,
-    # and fetching it again, page by page for every utterance, would take twice as long as the
-    # transform itself. A large block, freed untouched, ends that.
+    # glibc returns freed memory to the system beyond twice the largest block ever freed. Fetching
+    # it again for every utterance, page by page, would take twice as long as the transform itself.
+    # Freeing one large, untouched block raises that threshold.
     np.empty(2**25 - 2**13, np.uint8)
 
 
 def hashable(window_type):
-    """Window of `scipy.signal.get_window`, its lists and arrays as tuples."""
+    """Convert the lists and arrays in a window of `scipy.signal.get_window` to tuples."""
     if isinstance(window_type, list | tuple | np.ndarray):
         return tuple(hashable(part) for part in window_type)
     return window_type
 
 
 def delta_names(names, n_deltas):
-    """Column names with those of `n_deltas` differences appended, as a tuple."""
+    """Return the column names followed by those of `n_deltas` differences, as a tuple."""
     return tuple(prefix + name for prefix in ("", "Δ", "ΔΔ")[: n_deltas + 1] for name in names)
 
 
 @dataclass(frozen=True)
 class PreparedSpectra:
-    """What a spectral transformer needs for every utterance.
+    """Values that a spectral transformer computes once for all utterances.
 
     Parameters
     ----------
     fourier : ShortTimeFourier
     bands : csr_array of shape (n_bands, n_bins) or slice
-        Weights of the frequency bins in each band, or the bins that are bands by themselves.
+        Weights of the frequency bins in each band. A slice selects bins, each a band of its own.
     frequencies : tuple of float
-        Centre of each band in Hz.
+        Center of each band, in Hz.
     device : str or None
-        Torch device; None for NumPy.
+        Torch device. None is NumPy.
     """
 
     fourier: ShortTimeFourier
@@ -154,28 +161,29 @@ class PreparedSpectra:
 
 
 class NumpyFrames:
-    """Values of the frames of one utterance, and what is done to them: the NumPy backend.
+    """Frames of one utterance, with the operations on them: the NumPy backend.
 
     Parameters
     ----------
     values : ndarray of shape (n_frames, n_columns), float32
-        Band powers, say.
+        Initial values, such as band powers.
 
     Attributes
     ----------
     values : ndarray of shape (n_frames, n_columns), float32
+        Present values. Each method replaces them.
     """
 
     def __init__(self, values):
         self.values = values
 
     def square_root(self):
-        """Powers become magnitudes."""
+        """Convert powers to magnitudes."""
         self.values = np.sqrt(self.values)
 
     def to_decibels(self, top_db):
-        """Powers become ``10 log10``, no lower than `top_db` below the maximum (None: no floor)."""
-        decibels = np.empty(self.values.shape, np.float32)  # C-contiguous, whatever they are
+        """Convert powers to decibels, at most `top_db` below the maximum (None: no floor)."""
+        decibels = np.empty(self.values.shape, np.float32)  # C-contiguous, unlike some inputs
         np.maximum(self.values, np.float32(1e-10), out=decibels)
         np.log10(decibels, out=decibels)
         decibels *= 10
@@ -188,21 +196,21 @@ class NumpyFrames:
         self.values *= np.float32(factor)
 
     def subtract_mean(self):
-        """Subtract the mean over all cells of the utterance."""
+        """Subtract the mean over all frames and columns of the utterance."""
         self.values -= self.values.mean()
 
     def average_bands(self):
-        """Replace the columns by their mean, frame by frame."""
+        """Replace the columns of each frame by their mean."""
         self.values = self.values.mean(axis=1, keepdims=True)
 
     def cosine_transform(self, n_coefficients):
-        """Replace the columns by the first of their orthonormal DCT-II."""
+        """Replace the columns by the first coefficients of their orthonormal DCT-II."""
         self.values = scipy.fft.dct(self.values, axis=1, norm="ortho")[:, :n_coefficients]
 
     def append_deltas(self, n_deltas):
         """Append regression differences over +-4 frames, `n_deltas` times, channel-major.
 
-        Edges repeat the outermost frame.
+        The outermost frames are repeated beyond the edges.
         """
         if not n_deltas:
             return
@@ -219,10 +227,10 @@ class NumpyFrames:
             slope = channels[:, i + 1]
             slope[:] = 0
             for k in range(1, DELTA_REACH + 1):
-                ahead, behind = DELTA_REACH + k, DELTA_REACH - k
+                later, earlier = DELTA_REACH + k, DELTA_REACH - k
                 np.subtract(
-                    padded[ahead : ahead + n_frames],
-                    padded[behind : behind + n_frames],
+                    padded[later : later + n_frames],
+                    padded[earlier : earlier + n_frames],
                     out=scratch,
                 )
                 scratch *= np.float32(k) / norm
@@ -233,9 +241,9 @@ class NumpyFrames:
 class SpectralTransformer(AudioTransformer):
     """Base of transformers of short-time spectra.
 
-    It has a backend: `NumpyFrames`, utterance by utterance, or, given a `device`, `TorchFrames`
-    of many at a time. A subclass gives `_prepare`, which returns `PreparedSpectra`, and `_steps`,
-    which calls the methods that both have.
+    There are two backends: `NumpyFrames` handles one utterance at a time, and `TorchFrames`, used
+    if `device` is given, many. A subclass implements `_prepare`, which returns
+    `PreparedSpectra`, and `_steps`, which calls methods that both backends have.
     """
 
     _parameter_constraints = {
@@ -249,6 +257,20 @@ class SpectralTransformer(AudioTransformer):
         "top_db": [Interval(Real, 0, None, closed="neither"), None],
         "device": [str, None],
     }
+
+    def __init__(
+        self, window, hop, window_type, n_fft, fmin, fmax, top_db,
+        sampling_rate, input_sampling_rate, n_jobs, verbose, on_error, memory, device,
+    ):  # fmt: skip
+        super().__init__(sampling_rate, input_sampling_rate, n_jobs, verbose, on_error, memory)
+        self.window = window
+        self.hop = hop
+        self.window_type = window_type
+        self.n_fft = n_fft
+        self.fmin = fmin
+        self.fmax = fmax
+        self.top_db = top_db
+        self.device = device
 
     @abstractmethod
     def _steps(self, frames):

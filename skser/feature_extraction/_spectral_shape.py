@@ -1,4 +1,4 @@
-"""What the short-time spectrum of speech looks like, in a few numbers."""
+"""Descriptors of the shape of short-time spectra: centroid, slopes, flux and others."""
 
 import warnings
 
@@ -25,18 +25,19 @@ _FLOOR = np.float32(1e-10)
 
 
 class SpectralShape:
-    """Descriptors of power spectra on one frequency axis.
+    """Descriptors of power spectra that share one frequency axis.
 
     Parameters
     ----------
     sampling_rate : float
-        In Hz.
+        Sampling rate, in Hz.
     n_fft : int
+        Length of the Fourier transform, in samples.
 
     Attributes
     ----------
     equal_loudness : ndarray of shape (26,), float32
-        Sensitivity of the ear at the centre of each mel band (Hermansky 1990, equation 7).
+        Sensitivity of the ear at the center of each mel band (Hermansky 1990, equation 7).
     """
 
     def __init__(self, sampling_rate, n_fft):
@@ -46,15 +47,15 @@ class SpectralShape:
         fmax = min(_FMAX, nyquist)
         self.frequencies = (np.arange(n_fft // 2 + 1) * sampling_rate / n_fft).astype(np.float32)
         f = self.frequencies
-        with warnings.catch_warnings():  # of empty bands, which are refused below
+        with warnings.catch_warnings():  # librosa warns of empty bands, which raise below
             warnings.simplefilter("ignore")
             filters = librosa.filters.mel(
                 sr=sampling_rate, n_fft=n_fft, n_mels=N_MELS, fmin=_FMIN, fmax=fmax
             )
         if not filters.any(axis=1).all():
             raise ValueError(
-                f"{n_fft} points of the Fourier transform are too few for {N_MELS} mel bands: "
-                "take a longer window= (in seconds)."
+                f"A Fourier transform of {n_fft} samples is too short for {N_MELS} mel bands: use "
+                "a longer window=, in seconds."
             )
         kilohertz = f / 1000
         sums = [np.ones_like(f), kilohertz, kilohertz**2, _within(f, 50, 1000)]
@@ -65,19 +66,21 @@ class SpectralShape:
         self._of_decibels = scipy.sparse.csr_array(np.vstack([*slopes, np.ones_like(f) / len(f)]))
         self._below_2k = slice(0, np.searchsorted(f, 2000, "right"))
         self._above_2k = slice(np.searchsorted(f, 2000, "right"), np.searchsorted(f, 5000, "right"))
-        centres = librosa.mel_frequencies(N_MELS + 2, fmin=_FMIN, fmax=fmax)[1:-1]
-        self.equal_loudness = _equal_loudness(centres).astype(np.float32)
+        centers = librosa.mel_frequencies(N_MELS + 2, fmin=_FMIN, fmax=fmax)[1:-1]
+        self.equal_loudness = _equal_loudness(centers).astype(np.float32)
 
     def describe(self, power):
-        """Descriptors but the flux, and mel bands.
+        """Compute all descriptors except the flux, and the mel bands.
 
         Parameters
         ----------
         power : ndarray of shape (n_frames, n_fft // 2 + 1), float32
+            Power spectra.
 
         Returns
         -------
         ndarray of shape (n_frames, 9 + 26), float32
+            The descriptors, in the order of `NAMES`, followed by the powers of the mel bands.
         """
         total, first, second, low, high, *mels = self._of_power @ power.T
         decibels = np.maximum(power, _FLOOR)
@@ -112,12 +115,12 @@ class SpectralShape:
 
 
 def loudness(mels, equal_loudness):
-    """Sum of the auditory spectrum, cube root of weighted band powers (Hermansky 1990)."""
+    """Sum the auditory spectrum, the cube root of weighted band powers (Hermansky 1990)."""
     return np.cbrt(mels * equal_loudness).sum(axis=1)
 
 
 def flux(mels):
-    """Distance between the shapes of successive auditory spectra, 0 for the first frame."""
+    """Compute the distance of successive magnitude spectra of sum 1; 0 for the first frame."""
     shape = np.sqrt(mels)
     shape /= shape.sum(axis=1, keepdims=True) + _FLOOR
     result = np.zeros(len(mels), np.float32)
@@ -126,7 +129,7 @@ def flux(mels):
 
 
 def cepstrum(decibels):
-    """Cepstral coefficients 1 to 13 of mel bands in dB."""
+    """Compute cepstral coefficients 1 to 13 of mel bands in dB."""
     return scipy.fft.dct(decibels, axis=1, norm="ortho")[:, 1 : N_MFCC + 1]
 
 
@@ -135,10 +138,10 @@ def _within(frequencies, low, high):
 
 
 def _slope_weights(frequencies, low, high):
-    """Weights whose sum over decibels is the regression slope in dB per kHz."""
+    """Return weights such that the weighted sum of decibels is their slope, in dB per kHz."""
     inside = (frequencies >= low) & (frequencies <= high)
-    centred = np.where(inside, (frequencies - frequencies[inside].mean()) / 1000, 0)
-    return (centred / np.square(centred).sum()).astype(np.float32)
+    centered = np.where(inside, (frequencies - frequencies[inside].mean()) / 1000, 0)
+    return (centered / np.square(centered).sum()).astype(np.float32)
 
 
 def _equal_loudness(frequencies):

@@ -16,7 +16,7 @@ from skser.sequences import Layout
 
 @insert_descriptions(DESCRIPTIONS)
 class Spectrogram(SpectralTransformer):
-    """Short-time spectrum on a linear frequency axis.
+    """Short-time spectrum of each utterance on a linear frequency axis.
 
     Parameters
     ----------
@@ -26,12 +26,14 @@ class Spectrogram(SpectralTransformer):
     {window_type}
     {n_fft}
     fmin, fmax : float, default=0.0, None
-        Frequency range in Hz, ``fmin <= f < fmax``; None keeps everything up to half the
-        sampling rate, and that too.
+        Frequency range in Hz, ``fmin <= f < fmax``. An `fmax` of None keeps everything up to
+        and including half the sampling rate.
     scale : {"db", "log", "power", "linear"}, default="db"
-        ``10 log10`` of the power, natural logarithm of the magnitude, power, or magnitude.
+        Scale of the values: ``10 log10`` of the power, natural logarithm of the magnitude,
+        power, or magnitude.
     top_db : float or None, default=80.0
-        With `scale` "db" or "log": floor below each utterance's maximum, in dB.
+        Range of levels to keep, in dB, if `scale` is "db" or "log": lower values are raised to
+        `top_db` below the utterance's maximum. None sets no such floor.
     {sampling_rate}
     {input_sampling_rate}
     {n_jobs}
@@ -42,13 +44,13 @@ class Spectrogram(SpectralTransformer):
 
     Notes
     -----
-    Frames are centred on multiples of `hop`, the first on time 0, and the signal continues
-    as zeros on both sides: with the same window, `n_fft` and hop the power is that of
+    Frames are centered on multiples of `hop`, the first on time 0, and the signal continues
+    as zeros on both sides. With the same window, `n_fft` and hop, the power equals
     ``numpy.abs(librosa.stft(...)) ** 2``.
 
-    Given a `device`, power differs from that of NumPy by less than 1e-4 of the utterance's
+    On a `device`, power differs from that of NumPy by less than 1e-4 of the utterance's
     maximum, and decibels by less than 0.01 over the top 60 dB (1e-6 and 0.002 with torch on a
-    CPU), whatever other utterances there are.
+    CPU). Values do not depend on the other utterances.
 
     Examples
     --------
@@ -86,21 +88,11 @@ class Spectrogram(SpectralTransformer):
         memory=None,
         device=None,
     ):
-        self.window = window
-        self.hop = hop
-        self.window_type = window_type
-        self.n_fft = n_fft
-        self.fmin = fmin
-        self.fmax = fmax
+        super().__init__(
+            window, hop, window_type, n_fft, fmin, fmax, top_db,
+            sampling_rate, input_sampling_rate, n_jobs, verbose, on_error, memory, device,
+        )  # fmt: skip
         self.scale = scale
-        self.top_db = top_db
-        self.sampling_rate = sampling_rate
-        self.input_sampling_rate = input_sampling_rate
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-        self.on_error = on_error
-        self.memory = memory
-        self.device = device
 
     def _prepare(self):
         fourier = ShortTimeFourier.from_seconds(
@@ -112,7 +104,7 @@ class Spectrogram(SpectralTransformer):
         if first >= last:
             raise ValueError(
                 f"No frequency bin lies between fmin={self.fmin} and fmax={self.fmax} Hz "
-                f"at n_fft={fourier.n_fft}."
+                f"at n_fft={fourier.n_fft}: widen the range or use a longer n_fft=."
             )
         bins = slice(int(first), int(last))
         return PreparedSpectra(fourier, bins, tuple(frequencies[bins].tolist()), self.device)

@@ -1,17 +1,17 @@
-"""Pretrained speech encoders as a step of a pipeline."""
+"""Embeddings of speech by pretrained encoders, as a step of a pipeline."""
 
-import os
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 
 from skser._device import resolve_device
 from skser._docstrings import insert_descriptions
 from skser.feature_extraction._base import AudioTransformer, UtteranceTooShort
 from skser.feature_extraction._parameters import DESCRIPTIONS
-from skser.feature_extraction._pooling import POOLINGS, column_names, pooled
+from skser.feature_extraction._pooling import column_names, pooled
 from skser.feature_extraction._pretrained import (
+    CHECKPOINT_CONSTRAINTS,
     find_checkpoint,
     fingerprint,
     library,
@@ -25,60 +25,59 @@ from skser.sequences import Layout
 class SpeechEmbedding(AudioTransformer, auto_wrap_output_keys=("transform",)):
     """Hidden states of a pretrained speech encoder, pooled or frame by frame.
 
-    Needs the extra ``embeddings``. Whisper, wav2vec 2.0, HuBERT, WavLM and data2vec, from the
-    Hugging Face hub or from a folder. Whisper does without its padding to 30 seconds, and
-    nothing behind the highest layer asked for is computed.
+    The encoder is a Whisper, wav2vec 2.0, HuBERT, WavLM or data2vec model from the Hugging Face
+    hub or from a folder. Whisper runs without its usual padding to 30 seconds. Layers above the
+    highest requested one are not computed. This class needs the extra ``embeddings``.
 
     Parameters
     ----------
     checkpoint : path-like, default="openai/whisper-tiny"
-        Folder, or name on the Hugging Face hub.
+        Folder of the checkpoint, or its name on the Hugging Face hub.
     layers : int, tuple of int or "all", default="all"
-        Indices into the model's ``hidden_states``: 0 is what enters the first layer, and the
-        last one, which -1 names too, is the encoder's output (before the adapter that some
-        checkpoints have). Low and middle layers tell emotion better than the highest.
+        Layers to return, as indices into the model's ``hidden_states``. Index 0 is the input of
+        the first layer; the last index, or -1, is the encoder's output (before the adapter that
+        some checkpoints have). Low and middle layers predict emotion better than the highest.
     pooling : {"mean", "mean+std", "percentiles", "mean+std+percentiles"} or None, \
 default="mean+std"
-        Statistics over the frames of an utterance; percentiles are the 10th, 25th, 50th, 75th
-        and 90th. None gives the frames, as `Sequences` with a channel per layer.
+        Statistics over the frames of an utterance. The percentiles are the 10th, 25th, 50th,
+        75th and 90th. None returns the frames, as `Sequences` with one channel per layer.
     window : float, default=30.0
-        Longest piece that the encoder takes at once, in seconds; longer utterances are cut
-        into overlapping windows. Whisper takes no more than the 30 s of its positions.
+        Longest piece that the encoder processes at once, in seconds. Longer utterances are cut
+        into overlapping windows. Whisper has positions for at most 30 s.
     overlap : float, default=2.0
-        Of successive windows, in seconds; each half of it is taken from the window that lies
-        further around it.
+        Overlap of successive windows, in seconds. The first half of an overlap is taken from the
+        earlier window and the second half from the later one, so that each frame comes from the
+        window that covers more of its surroundings.
     batch_size : int, default=16
-        Windows of similar length computed at a time on an accelerator; on a CPU one by one.
+        Number of windows of similar length computed at a time on an accelerator. A CPU computes
+        them one by one.
     device : str, default="auto"
-        Torch device; "auto" takes cuda, mps or cpu. On a CPU `n_jobs` processes compute, on
-        others they read.
-    precision : {"float32", "bfloat16"}, default="float32"
-        Of the layers' arithmetic.
-    revision : str or None, default=None
-        Branch, tag or commit on the hub.
-    allow_pickle : bool, default=False
-        Whether weights that are not in safetensors may be loaded. Such a file can run code.
+        Torch device. "auto" is the first of cuda, mps and cpu that is available. On a CPU the
+        `n_jobs` processes compute; on other devices they only read audio.
+    {precision}
+    {revision}
+    {allow_pickle}
     {input_sampling_rate}
     n_jobs : int or None, default=None
-        Processes, as in joblib. Each loads the encoder.
+        Number of processes, as in joblib. On a CPU each of them loads the encoder.
     {verbose}
     on_error : {"raise", "empty"}, default="raise"
-        What to do about unusable utterances once all others are done: name them in an error,
-        or leave each with a row of NaN, or 0 frames without pooling, and name them in a warning.
-    memory : path-like or None, default=None
-        Folder where each utterance's result is kept and found again.
+        Treatment of unusable utterances, after all others are done: "raise" names them in an
+        error; "empty" gives each of them a row of NaN, or 0 frames without pooling, and names
+        them in a warning.
+    {memory}
 
     Notes
     -----
-    Audio is resampled to the rate of the encoder's training, ``sampling_rate``. An utterance's
-    result does not depend on what is computed beside it: what lies beyond an utterance in a
-    padded batch is masked, also in the first normalisation of wav2vec 2.0 and HuBERT.
+    Audio is resampled to ``sampling_rate``, the rate of the encoder's training audio. An
+    utterance's result does not depend on the other utterances: padding within a batch is masked,
+    also in the first normalization of wav2vec 2.0 and HuBERT.
 
-    Whisper was trained on 30 seconds with silence behind the speech. Cutting its table of
+    Whisper was trained on 30 seconds, with silence after the speech. Cutting its table of
     positions instead costs less than one point of UAR on EmoDB and RAVDESS.
 
-    No code of a checkpoint is ever run. Weights that the model needs and the file lacks are an
-    error: nothing stays random.
+    No code of a checkpoint is ever run. If the file lacks weights that the model needs, an error
+    is raised, so no weight stays random.
 
     References
     ----------
@@ -107,16 +106,9 @@ default="mean+std"
             for name, constraint in AudioTransformer._parameter_constraints.items()
             if name != "sampling_rate"
         },
-        "checkpoint": [str, os.PathLike],
-        "layers": [Integral, tuple, list, StrOptions({"all"})],
-        "pooling": [StrOptions(POOLINGS), None],
+        **CHECKPOINT_CONSTRAINTS,
         "window": [Interval(Real, 1, None, closed="left")],
         "overlap": [Interval(Real, 0.1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "device": [str],
-        "precision": [StrOptions({"float32", "bfloat16"})],
-        "revision": [str, None],
-        "allow_pickle": ["boolean"],
     }
 
     def __init__(
@@ -156,7 +148,7 @@ default="mean+std"
 
     @property
     def sampling_rate(self):
-        """Rate that audio is resampled to, in Hz: that of the encoder's training."""
+        """Sampling rate of the encoder's training audio, in Hz. All audio is resampled to it."""
         return self._facts().rate
 
     def _facts(self):
@@ -172,13 +164,13 @@ default="mean+std"
         if facts.longest and window > facts.longest:
             raise ValueError(
                 f"window={self.window} is longer than the {facts.longest / facts.rate:g} s that "
-                f"{self.checkpoint} has positions for."
+                f"{self.checkpoint} has positions for: use a shorter window=."
             )
         overlap = int(self.overlap * facts.rate) // (2 * facts.hop) * 2 * facts.hop
         if not 4 * facts.hop <= overlap <= window // 2:
             raise ValueError(
-                f"overlap={self.overlap} must be at most half of the window of "
-                f"{window / facts.rate:g} s, and at least {4 * facts.hop / facts.rate:g} s."
+                f"overlap={self.overlap} must be at least {4 * facts.hop / facts.rate:g} s, and "
+                f"at most half of the window of {window / facts.rate:g} s."
             )
         return facts, layers, window, overlap, resolve_device(self.device)
 
@@ -191,7 +183,7 @@ default="mean+std"
         if len(samples) < shortest:
             raise UtteranceTooShort(
                 f"has {len(samples)} samples, less than one frame of the encoder ({shortest}): "
-                "leave it out"
+                "leave the utterance out"
             )
 
     def _extract(self, samples, prepared):
@@ -226,7 +218,7 @@ default="mean+std"
         return Layout(
             feature_names=column_names(layers, facts.width, self.pooling),
             hop=facts.hop / facts.rate,
-            offset=facts.centre / facts.rate,
+            offset=facts.center / facts.rate,
             n_channels=1 if self.pooling else len(layers),
         )
 
@@ -252,14 +244,14 @@ default="mean+std"
 
 
 def _cut(samples, window, overlap):
-    """Windows of an utterance; the last one is longer than the overlap."""
+    """Cut an utterance into windows, the last of which is longer than the overlap."""
     step = window - overlap
     n_windows = max(1, -(-(len(samples) - overlap) // step))
     return [samples[i * step : i * step + window] for i in range(n_windows)]
 
 
 def _join(states, window, overlap):
-    """Frames of an utterance from those of its windows; all in frames."""
+    """Join the frames of an utterance's windows; `window` and `overlap` are in frames."""
     if len(states) == 1:
         return states[0]
     half, last = overlap // 2, len(states) - 1

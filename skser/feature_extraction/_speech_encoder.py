@@ -1,4 +1,4 @@
-"""Hidden states of pretrained speech encoders, for utterances of any length."""
+"""Hidden states of pretrained speech encoders, for batches of utterances of any length."""
 
 import functools
 import inspect
@@ -25,22 +25,25 @@ _PURPOSE = "SpeechEmbedding"
 
 @dataclass(frozen=True)
 class EncoderFacts:
-    """What is known of an encoder before its weights are loaded.
+    """Properties of an encoder that are known before its weights are loaded.
 
     Parameters
     ----------
     folder : Path
+        Folder of the checkpoint.
     signature : tuple
-        Of the folder's files.
+        Signature of the folder's files.
     model_type : str
+        Type of the model, as transformers names it.
     rate : int
-        Of the audio it was trained on, in Hz.
+        Sampling rate of the training audio, in Hz.
     width, depth : int
-        Columns of a hidden state; layers.
-    hop, centre, shortest : int
-        Samples from frame to frame, to the centre of the first, and in the shortest utterance.
+        Number of columns of a hidden state, and number of layers.
+    hop, center, shortest : int
+        Number of samples between frames, up to the center of the first frame, and in the
+        shortest utterance that has a frame.
     longest : int or None
-        Samples in the longest window.
+        Number of samples in the longest window that the encoder accepts. None sets no limit.
     """
 
     folder: Path
@@ -50,13 +53,13 @@ class EncoderFacts:
     width: int
     depth: int
     hop: int
-    centre: int
+    center: int
     shortest: int
     longest: int | None
 
 
 def encoder_facts(folder):
-    """Facts of the speech encoder in a folder."""
+    """Return the `EncoderFacts` of the checkpoint in a folder."""
     return _facts(folder, signature(folder))
 
 
@@ -85,13 +88,15 @@ def _facts(folder, signature):
 def _preprocessor(folder, signature):
     preprocessor = load_preprocessor("AutoFeatureExtractor", folder, _PURPOSE)
     if not hasattr(preprocessor, "sampling_rate"):
-        raise CheckpointError(f"{folder} holds a preprocessor that is not one of audio.")
+        raise CheckpointError(
+            f"The preprocessor in {folder} is not one of audio: it has no sampling_rate."
+        )
     return preprocessor
 
 
 @functools.lru_cache(maxsize=2)
 def load_encoder(facts, highest, allow_pickle, device):
-    """The encoder of a checkpoint, cut behind its layer `highest` (counted from 1)."""
+    """Load the encoder of a checkpoint, cut off after its layer `highest` (counted from 1)."""
     config = load_settings(facts.folder, {facts.model_type}, "speech encoder", _PURPOSE)
     model = load_weights(facts.folder, config, allow_pickle, _PURPOSE)
     cls = WhisperStates if facts.model_type == "whisper" else WaveformStates
@@ -99,7 +104,7 @@ def load_encoder(facts, highest, allow_pickle, device):
 
 
 class _HiddenStates:
-    """Base: a batch of padded inputs, through the layers up to the highest asked for."""
+    """Base of encoders that return the hidden states of a padded batch up to some layer."""
 
     def __init__(self, model, facts, highest, device):
         self.facts = facts
@@ -109,17 +114,19 @@ class _HiddenStates:
         self.encoder.layers = self.encoder.layers[: max(highest, 1)]
         self.model = (self.encoder if facts.model_type == "whisper" else model).to(device)
         self.device = device
-        self._lock = threading.Lock()  # hooks hand things over, and threads share an encoder
+        self._lock = threading.Lock()  # hooks store states on self, and threads share an encoder
 
     def __call__(self, utterances, layers, precision="float32"):
-        """Hidden states of some utterances.
+        """Compute the hidden states of a batch of utterances.
 
         Parameters
         ----------
         utterances : list of ndarray of shape (n_samples,), float32
+            Audio at the encoder's sampling rate.
         layers : tuple of int
-            None above `highest`.
-        precision : {"float32", "bfloat16"}
+            Layers to return, at most `highest`.
+        precision : {"float32", "bfloat16"}, default="float32"
+            Floating-point type of the layers' arithmetic.
 
         Returns
         -------
@@ -127,8 +134,9 @@ class _HiddenStates:
         """
         import torch
 
-        # Transformers before 5 draws a number per layer, which is not to be noticed elsewhere. The
-        # threads come before the lock, for which whoever holds them may be about to ask.
+        # transformers before 5 draws a random number per layer, which must not advance the
+        # caller's generator. torch_threads comes before the lock: a thread that already holds it
+        # may ask for the lock next, so the opposite order could deadlock.
         with (
             torch_threads(),
             self._lock,
@@ -143,7 +151,7 @@ class _HiddenStates:
 
 
 class WhisperStates(_HiddenStates):
-    """Of Whisper, without padding to 30 seconds: the table of positions is cut instead."""
+    """Hidden states of Whisper, with a shortened table of positions in place of 30-s padding."""
 
     def __init__(self, model, facts, highest, device):
         super().__init__(model, facts, highest, device)
@@ -170,7 +178,7 @@ class WhisperStates(_HiddenStates):
 
         encoder = self.encoder
         x = gelu(encoder.conv1(x))
-        # What the convolution makes of zeros beyond an utterance must not reach into it.
+        # The bias makes padding nonzero after conv1, and conv2 would mix it into the last frame.
         x = gelu(encoder.conv2(x * inside(n_mels, x.shape[2]).to(x)[:, None]))
         lengths = (n_mels + 1) // 2
         x = x.transpose(1, 2) + encoder.embed_positions.weight[: x.shape[2]]
@@ -185,7 +193,7 @@ class WhisperStates(_HiddenStates):
 
 
 class WaveformStates(_HiddenStates):
-    """Of wav2vec 2.0 and its kin, where neither padding nor company changes a frame."""
+    """Hidden states of wav2vec 2.0 and similar models, unaffected by padding in the batch."""
 
     def __init__(self, model, facts, highest, device):
         super().__init__(model, facts, highest, device)
@@ -198,8 +206,7 @@ class WaveformStates(_HiddenStates):
         for layer in [*getattr(positions, "layers", ()), getattr(positions, "batch_norm", None)]:
             if layer is not None:
                 layer.register_forward_hook(self._zeroed_outside)
-        # Of the layers, 0 is what enters the first one.
-        self._states_seen = {}
+        self._states_seen = {}  # by index; 0 is the input of the first layer
         self.encoder.layers[0].register_forward_pre_hook(
             lambda layer, inputs: self._states_seen.update({0: inputs[0]})
         )
@@ -207,7 +214,7 @@ class WaveformStates(_HiddenStates):
             layer.register_forward_hook(
                 lambda layer, inputs, output, i=i: self._states_seen.update({i: first_of(output)})
             )
-        if highest == facts.depth:  # what there is behind the last layer belongs to it
+        if highest == facts.depth:  # the final normalization belongs to the last hidden state
             self.encoder.register_forward_hook(
                 lambda encoder, inputs, output: self._states_seen.update(
                     {highest: output.last_hidden_state}
@@ -231,7 +238,7 @@ class WaveformStates(_HiddenStates):
         unequal = bool((n_samples != n_samples[0]).any())
         self._n_samples, self._unequal = n_samples, unequal
         with warnings.catch_warnings():
-            # WavLM in transformers gives torch's attention masks of two types.
+            # transformers' WavLM passes masks of two dtypes to torch's attention.
             warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")
             self.model(x, attention_mask=mask if unequal else None)
         states, self._states_seen = self._states_seen, {}
@@ -241,8 +248,9 @@ class WaveformStates(_HiddenStates):
         return (n_samples - self.facts.shortest) // self.facts.hop + 1
 
     def _normalized_inside(self, norm, inputs, output):
-        """The statistics over time of the first convolution, of each utterance's own samples."""
-        # In one way for all, alone or not, and with more digits than bfloat16 has.
+        """Normalize the first convolution by the statistics of each utterance's own samples."""
+        # Always computed this way, so that an utterance alone gives the same as in a batch, and
+        # in float32, since bfloat16 has too few digits for sums over time.
         x, conv = inputs[0].float(), self._first_conv
         n_times = (self._n_samples - conv.kernel_size[0]) // conv.stride[0] + 1
         mask = inside(n_times, x.shape[2]).to(x)[:, None]
@@ -254,23 +262,31 @@ class WaveformStates(_HiddenStates):
         return (normalized * norm.weight[:, None] + norm.bias[:, None]).to(output.dtype)
 
     def _zeroed_outside(self, layer, inputs, output):
-        """What the layers of the convolution over positions make of what lies beyond."""
+        """Zero what a layer of the convolution over positions computed beyond each utterance."""
         if not self._unequal:
             return output
         return output * inside(self._n_frames(self._n_samples), output.shape[2]).to(output)[:, None]
 
 
 def inside(lengths, n_times):
-    """Bool tensor (batch, n_times): which times belong to an utterance."""
+    """Return a bool tensor (batch, n_times) that marks the times within each utterance."""
     import torch
 
     return torch.arange(n_times, device=lengths.device) < lengths[:, None]
 
 
 def attention_mask(lengths, x):
-    """Mask, for the attention of a batch x (batch, time, width), of times beyond utterances.
+    """Return the additive attention mask of times beyond utterances, or None if there are none.
 
-    None if there are none.
+    Parameters
+    ----------
+    lengths : tensor of shape (batch,)
+        Number of times in each utterance.
+    x : tensor of shape (batch, n_times, width)
+
+    Returns
+    -------
+    tensor of shape (batch, 1, 1, n_times) or None
     """
     if int(lengths.min()) == x.shape[1]:
         return None
@@ -279,11 +295,11 @@ def attention_mask(lengths, x):
 
 
 def other_arguments(layer):
-    """What older versions of transformers want to be given besides states and mask."""
+    """Return the extra arguments that a layer requires in older versions of transformers."""
     wanted = inspect.signature(layer.forward).parameters
     return {"layer_head_mask": None} if "layer_head_mask" in wanted else {}
 
 
 def first_of(output):
-    """What a layer gives, of which some give a tuple."""
+    """Return the states from a layer's output, which is a tuple for some layers."""
     return output[0] if isinstance(output, tuple) else output

@@ -1,8 +1,8 @@
-"""Statistics over the course of an utterance, for many utterances at once.
+"""Statistics of the frames of an utterance, for many utterances at once.
 
-Every function takes rows (n_columns, n_frames), a column of frame sequences each, and the
-`Segments` that the utterances are in them, and gives a dict from the statistic's name to
-values (n_columns, n_utterances).
+Most functions take rows (n_columns, n_frames), each a column of the frame sequences, and the
+`Segments` of the utterances in them. They return a dict from a statistic's name to its values
+(n_columns, n_utterances).
 """
 
 import numpy as np
@@ -13,15 +13,15 @@ N_COSINES = 7
 
 
 def moments(rows, segments):
-    """Mean, standard deviation, skewness and excess-free kurtosis."""
+    """Compute the mean, standard deviation, skewness and kurtosis (3 if Gaussian)."""
     mean = segments.mean(rows)
-    centred = rows - segments.spread(mean)
-    square = centred * centred
+    centered = rows - segments.spread(mean)
+    square = centered * centered
     variance = segments.mean(square)
-    # What rounding leaves of a constant has no shape.
+    # Below this, the variance of a constant is only rounding error, with a meaningless shape.
     varies = variance > 1e-12 * mean**2 + 1e-24
     safe = np.where(varies, variance, 1)
-    skewness = segments.mean(square * centred) / safe**1.5
+    skewness = segments.mean(square * centered) / safe**1.5
     kurtosis = segments.mean(square * square) / safe**2
     return {
         "mean": mean,
@@ -32,7 +32,7 @@ def moments(rows, segments):
 
 
 def percentiles(rows, segments):
-    """Percentiles, and the ranges between them."""
+    """Compute percentiles, and ranges between them."""
     values = dict(zip(PERCENTILES, segments.percentiles(rows), strict=True))
     ranges = {
         f"p{low}-{high}": values[high] - values[low] for low, high in ((25, 75), (10, 90), (1, 99))
@@ -41,7 +41,7 @@ def percentiles(rows, segments):
 
 
 def slopes(rows, segments):
-    """Rising and falling steps from frame to frame: means, deviations, share of rising ones."""
+    """Compute the mean, standard deviation and share of the steps that rise, and that fall."""
     steps = np.zeros(rows.shape)
     np.subtract(rows[:, 1:], rows[:, :-1], out=steps[:, 1:])
     steps[:, segments.starts] = 0
@@ -58,19 +58,19 @@ def slopes(rows, segments):
 
 
 def regression(rows, segments):
-    """Linear and quadratic coefficient over time from -1 to 1, and the error of the line."""
+    """Compute linear and quadratic coefficients over a time from -1 to 1, and the line's error."""
     last = np.maximum(segments.spread(segments.lengths) - 1, 1)
     time = 2 * segments.position() / last - 1
-    centred = rows - segments.spread(segments.mean(rows))
-    slope = segments.sum(centred * time) / np.maximum(segments.sum(time * time), 1e-9)
+    centered = rows - segments.spread(segments.mean(rows))
+    slope = segments.sum(centered * time) / np.maximum(segments.sum(time * time), 1e-9)
     bow = time * time - segments.spread(segments.mean(time * time))
-    curvature = segments.sum(centred * bow) / np.maximum(segments.sum(bow * bow), 1e-9)
-    rest = segments.mean((centred - segments.spread(slope) * time) ** 2)
+    curvature = segments.sum(centered * bow) / np.maximum(segments.sum(bow * bow), 1e-9)
+    rest = segments.mean((centered - segments.spread(slope) * time) ** 2)
     return {"slope": slope, "curvature": curvature, "regression_error": np.sqrt(rest)}
 
 
 def thirds(rows, segments):
-    """Mean and standard deviation of the first, middle and last third."""
+    """Compute the mean and standard deviation of the first, middle and last third."""
     cuts = [k * segments.lengths // 3 for k in range(4)]
     parts = Segments(np.stack([cuts[k + 1] - cuts[k] for k in range(3)], axis=1).ravel())
     mean = parts.mean(rows)
@@ -83,20 +83,26 @@ def thirds(rows, segments):
 
 
 def contour(rows, segments):
-    """Cosine coefficients 1 to 7 of the course over the whole utterance."""
+    """Compute cosine coefficients 1 to 7 over the whole utterance."""
     angle = np.pi * (segments.position() + 0.5) / segments.spread(segments.lengths)
     return {f"cosine{k}": segments.mean(rows * np.cos(k * angle)) for k in range(1, N_COSINES + 1)}
 
 
 def rhythm(voiced, segments, hop):
-    """Voiced stretches and pauses.
+    """Describe the voiced stretches and the pauses between them.
 
     Parameters
     ----------
     voiced : ndarray of shape (n_frames,), bool
+        Mask of the voiced frames.
     segments : Segments
+        Utterances.
     hop : float
-        Seconds per frame.
+        Time between frames, in seconds.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_utterances,)
     """
     before = np.concatenate([[False], voiced[:-1]])
     before[segments.starts] = False
@@ -121,6 +127,7 @@ def rhythm(voiced, segments, hop):
 
 
 def _grouped(values, owner, n):
+    """Return the number, mean and standard deviation of the values of each of `n` owners."""
     count = np.bincount(owner, minlength=n)
     safe = np.maximum(count, 1)
     mean = np.bincount(owner, values, n) / safe
@@ -129,7 +136,7 @@ def _grouped(values, owner, n):
 
 
 def bridged(row, voiced, segments):
-    """A row whose unvoiced frames are interpolated from the voiced ones around them."""
+    """Interpolate the unvoiced frames of a row from the voiced frames around them."""
     here = np.arange(len(row))
     first, last = (
         segments.spread(segments.starts),

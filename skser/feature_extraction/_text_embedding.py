@@ -1,19 +1,19 @@
-"""Pretrained text encoders as a step of a pipeline."""
+"""Embeddings of transcripts by pretrained text encoders, as a step of a pipeline."""
 
 import functools
-import os
 import warnings
-from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
 
-from skser._base import SequenceTransformerMixin, in_container
+from skser._base import in_container
 from skser._device import autocast, resolve_device, torch_threads
+from skser._docstrings import insert_descriptions
 from skser.audio import as_one_column
-from skser.feature_extraction._pooling import POOLINGS, column_names, pooled
+from skser.feature_extraction._base import StatelessTransformer
+from skser.feature_extraction._parameters import DESCRIPTIONS
+from skser.feature_extraction._pooling import column_names, pooled
 from skser.feature_extraction._pretrained import (
+    CHECKPOINT_CONSTRAINTS,
     find_checkpoint,
     load_preprocessor,
     load_settings,
@@ -27,43 +27,42 @@ _TYPES = {
     "albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "mpnet",
     "roberta", "xlm-roberta",
 }  # fmt: skip
-# They count positions from behind the padding's index.
+# These number positions from 2, after the index of the padding token.
 _POSITIONS_FROM_2 = {"camembert", "mpnet", "roberta", "xlm-roberta"}
 _PURPOSE = "TextEmbedding"
 
 
-class TextEmbedding(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_keys=("transform",)):
+@insert_descriptions(DESCRIPTIONS)
+class TextEmbedding(StatelessTransformer, auto_wrap_output_keys=("transform",)):
     """Hidden states of a pretrained text encoder, pooled or word piece by word piece.
 
-    Needs the extra ``embeddings``. BERT and its family, from the Hugging Face hub or from a
-    folder.
+    The encoder is BERT or one of its relatives, from the Hugging Face hub or from a folder. This
+    class needs the extra ``embeddings``.
 
     Parameters
     ----------
     checkpoint : path-like, default="sentence-transformers/all-MiniLM-L6-v2"
-        Folder, or name on the Hugging Face hub.
+        Folder of the checkpoint, or its name on the Hugging Face hub.
     layers : int, tuple of int or "all", default=-1
-        Indices into the model's ``hidden_states``: 0 is what enters the first layer, -1 the
-        model's output.
+        Layers to return, as indices into the model's ``hidden_states``. Index 0 is the input of
+        the first layer; -1 is the model's output.
     pooling : {"mean", "mean+std", "percentiles", "mean+std+percentiles"} or None, default="mean"
-        Statistics over the tokens of a text, the special ones at both ends included, as
-        sentence encoders are trained. None gives the word pieces alone, as `Sequences` with a
+        Statistics over the tokens of a text, including the special tokens at both ends, as in
+        the training of sentence encoders. The percentiles are the 10th, 25th, 50th, 75th and
+        90th. None returns the word pieces without the special tokens, as `Sequences` with one
         channel per layer.
     batch_size : int, default=32
-        Texts of similar length computed at a time.
+        Number of texts of similar length computed at a time.
     device : str, default="auto"
-        Torch device; "auto" takes cuda, mps or cpu.
-    precision : {"float32", "bfloat16"}, default="float32"
-        Of the layers' arithmetic.
-    revision : str or None, default=None
-        Branch, tag or commit on the hub.
-    allow_pickle : bool, default=False
-        Whether weights that are not in safetensors may be loaded. Such a file can run code.
+        Torch device. "auto" is the first of cuda, mps and cpu that is available.
+    {precision}
+    {revision}
+    {allow_pickle}
 
     Notes
     -----
-    A text's result does not depend on what is computed beside it. A text of more tokens than
-    the model takes is cut, with a warning that names it.
+    A text's result does not depend on the other texts. A text with more tokens than the model
+    accepts is cut, and a warning names it.
 
     References
     ----------
@@ -80,16 +79,7 @@ class TextEmbedding(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_ke
     (2, 384)
     """
 
-    _parameter_constraints = {
-        "checkpoint": [str, os.PathLike],
-        "layers": [Integral, tuple, list, StrOptions({"all"})],
-        "pooling": [StrOptions(POOLINGS), None],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "device": [str],
-        "precision": [StrOptions({"float32", "bfloat16"})],
-        "revision": [str, None],
-        "allow_pickle": ["boolean"],
-    }
+    _parameter_constraints = CHECKPOINT_CONSTRAINTS
 
     def __init__(
         self,
@@ -112,44 +102,28 @@ class TextEmbedding(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_ke
         self.revision = revision
         self.allow_pickle = allow_pickle
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X=None, y=None):
-        """Check the parameters and the checkpoint; nothing is learned from X.
-
-        Parameters
-        ----------
-        X : ignored
-        y : ignored
-
-        Returns
-        -------
-        self : object
-        """
-        self._layout()
-        return self
-
     def transform(self, X):
         """Compute the hidden states of every text.
 
         Parameters
         ----------
         X : list or 1-D array of str, or DataFrame
-            A DataFrame is taken by its column ``transcript``.
+            Texts. A DataFrame holds them in its column ``transcript``.
 
         Returns
         -------
         ndarray of shape (n_texts, n_columns), float32, or Sequences of shape (n_texts,)
-            Vectors, or without pooling the word pieces.
+            One vector per text, or, without pooling, its word pieces.
 
         Raises
         ------
         ValueError
-            Naming the first text that is empty or missing.
+            If a text is empty or missing. The error names the first such text.
         """
         self._validate_params()
         texts = _texts(X)
         folder = self._folder()
-        layers, device = self._layers(), resolve_device(self.device)
+        layers, device = self._prepare(), resolve_device(self.device)
         model = _load_encoder(folder, signature(folder), self.allow_pickle, device)
         ids, pieces = self._tokenized(texts, named=True)
         results = [None] * len(texts)
@@ -161,33 +135,21 @@ class TextEmbedding(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_ke
                 if self.pooling is None:
                     tokens = tokens[pieces[i]]
                     if not len(tokens):
-                        raise ValueError(f"Utterance {i} has a transcript without a word piece.")
+                        raise ValueError(
+                            f"The transcript of utterance {i} has no word pieces: leave it out."
+                        )
                 results[i] = pooled(tokens, self.pooling)
         if self.pooling is None:
-            return Sequences.from_list(results, self._layout(), row_index(X))
+            return Sequences.from_list(results, self._layout(layers), row_index(X))
         return in_container(self, np.stack(results), X)
 
-    def fit_transform(self, X, y=None):
-        """Check the parameters and compute the hidden states of every text.
-
-        Parameters
-        ----------
-        X : list, array or DataFrame
-            Texts, as for `transform`.
-        y : ignored
-
-        Returns
-        -------
-        What `transform` returns
-        """
-        return self.fit(X, y).transform(X)
-
     def word_pieces(self, X):
-        """The word pieces that stand behind the frames of ``pooling=None``.
+        """Return the word pieces of every text, one for each frame of ``pooling=None``.
 
         Parameters
         ----------
         X : list or 1-D array of str, or DataFrame
+            Texts, as for `transform`.
 
         Returns
         -------
@@ -205,7 +167,7 @@ class TextEmbedding(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_ke
     def _config(self):
         return load_settings(self._folder(), _TYPES, "text encoder", _PURPOSE)
 
-    def _layers(self):
+    def _prepare(self):
         return resolve_layers(self.layers, self._config().num_hidden_layers)
 
     def _tokenizer(self):
@@ -213,15 +175,18 @@ class TextEmbedding(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_ke
         return _load_tokenizer(folder, signature(folder))
 
     def _tokenized(self, texts, named=False):
-        """Ids of each text's tokens, and which of them are word pieces, not special tokens."""
+        """Return the ids of each text's tokens, and a mask of those that are word pieces.
+
+        The other tokens are special ones, such as [CLS]. `named` warns of texts that are cut.
+        """
         tokenizer = self._tokenizer()
         longest = min(tokenizer.model_max_length, _n_positions(self._config()))
         ids = [tokenizer(text, verbose=False).input_ids for text in texts]
         long = [i for i, row in enumerate(ids) if len(row) > longest]
         if long and named:
             warnings.warn(
-                f"{len(long)} texts have more than the {longest} tokens that the encoder takes, "
-                f"and are cut: {', '.join(map(str, long[:10]))}.",
+                f"{len(long)} of {len(texts)} texts have more than the {longest} tokens that the "
+                f"encoder accepts, and are cut: {', '.join(map(str, long[:10]))}.",
                 stacklevel=3,
             )
         for i in long:
@@ -230,7 +195,10 @@ class TextEmbedding(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_ke
         return ids, [~np.isin(row, special) for row in ids]
 
     def _states(self, model, ids, layers, device):
-        """List of states (n_tokens, n_layers, width) of some texts, by their tokens' ids."""
+        """Compute the states of a batch of texts, a list of (n_tokens, n_layers, width).
+
+        `ids` holds the ids of each text's tokens.
+        """
         import torch
 
         lengths = [len(row) for row in ids]
@@ -246,44 +214,19 @@ class TextEmbedding(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_ke
         states = torch.stack([hidden[layer].float() for layer in layers], dim=2).cpu().numpy()
         return [tokens[:length] for tokens, length in zip(states, lengths, strict=True)]
 
-    def _layout(self):
-        layers = self._layers()
+    def _layout(self, layers):
         return Layout(
             column_names(layers, self._config().hidden_size, self.pooling),
             n_channels=1 if self.pooling else len(layers),
         )
-
-    def get_feature_names_out(self, input_features=None):
-        """Names of the columns.
-
-        Parameters
-        ----------
-        input_features : ignored
-
-        Returns
-        -------
-        ndarray of str
-        """
-        return np.asarray(self._layout().feature_names, dtype=object)
-
-    def __sklearn_is_fitted__(self):
-        return True
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
-        tags.transformer_tags.preserves_dtype = []
-        return tags
 
 
 def _texts(X):
     if hasattr(X, "columns"):
         if "transcript" not in X.columns:
             raise ValueError(
-                "The utterance table has no column 'transcript'; its columns are "
-                f"{list(X.columns)}."
+                "The utterance table has no column 'transcript', which holds the texts; its "
+                f"columns are {list(X.columns)}."
             )
         X = X["transcript"]
     X = as_one_column(X)
@@ -294,12 +237,14 @@ def _texts(X):
         raise TypeError(f"X must be a list or 1-D array of texts, not {type(X).__name__}.")
     texts = list(X)
     if not texts:
-        raise ValueError("There are 0 texts, at least 1 is required.")
+        raise ValueError("X holds 0 texts, at least 1 is required.")
     for i, text in enumerate(texts):
         if not isinstance(text, str):
-            raise ValueError(f"Utterance {i} has no transcript: {text!r} is not a text.")
+            raise ValueError(
+                f"Utterance {i} has no transcript, since {text!r} is not a text: leave it out."
+            )
         if not text.strip():
-            raise ValueError(f"Utterance {i} has an empty transcript.")
+            raise ValueError(f"Utterance {i} has an empty transcript: leave it out.")
     return texts
 
 

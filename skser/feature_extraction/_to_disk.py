@@ -1,4 +1,4 @@
-"""Features written straight to disk, so that a kill costs no finished utterance."""
+"""Extraction straight to disk, which loses no finished utterance if the process is killed."""
 
 import contextlib
 import os
@@ -12,26 +12,28 @@ from skser.sequences import BlockWriter, Sequences, describe_index
 
 
 def extract_to(output_dir, engine, items, layout, index=None):
-    """Do the work of `AudioTransformer.transform_to`, whose parameters are checked.
+    """Do the work of `AudioTransformer.transform_to`, after its parameters are checked.
 
     Parameters
     ----------
     output_dir : path-like
+        Directory to write.
     engine : ExtractionEngine
     items : list of str or list of ndarray
-        From `audio_inputs`.
+        Result of `audio_inputs`.
     layout : Layout
+        Layout of the frames.
     index : pandas Index or None, default=None
-        Labels of the utterances. In a directory that is there already, others may be written.
+        Labels of the utterances. They replace those of an existing directory in the result.
 
     Returns
     -------
     Sequences
-        Mapped.
+        Frames mapped from the directory.
     """
     directory, transformer = Path(output_dir), engine.transformer
     if index is not None:
-        describe_index(index)  # refuses what could not be written, before the work
+        describe_index(index)  # raises before the work if the index cannot be written
     heading = {
         "transformer": type(transformer).__qualname__,
         **transformer._settings(),
@@ -41,7 +43,7 @@ def extract_to(output_dir, engine, items, layout, index=None):
     identities = [_known(item, transformer.input_sampling_rate) for item in items]
     if not directory.exists():
         with _partial_folder(directory) as folder:
-            if not directory.exists():  # by now
+            if not directory.exists():  # another process may have finished it meanwhile
                 journal = Journal(folder, len(layout.feature_names))
                 journal.check(heading, identities, items, delete=folder.parent)
                 _extract(journal, heading, identities, engine, items, layout, index)
@@ -49,14 +51,16 @@ def extract_to(output_dir, engine, items, layout, index=None):
                 _sync_folder(directory.parent)
     journal = Journal(directory, len(layout.feature_names))
     if journal.heading is None:
-        raise FileExistsError(f"{directory} exists and was not written by transform_to.")
+        raise FileExistsError(
+            f"{directory} exists and was not written by transform_to: choose another output_dir."
+        )
     journal.check(heading, identities, items, delete=directory)
     reasons = {i: reason for i, _, _, reason in journal.entries}  # the last entry counts
     failures = [tuple(reason) for _, reason in sorted(reasons.items()) if reason]
     if failures:
         error = AudioReadError(failures, len(items))
         if transformer.on_error == "raise":
-            error.add_note(f"{directory} holds 0 frames of these; delete it to start afresh.")
+            error.add_note(f"{directory} holds 0 frames for these; delete it to start over.")
             raise error
         transformer._warn_of(error, stacklevel=4)
     opened = Sequences.open(directory, mmap_mode="r")
@@ -67,12 +71,12 @@ def extract_to(output_dir, engine, items, layout, index=None):
 def _known(item, input_sampling_rate):
     try:
         return identity(item, input_sampling_rate)
-    except AudioReadError:  # named by whoever reads it
+    except AudioReadError:  # extraction reports it
         return None
 
 
 def _extract(journal, heading, identities, engine, items, layout, index):
-    """Extract what the journal does not list yet, and finish the block."""
+    """Extract the utterances that the journal does not list, and finish the block."""
     keep_bad = engine.transformer.on_error == "empty"
     left = journal.missing(identities, keep_bad)
     results = engine.stream(left, items, wait=True)
@@ -85,7 +89,7 @@ def _extract(journal, heading, identities, engine, items, layout, index):
     ):
         for i, result in zip(left, results, strict=True):
             if not isinstance(result, tuple):
-                writer.append(result)  # first, since the journal vouches for it
+                writer.append(result)  # first, since a journal entry promises that it is written
                 journal.append(i, len(result), identities[i])
             elif keep_bad:
                 journal.append(i, 0, identities[i], result)
@@ -94,7 +98,7 @@ def _extract(journal, heading, identities, engine, items, layout, index):
         if failures:
             error = AudioReadError(failures, len(items))
             error.add_note(
-                f"The others are kept in {journal.folder.parent}: mend these and call again."
+                f"The others are kept in {journal.folder.parent}: repair these and call again."
             )
             raise error
         writer.finish(*journal.lengths_and_starts(len(items)), layout, index)
@@ -102,18 +106,21 @@ def _extract(journal, heading, identities, engine, items, layout, index):
 
 @contextlib.contextmanager
 def _named_if_full(folder):
-    """Context in which errors of the disk say where they come from, and what is not lost."""
+    """Add the folder, and a note that finished work is kept, to errors of the disk."""
     try:
         yield
     except OSError as error:
         error.filename = error.filename or os.fspath(folder)
-        error.add_note(f"What is done is kept in {folder}: mend this and call again.")
+        error.add_note(
+            f"Finished utterances are kept in {folder}: make room, or fix what the error names, "
+            "and call again."
+        )
         raise
 
 
 @contextlib.contextmanager
 def _partial_folder(directory):
-    """The folder of an unfinished block, for this process alone; removed if none is left."""
+    """Lock the folder of an unfinished block and yield it; remove it once the block is finished."""
     from filelock import FileLock, Timeout
 
     partial = directory.with_name(f"{directory.name}.partial")
@@ -122,7 +129,8 @@ def _partial_folder(directory):
         lock = FileLock(partial / "lock", timeout=0).acquire()
     except Timeout:
         raise RuntimeError(
-            f"Another process is writing {directory}; it holds {partial / 'lock'}."
+            f"Another process is writing {directory} and holds {partial / 'lock'}: wait for it, "
+            "or choose another output_dir."
         ) from None
     with lock:
         yield partial / "block"

@@ -1,4 +1,4 @@
-"""Spectra of many utterances at a time, on a torch device: the torch backend."""
+"""Torch backend: spectra of many utterances at a time, on a torch device."""
 
 import numpy as np
 import scipy.sparse
@@ -9,25 +9,26 @@ from skser.feature_extraction._spectral import DELTA_REACH
 
 
 class TorchFrames:
-    """Band powers of the frames of several utterances, one after the other.
+    """Frames of several utterances, one after the other, with the operations on them.
 
-    What is done to them has the names and the meaning that it has in `NumpyFrames`.
+    The methods have the same names and meanings as those of `NumpyFrames`.
 
-    The utterances lie in one signal with zeros between them, so that nothing is padded to the
-    length of another. There are no matrix products, which torch may be set to round to TF32 or
-    bfloat16: an utterance's values do not depend on its company.
+    The utterances form one signal with zeros between them, so none is padded to the length of
+    another. No matrix products are used, since torch may be set to round them to TF32 or
+    bfloat16. Therefore an utterance's values do not depend on the others.
 
     Parameters
     ----------
     utterances : list of ndarray of shape (n_samples,), float32
-        None shorter than a window.
+        Audio, at least one window each.
     prepared : PreparedSpectra
 
     Attributes
     ----------
     values : tensor of shape (n_frames, n_columns), float32
+        Present values, at first band powers. Each method replaces them.
     lengths : ndarray of shape (n_utterances,), int64
-        Frames of each utterance.
+        Number of frames of each utterance.
     """
 
     def __init__(self, utterances, prepared):
@@ -40,7 +41,8 @@ class TorchFrames:
         n_samples = np.array([len(samples) for samples in utterances])
         self.lengths = 1 + n_samples // hop
         self._starts = np.cumsum(self.lengths) - self.lengths
-        # A place is a multiple of hop in the common signal; those of frames are used.
+        # A place is a multiple of hop in the common signal. Not every place has a frame: those
+        # between two utterances have none.
         n_places = 1 + (n_samples + n_window - 1) // hop
         first_places = np.cumsum(n_places) - n_places
         signal = np.zeros(fourier.before + n_places.sum() * hop + n_window, np.float32)
@@ -63,7 +65,7 @@ class TorchFrames:
             self.values[first : first + n_at_once] = projected
 
     def square_root(self):
-        """Powers become magnitudes."""
+        """Convert powers to magnitudes."""
         self.values.sqrt_()
 
     def multiply(self, factor):
@@ -71,23 +73,23 @@ class TorchFrames:
         self.values *= factor
 
     def to_decibels(self, top_db):
-        """Powers become decibels, no lower than `top_db` below each utterance's maximum."""
+        """Convert powers to decibels, at most `top_db` below each utterance's maximum."""
         self.values.clamp_(min=1e-10).log10_().mul_(10)
         if top_db is not None:
             highest = np.maximum.reduceat(self.values.amax(1).cpu().numpy(), self._starts)
             self.values.clamp_(min=self._per_frame(highest - np.float32(top_db)))
 
     def average_bands(self):
-        """Replace the columns by their mean, frame by frame."""
+        """Replace the columns of each frame by their mean."""
         self.values = self.values.mean(dim=1, keepdim=True)
 
     def subtract_mean(self):
-        """Subtract from each utterance the mean of its cells."""
+        """Subtract each utterance's mean over all its frames and columns."""
         sums = np.add.reduceat(self.values.mean(1).cpu().numpy(), self._starts, dtype=np.float64)
         self.values -= self._per_frame(sums / self.lengths)
 
     def cosine_transform(self, n_coefficients):
-        """Replace the columns by the first of their orthonormal DCT-II."""
+        """Replace the columns by the first coefficients of their orthonormal DCT-II."""
         import torch
 
         n_columns = self.values.shape[1]
@@ -115,12 +117,12 @@ class TorchFrames:
         for i in range(n_deltas):
             x, slope = channels[:, i], channels[:, i + 1]
             for k in range(1, DELTA_REACH + 1):
-                ahead, behind = torch.minimum(place + k, last), torch.maximum(place - k, first)
-                slope += (x[ahead] - x[behind]).mul_(k / norm)
+                later, earlier = torch.minimum(place + k, last), torch.maximum(place - k, first)
+                slope += (x[later] - x[earlier]).mul_(k / norm)
         self.values = channels.flatten(1)
 
     def to_list(self):
-        """One array per utterance: views of one block."""
+        """Return one array per utterance, all views of one block."""
         return np.split(self.values.cpu().numpy(), self._starts[1:])
 
     def _row(self, values):
@@ -135,12 +137,14 @@ def _bins(power, bins):
 
 
 def band_powers(power, filters):
-    """Power in bands, each of neighbouring bins.
+    """Compute the power in bands of neighboring bins.
 
     Parameters
     ----------
     power : tensor of shape (n_frames, n_bins)
+        Power spectra.
     filters : csr_array of shape (n_bands, n_bins)
+        Weights of the bins in each band.
 
     Returns
     -------
@@ -148,6 +152,7 @@ def band_powers(power, filters):
     """
     import torch
 
+    # Adds one bin of every band at a time, which needs no matrix product.
     width = np.diff(filters.indptr).max()
     first = np.minimum(filters.indices[filters.indptr[:-1]], filters.shape[1] - width)
     bins = first + np.arange(width)[:, None]

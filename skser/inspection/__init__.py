@@ -1,4 +1,4 @@
-"""What a fitted model says, looked at more closely: pictures, and emotion over time."""
+"""Inspection of fitted models: plots of their results, and predictions over time."""
 
 from skser.inspection._alignment import AlignmentDisplay
 from skser.inspection._attention import AttentionDisplay

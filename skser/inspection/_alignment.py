@@ -1,21 +1,24 @@
-"""Picture of which frames belong to which words."""
+"""Plot of the alignment between frames and words."""
 
 from skser.inspection._drawing import axes_for
 
 
 class AlignmentDisplay:
-    """Attention between word pieces and the time of an utterance.
+    """Plot of the attention of each word piece over the time of an utterance.
 
     Parameters
     ----------
     alignment : DataFrame of shape (n_word_pieces, n_frames)
-        One of those that `AttentionRNNClassifier.alignment` gives.
+        Attention weights of one utterance, from `AttentionRNNClassifier.alignment`.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Axes with the plot.
     figure_ : matplotlib Figure
+        Figure that contains the axes.
     mesh_ : matplotlib QuadMesh
+        Image of the attention weights.
     """
 
     def __init__(self, alignment):
@@ -23,36 +26,39 @@ class AlignmentDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, X, *, row=0, ax=None):
-        """Draw the alignment of one utterance by a fitted network of audio and text.
+        """Plot the alignment of one utterance in a fitted network of audio and text.
 
         Parameters
         ----------
         estimator : fitted AttentionRNNClassifier or AttentionRNNRegressor
+            Network that computes the alignment.
         X : DataFrame
             Utterance table.
         row : int, default=0
-            Place of the utterance in it.
+            Position of the utterance in the table.
         ax : matplotlib Axes or None, default=None
-            None makes a new figure.
+            Axes to draw on. With None, a new figure is created.
 
         Returns
         -------
         AlignmentDisplay
+            Display with the plot.
         """
         (alignment,) = estimator.alignment(X.iloc[[row]])
         return cls(alignment).plot(ax=ax)
 
     def plot(self, *, ax=None):
-        """Draw a row per word piece.
+        """Draw one row per word piece.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            None makes a new figure.
+            Axes to draw on. With None, a new figure is created.
 
         Returns
         -------
         self : object
+            This display.
         """
         n = len(self.alignment)
         ax = axes_for(self, ax, figsize=(8, 1.5 + 0.3 * n))

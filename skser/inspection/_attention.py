@@ -1,4 +1,4 @@
-"""Picture of where a network looks in an utterance."""
+"""Plot of a network's attention over an utterance."""
 
 import os
 
@@ -12,22 +12,25 @@ from skser.inspection._drawing import new_axes
 
 
 class AttentionDisplay:
-    """Waveform, spectrogram, and the attention over it, of one utterance.
+    """Plot of one utterance's waveform and spectrogram, with a network's attention over them.
 
     Parameters
     ----------
     samples : ndarray of shape (n_samples,)
+        Samples of the utterance.
     sampling_rate : float
-        In Hz.
+        Sampling rate, in Hz.
     attention : AttentionMap
-        Of a network's `attention`.
+        Attention to the utterance, from the `attention` method of a network.
     title : str, default=""
+        Title of the plot.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes, (3,)
-        Waveform; spectrogram with contours of the attention; attention over time.
+        Waveform, spectrogram with contours of the attention, and attention over time.
     figure_ : matplotlib Figure
+        Figure that contains the axes.
     """
 
     def __init__(self, samples, sampling_rate, attention, title=""):
@@ -38,30 +41,36 @@ class AttentionDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, utterance, *, axes=None):
-        """Draw where a fitted pipeline looks in an utterance.
+        """Plot the attention of a fitted pipeline over an utterance.
 
         Parameters
         ----------
         estimator : fitted Pipeline
-            From audio to a network that has `attention`, such as `AttentionFCNClassifier`.
+            Pipeline that takes audio and ends in a network with an `attention` method, such as
+            `AttentionFCNClassifier`.
         utterance : path-like, Utterance, Waveform, or another source of audio
+            Utterance to plot.
         axes : array of matplotlib Axes or None, default=None
-            Three, one below the other; None makes a new figure.
+            Three axes, from top to bottom. With None, a new figure is created.
 
         Returns
         -------
         AttentionDisplay
+            Display with the plot.
 
         Raises
         ------
         TypeError
-            If the last step has no `attention`.
+            If `estimator` is not a Pipeline, or its last step has no `attention`.
         """
         check_is_fitted(estimator)
         if not isinstance(estimator, Pipeline) or not hasattr(estimator[-1], "attention"):
+            given = type(estimator).__name__
+            if isinstance(estimator, Pipeline):
+                given += f" that ends in {type(estimator[-1]).__name__}"
             raise TypeError(
-                "AttentionDisplay needs a Pipeline from audio to a network that has attention, "
-                "such as AttentionFCNClassifier."
+                "AttentionDisplay needs a Pipeline that takes audio and ends in a network with an "
+                f"attention method, such as AttentionFCNClassifier. Got a {given}."
             )
         (item,) = audio_inputs([utterance])
         samples, rate = read_at_rate(item, 0, None)
@@ -71,16 +80,19 @@ class AttentionDisplay:
         return cls(samples, rate, attention, title).plot(axes=axes)
 
     def plot(self, *, axes=None):
-        """Draw. Attention is the mean over the heads.
+        """Draw the waveform, the spectrogram with the attention, and the attention over time.
+
+        The contours show the mean attention over the heads.
 
         Parameters
         ----------
         axes : array of matplotlib Axes or None, default=None
-            Three, one below the other; None makes a new figure.
+            Three axes, from top to bottom. With None, a new figure is created.
 
         Returns
         -------
         self : object
+            This display.
         """
         if axes is None:
             axes = new_axes(self, 3, sharex=True, figsize=(9, 7), height_ratios=[1, 3, 1])
@@ -93,6 +105,7 @@ class AttentionDisplay:
         times = np.arange(len(spectrogram[0])) * layout.hop + layout.offset
         spectrum_ax.pcolormesh(times, layout.frequencies, spectrogram[0].T, cmap="Greys")
         weights = self.attention.weights.mean(axis=0)
+        # Contours need a grid of at least 2 x 2 and distinct levels.
         if min(weights.shape) > 1 and np.ptp(weights):
             levels = np.unique(np.quantile(weights, [0.5, 0.75, 0.9, 1.0]))
             spectrum_ax.contourf(

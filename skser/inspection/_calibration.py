@@ -1,4 +1,4 @@
-"""Picture of whether probabilities mean what they say."""
+"""Plot of the calibration of a classifier's probabilities."""
 
 import numpy as np
 
@@ -7,21 +7,24 @@ from skser.metrics import reliability_curve
 
 
 class CalibrationDisplay:
-    """How often the predicted class is right, over how probable it was said to be.
+    """Plot of the accuracy of predictions against their probability.
 
-    scikit-learn's display of this name is of one class against the rest; this one is of the
-    most probable of several.
+    scikit-learn's display of the same name plots one class against the rest. This one plots the
+    most probable of all classes.
 
     Parameters
     ----------
     curve : DataFrame
-        Of `skser.metrics.reliability_curve`.
+        Reliability curve, from `skser.metrics.reliability_curve`.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Axes with the plot.
     figure_ : matplotlib Figure
+        Figure that contains the axes.
     line_ : matplotlib Line2D
+        Line through the bins.
     """
 
     def __init__(self, curve):
@@ -29,23 +32,28 @@ class CalibrationDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, n_bins=10, strategy="uniform", ax=None):
-        """Draw the calibration of a fitted classifier that has `predict_proba`.
+        """Plot the calibration of a fitted classifier that has `predict_proba`.
 
         Parameters
         ----------
         estimator : fitted classifier
-        X : audio, or whatever the estimator takes
+            Classifier with `predict_proba`.
+        X : audio, or any other input that the estimator takes
+            Utterances to predict.
         y : array-like of shape (n_utterances,)
             True classes.
         n_bins : int, default=10
+            Number of bins of the predicted probability.
         strategy : {"uniform", "quantile"}, default="uniform"
-            Bins of the same width, or with the same number of utterances.
+            Choice of the bins: "uniform" makes them equally wide, "quantile" puts equally many
+            utterances into each.
         ax : matplotlib Axes or None, default=None
-            None makes a new figure.
+            Axes to draw on. With None, a new figure is created.
 
         Returns
         -------
         CalibrationDisplay
+            Display with the plot.
         """
         y_proba, labels = probabilities_of(estimator, X)
         return cls.from_predictions(
@@ -56,38 +64,44 @@ class CalibrationDisplay:
     def from_predictions(
         cls, y_true, y_proba, *, labels=None, n_bins=10, strategy="uniform", ax=None
     ):
-        """Draw the calibration of probabilities.
+        """Plot the calibration of given probabilities.
 
         Parameters
         ----------
         y_true : array-like of shape (n_utterances,)
+            True classes.
         y_proba : array-like of shape (n_utterances, n_classes)
+            Predicted probabilities.
         labels : array-like of shape (n_classes,) or None, default=None
-            What the columns stand for; None is the sorted labels of y_true.
+            Class of each column of `y_proba`. With None, the sorted labels of `y_true`.
         n_bins : int, default=10
+            Number of bins of the predicted probability.
         strategy : {"uniform", "quantile"}, default="uniform"
-            Bins of the same width, or with the same number of utterances.
+            Choice of the bins: "uniform" makes them equally wide, "quantile" puts equally many
+            utterances into each.
         ax : matplotlib Axes or None, default=None
-            None makes a new figure.
+            Axes to draw on. With None, a new figure is created.
 
         Returns
         -------
         CalibrationDisplay
+            Display with the plot.
         """
         curve = reliability_curve(y_true, y_proba, labels=labels, n_bins=n_bins, strategy=strategy)
         return cls(curve).plot(ax=ax)
 
     def plot(self, *, ax=None):
-        """Draw a point per bin, as large as it has utterances.
+        """Draw one point per bin, sized by its number of utterances.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            None makes a new figure.
+            Axes to draw on. With None, a new figure is created.
 
         Returns
         -------
         self : object
+            This display.
         """
         ax = axes_for(self, ax, figsize=(5, 4.5))
         confidence, accuracy, n = (self.curve[c] for c in ("confidence", "accuracy", "n"))

@@ -1,4 +1,4 @@
-"""Picture of what is taken for what."""
+"""Plot of a confusion matrix."""
 
 import numpy as np
 import pandas as pd
@@ -9,21 +9,25 @@ from skser.metrics import check_labels
 
 
 class ConfusionDisplay:
-    """Confusion matrix: the share of each true class, with counts.
+    """Plot of a confusion matrix, as shares of each true class and as counts.
 
     The diagonal holds the recalls, whose mean is the UAR.
 
     Parameters
     ----------
     counts : DataFrame
-        Number of utterances: a row per true class, a column per predicted one.
+        Numbers of utterances, with one row per true class and one column per predicted class.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Axes with the plot.
     figure_ : matplotlib Figure
+        Figure that contains the axes.
     im_ : matplotlib AxesImage
+        Image of the shares.
     text_ : ndarray of matplotlib Text, (n_classes, n_classes)
+        Texts in the cells.
 
     Examples
     --------
@@ -39,65 +43,73 @@ class ConfusionDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, labels=None, ax=None):
-        """Draw the confusions of a fitted classifier.
+        """Plot the confusion matrix of a fitted classifier.
 
         Parameters
         ----------
         estimator : fitted classifier
-        X : audio, or whatever the estimator takes
+            Classifier to evaluate.
+        X : audio, or any other input that the estimator takes
+            Utterances to predict.
         y : array-like of shape (n_utterances,)
             True classes.
         labels : array-like or None, default=None
-            Order of the classes; None is sorted.
+            Classes, in the order of rows and columns. With None, they are sorted.
         ax : matplotlib Axes or None, default=None
-            None makes a new figure.
+            Axes to draw on. With None, a new figure is created.
 
         Returns
         -------
         ConfusionDisplay
+            Display with the plot.
         """
         return cls.from_predictions(y, predictions_of(estimator, X), labels=labels, ax=ax)
 
     @classmethod
     def from_predictions(cls, y_true, y_pred, *, labels=None, ax=None):
-        """Draw the confusions of predictions.
+        """Plot the confusion matrix of given predictions.
 
         Parameters
         ----------
         y_true, y_pred : array-like of shape (n_utterances,)
+            True and predicted classes.
         labels : array-like or None, default=None
-            Order of the classes; None is sorted.
+            Classes, in the order of rows and columns. With None, they are sorted.
         ax : matplotlib Axes or None, default=None
-            None makes a new figure.
+            Axes to draw on. With None, a new figure is created.
 
         Returns
         -------
         ConfusionDisplay
+            Display with the plot.
 
         Raises
         ------
         ValueError
-            If an utterance's label, or prediction, is not among `labels`.
+            If a true or predicted class is missing from `labels`.
         """
         y_true, y_pred, classes = check_labels(y_true, y_pred)
         labels = list(classes if labels is None else labels)
         outside = sorted(set(classes.tolist()) - set(labels), key=str)
         if outside:
-            raise ValueError(f"labels lacks {outside}, which are among the labels or predictions.")
+            raise ValueError(
+                f"labels lacks {outside}, which occur in y_true or y_pred. Add them to labels."
+            )
         counts = confusion_matrix(y_true, y_pred, labels=labels)
         return cls(pd.DataFrame(counts, index=labels, columns=labels)).plot(ax=ax)
 
     def plot(self, *, ax=None):
-        """Draw. A true class without utterances is left white.
+        """Draw the matrix. The row of a true class without utterances stays white.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            None makes a new figure.
+            Axes to draw on. With None, a new figure is created.
 
         Returns
         -------
         self : object
+            This display.
         """
         n = len(self.counts)
         ax = axes_for(self, ax, figsize=(1.5 + 0.8 * n, 1.2 + 0.7 * n))

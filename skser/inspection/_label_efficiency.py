@@ -1,4 +1,4 @@
-"""Picture of how many labels estimators need."""
+"""Plot of scores against the number of labels."""
 
 import numpy as np
 
@@ -6,19 +6,21 @@ from skser.inspection._drawing import axes_for
 
 
 class LabelEfficiencyDisplay:
-    """Scores over the number of labels per class, a line per estimator.
+    """Plot of scores against the number of labels per class, with one line per estimator.
 
     Parameters
     ----------
     curve : LabelEfficiencyCurve
-        Of `skser.evaluation.label_efficiency_curve`.
+        Result of `skser.evaluation.label_efficiency_curve`.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Axes with the plot.
     figure_ : matplotlib Figure
+        Figure that contains the axes.
     lines_ : dict of Line2D
-        By the estimators' names.
+        Line of each estimator, by its name.
     """
 
     def __init__(self, curve):
@@ -26,31 +28,34 @@ class LabelEfficiencyDisplay:
 
     @classmethod
     def from_curve(cls, curve, *, ax=None):
-        """Draw a curve.
+        """Plot a label efficiency curve.
 
         Parameters
         ----------
         curve : LabelEfficiencyCurve
+            Result of `skser.evaluation.label_efficiency_curve`.
         ax : matplotlib Axes or None, default=None
-            None makes a new figure.
+            Axes to draw on. With None, a new figure is created.
 
         Returns
         -------
         LabelEfficiencyDisplay
+            Display with the plot.
         """
         return cls(curve).plot(ax=ax)
 
     def plot(self, *, ax=None):
-        """Draw mean scores, with a band of one standard deviation over the repeats.
+        """Draw the mean scores, with a band of one standard deviation over the repeats.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            None makes a new figure.
+            Axes to draw on. With None, a new figure is created.
 
         Returns
         -------
         self : object
+            This display.
         """
         ax = axes_for(self, ax)
         scores = self.curve.scores()

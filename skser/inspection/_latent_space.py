@@ -1,4 +1,4 @@
-"""Picture of what two latents tell apart."""
+"""Plot of the two latents of an adversarial autoencoder."""
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -10,21 +10,23 @@ from skser.inspection._drawing import new_axes
 
 
 class LatentSpaceDisplay:
-    """Emotion and style latents of an adversarial autoencoder, side by side.
+    """Plot of the emotion and style latents of an adversarial autoencoder, side by side.
 
-    Each latent is drawn on its two principal axes, if it has more.
+    A latent with more than two nodes is projected onto its first two principal axes.
 
     Parameters
     ----------
     emotion, style : ndarray of shape (n_utterances, n_nodes)
-        Codes.
+        Codes of the utterances in each latent.
     labels : array-like of shape (n_utterances,)
-        What the colours tell, such as emotions, or speakers.
+        Labels shown as colors, such as emotions or speakers.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes, (2,)
+        Axes of the emotion latent and of the style latent.
     figure_ : matplotlib Figure
+        Figure that contains the axes.
     """
 
     def __init__(self, emotion, style, labels):
@@ -34,27 +36,38 @@ class LatentSpaceDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, axes=None):
-        """Draw the codes that a fitted autoencoder gives utterances.
+        """Plot the codes of utterances in the latents of a fitted autoencoder.
 
         Parameters
         ----------
         estimator : fitted AdversarialAEClassifier or AdversarialAERegressor
-            Or a Pipeline that ends with one.
-        X : whatever the estimator takes
+            Autoencoder, or a Pipeline that ends in one.
+        X : any input that the estimator takes
+            Utterances to encode.
         y : array-like of shape (n_utterances,)
-            What the colours tell, such as emotions, or speakers.
+            Labels shown as colors, such as emotions or speakers.
         axes : array of matplotlib Axes or None, default=None
-            Two; None makes a new figure.
+            Two axes to draw on. With None, a new figure is created.
 
         Returns
         -------
         LatentSpaceDisplay
+            Display with the plot.
+
+        Raises
+        ------
+        TypeError
+            If the estimator has no emotion and style latents.
         """
         check_is_fitted(estimator)
         if isinstance(estimator, Pipeline):
             X, estimator = estimator[:-1].transform(X), estimator[-1]
         if "latent" not in estimator.get_params():
-            raise TypeError(f"{type(estimator).__name__} has no emotion and style latents.")
+            raise TypeError(
+                f"{type(estimator).__name__} has no emotion and style latents. Give a fitted "
+                "AdversarialAEClassifier or AdversarialAERegressor, or a Pipeline that ends in one."
+            )
+        # `latent` chooses what `transform` returns; it is set back for the estimator's owner.
         kept, codes = estimator.latent, []
         try:
             for latent in ("emotion", "style"):
@@ -65,35 +78,38 @@ class LatentSpaceDisplay:
 
     @classmethod
     def from_predictions(cls, emotion, style, labels, *, axes=None):
-        """Draw codes.
+        """Plot given codes.
 
         Parameters
         ----------
         emotion, style : array-like of shape (n_utterances, n_nodes)
+            Codes of the utterances in each latent.
         labels : array-like of shape (n_utterances,)
-            What the colours tell.
+            Labels shown as colors.
         axes : array of matplotlib Axes or None, default=None
-            Two; None makes a new figure.
+            Two axes to draw on. With None, a new figure is created.
 
         Returns
         -------
         LatentSpaceDisplay
+            Display with the plot.
         """
         labels = column_or_1d(labels)
         check_consistent_length(emotion, style, labels)
         return cls(np.asarray(emotion), np.asarray(style), labels).plot(axes=axes)
 
     def plot(self, *, axes=None):
-        """Draw a point per utterance, in the colour of its label.
+        """Draw one point per utterance, in the color of its label.
 
         Parameters
         ----------
         axes : array of matplotlib Axes or None, default=None
-            Two; None makes a new figure.
+            Two axes to draw on. With None, a new figure is created.
 
         Returns
         -------
         self : object
+            This display.
         """
         if axes is None:
             axes = new_axes(self, ncols=2, figsize=(10, 4.5))

@@ -1,4 +1,4 @@
-"""Picture of what distortions cost."""
+"""Plot of scores on distorted recordings."""
 
 import numpy as np
 
@@ -6,18 +6,19 @@ from skser.inspection._drawing import new_axes
 
 
 class RobustnessDisplay:
-    """Scores over the levels of each kind of distortion, beside that of clean recordings.
+    """Plot of scores for each kind and level of distortion, compared with clean recordings.
 
     Parameters
     ----------
     report : DataFrame
-        Of `skser.evaluation.robustness_report`.
+        Scores, from `skser.evaluation.robustness_report`.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes
-        One per kind.
+        Axes of each kind of distortion.
     figure_ : matplotlib Figure
+        Figure that contains the axes.
     """
 
     def __init__(self, report):
@@ -25,42 +26,48 @@ class RobustnessDisplay:
 
     @classmethod
     def from_report(cls, report, *, axes=None):
-        """Draw a report.
+        """Plot a robustness report.
 
         Parameters
         ----------
         report : DataFrame
-            Of `skser.evaluation.robustness_report`.
+            Scores, from `skser.evaluation.robustness_report`.
         axes : array of matplotlib Axes or None, default=None
-            One per kind of distortion; None makes a new figure.
+            Axes for each kind of distortion. With None, a new figure is created.
 
         Returns
         -------
         RobustnessDisplay
+            Display with the plot.
         """
         return cls(report).plot(axes=axes)
 
     def plot(self, *, axes=None):
-        """Draw a panel per kind, from the clean recordings on the left to the last level.
+        """Draw one panel per kind of distortion, from clean recordings to the last level.
 
         Parameters
         ----------
         axes : array of matplotlib Axes or None, default=None
-            One per kind of distortion; None makes a new figure.
+            Axes for each kind of distortion. With None, a new figure is created.
 
         Returns
         -------
         self : object
+            This display.
 
         Raises
         ------
         ValueError
-            If there is no distortion in the report, or `axes` are fewer than its kinds.
+            If the report contains only clean recordings, or if there are fewer `axes` than kinds
+            of distortion.
         """
         clean = 100 * self.report["score"].iloc[0]
         kinds = list(dict.fromkeys(self.report.index.get_level_values(0)[1:]))
         if not kinds:
-            raise ValueError("The report is of clean recordings alone.")
+            raise ValueError(
+                "The report contains only clean recordings, so there is nothing to plot. Pass "
+                "distortions to robustness_report."
+            )
         if axes is None:
             n_rows = -(-len(kinds) // 4)
             axes = new_axes(
@@ -69,7 +76,10 @@ class RobustnessDisplay:
             )  # fmt: skip
         axes = np.ravel(axes)
         if len(axes) < len(kinds):
-            raise ValueError(f"{len(kinds)} kinds of distortion need as many axes.")
+            raise ValueError(
+                f"Got {len(axes)} axes for {len(kinds)} kinds of distortion. Give one axes per "
+                "kind, or none to create a new figure."
+            )
         for ax in axes[len(kinds) :]:
             ax.set_axis_off()
         for ax, kind in zip(axes, kinds, strict=False):

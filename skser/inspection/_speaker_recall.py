@@ -1,4 +1,4 @@
-"""Picture of how well each speaker is understood."""
+"""Plot of the recall of each speaker."""
 
 import numpy as np
 
@@ -7,18 +7,21 @@ from skser.metrics import group_recalls
 
 
 class SpeakerRecallDisplay:
-    """UAR of each speaker, or of each value of another attribute, from worst to best.
+    """Plot of the UAR of each speaker, or each value of another attribute, worst first.
 
     Parameters
     ----------
     recalls : DataFrame
-        Of `skser.metrics.group_recalls`.
+        Recalls of each speaker, from `skser.metrics.group_recalls`.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Axes with the plot.
     figure_ : matplotlib Figure
+        Figure that contains the axes.
     bars_ : matplotlib BarContainer
+        Bars of the speakers.
     """
 
     def __init__(self, recalls):
@@ -26,52 +29,60 @@ class SpeakerRecallDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, speakers, ax=None):
-        """Draw the recalls of a fitted classifier.
+        """Plot the recalls of a fitted classifier.
 
         Parameters
         ----------
         estimator : fitted classifier
-        X : audio, or whatever the estimator takes
+            Classifier to evaluate.
+        X : audio, or any other input that the estimator takes
+            Utterances to predict.
         y : array-like of shape (n_utterances,)
             True classes.
         speakers : array-like of shape (n_utterances,)
+            Speaker of each utterance, or another attribute.
         ax : matplotlib Axes or None, default=None
-            None makes a new figure.
+            Axes to draw on. With None, a new figure is created.
 
         Returns
         -------
         SpeakerRecallDisplay
+            Display with the plot.
         """
         return cls.from_predictions(y, predictions_of(estimator, X), speakers=speakers, ax=ax)
 
     @classmethod
     def from_predictions(cls, y_true, y_pred, *, speakers, ax=None):
-        """Draw the recalls of predictions.
+        """Plot the recalls of given predictions.
 
         Parameters
         ----------
         y_true, y_pred : array-like of shape (n_utterances,)
+            True and predicted classes.
         speakers : array-like of shape (n_utterances,)
+            Speaker of each utterance, or another attribute.
         ax : matplotlib Axes or None, default=None
-            None makes a new figure.
+            Axes to draw on. With None, a new figure is created.
 
         Returns
         -------
         SpeakerRecallDisplay
+            Display with the plot.
         """
         return cls(group_recalls(y_true, y_pred, speakers)).plot(ax=ax)
 
     def plot(self, *, ax=None):
-        """Draw a bar per speaker, and the mean as a line.
+        """Draw one bar per speaker, and the mean as a line.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            None makes a new figure.
+            Axes to draw on. With None, a new figure is created.
 
         Returns
         -------
         self : object
+            This display.
         """
         recalls = self.recalls.sort_values("uar", ascending=False)
         ax = axes_for(self, ax, figsize=(6, 1.2 + 0.25 * len(recalls)))

@@ -1,4 +1,4 @@
-"""Emotion over time, while the audio arrives."""
+"""Prediction of emotions over time, while the audio arrives."""
 
 from numbers import Real
 
@@ -21,56 +21,57 @@ from skser.inspection._windows import cut_windows, working_rate
     prefer_skip_nested_validation=True,
 )
 def emotion_stream(model, blocks, sampling_rate, window=2.0, hop=0.5):
-    """Probabilities of the emotions in successive windows, while the audio arrives.
+    """Predict the emotions in successive windows while the audio arrives.
 
-    A generator: a window is predicted as soon as its last sample has come. Memory is that of a
-    window, however long the stream is.
+    This is a generator. It predicts a window as soon as its last sample has arrived. It holds
+    only about one window of audio in memory, however long the stream is.
 
     Parameters
     ----------
     model : fitted estimator or OnnxModel
-        Model of audio with `predict_proba`, as in `emotion_timeline`.
+        Model that takes audio and has `predict_proba`, as in `emotion_timeline`.
     blocks : iterable of array-like of shape (n_samples,) or (n_samples, n_channels)
-        Audio as it comes, from a microphone or a socket, in blocks of any size, which may change
-        from block to block; their type and number of channels may not. Integers are scaled by
-        the full scale of their type; channels are averaged.
+        Audio in the order of its arrival, for example from a microphone or a socket. The size of
+        the blocks may vary, but their type and number of channels may not. Integers are scaled by
+        the full scale of their type. Channels are averaged.
     sampling_rate : float
-        Rate of the blocks in Hz.
+        Sampling rate of the blocks, in Hz.
     window, hop : float, default=2.0 and 0.5
-        Length of a window, and time from the start of one to the start of the next, in seconds.
+        Length of a window and time between the starts of successive windows, in seconds.
 
     Yields
     ------
     dict
-        ``start`` and ``end`` of the window, in seconds from the first sample, and a probability
-        per class. When the blocks end, the last window ends with them, as in `emotion_timeline`.
-        No row, if no sample came.
+        ``start`` and ``end`` of the window, in seconds from the first sample, and the probability
+        of each class. When the blocks end, the last window ends with them, as in
+        `emotion_timeline`. An empty stream yields nothing.
 
     Raises
     ------
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
     TypeError
-        If `blocks` is a single array, or a block is not an array of numbers or of another type than
-        the first, naming the block.
+        If `blocks` is a single array, if a block is not an array of numbers, or if its type
+        differs from that of the first block. The message names the block.
     ValueError
-        If the number of channels changes, or `window` or `hop` is less than one sample.
+        If the number of channels changes, or if `window` or `hop` is shorter than one sample.
     AudioReadError
-        If samples are not finite or beyond full scale, or a window is too short for the model's
-        features.
+        If samples are not finite or beyond full scale, or if a window is too short for the
+        model's features.
 
     See Also
     --------
-    emotion_timeline : The same of a file.
+    emotion_timeline : Predict the emotions over the time of a recording.
 
     Notes
     -----
-    ``DataFrame(emotion_stream(...))`` equals the timeline of a file of the same samples. What the
-    iterator raises passes through, after the rows that were full; a note on it names the block.
-    A model that takes longer than `hop` for a window falls behind: the rows stay right, and come
-    late.
+    ``DataFrame(emotion_stream(...))`` equals the timeline of a file with the same samples. An
+    exception from the iterator is passed on after all complete windows, with a note that names
+    the block. If a model takes longer than `hop` to predict a window, the rows remain correct but
+    arrive increasingly late.
 
-    Where the model's features need another rate, the resampler holds back a few milliseconds.
+    If the model's features need another sampling rate, the resampler adds a delay of a few
+    milliseconds.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Emotion over the time of a recording of any length."""
+"""Prediction of emotions over the time of a recording of any length."""
 
 import os
 from numbers import Real
@@ -26,69 +26,71 @@ _SAMPLES_AT_ONCE = 2**21
     prefer_skip_nested_validation=True,
 )
 def emotion_timeline(model, path, window=2.0, hop=0.5, segments=None):
-    """Probabilities of the emotions in successive windows, or speakers' turns, of a recording.
+    """Predict the emotions in successive windows, or speakers' turns, of a recording.
 
-    The recording is read, cut and predicted piece by piece: memory does not grow with its
+    The recording is read, cut and predicted piece by piece, so memory does not grow with its
     length.
 
     Parameters
     ----------
     model : fitted estimator or OnnxModel
-        Whatever takes audio and has `predict_proba`: a pipeline that begins with a transformer
-        such as `MelSpectrogram`, or a search, a vote, a calibration of such pipelines. Its
-        parameters are left as they are, and it may have been trained on paths or on arrays.
+        Model that takes audio and has `predict_proba`: a pipeline that begins with a transformer
+        such as `MelSpectrogram`, or a search, a voting classifier or a calibration of such
+        pipelines. Its parameters are not changed. It may have been trained on paths or on arrays.
     path : str, path-like, bytes, binary file, Waveform, Utterance or another source of audio
-        Any file that `skser.audio.load_audio` reads, of any rate, number of channels and length,
-        samples with their rate, or an `skser.audio.Utterance` of either.
+        Recording: any file that `skser.audio.load_audio` can read, samples with their sampling
+        rate, or a `skser.audio.Utterance` of either. It may have any sampling rate, number of
+        channels and length.
     window : float, default=2.0
-        Length of a window in seconds. A recording that is shorter is one window as it is.
+        Length of a window, in seconds. A shorter recording forms one window.
     hop : float, default=0.5
-        From the start of one window to the start of the next, in seconds. If audio is left over
-        at the end, a last window ends with the recording.
+        Time between the starts of successive windows, in seconds. If audio remains at the end,
+        one more window is added that ends with the recording.
     segments : path-like, DataFrame or None, default=None
-        Speakers' turns: an RTTM file, of which the turns of this recording are taken, or a table
-        with columns ``start`` and ``end`` in seconds from the start of the file and, optionally,
-        ``speaker`` and ``channel``. Each turn is one utterance, whatever its length, and `window`
-        and `hop` have no effect. None slides the window.
+        Speakers' turns: an RTTM file, from which the turns of this recording are selected, or a
+        table with columns ``start`` and ``end``, in seconds from the start of the file, and
+        optionally ``speaker`` and ``channel``. Each turn is one utterance of any length, and
+        `window` and `hop` are ignored. With None, sliding windows are used.
 
     Returns
     -------
     DataFrame of shape (n_windows, 2 + n_classes) or (n_turns, 3 + n_classes)
         Columns ``start`` and ``end`` of the window or turn, in seconds from the start of the
-        file; ``speaker`` with `segments`, None where unknown; and one column per class with its
-        probability, in the order of ``model.classes_``. Turns are sorted by their start.
+        file, and the probability of each class, in the order of ``model.classes_``. With
+        `segments`, there is also a column ``speaker``, which is None if the speaker is unknown.
+        Turns are sorted by their start.
 
     Raises
     ------
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
     AudioReadError
-        If the file cannot be read, or a window is too short for the model's features.
+        If the file cannot be read, or if a window is too short for the model's features.
     ValueError
-        If a parameter is out of range, or `window` or `hop` is less than one sample. If
-        `segments` has no turn of this recording or no times, or `path` is a part of a recording
-        as well.
+        If a parameter is out of range, or if `window` or `hop` is shorter than one sample. Also
+        if `segments` lacks times or has no turn of this recording, or if `path` is only a part of
+        a recording and `segments` is given.
 
     Warns
     -----
     UserWarning
-        If turns overlap: the voices of both speakers are in both.
+        If turns overlap, because each of them then contains the voices of both speakers.
 
     See Also
     --------
-    emotion_stream : The same, while the audio arrives.
-    skser.datasets.read_rttm : The turns of an RTTM file.
-    skser.compose.SegmentedClassifier : Training on windows, one prediction per utterance.
+    emotion_stream : Predict the emotions while the audio arrives.
+    skser.datasets.read_rttm : Read the turns in an RTTM file.
+    skser.compose.SegmentedClassifier : Train on windows and predict whole utterances.
 
     Notes
     -----
-    The recording is resampled as a whole, to the highest ``sampling_rate`` of the transformers
-    in `model`, before it is cut; a window is then what slices of ``load_audio(path,
-    sampling_rate)`` would be. It reaches the model as a `skser.audio.Waveform`, which states its
-    own rate.
+    The whole recording is resampled to the highest ``sampling_rate`` of the transformers in
+    `model` before it is cut. The windows therefore equal slices of ``load_audio(path,
+    sampling_rate)``. The model receives each as a `skser.audio.Waveform`, which carries its
+    sampling rate.
 
-    A model hears each window as an utterance of its own. It should have been trained on
-    utterances of about that length, if need be by a `SegmentedClassifier`.
+    The model treats each window as an utterance. It should therefore have been trained on
+    utterances of about that length, for example with a `SegmentedClassifier`.
 
     Examples
     --------
@@ -138,7 +140,7 @@ def emotion_timeline(model, path, window=2.0, hop=0.5, segments=None):
     for batch in _batches(windows):
         bounds += [span for span, _ in batch]
         proba.append(model.predict_proba([waveform for _, waveform in batch]))
-    # To the nanosecond, so that 0.15 s is not 0.15000000000000002 s.
+    # Round to nanoseconds, so that 0.15 s does not become 0.15000000000000002 s.
     bounds = pd.DataFrame(np.round(bounds, 9), columns=["start", "end"])
     return pd.concat([bounds, _table(proba, model)], axis=1)
 
@@ -148,8 +150,8 @@ def _table(proba, model):
 
 
 def _batches(windows):
-    """Lists of windows, of a bounded number of samples."""
-    # The first window is alone: what is wrong with all of them is told once.
+    """Yield lists of windows with a bounded total number of samples."""
+    # The first window forms its own batch, so that an error in all windows is reported once.
     batch, size = [], _SAMPLES_AT_ONCE
     for window in windows:
         batch.append(window)

@@ -1,25 +1,27 @@
-"""Picture of emotions over the time of a recording."""
+"""Plot of emotions over the time of a recording."""
 
 from skser.inspection._drawing import axes_for
 from skser.inspection._timeline import emotion_timeline
 
-_HEIGHT = 0.8  # of a turn's bar, where its lane is 1 high
+_HEIGHT = 0.8  # height of a turn's bar, as a share of its lane
 
 
 class TimelineDisplay:
-    """Probabilities of the emotions over the time of a recording, stacked.
+    """Stacked plot of the emotions' probabilities over the time of a recording.
 
-    A timeline of speakers' turns is drawn as one lane per speaker.
+    A timeline of speakers' turns is drawn with one lane per speaker.
 
     Parameters
     ----------
     timeline : DataFrame
-        Of `skser.inspection.emotion_timeline`.
+        Timeline, from `skser.inspection.emotion_timeline`.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Axes with the plot.
     figure_ : matplotlib Figure
+        Figure that contains the axes.
     """
 
     def __init__(self, timeline):
@@ -27,61 +29,67 @@ class TimelineDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, path, *, window=2.0, hop=0.5, segments=None, ax=None):
-        """Draw what a fitted model says of a recording.
+        """Plot a fitted model's predictions over the time of a recording.
 
         Parameters
         ----------
-        estimator : fitted classifier of audio
+        estimator : fitted classifier
+            Classifier of audio with `predict_proba`.
         path : path-like
+            Recording.
         window, hop : float, default=2.0 and 0.5
-            In seconds, as in `skser.inspection.emotion_timeline`.
+            Length of a window and time between the starts of successive windows, in seconds.
         segments : path-like, DataFrame or None, default=None
-            Speakers' turns, as in `skser.inspection.emotion_timeline`.
+            Speakers' turns, as in `skser.inspection.emotion_timeline`. With None, sliding windows
+            are used.
         ax : matplotlib Axes or None, default=None
-            None makes a new figure.
+            Axes to draw on. With None, a new figure is created.
 
         Returns
         -------
         TimelineDisplay
+            Display with the plot.
         """
         timeline = emotion_timeline(estimator, path, window, hop, segments)
         return cls.from_predictions(timeline, ax=ax)
 
     @classmethod
     def from_predictions(cls, timeline, *, ax=None):
-        """Draw a timeline.
+        """Plot a given timeline.
 
         Parameters
         ----------
         timeline : DataFrame
-            Of `skser.inspection.emotion_timeline`.
+            Timeline, from `skser.inspection.emotion_timeline`.
         ax : matplotlib Axes or None, default=None
-            None makes a new figure.
+            Axes to draw on. With None, a new figure is created.
 
         Returns
         -------
         TimelineDisplay
+            Display with the plot.
         """
         return cls(timeline).plot(ax=ax)
 
     def plot(self, *, ax=None):
-        """Draw each window's probabilities at its centre, or each turn's in its speaker's lane.
+        """Draw each window's probabilities at its center, or each turn's in its speaker's lane.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            None makes a new figure.
+            Axes to draw on. With None, a new figure is created.
 
         Returns
         -------
         self : object
+            This display.
         """
         if "speaker" in self.timeline:
             return self._plot_lanes(ax)
         ax = axes_for(self, ax, figsize=(9, 3))
         proba = self.timeline.drop(columns=["start", "end"])
         centers = (self.timeline["start"] + self.timeline["end"]) / 2
-        # To the ends of the recording, which the outer windows reach.
+        # Repeat the first and last rows, so that the plot covers the whole recording.
         times = [self.timeline["start"].iloc[0], *centers, self.timeline["end"].iloc[-1]]
         rows = [0, *range(len(proba)), len(proba) - 1]
         ax.stackplot(
@@ -93,7 +101,7 @@ class TimelineDisplay:
         return self
 
     def _plot_lanes(self, ax):
-        """Draw a bar per turn, divided by the emotions' probabilities, in its speaker's lane."""
+        """Draw one bar per turn in its speaker's lane, divided by the probabilities."""
         speakers = self.timeline["speaker"].fillna("unknown").astype(str)
         lanes = list(dict.fromkeys(speakers))
         ax = axes_for(self, ax, figsize=(9, 1.2 + 0.8 * len(lanes)))

@@ -1,4 +1,4 @@
-"""Speakers' turns of a recording."""
+"""Speakers' turns in a recording."""
 
 import os
 import warnings
@@ -11,25 +11,35 @@ from skser.datasets import read_rttm
 
 
 def turns_of(recording, segments):
-    """Turns of a recording, and their audio.
+    """Return the turns of a recording and their audio.
 
     Parameters
     ----------
     recording : Utterance
-        Without times.
+        Whole recording, without start and end.
     segments : path-like or DataFrame
-        As in `skser.inspection.emotion_timeline`.
+        RTTM file or table of turns, as in `skser.inspection.emotion_timeline`.
 
     Returns
     -------
     table : DataFrame of shape (n_turns, 3)
         Columns ``start``, ``end`` and ``speaker``, sorted by time.
     utterances : generator of (tuple, Waveform)
-        Bounds and samples of each turn, at the recording's own rate.
+        Bounds and samples of each turn, at the recording's own sampling rate.
+
+    Raises
+    ------
+    ValueError
+        If the recording has a start or end, or if the turns are not usable.
+
+    Warns
+    -----
+    UserWarning
+        If turns of the same channel overlap.
     """
     if recording.start is not None or recording.end is not None:
         raise ValueError(
-            "path is a part of a recording, and segments= names parts too: give the whole "
+            "path is a part of a recording, but segments= selects parts as well. Give the whole "
             "recording, or no segments."
         )
     table, where, unit = _read(recording, segments)
@@ -46,25 +56,28 @@ def turns_of(recording, segments):
 
 
 def _read(recording, segments):
-    """The table of turns, its name, and the word for its rows."""
+    """Return the table of turns, its name, and the word for its rows in messages."""
     if isinstance(segments, pd.DataFrame):
         missing = [column for column in ("start", "end") if column not in segments]
         if missing:
             raise ValueError(
-                f"segments lacks the columns {missing}; it has {list(segments.columns)}: give "
+                f"segments lacks the columns {missing}; it has {list(segments.columns)}. Give "
                 "start and end in seconds."
             )
         if "recording" in segments:
             segments = _of_recording(segments, recording, "segments")
         if segments.empty:
-            raise ValueError("segments has no row: give a row per turn, or no segments.")
+            raise ValueError(
+                "segments is an empty table. Give one row per turn, or no segments to use sliding "
+                "windows."
+            )
         return segments, "segments", "row"
     path = os.fspath(segments)
     return _of_recording(read_rttm(path), recording, path), path, "line"
 
 
 def _of_recording(turns, recording, where):
-    """The turns of this recording: those of its name, or all, where there is one name alone."""
+    """Select the turns with this recording's name, or all turns if they share one name."""
     names = turns["recording"].unique().tolist()
     if len(names) <= 1:
         return turns
@@ -73,14 +86,15 @@ def _of_recording(turns, recording, where):
     chosen = turns[turns["recording"].isin(wanted)]
     if chosen.empty:
         raise ValueError(
-            f"{where} has turns of {len(names)} recordings, such as {names[0]}, and none of "
-            f"{Path(path).stem or 'this one, which has no name'}: give the turns of one recording."
+            f"{where} has turns of {len(names)} recordings, such as {names[0]}, but none of "
+            f"{Path(path).stem or 'this one, which has no name'}. Give only the turns of this "
+            "recording."
         )
     return chosen
 
 
 def _turn(row, place, channel):
-    """Start, end, speaker, channel and place of a turn."""
+    """Return the start, end, speaker, channel and place of a turn, or raise at bad times."""
     try:
         start, end = seconds(row["start"], "start"), seconds(row["end"], "end")
     except TypeError as error:
@@ -88,8 +102,9 @@ def _turn(row, place, channel):
     start = start or 0.0
     if end is None or start < 0 or end <= start:
         raise ValueError(
-            f"{place}: from {start:g} to {'no end' if end is None else f'{end:g} s'} is no stretch "
-            "of time: correct the times."
+            f"{place}: the turn starts at {start:g} s and "
+            f"{'has no end' if end is None else f'ends at {end:g} s'}. The start must not be "
+            "negative, and the end must be later than the start."
         )
     speaker = row.get("speaker")
     speaker = None if speaker is None or pd.isna(speaker) else speaker
@@ -98,6 +113,7 @@ def _turn(row, place, channel):
 
 
 def _warn_of_overlaps(rows, where):
+    """Warn if turns of the same channel overlap; the rows are sorted by start."""
     pairs, latest = [], None
     for row in rows:
         if latest is not None and row[0] < latest[1] and row[3] == latest[3]:
@@ -107,16 +123,16 @@ def _warn_of_overlaps(rows, where):
     if pairs:
         first, second = pairs[0]
         warnings.warn(
-            f"{where}: {len(pairs)} turns overlap an earlier one, such as {second} and {first}: "
-            "both voices are in both; correct the times, or give a recording with a channel per "
-            "speaker.",
+            f"{where}: {len(pairs)} turns overlap an earlier one, such as {second} and {first}. "
+            "Each of them contains both voices. Correct the times, or give a recording with one "
+            "channel per speaker.",
             stacklevel=4,
         )
 
 
 def _cut(recording, rows):
-    """Yield bounds and samples of each turn."""
-    (source,) = audio_inputs([recording])  # an open file is read once
+    """Yield the bounds and samples of each turn."""
+    (source,) = audio_inputs([recording])  # reads an open file once, for all turns
     if not isinstance(source, Utterance):
         source = Utterance(source)
     name = recording.name or (recording.source if isinstance(recording.source, str) else None)

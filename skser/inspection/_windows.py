@@ -1,4 +1,4 @@
-"""Windows of audio that is read, or arrives, piece by piece."""
+"""Windows of audio that arrives piece by piece."""
 
 from numbers import Real
 
@@ -9,7 +9,7 @@ from skser.audio import Waveform, printable
 
 
 def working_rate(model):
-    """Highest rate in Hz of the transformers in an estimator or whatever it holds, or None."""
+    """Return the highest `sampling_rate` in an estimator and all that it contains, or None."""
     rates, parts, seen = [], [model], set()
     while parts:
         part = parts.pop()
@@ -34,17 +34,18 @@ def cut_windows(pieces, window, hop, name, before=0.0, max_amplitude=None):
     Parameters
     ----------
     pieces : iterable of (ndarray of shape (n_samples,), float)
-        Samples, one piece after the other, and their rate in Hz.
+        Successive pieces of samples, each with its sampling rate in Hz.
     window, hop : float
-        In seconds.
+        Length of a window and time between the starts of successive windows, in seconds.
     name : str
-        Name of the recording, for messages.
+        Name of the recording in messages.
     before : float, default=0.0
         Time at which the pieces begin, in seconds.
     max_amplitude : float or None, default=None
-        Largest magnitude that a model lets pass; the pieces have been checked against it.
+        Largest magnitude that a model accepts, attached to each `Waveform`. The pieces must
+        already have been checked against it.
     """
-    # What is kept of the recording. Pieces may be single samples: they are joined once a window.
+    # Pieces may be single samples, so they are collected here and joined only once per window.
     pending, first, kept = [], 0, 0
     n_windows, start, rate = 0, 0, None
     for samples, rate in pieces:
@@ -52,7 +53,7 @@ def cut_windows(pieces, window, hop, name, before=0.0, max_amplitude=None):
         _in_samples("hop", hop, rate, name)
         pending.append(samples)
         kept += len(samples)
-        # Where the next window begins far ahead, what lies before it is dropped by and by.
+        # If the next window starts far ahead, join anyway, to drop the samples before it.
         if start + length > first + kept and kept <= 2 * length:
             continue
         joined = np.concatenate(pending)
@@ -62,7 +63,7 @@ def cut_windows(pieces, window, hop, name, before=0.0, max_amplitude=None):
             )
             n_windows += 1
             start = round(n_windows * hop * rate)
-        # Kept for the next window, and for the last, which ends with the recording.
+        # Keep the samples of the next window and of the last, which ends with the recording.
         n_done = max(0, min(start, first + kept - length) - first)
         pending, first, kept = [joined[n_done:].copy()], first + n_done, kept - n_done
     if kept == 0:
@@ -74,10 +75,12 @@ def cut_windows(pieces, window, hop, name, before=0.0, max_amplitude=None):
 
 
 def _in_samples(name, seconds, rate, path):
+    """Convert seconds to a whole number of samples, at least one."""
     n_samples = round(seconds * rate)
     if n_samples < 1:
         raise ValueError(
-            f"{name}={seconds} s is less than one sample at {rate} Hz, for {printable(path)}."
+            f"{name}={seconds} s is less than one sample at {rate} Hz, for {printable(path)}. Give "
+            f"a larger {name}."
         )
     return n_samples
 
@@ -85,5 +88,5 @@ def _in_samples(name, seconds, rate, path):
 def _window(path, samples, start, rate, before, max_amplitude):
     bounds = before + start / rate, before + (start + len(samples)) / rate
     name = f"{path} from {bounds[0]:g} to {bounds[1]:g} s"
-    # A copy does not hold on to all that was read with it.
+    # Without a copy, each window would keep the whole array it was cut from in memory.
     return bounds, Waveform(samples.copy(), rate, name, max_amplitude)

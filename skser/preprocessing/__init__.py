@@ -1,4 +1,4 @@
-"""Trimming of audio, and fitted transformers of frame sequences."""
+"""Trimming of audio, and scaling of frame sequences and vectors."""
 
 from skser.preprocessing._scaler import SequenceScaler
 from skser.preprocessing._speaker_scaler import SpeakerScaler

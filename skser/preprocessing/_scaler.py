@@ -14,17 +14,17 @@ class SequenceScaler(
     BaseEstimator,
     auto_wrap_output_keys=("transform",),
 ):
-    """Standardise each column over all frames of all utterances.
+    """Standardization of each column over all frames of all utterances.
 
-    A 2-D array is a batch of one-channel sequences (n_utterances, n_frames): all its values
-    share one mean and one standard deviation, and it comes back as a 2-D array.
+    A 2-D array is treated as a batch of one-channel sequences (n_utterances, n_frames): all its
+    values share one mean and one standard deviation, and the result is a 2-D array too.
 
     Parameters
     ----------
     with_mean : bool, default=True
         Whether to subtract the mean.
     with_std : bool, default=True
-        Whether to divide by the standard deviation; constant columns are left unscaled.
+        Whether to divide by the standard deviation. Constant columns are left unscaled.
 
     Attributes
     ----------
@@ -33,8 +33,9 @@ class SequenceScaler(
     scale_ : ndarray of shape (n_columns,) or None
         Standard deviation over the frames seen.
     n_frames_seen_ : int
+        Number of frames seen.
     n_features_in_ : int
-        Number of columns of X, only if X was a 2-D array.
+        Number of columns of X. Only set if X is a 2-D array.
 
     Examples
     --------
@@ -54,11 +55,12 @@ class SequenceScaler(
         self.with_std = with_std
 
     def fit(self, X, y=None):
-        """Learn mean and standard deviation, forgetting what was learned before.
+        """Learn the mean and standard deviation, replacing those of earlier calls.
 
         Parameters
         ----------
         X : Sequences, list of 2-D arrays, or 2-D or 3-D array
+            Utterances.
         y : ignored
 
         Returns
@@ -71,11 +73,12 @@ class SequenceScaler(
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
-        """Update mean and standard deviation with more utterances.
+        """Update the mean and standard deviation with more utterances.
 
         Parameters
         ----------
         X : Sequences, list of 2-D arrays, or 2-D or 3-D array
+            Utterances to add.
         y : ignored
 
         Returns
@@ -94,17 +97,18 @@ class SequenceScaler(
         return self
 
     def transform(self, X):
-        """Standardise.
+        """Standardize every frame.
 
         Parameters
         ----------
         X : Sequences, list of 2-D arrays, or 2-D or 3-D array
+            Utterances.
 
         Returns
         -------
         Sequences, or ndarray of the shape of X if X is a 2-D array; float32
-            A DataFrame after `set_output` if X is a 2-D array. On disk if X is a mapped block;
-            see `Sequences.map_values`.
+            Standardized frames. A 2-D X gives a DataFrame if `set_output` asks for one. A mapped
+            block gives frames on disk; see `Sequences.map_values`.
         """
         scaled = self._apply(X, self._standardized)
         return scaled if is_sequences(X) else in_container(self, scaled, X)
@@ -115,14 +119,16 @@ class SequenceScaler(
         Parameters
         ----------
         X : Sequences, list of 2-D arrays, or 2-D or 3-D array
+            Standardized utterances.
 
         Returns
         -------
         Sequences, or ndarray of the shape of X if X is a 2-D array; float32
+            Frames in the original units.
         """
         return self._apply(X, self._unstandardized)
 
-    # Written out, as for one utterance StandardScaler's checks take longer than its arithmetic.
+    # Written out here: for one utterance, StandardScaler's checks take longer than its arithmetic.
 
     def _standardized(self, frames):
         scaler = self._scaler
@@ -145,12 +151,12 @@ class SequenceScaler(
         return result if is_sequences(X) else result.values.reshape(len(sequences), -1)
 
     def get_feature_names_out(self, input_features=None):
-        """Names of the columns, which are those that go in.
+        """Return the names of the columns, which are those of X.
 
         Parameters
         ----------
         input_features : array-like of str or None, default=None
-            Names of the columns of X; None means ``feature_names_in_``, or "x0", "x1" and so on.
+            Names of the columns of X. None uses ``feature_names_in_``, or "x0", "x1" and so on.
 
         Returns
         -------
@@ -163,8 +169,8 @@ class SequenceScaler(
             input_features = [f"x{i}" for i in range(self._n_columns)]
         if len(input_features) != self._n_columns:
             raise ValueError(
-                f"input_features names {len(input_features)} columns, SequenceScaler was fitted on "
-                f"{self._n_columns}."
+                f"input_features has {len(input_features)} names, but SequenceScaler was fitted "
+                f"on {self._n_columns} columns."
             )
         return np.asarray(input_features, dtype=object)
 

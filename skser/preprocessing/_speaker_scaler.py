@@ -1,4 +1,4 @@
-"""Features scaled within each speaker."""
+"""Scaling of features within each speaker."""
 
 import warnings
 
@@ -17,39 +17,39 @@ from skser.sequences import Sequences, as_sequences, row_index
 class SpeakerScaler(
     MetaEstimatorMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 ):
-    """Extract features and standardise each of them within each speaker.
+    """Features of each utterance, standardized within its speaker.
 
-    *Transductive*: the mean and the standard deviation of a speaker are those of the speaker's
-    own utterances in the table that is given to `transform`, without their labels. Nothing is
-    remembered from `fit`. On a test set this uses the test speakers' utterances all at once, so
-    it needs to be known who speaks, and a prediction depends on which other utterances of that
-    speaker are predicted with it. Figures reached in this way must be reported as such, and do
-    not compare with those of systems that hear one utterance at a time.
+    This scaler is *transductive*: the mean and standard deviation of a speaker are computed from
+    the speaker's utterances in the table given to `transform`, without their labels. `fit`
+    remembers no statistics. On a test set, all utterances of the test speakers are used at once.
+    So their speakers must be known, and a prediction depends on which other utterances of the
+    same speaker are predicted with it. Results obtained this way must be reported as
+    transductive; they cannot be compared with those of systems that hear one utterance at a time.
 
     Parameters
     ----------
     transformer : transformer
-        From an utterance table, by its column ``audio``, to `Sequences` or to vectors, a 2-D
-        array or DataFrame: a transformer of audio such as `MelSpectrogram`, or a pipeline of
-        transformers that begins with one.
+        Transformer of an utterance table, by its column ``audio``, to `Sequences` or to vectors
+        (a 2-D array or DataFrame). It is a transformer of audio such as `MelSpectrogram`, or a
+        pipeline of transformers that begins with one.
     speaker : str, default="speaker"
-        Column of the table that tells who speaks.
+        Name of the column with the speaker of each utterance.
 
     Attributes
     ----------
     transformer_ : transformer
-        The fitted clone of `transformer`.
+        Fitted clone of `transformer`.
 
     See Also
     --------
-    SequenceScaler : Statistics of the training set, for speakers unknown.
+    SequenceScaler : Scaling by statistics of the training set, for unknown speakers.
 
     Notes
     -----
-    Statistics are over all frames of a speaker where `transformer` gives `Sequences`, over the
-    speaker's utterances where it gives vectors. Columns that are constant within a speaker are
-    centred and left unscaled. The vector of a speaker's only utterance becomes 0; a warning
-    names the speaker.
+    If `transformer` returns `Sequences`, statistics are over all frames of a speaker; if it
+    returns vectors, they are over the speaker's utterances. Columns that are constant within a
+    speaker are centered and left unscaled. The vector of a speaker's only utterance becomes 0,
+    and a warning names the speaker.
 
     Examples
     --------
@@ -82,7 +82,7 @@ class SpeakerScaler(
         X : DataFrame of n_utterances rows
             Utterance table, with a column ``audio`` and the column `speaker`.
         y : array-like of shape (n_utterances,) or None, default=None
-            For the transformer, if it takes labels.
+            Labels for the transformer, if it uses any.
 
         Returns
         -------
@@ -94,25 +94,26 @@ class SpeakerScaler(
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit_transform(self, X, y=None):
-        """Fit a clone of the transformer and scale what it gives, extracted once.
+        """Fit a clone of the transformer, extract the features once and scale them.
 
         Parameters
         ----------
         X : DataFrame of n_utterances rows
             Utterance table, with a column ``audio`` and the column `speaker`.
         y : array-like of shape (n_utterances,) or None, default=None
-            For the transformer, if it takes labels.
+            Labels for the transformer, if it uses any.
 
         Returns
         -------
         Sequences, ndarray or DataFrame of n_utterances rows
+            Scaled features, in the container that the transformer returns.
         """
         codes = self._speaker_codes(X)
         self.transformer_ = clone(self.transformer)
         return self._scale(self.transformer_.fit_transform(X, y), *codes, row_index(X))
 
     def transform(self, X):
-        """Extract, and standardise within the speakers of this table.
+        """Extract features and standardize them within the speakers of this table.
 
         Parameters
         ----------
@@ -122,37 +123,37 @@ class SpeakerScaler(
         Returns
         -------
         Sequences, ndarray or DataFrame of n_utterances rows
-            What the transformer gives, scaled.
+            Scaled features, in the container that the transformer returns.
 
         Raises
         ------
         TypeError
-            If X is no DataFrame.
+            If X is not a DataFrame.
         ValueError
-            If the column `speaker` is not there, or lacks a value.
+            If the column `speaker` is missing or has missing values.
         """
         check_is_fitted(self)
         codes = self._speaker_codes(X)
         return self._scale(self.transformer_.transform(X), *codes, row_index(X))
 
     def _speaker_codes(self, X):
-        """Number of each utterance's speaker, and the speakers."""
+        """Return the code of each utterance's speaker, and the speakers by code."""
         if not hasattr(X, "columns"):
             raise TypeError(
-                "SpeakerScaler takes an utterance table, a DataFrame with columns 'audio' and "
+                "X must be an utterance table, a DataFrame with columns 'audio' and "
                 f"{self.speaker!r}, not {type(X).__name__}."
             )
         if self.speaker not in X.columns:
             raise ValueError(
                 f"The utterance table has no column {self.speaker!r}; its columns are "
-                f"{list(X.columns)}."
+                f"{list(X.columns)}. Set speaker= to the one with the speakers."
             )
         codes, speakers = pd.factorize(np.asarray(X[self.speaker], dtype=object))
         if (codes < 0).any():
             missing = np.flatnonzero(codes < 0)
             raise ValueError(
                 f"{len(missing)} of {len(X)} utterances have no {self.speaker!r}; the first is "
-                f"utterance {missing[0]}."
+                f"utterance {missing[0]}. Fill in the speaker or leave them out."
             )
         return codes, speakers
 
@@ -168,12 +169,14 @@ class SpeakerScaler(
         )
         finite = np.isfinite(vectors).all(axis=1)
         if not finite.all():
-            raise ValueError(f"The features of utterance {np.argmin(finite)} are not finite.")
+            raise ValueError(
+                f"The features of utterance {np.argmin(finite)} are not finite: leave it out."
+            )
         alone = speakers[np.bincount(codes) == 1]
         if len(alone):
             warnings.warn(
-                f"SpeakerScaler was given one utterance only of {list(alone)}: scaled by itself, "
-                "a vector becomes 0.",
+                f"Speakers with a single utterance: {list(alone)}. Scaled by its own mean, its "
+                "vector becomes 0.",
                 stacklevel=3,
             )
         scaled = _scaled_within(codes, vectors)
@@ -189,7 +192,7 @@ class SpeakerScaler(
         Parameters
         ----------
         transform : {"default", "pandas", "polars"} or None, default=None
-            As in scikit-learn; None changes nothing.
+            Container, as in scikit-learn. None leaves the present setting.
 
         Returns
         -------
@@ -201,7 +204,7 @@ class SpeakerScaler(
         return self
 
     def get_feature_names_out(self, input_features=None):
-        """Names of the columns, those of the transformer.
+        """Return the names of the columns, which are those of the transformer.
 
         Parameters
         ----------

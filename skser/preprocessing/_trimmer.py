@@ -1,4 +1,4 @@
-"""Silence around speech, found and cut off."""
+"""Detection of speech, and trimming of the silence around it."""
 
 import threading
 import warnings
@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skser._base import in_container
 from skser._device import torch_threads
+from skser._docstrings import insert_descriptions
 from skser._optional import import_optional
 from skser.audio import (
     AudioReadError,
@@ -19,73 +20,74 @@ from skser.audio import (
     resample,
     utterance_name,
 )
-from skser.feature_extraction import AudioTransformer
+from skser.feature_extraction import DESCRIPTIONS, AudioTransformer
 from skser.sequences import Layout
 
-_STEP, _STEPS_PER_FRAME = 0.005, 4
-_PEAK_FRAMES = 10  # 50 ms, so that a click is no peak
+_STEP, _STEPS_PER_FRAME = 0.005, 4  # the former in seconds
+_PEAK_FRAMES = 10  # 50 ms, so that a click does not count as the peak
 _FLOOR_PERCENTILE = 10
-_HYSTERESIS = 6.0  # dB
-_DIGITAL_SILENCE = -110.0  # dB of full scale
-_SILERO_RATE, _SILERO_CHUNK = 16000, 512
-_SILERO_LOWER = 0.3  # of the upper threshold; the network takes a moment to be sure
+_HYSTERESIS = 6.0  # in dB
+_DIGITAL_SILENCE = -110.0  # in dB of full scale
+_SILERO_RATE, _SILERO_CHUNK = 16000, 512  # in Hz; in samples
+_SILERO_LOWER = 0.3  # lower threshold as a share of the upper; the network reacts with a delay
 
 
+@insert_descriptions(DESCRIPTIONS)
 class VoiceActivityTrimmer(AudioTransformer, auto_wrap_output_keys=("transform",)):
-    """Cut off what comes before the first speech and after the last.
+    """Trimming of the silence before the first speech and after the last.
 
-    Audio in, audio out: put it before a transformer of audio in a Pipeline, and tell that one
-    ``input_sampling_rate=16000``, the `sampling_rate` of this one. Utterances stay as many as
-    they were: one in which no speech is found is kept whole, and named in a warning.
+    Audio goes in and audio comes out: put this transformer before one of audio in a Pipeline.
+    Each trimmed utterance carries its sampling rate, so the next step needs no
+    `input_sampling_rate`. The number of utterances stays the same: an utterance in which no
+    speech is found is kept whole, and a warning names it.
 
     Parameters
     ----------
     method : {"energy", "silero"}, default="energy"
-        "energy" goes by the level, against the utterance's own noise floor and peak. "silero"
-        asks a network, which knows speech from other noises (extra ``vad``).
+        Method of detection. "energy" compares the level with the utterance's own noise floor and
+        peak. "silero" applies a neural network that distinguishes speech from other sounds, and
+        needs the extra ``vad``.
     remove_pauses : bool, default=False
-        Whether to cut out the pauses between stretches of speech too. They carry emotion, so
-        by default they stay.
+        Whether to cut out the pauses between stretches of speech too. Pauses carry emotion, so
+        they are kept by default.
     margin : float, default=0.05
-        What is kept before and after speech, in seconds.
+        Time to keep before and after speech, in seconds.
     min_speech : float, default=0.1
-        Stretches shorter than this are no speech, in seconds.
+        Shortest stretch that counts as speech, in seconds.
     min_pause : float, default=0.2
-        Gaps shorter than this are part of speech, in seconds.
+        Shortest gap that counts as a pause, in seconds. Shorter gaps are part of speech.
     threshold : float, default=6.0
-        Method "energy": how far above the noise floor speech starts, in dB.
+        Smallest distance of speech from the noise floor, in dB. Only used by method "energy".
     dynamic_range : float, default=40.0
-        Method "energy": what lies further than this below the peak is no speech, in dB.
+        Largest distance of speech below the peak, in dB. Only used by method "energy".
     probability : float, default=0.5
-        Method "silero": probability from which on the network is believed.
+        Probability above which the network's output counts as speech. Only used by method
+        "silero".
     sampling_rate : float, default=16000
-        Rate of the result in Hz; other rates are resampled. Each utterance states it to what comes
-        next.
-    input_sampling_rate : float or None, default=None
-        Rate of arrays given to `transform`, in Hz.
-    n_jobs : int or None, default=None
-        Processes, as in joblib.
-    verbose : bool, default=False
-        Whether to draw a progress bar over utterances.
+        Sampling rate of the result, in Hz. Audio at other rates is resampled.
+    {input_sampling_rate}
+    {n_jobs}
+    {verbose}
     on_error : {"raise", "empty"}, default="raise"
-        What to do about unreadable utterances once all others are done: name them in an
-        error, or leave each with 0 samples and name them in a warning.
+        Treatment of unreadable utterances, after all others are done: "raise" names them in an
+        error; "empty" gives each of them 0 samples and names them in a warning.
     memory : path-like or None, default=None
-        Folder where each trimmed utterance is kept and found again.
+        Folder that caches each trimmed utterance, so that it is computed only once. None caches
+        nothing.
 
     Notes
     -----
-    Method "energy" follows the end-point detection of [1]_: two thresholds are set from the
-    noise floor and the peak of the utterance, the upper says that there is speech, the lower
-    how far it reaches. Levels are those of 20-ms frames, their mean removed; the floor is their
-    10th percentile, the peak what the loudest 50 ms exceed, and the lower bound of the range is
-    that of [2]_, relative to the peak. Multiplying the utterance by a constant changes nothing.
-    An utterance whose level varies by less than `threshold` is all speech; to this method a
-    steady noise is.
+    Method "energy" follows the end-point detection of [1]_. Two thresholds are set from the noise
+    floor and the peak of the utterance. The upper one must be exceeded for speech to be found;
+    speech then extends as far as the level stays above the lower one. Levels are those of 20-ms
+    frames after their mean is removed. The floor is the 10th percentile of the levels, and the
+    peak is the level that the loudest 50 ms exceed. The dynamic range below the peak follows
+    [2]_. Multiplying the utterance by a constant has no effect. An utterance whose level varies by
+    less than `threshold` counts as speech throughout, even if it is a steady noise.
 
-    Method "silero" [3]_ hears the utterance with its mean removed and its peak at full scale.
-    The network judges 32 ms at a time; where it is sure of speech, speech reaches as far as the
-    probability stays above 0.3 times `probability`.
+    Method "silero" [3]_ processes the utterance with its mean removed and its peak at full
+    scale. The network judges 32 ms at a time. Speech is found where its output exceeds
+    `probability`, and extends as far as the output stays above 0.3 times `probability`.
 
     References
     ----------
@@ -142,6 +144,7 @@ class VoiceActivityTrimmer(AudioTransformer, auto_wrap_output_keys=("transform",
         on_error="raise",
         memory=None,
     ):
+        super().__init__(sampling_rate, input_sampling_rate, n_jobs, verbose, on_error, memory)
         self.method = method
         self.remove_pauses = remove_pauses
         self.margin = margin
@@ -150,39 +153,31 @@ class VoiceActivityTrimmer(AudioTransformer, auto_wrap_output_keys=("transform",
         self.threshold = threshold
         self.dynamic_range = dynamic_range
         self.probability = probability
-        self.sampling_rate = sampling_rate
-        self.input_sampling_rate = input_sampling_rate
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-        self.on_error = on_error
-        self.memory = memory
 
+    @insert_descriptions(DESCRIPTIONS)
     def transform(self, X):
         """Trim every utterance.
 
         Parameters
         ----------
-        X : list or 1-D array of sources, or DataFrame
-            Audio: paths, `skser.audio.Utterance`, `skser.audio.Waveform`, contents of files,
-            or 1-D arrays, which need `input_sampling_rate`. A DataFrame has them in its column
-            ``audio``, and may have ``start`` and ``end`` in seconds and ``channel``.
+        {sources}
 
         Returns
         -------
         ndarray of shape (n_utterances,), object
-            A 1-D float32 array for each utterance, at `sampling_rate`. After `set_output`, a
-            DataFrame that holds them in its one column, ``audio``.
+            One `skser.audio.Waveform` per utterance: a 1-D float32 array at `sampling_rate`.
+            If `set_output` asks for a DataFrame, they are in its only column, ``audio``.
 
         Raises
         ------
         AudioReadError
-            After all other utterances are done, naming each that could not be used, if
-            `on_error` is "raise".
+            If some utterances cannot be used and `on_error` is "raise". The error comes after
+            all other utterances are done, and names every unusable one.
 
         Warns
         -----
         UserWarning
-            Naming the utterances in which no speech was found.
+            If no speech was found in some utterances, which the warning names.
         """
         trimmed = self._collect(*self._extract_all(X))
         speechless = []
@@ -191,9 +186,9 @@ class VoiceActivityTrimmer(AudioTransformer, auto_wrap_output_keys=("transform",
                 continue
             try:
                 whole = read_utterance(item, i, self.input_sampling_rate, self.sampling_rate)
-                trimmed[i] = self._stated(whole)
-            except AudioReadError:
-                continue  # which has been said
+                trimmed[i] = self._with_rate(whole)
+            except AudioReadError:  # reported already; it keeps its 0 samples
+                continue
             speechless.append(printable(utterance_name(item, i)))
         if speechless:
             warnings.warn(
@@ -204,17 +199,18 @@ class VoiceActivityTrimmer(AudioTransformer, auto_wrap_output_keys=("transform",
         return in_container(self, trimmed, X)
 
     def speech_segments(self, X):
-        """Find where speech is, without `margin`.
+        """Find the stretches of speech, without `margin`.
 
         Parameters
         ----------
-        X : list or 1-D array of paths, list or object array of 1-D arrays, or DataFrame
-            As for `transform`.
+        X : list or 1-D array of sources, or DataFrame
+            Audio, as for `transform`.
 
         Returns
         -------
         list of ndarray of shape (n_segments, 2), float64
-            Start and end of each stretch of speech, in seconds; (0, 2) where there is none.
+            Start and end of each stretch of speech, in seconds. An utterance without speech has
+            0 rows.
         """
         return _SegmentFinder(**self.get_params()).transform(X)
 
@@ -223,7 +219,7 @@ class VoiceActivityTrimmer(AudioTransformer, auto_wrap_output_keys=("transform",
             _import_silero()
 
     def _segments(self, samples):
-        """Start and end of each stretch of speech, (n_segments, 2), in seconds."""
+        """Return start and end of each stretch of speech, (n_segments, 2), in seconds."""
         if self.method == "silero":
             scores, edges = _speech_probability(samples, self.sampling_rate)
             low, high = _SILERO_LOWER * self.probability, self.probability
@@ -240,7 +236,7 @@ class VoiceActivityTrimmer(AudioTransformer, auto_wrap_output_keys=("transform",
             segments = np.array([[segments[0, 0], segments[-1, 1]]])
         kept = _merge(segments + np.array([-self.margin, self.margin]), 0)
         bounds = np.rint(kept * self.sampling_rate).astype(int).clip(0, len(samples))
-        # An empty array stands for "no speech" until `transform` has the utterance's name.
+        # Empty if there is no speech; `transform` then names the utterance and keeps it whole.
         return np.concatenate([samples[:0], *(samples[start:stop] for start, stop in bounds)])
 
     def _settings(self):
@@ -258,19 +254,19 @@ class VoiceActivityTrimmer(AudioTransformer, auto_wrap_output_keys=("transform",
         return np.empty(0, np.float32)
 
     def _collect(self, results, prepared):
-        # Filled one by one: of arrays of one length NumPy would make a 2-D array.
+        # Filled one by one, since NumPy would stack arrays of equal length into a 2-D array.
         collected = np.empty(len(results), dtype=object)
         for i, result in enumerate(results):
-            collected[i] = self._stated(result)
+            collected[i] = self._with_rate(result)
         return collected
 
-    def _stated(self, samples):
-        # With its rate, whatever comes next; its amplitude has been checked.
+    def _with_rate(self, samples):
+        # Without a limit, since reading the utterance has checked the amplitude already.
         return Waveform(samples, self.sampling_rate, max_amplitude=None)
 
 
 class _SegmentFinder(VoiceActivityTrimmer):
-    """Gives what `speech_segments` does, by the same reading, processes and folder."""
+    """Transformer of audio to its speech segments, for `speech_segments`."""
 
     transform = AudioTransformer.transform
 
@@ -287,7 +283,7 @@ class _SegmentFinder(VoiceActivityTrimmer):
 
 
 def _levels(samples, rate):
-    """Level of each frame in dB of full scale, and the times (n_frames + 1) between frames."""
+    """Compute the level of each frame in dB of full scale, and the n_frames + 1 times at edges."""
     step = max(1, round(_STEP * rate))
     width = step * _STEPS_PER_FRAME
     if len(samples) < width:
@@ -298,14 +294,14 @@ def _levels(samples, rate):
     mean = np.convolve(steps.sum(axis=1, dtype=np.float64), ones, "valid") / width
     squares = np.einsum("ij,ij->i", steps, steps, dtype=np.float64)
     power = np.convolve(squares, ones, "valid") / width - mean**2
-    # A frame tells of the step in its middle, the first and the last of all up to the ends.
+    # A frame stands for the step in its middle; the first and last extend to the ends.
     edges = (np.arange(len(power) + 1) + (_STEPS_PER_FRAME - 1) / 2) * (step / rate)
     edges[0], edges[-1] = 0, len(samples) / rate
     return 10 * np.log10(np.maximum(power, 1e-12)), edges
 
 
 def _thresholds(levels, threshold, dynamic_range):
-    """Lower and upper threshold in dB."""
+    """Return the lower and upper threshold in dB."""
     if not len(levels):
         return np.inf, np.inf
     peak = np.sort(levels)[-_PEAK_FRAMES:][0]
@@ -320,30 +316,31 @@ def _thresholds(levels, threshold, dynamic_range):
 
 
 def _speech_probability(samples, rate):
-    """Probability of speech in each chunk, and the times (n_chunks + 1) between chunks."""
+    """Compute the probability of speech in each chunk, and the n_chunks + 1 times at edges."""
     import torch
 
-    heard = resample(samples, rate, _SILERO_RATE)
-    if len(heard) < _SILERO_CHUNK:
+    resampled = resample(samples, rate, _SILERO_RATE)
+    if len(resampled) < _SILERO_CHUNK:
         return np.empty(0), np.zeros(1)  # too short to hold speech
-    heard = heard - heard.mean()
-    peak = np.abs(heard).max()
+    x = resampled - resampled.mean()
+    peak = np.abs(x).max()
     if peak > 10 ** (_DIGITAL_SILENCE / 20):
-        heard /= peak
+        x /= peak
     with torch_threads(), torch.inference_mode():
-        probabilities = _silero().audio_forward(torch.from_numpy(heard), _SILERO_RATE)[0].numpy()
+        probabilities = _silero().audio_forward(torch.from_numpy(x), _SILERO_RATE)[0].numpy()
     edges = np.arange(len(probabilities) + 1) * (_SILERO_CHUNK / _SILERO_RATE)
     edges[-1] = len(samples) / rate
     return probabilities, edges
 
 
 def _runs(scores, low, high):
-    """First frame, and frame after the last, of each run above `low` that rises above `high`."""
+    """Find runs above `low` that rise above `high`: first frame, and frame after the last."""
     changes = np.diff(scores > low, prepend=False, append=False)
     runs = np.flatnonzero(changes).reshape(-1, 2)
     if not len(runs):
         return runs
-    # Every other stretch of reduceat is a run; the padding lets the last one end.
+    # reduceat alternates between runs and gaps, so every other value belongs to a run. The padding
+    # is the end of a run that lasts up to the last frame.
     highest = np.maximum.reduceat(np.append(scores, -np.inf), runs.ravel())[::2]
     return runs[highest > high]
 
@@ -367,21 +364,19 @@ def _import_silero():
             "silero_vad", extra="vad", purpose="VoiceActivityTrimmer(method='silero')"
         )
     finally:
-        torch.set_num_threads(n_threads)  # its import leaves the whole process with one
+        torch.set_num_threads(n_threads)  # importing silero_vad sets it to 1 for the whole process
 
 
-# Of each thread its own, since the network keeps the state of the utterance that it hears.
+# One network per thread, since it keeps the state of the utterance that it is processing.
 _loaded = threading.local()
-_loading = threading.Lock()  # filters of warnings are the process's, not the thread's
+_loading = threading.Lock()  # since warning filters belong to the process, not to the thread
 
 
 def _silero():
     if not hasattr(_loaded, "silero"):
         library = _import_silero()
-        with (
-            _loading,
-            warnings.catch_warnings(),
-        ):  # torch has deprecated the format that Silero comes in
+        with _loading, warnings.catch_warnings():
+            # torch has deprecated the format of Silero's weights.
             warnings.simplefilter("ignore", DeprecationWarning)
             _loaded.silero = library.load_silero_vad()
     return _loaded.silero

@@ -1,1 +1,1 @@
-"""Models of this package in other libraries: one file for each, skipped where it is missing."""
+"""Models of this package in other libraries. Each file is skipped if its library is missing."""

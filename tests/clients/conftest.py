@@ -11,7 +11,7 @@ from skser.preprocessing import SequenceScaler
 
 
 class Spoken:
-    """Files of two emotions by four speakers, and what is expected of them."""
+    """Synthetic files of two emotions by four speakers, with labels and a split by speaker."""
 
     def __init__(self, folder):
         corpus = make_emotional_speech(

@@ -8,7 +8,7 @@ installed("captum")
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:captum")
-def test_shares_of_frames_and_bands_add_up_to_the_output(spoken, network):
+def test_attributions_of_frames_and_bands_sum_to_the_output(spoken, network):
     from captum.attr import IntegratedGradients
 
     network.fit(spoken.files, spoken.y)

@@ -16,7 +16,7 @@ def with_wrong_labels(spoken):
     return given, wrong
 
 
-def test_wrong_labels_are_found_from_probabilities_of_unheard_speakers(spoken, linear):
+def test_wrong_labels_are_found_from_speaker_independent_probabilities(spoken, linear):
     from cleanlab.filter import find_label_issues
 
     given, wrong = with_wrong_labels(spoken)
@@ -28,7 +28,7 @@ def test_wrong_labels_are_found_from_probabilities_of_unheard_speakers(spoken, l
     assert set(wrong) <= set(found[:6])
 
 
-def test_clean_learning_takes_a_model_of_files(spoken, linear):
+def test_clean_learning_accepts_a_model_of_files(spoken, linear):
     from cleanlab.classification import CleanLearning
 
     given, wrong = with_wrong_labels(spoken)

@@ -10,7 +10,7 @@ from tests.support.optional import installed
 installed("fairlearn")
 
 
-def test_a_metric_frame_takes_the_metrics_of_this_package(spoken, network):
+def test_metric_frame_accepts_metrics_of_this_package(spoken, network):
     from fairlearn.metrics import MetricFrame
 
     network.fit(spoken.files[spoken.train], spoken.y[spoken.train])
@@ -25,7 +25,7 @@ def test_a_metric_frame_takes_the_metrics_of_this_package(spoken, network):
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-def test_thresholds_are_optimised_on_vectors(spoken, features):
+def test_thresholds_are_optimized_on_vectors(spoken, features):
     from fairlearn.postprocessing import ThresholdOptimizer
 
     vectors, sex = features.fit_transform(spoken.files), spoken.frame["sex"].to_numpy()

@@ -8,11 +8,11 @@ installed("imblearn")
 
 @pytest.fixture
 def unbalanced(spoken):
-    """Rows of all angry utterances and of a few sad ones."""
+    """Return the rows of all angry utterances and of five sad ones."""
     return np.r_[np.flatnonzero(spoken.codes == 1), np.flatnonzero(spoken.codes == 0)[:5]]
 
 
-def test_a_sampler_before_the_transformer_repeats_files(spoken, unbalanced, network):
+def test_sampler_before_the_transformer_repeats_files(spoken, unbalanced, network):
     from imblearn.over_sampling import RandomOverSampler
     from imblearn.pipeline import make_pipeline
 
@@ -25,7 +25,7 @@ def test_a_sampler_before_the_transformer_repeats_files(spoken, unbalanced, netw
     np.testing.assert_allclose(given, expected, atol=1e-5)
 
 
-def test_a_sampler_takes_an_utterance_table(spoken, unbalanced, linear):
+def test_sampler_accepts_an_utterance_table(spoken, unbalanced, linear):
     from imblearn.under_sampling import RandomUnderSampler
 
     table = spoken.frame[["audio"]].iloc[unbalanced]
@@ -34,7 +34,7 @@ def test_a_sampler_takes_an_utterance_table(spoken, unbalanced, linear):
     assert set(linear.fit(fewer, labels).predict(spoken.files)) == {"anger", "sadness"}
 
 
-def test_smote_makes_up_vectors_between_features_and_classifier(spoken, unbalanced, linear):
+def test_smote_creates_vectors_between_features_and_classifier(spoken, unbalanced, linear):
     from imblearn.over_sampling import SMOTE
     from imblearn.pipeline import make_pipeline
 

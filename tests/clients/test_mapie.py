@@ -9,10 +9,10 @@ installed("mapie")
 
 @pytest.mark.filterwarnings("ignore::UserWarning:mapie")
 @pytest.mark.parametrize("model", ["linear", "network"])
-def test_sets_of_emotions_cover_what_they_promise(spoken, model, request):
+def test_prediction_sets_reach_the_requested_coverage(spoken, model, request):
     from mapie.classification import SplitConformalClassifier
 
-    # A network in a Pipeline is frozen: MAPIE would try a fitted one on a 2-D array.
+    # Freeze the model, because MAPIE would pass a 2-D array to a fitted one.
     model = request.getfixturevalue(model).fit(spoken.files[spoken.train], spoken.y[spoken.train])
     sets = SplitConformalClassifier(FrozenEstimator(model), confidence_level=0.8, prefit=False)
     sets.fit(spoken.files[spoken.train], spoken.y[spoken.train])

@@ -2,7 +2,7 @@ import pytest
 
 from tests.support.optional import installed
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of a library that warns of its own future
+pytestmark = pytest.mark.filterwarnings("ignore")  # mlflow raises deprecation warnings itself
 
 
 def test_autologging_records_the_parameters_of_every_step(spoken, network, tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from tests.support.optional import installed
 installed("mlxtend")
 
 
-def test_a_selector_chooses_among_named_vectors(spoken, features):
+def test_selector_chooses_among_named_columns(spoken, features):
     from mlxtend.feature_selection import SequentialFeatureSelector
 
     vectors = features.set_output(transform="pandas").fit_transform(spoken.files)
@@ -19,7 +19,7 @@ def test_a_selector_chooses_among_named_vectors(spoken, features):
     assert selector.k_score_ > 0.6
 
 
-def test_models_of_files_vote(spoken, linear, network):
+def test_vote_averages_probabilities_of_models_of_files(spoken, linear, network):
     from mlxtend.classifier import EnsembleVoteClassifier
 
     models = [model.fit(spoken.files, spoken.y) for model in (linear, network)]

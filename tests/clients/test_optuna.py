@@ -6,7 +6,7 @@ from tests.support.optional import installed
 optuna = installed("optuna")
 
 
-def test_a_study_searches_over_transformer_and_classifier(spoken, linear):
+def test_study_searches_over_transformer_and_classifier(spoken, linear):
     def objective(trial):
         linear.set_params(
             functionals__transformer__n_mels=trial.suggest_int("n_mels", 4, 12),

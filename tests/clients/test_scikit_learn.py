@@ -1,4 +1,4 @@
-"""Clients of benchmarks/clients.py that need no other library, as the documentation has them."""
+"""Clients of benchmarks/clients.py that need only scikit-learn and joblib."""
 
 import json
 import warnings
@@ -17,7 +17,7 @@ def task(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", [n for n, (_, lib, *_) in CLIENTS.items() if lib in BROUGHT_ALONG])
-def test_a_client_works_or_its_alternative_does(name, task):
+def test_client_or_its_alternative_works(name, task):
     function, _, _, instead = CLIENTS[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -25,7 +25,7 @@ def test_a_client_works_or_its_alternative_does(name, task):
     assert found["outcome"] == ("refuses" if instead else "works"), found["said"]
 
 
-def test_the_documentation_tells_of_every_client():
+def test_results_cover_every_client():
     results = json.loads(RESULTS.read_text())
     assert [result["client"] for result in results] == list(CLIENTS)
     assert len(results) >= 25

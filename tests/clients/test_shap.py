@@ -8,8 +8,8 @@ from tests.support.optional import installed
 shap = installed("shap")
 
 
-@pytest.mark.filterwarnings("ignore")  # of shap and what it plots with
-def test_shares_of_named_columns_add_up_to_the_prediction(spoken):
+@pytest.mark.filterwarnings("ignore")  # shap and its plotting library raise warnings
+def test_shap_values_of_named_columns_sum_to_the_prediction(spoken):
     features = Functionals(MelSpectrogram(n_mels=2, deltas=0), ("moments",))
     vectors = features.set_output(transform="pandas").fit_transform(spoken.files)
     vectors = (vectors - vectors.mean()) / vectors.std()

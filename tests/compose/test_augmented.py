@@ -28,7 +28,7 @@ RATE = 16000
 
 
 class Means(TransformerMixin, BaseEstimator):
-    """Mean and spread of every column over the frames of an utterance."""
+    """Mean and standard deviation of each column over the frames of an utterance."""
 
     def fit(self, X, y=None):
         return self
@@ -41,7 +41,7 @@ class Means(TransformerMixin, BaseEstimator):
 
 
 class Recorder(ClassifierMixin, BaseEstimator):
-    """Keeps what it is given."""
+    """Classifier that stores its input."""
 
     def fit(self, X, y, groups=None):
         self.X_, self.y_, self.groups_ = X, y, groups
@@ -87,7 +87,7 @@ def augmented(inner=None, augment=add_noise, **kwargs):
     return AugmentedClassifier(Recorder() if inner is None else inner, augment, **kwargs)
 
 
-def test_training_has_the_utterances_and_their_copies_with_their_labels(speech, y):
+def test_fit_receives_utterances_and_copies_with_their_labels(speech, y):
     inner = augmented(n_copies=2).fit(speech, y, groups=y).estimator_
     assert len(inner.X_) == 12
     assert inner.y_.tolist() == inner.groups_.tolist() == list("aabb") * 3
@@ -99,24 +99,24 @@ def test_training_has_the_utterances_and_their_copies_with_their_labels(speech, 
         assert np.abs(inner.X_[4 + i] - inner.X_[8 + i]).max() > 0.01
 
 
-def test_no_copies_are_no_augmentation(speech, y):
+def test_zero_copies_train_on_the_utterances_only(speech, y):
     inner = augmented(n_copies=0).fit(speech, y).estimator_
     assert len(inner.X_) == 4
 
 
-def test_prediction_is_of_plain_audio(speech, y):
+def test_predict_passes_unaltered_audio(speech, y):
     model = augmented().fit(speech, y)
     assert model.predict(speech).tolist() == ["a"] * 4
     for given, seen in zip(speech, model.estimator_.seen_, strict=True):
         np.testing.assert_array_equal(given, seen)
 
 
-def test_without_groups_an_utterance_and_its_copies_are_one(speech, y):
+def test_without_groups_an_utterance_and_its_copies_share_a_group(speech, y):
     inner = augmented(n_copies=2).fit(speech, y).estimator_
     assert inner.groups_.tolist() == [0, 1, 2, 3] * 3
 
 
-def test_a_search_inside_keeps_copies_together_too(corpus, monkeypatch):
+def test_inner_search_keeps_copies_in_the_group_of_their_utterance(corpus, monkeypatch):
     seen = []
     split = GroupKFold.split
 
@@ -138,7 +138,7 @@ def test_routed_groups_reach_the_inner_estimator(speech, y):
         assert augmented().fit(speech, y).estimator_.groups_ is None
 
 
-def test_a_copy_is_the_same_in_every_fold_and_order(speech, y):
+def test_copies_do_not_depend_on_fold_or_order(speech, y):
     whole = augmented().fit(speech, y).estimator_.X_
     part = augmented().fit([speech[3], speech[1]], ["b", "a"]).estimator_.X_
     np.testing.assert_array_equal(part[2], whole[7])
@@ -149,7 +149,7 @@ def test_a_copy_is_the_same_in_every_fold_and_order(speech, y):
 
 @pytest.mark.parametrize("augment", [add_noise, audiomentations_chain()], ids=["own", "library"])
 @pytest.mark.parametrize("backend", ["loky", "threading"])
-def test_jobs_change_no_copy(speech, y, augment, backend):
+def test_n_jobs_does_not_change_copies(speech, y, augment, backend):
     alone = augmented(augment=augment, n_copies=2).fit(speech, y).estimator_.X_
     with joblib.parallel_config(backend=backend):
         jobs = augmented(augment=augment, n_copies=2, n_jobs=2).fit(speech, y).estimator_.X_
@@ -157,7 +157,7 @@ def test_jobs_change_no_copy(speech, y, augment, backend):
         np.testing.assert_array_equal(a, b)
 
 
-def test_what_augment_writes_into_is_its_own(speech, y):
+def test_augment_may_modify_its_input_in_place(speech, y):
     before = [samples.copy() for samples in speech]
     inner = augmented(augment=halve).fit(speech, y).estimator_
     for given, original, copy in zip(speech, before, inner.X_[4:], strict=True):
@@ -165,7 +165,7 @@ def test_what_augment_writes_into_is_its_own(speech, y):
         np.testing.assert_array_equal(copy, original * np.float32(0.5))
 
 
-def test_global_generators_are_left_as_they_were(speech, y):
+def test_global_random_state_is_restored(speech, y):
     random.seed(3)
     np.random.seed(3)  # noqa: NPY002
     expected = random.random(), np.random.random()  # noqa: NPY002
@@ -175,7 +175,7 @@ def test_global_generators_are_left_as_they_were(speech, y):
     assert (random.random(), np.random.random()) == expected  # noqa: NPY002
 
 
-def test_the_transforms_of_a_user_keep_their_state(speech, y):
+def test_given_transform_is_not_modified(speech, y):
     chain = audiomentations_chain()
     before = pickle.dumps(chain)
     augmented(augment=chain).fit(speech, y)
@@ -188,7 +188,7 @@ def test_a_copy_may_be_longer_or_shorter(speech, y):
     assert lengths[4:] == [2 * n - RATE // 10 for n in lengths[:4]]
 
 
-def test_augment_is_told_the_rate_that_audio_is_read_at(wav, speech, y):
+def test_augment_receives_the_rate_at_which_audio_is_read(wav, speech, y):
     rates = set()
 
     def remember(samples, sampling_rate, random_state):
@@ -202,7 +202,7 @@ def test_augment_is_told_the_rate_that_audio_is_read_at(wav, speech, y):
 
 
 @pytest.mark.parametrize("rate", [None, 44100])
-def test_the_first_step_learns_the_rate_of_what_it_is_given(wav, speech, y, rate):
+def test_first_step_receives_the_rate_of_its_input(wav, speech, y, rate):
     pipeline = make_pipeline(
         "passthrough",
         make_union(make_pipeline(features(input_sampling_rate=rate), Means())),
@@ -220,9 +220,9 @@ def test_the_first_step_learns_the_rate_of_what_it_is_given(wav, speech, y, rate
     assert model.get_params()["estimator"] is pipeline
 
 
-def test_a_rate_below_that_of_the_features_is_refused(speech, y):
+def test_rate_below_that_of_the_features_raises(speech, y):
     model = augmented(make_pipeline(features(), Means(), LogisticRegression()), sampling_rate=8000)
-    with pytest.raises(ValueError, match="MelSpectrogram works at .*16000.* set its sampling_rate"):
+    with pytest.raises(ValueError, match="MelSpectrogram works at .*16000.* Pass sampling_rate=16"):
         model.fit(speech, y)
 
 
@@ -240,14 +240,15 @@ def test_a_table_stays_a_table(corpus):
     assert len(augmented().fit(same_length, list("aabb")).estimator_.X_) == 8
 
 
-def test_audiomentations_under_cross_validation_and_search(corpus):
+def test_audiomentations_works_in_cross_validation_and_search(corpus):
     pipeline = make_pipeline(features(), Means(), RandomForestClassifier(5, random_state=0))
     model = augmented(pipeline, augment=audiomentations_chain())
     proba = cross_val_predict(
-        model, corpus.data, corpus.target, groups=corpus.speakers, cv=LeaveOneGroupOut(),
+        model, corpus.data, corpus.target, groups=corpus.speakers, cv=GroupKFold(2),
         method="predict_proba",
     )  # fmt: skip
     assert proba.shape == (40, 5)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
     search = GridSearchCV(
         model, {"n_copies": [0, 1]}, cv=GroupKFold(2), scoring="balanced_accuracy", n_jobs=2
     ).fit(corpus.data, corpus.target, groups=corpus.speakers)
@@ -256,7 +257,7 @@ def test_audiomentations_under_cross_validation_and_search(corpus):
     np.testing.assert_array_equal(again.predict(corpus.data), search.predict(corpus.data))
 
 
-def test_no_copy_of_a_test_utterance_is_trained_on(corpus):
+def test_copies_of_test_utterances_are_not_trained_on(corpus):
     trained = []
 
     class Watch(Recorder):
@@ -264,7 +265,7 @@ def test_no_copy_of_a_test_utterance_is_trained_on(corpus):
             trained.append({len(x) for x in X})
             return super().fit(X, y)
 
-    # Every utterance is known by its length, which noise does not change.
+    # The length identifies an utterance; adding noise does not change it.
     audio = [samples[: 6000 + i] for i, samples in enumerate(corpus.data)]
     cv = GroupKFold(4)
     cross_val_predict(augmented(Watch()), audio, corpus.target, groups=corpus.speakers, cv=cv)
@@ -272,7 +273,7 @@ def test_no_copy_of_a_test_utterance_is_trained_on(corpus):
         assert lengths == {6000 + i for i in train}
 
 
-def test_features_of_copies_are_found_again(corpus, tmp_path):
+def test_features_of_copies_are_cached(corpus, tmp_path):
     def entries():
         return len(list(tmp_path.rglob("*.npy")))
 
@@ -292,7 +293,7 @@ def test_features_of_copies_are_found_again(corpus, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning")
-def test_early_stopping_inside_trains_on_no_copy_of_what_it_validates_on(corpus, monkeypatch):
+def test_early_stopping_does_not_train_on_copies_of_validation_utterances(corpus, monkeypatch):
     parts = []
     split = AttentionFCNClassifier._split
 
@@ -313,7 +314,7 @@ def test_early_stopping_inside_trains_on_no_copy_of_what_it_validates_on(corpus,
     assert not train & valid
 
 
-def test_the_methods_are_those_of_the_inner_estimator(corpus):
+def test_methods_are_those_of_the_inner_estimator(corpus):
     def around(classifier):
         return augmented(make_pipeline(features(), Means(), classifier))
 
@@ -337,7 +338,7 @@ def test_the_methods_are_those_of_the_inner_estimator(corpus):
         (None, "object of shape"),
     ],
 )
-def test_what_augment_must_not_return_is_refused_by_utterance(wav, speech, y, returned, reason):
+def test_invalid_result_of_augment_raises_and_names_the_utterance(wav, speech, y, returned, reason):
     def augment(samples, sampling_rate, random_state):
         return returned if len(samples) == len(speech[2]) else samples
 
@@ -348,7 +349,7 @@ def test_what_augment_must_not_return_is_refused_by_utterance(wav, speech, y, re
         augmented(augment=augment).fit(files, y)
 
 
-def test_an_augment_that_fails_is_told_with_the_utterance(speech, y):
+def test_failing_augment_raises_and_names_the_utterance(speech, y):
     def augment(samples, sampling_rate, random_state):
         if len(samples) == len(speech[1]):
             raise KeyError("oh")
@@ -358,7 +359,7 @@ def test_an_augment_that_fails_is_told_with_the_utterance(speech, y):
         augmented(augment=augment).fit(speech, y)
 
 
-def test_every_unreadable_file_is_named(wav, speech, y, tmp_path):
+def test_error_names_every_unreadable_file(wav, speech, y, tmp_path):
     files = [wav(speech[0]), str(tmp_path / "no.wav"), wav(speech[1]), str(tmp_path / "nor.wav")]
     with pytest.raises(AudioReadError, match=r"2 of 4.*no\.wav: no such.*nor\.wav: no such"):
         augmented().fit(files, y)
@@ -367,7 +368,7 @@ def test_every_unreadable_file_is_named(wav, speech, y, tmp_path):
         model.predict(files[:2])
 
 
-def test_bad_input_is_refused(speech, y):
+def test_bad_input_raises(speech, y):
     with pytest.raises(ValueError, match="set input_sampling_rate="):
         augmented(input_sampling_rate=None).fit(speech, y)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):

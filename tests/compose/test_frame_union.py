@@ -28,7 +28,7 @@ def union(**kwargs):
     return FrameUnion([("mel", mel()), ("mfcc", mfcc())], **kwargs)
 
 
-def test_columns_stand_frame_by_frame(corpus):
+def test_columns_are_concatenated_frame_by_frame(corpus):
     X = union().fit_transform(corpus.data[:4])
     parts = mel().transform(corpus.data[:4]), mfcc().transform(corpus.data[:4])
     for frames, one, other in zip(X, *parts, strict=True):
@@ -40,7 +40,7 @@ def test_columns_stand_frame_by_frame(corpus):
     assert named.get_feature_names_out()[8] == "mfcc__mfcc0"
 
 
-def test_set_output_leaves_frames_alone(corpus):
+def test_set_output_does_not_change_frames(corpus):
     frame = corpus.frame.iloc[[5, 2, 9]]
     expected = union().fit_transform(frame)
     assert list(expected.index) == [5, 2, 9]
@@ -51,21 +51,21 @@ def test_set_output_leaves_frames_alone(corpus):
         assert list(X.index) == [5, 2, 9]
 
 
-def test_frames_of_other_times_are_refused(corpus):
+def test_frames_with_different_times_raise(corpus):
     for other, match in (
         (mfcc(hop=0.02), "hop is 0.01 s and 0.02 s"),
         (LevelContour(offset=0.1, hop=0.01, **RATE), "offset is 0.0 s and 0.1"),
-        (Functionals(mfcc()), "'other' gives no frame sequences but ndarray.*FeatureUnion"),
+        (Functionals(mfcc()), "'other' must return frame seq.*it returned ndarray.*FeatureUnion"),
         (mel(), "not unique.*verbose_feature_names_out=True"),
     ):
         with pytest.raises((ValueError, TypeError), match=match):
             FrameUnion([("mel", mel()), ("other", other)]).fit_transform(corpus.data[:2])
 
 
-def test_other_numbers_of_frames_are_refused(sequences):
+def test_different_numbers_of_frames_or_utterances_raise(sequences):
     for function, match in (
-        (lambda X: X[[1, 0, 2, 3, 4, 5]], "Utterance 0 has 12 frames of 'own' and 3 of 'other'"),
-        (lambda X: X[:2], "'own' gives 6 utterances and 'other' gives 2"),
+        (lambda X: X[[1, 0, 2, 3, 4, 5]], "Utterance 0 has 12 frames from 'own', but 3 from 'oth"),
+        (lambda X: X[:2], "'own' returned 6 utterances, but 'other' returned 2"),
     ):
         with pytest.raises(ValueError, match=match):
             FrameUnion(
@@ -73,12 +73,12 @@ def test_other_numbers_of_frames_are_refused(sequences):
             ).fit_transform(sequences)
 
 
-def test_a_feature_union_of_frames_is_refused(corpus):
+def test_scikit_learn_feature_union_of_frames_raises(corpus):
     with pytest.raises((ValueError, TypeError), match="dimensions|FrameUnion"):
         FeatureUnion([("mel", mel()), ("mfcc", mfcc())]).fit_transform(corpus.data[:2])
 
 
-def test_names_keep_their_meaning_to_functionals(corpus):
+def test_functionals_recognize_columns_of_a_union(corpus):
     pitch = FrameFeatures(("pitch",), **RATE)
     model = make_pipeline(FrameUnion([("pitch", pitch), ("mel", mel())]), Functionals())
     model.fit(corpus.data[:3])
@@ -86,9 +86,11 @@ def test_names_keep_their_meaning_to_functionals(corpus):
 
 
 @pytest.mark.filterwarnings("ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning")
-def test_it_is_a_step_like_any_other(corpus, tmp_path):
+def test_union_works_in_pipelines_searches_and_saved_models(corpus, tmp_path):
     audio, y = corpus.data, corpus.target
-    network = AttentionFCNClassifier(max_epochs=1, device="cpu", random_state=0)
+    network = AttentionFCNClassifier(
+        filters=(4, 8), strides=2, pool_sizes=1, max_epochs=1, device="cpu", random_state=0
+    )
     model = make_pipeline(union(), SequenceScaler(), network).fit(audio, y)
     expected = model.predict_proba(audio[:3])
     np.testing.assert_array_equal(
@@ -103,7 +105,7 @@ def test_it_is_a_step_like_any_other(corpus, tmp_path):
     assert search.best_estimator_[0].transform(audio[:1]).n_columns in (9, 11)
 
 
-def test_parts_may_be_dropped_or_be_frames_already(corpus):
+def test_parts_may_be_dropped_or_passed_through(corpus):
     frames = mel().transform(corpus.data[:3])
     scaled = FrameUnion([("own", "passthrough"), ("not", "drop"), ("scaled", SequenceScaler())])
     scaled.set_params(verbose_feature_names_out=True)
@@ -113,6 +115,6 @@ def test_parts_may_be_dropped_or_be_frames_already(corpus):
     np.testing.assert_allclose(X.values[:, 8:].mean(axis=0), 0, atol=1e-4)
 
 
-def test_parameters_are_checked(corpus):
+def test_invalid_parameter_raises(corpus):
     with pytest.raises(ValueError, match="'verbose_feature_names_out' parameter"):
         union(verbose_feature_names_out="mel").fit(corpus.data)

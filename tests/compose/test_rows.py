@@ -1,7 +1,7 @@
-"""Rows keep their identity: what stands in one row of X stands in one row of what comes out.
+"""Rows keep their identity: each row of the output belongs to the same row of X.
 
-Every transformer of the package, alone and inside of what scikit-learn has to put results side by
-side, on tables whose labels are shuffled or have gaps. What is expected is computed row by row.
+Tests every transformer of the package, alone and inside scikit-learn's tools that concatenate
+columns, on tables whose index is shuffled or has gaps. Expected values are computed row by row.
 """
 
 import functools
@@ -33,7 +33,7 @@ WORDS = ("i am so happy", "sad today", "so", "am i happy today")
 
 
 def table(n=8):
-    """Utterances of different lengths, each its own speaker, in order."""
+    """Return a table of utterances of different lengths, each by its own speaker, in order."""
     random = np.random.RandomState(0)
     audio = np.empty(n, dtype=object)
     for i in range(n):
@@ -71,7 +71,7 @@ TABLE = [column for column in table() if column != "number"]
 
 
 def ready(cls):
-    """An unfitted step, or steps, from the table to what `cls` gives."""
+    """Return the unfitted steps from the table to the output of `cls`."""
     step = instance(cls)
     if isinstance(step, NeuralEstimator):
         step.set_params(max_epochs=1, random_state=0)
@@ -81,11 +81,11 @@ def ready(cls):
 
 
 def vectors_of(cls):
-    """The steps, followed by what makes one vector per utterance where they give frames."""
+    """Return the unfitted steps from the table to one vector per utterance."""
     steps, gives = ready(cls), outputs(cls)
     if gives is Sequences:
         return make_pipeline(steps, Functionals(statistics=("moments",)))
-    if gives is object:  # audio, of the rate that it was trimmed at
+    if gives is object:  # arrays of trimmed audio, which have no sampling rate of their own
         return make_pipeline(
             steps, Functionals(MelSpectrogram(n_mels=4, input_sampling_rate=16000))
         )
@@ -94,7 +94,7 @@ def vectors_of(cls):
 
 @functools.cache
 def fitted(cls):
-    """Fitted on all rows, in order."""
+    """Return the steps of `vectors_of`, fitted on all rows in order."""
     return vectors_of(cls).fit(table(), labels(table()))
 
 
@@ -110,7 +110,7 @@ def labels(frame):
 
 @functools.cache
 def row_by_row(cls):
-    """Vectors of all rows of the table, each computed by itself."""
+    """Return the vectors of all rows of the table, each computed alone."""
     return np.concatenate([fitted(cls).transform(table().iloc[[i]]) for i in range(len(table()))])
 
 
@@ -125,7 +125,7 @@ def assert_rows(given, cls, frame):
 
 @pytest.mark.parametrize("make", TABLES, ids=by_name)
 @pytest.mark.parametrize("cls", TRANSFORMERS, ids=by_name)
-def test_pandas_output_bears_the_index_of_x(cls, make):
+def test_pandas_output_has_the_index_of_x(cls, make):
     frame = make()
     model = pickle.loads(pickle.dumps(fitted(cls)))
     assert_rows(model.set_output(transform="pandas").transform(frame), cls, frame)
@@ -136,7 +136,7 @@ def test_pandas_output_bears_the_index_of_x(cls, make):
 
 
 @pytest.mark.parametrize("cls", TRANSFORMERS, ids=by_name)
-def test_frames_bear_the_index_of_x(cls):
+def test_frames_have_the_index_of_x(cls):
     frame = shuffled()
     if outputs(cls) is not Sequences:
         pytest.skip("gives no frames")
@@ -150,7 +150,7 @@ def test_frames_bear_the_index_of_x(cls):
 
 
 @pytest.mark.parametrize("cls", TRANSFORMERS, ids=by_name)
-def test_polars_keeps_the_order(cls):
+def test_polars_input_and_output_keep_the_order_of_rows(cls):
     polars = pytest.importorskip("polars")
     frame = shuffled()
     model = pickle.loads(pickle.dumps(fitted(cls))).set_output(transform="polars")
@@ -166,10 +166,13 @@ def test_polars_keeps_the_order(cls):
     np.testing.assert_allclose(given, expected(cls, frame), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("make", [shuffled, with_gaps], ids=by_name)
 @pytest.mark.parametrize("cls", TRANSFORMERS, ids=by_name)
-@pytest.mark.parametrize("container", ["default", "pandas", "polars"])
-def test_column_transformer_and_feature_union_keep_a_row_together(cls, make, container):
+@pytest.mark.parametrize(
+    ("container", "make"),
+    [("default", shuffled), ("pandas", with_gaps), ("polars", shuffled)],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_column_transformer_and_feature_union_keep_rows_together(cls, make, container):
     if container == "polars":
         pytest.importorskip("polars")
     frame = make()
@@ -190,7 +193,7 @@ def test_column_transformer_and_feature_union_keep_a_row_together(cls, make, con
 
 
 class Remember(ClassifierMixin, BaseEstimator):
-    """Predicts the last column, the number of the row, if the others are that row's vector."""
+    """Classifier that checks each row's vector and predicts the row's number, the last column."""
 
     def __init__(self, vectors):
         self.vectors = vectors
@@ -208,9 +211,9 @@ class Remember(ClassifierMixin, BaseEstimator):
 
 @pytest.mark.parametrize("make", [shuffled, with_gaps], ids=by_name)
 @pytest.mark.parametrize("cls", TRANSFORMERS, ids=by_name)
-def test_cross_validation_predicts_the_rows_given(cls, make):
+def test_cross_validation_predicts_the_given_rows(cls, make):
     frame = make()
-    audio = FrozenEstimator(fitted(cls))  # fitted on other rows it would give other vectors
+    audio = FrozenEstimator(fitted(cls))  # refitting on other rows would change the vectors
     columns = ColumnTransformer([("audio", audio, TABLE), ("number", "passthrough", ["number"])])
     with config_context(transform_output="pandas"):
         model = make_pipeline(columns, Remember(row_by_row(cls)))
@@ -218,7 +221,7 @@ def test_cross_validation_predicts_the_rows_given(cls, make):
     np.testing.assert_array_equal(predicted, frame["number"])
 
 
-def test_indexing_keeps_labels_with_their_frames():
+def test_indexing_keeps_row_labels_with_their_frames():
     frame = of_strings()
     X = MelSpectrogram(n_mels=4, deltas=0).transform(frame)
     for key, expected in (
@@ -232,7 +235,7 @@ def test_indexing_keeps_labels_with_their_frames():
     assert list(X[[4, 1]].compact().index) == list(frame.index[[4, 1]])
 
 
-def test_what_has_no_labels_gets_none():
+def test_input_without_index_gives_frames_without_index():
     audio = list(table()["audio"])
     mel = MelSpectrogram(n_mels=4, deltas=0)
     for X in (audio, table()["audio"].to_numpy()):
@@ -243,7 +246,7 @@ def test_what_has_no_labels_gets_none():
 
 
 @pytest.mark.parametrize("make", TABLES, ids=by_name)
-def test_labels_survive_pickle_joblib_disk_and_work_on_frames(make, tmp_path):
+def test_index_survives_pickle_joblib_disk_and_frame_operations(make, tmp_path):
     frame = make()
     X = MelSpectrogram(n_mels=4, deltas=0).transform(frame)
     X.save(tmp_path / "saved")
@@ -270,7 +273,7 @@ def test_labels_survive_pickle_joblib_disk_and_work_on_frames(make, tmp_path):
     assert joblib.hash(X) != joblib.hash(Sequences(X.values, X.lengths, layout=X.layout))
 
 
-def test_features_written_to_disk_bear_the_labels_of_this_call(tmp_path):
+def test_features_written_to_disk_have_the_index_of_the_last_call(tmp_path):
     mel = MelSpectrogram(n_mels=4, deltas=0)
     frame = of_strings()
     assert list(mel.transform_to(frame, tmp_path / "a").index) == list(frame.index)
@@ -301,7 +304,7 @@ def test_features_written_to_disk_bear_the_labels_of_this_call(tmp_path):
     ],
     ids=str,
 )
-def test_every_kind_of_label_comes_back_from_disk(index, tmp_path):
+def test_every_kind_of_index_is_restored_from_disk(index, tmp_path):
     X = Sequences.from_list([np.ones((2, 1)), np.ones((3, 1))], index=index)
     X.save(tmp_path / "saved")
     found = Sequences.open(tmp_path / "saved").index
@@ -313,7 +316,7 @@ def test_every_kind_of_label_comes_back_from_disk(index, tmp_path):
     "index",
     [pd.CategoricalIndex(["a", "b"]), pd.Index([1, "a"]), pd.period_range("2026", periods=2)],
 )
-def test_labels_that_cannot_be_written_are_refused_before_any_work(index, tmp_path):
+def test_unsupported_index_raises_before_anything_is_written(index, tmp_path):
     X = Sequences.from_list([np.ones((2, 1)), np.ones((3, 1))], index=index)
     with pytest.raises(TypeError, match="only numbers, strings and times.*reset_index"):
         X.save(tmp_path / "saved")
@@ -322,7 +325,7 @@ def test_labels_that_cannot_be_written_are_refused_before_any_work(index, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
-def test_directories_without_labels_open_and_those_with_wrong_ones_do_not(tmp_path):
+def test_missing_index_file_is_accepted_and_a_damaged_one_raises(tmp_path):
     X = Sequences.from_list([np.ones((2, 1)), np.ones((3, 1))], index=pd.Index(["a", "b"]))
     X.save(tmp_path / "saved")
     described = (tmp_path / "saved/index.json").read_text()
@@ -334,12 +337,12 @@ def test_directories_without_labels_open_and_those_with_wrong_ones_do_not(tmp_pa
     assert Sequences.open(tmp_path / "saved").index is None
 
 
-def test_as_many_labels_as_utterances():
+def test_index_of_wrong_length_raises():
     with pytest.raises(ValueError, match="index holds 1 labels for 2 utterances"):
         Sequences.from_list([np.ones((2, 1)), np.ones((3, 1))], index=pd.Index(["a"]))
 
 
-def test_windows_bear_the_label_of_their_utterance():
+def test_windows_have_the_index_of_their_utterance():
     class Seen(Remember):
         def fit(self, X, y):
             self.index_ = X.index
@@ -355,7 +358,7 @@ def test_windows_bear_the_label_of_their_utterance():
     assert list(model.estimator_.index_) == list(frame.index[windows])
 
 
-def test_speaker_scaler_of_vectors_keeps_rows():
+def test_speaker_scaler_keeps_rows_of_vectors():
     frame = shuffled().assign(speaker=lambda x: x["number"].astype(int) % 2)
     scaler = SpeakerScaler(Functionals(MelSpectrogram(n_mels=4), ("moments",)))
     expected = pd.DataFrame(scaler.fit_transform(frame.sort_index()), np.arange(8))
@@ -369,7 +372,7 @@ def test_speaker_scaler_of_vectors_keeps_rows():
     np.testing.assert_allclose(given.to_numpy(), expected.loc[frame.index], atol=1e-5)
 
 
-def test_a_two_dimensional_table_is_scaled_into_a_table():
+def test_sequence_scaler_returns_a_table_for_a_table():
     X = pd.DataFrame({"a": [1.0, 2.0, 4.0], "b": [0.0, 1.0, 2.0]}, index=[5, 3, 9])
     scaled = SequenceScaler().set_output(transform="pandas").fit_transform(X)
     assert list(scaled.index) == [5, 3, 9]
@@ -377,7 +380,7 @@ def test_a_two_dimensional_table_is_scaled_into_a_table():
     np.testing.assert_allclose(scaled, SequenceScaler().fit_transform(X))
 
 
-def test_trimmed_audio_is_a_table_of_audio():
+def test_trimmer_returns_a_table_of_audio():
     frame = of_strings()
     trimmer = VoiceActivityTrimmer()
     plain = trimmer.transform(frame)
@@ -389,7 +392,7 @@ def test_trimmed_audio_is_a_table_of_audio():
 
 
 @pytest.mark.parametrize("cls", TRANSFORMERS, ids=by_name)
-def test_one_column_of_objects_is_taken_as_that_column(cls):
+def test_array_with_one_object_column_is_accepted(cls):
     if cls is SpeakerScaler:
         pytest.skip("takes tables")
     column = "transcript" if cls in TEXTS else "audio"
@@ -400,7 +403,7 @@ def test_one_column_of_objects_is_taken_as_that_column(cls):
     np.testing.assert_allclose(given, expected(cls, shuffled()), rtol=1e-4, atol=1e-4)
 
 
-def test_a_polars_table_is_augmented_with_its_other_columns():
+def test_augmentation_keeps_other_columns_of_a_polars_table():
     polars = pytest.importorskip("polars")
     frame = table()
     columns = ColumnTransformer(

@@ -1,6 +1,7 @@
-"""Annotations in the formats of others, each written by its own library where there is one."""
+"""Annotations in other tools' formats, written by the tool's own library where one exists."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -32,10 +33,10 @@ def speech():
     return make_emotional_speech(2, 8, ["anger", "neutral"], random_state=0)
 
 
-@pytest.fixture
-def recorded(speech, tmp_path):
-    """A recording per speaker, of which utterances are stretches on whole milliseconds."""
-    rows = []
+@pytest.fixture(scope="module")
+def recordings(speech, tmp_path_factory):
+    """One recording per speaker, whose utterances begin and end on whole milliseconds."""
+    folder, rows = tmp_path_factory.mktemp("recordings"), []
     for speaker in ("01", "02"):
         samples, place = [np.zeros(RATE // 10)], 100  # ms
         for i in np.flatnonzero(speech.speakers == speaker):
@@ -45,13 +46,23 @@ def recorded(speech, tmp_path):
                          "emotion": speech.target[i]})  # fmt: skip
             samples += [speech.data[i][: length * RATE // 1000], np.zeros(RATE // 10)]
             place += length + 100
-        soundfile.write(tmp_path / f"call{speaker}.wav", np.concatenate(samples), RATE)
-    return pd.DataFrame(rows)
+        soundfile.write(folder / f"call{speaker}.wav", np.concatenate(samples), RATE)
+    return folder, pd.DataFrame(rows)
+
+
+@pytest.fixture
+def recorded(recordings, tmp_path):
+    """Table of the utterances, whose recordings are in the test's own folder."""
+    folder, table = recordings
+    for file in folder.iterdir():
+        shutil.copy(file, tmp_path)
+    return table.copy()
 
 
 def probabilities(data, target, speakers):
+    """Return cross-validated probabilities of a small pipeline on audio."""
     model = make_pipeline(
-        Functionals(FrameFeatures(("energy", "pitch"), input_sampling_rate=RATE)),
+        Functionals(FrameFeatures(("energy",), input_sampling_rate=RATE)),
         StandardScaler(),
         LogisticRegression(),
     )
@@ -60,26 +71,27 @@ def probabilities(data, target, speakers):
     )
 
 
-@pytest.fixture
-def check(recorded, tmp_path):
-    """Compare a corpus, cross-validated, with the same utterances cut by hand."""
+@pytest.fixture(scope="module")
+def check(recordings):
+    """Compare cross-validated probabilities with those of utterances cut from the recordings."""
+    folder, table = recordings
+    cut = []
+    for row in table.itertuples():
+        samples, _ = soundfile.read(folder / f"{row.recording}.wav", dtype="float32")
+        cut.append(samples[round(row.start * RATE) : round(row.end * RATE)])
+    expected = probabilities(cut, table["emotion"].to_numpy(), table["speaker"].to_numpy())
 
-    def compare(corpus, emotion=recorded["emotion"], speakers=recorded["speaker"]):
-        cut = []
-        for row in recorded.itertuples():
-            samples, _ = soundfile.read(tmp_path / f"{row.recording}.wav", dtype="float32")
-            cut.append(samples[round(row.start * RATE) : round(row.end * RATE)])
-        assert corpus.target.tolist() == list(emotion)
-        assert corpus.speakers.tolist() == list(speakers)
+    def compare(corpus):
+        assert corpus.target.tolist() == table["emotion"].tolist()
+        assert corpus.speakers.tolist() == table["speaker"].tolist()
         found = probabilities(corpus.data, corpus.target, corpus.speakers)
-        expected = probabilities(cut, np.array(emotion), np.array(speakers))
         np.testing.assert_array_equal(found, expected)
 
     return compare
 
 
 def write_database(recorded, folder, second=None):
-    """A database with segments, two raters, a split, speakers of files and their sexes."""
+    """Write a database with segments, two raters, a split, speakers of files and their sexes."""
     audformat = pytest.importorskip("audformat")
     db = audformat.Database("calls", license="CC0-1.0")
     db.schemes["emotion"] = audformat.Scheme(labels=["anger", "fear", "neutral"])
@@ -106,7 +118,7 @@ def write_database(recorded, folder, second=None):
 
 
 class TestAudformat:
-    def test_segments_are_those_cut_by_hand(self, recorded, check, tmp_path):
+    def test_segments_equal_manually_cut_utterances(self, recorded, check, tmp_path):
         write_database(recorded, tmp_path)
         corpus = load_audformat(tmp_path, "turns", "first")
         check(corpus)
@@ -116,7 +128,7 @@ class TestAudformat:
         assert corpus.dimension_range == (1, 5)
         np.testing.assert_allclose(corpus.activation, np.linspace(1, 5, 16))
 
-    def test_raters_vote(self, recorded, tmp_path):
+    def test_the_label_is_the_majority_of_raters(self, recorded, tmp_path):
         second = [None, "fear", *recorded["emotion"][2:]]
         db = write_database(recorded, tmp_path, second)
         corpus = load_audformat(db, column=["first", "second"], root=tmp_path)
@@ -124,7 +136,7 @@ class TestAudformat:
         assert corpus.target.tolist() == [given[0], "no agreement", *given[2:]]
         assert corpus.frame["vote second"].iloc[1] == "fear"
 
-    def test_the_index_is_audio(self, recorded, speech, tmp_path):
+    def test_the_index_can_be_given_as_audio(self, recorded, speech, tmp_path):
         db = write_database(recorded, tmp_path)
         audformat = pytest.importorskip("audformat")
         index = audformat.utils.expand_file_path(db["turns"].df.index, str(tmp_path))
@@ -132,18 +144,18 @@ class TestAudformat:
         expected = features.transform(load_audformat(tmp_path, "turns", "first").data)
         np.testing.assert_array_equal(features.transform(index), expected)
 
-    def test_bad_input(self, recorded, tmp_path):
+    def test_missing_tables_labels_and_files_are_errors(self, recorded, tmp_path):
         db = write_database(recorded, tmp_path, [None] * 16)
         with pytest.raises(ValueError, match=r"calls has no table \['x'\]; .*turns: first, second"):
             load_audformat(db, "x")
         with pytest.raises(ValueError, match=r"no column 'emotion'; it has first.*column="):
             load_audformat(db, "turns")
-        with pytest.raises(ValueError, match="column 'second' of turns is empty: name columns"):
+        with pytest.raises(ValueError, match="column 'second' of table turns has no labels"):
             load_audformat(db, "turns", ["first", "second"])
         (tmp_path / "call02.wav").unlink()
-        with pytest.raises(FileNotFoundError, match=r"1 of 2 audio files .*call02.wav; .*root="):
+        with pytest.raises(FileNotFoundError, match=r"1 of 2 audio files .*call02.wav\. .*root="):
             load_audformat(tmp_path, "turns", "first")
-        with pytest.raises(FileNotFoundError, match=r"holds no db\.yaml: name the folder"):
+        with pytest.raises(FileNotFoundError, match=r"has no db\.yaml\. Give the folder"):
             load_audformat(tmp_path / "nowhere")
 
 
@@ -159,12 +171,12 @@ def write_textgrids(recorded, folder, save="long_textgrid"):
 
 class TestTextGrid:
     @pytest.mark.parametrize("form", ["long_textgrid", "short_textgrid"])
-    def test_intervals_are_those_cut_by_hand(self, form, recorded, check, tmp_path):
+    def test_intervals_equal_manually_cut_utterances(self, form, recorded, check, tmp_path):
         write_textgrids(recorded, tmp_path, form)
         check(load_textgrid(tmp_path, "emotion", speaker_tier="speaker"))
 
     @pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
-    def test_another_encoding(self, encoding, recorded, tmp_path):
+    def test_other_encodings_are_read(self, encoding, recorded, tmp_path):
         write_textgrids(recorded, tmp_path)
         file = tmp_path / "call01.TextGrid"
         text = file.read_text("utf-8").replace('"neutral"', '"gelöst"')
@@ -173,7 +185,7 @@ class TestTextGrid:
         assert corpus.target_names == ["anger", "gelöst"]
         assert corpus.speakers is None
 
-    def test_a_tier_per_speaker(self, recorded, tmp_path):
+    def test_several_tiers_name_the_speakers(self, recorded, tmp_path):
         textgrid = pytest.importorskip("praatio.textgrid")
         grid = textgrid.Textgrid()
         for who, entry in {"Ann": (0, 1, "joy"), "Bob": (1, 2, "anger")}.items():
@@ -181,14 +193,14 @@ class TestTextGrid:
         grid.save(str(tmp_path / "call01.TextGrid"), "long_textgrid", includeBlankSpaces=True)
         corpus = load_textgrid(tmp_path / "call01.TextGrid", ["Ann", "Bob"])
         assert corpus.speakers.tolist() == ["Ann", "Bob"]
-        with pytest.raises(ValueError, match="give one tier, or no speaker_tier"):
+        with pytest.raises(ValueError, match="Give a single tier, or no speaker_tier"):
             load_textgrid(tmp_path / "call01.TextGrid", ["Ann", "Bob"], speaker_tier="Bob")
 
-    def test_bad_input(self, recorded, tmp_path):
+    def test_missing_tiers_recordings_and_labels_are_errors(self, recorded, tmp_path):
         textgrid = pytest.importorskip("praatio.textgrid")
         write_textgrids(recorded, tmp_path)
         file = tmp_path / "call01.TextGrid"
-        with pytest.raises(ValueError, match=r"01.TextGrid has no tier 'mood': choose .*'emotion'"):
+        with pytest.raises(ValueError, match=r"01.TextGrid has no tier 'mood'; choose .*'emotion'"):
             load_textgrid(tmp_path, "mood")
         grid = textgrid.Textgrid()
         grid.addTier(textgrid.IntervalTier("emotion", [(0, 99, "joy")], 0, 99))
@@ -197,21 +209,21 @@ class TestTextGrid:
         with pytest.raises(
             ValueError,
             match=r"call01.TextGrid, annotation 1 of tier 'emotion': reaches 99 s, beyond the "
-            r"end of .*call01.wav at .* s: correct the times",
+            r"end of .*call01.wav at .* s\. Correct the times",
         ):
             load_textgrid(file, "emotion")
-        with pytest.raises(ValueError, match="the tier 'empty' has no label: write"):
+        with pytest.raises(ValueError, match="the tier 'empty' has no labels. Write"):
             load_textgrid(file, "empty")
         (tmp_path / "call01.wav").unlink()
         with pytest.raises(
-            FileNotFoundError, match="no recording of it, such as call01.wav; .*root="
+            FileNotFoundError, match="no recording for it, such as call01.wav.* root="
         ):
             load_textgrid(file, "emotion")
         file.write_text("")
-        with pytest.raises(ValueError, match="01.TextGrid is empty: write a tier in Praat"):
+        with pytest.raises(ValueError, match="01.TextGrid is empty. Write a tier in Praat"):
             load_textgrid(file, "emotion")
-        file.write_text("nothing of the kind")
-        with pytest.raises(ValueError, match="cannot be read as a TextGrid .*save it as a text"):
+        file.write_text("not a TextGrid")
+        with pytest.raises(ValueError, match="cannot be read as a TextGrid .* save it as a text"):
             load_textgrid(file, "emotion")
 
 
@@ -229,11 +241,11 @@ def write_eafs(recorded, folder):
 
 
 class TestElan:
-    def test_annotations_are_those_cut_by_hand(self, recorded, check, tmp_path):
+    def test_annotations_equal_manually_cut_utterances(self, recorded, check, tmp_path):
         write_eafs(recorded, tmp_path)
         check(load_elan(tmp_path, "emotion"))
 
-    def test_a_dependent_tier_has_the_times_of_its_parent(self, recorded, tmp_path):
+    def test_a_dependent_tier_takes_the_times_of_its_parent(self, recorded, tmp_path):
         pympi = pytest.importorskip("pympi")
         eaf = pympi.Eaf()
         eaf.add_tier("turns")
@@ -245,7 +257,7 @@ class TestElan:
         (row,) = load_elan(tmp_path / "call01.eaf", "mood").frame.itertuples()
         assert (row.start, row.end, row.emotion) == (0.1, 0.9, "joy")
 
-    def test_overlapping_turns_and_bad_input(self, recorded, tmp_path):
+    def test_overlapping_turns_warn_and_bad_files_are_errors(self, recorded, tmp_path):
         pympi = pytest.importorskip("pympi")
         eaf = pympi.Eaf()
         for who, start, end in (("Ann", 0, 900), ("Bob", 500, 1500)):
@@ -254,10 +266,10 @@ class TestElan:
         eaf.to_file(tmp_path / "call01.eaf")
         with pytest.warns(
             UserWarning,
-            match="1 pairs of utterances overlap.*1 of tier 'Ann' and 1 of tier 'Bob': keep",
+            match="1 pairs of utterances overlap.*1 of tier 'Ann' and 1 of tier 'Bob'. Keep",
         ):
             load_elan(tmp_path / "call01.eaf", ["Ann", "Bob"])
-        with pytest.raises(ValueError, match=r"has no tier 'Eve': choose .*'Ann', 'Bob'"):
+        with pytest.raises(ValueError, match=r"has no tier 'Eve'; choose .*'Ann', 'Bob'"):
             load_elan(tmp_path / "call01.eaf", "Eve")
         (tmp_path / "call01.eaf").write_text("<no xml")
         with pytest.raises(ValueError, match="cannot be read as an EAF file"):
@@ -273,13 +285,13 @@ def write_rttm(recorded, file):
 
 
 class TestRttm:
-    def test_turns_with_emotions_are_those_cut_by_hand(self, recorded, check, tmp_path):
+    def test_turns_with_emotions_equal_manually_cut_utterances(self, recorded, check, tmp_path):
         write_rttm(recorded, tmp_path / "all.rttm")
         turns = read_rttm(tmp_path / "all.rttm", root=tmp_path)
-        assert turns.index[0] == 2  # lines of the file
+        assert turns.index[0] == 2  # the first line is a comment
         check(load_table(turns.assign(emotion=recorded["emotion"].to_numpy())))
 
-    def test_channels_count_where_there_are_several(self, tmp_path):
+    def test_the_channel_is_kept_only_if_there_are_several(self, tmp_path):
         lines = "SPEAKER a {} 0 1 x x Ann x x\nSPEAKER a {} 1 1 x x Bob x x\n"
         (tmp_path / "a.rttm").write_text(lines.format(1, 2))
         assert read_rttm(tmp_path / "a.rttm")["channel"].tolist() == [0, 1]
@@ -287,18 +299,18 @@ class TestRttm:
         assert "channel" not in read_rttm(tmp_path / "a.rttm")
 
     @pytest.mark.parametrize(
-        ("text", "said"),
+        ("text", "message"),
         [
-            ("", "holds no line of the type SPEAKER: write one per turn"),
-            ("SPEAKER a 1 0", "line 1: 4 fields, where a turn has at least 8"),
-            ("\nSPEAKER a 1 x 1 x x A", "line 2: start 'x' and duration '1' are no stretch"),
-            ("SPEAKER a 1 0 -1 x x A", "line 1: .*of which the duration is above 0"),
-            ("SPEAKER a 1 0 1 x x A", "line 1: .* holds no recording a, such as a.wav; .*root="),
+            ("", "has no line of the type SPEAKER. Write one per turn"),
+            ("SPEAKER a 1 0", "line 1: 4 fields; expected at least 8"),
+            ("\nSPEAKER a 1 x 1 x x A", "line 2: start 'x' and duration '1' are not valid"),
+            ("SPEAKER a 1 0 -1 x x A", "line 1: .*with a duration above 0"),
+            ("SPEAKER a 1 0 1 x x A", "line 1: .* has no recording a, such as a.wav.*root="),
         ],
     )
-    def test_bad_input(self, text, said, tmp_path):
+    def test_invalid_lines_are_errors(self, text, message, tmp_path):
         (tmp_path / "a.rttm").write_text(text)
-        with pytest.raises((ValueError, FileNotFoundError), match=said) as caught:
+        with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
             read_rttm(tmp_path / "a.rttm", root=tmp_path)
         assert "\n" not in str(caught.value)
 
@@ -319,14 +331,14 @@ def write_kaldi(recorded, folder):
 
 
 class TestKaldi:
-    def test_segments_are_those_cut_by_hand(self, recorded, check, tmp_path):
+    def test_segments_equal_manually_cut_utterances(self, recorded, check, tmp_path):
         write_kaldi(recorded, tmp_path)
         corpus = load_kaldi(tmp_path)
         check(corpus)
         assert corpus.sexes[0] == "female"
         assert corpus.transcripts[0] == "some words"
 
-    def test_without_segments_an_utterance_is_a_recording(self, recorded, tmp_path):
+    def test_without_segments_each_recording_is_an_utterance(self, recorded, tmp_path):
         (tmp_path / "wav.scp").write_text("a call01.wav\nb call02.wav\n")
         (tmp_path / "text").write_text("a joy\nb anger\n")
         corpus = load_kaldi(tmp_path, labels="text")
@@ -334,29 +346,29 @@ class TestKaldi:
         assert corpus.speakers is None
 
     @pytest.mark.parametrize(
-        ("file", "old", "new", "said"),
+        ("file", "old", "new", "message"),
         [
             ("wav.scp", "call01 call01.wav", "call01 sph2pipe x |", "line 1: .* is a command"),
-            ("wav.scp", "call01.wav", "gone.wav", r"line 1: there is no file gone.wav; .*root="),
+            ("wav.scp", "call01.wav", "gone.wav", r"line 1: there is no file gone.wav\. .*root="),
             ("segments", "call01 0.100", "call09 0.100", "line 1: wav.scp has no recording call09"),
-            ("segments", "call01 0.100", "call01 x", "line 1: .* is not a recording, a start and"),
-            ("segments", "call01 0.100", "call01 90.1", "line 1: from 90.1 to .* correct"),
-            ("utt2emo", "01-01", "01-00", "line 2: 01-00 is there twice, first in line 1: remove"),
-            ("utt2emo", "01-00", "09-00", "line 1: segments has no utterance 09-00: correct"),
-            ("utt2spk", "01-00 01", "01-00", "line 1: 01-00 has no value: write it"),
+            ("segments", "call01 0.100", "call01 x", "line 1: .* Expected a recording, and"),
+            ("segments", "call01 0.100", "call01 90.1", "line 1: from 90.1 to .* not a valid"),
+            ("utt2emo", "01-01", "01-00", "line 2: 01-00 occurs twice, first in line 1. Remove"),
+            ("utt2emo", "01-00", "09-00", "line 1: segments has no utterance 09-00. Correct"),
+            ("utt2spk", "01-00 01", "01-00", "line 1: 01-00 has no value. Add it"),
         ],
     )  # fmt: skip
-    def test_bad_input(self, file, old, new, said, recorded, tmp_path):
+    def test_invalid_lines_are_errors(self, file, old, new, message, recorded, tmp_path):
         write_kaldi(recorded, tmp_path)
         (tmp_path / file).write_text((tmp_path / file).read_text().replace(old, new, 1))
-        with pytest.raises((ValueError, FileNotFoundError), match=said) as caught:
+        with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
             load_kaldi(tmp_path)
         assert str(tmp_path / file) in str(caught.value)
 
-    def test_labels_that_are_missing(self, recorded, tmp_path):
+    def test_missing_labels_are_an_error_or_a_warning(self, recorded, tmp_path):
         write_kaldi(recorded, tmp_path)
         with pytest.raises(
-            FileNotFoundError, match=r"holds no emo .*labels=, one of \[.*'utt2emo'"
+            FileNotFoundError, match=r"has no file emo .*labels=, one of \[.*'utt2emo'"
         ):
             load_kaldi(tmp_path, labels="emo")
         lines = (tmp_path / "utt2emo").read_text().splitlines()
@@ -382,29 +394,29 @@ class TestEmobox:
             (fold / f"calls_{split}_fold_1.jsonl").write_text("\n".join(lines))
         return fold
 
-    def test_entries_are_those_cut_by_hand(self, recorded, check, tmp_path):
+    def test_entries_equal_manually_cut_utterances(self, recorded, check, tmp_path):
         corpus = load_emobox(self.write(recorded, tmp_path))
         check(corpus)
         assert corpus.name == "calls"
         assert corpus.frame["split"].tolist() == ["test"] * 8 + ["train"] * 8
 
     @pytest.mark.parametrize(
-        ("line", "said"),
+        ("line", "message"),
         [
-            ("{", "line 1: cannot be read as JSON .*: write an object per line"),
-            ("[]", "line 1: lacks wav and emo: write an object with both"),
-            ('{"wav": "call01.wav", "emo": "x"}', "line 1: label_map has no name for 'x'.*add it"),
+            ("{", r"line 1: cannot be read as JSON .*\. Write one object per line"),
+            ("[]", "line 1: lacks wav and emo. Write an object with wav and emo"),
+            ('{"wav": "call01.wav", "emo": "x"}', "line 1: label_map has no emotion for 'x'"),
             ('{"wav": "gone.wav", "emo": "a"}', "1 of 1 audio files are missing: line 1: .*root="),
             ('{"wav": "call01.wav", "emo": "a", "start_time": 0, "end_time": 99}',
              "line 1: reaches 99 s, beyond the end"),
-            ("", "is empty: a JSON object per line"),
+            ("", "is empty. Write one JSON object per line"),
             ('{"wav": "call01.wav", "emo": "a"}\n{"wav": "call01.wav", "emo": "n"}',
-             "lines 1 and 2 are one utterance"),
+             "lines 1 and 2 are the same utterance"),
         ],
     )  # fmt: skip
-    def test_bad_input(self, line, said, recorded, tmp_path):
+    def test_invalid_lines_are_errors(self, line, message, recorded, tmp_path):
         (tmp_path / "x.jsonl").write_text(line)
-        with pytest.raises((ValueError, FileNotFoundError), match=said):
+        with pytest.raises((ValueError, FileNotFoundError), match=message):
             load_emobox(tmp_path / "x.jsonl", label_map={"a": "anger", "n": "neutral"})
 
 
@@ -418,21 +430,21 @@ class TestNkululeko:
             rows.to_csv(folder / f"calls_{split}.csv", index=False)
         return [folder / "calls_test.csv", folder / "calls_train.csv"]
 
-    def test_rows_are_those_cut_by_hand(self, recorded, check, tmp_path):
+    def test_rows_equal_manually_cut_utterances(self, recorded, check, tmp_path):
         corpus = load_nkululeko(self.write(recorded, tmp_path))
         check(corpus)
         assert corpus.frame["split"].tolist() == ["test"] * 8 + ["train"] * 8
         assert set(corpus.sexes) == {"female"}
 
-    def test_bad_input(self, recorded, tmp_path):
+    def test_invalid_rows_are_errors(self, recorded, tmp_path):
         test, train = self.write(recorded, tmp_path)
         with pytest.raises(ValueError, match=r"lacks the columns \['mood'\]; .*target="):
             load_nkululeko(test, target="mood")
-        with pytest.raises(ValueError, match="are one utterance, call01.wav: remove one"):
+        with pytest.raises(ValueError, match="are the same utterance, call01.wav. Remove one"):
             load_nkululeko([test, test])
         text = train.read_text()
         train.write_text(text.replace(",anger,", ",,", 1))
-        with pytest.raises(ValueError, match=r"no emotion in lines \[\d+\]: fill them in"):
+        with pytest.raises(ValueError, match=r"no emotion in lines \[\d+\]. Fill in"):
             load_nkululeko(train)
         train.write_text(text.replace("0 days", "9 days", 2))
         with pytest.raises(ValueError, match=r"line 2: reaches .*, beyond the end of .*call02.wav"):

@@ -31,7 +31,7 @@ NAME = "Audio_Speech_Actors_01-24.zip"
 
 
 def make_zip(members):
-    """A ZIP archive of (name or ZipInfo, content)."""
+    """Return a ZIP archive of pairs (name or ZipInfo, content)."""
     content = io.BytesIO()
     with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(content, "w") as archive:
         for name, data in members:
@@ -54,7 +54,7 @@ def no_proxy(monkeypatch):
 
 @pytest.fixture
 def publish(monkeypatch):
-    """Make some bytes the published archive of RAVDESS."""
+    """Return a function that makes some bytes the published archive of RAVDESS."""
     monkeypatch.setattr(download_module, "_CHUNK", 50)
 
     def replace(content, max_bytes=10**6, max_members=100):
@@ -83,7 +83,7 @@ def unpacked(home):
     return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
 
 
-def test_the_published_archive_is_the_one_of_zenodo():
+def test_the_published_archive_is_that_on_zenodo():
     archive = CORPORA["ravdess"].archive
     assert archive.url == f"https://zenodo.org/records/1188976/files/{NAME}"
     assert archive.checksum == "md5:bc696df654c87fed845eb13823edef8a"
@@ -91,7 +91,7 @@ def test_the_published_archive_is_the_one_of_zenodo():
 
 
 class TestDataHome:
-    def test_an_argument_comes_before_the_environment(self, monkeypatch, tmp_path):
+    def test_the_argument_overrides_the_environment(self, monkeypatch, tmp_path):
         monkeypatch.setenv("SKSER_HOME", str(tmp_path))
         assert get_data_home() == tmp_path
         assert get_data_home("~/corpora") == Path.home() / "corpora"
@@ -105,7 +105,7 @@ def open_full_disk(path, mode):
 
 class TestFetchRavdess:
     @pytest.mark.parametrize("folder", ["home", "Datenträger mit Lücken ☂/home"])
-    def test_it_downloads_once_and_loads(self, publish, tmp_path, folder, monkeypatch):
+    def test_the_second_call_does_not_download_again(self, publish, tmp_path, folder, monkeypatch):
         publish(CONTENT)
         monkeypatch.setenv("SKSER_HOME", str(tmp_path / folder))
         with FileServer({NAME: CONTENT}) as server:
@@ -117,7 +117,7 @@ class TestFetchRavdess:
         assert unpacked(tmp_path / folder) == MEMBERS
         assert sorted(os.listdir(tmp_path / folder)) == [".ravdess.lock", "ravdess"]
 
-    def test_an_interrupted_download_goes_on_by_itself(self, publish, home):
+    def test_an_interrupted_download_is_resumed(self, publish, home):
         publish(CONTENT)
         with FileServer({NAME: CONTENT}, breaks_after=[300, 100]) as server:
             fetch(home, server.address)
@@ -125,10 +125,10 @@ class TestFetchRavdess:
         assert server.statuses == [200, 206, 206]
         assert unpacked(home) == MEMBERS
 
-    def test_the_next_call_goes_on_where_this_one_gave_up(self, publish, home):
+    def test_the_next_call_resumes_where_this_one_gave_up(self, publish, home):
         publish(CONTENT)
         with FileServer({NAME: CONTENT}, breaks_after=[200, 100, 50]) as server:
-            with pytest.raises(DownloadError, match=r"cannot be downloaded .*goes on from") as e:
+            with pytest.raises(DownloadError, match=r"cannot be downloaded .*resumes from") as e:
                 fetch(home, server.address)
             assert "\n" not in str(e.value)
             assert (home / f"{NAME}.part").read_bytes() == CONTENT[:350]
@@ -137,7 +137,7 @@ class TestFetchRavdess:
         assert server.requests[-1] == (NAME, "bytes=350-")
         assert unpacked(home) == MEMBERS
 
-    def test_a_server_that_knows_no_ranges_sends_all_again(self, publish, home):
+    def test_a_server_without_ranges_sends_the_whole_file_again(self, publish, home):
         publish(CONTENT)
         with FileServer({NAME: CONTENT}, breaks_after=[300], ranges=False) as server:
             fetch(home, server.address)
@@ -147,7 +147,7 @@ class TestFetchRavdess:
     @pytest.mark.parametrize(
         ("part", "statuses"), [(CONTENT, [416]), (CONTENT + b"more", [416, 200])]
     )
-    def test_a_part_that_is_whole_or_too_long(self, publish, home, part, statuses):
+    def test_a_part_that_is_complete_or_too_long_is_handled(self, publish, home, part, statuses):
         publish(CONTENT)
         home.mkdir()
         (home / f"{NAME}.part").write_bytes(part)
@@ -156,12 +156,12 @@ class TestFetchRavdess:
         assert server.statuses == statuses
         assert unpacked(home) == MEMBERS
 
-    def test_a_part_of_something_else_is_deleted_and_the_next_call_succeeds(self, publish, home):
+    def test_a_part_of_another_file_is_deleted_and_the_next_call_succeeds(self, publish, home):
         publish(CONTENT)
         home.mkdir()
         (home / f"{NAME}.part").write_bytes(b"x" * 50)
         with FileServer({NAME: CONTENT}) as server:
-            with pytest.raises(DownloadError, match="another checksum"):
+            with pytest.raises(DownloadError, match="does not have the expected checksum"):
                 fetch(home, server.address)
             fetch(home, server.address)
         assert unpacked(home) == MEMBERS
@@ -170,45 +170,49 @@ class TestFetchRavdess:
         publish(CONTENT)
         with (
             FileServer({NAME: CONTENT[:-1] + b"x"}) as server,
-            pytest.raises(DownloadError, match="has another checksum than md5:") as caught,
+            pytest.raises(
+                DownloadError, match="does not have the expected checksum md5:"
+            ) as caught,
         ):
             fetch(home, server.address)
         assert "\n" not in str(caught.value)
         assert os.listdir(home) == [".ravdess.lock"]
 
     @pytest.mark.parametrize("content", [CONTENT[:-30], b"<html>Down for maintenance</html>"])
-    def test_what_is_no_archive_is_refused_and_deleted(self, publish, home, content):
+    def test_an_invalid_archive_is_refused_and_deleted(self, publish, home, content):
         publish(content)
         with (
             FileServer({NAME: content}) as server,
-            pytest.raises(DownloadError, match="is refused and was deleted: File is not"),
+            pytest.raises(DownloadError, match="was refused and deleted: File is not"),
         ):
             fetch(home, server.address)
         assert os.listdir(home) == [".ravdess.lock"]
 
-    def test_an_archive_that_would_leave_its_folder_is_refused(self, publish, home):
+    def test_an_archive_that_writes_outside_its_folder_is_refused(self, publish, home):
         content = publish(make_zip([*utterances("01"), ("../../evil.txt", "!")]))
         with (
             FileServer({NAME: content}) as server,
-            pytest.raises(DownloadError, match="'../../evil.txt' would leave the folder"),
+            pytest.raises(
+                DownloadError, match="'../../evil.txt' would be written outside the folder"
+            ),
         ):
             fetch(home, server.address)
         assert os.listdir(home) == [".ravdess.lock"]
         assert not list(home.parent.rglob("evil*"))
 
-    def test_no_connection_and_no_file(self, publish, home):
+    def test_a_missing_connection_or_file_is_an_error(self, publish, home):
         publish(CONTENT)
-        with pytest.raises(DownloadError, match="Is this machine offline") as caught:
+        with pytest.raises(DownloadError, match="Check the internet connection") as caught:
             fetch(home, None)  # nothing listens at port 9
         assert "Connection refused" in str(caught.value)
         assert "\n" not in str(caught.value)
         with (
             FileServer({}) as server,
-            pytest.raises(DownloadError, match="answers with status 404"),
+            pytest.raises(DownloadError, match="answered with HTTP status 404"),
         ):
             fetch(home, server.address)
 
-    def test_a_full_disk_while_downloading(self, publish, home):
+    def test_a_full_disk_while_downloading_is_named(self, publish, home):
         publish(CONTENT)
         home.mkdir()
         (home / f"{NAME}.part").symlink_to("/dev/full")
@@ -219,7 +223,7 @@ class TestFetchRavdess:
             fetch(home, server.address)
         assert unpacked(home) == MEMBERS
 
-    def test_a_full_disk_while_unpacking(self, publish, home, monkeypatch):
+    def test_a_full_disk_while_unpacking_is_named(self, publish, home, monkeypatch):
         publish(CONTENT)
         with FileServer({NAME: CONTENT}) as server:
             with monkeypatch.context() as patch:
@@ -228,11 +232,11 @@ class TestFetchRavdess:
                     fetch(home, server.address)
             assert sorted(os.listdir(home)) == [".ravdess.lock", NAME]
             fetch(home, server.address)
-        assert len(server.requests) == 1  # the archive was there already
+        assert len(server.requests) == 1  # the second call reuses the archive
         assert unpacked(home) == MEMBERS
 
     @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
-    def test_a_home_that_cannot_be_written_is_named_but_can_be_read(self, publish):
+    def test_a_read_only_home_can_be_read_but_not_written(self, publish):
         publish(CONTENT)
         with open_folder() as folder, FileServer({NAME: CONTENT}) as server:
             full, empty = folder / "full", folder / "empty"
@@ -255,7 +259,7 @@ class TestFetchRavdess:
         with pytest.raises(DownloadError, match="home cannot be written"):
             fetch(tmp_path / "home", None)
 
-    def test_what_a_killed_process_left_is_cleared_away(self, publish, home):
+    def test_leftovers_of_a_killed_process_are_removed(self, publish, home):
         publish(CONTENT)
         (home / ".ravdess.unpacking/Actor_09").mkdir(parents=True)
         (home / ".ravdess.unpacking/Actor_09/half.wav").write_bytes(b"half")
@@ -264,36 +268,38 @@ class TestFetchRavdess:
         assert unpacked(home) == MEMBERS
         assert not (home / ".ravdess.unpacking").exists()
 
-    def test_an_empty_folder_in_its_place_is_filled(self, publish, home):
+    def test_an_empty_folder_of_the_corpus_is_filled(self, publish, home):
         publish(CONTENT)
         (home / "ravdess").mkdir(parents=True)
         with FileServer({NAME: CONTENT}) as server:
             fetch(home, server.address)
         assert unpacked(home) == MEMBERS
 
-    def test_something_else_in_its_place_is_named_and_kept(self, publish, home):
+    def test_other_files_in_the_folder_of_the_corpus_are_named_and_kept(self, publish, home):
         publish(CONTENT)
         (home / "ravdess").mkdir(parents=True)
         (home / "ravdess/notes.txt").write_text("mine")
-        with pytest.raises(DownloadError, match=r"home/ravdess is there, but .* Delete or move"):
+        with pytest.raises(
+            DownloadError, match=r"home/ravdess already exists but .* Delete or move"
+        ):
             fetch(home, None)
         assert unpacked(home) == {"notes.txt": b"mine"}
 
     @pytest.mark.parametrize("mirror", ["/mnt/corpora", Path("corpora"), r"C:\data", "file:///mnt"])
-    def test_a_mirror_that_is_no_address_is_refused(self, publish, home, mirror):
+    def test_a_mirror_that_is_not_a_web_address_is_refused(self, publish, home, mirror):
         publish(CONTENT)
-        with pytest.raises(ValueError, match=r"^mirror='.* is no address: a URL .* expected"):
+        with pytest.raises(ValueError, match=r"^mirror='.* is not a web address: expected a URL"):
             fetch(home, mirror)
         assert not home.exists()
 
-    def test_a_progress_bar_is_shown_if_wanted(self, publish, home, capsys):
+    def test_a_progress_bar_is_shown_on_request(self, publish, home, capsys):
         publish(CONTENT)
         with FileServer({NAME: CONTENT}) as server, warnings.catch_warnings(action="ignore"):
             fetch_ravdess(home, mirror=server.address, progressbar=True)
         assert f"{NAME}: 100%" in capsys.readouterr().err
 
 
-# What the processes below run: fetch the archive with the given checksum, and say what came.
+# Code of the processes below: wait for a line, fetch the archive, print the number of utterances.
 CHILD = """
 import dataclasses, sys, warnings
 warnings.simplefilter("ignore")
@@ -304,6 +310,7 @@ home, mirror, name, checksum = sys.argv[1:]
 archive = Archive("http://127.0.0.1:9/" + name, checksum, 10**6, 100)
 CORPORA["ravdess"] = dataclasses.replace(CORPORA["ravdess"], archive=archive)
 print("ready", flush=True)
+sys.stdin.readline()
 print(len(fetch_ravdess(home, mirror=mirror).target))
 """
 
@@ -311,24 +318,28 @@ print(len(fetch_ravdess(home, mirror=mirror).target))
 def start_fetching(home, server):
     checksum = "md5:" + hashlib.md5(CONTENT).hexdigest()
     command = [sys.executable, "-c", CHILD, home, server.address, NAME, checksum]
-    return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    return subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
 
 
 def test_two_processes_download_once_even_if_a_third_is_killed(home):
-    with FileServer({NAME: CONTENT}, delay=1.0) as server:
-        killed = start_fetching(home, server)
-        killed.stdout.readline()
+    with FileServer({NAME: CONTENT}, delay=0.5) as server:
+        killed, *others = processes = [start_fetching(home, server) for _ in range(3)]
+        assert [process.stdout.readline() for process in processes] == ["ready\n"] * 3
+        killed.stdin.write("\n")
+        killed.stdin.flush()
         while not server.requests and killed.poll() is None:
             time.sleep(0.02)
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
         n_before = len(server.requests)
-        processes = [start_fetching(home, server) for _ in range(2)]
-        outputs = [process.communicate(timeout=60) for process in processes]
+        # Both start before either is waited for, so that they fetch at the same time.
+        for process in others:
+            process.stdin.write("\n")
+            process.stdin.flush()
+        outputs = [process.communicate(timeout=60) for process in others]
     assert n_before == 1
-    assert [out for out, _ in outputs] == ["ready\n4\n", "ready\n4\n"], outputs
+    assert [out for out, _ in outputs] == ["4\n", "4\n"], outputs
     assert len(server.requests) == 2
     assert unpacked(home) == MEMBERS
 
@@ -352,7 +363,7 @@ class TestUnpacking:
             assert sorted(p.name for p in outside) == ["a.zip", "deep"]
         return {str(p.relative_to(target)): p for p in target.rglob("*")}
 
-    def test_folders_and_files(self, tmp_path):
+    def test_folders_and_files_are_unpacked(self, tmp_path):
         content = make_zip([("a/", ""), ("a/b/c.wav", b"sound"), ("d.wav", b"")])
         found = self.unpack(tmp_path, content)
         assert set(found) == {"a", "a/b", "a/b/c.wav", "d.wav"}
@@ -363,8 +374,8 @@ class TestUnpacking:
         ["../evil", "a/../../evil", "/evil", "//evil", "C:/evil", "C:evil", "..\\evil",
          "a\\..\\..\\b", "\\evil", "\\\\server\\share\\evil", "..", "."],
     )  # fmt: skip
-    def test_paths_that_leave_are_refused_before_anything_is_written(self, tmp_path, name):
-        with pytest.raises(UnsafeArchiveError, match="would leave the folder"):
+    def test_paths_outside_the_folder_are_refused_before_writing(self, tmp_path, name):
+        with pytest.raises(UnsafeArchiveError, match="would be written outside the folder"):
             self.unpack(tmp_path, make_zip([("good.wav", b"x"), (name, b"x")]))
         assert not list((tmp_path / "deep/target").iterdir())
 
@@ -373,14 +384,14 @@ class TestUnpacking:
         [
             ([link("a", "/etc"), ("a/passwd", "x")], "'a' is a link"),
             ([link("a.wav", "b.wav")], "'a.wav' is a link"),
-            ([("a.wav", b"1"), ("a.wav", b"2")], "'a.wav' is there twice"),
-            ([("a.wav", b"1"), ("A.WAV", b"2")], "is there twice"),
-            ([("./a.wav", b"1"), ("a.wav", b"2")], "is there twice"),
-            ([(f"{i}", b"") for i in range(101)], "101 members, more than 100"),
+            ([("a.wav", b"1"), ("a.wav", b"2")], "contains the member 'a.wav' twice"),
+            ([("a.wav", b"1"), ("A.WAV", b"2")], "contains the member 'a.wav' twice"),
+            ([("./a.wav", b"1"), ("a.wav", b"2")], "contains the member 'a.wav' twice"),
+            ([(f"{i}", b"") for i in range(101)], "101 members, more than the 100 allowed"),
             ([("a", bytes(600_000)), ("b", bytes(600_000))], "1,200,000 bytes, more than"),
         ],
     )  # fmt: skip
-    def test_links_doubles_and_bombs_are_refused(self, tmp_path, members, message):
+    def test_links_duplicates_and_bombs_are_refused(self, tmp_path, members, message):
         with pytest.raises(UnsafeArchiveError, match=message):
             self.unpack(tmp_path, make_zip(members))
         assert not list((tmp_path / "deep/target").iterdir())
@@ -400,18 +411,18 @@ class TestUnpacking:
         path.mkdir()
         return content
 
-    @pytest.mark.parametrize("says", [10, 10_000])
-    def test_a_member_of_another_size_than_it_says_is_refused(self, tmp_path, says):
+    @pytest.mark.parametrize("stated_size", [10, 10_000])
+    def test_a_member_with_a_wrong_size_is_refused(self, tmp_path, stated_size):
         info = zipfile.ZipInfo("a.wav")
         info.compress_type = zipfile.ZIP_DEFLATED
         content = bytearray(make_zip([(info, bytes(1000))]))
         entry = content.index(b"PK\x01\x02")
-        content[entry + 24 : entry + 28] = struct.pack("<I", says)
+        content[entry + 24 : entry + 28] = struct.pack("<I", stated_size)
         with pytest.raises((UnsafeArchiveError, zipfile.BadZipFile)):
             self.unpack(tmp_path, bytes(content))
 
     @pytest.mark.parametrize("seed", range(40))
-    def test_damaged_archives_are_refused_or_read_right(self, tmp_path, seed):
+    def test_damaged_archives_are_refused_or_unpacked_correctly(self, tmp_path, seed):
         random = np.random.RandomState(seed)
         members = [("a/b.wav", random.bytes(300)), ("c.wav", b"abc" * 100)]
         content = bytearray(make_zip(members))
@@ -427,7 +438,7 @@ class TestUnpacking:
 
 
 def publish_database(tmp_path, name, tables, media, **about):
-    """Publish a database in a repository on this disk."""
+    """Publish a database in a local repository."""
     import audb
     import audformat
 
@@ -445,7 +456,7 @@ def publish_database(tmp_path, name, tables, media, **about):
 
 
 def labels(key, values, column="emotion", scheme=None, split=None):
-    """A table of labels by file."""
+    """Return a function that adds a table of labels by file."""
     import audformat
 
     def add(db):
@@ -474,16 +485,16 @@ EMOTIONS = dict(zip(FILES, ("happiness", "anger", "neutral"), strict=True))
 
 @pytest.fixture
 def repository(monkeypatch, tmp_path):
-    """The only one that audb knows: a folder on this disk."""
+    """Make a local folder the only repository of audb."""
     audb = pytest.importorskip("audb")
     place = audb.Repository("repository", str(tmp_path / "host"), "file-system")
     monkeypatch.setattr(audb.config, "REPOSITORIES", [place])
     return place
 
 
-@pytest.mark.filterwarnings("ignore:The inplace keyword")  # of audformat under pandas 3.1
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # audformat with pandas 3.1
 class TestFetchAudb:
-    def test_a_known_database_needs_no_table(self, tmp_path, repository):
+    def test_a_known_database_does_not_need_a_table(self, tmp_path, repository):
         speakers = {"03": {"gender": "male", "age": 31}, "08": {"gender": "female", "age": 34}}
         texts = {"a01": "Der Lappen liegt auf dem Eisschrank."}
         publish_database(
@@ -519,7 +530,7 @@ class TestFetchAudb:
         again = fetch_audb("emodb", "1.0.0", data_home=tmp_path / "home")
         assert again.data.tolist() == corpus.data.tolist()
 
-    def test_other_databases_name_their_table(self, tmp_path, repository):
+    def test_the_table_of_another_database_must_be_chosen(self, tmp_path, repository):
         publish_database(
             tmp_path,
             "mine",
@@ -533,7 +544,7 @@ class TestFetchAudb:
         )
         home = tmp_path / "home"
         there = "people: gender; perceived: mood; wanted.test: emotion; wanted.train: emotion"
-        with pytest.raises(ValueError, match=f"table=.*emotion=; .*{there}"):
+        with pytest.raises(ValueError, match=f"table= .*emotion=; .*{there}"):
             fetch_audb("mine", data_home=home)
         with pytest.raises(ValueError, match=rf"no table \['felt'\]; its .*{there}"):
             fetch_audb("mine", table="felt", data_home=home)
@@ -544,13 +555,13 @@ class TestFetchAudb:
         assert corpus.sexes.tolist() == ["male", "male"]
         assert corpus.speakers is None
         assert (corpus.name, corpus.license) == ("mine", "unknown")
-        assert not list((home / "audb").rglob(Path(FILES[2]).name))  # not asked for
+        assert not list((home / "audb").rglob(Path(FILES[2]).name))  # not in the chosen tables
         X, y = fetch_audb(
             "mine", table="perceived", emotion="mood", data_home=home, return_X_y=True
         )
         assert (len(X), set(y)) == (3, {"joy"})
 
-    def test_labels_that_cannot_be_used(self, tmp_path, repository):
+    def test_missing_or_contradictory_labels_are_reported(self, tmp_path, repository):
         import audformat
 
         def segments(db):
@@ -573,7 +584,7 @@ class TestFetchAudb:
         home = tmp_path / "home"
         (turn,) = fetch_audb("odd", table="turns", data_home=home).data
         assert (turn.start, turn.end) == (0.0, 0.005)
-        with pytest.raises(ValueError, match="the column 'emotion' of c is empty"):
+        with pytest.raises(ValueError, match="column 'emotion' of table c has no labels"):
             fetch_audb("odd", table="c", data_home=home)
         with pytest.warns(UserWarning, match="1 of 2 files have no label"):
             assert fetch_audb("odd", table="a", data_home=home).target.tolist() == ["joy"]
@@ -583,16 +594,18 @@ class TestFetchAudb:
         ):
             fetch_audb("odd", table=["a", "b"], data_home=home)
 
-    def test_no_such_database_or_no_connection(self, tmp_path, repository):
+    def test_an_unknown_database_or_missing_connection_is_an_error(self, tmp_path, repository):
         for exists in (False, True):
             if exists:
                 (tmp_path / "host/repository").mkdir(parents=True)
             for version in (None, "1.0.0"):
-                with pytest.raises(DownloadError, match="does not find 'emodb'.*online") as caught:
+                with pytest.raises(
+                    DownloadError, match="cannot find 'emodb'.*internet connection"
+                ) as caught:
                     fetch_audb("emodb", version, data_home=tmp_path / "home")
                 assert "\n" not in str(caught.value)
 
-    def test_without_audb_the_extra_is_named(self, monkeypatch):
+    def test_the_error_without_audb_names_the_extra(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "audb", None)
         with pytest.raises(ImportError, match=r"fetch_audb needs .*skser\[audb\]"):
             fetch_audb("emodb")

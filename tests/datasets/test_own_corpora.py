@@ -27,7 +27,7 @@ def touch(root, *names):
 
 
 class TestEmoDB:
-    def test_file_names_tell_everything(self, tmp_path):
+    def test_labels_are_read_from_file_names(self, tmp_path):
         touch(tmp_path, "wav/03a01Fa.wav", "wav/14b10Wc.flac", "notes.txt", "wav/other.wav")
         (tmp_path / "erkennung.txt").write_bytes(
             b"Nr.\tSatz\terkannt\tnatuerlich\n1\xa0\t03a01Fa.wav\t90,00\xa0\t75,50\xa0\n"
@@ -60,7 +60,7 @@ class TestEmoDB:
 
 class TestRAVDESS:
     @pytest.mark.parametrize("folder", ["", "Actor_12/", "a/b/"])
-    def test_flat_and_nested_layouts(self, tmp_path, folder):
+    def test_flat_and_nested_layouts_are_read(self, tmp_path, folder):
         touch(
             tmp_path,
             f"{folder}03-01-05-01-02-01-12.wav",
@@ -87,14 +87,14 @@ class TestRAVDESS:
         assert len(set(corpus.sentences)) == 2
 
     @pytest.mark.real_data
-    def test_originals_load_with_a_warning_of_what_is_missing(self, ravdess_originals_path):
+    def test_an_excerpt_loads_with_a_warning(self, ravdess_originals_path):
         with pytest.warns(UserWarning, match=r"8 of 1440 .*01 \(4 of 60\)"):
             X, y = load_ravdess(ravdess_originals_path, return_X_y=True)
         assert X.shape == y.shape == (8,)
 
 
 class TestOwnData:
-    def test_a_table_keeps_its_columns(self, tmp_path):
+    def test_all_columns_of_a_table_are_kept(self, tmp_path):
         touch(tmp_path, "x/a.wav", "x/b.wav")
         pd.DataFrame(
             {
@@ -113,7 +113,7 @@ class TestOwnData:
         assert corpus.sexes is None
         assert corpus.frame["take"].tolist() == [1, 2]
 
-    def test_a_folder_per_class(self, tmp_path):
+    def test_subfolders_are_classes(self, tmp_path):
         touch(tmp_path, "anger/a.wav", "anger/deep/b.mp3", "joy/c.flac", "joy/readme.txt")
         X, y = load_folder(tmp_path, return_X_y=True)
         assert y.tolist() == ["anger", "anger", "joy"]
@@ -126,7 +126,7 @@ class TestOwnData:
 
     @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
     @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
-    def test_delimiter_and_encoding_are_found(self, folder, delimiter, encoding):
+    def test_delimiter_and_encoding_are_detected(self, folder, delimiter, encoding):
         rows = [
             ["audio", "emotion", "speaker", "valence"],
             ["Gr\u00fc\u00dfe.wav", "\u00c4rger", "01", "1.5"],
@@ -140,11 +140,11 @@ class TestOwnData:
         assert corpus.valence[0] == 1.5
         assert np.isnan(corpus.valence[1])
 
-    def test_decimal_commas_are_numbers(self, folder):
+    def test_decimal_commas_are_read(self, folder):
         (folder / "t.csv").write_text("audio;emotion;start;end\na.wav;joy;0,5;1,25\n")
         assert load_table(folder / "t.csv").data[0] == Utterance(str(folder / "a.wav"), 0.5, 1.25)
 
-    def test_spellings_of_one_label_or_speaker_are_one_and_named(self, folder):
+    def test_spellings_of_one_label_or_speaker_are_merged_with_a_warning(self, folder):
         table = pd.DataFrame(
             {
                 "audio": ["a.wav", "b.wav", " deep/c.wav "],
@@ -152,15 +152,15 @@ class TestOwnData:
                 "speaker": ["Anna Lee", "anna  lee", "Anna Lee"],
             }
         )
-        with pytest.warns(UserWarning, match="joined") as caught:
+        with pytest.warns(UserWarning, match="merged") as caught:
             corpus = load_table(table, root=folder)
         assert corpus.target.tolist() == ["joy"] * 3
         assert corpus.speakers.tolist() == ["Anna Lee"] * 3
-        said = " ".join(str(warning.message) for warning in caught)
-        assert "emotions that differ in case or blanks alone were joined: 'Joy' as 'joy'" in said
-        assert "'anna  lee' as 'Anna Lee'" in said
+        messages = " ".join(str(warning.message) for warning in caught)
+        assert "emotions that differ only in case or spaces were merged: 'Joy' as 'joy'" in messages
+        assert "'anna  lee' as 'Anna Lee'" in messages
 
-    def test_na_and_none_are_names_and_empty_rows_nothing(self, folder):
+    def test_na_and_none_are_names_and_empty_rows_are_dropped(self, folder):
         (folder / "t.csv").write_text(
             "audio,emotion,speaker,rating\na.wav,None,NA,NA\n,,,\n\nb.wav,NA,,3\n"
         )
@@ -169,14 +169,14 @@ class TestOwnData:
         assert corpus.speakers.tolist() == ["NA", None]
         assert np.isnan(corpus.frame["rating"][0])
 
-    def test_paths_are_found_however_they_are_written(self, folder, monkeypatch):
+    def test_paths_in_any_spelling_are_found(self, folder, monkeypatch):
         monkeypatch.setenv("HOME", str(folder))
         names = ["deep\\c.wav", "~/a.wav", "Gru\u0308\u00dfe.wav", folder / "b.wav"]
         corpus = load_table(pd.DataFrame({"audio": names, "emotion": "joy"}), root=folder)
         wanted = ["deep/c.wav", "a.wav", "Gr\u00fc\u00dfe.wav", "b.wav"]
         assert corpus.data.tolist() == [str(folder / name) for name in wanted]
 
-    def test_columns_may_be_called_as_elsewhere(self, folder):
+    def test_columns_with_other_usual_names_are_recognized(self, folder):
         (folder / "t.csv").write_text(
             "File Path,label,speaker_id,Onset,duration\na.wav,joy,7,1,0.5\n"
         )
@@ -185,7 +185,7 @@ class TestOwnData:
         assert corpus.speakers.tolist() == ["7"]
         assert corpus.data[0] == Utterance(str(folder / "a.wav"), 1, 1.5)
 
-    def test_an_audformat_index_is_taken(self, folder):
+    def test_an_audformat_index_gives_the_parts_of_files(self, folder):
         index = pd.MultiIndex.from_arrays(
             [["a.wav", "b.wav"], pd.to_timedelta([0, 1], "s"), pd.to_timedelta([1, pd.NaT], "s")],
             names=["file", "start", "end"],
@@ -198,10 +198,10 @@ class TestOwnData:
     @pytest.mark.parametrize(
         ("text", "reason"),
         [
-            ("", r"t\.csv is empty: a line of headings"),
-            ("audio,emotion\n", r"t\.csv has headings and no row: write a row per utterance"),
+            ("", r"t\.csv is empty\. Write a line of headings"),
+            ("audio,emotion\n", r"t\.csv has headings but no rows\. Write one row per utterance"),
             ("audio,emotion\na.wav,joy,x\n", r"t\.csv, line 2: 3 values for 2 headings"),
-            ("audio,emotion\na.wav,joy\nb.wav,\n", r"t\.csv has no emotion in lines \[3\]: fill"),
+            ("audio,emotion\na.wav,joy\nb.wav,\n", r"t\.csv has no emotion in lines \[3\]\. Fill"),
             (
                 "audio,emotion,start\na.wav,joy,soon\n",
                 r"t\.csv, line 2: start='soon' is not a time",
@@ -216,22 +216,22 @@ class TestOwnData:
             ("speaker,emotion\na,joy\n", r"t\.csv lacks the columns \['audio'\]"),
         ],
     )
-    def test_what_is_wrong_is_named_with_file_row_and_remedy(self, folder, text, reason):
+    def test_errors_name_file_row_and_remedy(self, folder, text, reason):
         (folder / "t.csv").write_text(text)
         with pytest.raises((ValueError, FileNotFoundError), match=reason) as caught:
             load_table(folder / "t.csv")
         assert "\n" not in str(caught.value)
 
-    def test_a_folder_is_no_table(self, folder):
-        with pytest.raises(FileNotFoundError, match="is a folder, not a table: use load_folder"):
+    def test_a_folder_or_an_empty_table_is_refused(self, folder):
+        with pytest.raises(FileNotFoundError, match="is a folder, not a table. Use load_folder"):
             load_table(folder)
-        with pytest.raises(ValueError, match=r"has the columns \['audio', 'emotion'\] and no row"):
+        with pytest.raises(ValueError, match=r"has the columns \['audio', 'emotion'\] but no rows"):
             load_table(pd.DataFrame({"audio": [], "emotion": []}))
 
     @pytest.mark.parametrize(
         ("emotions", "words"), [("joy", "one emotion, 'joy'"), (["joy", "fear", "joy"], "two emot")]
     )
-    def test_overlapping_utterances_are_warned_of(self, folder, emotions, words):
+    def test_overlapping_utterances_cause_a_warning(self, folder, emotions, words):
         table = pd.DataFrame(
             {"audio": "a.wav", "emotion": emotions, "start": [0, 1, 5], "end": [2, 3, 6]}
         )
@@ -240,7 +240,7 @@ class TestOwnData:
 
 
 class TestSpeechCorpus:
-    def test_it_is_indexed_by_rows(self, corpus):
+    def test_a_corpus_is_indexed_by_rows(self, corpus):
         assert len(corpus) == 40
         mask = corpus.target == "anger"
         for rows in (mask, np.flatnonzero(mask), np.flatnonzero(mask).tolist(), pd.Series(mask)):
@@ -253,10 +253,13 @@ class TestSpeechCorpus:
         with pytest.raises(IndexError):
             corpus[[40]]
 
-    def test_select_takes_any_column(self, corpus):
-        part = corpus.select(sex="female", sentence=list(set(corpus.sentences))[:2])
-        assert set(part.sexes) == {"female"}
-        assert len(set(part.sentences)) <= 2
+    def test_select_accepts_any_column(self, corpus):
+        sentences = sorted(set(corpus.sentences))[:2]
+        part = corpus.select(sex="female", sentence=sentences)
+        wanted = (corpus.sexes == "female") & np.isin(corpus.sentences, sentences)
+        assert wanted.any()
+        assert part.frame["speaker"].tolist() == corpus.speakers[wanted].tolist()
+        assert part.sentences.tolist() == corpus.sentences[wanted].tolist()
         assert len(corpus.select(sexes=["male", "female"])) == 40
         with pytest.raises(ValueError, match="no column 'session'; its columns are"):
             corpus.select(session="1")
@@ -264,9 +267,10 @@ class TestSpeechCorpus:
     def test_repr_shows_every_class(self):
         emotions = [f"emotion-{i:02}" for i in range(40)]
         frame = pd.DataFrame({"audio": "a.wav", "emotion": emotions, "speaker": "x"})
-        assert all(emotion in repr(SpeechCorpus(frame, "many", {})) for emotion in emotions)
+        text = repr(SpeechCorpus(frame, "many", {}))
+        assert all(emotion in text for emotion in emotions)
 
-    def test_select(self, corpus):
+    def test_select_keeps_emotions_and_speakers(self, corpus):
         part = corpus.select(emotions=["anger", "fear"], speakers=["02", "03"])
         assert part.target_names == ["anger", "fear"]
         assert set(part.speakers) == {"02", "03"}
@@ -277,7 +281,7 @@ class TestSpeechCorpus:
         with pytest.raises(ValueError, match="no speaker"):
             corpus.select(speakers=["99"])
 
-    def test_relabel(self, corpus):
+    def test_relabel_merges_and_drops_emotions(self, corpus):
         merged = corpus.relabel(
             {
                 "anger": "high",
@@ -299,21 +303,21 @@ class TestSpeechCorpus:
         assert "40 utterances, 4 speakers, 5 emotions" in text
         assert all(name in text for name in (*corpus.target_names, "01", "04", "all"))
 
-    def test_it_survives_a_pickle(self, corpus):
+    def test_a_corpus_can_be_pickled(self, corpus):
         import pickle
 
         copy = pickle.loads(pickle.dumps(corpus))
         assert copy.target.tolist() == corpus.target.tolist()
         assert copy.select(speakers=["01"]).target_names == corpus.target_names
 
-    def test_the_frame_is_an_utterance_table(self, corpus):
+    def test_the_frame_can_be_transformed_as_audio(self, corpus):
         mel = MelSpectrogram(n_mels=8, input_sampling_rate=corpus.sampling_rate)
         from_table, from_data = mel.transform(corpus.frame), mel.transform(corpus.data)
         np.testing.assert_array_equal(from_table.values, from_data.values)
 
 
 class TestMadeUpSpeech:
-    def test_one_seed_gives_one_corpus(self):
+    def test_the_seed_determines_the_corpus(self):
         a, b = (make_emotional_speech(2, 5, random_state=3) for _ in range(2))
         for x, y in zip(a.data, b.data, strict=True):
             np.testing.assert_array_equal(x, y)
@@ -328,7 +332,7 @@ class TestMadeUpSpeech:
             assert 0.1 < np.abs(x).max() <= 1
 
     def test_emotions_are_balanced_over_speakers_and_sentences(self):
-        corpus = make_emotional_speech(4, 30, random_state=0)
+        corpus = make_emotional_speech(2, 30, sampling_rate=8000, random_state=0)
         assert (corpus.counts().drop("all").drop(columns="all") == 6).all().all()
         table = pd.crosstab(corpus.frame["emotion"], corpus.frame["sentence"])
         assert (table > 0).all().all()
@@ -337,7 +341,7 @@ class TestMadeUpSpeech:
     def test_pitch_and_dimensions_follow_the_emotion(self):
         import librosa
 
-        corpus = make_emotional_speech(4, 10, ["sadness", "anger"], random_state=0)
+        corpus = make_emotional_speech(2, 10, ["sadness", "anger"], random_state=0)
 
         def median_pitch(samples):
             settings = {"frame_length": 1024, "hop_length": 256}
@@ -356,7 +360,7 @@ class TestMadeUpSpeech:
         assert corpus.activation[corpus.target == "anger"].min() > 0.1
         assert corpus.activation[corpus.target == "sadness"].max() < -0.1
 
-    def test_files_hold_what_the_arrays_hold(self, tmp_path):
+    def test_written_files_equal_the_arrays(self, tmp_path):
         arrays = make_emotional_speech(1, 5, random_state=0)
         files = make_emotional_speech(1, 5, random_state=0, output_dir=tmp_path / "new")
         assert files.sampling_rate is None
@@ -365,8 +369,8 @@ class TestMadeUpSpeech:
             np.testing.assert_allclose(load_audio(path)[0], expected, atol=1e-4)
 
     @pytest.mark.parametrize("seed", [0, 1])
-    def test_statistics_alone_get_half_way(self, seed):
-        corpus = make_emotional_speech(random_state=seed)
+    def test_a_linear_model_on_statistics_solves_the_task_partly(self, seed):
+        corpus = make_emotional_speech(n_utterances_per_speaker=15, random_state=seed)
         mel = MelSpectrogram(deltas=0, normalize=None, input_sampling_rate=corpus.sampling_rate)
         X = mel.transform(corpus.data)
         n = X.lengths[:, None]
@@ -390,7 +394,7 @@ class TestTimesOfTables:
 
         return loaded
 
-    @pytest.mark.filterwarnings("ignore:.*columns were taken for others:UserWarning")
+    @pytest.mark.filterwarnings("ignore:.*columns were read under other names:UserWarning")
     @pytest.mark.parametrize(
         ("heading", "values"),
         [
@@ -401,32 +405,32 @@ class TestTimesOfTables:
             ("start,duration", "2,00:00:04"),
         ],
     )
-    def test_starts_and_ends_under_other_names(self, load, heading, values):
+    def test_starts_and_ends_with_other_names_are_recognized(self, load, heading, values):
         (item,) = load(f"file,label,{heading}\nx.wav,a,{values}\n").data
         assert (item.start, item.end) == (2, 6)
 
-    @pytest.mark.filterwarnings("ignore:.*columns were taken for others:UserWarning")
+    @pytest.mark.filterwarnings("ignore:.*columns were read under other names:UserWarning")
     @pytest.mark.parametrize(
         ("text", "message"),
         [
             ("file,label,start,offset\nx.wav,a,0.2,0.1\n", "'offset' may be a start or an end"),
-            ("file,label,stop_time\nx.wav,a,3\n", "there are no starts"),
+            ("file,label,stop_time\nx.wav,a,3\n", "the starts are missing"),
             ("file,label,start_ms,end_ms\nx.wav,a,200,500\n", "are in milliseconds"),
-            ('file,label,text\nx.wav,a,"hello\nx.wav,b,foo\n', "line 2: quotes that open"),
+            ('file,label,text\nx.wav,a,"hello\nx.wav,b,foo\n', "line 2: the quotes around a value"),
             ("file,label,start,duration\nx.wav,a,1,long\n", "line 2: duration='long' is not"),
         ],
     )
-    def test_what_may_mean_two_things_is_refused(self, load, text, message):
+    def test_ambiguous_columns_are_refused(self, load, text, message):
         with pytest.raises(ValueError, match=message):
             load(text)
 
-    @pytest.mark.filterwarnings("ignore:.*columns were taken for others:UserWarning")
-    def test_a_rating_that_is_no_number_is_named(self, load):
+    @pytest.mark.filterwarnings("ignore:.*columns were read under other names:UserWarning")
+    def test_an_invalid_rating_is_named(self, load):
         with pytest.raises(ValueError, match="line 3: valence='high' is not a number"):
             load("file,emotion,valence\nx.wav,a,1.5\nx.wav,b,high\n")
 
 
-def test_folders_that_differ_in_case_or_blanks_are_one_emotion(tmp_path):
+def test_folders_that_differ_in_case_or_spaces_are_one_emotion(tmp_path):
     for name in ("anger/a.wav", "anger/b.wav", "Anger /c.wav", "joy/d.wav"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -435,6 +439,6 @@ def test_folders_that_differ_in_case_or_blanks_are_one_emotion(tmp_path):
     assert corpus.target_names == ["anger", "joy"]
 
 
-def test_another_kind_of_table_is_named():
-    with pytest.raises(TypeError, match="table is of type dict: give the path of a CSV file"):
+def test_a_table_of_another_type_is_refused():
+    with pytest.raises(TypeError, match="table is of type dict. Give the path of a CSV file"):
         load_table({"audio": ["a.wav"], "emotion": ["anger"]})

@@ -229,7 +229,7 @@ class TestFiles:
         with pytest.warns(UserWarning, match="4 of 7"):
             X = mel.transform_to(files, tmp_path / "mels")
         assert_close(X[X.lengths > 0], expected[expected.lengths > 0])
-        with pytest.raises(ValueError, match="begun with device="):
+        with pytest.raises(ValueError, match="started with device="):
             mel.set_params(device=None).transform_to(files, tmp_path / "mels")
 
 

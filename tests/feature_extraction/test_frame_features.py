@@ -443,12 +443,12 @@ def test_long_recordings_are_described_as_short_ones(speech):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"descriptors": ("pitch", "colour")}, r"holds \['colour'\]; known are \('pitch'"),
+        ({"descriptors": ("pitch", "colour")}, r"holds \['colour'\], but needs one or more of \('pitch'"),
         ({"descriptors": ()}, "holds nothing"),
-        ({"pitch_range": (400, 100)}, "two frequencies that rise"),
-        ({"pitch_range": (60,)}, "two frequencies"),
+        ({"pitch_range": (400, 100)}, "two increasing frequencies"),
+        ({"pitch_range": (60,)}, "two increasing frequencies"),
         ({"pitch_range": (20, 300)}, "at least 30"),
-        ({"window": 0.003}, "too few for 26 mel bands"),
+        ({"window": 0.003}, "too short for 26 mel bands"),
         ({"pitch_range": (60, 5000)}, "at most 1000.0 Hz"),
         ({"sampling_rate": 4000}, "too low"),
         ({"window": 1e-5}, "at least 2 and 1"),

@@ -262,13 +262,13 @@ class TestBadInput:
         np.testing.assert_array_equal(X[0], X[3])
 
     def test_statistics_that_are_unknown_or_impossible_are_refused(self, sequences):
-        with pytest.raises(ValueError, match=r"\['mode'\]; known are \('moments'"):
+        with pytest.raises(ValueError, match=r"\['mode'\], but needs one or more of \('moments'"):
             Functionals(statistics=("moments", "mode")).fit(sequences)
-        with pytest.raises(ValueError, match="say nothing of columns without 'F0'"):
+        with pytest.raises(ValueError, match="do not apply to frames without a column 'F0'"):
             Functionals(statistics=("rhythm",)).fit(sequences)
 
     def test_vectors_are_no_frames(self, corpus):
-        with pytest.raises(TypeError, match="OpenSmile gives ndarray here, not frame sequences"):
+        with pytest.raises(TypeError, match="OpenSmile returns ndarray with these parameters"):
             Functionals(OpenSmile(input_sampling_rate=RATE)).fit(corpus.data[:2])
 
     def test_audio_without_a_transformer_is_told_what_to_do(self):

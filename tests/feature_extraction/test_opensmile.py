@@ -111,7 +111,7 @@ def test_the_hop_is_what_opensmile_rounds_it_to():
     X = smile.transform([noise])
     assert X.layout.hop == 221 / 22050
     assert len(X[0]) == (len(noise) - 1323) // 221 + 2
-    with pytest.raises(ValueError, match=r"whole sampling rates, not sampling_rate=16000\.5"):
+    with pytest.raises(ValueError, match=r"sampling_rate=16000\.5 must be a whole number of Hz"):
         OpenSmile(sampling_rate=16000.5).fit()
 
 
@@ -179,17 +179,17 @@ def test_functionals_go_through_cross_validation_and_grid_search(corpus):
     assert search.fit(corpus.data, corpus.target).best_score_ > 0.3
 
 
-def test_the_licence_is_stated_once_in_a_process(caplog):
-    _opensmile._state_licence.cache_clear()
+def test_the_license_is_logged_once_in_a_process(caplog):
+    _opensmile._log_license.cache_clear()
     with caplog.at_level(logging.WARNING, "skser"):
         OpenSmile().fit()
         OpenSmile("ComParE_2016").get_feature_names_out()
     (message,) = [record.getMessage() for record in caplog.records]
-    assert "commercial use needs a licence from audEERING" in message
+    assert "commercial use needs a license from audEERING" in message
     assert "commercial use" in OpenSmile.__doc__
 
 
-def test_the_licence_is_seen_by_whoever_configured_nothing():
+def test_the_license_is_visible_without_any_configuration():
     code = "from skser.feature_extraction import OpenSmile; print(1); OpenSmile().fit()"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout.strip() == "1"
@@ -198,6 +198,6 @@ def test_the_licence_is_seen_by_whoever_configured_nothing():
 
 def test_without_the_library_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "opensmile", None)
-    _opensmile._state_licence.cache_clear()
+    _opensmile._log_license.cache_clear()
     with pytest.raises(ImportError, match=r"OpenSmile needs.*skser\[opensmile\]"):
         OpenSmile().fit()

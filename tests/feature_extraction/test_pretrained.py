@@ -44,12 +44,12 @@ def refused(checkpoint, message, **settings):
 
 
 def test_a_name_that_is_none():
-    refused("no/such/folder/anywhere", "neither a folder that is there nor a name on the Hugging")
+    refused("no/such/folder/anywhere", "neither an existing folder nor a valid name on the Hugging")
 
 
 def test_a_text_model(tmp_path):
     folder = save_text_checkpoint(tmp_path / "bert")
-    refused(folder, "type 'bert', which is no speech encoder: one of data2vec-audio, hubert")
+    refused(folder, "type 'bert', but SpeechEmbedding needs a speech encoder: one of data2vec-a")
 
 
 def test_a_folder_of_something_else(tmp_path):
@@ -59,7 +59,7 @@ def test_a_folder_of_something_else(tmp_path):
 
 @pytest.mark.parametrize("layers", [4, -5, (1, 9), (), (3, -1), ("a",), (1.5,), True])
 def test_layers_out_of_range(whisper, layers):
-    refused(whisper, "must be of -4 to 3, each once: the encoder has 3 layers", layers=layers)
+    refused(whisper, "integers from -4 to 3, each at most once: the encoder has 3 layers", layers=layers)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_no_code_of_a_checkpoint_is_run(tmp_path, monkeypatch):
     edit(folder / "config.json", auto_map={"AutoModel": "modeling_evil.Evil"})
     embed(folder)
     edit(folder / "config.json", model_type="evil", auto_map={"AutoConfig": "modeling_evil.Evil"})
-    refused(folder, "type 'evil', which is no speech encoder")
+    refused(folder, "type 'evil', but SpeechEmbedding needs a speech encoder")
     assert not (tmp_path / "ran").exists()
     folder = save_speech_checkpoint("wav2vec2", tmp_path / "pickle")
     (folder / "model.safetensors").unlink()

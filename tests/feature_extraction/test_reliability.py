@@ -20,7 +20,7 @@ from skser.preprocessing import VoiceActivityTrimmer
 from tests.support.slow_extraction import SlowMelSpectrogram
 
 N_FILES = 8
-not_kept = pytest.mark.filterwarnings("ignore:Features are not kept")
+not_kept = pytest.mark.filterwarnings("ignore:Features are not cached")
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ class TestEntriesOfTheCache:
         entry.mkdir()
         with (
             pytest.warns(UserWarning, match="are damaged"),
-            pytest.warns(UserWarning, match="are not kept"),
+            pytest.warns(UserWarning, match="are not cached"),
         ):
             assert_same(mel.transform(files[:1]), expected[:1])
         assert left_over(mel.memory) == []
@@ -182,7 +182,7 @@ class TestFoldersOfTheCache:
             warnings.simplefilter("error")
             assert_same(mel.transform(files[:2]), expected[:2])
         assert len(computed()) == 2
-        with pytest.warns(UserWarning, match="not kept.*Read-only"):
+        with pytest.warns(UserWarning, match="not cached.*Read-only"):
             assert_same(mel.transform(files[:4]), expected[:4])
         assert len(computed()) == 4
         with pytest.raises(OSError, match="Read-only") as caught:
@@ -209,7 +209,7 @@ class TestFoldersOfTheCache:
             return whole_file(path, **settings)
 
         monkeypatch.setattr(_done, "whole_file", vanish_first)
-        with pytest.warns(UserWarning, match="Features are not kept"):
+        with pytest.warns(UserWarning, match="Features are not cached"):
             assert_same(mel.transform(files), expected)
 
     def test_two_processes_share_one_folder(self, mel, files, expected, computed):
@@ -247,7 +247,7 @@ class TestTransformTo:
             pytest.raises(OSError, match=r"File too large: '.*features\.partial'") as caught,
         ):
             mel.transform_to(files, target)
-        assert "What is done is kept in" in caught.value.__notes__[0]
+        assert "Finished utterances are kept in" in caught.value.__notes__[0]
         before = len(computed())
         assert_same(mel.transform_to(files, target), expected)
         assert len(computed()) == before + 1
@@ -292,7 +292,7 @@ class TestTransformTo:
         refused = [outcome for outcome in outcomes[:12] if outcome != "same"]
         assert refused
         for message in refused:
-            assert re.search(r"features\.partial was begun with .*delete .*partial", message)
+            assert re.search(r"features\.partial was started with .*delete .*partial", message)
 
 
 class TestRuns:
@@ -321,7 +321,7 @@ class TestRuns:
     def test_an_error_that_nobody_foresaw_names_the_utterance(self, files, n_jobs):
         with pytest.raises(ZeroDivisionError) as caught:
             Unforeseen(n_jobs=n_jobs).transform(files)
-        assert caught.value.__notes__ == [f"This came of {files[3]}."]
+        assert caught.value.__notes__ == [f"Raised while processing {files[3]}."]
 
     def test_without_room_for_temporary_files_processes_work_too(
         self, files, expected, monkeypatch

@@ -53,7 +53,7 @@ def test_outputs_do_not_depend_on_the_batch(bert):
 
 
 def test_a_text_too_long_is_cut_and_named(bert):
-    with pytest.warns(UserWarning, match="1 texts have more than the 24 tokens .* cut: 1"):
+    with pytest.warns(UserWarning, match="1 of 2 texts have more than the 24 tokens .* cut: 1"):
         X = TextEmbedding(bert, pooling=None).transform(["so", "so " * 50])
     assert X.lengths.tolist() == [1, 22]
 
@@ -70,8 +70,8 @@ def test_tables_and_containers(bert):
 
 BAD = [
     ("an empty text", ["so", " "], ValueError, "Utterance 1 has an empty transcript"),
-    ("a missing text", ["so", None], ValueError, "Utterance 1 has no transcript: None"),
-    ("NaN", ["so", np.nan], ValueError, "Utterance 1 has no transcript: nan"),
+    ("a missing text", ["so", None], ValueError, "Utterance 1 has no transcript, since None"),
+    ("NaN", ["so", np.nan], ValueError, "Utterance 1 has no transcript, since nan"),
     ("a single text", "so", TypeError, r"pass a list: \[text\]"),
     ("no texts", [], ValueError, "0 texts, at least 1"),
     ("numbers", np.eye(3), TypeError, "not ndarray"),
@@ -86,13 +86,13 @@ def test_bad_texts(bert, X, error, message):
 
 
 def test_layers_out_of_range(bert):
-    with pytest.raises(ValueError, match="layers=4 must be of -4 to 3"):
+    with pytest.raises(ValueError, match="layers=4 must be integers from -4 to 3"):
         TextEmbedding(bert, 4).fit()
 
 
-def test_a_speech_encoder_is_no_text_encoder(tmp_path):
+def test_a_speech_encoder_is_refused(tmp_path):
     folder = save_speech_checkpoint("wav2vec2", tmp_path)
-    with pytest.raises(CheckpointError, match="type 'wav2vec2', which is no text encoder"):
+    with pytest.raises(CheckpointError, match="'wav2vec2', but TextEmbedding needs a text encoder"):
         TextEmbedding(folder).fit()
 
 

@@ -1,4 +1,4 @@
-"""Pictures of a plain pipeline on Functionals, and of our networks."""
+"""Displays of a scikit-learn pipeline on functionals, and of networks."""
 
 import matplotlib
 import numpy as np
@@ -15,7 +15,7 @@ from skser import inspection
 from skser.audio import Waveform
 from skser.datasets import make_emotional_speech
 from skser.evaluation import robustness_report
-from skser.feature_extraction import FrameFeatures, Functionals, MelSpectrogram
+from skser.feature_extraction import Functionals, MelSpectrogram
 from skser.metrics import unweighted_average_recall
 from skser.neural_network import AdversarialAEClassifier, AttentionFCNClassifier
 from skser.preprocessing import SequenceScaler
@@ -36,29 +36,36 @@ def closed():
 
 @pytest.fixture(scope="module")
 def halves():
-    corpus = make_emotional_speech(4, 18, ("anger", "sadness", "neutral"), random_state=0)
+    corpus = make_emotional_speech(4, 12, ("anger", "sadness", "neutral"), random_state=0)
     return corpus.select(speakers=["01", "02"]), corpus.select(speakers=["03", "04"])
+
+
+def vectors():
+    mel = MelSpectrogram(n_mels=8, deltas=0, input_sampling_rate=RATE)
+    return Functionals(mel, statistics=("moments",))
 
 
 @pytest.fixture(scope="module")
 def models(halves):
-    """A plain SVC on Functionals, and a network."""
+    """Return a calibrated SVC on functionals and a network, fitted on the first half."""
     known = halves[0]
-    features = Functionals(FrameFeatures(("energy", "pitch"), input_sampling_rate=RATE))
     svc = CalibratedClassifierCV(make_pipeline(StandardScaler(), SVC()), ensemble=False, cv=3)
     network = make_pipeline(
-        MelSpectrogram(n_mels=32, input_sampling_rate=RATE),
+        MelSpectrogram(n_mels=16, deltas=0, input_sampling_rate=RATE),
         SequenceScaler(),
-        AttentionFCNClassifier(max_epochs=15, device="cpu", n_threads=1, random_state=0),
-    )
+        AttentionFCNClassifier(
+            filters=(8, 8, 8, 8), max_epochs=20, batch_size=8, learning_rate=0.01, device="cpu",
+            n_threads=1, random_state=0,
+        ),
+    )  # fmt: skip
     return {
-        "svc": make_pipeline(features, svc).fit(known.data, known.target),
+        "svc": make_pipeline(vectors(), svc).fit(known.data, known.target),
         "network": network.fit(known.data, known.target),
     }
 
 
 @pytest.mark.parametrize("name", ["svc", "network"])
-class TestOfBothModels:
+class TestBothModels:
     def test_confusion(self, models, halves, name):
         new = halves[1]
         display = inspection.ConfusionDisplay.from_estimator(models[name], new.data, new.target)
@@ -118,7 +125,7 @@ class TestOfBothModels:
         assert display.ax_.get_xlim()[1] == pytest.approx(display.timeline["end"].iloc[-1])
 
 
-def test_a_given_axes_is_drawn_on(halves):
+def test_display_draws_on_given_axes(halves):
     figure, axes = plt.subplots(1, 2)
     y = halves[0].target
     display = inspection.ConfusionDisplay.from_predictions(y, y, ax=axes[1])
@@ -127,7 +134,7 @@ def test_a_given_axes_is_drawn_on(halves):
     assert not axes[0].has_data()
 
 
-def test_confusions_are_those_of_scikit_learn():
+def test_confusions_equal_those_of_scikit_learn():
     random = np.random.RandomState(0)
     true, predicted = random.choice(["anger", "fear", "joy", "sadness"], (2, 50))
     counts = inspection.ConfusionDisplay.from_predictions(true, predicted).counts
@@ -137,13 +144,13 @@ def test_confusions_are_those_of_scikit_learn():
         inspection.ConfusionDisplay.from_predictions(true, predicted, labels=["anger", "fear"])
 
 
-def test_a_class_that_never_occurs_is_left_white():
+def test_row_of_an_absent_class_stays_white():
     display = inspection.ConfusionDisplay.from_predictions(["a", "a"], ["a", "b"])
     assert np.isnan(np.asarray(display.im_.get_array().filled(np.nan))[1]).all()
     assert display.text_[1, 0].get_text() == "-"
 
 
-def test_attention_of_a_file_and_of_a_waveform(models, halves, tmp_path):
+def test_attention_display_takes_files_and_waveforms(models, halves, tmp_path):
     import soundfile
 
     path = tmp_path / "x.wav"
@@ -155,11 +162,11 @@ def test_attention_of_a_file_and_of_a_waveform(models, halves, tmp_path):
         assert "predicted:" in wave.get_title()
         assert len(course.get_lines()) == len(display.attention.weights)
         assert spectrum.collections
-    with pytest.raises(TypeError, match="network that has attention"):
+    with pytest.raises(TypeError, match="Got a Pipeline that ends in CalibratedClassifierCV"):
         inspection.AttentionDisplay.from_estimator(models["svc"], path)
 
 
-def test_alignment(halves):
+def test_alignment_display_shows_word_pieces_and_weights(halves):
     times = np.arange(10) * 0.02
     alignment = pd.DataFrame(np.eye(3, 10), index=["so", "##me", "words"], columns=times)
 
@@ -173,11 +180,10 @@ def test_alignment(halves):
     np.testing.assert_array_equal(display.mesh_.get_array(), alignment)
 
 
-def test_latents(halves):
+def test_latent_space_display_shows_both_latents(halves):
     known = halves[0]
-    features = Functionals(FrameFeatures(("energy", "pitch"), input_sampling_rate=RATE))
     autoencoder = AdversarialAEClassifier(max_epochs=2, device="cpu", random_state=0)
-    model = make_pipeline(features, StandardScaler(), autoencoder)
+    model = make_pipeline(vectors(), StandardScaler(), autoencoder)
     with pytest.raises(NotFittedError):
         inspection.LatentSpaceDisplay.from_estimator(model, known.data, known.target)
     model.fit(known.data, known.target)
@@ -186,7 +192,7 @@ def test_latents(halves):
     assert model[-1].latent == before
     emotion, style = display.axes_
     assert (emotion.get_title(), style.get_title()) == ("emotion latent", "style latent")
-    assert len(emotion.collections) == 2  # speakers
+    assert len(emotion.collections) == 2  # one per speaker
     assert sum(len(part.get_offsets()) for part in style.collections) == len(known.target)
     assert not np.allclose(display.emotion[:, 0], display.style[:, 0])
     with pytest.raises(TypeError, match="SVC has no emotion and style latents"):
@@ -195,27 +201,27 @@ def test_latents(halves):
         inspection.LatentSpaceDisplay.from_predictions(np.ones((3, 2)), np.ones((2, 2)), [1, 2, 3])
 
 
-def test_bad_input(halves):
+def test_bad_input_raises(halves):
     known = halves[0]
     y = known.target
     with pytest.raises(NotFittedError):
         inspection.ConfusionDisplay.from_estimator(SVC(), known.data, y)
-    model = SVC().fit(np.arange(36)[:, None], y)
+    X = np.arange(len(y))[:, None]
     with pytest.raises(TypeError, match="SVC has no predict_proba"):
-        inspection.CalibrationDisplay.from_estimator(model, np.arange(36)[:, None], y)
+        inspection.CalibrationDisplay.from_estimator(SVC().fit(X, y), X, y)
     with pytest.raises(ValueError, match="inconsistent"):
         inspection.SpeakerRecallDisplay.from_predictions(y, y, speakers=["a"])
-    with pytest.raises(ValueError, match="clean recordings alone"):
+    with pytest.raises(ValueError, match="only clean recordings"):
         inspection.RobustnessDisplay.from_report(robustness_report(Always(), known, distortions={}))
     two = robustness_report(
         Always(), known, distortions={"a": lambda s, *_: s, "b": lambda s, *_: s}
     )
-    with pytest.raises(ValueError, match="2 kinds of distortion need as many axes"):
+    with pytest.raises(ValueError, match="Got 1 axes for 2 kinds of distortion"):
         inspection.RobustnessDisplay.from_report(two, axes=[plt.subplots()[1]])
 
 
 class Always:
-    """Says everything in turn."""
+    """Classifier that predicts its two classes in turn."""
 
     def predict(self, X):
         return np.resize(["anger", "sadness"], len(X))

@@ -1,4 +1,4 @@
-"""Emotion while the audio arrives, per speaker's turn, and from the microphone."""
+"""Emotions predicted from a stream, from speakers' turns and from the microphone."""
 
 import io
 import itertools
@@ -27,7 +27,7 @@ RATE = 16000
 
 
 class Constant(ClassifierMixin, BaseEstimator):
-    """Says the same of everything."""
+    """Classifier that gives every window the same probabilities."""
 
     sampling_rate = RATE
     classes_ = np.array(["anger", "joy"])
@@ -60,17 +60,17 @@ def blocks_of(samples, size):
 
 class TestStream:
     @pytest.mark.parametrize("size", [1, 160, 1000, 16000])
-    def test_rows_are_those_of_the_timeline(self, size, model, speech, wav):
+    def test_rows_equal_those_of_the_timeline(self, size, model, speech, wav):
         path = wav(speech, subtype="FLOAT")
         expected = emotion_timeline(model, path, window=1.5, hop=0.5)
         found = pd.DataFrame(emotion_stream(model, blocks_of(speech, size), RATE, 1.5, 0.5))
         pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=0, atol=1e-7)
 
     @pytest.mark.parametrize("size", [1, 441, 44100])
-    def test_a_row_is_out_within_a_hop_and_resampled_as_a_file_is(self, size, model, speech, wav):
+    def test_resampled_rows_are_prompt_and_equal_those_of_a_file(self, size, model, speech, wav):
         import soxr
 
-        samples = soxr.resample(speech, RATE, 44100)
+        samples = soxr.resample(speech[: 3 * RATE + 3000], RATE, 44100)
         path = wav(samples, rate=44100, subtype="FLOAT")
         expected = emotion_timeline(model, path, window=1.5, hop=0.5)
         heard, rows, late = [0], [], []
@@ -91,7 +91,7 @@ class TestStream:
             assert max(late) < 0.1
 
     @pytest.mark.parametrize("size", [1, 160, 1000, 16000])
-    def test_a_window_is_out_with_the_block_that_fills_it(self, size, speech):
+    def test_window_is_predicted_with_the_block_that_completes_it(self, size, speech):
         heard = [0]
 
         def arriving():
@@ -102,7 +102,7 @@ class TestStream:
         for row in emotion_stream(Constant(), arriving(), RATE, 1.0, 0.25):
             assert heard[0] - size < round(row["end"] * RATE) <= heard[0]
 
-    def test_blocks_of_changing_size_integers_and_channels(self, model, speech):
+    def test_blocks_may_vary_in_size_and_hold_integers_or_channels(self, model, speech):
         integers = np.round(speech * 32767).astype(np.int16)
         sizes = np.cumsum([0, 1, 5000, 0, 7, 20000, len(speech)])
         blocks = [integers[a:b] for a, b in itertools.pairwise(sizes)]
@@ -112,7 +112,7 @@ class TestStream:
         found = pd.DataFrame(emotion_stream(model, stereo, RATE))
         pd.testing.assert_frame_equal(found, whole, rtol=1e-5)
 
-    def test_a_stream_shorter_than_a_window_is_one_and_of_nothing_none(self, model, speech):
+    def test_short_stream_gives_one_row_and_empty_stream_none(self, model, speech):
         (row,) = emotion_stream(model, [speech[:RATE]], RATE)
         assert (row["start"], row["end"]) == (0.0, 1.0)
         assert list(emotion_stream(model, [], RATE)) == []
@@ -145,12 +145,12 @@ class TestStream:
             ([np.full(9, 900.0)], AudioReadError, "the stream: holds floating-point samples up to"),
         ],
     )
-    def test_bad_blocks(self, blocks, error, said):
+    def test_bad_blocks_raise(self, blocks, error, said):
         with pytest.raises(error, match=said) as caught:
             list(emotion_stream(Constant(), blocks, RATE))
         assert "\n" not in str(caught.value)
 
-    def test_an_error_of_the_iterator_comes_after_the_rows_that_were_full(self, speech):
+    def test_error_of_the_iterator_is_raised_after_all_complete_windows(self, speech):
         def arriving():
             yield speech[: 2 * RATE]
             raise ConnectionError("the line is dead")
@@ -163,7 +163,7 @@ class TestStream:
             "raised by the iterator of the stream, in place of block 1"
         ]
 
-    def test_the_window_must_hold_a_sample(self, speech):
+    def test_window_shorter_than_a_sample_raises(self, speech):
         with pytest.raises(ValueError, match="window=1e-09 s is less than one sample"):
             next(emotion_stream(Constant(), [speech], RATE, window=1e-9))
         with pytest.raises(ValueError, match="'sampling_rate'"):
@@ -172,7 +172,7 @@ class TestStream:
 
 @pytest.fixture
 def dialogue(corpus, tmp_path):
-    """Two made-up speakers who take turns, as a file and an RTTM."""
+    """Return a recording of two synthetic speakers who take turns, and its RTTM file."""
     samples, lines, place = [], [], 0
     for i in range(4):
         for speaker in ("01", "02"):
@@ -188,7 +188,7 @@ def dialogue(corpus, tmp_path):
 
 
 class TestTurns:
-    def test_rows_are_those_of_turns_cut_by_hand(self, model, dialogue):
+    def test_rows_equal_predictions_of_turns_cut_by_hand(self, model, dialogue):
         path, rttm = dialogue
         found = emotion_timeline(model, path, segments=rttm)
         turns = read_rttm(rttm)
@@ -203,20 +203,20 @@ class TestTurns:
             again = emotion_timeline(model, file, segments=turns)
         pd.testing.assert_frame_equal(again, found)
 
-    def test_a_table_without_speakers_and_an_rttm_of_several_recordings(self, model, dialogue):
+    def test_speakers_are_optional_and_rttm_may_cover_several_recordings(self, model, dialogue):
         path, rttm = dialogue
         bare = read_rttm(rttm)[["start", "end"]]
         assert emotion_timeline(model, path, segments=bare)["speaker"].isna().all()
         rttm.write_text(rttm.read_text() + "\nSPEAKER other 1 0 1 x x Eve x x\n")
         assert len(emotion_timeline(model, path, segments=rttm)) == 8
         rttm.write_text(rttm.read_text().replace("SPEAKER call", "SPEAKER third"))
-        with pytest.raises(ValueError, match="turns of 2 recordings, .* none of call: give"):
+        with pytest.raises(ValueError, match="turns of 2 recordings, .* none of call. Give"):
             emotion_timeline(model, path, segments=rttm)
 
-    def test_turns_that_overlap_or_lie_beyond_the_recording(self, model, dialogue):
+    def test_overlapping_turns_warn_and_turns_beyond_the_recording_raise(self, model, dialogue):
         path, rttm = dialogue
         rttm.write_text("SPEAKER call 1 0 1 x x A x x\nSPEAKER call 1 0.5 1 x x B x x\n")
-        with pytest.warns(UserWarning, match=r"1 turns overlap .*rttm, line 2 and .*line 1: both"):
+        with pytest.warns(UserWarning, match=r"1 turns overlap .*rttm, line 2 and .*line 1\. Each"):
             emotion_timeline(model, path, segments=rttm)
         rttm.write_text("SPEAKER call 1 0 1 x x A x x\nSPEAKER call 1 98 1 x x B x x\n")
         with pytest.raises(
@@ -229,19 +229,19 @@ class TestTurns:
         ("segments", "said"),
         [
             (pd.DataFrame({"begin": [0.0]}), r"lacks the columns \['start', 'end'\]"),
-            (pd.DataFrame({"start": [], "end": []}), "segments has no row: give a row per turn"),
-            (pd.DataFrame({"start": [1.0], "end": [0.5]}), "segments, row 0: from 1 to 0.5 s is"),
-            (pd.DataFrame({"start": [1.0], "end": [None]}), "row 0: from 1 to no end is"),
+            (pd.DataFrame({"start": [], "end": []}), "segments is an empty table. Give one row"),
+            (pd.DataFrame({"start": [1.0], "end": [0.5]}), "row 0: the turn .*1 s and ends at 0.5"),
+            (pd.DataFrame({"start": [1.0], "end": [None]}), "row 0: the turn .*1 s and has no end"),
             (pd.DataFrame({"start": ["x"], "end": [1]}), "row 0: start='x' is not a time"),
         ],
     )  # fmt: skip
-    def test_bad_tables(self, segments, said, model, dialogue):
+    def test_bad_tables_raise(self, segments, said, model, dialogue):
         with pytest.raises(ValueError, match=said):
             emotion_timeline(model, dialogue[0], segments=segments)
-        with pytest.raises(ValueError, match="part of a recording, and segments= names parts too"):
+        with pytest.raises(ValueError, match="part of a recording, but segments= selects parts"):
             emotion_timeline(model, Utterance(dialogue[0], 0, 1), segments=segments)
 
-    def test_the_picture_has_a_lane_per_speaker(self, model, dialogue):
+    def test_display_has_one_lane_per_speaker(self, model, dialogue):
         plt = pytest.importorskip("matplotlib.pyplot")
         display = TimelineDisplay.from_estimator(model, dialogue[0], segments=dialogue[1])
         assert [label.get_text() for label in display.ax_.get_yticklabels()] == ["01", "02"]
@@ -265,7 +265,7 @@ class TestListen:
 
     @pytest.fixture
     def sounddevice(self, monkeypatch, speech):
-        """A stand-in for the microphone that hears the speech at once."""
+        """Replace `sounddevice` by a fake whose microphone delivers all speech at once."""
 
         class InputStream:
             active = False
@@ -288,7 +288,7 @@ class TestListen:
         fake.PortAudioError = type("PortAudioError", (Exception,), {})
         monkeypatch.setitem(sys.modules, "sounddevice", fake)
 
-    def test_rows_are_those_of_predict(self, listen, sounddevice, speech, wav):
+    def test_rows_equal_those_of_the_timeline_of_a_file(self, listen, sounddevice, speech, wav):
         import skser
 
         code, out, _ = listen("--seconds", 4, "--json")
@@ -302,7 +302,7 @@ class TestListen:
         code, out, _ = listen("--seconds", 2)
         assert out.startswith("microphone: 0.00-2.00 s: ")
 
-    def test_the_microphone_fails_on_one_line(self, listen, sounddevice):
+    def test_microphone_failure_is_reported_on_one_line(self, listen, sounddevice):
         code, out, err = listen("--hop", 1)
         assert (code, len(out.splitlines())) == (1, 4)
         assert err == "skser: error: The microphone has stopped: is it still plugged in?\n"
@@ -310,13 +310,13 @@ class TestListen:
         assert code == 1
         assert "cannot be opened (No input device matching 'none'): choose another" in err
 
-    def test_speech_that_the_model_cannot_follow_is_an_error(self, sounddevice):
-        # At this rate a block is 40 samples, and the stand-in's speech more blocks than may wait.
+    def test_model_slower_than_the_speech_raises(self, sounddevice):
+        # At 800 Hz a block has 40 samples, so the fake delivers more blocks than may wait.
         listening = microphone(800)
         with pytest.raises(OSError, match=r"slower than the speech: .* Give a longer --hop"):
             next(listening)
 
-    def test_without_portaudio_or_sounddevice_one_line_says_so(self, listen, monkeypatch, tmp_path):
+    def test_missing_library_is_reported_on_one_line(self, listen, monkeypatch, tmp_path):
         monkeypatch.setitem(sys.modules, "sounddevice", None)
         code, _, err = listen()
         assert code == 1

@@ -28,7 +28,7 @@ RATE = 16000
 
 
 class Recorder(ClassifierMixin, BaseEstimator):
-    """Takes samples as they come, and tells nothing of them."""
+    """Classifier that stores its input and predicts equal probabilities."""
 
     def fit(self, X, y):
         self.classes_ = np.unique(y)
@@ -102,7 +102,7 @@ MODELS = [pooled, network, segmented, statistics, vote, search, augmented, calib
 
 @pytest.fixture
 def recording(corpus):
-    """About ten seconds of made-up speech at 44.1 kHz, on two channels."""
+    """Return about ten seconds of synthetic speech at 44.1 kHz, on two channels."""
     import soxr
 
     samples = soxr.resample(np.concatenate(corpus.data)[: 10 * RATE + 3000], RATE, 44100)
@@ -121,7 +121,7 @@ def starts_of(timeline):
 
 
 @pytest.mark.parametrize("make", MODELS)
-def test_probabilities_are_those_of_windows_cut_by_hand(make, recording, corpus, wav):
+def test_probabilities_equal_those_of_windows_cut_by_hand(make, recording, corpus, wav):
     path = wav(recording, rate=44100, subtype="FLOAT")
     model = make(input_sampling_rate=RATE).fit(corpus.data, corpus.target)
     timeline = emotion_timeline(model, path, window=2.0, hop=0.75)
@@ -134,12 +134,10 @@ def test_probabilities_are_those_of_windows_cut_by_hand(make, recording, corpus,
 
 
 @pytest.mark.parametrize("make", [pooled, statistics, network])
-def test_a_model_trained_on_paths_is_given_windows_and_left_as_it_was(
-    make, recording, corpus, paths, wav
-):
+def test_model_trained_on_paths_works_and_is_not_changed(make, recording, corpus, paths, wav):
     path = wav(recording, rate=44100, name="long.wav", subtype="FLOAT")
     model = make().fit(paths, corpus.target)
-    model.predict(paths[:1])  # which ends a network's training mode
+    model.predict(paths[:1])  # switches a network from training to evaluation mode
     before = pickle.dumps(model)
     timeline = emotion_timeline(model, path)
     assert pickle.dumps(model) == before
@@ -148,7 +146,7 @@ def test_a_model_trained_on_paths_is_given_windows_and_left_as_it_was(
     np.testing.assert_allclose(timeline, expected, atol=1e-5)
 
 
-def test_a_threshold_on_a_pipeline_of_two_classes(corpus, paths):
+def test_threshold_classifier_of_two_classes_works(corpus, paths):
     model = FixedThresholdClassifier(pooled(), threshold=0.3)
     model.fit(paths, np.where(corpus.target == "anger", "anger", "other"))
     timeline = emotion_timeline(model, paths[0], window=0.5, hop=0.5)
@@ -156,7 +154,7 @@ def test_a_threshold_on_a_pipeline_of_two_classes(corpus, paths):
     np.testing.assert_allclose(timeline[["anger", "other"]].sum(axis=1), 1)
 
 
-def test_windows_start_every_hop_and_a_last_one_ends_with_the_recording(wav):
+def test_windows_start_every_hop_and_the_last_ends_with_the_recording(wav):
     path = wav(np.arange(22) / 100, rate=10, subtype="FLOAT")
     timeline = emotion_timeline(recorder(), path, window=1.0, hop=0.5)
     assert timeline[["start", "end"]].to_numpy().tolist() == [
@@ -168,14 +166,14 @@ def test_windows_start_every_hop_and_a_last_one_ends_with_the_recording(wav):
     assert starts_of(apart).tolist() == [0, 0.7, 1.4, 1.8]
 
 
-def test_a_recording_shorter_than_the_window_is_one_row(wav):
+def test_recording_shorter_than_the_window_gives_one_row(wav):
     model = recorder()
     timeline = emotion_timeline(model, wav(np.ones(1234), rate=RATE), window=2.0)
     assert timeline[["start", "end"]].to_numpy().tolist() == [[0, 1234 / RATE]]
     assert len(model.heard_[0]) == 1234
 
 
-def test_starts_do_not_drift_where_the_hop_is_no_number_of_samples(wav):
+def test_starts_do_not_drift_if_the_hop_is_not_a_whole_number_of_samples(wav):
     path = wav(np.zeros(11025 * 60), rate=11025)
     starts = starts_of(emotion_timeline(recorder(), path, window=1.0, hop=0.1))
     np.testing.assert_allclose(starts, np.arange(len(starts)) / 10, atol=0.5001 / 11025)
@@ -184,7 +182,7 @@ def test_starts_do_not_drift_where_the_hop_is_no_number_of_samples(wav):
 
 @pytest.mark.parametrize("hop", [7.3, 70.0])
 @pytest.mark.parametrize("n_samples", [2**20, 2**20 + 5000, 3 * 2**20])
-def test_windows_hold_the_samples_of_their_bounds_across_blocks(wav, n_samples, hop):
+def test_windows_hold_the_samples_between_their_bounds_across_blocks(wav, n_samples, hop):
     samples = np.random.RandomState(0).uniform(-1, 1, n_samples).astype(np.float32)
     model = recorder()
     timeline = emotion_timeline(model, wav(samples, subtype="FLOAT"), window=40.0, hop=hop)
@@ -194,7 +192,7 @@ def test_windows_hold_the_samples_of_their_bounds_across_blocks(wav, n_samples, 
     assert timeline["end"].iloc[-1] == pytest.approx(n_samples / RATE)
 
 
-def test_an_hour_takes_no_more_memory_than_some_minutes(tmp_path, corpus):
+def test_memory_does_not_grow_with_the_recording(tmp_path, corpus):
     model = pooled(sampling_rate=8000, input_sampling_rate=RATE).fit(corpus.data, corpus.target)
     noise = (3000 * np.random.RandomState(0).randn(60 * 8000)).astype(np.int16)
     peaks, n_rows = [], []
@@ -211,10 +209,10 @@ def test_an_hour_takes_no_more_memory_than_some_minutes(tmp_path, corpus):
             tracemalloc.stop()
     assert n_rows == [300, 1800]
     assert peaks[1] < 1.1 * peaks[0]
-    assert peaks[1] < 60 * 60 * 8000 * 4 / 3  # bytes of the whole in float32
+    assert peaks[1] < 60 * 60 * 8000 * 4 / 3  # a third of the whole recording in float32
 
 
-def test_windows_go_to_other_processes(recording, corpus, wav):
+def test_n_jobs_does_not_change_probabilities(recording, corpus, wav):
     path = wav(recording, rate=44100, subtype="FLOAT")
     model = pooled(input_sampling_rate=RATE).fit(corpus.data, corpus.target)
     alone = emotion_timeline(model, path)
@@ -222,7 +220,7 @@ def test_windows_go_to_other_processes(recording, corpus, wav):
     np.testing.assert_array_equal(emotion_timeline(model, path), alone)
 
 
-def test_kept_features_are_those_of_the_rate(recording, corpus, wav, tmp_path):
+def test_cached_features_depend_on_the_rate(recording, corpus, wav, tmp_path):
     model = pooled(memory=str(tmp_path / "kept"))
     model.set_params(mfcc__input_sampling_rate=RATE).fit(corpus.data, corpus.target)
     model.set_params(mfcc__input_sampling_rate=None)
@@ -244,7 +242,7 @@ def test_silence_is_trimmed_in_each_window(corpus, wav):
     np.testing.assert_allclose(timeline[model.classes_].sum(axis=1), 1)
 
 
-def test_what_cannot_be_done_is_said(corpus, wav, tmp_path):
+def test_bad_input_raises(corpus, wav, tmp_path):
     path = wav(np.ones(3 * RATE) / 2)
     model = pooled(input_sampling_rate=RATE)
     with pytest.raises(NotFittedError):
@@ -268,7 +266,7 @@ def test_what_cannot_be_done_is_said(corpus, wav, tmp_path):
         emotion_timeline(of_frames, path)
 
 
-def test_a_window_too_short_for_the_features_is_named_once(corpus, wav):
+def test_error_of_too_short_windows_names_the_recording_once(corpus, wav):
     model = pooled(input_sampling_rate=RATE).fit(corpus.data, corpus.target)
     with pytest.raises(AudioReadError) as info:
         emotion_timeline(model, wav(np.ones(3 * RATE) / 2), window=0.01)

@@ -297,11 +297,11 @@ class TestWrongInput:
         return AttentionFCNClassifier(**SMALL)
 
     def test_a_source_that_is_not_fitted(self, network, mels, corpus):
-        with pytest.raises(NotFittedError, match="call its fit first"):
+        with pytest.raises(NotFittedError, match="Call its fit first"):
             TransferClassifier(network, clone(network)).fit(mels, corpus.target)
 
     def test_no_source(self, network, mels, corpus):
-        with pytest.raises(ValueError, match="set it to a fitted network"):
+        with pytest.raises(ValueError, match="set source to a fitted network"):
             TransferClassifier(network, None).fit(mels, corpus.target)
 
     def test_a_source_without_weights(self, network, mels, corpus):
@@ -310,7 +310,7 @@ class TestWrongInput:
 
     @pytest.mark.parametrize("cls", [LogisticRegression, AttentionFCNRegressor])
     def test_an_estimator_that_is_no_network_of_its_kind(self, cls, source, mels, corpus):
-        with pytest.raises(ValueError, match=f"{cls.__name__} cannot take over weights.*classif"):
+        with pytest.raises(ValueError, match=f"{cls.__name__} cannot start from copied.*classif"):
             TransferClassifier(cls(), source).fit(mels, corpus.target)
 
     def test_layers_that_do_not_fit(self, source, mels, corpus):

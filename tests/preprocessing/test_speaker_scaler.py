@@ -112,7 +112,7 @@ def test_another_column_may_tell_who_speaks(corpus):
 
 def test_a_speaker_with_one_vector_is_named(corpus):
     table = corpus.frame[9:21]
-    with pytest.warns(UserWarning, match=r"one utterance only of \['01', '03'\].*becomes 0"):
+    with pytest.warns(UserWarning, match=r"a single utterance: \['01', '03'\].*becomes 0"):
         X = SpeakerScaler(Levels()).fit_transform(table)
     assert (X[[0, -1]] == 0).all()
     # Frames of one utterance have a spread of their own, so nothing is said.
