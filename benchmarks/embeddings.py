@@ -45,7 +45,7 @@ from sklearn.svm import SVC
 from skorch.callbacks import GradientNormClipping
 
 from skser.compose import AugmentedClassifier
-from skser.evaluation import bootstrap_by_speaker
+from skser.evaluation import jackknife_by_speaker
 from skser.feature_extraction import SpeechEmbedding
 from skser.neural_network import AttentionRNNClassifier
 from skser.preprocessing import SpeakerScaler, VoiceActivityTrimmer
@@ -278,7 +278,7 @@ def log_probabilities(fit):
 
 
 def against_plain(protocol, fits):
-    """Return the difference from the plain pipeline, with an interval over resampled speakers."""
+    """Return the difference from the plain pipeline, with an interval over speakers."""
     plain = json.loads((RESULTS / f"embeddings_{protocol}_plain.json").read_text())["fits"]
     corpus, folds = load(protocol)
     speakers = corpus.speakers.astype(str)
@@ -287,7 +287,7 @@ def against_plain(protocol, fits):
         np.concatenate([fit[key] for fit in sorted(of, key=lambda fit: fit["fold"])])
         for of, key in ((plain, "true"), (fits, "predicted"), (plain, "predicted"))
     )
-    found = bootstrap_by_speaker(true, mine, other, speakers[order])
+    found = jackknife_by_speaker(true, mine, other, speakers[order])
     return {name: getattr(found, name) for name in ("difference", "low", "high", "p_value")}
 
 

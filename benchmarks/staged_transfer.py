@@ -21,7 +21,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.pipeline import make_pipeline
 
 from skser.compose import TransferClassifier
-from skser.evaluation import bootstrap_by_speaker
+from skser.evaluation import jackknife_by_speaker
 from skser.feature_extraction import MelSpectrogram
 from skser.neural_network import AttentionFCNClassifier
 from skser.preprocessing import SequenceScaler
@@ -122,7 +122,7 @@ def paired(fits, speakers, tests):
                 for of, name in ((first, "true"), (first, "predicted"), (second, "predicted"))
             )
             of_rows = np.concatenate([speakers[tests[fold]] for _, fold in both])
-            difference = bootstrap_by_speaker(true, mine, other, of_rows)
+            difference = jackknife_by_speaker(true, mine, other, of_rows)
             rows.append(
                 {
                     "source": source,

@@ -72,14 +72,14 @@ for name, evaluation in found.items():
 # -------------------
 #
 # With eight other speakers, the difference would not be the same.
-# :func:`~skser.evaluation.bootstrap_by_speaker` resamples the speakers many times and returns a
-# confidence interval for the difference.
+# :func:`~skser.evaluation.jackknife_by_speaker` leaves out one speaker after the other and returns
+# a confidence interval for the difference.
 
-from skser.evaluation import bootstrap_by_speaker
+from skser.evaluation import jackknife_by_speaker
 
 voice, cepstra = found["voice"], found["cepstra"]
 speakers = voice.predictions["speaker"]
-comparison = bootstrap_by_speaker(voice.y_true, voice.y_pred, cepstra.y_pred, speakers)
+comparison = jackknife_by_speaker(voice.y_true, voice.y_pred, cepstra.y_pred, speakers)
 print(
     f"difference of UAR {comparison.difference:+.3f}, "
     f"confidence interval {comparison.low:+.3f} to {comparison.high:+.3f}"

@@ -33,7 +33,7 @@ class SlowClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
-def evaluate(folder, log, pause=0.3, **settings):
+def evaluate(folder, log, pause=0.15, **settings):
     corpus = make_emotional_speech(4, 12, ("anger", "fear"), random_state=0)
     model = SlowClassifier(str(log), pause)
     return cross_validate_speakers(model, corpus, cv=4, n_seeds=3, results_dir=folder, **settings)
