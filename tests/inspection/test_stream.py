@@ -224,7 +224,7 @@ class TestTurns:
         rttm.write_text("SPEAKER call 1 0 1 x x A x x\nSPEAKER call 1 98 1 x x B x x\n")
         with pytest.raises(
             AudioReadError,
-            match=r"call.wav, turn of B \(.*call.rttm, line 2\): starts at 98 s, bey",
+            match=r"call.wav, turn of B \(.*call.rttm, line 2\): starts at 98 s, after",
         ):
             emotion_timeline(model, path, segments=rttm)
 
