@@ -1,5 +1,6 @@
 """The whole judgement of a model: across speakers, against others, in noise, and for everyone."""
 
+from skser.evaluation._agreement import Agreement, agreement
 from skser.evaluation._comparison import (
     PairedComparison,
     RankComparison,
@@ -17,6 +18,7 @@ from skser.evaluation._robustness import robustness_report
 from skser.evaluation._speaker_evaluation import SpeakerEvaluation
 
 __all__ = [
+    "Agreement",
     "EvaluationReport",
     "FairnessGap",
     "LabelEfficiencyCurve",
@@ -24,6 +26,7 @@ __all__ = [
     "PairedComparison",
     "RankComparison",
     "SpeakerEvaluation",
+    "agreement",
     "bootstrap_by_speaker",
     "corrected_resampled_t_test",
     "cross_validate_speakers",
