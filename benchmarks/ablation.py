@@ -1,14 +1,14 @@
-"""What the defaults of the attention FCN and of its vote were chosen by.
+"""Compare settings of the attention FCN and of its vote, from which the defaults were chosen.
 
     python benchmarks/ablation.py
     python benchmarks/ablation.py --only "default" "mixup 0.3"
 
-Needs SKSER_DATA. Inner, speaker-disjoint folds of the first outer training fold of each corpus:
-EmoDB without speaker 03, three folds of three speakers; RAVDESS without its first fold, the first
-of the four others held out. No test fold is looked at. One seed, one thread: differences of two
-points are noise. The linear model of sentence vectors and its vote with the default network follow
-for two scalings, several strengths of its penalty and weights in the vote. Finished candidates are
-kept in the result file.
+Needs SKSER_DATA. Candidates are scored on inner, speaker-disjoint folds of the first outer training
+fold of each corpus: for EmoDB, three folds of three speakers, without speaker 03; for RAVDESS, the
+first of the four remaining folds, without the first fold. No test fold is used. There is one seed
+and one thread, so differences of two points are noise. The script then scores the linear model of
+sentence vectors and its vote with the default network, for two scalings and several penalties and
+voting weights. Finished candidates are stored in the result file.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from skser.neural_network import AttentionFCNClassifier, SpecAugment
 from skser.pipelines import fcn_and_functionals
 from skser.preprocessing import SequenceScaler
 
-# Parameters of MelSpectrogram and of the classifier.
+# Parameters of MelSpectrogram and of the classifier, by candidate.
 CANDIDATES = {
     "default": ({}, {}),
     "no augmentation": ({}, {"augment": None}),
@@ -46,11 +46,11 @@ CANDIDATES = {
 }
 PENALTIES = (0.01, 0.1, 1.0, 10.0)
 SCALERS = {"standardised": StandardScaler(), "ranks": QuantileTransformer(n_quantiles=10)}
-WEIGHTS = (1, 2, 3)  # of the linear model's probabilities in the vote; the network's count once
+WEIGHTS = (1, 2, 3)  # weight of the linear model in the vote; the network has weight 1
 
 
 def inner_folds(protocol, folds, speakers):
-    """Pairs of (train, validation) rows, all outside the first outer test fold."""
+    """Return pairs of (train, validation) rows, all outside the first outer test fold."""
     rows = np.flatnonzero(~np.isin(speakers, folds[0]))
     if protocol == "emodb-loso":
         return [(rows[a], rows[b]) for a, b in GroupKFold(3).split(rows, groups=speakers[rows])]
@@ -59,7 +59,7 @@ def inner_folds(protocol, folds, speakers):
 
 
 def validate(model, X, y, inner):
-    """Probabilities of all validation rows, in the order of the folds."""
+    """Return the probabilities of all validation rows, in the order of the folds."""
     probabilities = []
     for train, validation in inner:
         model.fit(X[train], y[train])
@@ -68,14 +68,14 @@ def validate(model, X, y, inner):
 
 
 def uar(y, inner, probabilities):
-    """UAR over all validation rows."""
+    """Compute the UAR over all validation rows."""
     rows = np.concatenate([validation for _, validation in inner])
     predicted = np.unique(y)[probabilities.argmax(axis=1)]
     return float(balanced_accuracy_score(y[rows], predicted))
 
 
 def ablate(protocol, only, result, path):
-    """Fill in what is missing of a protocol's candidates, then the linear model and the vote."""
+    """Score a protocol's missing candidates, then the linear model and the vote."""
     corpus, folds = load(protocol)
     y, speakers = corpus.target.astype(str), corpus.speakers.astype(str)
     inner = inner_folds(protocol, folds, speakers)

@@ -1,10 +1,10 @@
-"""What an epoch of the adversarial autoencoder costs, as a multiple of its twin's.
+"""Cost of an epoch of the adversarial autoencoder, as a multiple of its twin's.
 
     python benchmarks/adversarial_cost.py
 
-Needs no data: random vectors and frames of the sizes of RAVDESS's, at the defaults, on one thread.
-The two sides take turns in one process; the figure is the median of the rounds' ratios of
-processor time per epoch.
+Needs no data: the inputs are random vectors and frames of the same sizes as those of RAVDESS. Both
+sides use the default settings and one thread, and take turns in one process. The script reports
+the median over rounds of the ratio of CPU time per epoch.
 """
 
 import json
@@ -21,19 +21,19 @@ N_ROUNDS, N_EPOCHS, N_UTTERANCES = 7, 4, 1000
 
 
 class ProcessorTime(Callback):
-    """Seconds of processor time of each epoch."""
+    """Callback that records the CPU seconds of each epoch."""
 
     def on_epoch_begin(self, net, **kwargs):
         """Start the clock."""
         self.start_ = time.process_time()
 
     def on_epoch_end(self, net, **kwargs):
-        """Stop it."""
+        """Record the time since the epoch began."""
         net.history.record("cpu_seconds", time.process_time() - self.start_)
 
 
 def inputs():
-    """Kinds of input, by name."""
+    """Return the inputs, by name."""
     random = np.random.RandomState(0)
     lengths = random.randint(100, 250, size=N_UTTERANCES)
     frames = [random.randn(length, 63).astype(np.float32) for length in lengths]
@@ -45,7 +45,7 @@ def inputs():
 
 
 def seconds_per_epoch(X, y, weights):
-    """Median over the epochs of a fit."""
+    """Return the median CPU seconds per epoch of a fit."""
     model = AdversarialAEClassifier(
         max_epochs=N_EPOCHS,
         callbacks=[ProcessorTime()],
@@ -55,7 +55,7 @@ def seconds_per_epoch(X, y, weights):
         **weights,
     )
     history = model.fit(X, y).history_
-    return float(np.median(history[1:, "cpu_seconds"]))  # the first one warms up
+    return float(np.median(history[1:, "cpu_seconds"]))  # the first epoch is a warm-up
 
 
 def main():

@@ -1,4 +1,4 @@
-"""What adversarial training gains over the same network trained conventionally.
+"""Gain of adversarial training over conventional training of the same network.
 
     python benchmarks/adversarial_gain.py tune
     python benchmarks/adversarial_gain.py run
@@ -6,24 +6,25 @@
     python benchmarks/adversarial_gain.py run --task emodb-loso --input vectors --labels 1.0
     python benchmarks/adversarial_gain.py attempts
 
-Needs SKSER_DATA. A pair is one `AdversarialAEClassifier` with its auxiliary weights and once more
-with both at 0: the same encoder, head, folds, seeds, batches and noise of the supervised phase.
+Needs SKSER_DATA. Each pair consists of one `AdversarialAEClassifier` with its auxiliary weights and
+one with both weights set to 0, its twin. Encoder, head, folds, seeds, batches and the noise of the
+supervised phase are the same.
 
-Tasks: valence of RAVDESS in three classes (happy positive; neutral and calm neutral; sad, angry,
-fearful and disgust negative; surprised left out), and all classes of RAVDESS-5 and EmoDB-LOSO.
-Inputs: sentence vectors (`Functionals(FrameFeatures())`, or openSMILE's ComParE_2016), ranked and
-rotated onto their principal components; and sequences of 20-ms frames
-(`FrameFeatures(hop=0.02)`), standardised. Labels: all, or a share of each class by seed, the rest
-of the training fold being unlabeled.
+The tasks are the valence of RAVDESS in three classes (positive: happy; neutral: neutral and calm;
+negative: sad, angry, fearful and disgust; surprised is left out), and all classes of RAVDESS-5 and
+EmoDB-LOSO. The inputs are sentence vectors (`Functionals(FrameFeatures())`, or openSMILE's
+ComParE_2016), converted to ranks and rotated onto their principal components, and standardized
+sequences of 20-ms frames (`FrameFeatures(hop=0.02)`). Either all labels are used, or a share of
+each class that depends on the seed; the rest of the training fold is then unlabeled.
 
-``tune`` draws settings, as many for either side, and scores them on speaker-disjoint inner folds
-of the first outer training fold, valence by accuracy, classes by UAR; with all labels (seed 0) and
-with a share of them (seeds 0 to 2; of frames 0 and 1). ``run`` takes the best of each side for that
-share.
-Differences are of pooled accuracy; the interval is a bootstrap over speakers, the p-value that of
-the corrected resampled t-test over folds and seeds (Nadeau and Bengio 2003, Machine Learning 52).
-``attempts`` changes one thing at a time in both sides, on the inner folds of valence from sentence
-vectors, seeds 0 and 1. Finished fits are kept.
+``tune`` draws the same number of settings for either side. It scores them on speaker-disjoint inner
+folds of the first outer training fold, by accuracy for valence and by UAR for classes, with all
+labels (seed 0) and with a share of them (seeds 0 to 2; for frames, seeds 0 and 1). ``run`` uses the
+best settings of each side for each share. It reports differences of pooled accuracy, with a
+bootstrap interval over speakers and the p-value of the corrected resampled t-test over folds and
+seeds (Nadeau and Bengio 2003, Machine Learning 52). ``attempts`` changes one setting at a time in
+both sides, on the inner folds of valence from sentence vectors, with seeds 0 and 1. Finished fits
+are stored in the result files.
 """
 
 import argparse
@@ -62,7 +63,7 @@ SPACE = {
     "batch_size": (32, 64),
     "max_epochs": (15, 30),
 }
-# First looks at inner folds: frames are drowned by noise of 0.5, and need more updates.
+# On inner folds, frames failed with a noise of 0.5 and needed more updates than vectors.
 FRAMES = {
     "noise": (0.1, 0.25),
     "dropout": (0.3, 0.5),
@@ -70,9 +71,9 @@ FRAMES = {
     "batch_size": (32, 64),
     "max_epochs": (30,),
 }
-EMODB = {**SPACE, "max_epochs": (30, 60)}  # of a third of the utterances
+EMODB = {**SPACE, "max_epochs": (30, 60)}  # it has a third as many utterances
 METRICS = {"accuracy": accuracy_score, "uar": balanced_accuracy_score}
-# What a setting is tuned for; for UAR the classes are weighed alike.
+# Metric that tuning maximizes. With UAR, classes are weighted equally.
 METRIC = {"valence": "accuracy", "ravdess-5": "uar", "emodb-loso": "uar"}
 AUXILIARY = {
     "reconstruction_weight": (0.0, 0.01, 0.03, 0.1, 0.3),
@@ -81,7 +82,7 @@ AUXILIARY = {
 }
 N_TRIALS = {"vectors": 12, "frames": 4, "ComParE_2016": 12}
 TWIN = {"reconstruction_weight": 0.0, "adversarial_weight": 0.0}
-# Settings of both sides, input, and whether EmoDB joins as unlabeled speech.
+# Changes to both sides, input, and whether EmoDB is added as unlabeled speech.
 ATTEMPTS = {
     "as tuned": ({}, "vectors", False),
     "prior: categorical": ({"prior": "categorical"}, "vectors", False),
@@ -96,7 +97,7 @@ ATTEMPTS = {
 
 
 def load_task(task):
-    """Paths, labels, speakers and folds (lists of speakers)."""
+    """Return paths, labels, speakers and folds (lists of speakers)."""
     corpus, folds = load("ravdess-5" if task == "valence" else task)
     y, speakers = corpus.target.astype(str), corpus.speakers.astype(str)
     paths = np.asarray(corpus.data)
@@ -108,7 +109,7 @@ def load_task(task):
 
 
 def extract(paths, kind):
-    """Features of all utterances."""
+    """Compute the features of all utterances."""
     if kind == "frames":
         return FrameFeatures(hop=0.02).transform(paths)
     features = Functionals(FrameFeatures()) if kind == "vectors" else OpenSmile(kind)
@@ -116,7 +117,7 @@ def extract(paths, kind):
 
 
 def scaled(X, train, test, *others):
-    """Training rows, test rows and other features, scaled as the training rows say."""
+    """Return training rows, test rows and other features, scaled by the training rows."""
     if not isinstance(X, np.ndarray):
         scaler = SequenceScaler()
         return scaler.fit_transform(X[train]).compact(), scaler.transform(X[test])
@@ -127,7 +128,7 @@ def scaled(X, train, test, *others):
 
 
 def labeled(y, share, seed):
-    """A share of each class, at least two utterances of it."""
+    """Return a mask of the labeled rows: a share of each class, at least two utterances."""
     random = np.random.RandomState(seed)
     rows = np.zeros(len(y), dtype=bool)
     for name in np.unique(y):
@@ -137,7 +138,7 @@ def labeled(y, share, seed):
 
 
 def fit_predict(train, y, test, share, seed, settings, unlabeled=True, others=None):
-    """Predictions for the test rows, and what the fit cost."""
+    """Return predictions for the test rows and the CPU seconds of the fit."""
     known = labeled(y, share, seed)
     y = np.where(known, y, "unlabeled")
     if not unlabeled:
@@ -154,7 +155,7 @@ def fit_predict(train, y, test, share, seed, settings, unlabeled=True, others=No
 
 
 def drawn_settings(task, kind):
-    """The settings that either side tries: the shared ones alike, weights for one only."""
+    """Yield the shared settings of both sides and the auxiliary weights of the full side."""
     random = np.random.RandomState(0)
     for _ in range(N_TRIALS[kind]):
         space = FRAMES if kind == "frames" else EMODB if task == "emodb-loso" else SPACE
@@ -167,7 +168,10 @@ def _pick(random, values):
 
 
 def inner_folds(speakers, folds, kind):
-    """Speaker-disjoint pairs of rows outside the first outer test fold; of frames, two."""
+    """Return speaker-disjoint pairs of rows outside the first outer test fold.
+
+    There are four pairs for vectors and two for frames.
+    """
     rows = np.flatnonzero(~np.isin(speakers, folds[0]))
     pairs = GroupKFold(4).split(rows, groups=speakers[rows])
     pairs = [(rows[train], rows[test]) for train, test in pairs]
@@ -175,7 +179,7 @@ def inner_folds(speakers, folds, kind):
 
 
 def tune(task, kind, shares):
-    """Score every drawn setting of both sides; kept in the result file one by one."""
+    """Score every drawn setting of both sides, and store each in the result file."""
     path = RESULTS / f"adversarial_gain_tuning_{task}_{kind}.json"
     result = {
         "task": task,
@@ -220,7 +224,7 @@ def tune(task, kind, shares):
 
 
 def best_settings(task, kind, shares):
-    """What `tune` found: {share of labels: {side: settings}}."""
+    """Return the best settings found by `tune`: {share of labels: {side: settings}}."""
     path = RESULTS / f"adversarial_gain_tuning_{task}_{kind}.json"
     result = json.loads(path.read_text())
     best = {}
@@ -233,7 +237,7 @@ def best_settings(task, kind, shares):
 
 
 def attempts():
-    """Change one thing at a time in both sides; kept in the result file one by one."""
+    """Score one change at a time in both sides, and store each in the result file."""
     path = RESULTS / "adversarial_gain_attempts.json"
     best = best_settings("valence", "vectors", LABELS)
     result = {
@@ -288,17 +292,17 @@ def attempts():
 
 
 def settings_of(system, share, best):
-    """Settings of a system, and whether it is given unlabeled utterances."""
+    """Return the settings of a system and whether it is given unlabeled utterances."""
     best = best[str(share)]
     if system == "twin":
-        return best["twin"], True  # they change nothing but the number of updates per epoch
+        return best["twin"], True  # for the twin they only add updates per epoch
     if system == "reconstruction":
         return {**best["full"], "adversarial_weight": 0.0}, False
     return best["full"], system == "unlabeled"
 
 
 def run(task, kind, shares, systems, n_seeds):
-    """All folds and seeds; finished fits are kept."""
+    """Fit all folds and seeds that are missing from the result file."""
     best = best_settings(task, kind, shares)
     path = RESULTS / f"adversarial_gain_{task}_{kind}.json"
     paths, y, speakers, folds = load_task(task)
@@ -314,7 +318,7 @@ def run(task, kind, shares, systems, n_seeds):
     if path.exists():
         kept = json.loads(path.read_text())
         if kept["versions"] == result["versions"]:
-            # Of shares that are not asked for everything stays.
+            # Keep the settings and fits of shares that this run does not cover.
             result["settings"] = {**kept["settings"], **best}
             result["fits"] = [
                 fit
@@ -358,7 +362,7 @@ def run(task, kind, shares, systems, n_seeds):
 
 
 def summarise(fits, y, speakers, folds):
-    """Levels of each system, and its differences from the twin, by share of labels."""
+    """Return the scores of each system and its gain over the twin, by share of labels."""
     codes = np.searchsorted(np.unique(y), y)
     tables = {}
     for fit in fits:
@@ -388,7 +392,7 @@ def summarise(fits, y, speakers, folds):
 
 
 def compare(runs, twin, seeds, codes, speakers, folds):
-    """Difference of accuracy: mean, bootstrap interval over speakers, corrected p-value."""
+    """Return the mean gain in accuracy, its interval over speakers and the corrected p-value."""
     gains = np.array(
         [(runs[s] == codes).astype(float) - (twin[s] == codes).astype(float) for s in seeds]
     )
@@ -400,7 +404,7 @@ def compare(runs, twin, seeds, codes, speakers, folds):
     resampled = sums[draws].sum(axis=1) / sizes[draws].sum(axis=1)
     in_fold = [np.isin(speakers, held_out) for held_out in folds]
     differences = np.array([gain[rows].mean() for gain in gains for rows in in_fold])
-    ratio = 1 / (len(folds) - 1)  # of test to training utterances
+    ratio = 1 / (len(folds) - 1)  # number of test utterances per training utterance
     scale = np.sqrt((1 / len(differences) + ratio) * differences.var(ddof=1))
     t = differences.mean() / scale if scale > 0 else 0.0
     return {
@@ -412,7 +416,7 @@ def compare(runs, twin, seeds, codes, speakers, folds):
 
 
 def write(path, result):
-    """Replace the result file; each fit takes one line."""
+    """Write the result file, with one line per fit."""
     text = json.dumps({**result, "fits": []}, indent=1)
     fits = ",\n".join(json.dumps(fit) for fit in result["fits"])
     path.write_text(text.replace('"fits": []', f'"fits": [\n{fits}\n]') + "\n")

@@ -1,11 +1,12 @@
-"""The adversarial autoencoder on a problem whose answer is known.
+"""The adversarial autoencoder on a synthetic problem with known factors.
 
     python benchmarks/adversarial_made_up.py
 
-Vectors of 30 columns hold a small emotion factor (four classes), a large style (three normal
-numbers) and noise, mixed by a rotation. 600 training rows, of which 5 per class are labeled; 300
-to test on. Written are the accuracy of the conventional twin and of the full model, and what linear
-probes find in each latent: the emotion (accuracy) and the style (R²). Five problems, by seed.
+Vectors of 30 columns contain a weak emotion factor (four classes), a strong style factor (three
+normal numbers) and noise, mixed by a rotation. There are 600 training rows, of which 5 per class
+are labeled, and 300 test rows. The script stores the accuracy of the conventional twin and of the
+full model, and the scores of linear probes of each latent, for the emotion (accuracy) and for the
+style (R²). There are five problems, one per seed.
 """
 
 import json
@@ -25,7 +26,7 @@ SYSTEMS = {
 
 
 def problem(seed):
-    """Vectors, emotions and styles."""
+    """Return the vectors, emotions and styles of one problem."""
     random = np.random.RandomState(seed)
     n = N_TRAIN + N_TEST
     emotion, style = random.randint(N_CLASSES, size=n), random.randn(n, N_STYLE)
@@ -36,7 +37,7 @@ def problem(seed):
 
 
 def probes(codes, emotion, style):
-    """What a linear model finds in a latent of test rows."""
+    """Score linear models that predict emotion and style from a latent, on test rows."""
     train, test = slice(N_TRAIN), slice(N_TRAIN, None)
     of_emotion = LogisticRegression(max_iter=1000).fit(codes[train], emotion[train])
     of_style = LinearRegression().fit(codes[train], style[train])

@@ -1,21 +1,22 @@
-"""Whether the default network's attention lies where the emotion is.
+"""Test whether the default network attends to the emotional part of an utterance.
 
     python benchmarks/attention.py planted --seeds 5
     python benchmarks/attention.py deletion --seeds 5
 
-``planted``: made-up utterances, neutral but for half a second of the same speaker's emotional
-speech. The network learns from sixteen speakers; on four others it says how much of its attention,
-averaged over heads, lies within that half second, as a multiple of its share of the time.
+``planted`` uses synthetic utterances that are neutral except for half a second of emotional speech
+by the same speaker. The network is trained on sixteen speakers. On four others, the script measures
+the share of attention, averaged over heads, within that half second, as a multiple of its share of
+the time.
 
-``deletion`` (needs SKSER_DATA): EmoDB-LOSO. The fifth of each test utterance's frames that is
-most attended, and instead of it a random fifth, is cut out (the frames around it close up) or
-blanked (set to 0, the training mean, after scaling). Attention that matters costs more UAR than
-chance.
+``deletion`` (needs SKSER_DATA) uses EmoDB-LOSO. It removes the most attended fifth of each test
+utterance's frames, or a random fifth for comparison. Removed frames are cut out, which joins the
+frames around them, or blanked, which sets them to 0, the training mean after scaling. If attention
+matters, removing the attended frames lowers the UAR more than removing random ones.
 
-Finished fits are kept in the result file while settings and versions stay the same, so that a run
-that was stopped goes on where it was. ``--models`` takes the networks that
-``attention_fcn.py emodb-loso --models`` kept, which are the same. ``--max-epochs`` and
-``--speakers`` are for a quick look, and write nothing.
+Finished fits are stored in the result file. A later run with the same settings and versions resumes
+from there. ``--models`` reads the fitted networks that ``attention_fcn.py emodb-loso --models``
+stored, which are the same. ``--max-epochs`` and ``--speakers`` are for quick trials and write
+nothing.
 """
 
 import argparse
@@ -45,24 +46,26 @@ WAYS = ("cut", "blanked")
 
 
 def network(seed, max_epochs):
-    """The default network, on one thread."""
+    """Return the default network, limited to one thread."""
     settings = {} if max_epochs is None else {"max_epochs": max_epochs}
     return AttentionFCNClassifier(random_state=seed, n_threads=1, device="cpu", **settings)
 
 
 def planted_speech(seed):
-    """Neutral utterances with half a second of something else in them.
+    """Return neutral utterances that each contain half a second of another utterance.
 
-    An utterance is two neutral ones of one speaker, of which a piece gives way to the loudest
-    half second of a third, which names the emotion. Neutral pieces are planted in the same
-    way, so that the seams say nothing.
+    Each utterance joins two neutral utterances of one speaker. A piece of it is replaced by the
+    loudest half second of a third utterance, which determines the emotion. For the neutral class,
+    the third utterance is neutral too, so that the seams do not reveal the class.
 
     Returns
     -------
     samples : list of ndarray
+        Samples of the utterances.
     emotions, speakers : ndarray of str
+        Emotion and speaker of each utterance.
     starts : ndarray of float
-        Of the half second, in seconds.
+        Start of the half second in each utterance, in seconds.
     """
     corpus = make_emotional_speech(
         N_SPEAKERS,
@@ -94,9 +97,10 @@ def planted_speech(seed):
 
 
 def frame_attention(attention, frame_times):
-    """Mean over heads of the attention to each frame: a cell's, evenly over its frames.
+    """Return the attention to each frame, averaged over heads.
 
-    A frame belongs to the cell whose centre is nearest.
+    The attention to a cell is divided evenly among its frames. A frame belongs to the cell with the
+    nearest center.
     """
     over_time = attention.weights.mean(axis=0).sum(axis=1)
     borders = (attention.times[1:] + attention.times[:-1]) / 2
@@ -107,7 +111,7 @@ def frame_attention(attention, frame_times):
 
 
 def planted(seed, max_epochs):
-    """Mass in the half second over its share of the time, by emotion, on held-out speakers."""
+    """Train on planted speech and measure attention to the half second, on held-out speakers."""
     samples, y, speakers, starts = planted_speech(seed)
     X = MelSpectrogram(input_sampling_rate=RATE).transform(samples)
     test = np.isin(speakers, np.unique(speakers)[-N_HELD_OUT:])
@@ -139,7 +143,7 @@ def planted(seed, max_epochs):
 
 
 def without(X, frames_to_delete, way):
-    """Scaled utterances with these frames (bool, per utterance) cut out or blanked."""
+    """Return scaled utterances with the given frames (bool arrays) cut out or blanked."""
     if way == "cut":
         arrays = [frames[~gone] for frames, gone in zip(X, frames_to_delete, strict=True)]
     else:
@@ -148,18 +152,18 @@ def without(X, frames_to_delete, way):
 
 
 def top_fifth(scores):
-    """Bool: the fifth with the highest scores."""
+    """Return a mask of the fifth with the highest scores."""
     chosen = np.zeros(len(scores), bool)
     chosen[np.argsort(-scores, kind="stable")[: round(DELETED * len(scores))]] = True
     return chosen
 
 
 def random_fifth(attended, random):
-    """As many frames in runs as long as those of `attended`, anywhere else or there.
+    """Return a random mask with the same number and lengths of runs as `attended`.
 
-    Frames alone would be easily filled in by eye from their neighbours: what is compared must
-    differ in place, not in shape. So the runs of attended frames and the runs between them are
-    put in another order.
+    Isolated frames would be easy to fill in from their neighbors, so the two masks must differ in
+    place only, not in shape. The runs of attended frames are therefore shuffled, with gaps of
+    random lengths between them.
     """
     edges = np.flatnonzero(np.diff(attended)) + 1
     runs = np.split(attended, edges)
@@ -175,7 +179,7 @@ def random_fifth(attended, random):
 
 
 def deletion(X, y, speakers, held_out, seed, max_epochs, models):
-    """Predictions of one fold: as it is, without the most attended fifth, without a random one."""
+    """Predict one fold: whole, without the most attended fifth, and without a random fifth."""
     test = np.isin(speakers, held_out)
     if models is None:
         model = make_pipeline(SequenceScaler(), network(seed, max_epochs)).fit(X[~test], y[~test])
@@ -202,7 +206,7 @@ def deletion(X, y, speakers, held_out, seed, max_epochs, models):
 
 
 def uar_by_seed(fits, name):
-    """UAR over all folds of each seed."""
+    """Return the UAR over all folds of each seed."""
     pooled = []
     for seed in sorted({fit["seed"] for fit in fits}):
         of_seed = [fit for fit in fits if fit["seed"] == seed]
@@ -214,7 +218,7 @@ def uar_by_seed(fits, name):
 
 
 def mean_and_interval(values):
-    """Mean, sd and 95 % confidence interval (Student's t) of one value per seed."""
+    """Return mean, sd and 95 % confidence interval (Student's t) of one value per seed."""
     summary = {"mean": float(np.mean(values)), "n_seeds": len(values)}
     if len(values) > 1:
         sd = float(np.std(values, ddof=1))
@@ -224,7 +228,7 @@ def mean_and_interval(values):
 
 
 def summarise_planted(fits):
-    """Over seeds, by emotion."""
+    """Summarize the planted fits over seeds, by emotion."""
     return {
         "uar": mean_and_interval([fit["uar"] for fit in fits]),
         "share_of_time": float(np.mean([fit["share_of_time"] for fit in fits])),
@@ -236,7 +240,7 @@ def summarise_planted(fits):
 
 
 def summarise_deletion(fits):
-    """UAR over seeds, and how much more the attended fifth costs than a random one, paired."""
+    """Summarize the UAR over seeds, and the paired difference of attended and random fifths."""
     names = ["whole", *(f"{what} {way}" for way in WAYS for what in ("attended", "random"))]
     uar = {name: uar_by_seed(fits, name) for name in names}
     return {
@@ -253,7 +257,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--models", type=Path, help="folder of fitted networks")
     parser.add_argument("--max-epochs", type=int)
-    parser.add_argument("--speakers", nargs="+", help="EmoDB speakers to hold out; default all")
+    parser.add_argument("--speakers", nargs="+", help="EmoDB speakers to hold out (default: all)")
     arguments = parser.parse_args()
     quick = arguments.max_epochs is not None or arguments.speakers is not None
 

@@ -1,25 +1,25 @@
-"""Default pipeline, alone and in votes, from scratch, on EmoDB-LOSO and RAVDESS-5.
+"""The default pipeline, trained from scratch, alone and in votes, on EmoDB-LOSO and RAVDESS-5.
 
     python benchmarks/attention_fcn.py emodb-loso
     python benchmarks/attention_fcn.py ravdess-5
     python benchmarks/attention_fcn.py emodb-loso --time-alone
 
-Needs SKSER_DATA. Every fold and seed is one fit of
-``MelSpectrogram() -> SequenceScaler() -> AttentionFCNClassifier(random_state=seed)`` on one
-thread; nothing looks at a test fold before it is scored. ``fcn_and_functionals``'s linear model
-on sentence vectors is fitted once per fold, having no seed. A soft vote is the mean of
-probabilities, so from these come all systems:
+Needs SKSER_DATA. For every fold and seed, one pipeline
+``MelSpectrogram() -> SequenceScaler() -> AttentionFCNClassifier(random_state=seed)`` is fitted on
+one thread. Test folds are used only for scoring. The linear model of ``fcn_and_functionals`` on
+sentence vectors has no seed and is fitted once per fold. A soft vote is a mean of probabilities, so
+all systems are computed from these fits:
 
 - ``network``: the default pipeline.
 - ``functionals``: the linear model.
 - ``network + functionals``: `skser.pipelines.fcn_and_functionals`, one vote per seed.
 - ``networks``: one vote of all seeds' networks.
-- ``networks + functionals``: the same, with the mean of all networks as the network.
+- ``networks + functionals``: the vote with the mean of all networks in place of one network.
 
-Finished fits are kept in the result file, so that a run that was stopped goes on where it was.
-Seconds of such a run are those of a machine that may have had other work; ``--time-alone``, on an
-idle machine, measures one fit of the fold with most training utterances. ``--models`` names a
-folder where fitted networks are kept, for ``attention.py deletion``.
+Finished fits are stored in the result file, and a later run resumes from there. The seconds of each
+fit may include waiting for other work on the machine. ``--time-alone``, on an idle machine,
+measures one fit of the fold with the most training utterances. ``--models`` names a folder that
+stores the fitted networks, for ``attention.py deletion``.
 """
 
 import argparse
@@ -41,7 +41,7 @@ from skser.preprocessing import SequenceScaler
 
 
 def fit_fold(X, y, speakers, held_out, seed, models=None):
-    """One fit; probabilities of the held-out speakers' utterances and what the fit cost."""
+    """Fit one fold, and return the probabilities of the held-out speakers and the fit times."""
     test = np.isin(speakers, held_out)
     model = make_pipeline(
         SequenceScaler(), AttentionFCNClassifier(random_state=seed, n_threads=1, device="cpu")
@@ -61,19 +61,22 @@ def fit_fold(X, y, speakers, held_out, seed, models=None):
 
 
 def model_path(models, held_out, seed):
-    """Where the network of a fold and seed is kept."""
+    """Return the path that stores the network of a fold and seed."""
     return Path(models) / f"without-{'-'.join(held_out)}-seed-{seed}.joblib"
 
 
 def fit_functionals(vectors, y, speakers, held_out):
-    """Probabilities of the held-out speakers' utterances by the linear model."""
+    """Return the linear model's probabilities of the held-out speakers' utterances."""
     test = np.isin(speakers, held_out)
     model = fcn_and_functionals().named_estimators["functionals"][1:]
     return model.fit(vectors[~test], y[~test]).predict_proba(vectors[test])
 
 
 def systems(fits, linear):
-    """Probabilities of every system: {system: [{held_out: probabilities}, one per seed]}."""
+    """Return the probabilities of every system: {system: [{held_out: probabilities}]}.
+
+    The list has one entry per seed.
+    """
     seeds = sorted({fit["seed"] for fit in fits})
     networks = [
         {tuple(fit["held_out"]): np.array(fit["proba"]) for fit in fits if fit["seed"] == seed}
@@ -93,7 +96,7 @@ def systems(fits, linear):
 
 
 def average(networks, linear):
-    """A soft vote, with the weights of the package's."""
+    """Return the soft vote of `fcn_and_functionals`, with its weights."""
     weights = fcn_and_functionals().weights
     return {
         fold: np.average([networks[fold], linear[fold]], axis=0, weights=weights) for fold in linear
@@ -101,7 +104,7 @@ def average(networks, linear):
 
 
 def summarise(runs, y, speakers):
-    """UAR and accuracy: pooled over folds (mean and sd over seeds), and over folds."""
+    """Summarize UAR and accuracy, pooled over folds (mean and sd over seeds) and by fold."""
     classes = np.unique(y)
     summary = {"n_seeds": len(runs)}
     for name, score in (("uar", balanced_accuracy_score), ("accuracy", accuracy_score)):
@@ -194,7 +197,7 @@ def main():
 
 
 def write(path, result):
-    """Replace the result file; probabilities take one line per fit."""
+    """Write the result file, with one line per fit."""
     text = json.dumps({**result, "fits": []}, indent=1)
     fits = ",\n".join(json.dumps(fit) for fit in result["fits"])
     path.write_text(text.replace('"fits": []', f'"fits": [\n{fits}\n]') + "\n")

@@ -1,11 +1,11 @@
-"""Clients of scikit-learn's interface, tried one by one with models of speech files.
+"""Compatibility of models of speech files with clients of scikit-learn's interface.
 
     python benchmarks/clients.py                (less than 2 minutes)
-    python benchmarks/clients.py optuna dask    (these alone, nothing is written)
+    python benchmarks/clients.py optuna dask    (only these; writes nothing)
 
-Each client is given what its users have: files, or what transformers make of them. It works, or it
-refuses what it was given; then the table names what to do instead, and that has worked too.
-Libraries that are not installed are left out. The result file is results/clients.json.
+Each client receives typical input: files, or the output of transformers. If a client refuses its
+input, the script runs an alternative that must work, and the table describes it. Libraries that
+are not installed are skipped. The result file is results/clients.json.
 """
 
 import argparse
@@ -36,17 +36,19 @@ CLIENTS = {}
 
 
 def client(name, library="scikit-learn", given="files", instead=None):
-    """Register a function that tries a client; `instead`, another one that must work if it fails.
+    """Return a decorator that registers a function as the test of a client.
 
     Parameters
     ----------
     name : str
+        Name of the client.
     library : str
-        Distribution that brings the client.
+        Distribution that contains the client.
     given : str
-        What the client is given.
+        Description of the client's input.
     instead : (str, callable) or None
-        What to do where the client refuses, in a sentence, and the proof.
+        Alternative for a client that refuses its input: a sentence that describes it, and a
+        function that must work. None if the client must accept its input.
     """
 
     def register(function):
@@ -57,7 +59,7 @@ def client(name, library="scikit-learn", given="files", instead=None):
 
 
 class Task:
-    """A corpus of 48 files, two emotions, six speakers, and models of them."""
+    """Corpus of 48 files, two emotions and six speakers, with models for it."""
 
     def __init__(self, folder):
         corpus = make_emotional_speech(
@@ -72,20 +74,20 @@ class Task:
 
     @staticmethod
     def features():
-        """A transformer from files to vectors."""
+        """Return a transformer from files to vectors."""
         return Functionals(MelSpectrogram(n_mels=8, deltas=0), statistics=("moments",))
 
     def vectors(self):
-        """Vectors of all files."""
+        """Return the vectors of all files."""
         return self.features().fit_transform(self.X)
 
     def linear(self):
-        """A linear classifier of files."""
+        """Return a linear classifier of files."""
         return make_pipeline(self.features(), StandardScaler(), LogisticRegression(max_iter=1000))
 
     @staticmethod
     def network(cls=AttentionFCNClassifier, **kwargs):
-        """A small network for files."""
+        """Return a small network for files."""
         net = cls(
             filters=(8, 8, 8, 8),
             max_epochs=8,
@@ -97,12 +99,12 @@ class Task:
         return make_pipeline(MelSpectrogram(n_mels=16, deltas=0), SequenceScaler(), net)
 
     def half(self):
-        """Rows of four speakers, and of the other two."""
+        """Return the rows of four speakers, and of the other two."""
         known = np.isin(self.speakers, np.unique(self.speakers)[:4])
         return np.flatnonzero(known), np.flatnonzero(~known)
 
     def better_than_chance(self, model, X=None):
-        """Fit on four speakers, and expect more than chance on the other two."""
+        """Fit on four speakers and assert that accuracy on the other two exceeds chance."""
         X = self.X if X is None else X
         train, test = self.half()
         score = clone(model).fit(X[train], self.y[train]).score(X[test], self.y[test])
@@ -202,7 +204,7 @@ def _importance_of_vectors(task):
 @client(
     "permutation_importance",
     instead=(
-        "A list of files has no columns to permute: give it vectors, or an utterance table.",
+        "A list of files has no columns to permute. Give it vectors or an utterance table.",
         _importance_of_vectors,
     ),
 )
@@ -282,7 +284,7 @@ def _boost_vectors(task):
     "AdaBoostClassifier",
     given="one column of files",
     instead=(
-        "It weights utterances, which a Pipeline cannot pass on: boost trees of vectors, "
+        "It weights utterances, and a Pipeline cannot pass weights on. Boost trees on vectors: "
         "``make_pipeline(Functionals(...), AdaBoostClassifier())``.",
         _boost_vectors,
     ),
@@ -331,7 +333,7 @@ def _self_train_on_vectors(task):
 @client(
     "SelfTrainingClassifier",
     instead=(
-        "It takes vectors alone: put it behind the features, ``make_pipeline(Functionals(...), "
+        "It accepts only vectors. Place it after the features: ``make_pipeline(Functionals(...), "
         "SelfTrainingClassifier(...))``.",
         _self_train_on_vectors,
     ),
@@ -383,7 +385,7 @@ def _frame_union(task):
 @client(
     "FeatureUnion of frames",
     instead=(
-        "It puts vectors side by side: ``skser.compose.FrameUnion`` does so with frames.",
+        "It concatenates vectors only. Use ``skser.compose.FrameUnion`` for frames.",
         _frame_union,
     ),
 )
@@ -533,7 +535,7 @@ def _conformalize_frozen(task):
     "SplitConformalClassifier of a network",
     "mapie",
     instead=(
-        "It tries a fitted model on a 2-D array: give it ``FrozenEstimator(model)`` and "
+        "It passes a 2-D array to a fitted model. Give it ``FrozenEstimator(model)`` and "
         "``prefit=False``.",
         _conformalize_frozen,
     ),
@@ -574,7 +576,7 @@ def _thresholds_of_vectors(task):
 @client(
     "ThresholdOptimizer",
     "fairlearn",
-    instead=("It takes vectors alone: compute them before.", _thresholds_of_vectors),
+    instead=("It accepts only vectors. Compute them first.", _thresholds_of_vectors),
 )
 def _(task):
     from fairlearn.postprocessing import ThresholdOptimizer
@@ -666,7 +668,7 @@ def _(task):
 
 
 def outcome(function, instead, task):
-    """Say how a client fared, in a dictionary."""
+    """Run a client's test and return its outcome as a dictionary."""
     try:
         function(task)
         return {"outcome": "works"}
@@ -680,7 +682,7 @@ def outcome(function, instead, task):
 
 
 def tried(names=None):
-    """Try the clients of these names or libraries, or all; a dictionary for each."""
+    """Test the clients with the given names or libraries, or all, and return their outcomes."""
     results = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         task = Task(folder)
@@ -690,7 +692,7 @@ def tried(names=None):
             try:
                 installed = version(library)
             except ModuleNotFoundError:
-                print(f"{library} is not installed", flush=True)
+                print(f"{library} is not installed: skipped {name}", flush=True)
                 continue
             start = time.perf_counter()
             with warnings.catch_warnings():
@@ -703,11 +705,11 @@ def tried(names=None):
 
 
 def main():
-    """Try the clients and write the result file."""
+    """Test the clients and write the result file."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("names", nargs="*", help="clients or libraries; default: all")
+    parser.add_argument("names", nargs="*", help="clients or libraries (default: all)")
     names = parser.parse_args().names
     results = tried(names)
     if not names:

@@ -1,13 +1,14 @@
-"""Speed of the spectral transformers on a torch device, against NumPy and librosa.
+"""Speed of the spectral transformers on a torch device, compared with NumPy and librosa.
 
     python benchmarks/device.py --device cuda --n-jobs 8
-    python benchmarks/device.py --device cpu --quick     (does it run? nothing is written)
+    python benchmarks/device.py --device cpu --quick     (quick check; writes nothing)
 
-Speech is that of EmoDB where SKSER_DATA is set, made up otherwise, repeated. The sides run in
-turn in one process, with the same window, hop, transform and bands; the medians of the
-alternations are kept, with the largest difference between device and NumPy, and the device's
-memory at its peak over all this and one utterance of an hour. librosa reads and computes on one
-core; `--n-jobs` is that of both transformers, from files. The result file is results/device.json.
+The speech is that of EmoDB if SKSER_DATA is set, and synthetic otherwise, repeated as needed. The
+sides take turns in one process, with the same window, hop, transform and bands. The script stores
+the medians of their times, the largest difference between device and NumPy, and the peak memory of
+the device over all runs, including one utterance of an hour. librosa reads and computes on one
+core. `--n-jobs` applies to both transformers when they read files. The result file is
+results/device.json.
 """
 
 import argparse
@@ -52,7 +53,7 @@ def librosa_mfcc(samples):
     return librosa.feature.mfcc(y=samples, sr=RATE, n_mfcc=20, **STFT, **BANDS)
 
 
-# The decibels of all reach 60 below the maximum, over which parity is promised.
+# All sides clip decibels at 60 below the maximum, the range in which they are expected to agree.
 SIDES = [
     (Spectrogram(window=0.025, top_db=60), librosa_spectrogram),
     (MelSpectrogram(), librosa_mel),
@@ -61,7 +62,7 @@ SIDES = [
 
 
 def speech(folder, n_utterances):
-    """What is spoken, and its utterances as paths of FLAC files and as arrays."""
+    """Return the name of the corpus, and its utterances as paths of FLAC files and as arrays."""
     if "SKSER_DATA" in os.environ:
         name, files = "EmoDB", list(load_emodb(Path(os.environ["SKSER_DATA"]) / "emodb").data)
         arrays = [load_audio(file, RATE)[0] for file in files]
@@ -76,7 +77,7 @@ def speech(folder, n_utterances):
 
 
 def alternate(sides, n_alternations, audio_seconds):
-    """Seconds of every side, the median of its turns after one to warm up."""
+    """Return the median seconds of every side over its turns, after one warm-up turn."""
     seconds = {name: [] for name in sides}
     for i in range(1 + n_alternations):
         for name, run in sides.items():
@@ -92,7 +93,7 @@ def alternate(sides, n_alternations, audio_seconds):
 
 
 def compare(transformer, peer, files, arrays, arguments):
-    """Both forms of input, and how far the device is from NumPy."""
+    """Measure speed from arrays and files, and the largest difference from NumPy."""
     numpy = clone(transformer).set_params(input_sampling_rate=RATE)
     device = clone(numpy).set_params(device=arguments.device)
     from_files = [clone(side).set_params(n_jobs=arguments.n_jobs) for side in (numpy, device)]

@@ -1,12 +1,13 @@
-"""SpeechEmbedding beside the usual Hugging Face path with its padding to 30 seconds.
+"""SpeechEmbedding compared with the usual Hugging Face code, which pads to 30 seconds.
 
     python benchmarks/embedding_speed.py time
     python benchmarks/embedding_speed.py accuracy
 
-Needs SKSER_DATA and SKSER_MODELS, and the extra "embeddings". One thread of a CPU, Whisper-tiny,
-layer 2, mean and deviation over the frames of the speech. "time" alternates the two on the same
-files, decoding included, and reports the ratio of the times; "accuracy" gives both to the same
-linear SVM, with its penalty as published for these vectors.
+Needs SKSER_DATA and SKSER_MODELS, and the extra "embeddings". Both sides use one CPU thread and
+layer 2 of Whisper-tiny, and compute mean and standard deviation over the frames of the speech.
+"time" alternates them on the same files, including decoding, and reports the ratio of their times.
+"accuracy" passes the vectors of both to the same linear SVM, with the penalty published for these
+vectors.
 """
 
 import argparse
@@ -37,7 +38,7 @@ def checkpoint():
 
 
 class Usual:
-    """Feature extractor, whole encoder on 30 seconds, pooling over the frames of the speech."""
+    """Usual code: feature extractor, encoder on 30 seconds, pooling over the speech frames."""
 
     def __init__(self):
         self.extractor = transformers.AutoFeatureExtractor.from_pretrained(checkpoint())
@@ -45,7 +46,7 @@ class Usual:
         self.encoder = model.get_encoder().eval()
 
     def transform(self, paths):
-        """Vectors (n_files, 2 * width)."""
+        """Return vectors of shape (n_files, 2 * width)."""
         vectors = []
         for path in paths:
             samples, _ = load_audio(path, sampling_rate=16000)

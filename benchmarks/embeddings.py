@@ -1,4 +1,4 @@
-"""Pretrained Whisper-tiny on EmoDB-LOSO and RAVDESS-5: how far a small encoder goes.
+"""Accuracy of pretrained Whisper-tiny, a small encoder, on EmoDB-LOSO and RAVDESS-5.
 
     python benchmarks/embeddings.py emodb-loso plain trimmed transductive
     python benchmarks/embeddings.py ravdess-5 fine-tuned --seeds 5
@@ -6,20 +6,21 @@
 
 Needs SKSER_DATA and SKSER_MODELS, and the extra "embeddings". Systems:
 
-plain         one layer (EmoDB) or two (RAVDESS), mean and deviation, linear SVM
-trimmed       silence at both ends cut off, all layers, logistic regression
-middle        the same of layers 2 and 3
-transductive  the same, scaled within each speaker, test speakers too: no label of theirs is used
-fine-tuned    silence cut off, two altered copies of each utterance (speed), layers 2 and 3 trained
-              on with attention pooling
-vote          mean of the logarithms of the probabilities of "middle" and "fine-tuned"; and,
-              transductive, of "transductive" and "fine-tuned", all scaled within each speaker,
-              which supposes that speakers show much the same emotions
+plain         one layer (EmoDB) or two (RAVDESS), mean and standard deviation, linear SVM
+trimmed       silence at both ends removed, all layers, logistic regression
+middle        like "trimmed", with layers 2 and 3 only
+transductive  like "trimmed", scaled within each speaker, including test speakers, whose labels are
+              not used
+fine-tuned    silence removed, two copies of each utterance at other speeds, layers 2 and 3 trained
+              further with attention pooling
+vote          mean log probabilities of "middle" and "fine-tuned"; also, as a transductive vote, of
+              "transductive" and "fine-tuned", scaled within each speaker, which assumes that all
+              speakers show similar emotions
 
-The settings of "plain" are those that came with the published figures of these vectors; all others
-were chosen on inner, speaker-disjoint folds of the first outer training fold of either corpus,
-without a look at test folds. What has seeds is run for each; the others are deterministic.
-Finished folds are kept in the result file, and a later run goes on behind them.
+The settings of "plain" were published with the figures of these vectors. All others were chosen on
+inner, speaker-disjoint folds of the first outer training fold of each corpus, without using test
+folds. Systems with random parts are run once per seed; the others are deterministic. Finished folds
+are stored in the result file, and a later run resumes from there.
 """
 
 import argparse
@@ -44,12 +45,12 @@ from sklearn.svm import SVC
 from skorch.callbacks import GradientNormClipping
 
 from skser.compose import AugmentedClassifier
-from skser.evaluation import bootstrap_by_speaker
+from skser.evaluation import jackknife_by_speaker
 from skser.feature_extraction import SpeechEmbedding
 from skser.neural_network import AttentionRNNClassifier
 from skser.preprocessing import SpeakerScaler, VoiceActivityTrimmer
 
-PLAIN = {"emodb-loso": (2, 1e-2), "ravdess-5": ((2, 3), 1e-3)}  # layers, C: as published elsewhere
+PLAIN = {"emodb-loso": (2, 1e-2), "ravdess-5": ((2, 3), 1e-3)}  # layers and C, as published
 ALL = (1, 2, 3, 4)
 MEMORY = Path(tempfile.gettempdir()) / "skser_embeddings"
 SYSTEMS = ("plain", "trimmed", "middle", "transductive", "fine-tuned")
@@ -62,7 +63,7 @@ def checkpoint():
 
 
 def change_speed(samples, sampling_rate, random_state):
-    """Tempo, pitch and formants together, by up to 15 % either way."""
+    """Change tempo, pitch and formants together, by up to 15 % up or down."""
     speed = random_state.uniform(0.87, 1.15)
     return soxr.resample(samples, sampling_rate * speed, sampling_rate).astype(np.float32)
 
@@ -76,7 +77,7 @@ def trimmer():
 
 
 def system(name, protocol, seed):
-    """The estimator, over an utterance table."""
+    """Return the estimator of a system, which takes an utterance table."""
     if name == "plain":
         layers, penalty = PLAIN[protocol]
         return make_pipeline(
@@ -111,7 +112,7 @@ def system(name, protocol, seed):
 
 
 def described(name, protocol):
-    """The system's settings, without the folders of this machine."""
+    """Return the system's settings as text, without folder names and addresses."""
     model = system(name, protocol, "seed")
     for name in model.get_params():
         if name.endswith("checkpoint"):
@@ -122,7 +123,7 @@ def described(name, protocol):
 
 
 def outputs(model, X):
-    """Probabilities, or decision values, (n, n_classes)."""
+    """Return probabilities, or decision values, of shape (n, n_classes)."""
     if hasattr(model, "predict_proba"):
         return model.predict_proba(X)
     return model.decision_function(X)
@@ -177,7 +178,7 @@ def write(path, result):
 
 
 def summary(fits, n_folds):
-    """UAR and accuracy over all folds of a seed, and the worst fold."""
+    """Summarize UAR and accuracy over all folds of each seed, and the worst fold."""
     pooled = {"uar": [], "accuracy": []}
     folds = []
     for seed in sorted({fit["seed"] for fit in fits}):
@@ -207,7 +208,7 @@ def summary(fits, n_folds):
 
 
 def vote(protocol):
-    """Linear models and the fine-tuned networks: one of each seed, and all together."""
+    """Combine a linear model with the fine-tuned network of each seed, and with all of them."""
     network = json.loads((RESULTS / f"embeddings_{protocol}_fine-tuned.json").read_text())
     n_folds = len(load(protocol)[1])
     classes = np.unique(np.concatenate([fit["true"] for fit in network["fits"]]))
@@ -231,7 +232,7 @@ def vote(protocol):
         for fit in (fit for fits in complete for fit in fits):
             single.append(decided(fit, prepared(fit) + of_fold[fit["fold"]], classes))
             together.setdefault(fit["fold"], []).append(prepared(fit))
-        # The networks count as one voter.
+        # The mean of all networks counts as one voter.
         everyone = [
             decided(fit, np.mean(together[fit["fold"]], axis=0) + of_fold[fit["fold"]], classes)
             for fit in complete[0]
@@ -252,12 +253,12 @@ def vote(protocol):
 
 
 def decided(fit, scores, classes):
-    """The fit, with the class of the highest score (n, n_classes) predicted."""
+    """Return the fit with predictions from the highest scores, of shape (n, n_classes)."""
     return {**fit, "predicted": classes[scores.argmax(axis=1)].tolist()}
 
 
 def standardized(protocol, fit):
-    """Logarithms of the probabilities, scaled within each speaker, class by class."""
+    """Return log probabilities, standardized within each speaker and class."""
     corpus, folds = load(protocol)
     speakers = corpus.speakers.astype(str)
     speakers = speakers[np.isin(speakers, folds[fit["fold"]])]
@@ -269,7 +270,7 @@ def standardized(protocol, fit):
 
 
 def log_probabilities(fit):
-    """Of probabilities, or of a support vector machine's values taken as their logarithms."""
+    """Return log probabilities; the decision values of an SVM are treated as unnormalized logs."""
     scores = np.array(fit["scores"])
     if np.allclose(scores.sum(axis=1), 1, atol=1e-3):
         scores = np.log(np.maximum(scores, 1e-5))
@@ -277,7 +278,7 @@ def log_probabilities(fit):
 
 
 def against_plain(protocol, fits):
-    """Difference to the plain pipeline, with an interval over resampled speakers."""
+    """Return the difference from the plain pipeline, with an interval over speakers."""
     plain = json.loads((RESULTS / f"embeddings_{protocol}_plain.json").read_text())["fits"]
     corpus, folds = load(protocol)
     speakers = corpus.speakers.astype(str)
@@ -286,7 +287,7 @@ def against_plain(protocol, fits):
         np.concatenate([fit[key] for fit in sorted(of, key=lambda fit: fit["fold"])])
         for of, key in ((plain, "true"), (fits, "predicted"), (plain, "predicted"))
     )
-    found = bootstrap_by_speaker(true, mine, other, speakers[order])
+    found = jackknife_by_speaker(true, mine, other, speakers[order])
     return {name: getattr(found, name) for name in ("difference", "low", "high", "p_value")}
 
 

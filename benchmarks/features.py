@@ -1,13 +1,12 @@
-"""Speed of the features against their peers, on one thread, and over two processes.
+"""Speed of the features compared with other libraries, on one thread and in two processes.
 
-    python benchmarks/features.py            (about 8 minutes; an idle machine)
-    python benchmarks/features.py --quick    (does it run?)
-    python benchmarks/features.py --processes    (that part alone, into the same file)
+    python benchmarks/features.py            (about 8 minutes, on an idle machine)
+    python benchmarks/features.py --quick    (quick check; writes nothing)
+    python benchmarks/features.py --processes    (two processes only; updates the result file)
 
-Needs SKSER_DATA. Every comparison runs its sides in turn in one process, with the same window,
-hop, transform and bands, and reports the median over the alternations of the ratio of their
-times. Peers that are not installed are left out and named. The result file is
-results/features.json.
+Needs SKSER_DATA. In every comparison, the sides take turns in one process, with the same window,
+hop, transform and bands. The script reports the median over turns of the ratio of their times.
+Libraries that are not installed are skipped. The result file is results/features.json.
 """
 
 import argparse
@@ -49,7 +48,7 @@ def has(module):
     return importlib.util.find_spec(module) is not None
 
 
-# Peers, each of one array of samples ------------------------------------------------------
+# Other libraries' functions of one array of samples ---------------------------------------
 
 
 def librosa_mel(samples):
@@ -61,7 +60,7 @@ FILTERS = librosa.filters.mel(sr=RATE, n_fft=STFT["n_fft"], **BANDS)
 
 
 def librosa_mel_by_hand(samples):
-    """What a careful user writes: the filterbank made once."""
+    """Compute mel spectrograms with a precomputed filterbank, as a careful user would."""
     power = np.abs(librosa.stft(samples, **STFT)) ** 2
     return librosa.power_to_db(FILTERS @ power, top_db=60)
 
@@ -112,7 +111,7 @@ def speech_features(samples, mfcc=False):
 
 
 def torchaudio_mel():
-    """Made once; the function of one array."""
+    """Create the torchaudio transform once and return a function of one array."""
     import torch
     import torchaudio
 
@@ -141,11 +140,11 @@ def from_file(function, path):
     return function(librosa.load(path, sr=RATE)[0])
 
 
-# Measuring --------------------------------------------------------------------------------
+# Measurements -----------------------------------------------------------------------------
 
 
 def alternate(sides, n_alternations):
-    """Median seconds of every side, and median ratios to the first."""
+    """Return the median seconds of every side, and the median ratios to the first side."""
     for run in sides.values():
         run()
     seconds = {name: [] for name in sides}
@@ -175,7 +174,7 @@ def compare(sides, inputs, n_alternations, audio_seconds):
 
 
 def peers(ours, librosas, by_hand=None, **others):
-    """Sides of one comparison on arrays; `others` by the module they need."""
+    """Return the sides of one comparison on arrays; keys of `others` are required modules."""
     sides = {"skser": ours.transform, "librosa": partial(each, librosas)}
     if by_hand is not None:
         sides["librosa with its filterbank made once"] = partial(each, by_hand)
@@ -186,7 +185,7 @@ def peers(ours, librosas, by_hand=None, **others):
 
 
 def over_processes(make, files):
-    """`make(n_jobs)` gives the transformer; two alternate after a warm-up of both."""
+    """Time the transformers ``make(1)`` and ``make(2)`` in turn, after a warm-up of both."""
     both = {n_jobs: make(n_jobs) for n_jobs in (1, 2)}
     seconds = {1: [], 2: []}
     for i in range(4):
@@ -207,7 +206,7 @@ def over_processes(make, files):
 
 
 def memory(files):
-    """Growth of this process over its size after a first call, beside what is returned."""
+    """Measure the growth of memory after a first call, and the size of the result."""
     functionals = Functionals(FrameFeatures()).fit(files)
     functionals.transform(files[:100])
     process, result = psutil.Process(), []

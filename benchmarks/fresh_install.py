@@ -1,10 +1,11 @@
-"""A user's first hour, from the wheel, in an empty folder and a fresh environment.
+"""A user's first hour, simulated from the wheel in a fresh environment and an empty folder.
 
     python benchmarks/fresh_install.py
 
-Builds the wheel, installs it with the constraints, predicts a file spoken by espeak-ng and one of
-EmoDB with the model that comes along, trains on EmoDB by table, saves, loads in a new process,
-exports to ONNX, removes torch, and predicts again. Needs SKSER_DATA, espeak-ng and a package index.
+Builds the wheel and installs it with the constraints. Predicts a file spoken by espeak-ng and one
+of EmoDB with the model in the package. Trains on EmoDB from a table, saves, loads in a new process,
+exports to ONNX, uninstalls torch and predicts again. Needs SKSER_DATA, espeak-ng and a package
+index.
 """
 
 import json
@@ -61,7 +62,7 @@ print(float(np.abs(found - np.load("expected.npy")).max()))
 
 
 def run(*command, folder, **environment):
-    """What a command prints; its failure is ours."""
+    """Run a command and return its output; raise if it fails."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd=folder,
@@ -75,7 +76,7 @@ def run(*command, folder, **environment):
 
 
 def first_hour(folder):
-    """All steps, and what was seen."""
+    """Run all steps and return the measurements."""
     emodb = Path(os.environ["SKSER_DATA"]).absolute() / "emodb"
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     run(*pip, "wheel", "--no-deps", "--wheel-dir", folder / "dist", ROOT, folder=folder)
@@ -136,4 +137,4 @@ if __name__ == "__main__":
         },
     )
     if not (found["new_process_ok"] and found["onnx_ok"]):
-        sys.exit("The probabilities differ.")
+        sys.exit("The probabilities after loading or export differ from those before.")

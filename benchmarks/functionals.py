@@ -3,13 +3,13 @@
     python benchmarks/functionals.py
     python benchmarks/functionals.py --ablation
 
-Needs SKSER_DATA, and the extra "opensmile" for the feature sets compared with. Every system is
-``features -> StandardScaler() -> SVC(kernel="linear", C=1e-3)``, with nothing tuned on these
-folds; C is that of the published figures for ComParE_2016. Nothing is random, so there are no
+Needs SKSER_DATA, and the extra "opensmile" for the other feature sets. Every system is
+``features -> StandardScaler() -> SVC(kernel="linear", C=1e-3)``. Nothing was tuned on these folds;
+C is the value of the published figures for ComParE_2016. The systems are deterministic and need no
 seeds.
 
-The ablation is what the choice of statistics was made from: inner, speaker-disjoint folds of the
-first outer training fold of each corpus, so that no test fold is looked at.
+The statistics were chosen from the ablation. It uses inner, speaker-disjoint folds of the first
+outer training fold of each corpus, and no test fold.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""Audio and text on a made-up task of which either tells half, and what the alignment looks at.
+"""Fusion of audio and text on a synthetic task that needs both, and its alignment.
 
     python benchmarks/fusion.py
 
-Each utterance is five words of eight, in frames and in word pieces. One word is marked in the text
-as happy or sad; the class is that, and whether the voice is high or low in the frames of that very
-word, while it is at random in those of the others. So the text alone tells one of two bits, the
-voice alone next to nothing of the other, and both together all, if the marked word is found among
-the frames. Five seeds, each with made-up data of its own.
+Each utterance consists of five out of eight words, as frames and as word pieces. The text marks one
+word as happy or sad. The class combines this mark with the pitch, high or low, of the marked word's
+frames; the pitch of all other words is random. The text alone therefore reveals one of two bits,
+and the voice alone hardly anything about the other. Both together reveal the class, if the network
+finds the frames of the marked word. There are five seeds, each with its own data.
 """
 
 import argparse
@@ -26,25 +26,25 @@ HOP = 0.02
 
 
 class Ready(TransformerMixin, BaseEstimator):
-    """Gives the frames that lie in a column of the table."""
+    """Transformer that returns ready-made frames from a column of the table."""
 
     def __init__(self, column="audio", hop=None):
         self.column = column
         self.hop = hop
 
     def fit(self, X, y=None):
-        """Learn nothing."""
+        """Do nothing."""
         return self
 
     def transform(self, X):
-        """Sequences of the column's arrays."""
+        """Return the arrays of the column as sequences."""
         arrays = list(X[self.column])
         names = tuple(f"x{i}" for i in range(arrays[0].shape[1]))
         return Sequences.from_list(arrays, Layout(names, hop=self.hop))
 
 
 def two_halves(n_utterances, seed):
-    """Utterance table, classes, and the marked word of each with the slice of its frames."""
+    """Return an utterance table, classes, and each marked word with the slice of its frames."""
     random = np.random.RandomState(seed)
     rows, y, places = [], [], []
     for _ in range(n_utterances):
@@ -66,7 +66,7 @@ def two_halves(n_utterances, seed):
 
 
 def network(seed, **settings):
-    """The classifier of both modalities, small enough for this task."""
+    """Return a classifier of both modalities, small enough for this task."""
     settings = {
         "audio": Ready(hop=HOP), "text": Ready("transcript"), "n_hidden": 24, "dropout": 0.0,
         "max_epochs": 40, "learning_rate": 0.005, "augment": None, "device": "cpu",
@@ -76,7 +76,7 @@ def network(seed, **settings):
 
 
 def planted_mass(model, X, places):
-    """Mean share of a marked word's attention that lies on its own frames."""
+    """Return the mean share of a marked word's attention that lies on its own frames."""
     maps = model.alignment(X)
     pairs = zip(maps, places, strict=True)
     return float(np.mean([weights.iloc[word, span].sum() for weights, (word, span) in pairs]))

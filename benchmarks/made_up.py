@@ -1,10 +1,10 @@
-"""Statistics with a linear model against the default network, on the made-up corpus.
+"""A linear model on statistics compared with the default network, on the synthetic corpus.
 
     python benchmarks/made_up.py --seeds 3
 
-Five emotions, ten speakers, five folds that hold speakers apart; each seed makes another corpus
-and starts the network anew. The linear model is logistic regression on mean and variance of
-log-mels, standardised, at scikit-learn's default strength.
+The corpus has five emotions and ten speakers, in five speaker-disjoint folds. Each seed generates
+another corpus and another initialization of the network. The linear model is logistic regression
+with scikit-learn's default penalty, on the standardized mean and variance of log-mels.
 """
 
 import argparse
@@ -32,7 +32,7 @@ PACKAGES = ("scikit-learn", "torch", "skorch", "numpy", "librosa")
 
 
 def statistics(corpus):
-    """Mean and variance over time of plain log-mels, one row per utterance."""
+    """Compute mean and variance over time of log-mels, one row per utterance."""
     mel = MelSpectrogram(deltas=0, normalize=None, input_sampling_rate=corpus.sampling_rate)
     X = mel.transform(corpus.data)
     n = X.lengths[:, None]
@@ -41,7 +41,7 @@ def statistics(corpus):
 
 
 def one_seed(seed):
-    """Scores of both models on the corpus of one seed."""
+    """Score both models on the corpus of one seed."""
     corpus = make_emotional_speech(random_state=seed)
     mel = MelSpectrogram(input_sampling_rate=corpus.sampling_rate)
     linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))

@@ -1,4 +1,4 @@
-"""The corpora's protocols, and what every result file says of its run."""
+"""Protocols of the corpora, and contents that all result files share."""
 
 import json
 import os
@@ -14,7 +14,7 @@ PROTOCOLS = ("emodb-loso", "ravdess-5")
 
 
 def load(protocol):
-    """The corpus and its folds, each a list of speakers."""
+    """Return the corpus of a protocol and its folds, each a list of speakers."""
     data = Path(os.environ["SKSER_DATA"])
     if protocol == "emodb-loso":
         corpus = load_emodb(data / "emodb")
@@ -24,14 +24,14 @@ def load(protocol):
 
 
 def write_result(path, result):
-    """Write a result file in one step: a kill leaves the old one or the new one."""
+    """Write a result file atomically: if killed, the old or the new file remains whole."""
     part = path.with_suffix(".part")
     part.write_text(json.dumps(result) + "\n")
     part.replace(path)
 
 
 def versions(*packages):
-    """Versions of Python and of installed packages."""
+    """Return the versions of Python and of the named packages, None if not installed."""
     found = {"python": platform.python_version()}
     for name in packages:
         try:

@@ -32,7 +32,7 @@ html_show_sourcelink = False
 default_role = "code"
 
 matplotlib.use("Agg")
-os.environ.pop("SKSER_DATA", None)  # the tutorials are the same with and without real speech
+os.environ.pop("SKSER_DATA", None)  # tutorials must not depend on corpora of this machine
 os.environ.pop("SKSER_MODELS", None)
 os.environ["OMP_NUM_THREADS"] = "1"
 sphinx_gallery_conf = {
@@ -51,6 +51,7 @@ sphinx_gallery_conf = {
 }
 
 sys.path.insert(0, str(Path(__file__).parent))
+from draw_architecture import draw_architecture  # noqa: E402
 from draw_systems import draw_systems  # noqa: E402
 from render_adversarial import write_adversarial_tables  # noqa: E402
 from render_clients import write_clients  # noqa: E402
@@ -70,6 +71,7 @@ write_corpora(HERE)
 write_leaderboard(HERE)
 write_onnx_table(HERE)
 write_pretrained_tables(HERE)
+draw_architecture(HERE)
 draw_systems(HERE)
 write_reliability(HERE)
 write_stream_table(HERE)

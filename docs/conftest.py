@@ -1,3 +1,3 @@
-"""What of this folder is no documentation by hand, and so no doctest."""
+"""Exclude generated pages and the Sphinx configuration from the doctests."""
 
 collect_ignore = ["_build", "conf.py", "generated"]

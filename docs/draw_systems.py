@@ -1,4 +1,4 @@
-"""Drawings of the systems, with the numbers that their estimators have, and a few pictures."""
+"""Diagrams of the systems, with numbers read from their estimators, and example plots."""
 
 import itertools
 import json
@@ -27,7 +27,7 @@ DATA, LEARNED, FROZEN, GOAL = "#dfe7f1", "#fbe3c8", "#e4e4e4", "#d8ecd6"
 
 
 def draw_systems(docs):
-    """Write the pictures into ``generated/``."""
+    """Write the diagrams and plots into ``generated/``."""
     target = docs / "generated"
     target.mkdir(exist_ok=True)
     pictures = {
@@ -47,7 +47,7 @@ def draw_systems(docs):
 
 
 class Drawing:
-    """Boxes with text, and arrows between them; one unit is an inch."""
+    """Diagram of labeled boxes and arrows; one unit is an inch."""
 
     def __init__(self, width, height):
         self.figure, self.ax = plt.subplots(figsize=(width, height))
@@ -67,11 +67,11 @@ class Drawing:
         return x, y, width, height
 
     def note(self, x, y, text, **settings):
-        """Write without a box."""
+        """Write text without a box."""
         self.ax.text(x, y, text, ha="center", va="center", fontsize=8.5, **settings)
 
     def arrow(self, one, other, both=False, **settings):
-        """Point from the side of a box that faces the other one to that one."""
+        """Draw an arrow between the facing sides of two boxes."""
         (x1, y1, w1, h1), (x2, y2, w2, h2) = one, other
         if abs(x2 - x1) > (w1 + w2) / 2:
             side = np.sign(x2 - x1)
@@ -83,7 +83,7 @@ class Drawing:
         self.ax.annotate("", end, begin, arrowprops=style)
 
     def row(self, y, boxes, left=0.8, step=1.6, **settings):
-        """Draw boxes from left to right, each pointing to the next."""
+        """Draw boxes from left to right, with an arrow from each to the next."""
         drawn = [
             self.box(left + i * step, y, text, color, **settings)
             for i, (text, color) in enumerate(boxes)
@@ -94,12 +94,12 @@ class Drawing:
 
 
 def each(value, n):
-    """A parameter that is one value for all layers, or a sequence of one for each."""
+    """Return a parameter as a sequence with one value for each of `n` layers."""
     return value if isinstance(value, (tuple, list)) else (value,) * n
 
 
 def layers(network, across):
-    """Text of each convolution layer; `across` is how many axes it goes over."""
+    """Yield the text of each convolution layer, whose kernels have `across` axes."""
     n = len(network.filters)
     pool_strides = network.pool_sizes if network.pool_strides is None else network.pool_strides
     names = {"batch": "batch norm", "local_response": "response norm", "none": None}
@@ -120,7 +120,7 @@ def layers(network, across):
 
 
 def fcn_row(network, source, across, cells):
-    """Drawing of a fully convolutional network with attention."""
+    """Return a diagram of a fully convolutional network with attention."""
     boxes = [(source, DATA)]
     boxes += [(text, LEARNED) for text in layers(network, across)]
     heads = "1 head" if network.n_heads == 1 else f"{network.n_heads} heads"
@@ -132,13 +132,13 @@ def fcn_row(network, source, across, cells):
 
 
 def attention_fcn():
-    """The estimator's defaults."""
+    """Return a diagram of the estimator with default parameters."""
     source = "log mel\nspectrogram,\ntime × bands,\nany length"
     return fcn_row(AttentionFCNClassifier(), source, 2, "(time,\nfrequency)")
 
 
 def convolutions(pipeline):
-    """A published pipeline of spectra or of a level contour."""
+    """Return a diagram of a published pipeline of spectra or level contours."""
     features, network = pipeline[0], pipeline[-1]
     if isinstance(features, LevelContour):
         return fcn_row(network, "level\ncontour,\none value\nper frame", 1, "time")
@@ -148,7 +148,7 @@ def convolutions(pipeline):
 
 
 def adversarial_ae():
-    """Encoder, two latents, decoder and discriminators."""
+    """Return a diagram of encoder, two latents, decoder and discriminators."""
     network = AdversarialAEClassifier()
     d = Drawing(9.4, 3.7)
     x = d.box(0.85, 1.85, "sentence vector\nor frames", DATA)
@@ -157,13 +157,13 @@ def adversarial_ae():
     style = d.box(4.6, 1.15, f"style latent\n{network.n_style} nodes", GOAL)
     units = " · ".join(map(str, network.decoder_units))
     decoder = d.box(6.6, 1.85, f"decoder\n{units}", LEARNED)
-    again = d.box(8.5, 1.85, "the input\nagain", DATA)
+    again = d.box(8.5, 1.85, "reconstructed\ninput", DATA)
     priors = [
         d.box(8.3, 3.3, f"prior:\n{network.prior}", DATA, height=0.6),
         d.box(8.3, 0.4, "prior:\nstandard normal", DATA, height=0.6),
     ]
     judges = [d.box(6.4, y, "discriminator", LEARNED, height=0.5) for y in (3.3, 0.4)]
-    labels = d.box(2.7, 3.3, "labels, where\nthere are any", DATA, height=0.6)
+    labels = d.box(2.7, 3.3, "labels, if\navailable", DATA, height=0.6)
     for one, other in (
         (x, encoder), (encoder, emotion), (encoder, style), (emotion, decoder), (style, decoder),
         (decoder, again), (emotion, judges[0]), (style, judges[1]), (priors[0], judges[0]),
@@ -175,10 +175,10 @@ def adversarial_ae():
 
 
 def self_supervised():
-    """Frames and words, aligned by attention."""
+    """Return a diagram of frames and words aligned by attention."""
     network = AttentionRNNClassifier()
     d = Drawing(10.6, 2.9)
-    cell = f"{network.cell.upper()}, both ways,\n{network.n_hidden} units each"
+    cell = f"{network.cell.upper()}, bidirectional,\n{network.n_hidden} units each"
     height = 0.75
     audio = d.row(
         0.6,
@@ -204,21 +204,26 @@ def self_supervised():
         width=1.45,
         height=height,
     )
-    align = d.box(7.75, 1.45, "each word\nlooks at frames", LEARNED, width=1.45)
-    pool = d.box(9.55, 1.45, f"{network.n_heads} heads pool;\nclass\nprobabilities", GOAL, 1.45)
+    align = d.box(7.75, 1.45, "words attend\nto frames", LEARNED, width=1.45)
+    pool = d.box(9.55, 1.45, f"{network.n_heads} pooling heads,\nclass\nprobabilities", GOAL, 1.45)
     d.arrow(audio[3], align)
     d.arrow(text[3], align)
     d.arrow(audio[2], text[2], both=True, linestyle="--")
-    d.note(3.35, 1.45, "compared before\nthe recurrence", color="#555555")
+    d.note(3.35, 1.45, "attention compares\nthe RNN inputs", color="#555555")
     d.arrow(align, pool)
     return d.figure
 
 
 def staged_transfer():
-    """Which layers train, in one stage and in two."""
+    """Return a diagram of the layers that are trained in one and in two stages."""
     transfer = TransferClassifier(AttentionFCNClassifier(), None, strategy="two-stage")
     d = Drawing(9.6, 3.1)
-    columns = (("source", 1.7), ("one stage", 4.1), ("two stages: first", 6.3), ("then", 8.5))
+    columns = (
+        ("source", 1.7),
+        ("single-stage", 4.1),
+        ("two-stage: first", 6.3),
+        ("two-stage: second", 8.5),
+    )
     rows = ((2.15, "classes"), (0.95, "convolutions,\nattention"))
     boxes = {}
     for title, x in columns:
@@ -232,17 +237,17 @@ def staged_transfer():
                 text = "its own classes"
             color = FROZEN if frozen or title == "source" else LEARNED
             boxes[title, y] = d.box(x, y, text, color, width=1.7)
-    d.arrow(boxes["source", 0.95], boxes["one stage", 0.95])
+    d.arrow(boxes["source", 0.95], boxes["single-stage", 0.95])
     d.note(2.9, 0.3, "copied")
     d.ax.plot([1.7, 1.7, 6.3], [0.55, 0.15, 0.15], color="#333333", linewidth=1)
     d.ax.annotate("", (6.3, 0.55), (6.3, 0.14), arrowprops={"arrowstyle": "->", "color": "#333333"})
     for y, _ in rows:
-        d.arrow(boxes["two stages: first", y], boxes["then", y])
+        d.arrow(boxes["two-stage: first", y], boxes["two-stage: second", y])
     return d.figure
 
 
 def contours():
-    """Level contours of made-up utterances."""
+    """Plot level contours of synthetic utterances."""
     corpus = make_emotional_speech(2, 10, random_state=0)
     levels = LevelContour(input_sampling_rate=corpus.sampling_rate)
     figure, ax = plt.subplots(figsize=(7, 3), layout="constrained")
@@ -251,24 +256,24 @@ def contours():
         X = levels.transform([corpus.data[row]])
         times = np.arange(X.lengths[0]) * X.layout.hop + X.layout.offset
         ax.plot(times, X[0][:, 0], label=emotion)
-    ax.set(xlabel="seconds", ylabel="mean of the mel bands in dB")
+    ax.set(xlabel="time in seconds", ylabel="mean of mel bands in dB")
     ax.legend()
     return figure
 
 
 def latents():
-    """Both latents of utterances of speakers that training has not heard."""
+    """Plot both latents for utterances of unseen speakers."""
     corpus = make_emotional_speech(8, 25, random_state=0)
     frames = FrameFeatures(("energy", "pitch"), input_sampling_rate=corpus.sampling_rate)
     X = StandardScaler().fit_transform(Functionals(frames).fit_transform(corpus.data))
-    heard = np.isin(corpus.speakers, ["01", "02", "03", "04", "05", "06"])
+    train = np.isin(corpus.speakers, ["01", "02", "03", "04", "05", "06"])
     network = AdversarialAEClassifier(max_epochs=20, n_threads=1, device="cpu", random_state=0)
-    network.fit(X[heard], corpus.target[heard])
-    return LatentSpaceDisplay.from_estimator(network, X[~heard], corpus.target[~heard]).figure_
+    network.fit(X[train], corpus.target[train])
+    return LatentSpaceDisplay.from_estimator(network, X[~train], corpus.target[~train]).figure_
 
 
 def label_efficiency(results):
-    """UAR by labels per class, pretrained and hand-made vectors."""
+    """Plot UAR by labels per class for pretrained and hand-crafted vectors."""
     result = json.loads((results / "label_efficiency.json").read_text())
     figure, axes = plt.subplots(1, 2, figsize=(8, 3), sharey=True, layout="constrained")
     for ax, (protocol, entry) in zip(axes, result["protocols"].items(), strict=True):
@@ -277,7 +282,8 @@ def label_efficiency(results):
             x, mean, sd = (
                 np.array([row[k] for row in rows], float) for k in ("n_labels", "mean", "std")
             )
-            ax.errorbar(x, 100 * mean, 100 * sd, fmt="o-", capsize=3, label=name)
+            label = "hand-crafted" if name == "hand-made" else name
+            ax.errorbar(x, 100 * mean, 100 * sd, fmt="o-", capsize=3, label=label)
         ax.set(title=TITLES[protocol], xlabel="labels per class", xscale="log")
         ax.set_xticks(x, [f"{n:.0f}" for n in x])
         ax.set_xticks([], minor=True)

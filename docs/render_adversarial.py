@@ -28,14 +28,14 @@ def write_adversarial_tables(docs):
 
 
 def gain(results):
-    """Levels of both sides and the paired difference, by task, input and share of labels."""
+    """Return a table of both systems and their difference, by task, input and share of labels."""
     rows = [["task", "input", "labels", "training", "accuracy", "UAR", "gain in accuracy", "p"]]
     linear = json.loads((results / "functionals.json").read_text())["systems"]["functionals"]
     seeds = set()
     for task, title in TITLES.items():
         if task in linear:
             figures = (f"{100 * linear[task][m]:.1f}" for m in SCORES)
-            rows.append([title, "vectors", "100 %", "a linear SVM", *figures, "", ""])
+            rows.append([title, "vectors", "100 %", "linear SVM", *figures, "", ""])
         for path in sorted(results.glob(f"adversarial_gain_{task}_*.json"), reverse=True):
             result = json.loads(path.read_text())
             for entry in sorted(result["summary"], key=lambda entry: -entry["labels"]):
@@ -49,8 +49,9 @@ def gain(results):
                 rows.append(row)
     n_seeds = " or ".join(map(str, sorted(seeds)))
     return (
-        f"{list_table(rows)}\nMean ± standard deviation over {n_seeds} seeds, in percent; the gain "
-        "with its 95 % interval, a bootstrap over speakers; p of the corrected resampled t-test.\n"
+        f"{list_table(rows)}\nMean ± standard deviation over {n_seeds} seeds, in percent. The gain "
+        "is given with its 95 % interval (bootstrap over speakers) and the p-value of the "
+        "corrected resampled t-test.\n"
     )
 
 
@@ -58,7 +59,7 @@ SCORES = ("accuracy", "uar")
 
 
 def difference(entry):
-    """Cells of a paired difference; empty for the side that it is taken from."""
+    """Return the cells of a paired difference, which are empty for the reference system."""
     if entry is None:
         return ["", ""]
     low, high = (100 * end for end in entry["interval"])
@@ -66,38 +67,39 @@ def difference(entry):
 
 
 def attempts(results):
-    """Accuracy of both sides on inner folds, for each thing tried."""
+    """Return a table of the accuracy of both systems on inner folds, by setting."""
     path = results / "adversarial_gain_attempts.json"
-    rows = [["tried", *(f"{share} % of labels: {side}" for share in (100, 10) for side in SIDES)]]
+    rows = [["setting", *(f"{share} % of labels: {side}" for share in (100, 10) for side in SIDES)]]
     for name, entry in json.loads(path.read_text())["attempts"].items():
         row = [name]
         for share in ("1.0", "0.1"):
             twin, full = (100 * np.mean(entry[side][share]) for side in ("twin", "full"))
             row += [f"{twin:.1f}", f"{full:.1f}", f"{full - twin:+.1f}"]
         rows.append(row)
-    return f"{list_table(rows)}\nAccuracy of valence in percent, mean over two seeds.\n"
+    return f"{list_table(rows)}\nAccuracy of valence in percent, as mean over two seeds.\n"
 
 
 SIDES = ("conventional", "adversarial", "gain")
 
 
 def made_up(results):
-    """Accuracy and probes of the made-up problem, as mean and standard deviation."""
+    """Return a table of the accuracy and the probes on the synthetic problem."""
     systems = json.loads((results / "adversarial_made_up.json").read_text())["systems"]
-    rows = [["", *systems]]
+    rows = [["measure", *systems]]
     for name in next(iter(systems.values())):
         cells = (100 * np.array(system[name]) for system in systems.values())
         rows.append([name, *(f"{c.mean():.1f} ± {c.std(ddof=1):.1f}" for c in cells)])
     return (
-        f"{list_table(rows)}\nIn percent, over five problems: accuracy, also of the probe for the "
-        "emotion (by chance 25), and R² of that for the style.\n"
+        f"{list_table(rows)}\nAll values are in percent, as mean ± standard deviation over "
+        "five problems: the accuracy of the classifier and of a probe that predicts the emotion "
+        "from a latent (25 by chance), and R² of a probe that predicts the style.\n"
     )
 
 
 def cost(results):
-    """Processor time of an epoch, twin and full model."""
+    """Return a table of the processor time of an epoch with both systems."""
     path = results / "adversarial_cost.json"
-    rows = [["input", "conventional, s", "adversarial, s", "ratio", "of the rounds"]]
+    rows = [["input", "conventional, s", "adversarial, s", "ratio", "range over rounds"]]
     for name, entry in json.loads(path.read_text())["inputs"].items():
         rounds = f"{min(entry['rounds']):.2f} to {max(entry['rounds']):.2f}"
         seconds = (f"{entry[f'{side}_seconds']:.3f}" for side in ("twin", "full"))

@@ -1,4 +1,4 @@
-"""The table and the sections of the corpora that have a loader."""
+"""Table and sections of the corpora for which there is a loader."""
 
 from render_results import list_table
 
@@ -20,9 +20,9 @@ def _table():
                 f"`{info.name} <{info.url}>`__",
                 info.language,
                 info.speech,
-                f"{info.n_utterances:,}" if info.n_utterances else "by release",
+                f"{info.n_utterances:,}" if info.n_utterances else "depends on release",
                 info.n_speakers or "many",
-                f"``{info.fetcher}``" if info.fetcher else "from its publishers",
+                f"``{info.fetcher}``" if info.fetcher else "from the publisher",
             ]
         )
     return list_table(rows)
@@ -32,7 +32,7 @@ def _common_names():
     rows = [["emotion", "common name", "corpora"]]
     for emotion, common in HARMONIZED.items():
         having = [info.name for info in CORPORA.values() if emotion in info.labels.values()]
-        rows.append([emotion, common or "left out", ", ".join(having)])
+        rows.append([emotion, common or "dropped", ", ".join(having)])
     return f"Common names\n------------\n\n{list_table(rows)}"
 
 
@@ -45,7 +45,7 @@ def _section(info):
     if info.dimension_range:
         low, high = info.dimension_range
         facts.append(f"**Valence, activation, dominance**: {low:g} to {high:g}")
-    facts += [f"**Licence**: {info.license}", f"**Citation**: {info.citation}"]
+    facts += [f"**License**: {info.license}", f"**Citation**: {info.citation}"]
     facts += info.notes
     listed = "".join(f"* {fact}\n" for fact in facts)
     return f"{info.name}\n{'-' * len(info.name)}\n\n{info.description}\n\n{listed}"

@@ -1,4 +1,4 @@
-"""The leaderboard's tables and picture."""
+"""Tables and bar charts of the leaderboard."""
 
 import json
 
@@ -36,16 +36,16 @@ def write_leaderboard(docs):
 
 
 def command(result):
-    """What measures the row again, with as many seeds."""
+    """Return the command that repeats the measurement with the same number of seeds."""
     return f"{result['command']} --seeds {result['summary']['n_seeds']}"
 
 
 def scores(found):
-    """Table of what the systems get right."""
+    """Return the table of accuracies."""
     rows = [
         [
-            "system", "seeds", "UAR", "accuracy", "worst speaker", "sexes apart (by chance)",
-            "UAR in noise at 10 dB",
+            "system", "seeds", "UAR", "accuracy", "worst speaker", "gap between sexes (by chance)",
+            "UAR with noise at 10 dB SNR",
         ]
     ]  # fmt: skip
     for result in found:
@@ -67,8 +67,8 @@ def scores(found):
 
 
 def costs(found):
-    """Table of what the systems cost."""
-    rows = [["system", "fit", "predict", "numbers in the model", "pickled"]]
+    """Return the table of times and sizes."""
+    rows = [["system", "fit", "predict", "parameters", "pickle size"]]
     for result in found:
         summary = result["summary"]
         rows.append(
@@ -90,12 +90,12 @@ def _percent(summary):
 
 
 def draw(found, path):
-    """Bars of UAR, clean and in noise."""
+    """Draw bars of UAR on clean and noisy speech."""
     figure, ax = plt.subplots(figsize=(8, 1 + 0.4 * len(found)), layout="constrained")
     places = range(len(found))
     for shift, name, color, label in (
         (-0.2, "uar", "tab:blue", "clean"),
-        (0.2, "uar_in_noise", "tab:grey", "in noise at 10 dB"),
+        (0.2, "uar_in_noise", "tab:grey", "noise at 10 dB SNR"),
     ):
         values = [100 * result["summary"][name]["mean"] for result in found]
         errors = [100 * (result["summary"][name]["sd"] or 0) for result in found]

@@ -1,4 +1,4 @@
-"""Table of the speed of exported models."""
+"""Table of the prediction time of exported models."""
 
 import json
 
@@ -8,14 +8,15 @@ from render_results import list_table
 def write_onnx_table(docs):
     """Write the table into ``generated/``."""
     result = json.loads((docs.parent / "benchmarks/results/onnx_prediction.json").read_text())
-    rows = [["length of the file in s", "torch, ms", "onnxruntime, ms", "ratio"]]
+    rows = [["length of the file, s", "torch, ms", "onnxruntime, ms", "ratio"]]
     for seconds, measured in result["seconds"].items():
-        passed = measured["milliseconds"].values()
-        rows.append([seconds, *(f"{ms:.1f}" for ms in passed), f"{measured['ratio']:.2f}"])
+        elapsed = measured["milliseconds"].values()
+        rows.append([seconds, *(f"{ms:.1f}" for ms in elapsed), f"{measured['ratio']:.2f}"])
     difference = max(measured["largest_difference"] for measured in result["seconds"].values())
     text = (
-        f"{list_table(rows)}\nProbabilities differed by {difference:.0e} at most. The file has "
-        f"{result['bytes'] / 1e6:.1f} MB, most of it the Fourier transform; writing it took "
-        f"{result['export_seconds']:.1f} s (load average {result['load_average']:.1f}).\n"
+        f"{list_table(rows)}\nThe probabilities differ by at most {difference:.0e}. The size "
+        f"of the file is {result['bytes'] / 1e6:.1f} MB, mostly for the Fourier transform, and "
+        f"writing it took {result['export_seconds']:.1f} s (load average "
+        f"{result['load_average']:.1f}).\n"
     )
     (docs / "generated" / "onnx_prediction.rst").write_text(text)

@@ -1,19 +1,19 @@
-"""Tables of the pretrained encoders' results."""
+"""Tables of the results of pretrained encoders and transfer."""
 
 import json
 
 from render_results import TITLES, list_table
 
 SYSTEMS = {
-    "plain": "middle layers, mean and deviation, linear SVM",
-    "trimmed": "silence cut off, all layers, logistic regression",
-    "middle": "the same of layers 2 and 3",
-    "fine-tuned": "silence cut off, copies at other speeds, two layers trained on",
-    "networks": "vote of several of the last",
-    "vote": "vote of the fine-tuned and the third",
-    "transductive": "as the second, scaled within each speaker (transductive)",
-    "transductive-vote": "vote of the last and the fine-tuned, each scaled within each speaker "
-    "(transductive)",
+    "plain": "middle layers, mean and standard deviation, linear SVM",
+    "trimmed": "trimmed silence, all layers, logistic regression",
+    "middle": "trimmed silence, layers 2 and 3, logistic regression",
+    "fine-tuned": "trimmed silence, speed augmentation, two fine-tuned layers",
+    "networks": "vote of several fine-tuned networks",
+    "vote": "vote of the fine-tuned network and the logistic regression on layers 2 and 3",
+    "transductive": "as the second row, scaled within each speaker (transductive)",
+    "transductive-vote": "vote of the previous row and the fine-tuned network, each scaled within "
+    "each speaker (transductive)",
 }
 FUSION = ("without audio", "without text")
 
@@ -29,7 +29,7 @@ def write_pretrained_tables(docs):
 
 
 def embeddings(results):
-    """UAR and accuracy of every system that was run."""
+    """Return a table of UAR and accuracy of each measured system."""
     rows = [["corpus", "system", "seeds", "UAR", "accuracy", "worst fold's UAR", "gain"]]
     for protocol, title in TITLES.items():
         for name, system in SYSTEMS.items():
@@ -46,7 +46,7 @@ def embeddings(results):
                 rows.append([title, system, seeds, *_scores(result["summary"])])
             together = result.get("all_seeds", {"n_networks": 1})
             if together["n_networks"] > 1:
-                several = f"the same, {together['n_networks']} networks"
+                several = f"vote of {together['n_networks']} networks of the previous row"
                 name_of_row = system if name == "networks" else several
                 rows.append([title, name_of_row, "all", *_scores(together)])
             elif name == "networks":
@@ -57,9 +57,9 @@ def embeddings(results):
                 )
                 rows[-1][-1] = f"{difference:+.1f} ({low:+.1f} to {high:+.1f})"
     return (
-        f"{list_table(rows)}\nIn percent, over all folds; mean ± standard deviation over seeds. "
-        "The gain is that of UAR on the corpus' first row, with a 95 % interval over resampled "
-        "speakers.\n"
+        f"{list_table(rows)}\nAll values are in percent over all folds, as mean ± standard "
+        "deviation over seeds. The gain is the difference in UAR to the first row of the corpus, "
+        "with a 95 % interval over resampled speakers.\n"
     )
 
 
@@ -74,7 +74,7 @@ def _with_sd(summary):
 
 
 def embedding_speed(results):
-    """Times beside the usual path."""
+    """Return a table of extraction times with and without padding."""
     result = json.loads((results / "embedding_speed.json").read_text())
     rows = [["corpus", "with padding to 30 s", "``SpeechEmbedding``", "ratio"]]
     for protocol, entry in result["time"].items():
@@ -84,19 +84,19 @@ def embedding_speed(results):
     table = list_table(rows)
     for protocol, entry in result.get("accuracy", {}).items():
         pair = (f"{100 * entry[name]['uar']:.1f}" for name in ("usual", "skser"))
-        table += "\nUAR of the same linear SVM on {}: {} with the padding, {} without.\n".format(
+        table += "\nUAR of the same linear SVM on {}: {} with padding, {} without.\n".format(
             TITLES[protocol], *pair
         )
     return (
-        f"{table}\nPer utterance, from its file, Whisper-tiny's second layer, one thread "
-        "(``benchmarks/embedding_speed.py``).\n"
+        f"{table}\nTime per utterance to read the file and compute the second layer of "
+        "Whisper-tiny on one thread (``benchmarks/embedding_speed.py``).\n"
     )
 
 
 def label_efficiency(results):
-    """UAR by labels per class, and with how many times the labels the baseline catches up."""
+    """Return a table of UAR by labels per class, and of the labels that the baseline needs."""
     result = json.loads((results / "label_efficiency.json").read_text())
-    rows = [["corpus", "labels per class", "pretrained", "hand-made", "catches up with"]]
+    rows = [["corpus", "labels per class", "pretrained", "hand-crafted", "label factor"]]
     for protocol, entry in result["protocols"].items():
         scores = {(row["estimator"], row["n_labels"]): row for row in entry["scores"]}
         for row in entry["multiples"]:
@@ -114,36 +114,37 @@ def label_efficiency(results):
                 catches_up = multiple
             rows.append([TITLES[protocol], f"{n:.0f}", *cells, catches_up])
     return (
-        f"{list_table(rows)}\nUAR in percent over all folds, mean ± standard deviation over "
-        f"{result['n_repeats']} draws; and how many times as many labels the hand-made vectors "
-        "need for the same UAR, with its 95 % interval, a bootstrap over speakers and draws. The "
-        "last row of a corpus is all labels.\n"
+        f"{list_table(rows)}\nUAR is in percent over all folds, as mean ± standard deviation over "
+        f"{result['n_repeats']} draws. The label factor states how many times as many labels the "
+        "hand-crafted vectors need for the same UAR, with its 95 % interval (bootstrap over "
+        "speakers and draws). The last row of each corpus uses all labels.\n"
     )
 
 
 def fusion(results):
-    """UAR of either modality, of both, and of both when one is dropped."""
+    """Return a table of UAR with either modality, with both, and with one of them dropped."""
     result = json.loads((results / "fusion.json").read_text())
-    rows = [["", "UAR"]]
+    rows = [["input", "UAR"]]
     for name, values in [*result["uar"].items(), *((name, result[name]) for name in FUSION)]:
         label = f"words look at frames, predicting {name}" if name in FUSION else name
+        label = label.replace("look at", "attend to")
         rows.append([label, mean_and_sd(values)])
     return (
-        f"{list_table(rows)}\nMean ± standard deviation over {len(result['planted_mass'])} seeds. "
-        f"{mean_and_sd(result['planted_mass'])} % of the marked word's attention lie on its own "
-        "frames, which are a fifth of all.\n"
+        f"{list_table(rows)}\nMean ± standard deviation over {len(result['planted_mass'])} seeds, "
+        f"in percent. The marked word directs {mean_and_sd(result['planted_mass'])} % of its "
+        "attention to its own frames, which are a fifth of all frames.\n"
     )
 
 
 def mean_and_sd(values):
-    """In percent."""
+    """Return mean and standard deviation in percent."""
     mean = sum(values) / len(values)
     sd = (sum((v - mean) ** 2 for v in values) / max(1, len(values) - 1)) ** 0.5
     return f"{100 * mean:.1f} ± {100 * sd:.1f}"
 
 
 def staged_transfer(results):
-    """UAR by share of the labels, and differences in pairs."""
+    """Return tables of UAR by share of labels, with differences to training from scratch."""
     parts = []
     for target, title in TITLES.items():
         path = results / f"staged_transfer_{target}.json"
@@ -152,7 +153,7 @@ def staged_transfer(results):
         result = json.loads(path.read_text())
         uars = {(row["source"], row["share"], row["system"]): row for row in result["summary"]}
         shares = sorted({share for _, share, _ in uars})
-        rows = [["weights of", "system", *(f"{100 * share:g} % of the labels" for share in shares)]]
+        rows = [["source task", "system", *(f"{100 * share:g} % of labels" for share in shares)]]
         for source, system in dict.fromkeys((s, name) for s, _, name in uars):
             cells = []
             for share in shares:
@@ -168,16 +169,16 @@ def staged_transfer(results):
         n_seeds = max(row["n_seeds"] for row in result["summary"])
         parts.append(
             f"{title}, weights from the other corpus, five speaker-disjoint folds, {n_seeds} "
-            f"seeds:\n\n{list_table(rows)}"
+            f"{'seed' if n_seeds == 1 else 'seeds'}:\n\n{list_table(rows)}"
         )
         direct = [pair for pair in result.get("paired", ()) if pair["against"] == "single-stage"]
         if direct:
-            told = "; ".join(
+            differences = "; ".join(
                 f"{pair['source']}, {100 * pair['share']:g} %: {100 * pair['difference']:+.1f} "
                 f"({100 * pair['low']:+.1f} to {100 * pair['high']:+.1f})"
                 for pair in direct
             )
-            parts.append(f"Two stages against one: {told}.\n")
+            parts.append(f"Difference of two-stage to single-stage transfer: {differences}.\n")
     return "\n".join(parts) or "Not measured yet.\n"
 
 

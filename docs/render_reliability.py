@@ -1,4 +1,4 @@
-"""Tables of the fuzz runs, the killed trainings and the first hour from the wheel."""
+"""Tables of the fuzz tests, the interrupted trainings and the fresh installation."""
 
 import json
 
@@ -16,8 +16,8 @@ def write_reliability(docs):
 
 
 def fuzz(results):
-    """Spoiled audio files and spoiled models, side by side."""
-    rows = [["", "files", "read", "refused by name", "findings", "slowest", "most memory"]]
+    """Return a table of the fuzz tests of audio files and of saved models."""
+    rows = [["kind", "files", "read", "rejected by name", "failures", "slowest", "peak memory"]]
     path = results / "fuzz_audio.json"
     if path.exists():
         found = json.loads(path.read_text())
@@ -51,40 +51,40 @@ def fuzz(results):
 
 
 def killed_training(results):
-    """Kills, and trainings that ended with the same weights all the same."""
+    """Return a table of kills per system, and the number of unchanged trainings."""
     path = results / "killed_training.json"
     if not path.exists():
         return "Not measured yet.\n"
     found = json.loads(path.read_text())
     rows = [["system", "kills"], *([name, n] for name, n in found["by_system"].items())]
     return (
-        f"{found['kills']} kills of {found['trainings']} trainings; {found['equal']} ended with "
-        f"the weights and losses of the training that nobody disturbed, bit for bit.\n\n"
-        + list_table(rows)
+        f"{found['trainings']} trainings were killed {found['kills']} times; {found['equal']} of "
+        "them ended with exactly the same weights and losses as an uninterrupted training.\n\n"
+        f"{list_table(rows)}"
     )
 
 
 def fresh_install(results):
-    """What was seen in a fresh environment."""
+    """Return a table of the steps in a fresh environment and their results."""
     path = results / "fresh_install.json"
     if not path.exists():
         return "Not measured yet.\n"
     found = json.loads(path.read_text())
     lengths = ", ".join(f"{seconds:g}" for seconds in found["lengths_s"])
     rows = [
-        ["step", "seen"],
+        ["step", "result"],
         ["size of the wheel", f"{found['wheel_kB']} kB"],
         ["`skser predict` on two files", f"{found['predict_two_files_s']:.1f} s"],
         *(
-            [f"{row['file']}, by the model that comes along", row["emotion"]]
+            [f"{row['file']}, predicted by the included model", row["emotion"]]
             for row in found["predicted"]
         ),
         [
-            "saved, and loaded in a new process: largest difference of a probability",
+            "saved, and loaded in a new process: largest difference in probability",
             f"{found['new_process_difference']:.1e}",
         ],
         [
-            f"ONNX without torch, {lengths} s long: largest difference",
+            f"ONNX without torch, files of {lengths} s: largest difference in probability",
             f"{found['onnx_difference']:.1e}",
         ],
     ]

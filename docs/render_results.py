@@ -1,4 +1,4 @@
-"""Turn benchmarks/results/*.json into tables of the documentation."""
+"""Tables of features, the attention FCN, level contours, training and prediction."""
 
 import json
 import statistics
@@ -8,7 +8,7 @@ TITLES = {"emodb-loso": "EmoDB-LOSO", "ravdess-5": "RAVDESS-5"}
 
 
 def percent(summary):
-    """Mean over seeds and, with several, their standard deviation, in percent."""
+    """Return the mean and, with several seeds, the standard deviation in percent."""
     mean, sd = 100 * summary["pooled_mean"], summary["pooled_sd_over_seeds"]
     return f"{mean:.1f}" if sd is None else f"{mean:.1f} ± {100 * sd:.1f}"
 
@@ -33,17 +33,17 @@ def write_tables(docs):
 
 
 def scale(docs):
-    """Time and memory of a block larger than memory."""
+    """Return a table of time and memory with a block that is larger than memory."""
     path = docs.parent / "benchmarks/results/scale.json"
     if not path.exists():
         return "Not measured yet.\n"
     result = json.loads(path.read_text())
     titles = {
         "extraction": f"extraction to disk, ``n_jobs={result['n_jobs']}``",
-        "epoch": f"one epoch of AttentionFCNClassifier, ``n_threads={result['n_threads']}``",
-        "pipeline": "SequenceScaler and one epoch",
+        "epoch": f"one epoch of ``AttentionFCNClassifier``, ``n_threads={result['n_threads']}``",
+        "pipeline": "``SequenceScaler`` and one epoch",
     }
-    rows = [["what", "seconds", "peak of anonymous memory in MB"]]
+    rows = [["operation", "seconds", "peak anonymous memory, MB"]]
     rows += [
         [
             title,
@@ -54,31 +54,33 @@ def scale(docs):
         if name in result
     ]
     text = (
-        f"{result['hours_of_speech']:.1f} hours of speech, {result['n_utterances']:,} utterances, "
-        f"a block of {result['block_gigabytes']:.1f} GB.\n\n{list_table(rows)}"
+        f"The data are {result['hours_of_speech']:.1f} hours of speech in "
+        f"{result['n_utterances']:,} utterances, which give a block of "
+        f"{result['block_gigabytes']:.1f} GB.\n\n{list_table(rows)}"
     )
     if "kill" in result:
         kill = result["kill"]
-        same = "the same bytes" if kill["same_bytes"] else "OTHER BYTES"
+        same = "the same bytes" if kill["same_bytes"] else "DIFFERENT BYTES"
         text += (
-            f"\nKilled after {kill['finished_when_killed']:,} utterances and started again: "
-            f"{same}, {kill['computed_again']} utterances computed twice.\n"
+            f"\nAn extraction that was killed after {kill['finished_when_killed']:,} utterances "
+            f"and started again gave {same}; {kill['computed_again']} utterances were computed "
+            "twice.\n"
         )
     return text
 
 
 def prediction(docs):
-    """What `predict` of one file costs beside its pieces, many files, and an hour."""
+    """Return a table of the time of `predict` and its parts, with many files and long ones."""
     result = json.loads((docs.parent / "benchmarks/results/prediction.json").read_text())
     one, many = result["one_file"], result["many_files"]
     titles = {
-        "decode": "soundfile reads the samples",
-        "feature": "frames of the samples",
-        "forward": "the torch module, on a ready tensor",
-        "by_hand": "all three and the scaling in one function, by hand",
+        "decode": "reading the samples with soundfile",
+        "feature": "computing the frames",
+        "forward": "running the torch module on a tensor",
+        "by_hand": "all three and scaling in a hand-written function",
         "predict": "``model.predict([path])``",
     }
-    rows = [["what", "ms of CPU time", "ms that passed"]]
+    rows = [["operation", "CPU time, ms", "elapsed time, ms"]]
     rows += [
         [title, *(f"{one[clock]['milliseconds'][name]:.2f}" for clock in ("cpu", "wall"))]
         for name, title in titles.items()
@@ -91,35 +93,36 @@ def prediction(docs):
     )
     return (
         f"{list_table(rows)}\n``predict`` takes {ratios['cpu']:.2f} times the CPU time of its "
-        f"pieces, and {ratios['wall']:.2f} times the time that passes (medians of "
-        f"{one['n_turns']} turns; the machine's load average was {one['load_average']:.1f}). Of "
-        f"{many['n_files']} files at once, {many['files_per_cpu_second']:.0f} are predicted per "
-        f"second of CPU time.\n\n``emotion_timeline`` with its default window and hop: {hours}.\n"
+        f"parts and {ratios['wall']:.2f} times their elapsed time (medians of "
+        f"{one['n_turns']} repetitions at a load average of {one['load_average']:.1f}). With "
+        f"{many['n_files']} files in one call, {many['files_per_cpu_second']:.0f} files are "
+        "predicted per second of CPU time.\n\n``emotion_timeline`` with its default window and "
+        f"hop: {hours}.\n"
     )
 
 
 def training(docs):
-    """What training costs beside loops of one's own."""
+    """Return a table of training time and memory compared with other training loops."""
     path = docs.parent / "benchmarks/results/training.json"
     if not path.exists():
         return "Not measured yet.\n"
     result = json.loads(path.read_text())
-    rows = [["what", "measured"]]
+    rows = [["quantity", "value"]]
     if "loop" in result:
         loop = result["loop"]
         cost = f"{loop['fit_milliseconds_per_utterance_and_epoch']:.2f} ms"
-        rows.append(["CPU time per utterance and epoch, one thread", cost])
-        rows.append(["times that of a hand-written loop", f"{loop['ratio']:.2f}"])
+        rows.append(["CPU time per utterance and epoch on one thread", cost])
+        rows.append(["CPU time relative to a hand-written loop", f"{loop['ratio']:.2f}"])
     if "skorch" in result:
-        rows.append(["times faster than plain skorch", f"{result['skorch']['times_faster']:.2f}"])
+        rows.append(["speedup over plain skorch", f"{result['skorch']['times_faster']:.2f}"])
     if "memory" in result:
-        rows.append(["peak memory, times that of the loop", f"{result['memory']['ratio']:.2f}"])
+        rows.append(["peak memory relative to that loop", f"{result['memory']['ratio']:.2f}"])
     if "growth" in result:
         growth = result["growth"]
         sizes = growth["n_utterances"]
         rows.append(
             [
-                f"power by which an epoch of {sizes[0]:,} to {sizes[-1]:,} utterances grows",
+                f"exponent of the time per epoch for {sizes[0]:,} to {sizes[-1]:,} utterances",
                 f"{growth['exponent']:.2f}",
             ]
         )
@@ -128,8 +131,11 @@ def training(docs):
         name, accuracy = device["device"], device["accuracy"]
         rows += [
             [f"utterances per second on {name}", f"{device['utterances_per_second']:,.0f}"],
-            [f"share of the loop's on {name}", f"{device['share_of_loop']:.2f}"],
-            [f"share of time that {name} is busy", f"{device['busy_share']:.2f}"],
+            [
+                f"throughput relative to that loop on {name}",
+                f"{device['share_of_loop']:.2f}",
+            ],
+            [f"share of time in which {name} is busy", f"{device['busy_share']:.2f}"],
             [
                 "accuracy with float32 and bfloat16",
                 f"{accuracy['float32']:.3f}, {accuracy['bfloat16']:.3f}",
@@ -139,7 +145,7 @@ def training(docs):
 
 
 def list_table(rows):
-    """A table of the documentation, the first row its heads."""
+    """Return rows as a reStructuredText table; the first row contains the headings."""
     lines = [".. list-table::", "   :header-rows: 1", ""]
     for row in rows:
         lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(row)]
@@ -147,12 +153,12 @@ def list_table(rows):
 
 
 def made_up(docs):
-    """UAR of statistics and of the network on the made-up corpus."""
+    """Return a table of UAR on the synthetic corpus."""
     path = docs.parent / "benchmarks/results/made_up.json"
     result = json.loads(path.read_text())
     titles = {
-        "linear": "logistic regression on mean and variance of log-mels",
-        "attention_fcn": "AttentionFCNClassifier()",
+        "linear": "logistic regression on mean and variance of log-mel bands",
+        "attention_fcn": "``AttentionFCNClassifier()``",
     }
     rows = [["model", "UAR"]]
     for name, title in titles.items():
@@ -164,17 +170,17 @@ def made_up(docs):
 
 FCN_SYSTEMS = {
     "network": "``AttentionFCNClassifier`` on mel spectrograms",
-    "networks": "vote of such networks, one of each seed",
+    "networks": "vote of these networks, one per seed",
     "functionals": "logistic regression on sentence vectors",
     "network + functionals": "``fcn_and_functionals()``",
-    "networks + functionals": "vote of all networks and the regression",
+    "networks + functionals": "vote of all networks and the logistic regression",
 }
 
 
 def attention_fcn(docs):
-    """UAR and accuracy of the default pipeline and its votes on each protocol."""
+    """Return a table of the default pipeline and its votes on each protocol."""
     results = sorted((docs.parent / "benchmarks/results").glob("attention_fcn_*.json"))
-    rows = [["protocol", "system", "UAR", "accuracy", "first fold's UAR", "worst fold's UAR"]]
+    rows = [["protocol", "system", "UAR", "accuracy", "UAR of first fold", "UAR of worst fold"]]
     costs = []
     for path in results:
         result = json.loads(path.read_text())
@@ -194,14 +200,14 @@ def attention_fcn(docs):
         alone = result.get("alone")
         quiet = f", {alone['fit_cpu_seconds']:.0f} on an idle machine" if alone else ""
         costs.append(
-            f"{title}: {result['summary']['network']['n_seeds']} seeds; a network took "
-            f"{min(seconds):.0f} to {max(seconds):.0f} seconds of one core{quiet}."
+            f"{title}: {result['summary']['network']['n_seeds']} seeds. Training a network took "
+            f"{min(seconds):.0f} to {max(seconds):.0f} seconds on one core{quiet}."
         )
     return list_table(rows) + "\n" + "\n".join(costs) + "\n"
 
 
 def ablation(docs):
-    """UAR on inner folds of every candidate, and of the linear model and the vote."""
+    """Return tables of UAR on inner folds, of each network and of the linear models."""
     results = [
         json.loads((docs.parent / f"benchmarks/results/ablation_{protocol}.json").read_text())
         for protocol in TITLES
@@ -227,8 +233,8 @@ def ablation(docs):
 
 MPG_TITLES = {
     "ExtraTrees": "statistics of the contour, ``ExtraTreesClassifier(300)``",
-    "SVC": "statistics of the contour, standardised, ``SVC()``",
-    "LogisticRegression": "statistics of the contour, standardised, ``LogisticRegression()``",
+    "SVC": "statistics of the contour, standardized, ``SVC()``",
+    "LogisticRegression": "statistics of the contour, standardized, ``LogisticRegression()``",
     "paper": "``gans2020()``",
     "best": "``gans2020()`` with the settings above",
     "default": "whole spectrograms, ``AttentionFCNClassifier()``",
@@ -236,8 +242,8 @@ MPG_TITLES = {
 
 
 def mpg(docs):
-    """Every system of the task of "Emotion in Motion", on rows and on actors."""
-    rows = [["system", "folds", "accuracy", "UAR", "worst fold's UAR", "collapsed folds"]]
+    """Return a table of the systems on the task of "Emotion in Motion", by row and by actor."""
+    rows = [["system", "folds", "accuracy", "UAR", "UAR of worst fold", "collapsed folds"]]
     for file in ("statistics", "paper", "best", "default"):
         path = docs.parent / f"benchmarks/results/mpg_{file}.json"
         if not path.exists():
@@ -257,9 +263,9 @@ def mpg(docs):
 
 
 def mpg_search(docs):
-    """Accuracy and UAR of each candidate on inner folds."""
+    """Return a table of accuracy and UAR on inner folds, by setting."""
     path = docs.parent / "benchmarks/results/mpg_search.json"
-    rows = [["settings", "rows: accuracy", "UAR", "actors: accuracy", "UAR"]]
+    rows = [["settings", "by row: accuracy", "by row: UAR", "by actor: accuracy", "by actor: UAR"]]
     for name, entry in json.loads(path.read_text())["candidates"].items():
         measured = [entry[f][score] for f in ("rows", "actors") for score in ("accuracy", "uar")]
         rows.append([name, *(f"{100 * value:.1f}" for value in measured)])
@@ -267,51 +273,51 @@ def mpg_search(docs):
 
 
 def with_sd(summary, factor=1.0):
-    """Mean over seeds and, with several, their standard deviation."""
+    """Return the mean and, with several seeds, the standard deviation."""
     mean = f"{factor * summary['mean']:.1f}"
     return f"{mean} ± {factor * summary['sd']:.1f}" if "sd" in summary else mean
 
 
 def attention_planted(docs):
-    """Attention to a planted half second as a multiple of its share of the time."""
+    """Return a table of the attention to the replaced half second, relative to its duration."""
     path = docs.parent / "benchmarks/results/attention_planted.json"
     if not path.exists():
         return "Not measured yet.\n"
     result = json.loads(path.read_text())
     summary = result["summary"]
-    rows = [["planted", "attention there, times its share of the time"]]
+    rows = [["replaced by", "attention relative to duration"]]
     rows += [[name, with_sd(ratio)] for name, ratio in summary["times_share"].items()]
     return (
         f"{list_table(rows)}\nMean ± standard deviation over {summary['uar']['n_seeds']} seeds; "
-        f"the half second is {100 * summary['share_of_time']:.0f} % of the time, and its emotion "
-        f"is recognised with a UAR of {with_sd(summary['uar'], 100)} %.\n"
+        f"the half second is {100 * summary['share_of_time']:.0f} % of the utterance, and its "
+        f"emotion is recognized with a UAR of {with_sd(summary['uar'], 100)} %.\n"
     )
 
 
 def attention_deletion(docs):
-    """What the most attended fifth of the frames costs, and what a random fifth does."""
+    """Return a table of UAR without the most attended frames, or without random ones."""
     path = docs.parent / "benchmarks/results/attention_deletion.json"
     if not path.exists():
         return "Not measured yet.\n"
     summary = json.loads(path.read_text())["summary"]
-    rows = [["deleted frames are", "random", "most attended", "difference", "its 95 % interval"]]
+    rows = [["frames are", "random", "most attended", "difference", "95 % interval"]]
     for way, difference in summary["attended_costs_more"].items():
         interval = "to".join(f" {100 * end:.1f} " for end in difference.get("interval", ()))
         uar = [with_sd(summary["uar"][f"{what} {way}"], 100) for what in ("random", "attended")]
         rows.append([way, *uar, with_sd(difference, 100), interval.strip()])
     return (
-        f"{list_table(rows)}\nUAR in percent, mean ± standard deviation over "
-        f"{summary['uar']['whole']['n_seeds']} seeds; of whole utterances it is "
+        f"{list_table(rows)}\nUAR in percent, as mean ± standard deviation over "
+        f"{summary['uar']['whole']['n_seeds']} seeds. With complete utterances, UAR is "
         f"{with_sd(summary['uar']['whole'], 100)}.\n"
     )
 
 
 def functionals(docs):
-    """UAR and accuracy of a linear SVM on each kind of sentence-level vector."""
+    """Return a table of a linear SVM on each kind of sentence-level vector."""
     result = json.loads((docs.parent / "benchmarks/results/functionals.json").read_text())
     heads = ["vectors", "columns"]
     for protocol in result["protocols"]:
-        heads += [f"{TITLES[protocol]} UAR", "accuracy", "over folds", "first fold"]
+        heads += [f"{TITLES[protocol]} UAR", "accuracy", "UAR over folds", "UAR of first fold"]
     rows = [heads]
     for name, entries in result["systems"].items():
         row = [name, str(entries[result["protocols"][0]]["n_features"])]
@@ -329,7 +335,7 @@ def functionals(docs):
 
 
 def functionals_ablation(docs):
-    """UAR on inner folds with some statistics left out."""
+    """Return a table of UAR on inner folds without some of the statistics."""
     path = docs.parent / "benchmarks/results/functionals_ablation.json"
     result = json.loads(path.read_text())
     protocols = list(result["uar"]["all"])
@@ -342,9 +348,9 @@ def functionals_ablation(docs):
 
 
 def features(docs):
-    """Each peer's time as a multiple of this package's, and how fast that is."""
+    """Return a table of extraction speed, with the time of other libraries relative to skser."""
     result = json.loads((docs.parent / "benchmarks/results/features.json").read_text())
-    rows = [["corpus, feature, input", "skser: times real time", "time of others, of ours"]]
+    rows = [["corpus, feature, input", "skser, times real time", "time relative to skser"]]
     for name, compared in result["comparisons"].items():
         sides = dict(compared["sides"])
         own = sides.pop("skser")
@@ -355,12 +361,12 @@ def features(docs):
             [
                 f"two processes, {two['n_files']} files, {name}",
                 "",
-                f"one process {two['times_faster']:.2f}",
+                f"one process: {two['times_faster']:.2f}",
             ]
         )
     grown = " and ".join(
-        f"{entry['growth_mb']:.0f} MB for {entry['n_files']} files ({entry['returned_mb']:.0f} MB "
-        "of them returned)"
+        f"{entry['growth_mb']:.0f} MB for {entry['n_files']} files (with a result of "
+        f"{entry['returned_mb']:.0f} MB)"
         for entry in result["memory"]
     )
     return f"{list_table(rows)}\nMemory of ``Functionals(FrameFeatures())`` grew by {grown}.\n"

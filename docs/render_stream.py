@@ -1,4 +1,4 @@
-"""Table of what predicting a stream costs."""
+"""Table of the cost of predicting a stream."""
 
 import json
 
@@ -10,9 +10,9 @@ def write_stream_table(docs):
     result = json.loads((docs.parent / "benchmarks/results/stream.json").read_text())
     rows = [
         [
-            "samples per block", "rate in Hz", "minutes of audio", "real-time factor",
-            "audio after a window's end, ms", "computing per row, ms (99 %)",
-            "growth of memory, MiB",
+            "samples per block", "rate, Hz", "minutes of audio", "real-time factor",
+            "audio needed after a window, ms", "computing time per row, ms (99th percentile)",
+            "memory growth, MiB",
         ]
     ]  # fmt: skip
     for run in result["runs"]:

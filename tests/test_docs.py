@@ -1,4 +1,4 @@
-"""The documentation is complete, and what it names is there."""
+"""The documentation is complete, and the names, commands and links in it exist."""
 
 import ast
 import importlib
@@ -21,12 +21,12 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 HTML = DOCS / "_build" / "html"
 PAGES = sorted(DOCS.glob("*.rst"))
-BROUGHT_ALONG = {"espeak-ng"}  # programs that pages name and a bare machine may lack
+OTHER_PROGRAMS = {"espeak-ng"}  # named on pages, but need not be installed for the tests
 TUTORIALS = sorted((ROOT / "examples/tutorials").glob("plot_*.py"))
 
 
 def directives(text, name):
-    """Arguments, options and content of each directive of that name."""
+    """Yield the argument, options and content of each directive with this name."""
     found = re.finditer(rf"^( *)\.\. {name}:: *(.*)\n((?:\1 +.*\n|[ \t]*\n)*)", text + "\n", re.M)
     for match in found:
         lines = [line.strip() for line in match[3].splitlines() if line.strip()]
@@ -35,14 +35,14 @@ def directives(text, name):
 
 
 def documented():
-    """Names that stand in the reference, such as ``datasets.load_emodb``."""
+    """Return the names in the API reference, such as ``datasets.load_emodb``."""
     text = (DOCS / "api.rst").read_text()
     entries = [line for _, _, content in directives(text, "autosummary") for line in content]
     return {*entries, *re.findall(r"``([\w.]+)``", text)}
 
 
 def public_modules():
-    """Modules of the package that say what is public."""
+    """Yield the modules of the package that define ``__all__``."""
     for name in skser.__all__:
         if hasattr(module := getattr(skser, name), "__all__"):
             yield name, module
@@ -56,9 +56,9 @@ def test_every_public_name_is_in_the_reference():
         for name in module.__all__
         if f"{module_name}.{name}" not in names
     ]
-    by_itself = {name.rsplit(".")[-1] for name in names}
+    short_names = {name.rsplit(".")[-1] for name in names}
     modules = {name for name, _ in public_modules()} | {"audio", "sequences", "__version__"}
-    missing += [name for name in skser.__all__ if name not in modules | by_itself]
+    missing += [name for name in skser.__all__ if name not in modules | short_names]
     assert not missing
 
 
@@ -83,25 +83,25 @@ def test_every_page_is_in_a_table_of_contents():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_picture_says_in_words_what_it_shows(page):
+def test_every_picture_has_alternative_text(page):
     for kind in ("image", "figure"):
         for picture, options, _ in directives(page.read_text(), kind):
             assert any(re.match(r":alt: \w+", option) for option in options), picture
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_code_on_a_page_is_run_or_typed_into_a_console(page):
+def test_code_on_a_page_is_a_doctest_or_a_console_command(page):
     text = page.read_text()
     languages = {language for language, _, _ in directives(text, "(?:code-block|code)")}
     assert languages <= {"console"}
     literal = re.findall(r"^(?! *\.\. ).*::$", text, re.M)
-    assert not literal  # would be code that nobody runs
+    assert not literal  # such code would never be run
     for path, _, _ in directives(text, "literalinclude"):
         assert (DOCS / path).is_file(), path
 
 
 def fences(path):
-    """Language and lines of each code block of a Markdown file."""
+    """Return the language and the lines of each code block in a Markdown file."""
     parts = re.split(r"^```(.*)\n", path.read_text(), flags=re.M)
     return [
         (kind, block.splitlines()) for kind, block in zip(parts[1::4], parts[2::4], strict=True)
@@ -109,7 +109,7 @@ def fences(path):
 
 
 def console_lines():
-    """What pages, measured results and the README tell people to type."""
+    """Yield the commands in pages, measured results and the README, with their source."""
     for page in PAGES:
         for language, _, content in directives(page.read_text(), "code-block"):
             if language == "console":
@@ -124,20 +124,20 @@ def console_lines():
             yield result.name, match[1]
 
 
-def complaint(line):
-    """What is wrong with a command, or None; commands of a pipe are looked at one by one."""
-    return next(filter(None, map(complaint_of_one, line.split(" | "))), None)
+def problem_with(line):
+    """Return the problem with a command line or None, checking each part of a pipe."""
+    return next(filter(None, map(problem_with_one, line.split(" | "))), None)
 
 
-def complaint_of_one(line):
-    """What is wrong with a command of one program, or None."""
+def problem_with_one(line):
+    """Return the problem with the command of a single program, or None."""
     words = shlex.split(line, comments=True)
     program, *rest = [word for word in words if not re.match(r"[A-Z_]+=", word)]
     options = [word.split("=")[0] for word in rest if word.startswith("--")]
     if program.startswith("python") and rest and rest[0].endswith(".py"):
         script = ROOT / rest[0]
         if not script.is_file():
-            return f"there is no {rest[0]}"
+            return f"{rest[0]} does not exist"
         text = "".join(path.read_text() for path in script.parent.glob("*.py"))
         return next((f"no option {o}" for o in options if f'"{o}"' not in text), None)
     if program == "skser":
@@ -156,22 +156,24 @@ def complaint_of_one(line):
     if program == "make":
         targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M)
         return next((f"no target {t}" for t in rest if t not in targets), None)
-    beside = str(Path(sys.executable).parent)
-    there = program in BROUGHT_ALONG or shutil.which(program, path=beside) or shutil.which(program)
-    return None if there else f"no program {program}"
+    scripts = str(Path(sys.executable).parent)
+    known = (
+        program in OTHER_PROGRAMS or shutil.which(program, path=scripts) or shutil.which(program)
+    )
+    return None if known else f"no program {program}"
 
 
-def test_commands_that_are_printed_can_be_typed():
+def test_documented_commands_are_valid():
     lines = list(console_lines())
     assert len(lines) >= 5
-    wrong = {f"{where}: {line}": problem for where, line in lines if (problem := complaint(line))}
-    assert not wrong
+    problems = {f"{where}: {line}": problem_with(line) for where, line in lines}
+    assert not {line: problem for line, problem in problems.items() if problem}
 
 
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("python benchmarks/no_such.py", "there is no benchmarks/no_such.py"),
+        ("python benchmarks/no_such.py", "benchmarks/no_such.py does not exist"),
         ("python benchmarks/mpg.py --no-such", "no option --no-such"),
         ("pip install 'skser[no_such]'", "no extra no_such"),
         ("make no_such", "no target no_such"),
@@ -180,11 +182,11 @@ def test_commands_that_are_printed_can_be_typed():
         ("no_such_program --help", "no program no_such_program"),
     ],
 )
-def test_a_command_that_cannot_be_typed_is_found(line, problem):
-    assert complaint(line) == problem
+def test_an_invalid_command_is_found(line, problem):
+    assert problem_with(line) == problem
 
 
-def test_what_the_readme_imports_exists():
+def test_imports_in_the_readme_exist():
     blocks = [block for kind, block in fences(ROOT / "README.md") if kind == "python"]
     assert blocks
     for block in blocks:
@@ -203,11 +205,11 @@ def test_a_tutorial_needs_no_data_and_is_on_the_front_page(script):
 
 
 class Page(HTMLParser):
-    """Anchors, links and pictures of a built page."""
+    """Anchors, links, and pictures without alternative text of a built page."""
 
     def __init__(self, path):
         super().__init__()
-        self.anchors, self.links, self.wordless = set(), [], []
+        self.anchors, self.links, self.undescribed = set(), [], []
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attrs):
@@ -217,11 +219,11 @@ class Page(HTMLParser):
             if attrs.get(key):
                 self.links.append(attrs[key])
         if tag == "img" and not attrs.get("alt"):
-            self.wordless.append(attrs.get("src"))
+            self.undescribed.append(attrs.get("src"))
 
 
 def broken_links(folder):
-    """Links inside a built site that lead nowhere, as page and link."""
+    """Return the broken internal links of a built site, as page and link, and its pages."""
     files = (path for path in folder.rglob("*.html") if "_static" not in path.parts)
     pages = {path.resolve(): Page(path) for path in files}
     broken = []
@@ -229,7 +231,7 @@ def broken_links(folder):
         for link in page.links:
             parts = urlsplit(link)
             if parts.scheme or parts.netloc:
-                continue  # elsewhere: no request is made
+                continue  # external links are not requested
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             anchor = unquote(parts.fragment)
             known = pages[target].anchors if target in pages else None
@@ -240,30 +242,30 @@ def broken_links(folder):
 
 @pytest.fixture(scope="module")
 def built():
-    index = HTML / "index.html"
+    index = HTML / "searchindex.js"  # the one file that every build writes
     newest = max(path.stat().st_mtime for path in (*PAGES, *TUTORIALS))
     if not index.exists() or index.stat().st_mtime < newest:
-        pytest.skip("The documentation is not built as it is now: make docs")
+        pytest.skip("The built documentation is missing or outdated: run make docs")
     return broken_links(HTML)
 
 
-def test_links_inside_the_built_documentation_lead_somewhere(built):
+def test_internal_links_of_the_built_documentation_work(built):
     broken, pages = built
     assert len(pages) > len(PAGES)
     assert not broken
 
 
-def test_pictures_of_the_built_documentation_have_words(built):
-    wordless = [
+def test_pictures_of_the_built_documentation_have_alternative_text(built):
+    undescribed = [
         (path.name, picture)
         for path, page in built[1].items()
-        for picture in page.wordless
-        if picture and "_thumb" not in picture  # beside the tutorial's own title
+        for picture in page.undescribed
+        if picture and "_thumb" not in picture  # thumbnails are next to the tutorial's title
     ]
-    assert not wordless
+    assert not undescribed
 
 
-def test_a_link_that_leads_nowhere_is_found(tmp_path):
+def test_a_broken_link_is_found(tmp_path):
     (tmp_path / "a.html").write_text(
         '<a href="b.html#here">x</a><a href="b.html#gone">x</a><a href="c.html">x</a>'
         '<a href="#top">x</a><a href="https://example.org/none">x</a>'
@@ -271,3 +273,36 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path):
     (tmp_path / "b.html").write_text('<p id="here">x</p>')
     links = [link for _, link in broken_links(tmp_path)[0]]
     assert links == ["b.html#gone", "c.html", "#top"]
+
+
+# Turns of phrase that make the text read as if it were translated.
+PHRASES = {
+    "is no": r"\b(?:is|are|was|were) no\b(?! (?:longer|more|less|fewer|other|better|worse|need|such"
+    r"|file|folder)\b)",
+    "behind": r"\bbehind\b",
+    "tells": r"\b(?:told|tells?)\b",
+    "docstring that opens with What": r"^ *r?\"\"\"(?:What|Whatever|Whether|How|Where|Who)\b",
+    "parameter that opens with a preposition": r"^ *\*{0,2}\w[\w, *]* : .+\n +(?:Of|To|By|From|In"
+    r"|With|For|As|At|On|Where|Whose|How|What|Which|Who)\b",
+}
+
+
+def written_files():
+    """Yield the files of the package, its tests and its documentation, but no generated ones."""
+    yield from sorted(ROOT.glob("*.md"))
+    for folder in ("benchmarks", "docs", "examples", "skser", "tests"):
+        for path in sorted((ROOT / folder).rglob("*.*")):
+            generated = {"generated", "_build"} & set(path.relative_to(ROOT).parts)
+            if path.suffix in (".py", ".rst", ".md", ".html") and not generated:
+                yield path
+
+
+@pytest.mark.parametrize("phrase", PHRASES)
+def test_counted_phrases_stay_rare(phrase):
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0].strip()}"
+        for path in written_files()
+        if path != Path(__file__)
+        for match in re.finditer(PHRASES[phrase], path.read_text(), flags=re.M)
+    ]
+    assert len(found) < 10, found

@@ -1,12 +1,12 @@
-"""The whole judgement of a model: across speakers, against others, in noise, and for everyone."""
+"""Evaluation of models: cross-validation by speaker, comparisons, fairness, robustness, reports."""
 
 from skser.evaluation._agreement import Agreement, agreement
 from skser.evaluation._comparison import (
     PairedComparison,
     RankComparison,
-    bootstrap_by_speaker,
     corrected_resampled_t_test,
     friedman_nemenyi_test,
+    jackknife_by_speaker,
     wilcoxon_test,
 )
 from skser.evaluation._cross_validation import cross_validate_speakers
@@ -16,6 +16,7 @@ from skser.evaluation._leakage import LeakageReport, leakage_report
 from skser.evaluation._report import EvaluationReport
 from skser.evaluation._robustness import robustness_report
 from skser.evaluation._speaker_evaluation import SpeakerEvaluation
+from skser.evaluation._system_comparison import SystemComparison, compare
 
 __all__ = [
     "Agreement",
@@ -26,11 +27,13 @@ __all__ = [
     "PairedComparison",
     "RankComparison",
     "SpeakerEvaluation",
+    "SystemComparison",
     "agreement",
-    "bootstrap_by_speaker",
+    "compare",
     "corrected_resampled_t_test",
     "cross_validate_speakers",
     "friedman_nemenyi_test",
+    "jackknife_by_speaker",
     "label_efficiency_curve",
     "leakage_report",
     "recall_gap",

@@ -1,34 +1,36 @@
-"""Whether one system is better than another, or happened to be."""
+"""Statistical tests and intervals for the difference between systems."""
 
 import warnings
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 import pandas as pd
 import scipy.stats
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.utils import check_array, check_random_state, column_or_1d
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_consistent_length
 
+from skser.evaluation._intervals import jackknife, leave_one_out
 from skser.metrics import check_attribute, check_labels, unweighted_average_recall
 
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """Difference of two systems on the same data.
+    """Difference between two systems on the same data.
 
     Attributes
     ----------
     difference : float
-        Mean score of the first, minus that of the second.
+        Mean score of the first system minus that of the second.
     p_value : float
-        Of a difference at least as far from 0, either way, if there were none.
+        Two-sided p-value: probability of a difference at least this large if the systems are
+        equally good.
     low, high : float
-        Bounds of the difference's interval.
+        Bounds of the confidence interval of the difference.
     statistic : float
-        Of the test; NaN for the bootstrap, which has none.
+        Test statistic.
     """
 
     difference: float
@@ -39,14 +41,17 @@ class PairedComparison:
 
 
 def _paired_scores(scores_a, scores_b):
+    """Check two lists of scores and return their differences."""
     a, b = (
         column_or_1d(check_array(scores, ensure_2d=False, dtype=np.float64, input_name=name))
         for scores, name in ((scores_a, "scores_a"), (scores_b, "scores_b"))
     )
     check_consistent_length(a, b)
     if len(a) < 2:
-        raise ValueError("One pair of scores tells nothing of their spread; give at least two.")
-    # Differences of decimal fractions that are the same must be equal.
+        raise ValueError(
+            "There is only one pair of scores, which has no spread; give at least two pairs."
+        )
+    # 0.3 - 0.2 and 0.2 - 0.1 must be equal, for ties of ranks and for a variance of exactly 0.
     return np.round(a - b, 12)
 
 
@@ -61,18 +66,18 @@ def _paired_scores(scores_a, scores_b):
     prefer_skip_nested_validation=True,
 )
 def corrected_resampled_t_test(scores_a, scores_b, *, n_train, n_test, confidence_level=0.95):
-    r"""Paired t-test of scores from cross-validation, whose training sets overlap.
+    r"""Test the paired scores of folds with a t-test that corrects for overlapping training sets.
 
-    The ordinary t-test takes folds for independent and finds differences where there are none.
-    Here the variance of the mean is taken as :math:`(1 / k + n_{test} / n_{train})` times that
-    of the k differences.
+    The ordinary t-test assumes that folds are independent and finds too many differences. This
+    test takes the variance of the mean difference to be :math:`(1 / k + n_{test} / n_{train})`
+    times the variance of the k differences.
 
     Parameters
     ----------
     scores_a, scores_b : array-like of shape (n_folds,)
-        Of the same folds, or of the folds of several repeats.
+        Scores of both systems on the same folds, possibly of several repeats.
     n_train, n_test : float
-        Utterances on either side of a split, in the mean.
+        Mean number of utterances in the training and the test side of a fold.
     confidence_level : float, default=0.95
         Confidence level of the interval.
 
@@ -114,20 +119,20 @@ def corrected_resampled_t_test(scores_a, scores_b, *, n_train, n_test, confidenc
     prefer_skip_nested_validation=True,
 )
 def wilcoxon_test(scores_a, scores_b, *, confidence_level=0.95):
-    """Wilcoxon's signed-rank test of paired scores, such as those of each speaker.
+    """Test paired scores, such as those of each speaker, with Wilcoxon's signed-rank test.
 
     Parameters
     ----------
     scores_a, scores_b : array-like of shape (n_pairs,)
+        Scores of both systems, such as one pair per speaker.
     confidence_level : float, default=0.95
-        Confidence level of the interval, which is that of the median of the pairs' means
-        (Hodges-Lehmann). It is infinite where so few pairs cannot reach the level, below six for
-        95 %.
+        Confidence level of the Hodges-Lehmann interval of the median difference. The interval is
+        infinite if there are too few pairs to reach the level: fewer than six for 95 %.
 
     Returns
     -------
     PairedComparison
-        If all pairs are equal, the p-value is 1.
+        Result of the test. Its p-value is 1 if all pairs are equal.
 
     References
     ----------
@@ -162,7 +167,8 @@ def wilcoxon_test(scores_a, scores_b, *, confidence_level=0.95):
 
 
 def _signed_rank_quantile(n, tail):
-    """Largest rank sum that is reached from below with at most the probability `tail`, or -1."""
+    """Return the largest rank sum k with P(rank sum <= k) <= tail, or -1 if there is none."""
+    # The distribution of the sum of ranks 1 to n, each of which is included with probability 1/2.
     probability = np.ones(1)
     for rank in range(1, n + 1):
         with_rank = np.concatenate([np.zeros(rank), probability])
@@ -178,12 +184,10 @@ def _signed_rank_quantile(n, tail):
         "speakers": ["array-like"],
         "metric": [callable],
         "confidence_level": [Interval(Real, 0, 1, closed="neither")],
-        "n_bootstrap": [Interval(Integral, 10, None, closed="left")],
-        "random_state": ["random_state"],
     },
     prefer_skip_nested_validation=True,
 )
-def bootstrap_by_speaker(
+def jackknife_by_speaker(
     y_true,
     y_pred_a,
     y_pred_b,
@@ -191,51 +195,58 @@ def bootstrap_by_speaker(
     *,
     metric=unweighted_average_recall,
     confidence_level=0.95,
-    n_bootstrap=1000,
-    random_state=0,
 ):
-    """Interval of the difference of two systems, had other speakers been recorded.
+    """Compute an interval over speakers for the difference between two systems, and test it.
 
-    Speakers are drawn with replacement, each with all utterances: those of one speaker are told
-    right or wrong together, and resampling them singly would make the interval too narrow.
+    The interval covers the difference that other speakers of the same kind would show. It comes
+    from leaving out one speaker at a time, each with all of their utterances, because errors of
+    one speaker occur together. With 10 or 24 speakers, it excludes 0 in about 5 % of the cases
+    where two systems are equally good, while percentiles of a bootstrap over 10 speakers do so in
+    about 10 % (see the user guide).
 
     Parameters
     ----------
     y_true, y_pred_a, y_pred_b : array-like of shape (n_utterances,)
-        Classes, or a dimension as floats.
+        True classes and the predictions of both systems, or a dimension as floats. An utterance
+        may occur several times, such as once for each seed.
     speakers : array-like of shape (n_utterances,)
+        Speaker of each utterance.
     metric : callable, default=unweighted_average_recall
-        ``metric(y_true, y_pred)`` -> float.
+        Score as ``metric(y_true, y_pred)`` -> float; higher is better. It must change smoothly
+        with the predictions, as means and correlations do but medians and extremes do not.
     confidence_level : float, default=0.95
-        Confidence level of the interval, between quantiles of the resamples' differences.
-    n_bootstrap : int, default=1000
-        Resamples.
-    random_state : int, RandomState instance or None, default=0
+        Confidence level of the interval.
 
     Returns
     -------
     PairedComparison
+        Result of the test. Its statistic has a t distribution with n_speakers - 1 degrees of
+        freedom if the systems are equally good.
 
     Raises
     ------
     ValueError
-        If the metric is not a number, of all utterances or of a resample, in which a class may
-        be missing.
+        If there is only one speaker, or the metric is not finite for all speakers or without one
+        of them.
+
+    See Also
+    --------
+    compare : Comparison of any number of evaluations.
 
     References
     ----------
-    Bisani, M. and Ney, H. (2004). Bootstrap Estimates for Confidence Intervals in ASR
-    Performance Evaluation. ICASSP.
+    Efron, B. and Tibshirani, R. J. (1993). An Introduction to the Bootstrap. Chapman & Hall.
+    Chapter 11.
 
     Examples
     --------
-    >>> from skser.evaluation import bootstrap_by_speaker
+    >>> from skser.evaluation import jackknife_by_speaker
     >>> y_true = ["anger", "fear"] * 20
     >>> speakers = [speaker for speaker in "abcdefghij" for _ in range(4)]
     >>> worse = ["fear"] * 2 + y_true[2:20] + ["anger"] * 2 + y_true[22:]
-    >>> found = bootstrap_by_speaker(y_true, y_true, worse, speakers)
-    >>> round(found.difference, 2), found.low, found.high < 0.2
-    (0.05, 0.0, True)
+    >>> found = jackknife_by_speaker(y_true, y_true, worse, speakers)
+    >>> round(found.difference, 2), round(found.low, 2), round(found.high, 2)
+    (0.05, -0.03, 0.13)
     """
     if np.asarray(y_true).dtype.kind == "f":
         y_true, y_pred_a, y_pred_b = (
@@ -246,55 +257,34 @@ def bootstrap_by_speaker(
     else:
         y_true, y_pred_a, _ = check_labels(y_true, y_pred_a)
         _, y_pred_b, _ = check_labels(y_true, y_pred_b)
-    names, place = np.unique(check_attribute(speakers, y_true, "speakers"), return_inverse=True)
-    if len(names) < 2:
-        raise ValueError(f"There is one speaker, {names[0]!r}: there are no others to draw.")
-    rows = [np.flatnonzero(place == i) for i in range(len(names))]
-    random = check_random_state(random_state)
+    speakers = check_attribute(speakers, y_true, "speakers")
 
-    def difference(chosen):
-        with warnings.catch_warnings():
-            # Of a resample, not of a system.
-            warnings.filterwarnings(
-                "ignore", message="All .* predictions are", category=UserWarning
-            )
-            scores = [metric(y_true[chosen], y[chosen]) for y in (y_pred_a, y_pred_b)]
-        if not np.isfinite(scores).all():
-            raise ValueError(
-                f"The metric gives {scores} for some of the speakers: it must be a number for "
-                "any of them."
-            )
-        return scores[0] - scores[1]
+    def difference(rows):
+        score_a, score_b = (metric(y_true[rows], y[rows]) for y in (y_pred_a, y_pred_b))
+        return score_a - score_b
 
-    found = difference(np.arange(len(y_true)))
-    drawn = np.array(
-        [
-            difference(
-                np.concatenate([rows[i] for i in random.randint(len(names), size=len(names))])
-            )
-            for _ in range(n_bootstrap)
-        ]
-    )
-    low, high = np.quantile(drawn, [(1 - confidence_level) / 2, (1 + confidence_level) / 2])
-    fewer = min(np.sum(drawn <= 0), np.sum(drawn >= 0))
-    p_value = min(1.0, 2 * (1 + fewer) / (1 + n_bootstrap))
-    return PairedComparison(float(found), float(p_value), float(low), float(high), np.nan)
+    with warnings.catch_warnings():
+        # Some of the speakers may have constant predictions although the system has not.
+        warnings.filterwarnings("ignore", message="All .* predictions are", category=UserWarning)
+        found = jackknife(*leave_one_out(difference, speakers), confidence_level)
+    return PairedComparison(found.estimate, found.p_value, found.low, found.high, found.statistic)
 
 
 @dataclass(frozen=True)
 class RankComparison:
-    """Several systems, by their ranks on several data sets or folds.
+    """Comparison of several systems by their ranks over data sets, speakers or folds.
 
     Attributes
     ----------
     statistic, p_value : float
-        Of Friedman's test that all systems are alike.
+        Statistic and p-value of Friedman's test, whose null hypothesis is that all systems are
+        equally good.
     ranks : Series of float64
         Mean rank of each system; 1 is the best.
     pairwise : DataFrame of float64
-        p-value of each pair of systems, after Nemenyi.
+        p-value of Nemenyi's test for each pair of systems.
     critical_difference : float
-        Mean ranks that are further apart differ at the `confidence_level`.
+        Difference of mean ranks above which two systems differ at `confidence_level`.
     confidence_level : float
         Confidence level of `critical_difference`.
     """
@@ -312,12 +302,13 @@ class RankComparison:
     prefer_skip_nested_validation=True,
 )
 def friedman_nemenyi_test(scores, *, confidence_level=0.95):
-    """Compare several systems over several data sets, speakers or folds.
+    """Compare several systems by ranks, with Friedman's test and Nemenyi's post-hoc test.
 
     Parameters
     ----------
     scores : DataFrame, or array-like of shape (n_cases, n_systems)
-        A row per data set, speaker or fold, a column per system; higher is better.
+        Scores with one row per data set, speaker or fold and one column per system; higher is
+        better.
     confidence_level : float, default=0.95
         Confidence level of the critical difference.
 
@@ -352,13 +343,14 @@ def friedman_nemenyi_test(scores, *, confidence_level=0.95):
     n, k = values.shape
     if k < 3:
         raise ValueError(
-            f"Friedman's test compares three systems or more, not {k}; see wilcoxon_test."
+            f"Friedman's test needs at least three systems, but scores has {k} columns. Use "
+            "wilcoxon_test for two."
         )
     ranks = scipy.stats.rankdata(-values, axis=1)
     mean = ranks.mean(axis=0)
     if (ranks == ranks[:, :1]).all():
         warnings.warn(
-            "All systems score the same in every row: they have no order.",
+            "All systems have equal scores in every row, so they cannot be ranked.",
             UndefinedMetricWarning,
             stacklevel=2,
         )
@@ -366,7 +358,7 @@ def friedman_nemenyi_test(scores, *, confidence_level=0.95):
     else:
         statistic, p_value = scipy.stats.friedmanchisquare(*values.T)
     unit = np.sqrt(k * (k + 1) / (6 * n))
-    # The range of k independent normals, as of infinitely many degrees of freedom.
+    # Nemenyi's test uses the range of k independent normals: infinite degrees of freedom.
     distance = np.abs(mean[:, None] - mean) / unit * np.sqrt(2)
     pairwise = scipy.stats.studentized_range.sf(distance, k, np.inf)
     np.fill_diagonal(pairwise, 1.0)

@@ -1,4 +1,4 @@
-"""Training and testing on speaker-disjoint folds, in one call."""
+"""Cross-validation on speaker-disjoint folds."""
 
 import hashlib
 import os
@@ -57,35 +57,39 @@ def cross_validate_speakers(
 ):
     """Train and test a model on speaker-disjoint folds of a corpus.
 
-    Nothing that is chosen sees a test speaker. A search such as `GridSearchCV`, as the model or
-    as its last step, is given the speakers, and so is the ``fit`` of a last step that takes
-    ``groups``, as for early stopping. A search whose ``cv`` is a number, or None, gets
-    `StratifiedSpeakerKFold` of that number; one whose splits would share speakers is refused, as
-    is such a `cv`. Estimators that tune themselves in other ways, such as
-    `LogisticRegressionCV`, are not looked into.
+    No choice inside the model sees a test speaker. Speakers are passed as ``groups`` to a search
+    such as `GridSearchCV`, as the model or as its last step, and to the ``fit`` of a last step
+    that takes ``groups``, as early stopping does. A search whose ``cv`` is a number or None gets
+    a `StratifiedSpeakerKFold` with that number of folds. A search or a `cv` whose splits share
+    speakers is refused. Estimators that tune themselves in other ways, such as
+    `LogisticRegressionCV`, are not checked.
 
     Parameters
     ----------
     model : classifier
-        Takes audio, such as a pipeline whose first step is `MelSpectrogram`; may be a search.
+        Classifier of audio, such as a pipeline whose first step is `MelSpectrogram`, or a search
+        over one.
     corpus : SpeechCorpus
+        Corpus with at least two speakers.
     cv : cross-validation generator, iterable, int or None, default=None
-        Such as `published_folds`; None is `StratifiedSpeakerKFold` of five folds, a number is
-        of that many.
+        Splitter, such as `published_folds`, or number of folds of a `StratifiedSpeakerKFold`.
+        None means five folds.
     n_seeds : int, default=1
-        Fits per fold, with every ``random_state`` of the model set to 0, 1, 2, ...
+        Number of fits per fold. Every ``random_state`` of the model is set to 0, 1, 2, ...
     sentences : bool, default=False
-        Whether sentences are held apart as well: `cv`, and the ``cv`` of a search, are given
-        speakers and sentences, which `StratifiedSpeakerKFold` takes.
+        Whether to keep sentences apart as well. `cv`, and the ``cv`` of a search, then get the
+        speakers and sentences as two columns, which `StratifiedSpeakerKFold` accepts.
     use_frame : bool, default=False
-        Whether the model takes ``corpus.frame``, an utterance table, and not ``corpus.data``.
+        Whether to give the model ``corpus.frame``, an utterance table, rather than
+        ``corpus.data``.
     results_dir : path-like or None, default=None
         Folder that stores each finished fold as JSON. A later call with the same model, corpus
-        and splits resumes from there, after a kill too. Utterances
-        are known by their content, times and channel.
+        and splits resumes from there, also after a kill. Utterances are compared by their
+        content, times and channel.
     n_jobs : int or None, default=None
-        Processes over folds and seeds, as in joblib. Inside ``parallel_config("dask")`` they
-        are a cluster's; folds of a worker that is lost are run by another.
+        Number of processes over folds and seeds, as in joblib. Inside
+        ``parallel_config("dask")``, the workers of a cluster are used, and folds of a lost worker
+        run on another.
     verbose : bool, default=False
         Whether to show a progress bar.
 
@@ -96,9 +100,9 @@ def cross_validate_speakers(
     Raises
     ------
     ValueError
-        If the corpus does not tell speakers or has one only, if splits share speakers or there
-        are none, if a search cannot be given the speakers, or if `results_dir` holds the results of
-        something else.
+        If the corpus lacks speakers or has only one, if splits share speakers or there are none,
+        if a search cannot be given the speakers, or if `results_dir` holds results of another
+        evaluation.
 
     Examples
     --------
@@ -142,33 +146,42 @@ def cross_validate_speakers(
 
 
 def _speakers_of(corpus):
+    """Return the speakers of a corpus as text, or raise if folds cannot be made of them."""
     if corpus.speakers is None:
-        raise ValueError(f"{corpus.name} does not tell who speaks: name the speakers in a table.")
-    if pd.isna(corpus.speakers).any():
-        raise ValueError(f"{corpus.name} has utterances without a speaker.")
+        raise ValueError(f"{corpus.name} has no speakers; load it with a speaker column.")
+    missing = pd.isna(corpus.speakers)
+    if missing.any():
+        raise ValueError(
+            f"{corpus.name} has {missing.sum()} utterances without a speaker, the first of them "
+            f"utterance {int(missing.argmax())}; name their speakers, or leave them out."
+        )
     speakers = corpus.speakers.astype(str)
     if len(set(speakers)) < 2:
         raise ValueError(
-            f"{corpus.name} has one speaker, {str(speakers[0])!r}: none is left to test."
+            f"{corpus.name} has only one speaker, {str(speakers[0])!r}; training and testing need "
+            "at least two."
         )
     return speakers
 
 
 def _with_sentences(corpus, speakers):
-    """Speakers and sentences, (n_utterances, 2)."""
+    """Return speakers and sentences as an array of shape (n_utterances, 2)."""
     if corpus.sentences is None or pd.isna(corpus.sentences).any():
-        raise ValueError(f"{corpus.name} does not tell the sentence of every utterance.")
+        raise ValueError(
+            f"{corpus.name} does not name the sentence of every utterance, which sentences=True "
+            "needs."
+        )
     return np.column_stack([speakers, corpus.sentences.astype(str)])
 
 
 def _with_speaker_search(model, y, groups, folds):
-    """The model, with the search that it is or ends with splitting by speaker."""
+    """Make the search that a model is, or ends with, split by speaker; return the model."""
     last = model[-1] if isinstance(model, Pipeline) else model
     for name, part in model.get_params().items():
         if isinstance(part, BaseSearchCV) and part is not last:
             raise ValueError(
-                f"The search {name} cannot be given the speakers where it is: put the search "
-                "around the whole model, or at its end."
+                f"The search {name} cannot be given the speakers where it is. Put the search "
+                "around the whole model, or at the end of the pipeline."
             )
     if isinstance(last, BaseSearchCV):
         if last.cv is None or isinstance(last.cv, Integral):
@@ -179,12 +192,12 @@ def _with_speaker_search(model, y, groups, folds):
 
 
 def _evaluated(model, X, y, groups, train, test, seed, fold):
-    """Fit and predict one fold."""
+    """Fit and predict one fold; return its result in plain types, as JSON stores them."""
     model = set_seed(clone(model), seed)
     keywords = group_keywords(model, groups[train])
     start = time.perf_counter()
     with warnings.catch_warnings():
-        # Of a search scored by recall: it counts the classes that are there, as it should.
+        # A search scored by recall averages over the classes in its inner fold, as it should.
         warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")
         model.fit(_safe_indexing(X, train), y[train], **keywords)
     fitted = time.perf_counter()
@@ -208,7 +221,7 @@ def _evaluated(model, X, y, groups, train, test, seed, fold):
 
 
 def _fitted(model):
-    """What a fit chose, as text."""
+    """Return as text what a fit chose: best parameters, best score, epochs."""
     parts = [model, model[-1]] if isinstance(model, Pipeline) else [model]
     names = ("best_params_", "best_score_", "n_iter_")
     return {
@@ -217,6 +230,7 @@ def _fitted(model):
 
 
 def _protocol(model, corpus, folds, cv, use_frame):
+    """Describe an evaluation, so that results of another one in the same folder are noticed."""
     rows = hashlib.sha256()
     for train, test in folds:
         rows.update(train.astype(np.int64).tobytes() + b"|" + test.astype(np.int64).tobytes())
@@ -236,23 +250,25 @@ def _protocol(model, corpus, folds, cv, use_frame):
 
 
 def _whole_repr(model):
+    """Return the repr of a model, without scikit-learn's ellipsis in long ones."""
     if type(model).__repr__ is not BaseEstimator.__repr__:
         return repr(model)
     return model.__repr__(N_CHAR_MAX=1_000_000)
 
 
 def _utterances(corpus):
-    """Hash of all that the table says, and of the content of every utterance."""
+    """Return a hash of the utterance table and of the content of every utterance."""
     table = corpus.frame.drop(columns="audio").to_csv()
     try:
         items = audio_inputs(corpus.data, corpus.sampling_rate)
-    except (TypeError, ValueError):  # not audio, which the model need not mind
+    except (TypeError, ValueError):  # items other than audio are fine if the model takes them
         items = list(corpus.data)
     return digest((table, corpus.sampling_rate, [_content(i, corpus) for i in items]))
 
 
 def _content(item, corpus):
+    """Return the identity of an utterance's audio, or the item if it is not readable audio."""
     try:
         return identity(item, corpus.sampling_rate) or item
-    except (AudioReadError, TypeError):  # no file, or no audio
+    except (AudioReadError, TypeError):
         return item

@@ -1,4 +1,4 @@
-"""Whether a model is as good for everyone."""
+"""Test of whether a model works equally well for groups of speakers."""
 
 import warnings
 from dataclasses import dataclass
@@ -14,21 +14,20 @@ from skser.metrics import check_attribute, check_labels
 
 @dataclass(frozen=True)
 class FairnessGap:
-    """How far groups are apart, and how far they would be by chance.
+    """Largest gap in UAR between groups, with the gap that chance alone would produce.
 
     Attributes
     ----------
     gap : float
         Largest difference of UAR between two groups, over the classes that both have.
     threshold : float
-        What the gap stays below, at the `confidence_level`, where the groups make no
-        difference.
+        Quantile at `confidence_level` of the gaps in simulations where groups do not matter.
     p_value : float
-        Share of such cases with at least this gap.
+        Share of these simulations with at least this gap.
     best, worst : object
-        The groups furthest apart.
+        The two groups with this gap.
     confidence_level : float
-        Share of random cases that stay below `threshold`.
+        Share of simulated gaps up to `threshold`.
     """
 
     gap: float
@@ -40,7 +39,7 @@ class FairnessGap:
 
     @property
     def is_fair(self):
-        """Whether the gap is one that chance explains."""
+        """True if chance explains the gap: it is at most `threshold`."""
         return self.gap <= self.threshold
 
 
@@ -49,7 +48,7 @@ class FairnessGap:
         "y_true": ["array-like"],
         "y_pred": ["array-like"],
         "groups": ["array-like"],
-        "speakers": ["array-like", None],
+        "speakers": ["array-like", None],  # no default: nobody should leave it out by accident
         "confidence_level": [Interval(Real, 0, 1, closed="neither")],
         "n_simulations": [Interval(Integral, 10, None, closed="left")],
         "random_state": ["random_state"],
@@ -60,32 +59,35 @@ def recall_gap(
     y_true,
     y_pred,
     groups,
+    speakers,
     *,
-    speakers=None,
     confidence_level=0.95,
     n_simulations=1000,
     random_state=0,
 ):
-    """Largest difference of UAR between groups, beside what chance would make.
+    """Compute the largest difference of UAR between groups, and test it against chance.
 
-    Groups of few speakers differ because speakers do. With `speakers`, chance deals the groups
-    out to the speakers anew. Without, it is random models that tell each utterance right with
-    the recall that the model has for its class, whoever speaks: that takes utterances for
-    independent, and calls differences unfair that are those of single speakers.
+    Groups of few speakers differ because speakers do. The simulations therefore assign the groups
+    to the speakers at random. Without `speakers`, they draw random models instead, which recognize
+    each utterance with the probability that the model has for its class, whoever speaks. That
+    treats utterances as independent, and reports differences between single speakers as unfair.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_utterances,)
+        True and predicted classes.
     groups : array-like of shape (n_utterances,)
-        Sex, age group, speaker, or another attribute. Groups that share no class with another
-        are left out, with a warning.
-    speakers : array-like of shape (n_utterances,) or None, default=None
-        Each in one group. Not for `groups` that are speakers themselves.
+        Group of each utterance: sex, age group, speaker or another attribute. Groups that share no
+        class with another group are left out, with a warning.
+    speakers : array-like of shape (n_utterances,) or None
+        Speaker of each utterance. Each speaker is in one group. Give None only if `groups` are the
+        speakers themselves, or if each speaker is in several groups.
     confidence_level : float, default=0.95
-        Share of the random cases that stay below the threshold.
+        Share of simulated gaps up to the threshold.
     n_simulations : int, default=1000
-        Random cases.
+        Number of simulations.
     random_state : int, RandomState instance or None, default=0
+        Seed of the simulations.
 
     Returns
     -------
@@ -94,7 +96,7 @@ def recall_gap(
     Raises
     ------
     ValueError
-        If there are fewer than two groups that share a class, or a speaker is in two.
+        If no two groups share a class, or a speaker is in two groups.
 
     References
     ----------
@@ -105,10 +107,10 @@ def recall_gap(
     Examples
     --------
     >>> from skser.evaluation import recall_gap
-    >>> sex = ["female", "male"] * 50
+    >>> sex, speakers = ["female", "male"] * 50, list(range(10)) * 10
     >>> y_true = ["anger"] * 50 + ["fear"] * 50
     >>> y_pred = ["anger", "fear"] * 25 + ["fear"] * 50
-    >>> found = recall_gap(y_true, y_pred, sex)
+    >>> found = recall_gap(y_true, y_pred, sex, speakers)
     >>> found.gap, found.worst, found.is_fair
     (0.5, 'male', False)
     """
@@ -122,12 +124,12 @@ def recall_gap(
     shared = (size > 0) & ((size > 0).sum(axis=0) > 1)
     if shared.any(axis=1).sum() < 2:
         raise ValueError(
-            f"Groups {names.tolist()} cannot be compared: no two of them have a class in common."
+            f"Groups {names.tolist()} cannot be compared, because no two of them share a class."
         )
     lonely = names[~shared.any(axis=1)]
     if len(lonely):
         warnings.warn(
-            f"Groups {lonely.tolist()} share no class with another and are left out.",
+            f"Groups {lonely.tolist()} share no class with another group and are left out.",
             UndefinedMetricWarning,
             stacklevel=2,
         )
@@ -142,9 +144,9 @@ def recall_gap(
     else:
         speakers = check_attribute(speakers, y_true, "speakers")
         by_speaker = _by_speaker(speakers, place, true, right, len(names), len(classes))
-        simulated = np.array([_dealt_out(*by_speaker, random) for _ in range(n_simulations)])
+        simulated = np.array([_shuffled_gap(*by_speaker, random) for _ in range(n_simulations)])
     threshold = np.quantile(simulated, confidence_level, method="inverted_cdf")
-    # The tolerance: equal gaps may differ in the last digit.
+    # Without a tolerance, equal gaps that differ in the last digit would not count.
     p_value = (1 + np.sum(simulated >= gap - 1e-12)) / (1 + n_simulations)
     names = names.tolist()
     return FairnessGap(
@@ -153,15 +155,16 @@ def recall_gap(
 
 
 def _by_speaker(speakers, place, true, right, n_groups, n_classes):
-    """Utterances and correct ones (n_speakers, n_classes), group of each speaker, groups."""
+    """Count all and correct utterances (n_speakers, n_classes); find the group of each speaker."""
     names, of_row = np.unique(speakers, return_inverse=True)
     group = np.zeros(len(names), dtype=int)
     group[of_row] = place
     divided = group[of_row] != place
     if divided.any():
         raise ValueError(
-            f"Speaker {names[of_row[divided]].tolist()[0]!r} is in more than one group: chance "
-            "cannot deal the groups out to speakers. Leave speakers=None."
+            f"Speaker {names[of_row[divided]].tolist()[0]!r} is in more than one group, so groups "
+            "cannot be assigned to speakers at random. Give speakers=None to treat utterances as "
+            "independent."
         )
     size, n_right = np.zeros((2, len(names), n_classes))
     np.add.at(size, (of_row, true), 1)
@@ -169,8 +172,8 @@ def _by_speaker(speakers, place, true, right, n_groups, n_classes):
     return size, n_right, group, n_groups
 
 
-def _dealt_out(size, n_right, group, n_groups, random):
-    """Gap with the groups dealt out to the speakers anew."""
+def _shuffled_gap(size, n_right, group, n_groups, random):
+    """Return the gap after assigning the groups to the speakers at random."""
     group = random.permutation(group)
     sums = np.zeros((2, n_groups, size.shape[1]))
     for total, part in zip(sums, (n_right, size), strict=True):
@@ -179,11 +182,11 @@ def _dealt_out(size, n_right, group, n_groups, random):
 
 
 def _gap(n_right, size):
-    """Largest difference between two groups, each over the classes that both have."""
+    """Return the largest difference between two groups over the classes that both have."""
     has = (size > 0).astype(float)
     n_common = has @ has.T
     known = n_right / np.maximum(size, 1)
-    sums = known @ has.T  # of row i, over the classes of row j too
+    sums = known @ has.T  # sums[i, j]: recalls of group i over the classes of group j
     difference = np.where(n_common > 0, (sums - sums.T) / np.maximum(n_common, 1), -np.inf)
     best, worst = np.unravel_index(difference.argmax(), difference.shape)
     return difference[best, worst], best, worst

@@ -1,4 +1,4 @@
-"""Results of folds, kept on disk as they come."""
+"""Storage for the results of finished folds."""
 
 import json
 from pathlib import Path
@@ -7,19 +7,20 @@ from skser._whole_file import whole_file
 
 
 class FinishedFolds:
-    """Finished folds, in memory and, if there is a folder, in a JSON file each.
+    """Results of finished folds, in memory and optionally in one JSON file each.
 
     Parameters
     ----------
     path : path-like or None
+        Folder of the files. None keeps results in memory only.
     protocol : dict
-        What they are results of. Its entries ``model``, ``cv`` and ``corpus`` are for people;
-        all others must be equal.
+        Description of the evaluation. Its entries ``model``, ``cv`` and ``corpus`` are for human
+        readers; all others must equal those of the results in the folder.
 
     Raises
     ------
     ValueError
-        If the folder holds the results of something else, or a file that is not whole.
+        If the folder holds results of another evaluation, or a broken file.
     """
 
     def __init__(self, path, protocol):
@@ -33,8 +34,8 @@ class FinishedFolds:
             differing = _differences(_read(about), protocol)
             if differing:
                 raise ValueError(
-                    f"{self.path} holds the results of something else; it differs in "
-                    f"{', '.join(differing)}. Give another folder."
+                    f"{self.path} holds results of another evaluation, which differs in "
+                    f"{', '.join(differing)}. Use another folder."
                 )
         else:
             self._write("protocol.json", protocol)
@@ -42,10 +43,11 @@ class FinishedFolds:
             self._hold(_read(file))
 
     def _hold(self, result):
+        """Keep a result in memory."""
         self.results[result["seed"], result["fold"]] = result
 
     def add(self, result):
-        """Keep a result, in one step: a kill leaves the whole file or none."""
+        """Store a result. A kill leaves either the whole file or none."""
         self._hold(result)
         if self.path is not None:
             self._write(f"seed{result['seed']}_fold{result['fold']}.json", result)
@@ -62,14 +64,16 @@ class FinishedFolds:
 
 
 def _read(path):
+    """Read a JSON file, or raise an error that names it."""
     try:
         return json.loads(path.read_text("utf-8"))
     except ValueError as error:
         raise ValueError(
-            f"{path} is broken ({error}): delete it, and its fold runs again."
+            f"{path} is not valid JSON ({error}). Delete it to run its fold again."
         ) from error
 
 
 def _differences(kept, protocol):
+    """Return the names of the entries in which two protocols differ."""
     names = sorted((set(kept) | set(protocol)) - {"model", "cv", "corpus"})
     return [name.removesuffix("_hash") for name in names if kept.get(name) != protocol.get(name)]

@@ -1,4 +1,4 @@
-"""How many labels an estimator needs, beside others."""
+"""Learning curves over the number of labels per class."""
 
 from dataclasses import dataclass
 from numbers import Integral
@@ -14,6 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length
 
 from skser._delegation import HasMethodsOnceFitted
+from skser.evaluation._intervals import expanded_quantiles
 from skser.evaluation._seeds import set_seed
 from skser.model_selection import speaker_disjoint_splits
 
@@ -22,28 +23,28 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class LabelEfficiencyCurve:
-    """Predictions of several estimators, each trained on few and on many labels.
+    """Predictions of several estimators trained on increasing numbers of labels.
 
     Attributes
     ----------
     predictions : DataFrame
-        A row per utterance, estimator, number of labels and repeat: ``estimator``, ``n_labels``
-        (per class; of "all" the mean over classes and folds), ``repeat``, ``utterance``,
+        One row per utterance, estimator, number of labels and repeat: ``estimator``, ``n_labels``
+        (per class; for "all", the mean over classes and folds), ``repeat``, ``utterance``,
         ``group``, ``true``, ``predicted``.
     metric : callable
-        ``metric(true, predicted)`` -> float, higher is better.
+        Score as ``metric(true, predicted)`` -> float; higher is better.
     """
 
     predictions: pd.DataFrame
     metric: object
 
     def scores(self):
-        """Scores over all folds.
+        """Compute the score over all folds of each estimator, number of labels and repeat.
 
         Returns
         -------
         DataFrame
-            ``estimator``, ``n_labels``, ``repeat`` and ``score``.
+            Columns ``estimator``, ``n_labels``, ``repeat`` and ``score``.
         """
         groups = self.predictions.groupby(["estimator", "n_labels", "repeat"], sort=True)
         return pd.DataFrame(
@@ -52,27 +53,30 @@ class LabelEfficiencyCurve:
         )
 
     def multiples(
-        self, estimator, baseline, *, confidence_level=0.95, n_bootstrap=200, random_state=0
+        self, estimator, baseline, *, confidence_level=0.95, n_bootstrap=400, random_state=0
     ):
-        """With how many times the labels a baseline catches up.
+        """Compute how many times as many labels a baseline needs for the same score.
 
         Parameters
         ----------
         estimator, baseline : str
-            Names.
+            Names of the two estimators.
         confidence_level : float, default=0.95
             Confidence level of the interval.
-        n_bootstrap : int, default=200
-            Resamples of groups and of repeats, together, that the interval is from.
+        n_bootstrap : int, default=400
+            Number of resamples for the interval. Each resamples both groups and repeats. The
+            interval is an expanded percentile interval (Hesterberg, 2015), which keeps its level
+            for few speakers.
         random_state : int, RandomState instance or None, default=0
+            Seed of the resampling.
 
         Returns
         -------
         DataFrame
-            Indexed by the estimator's ``n_labels``: ``multiple``, ``low``, ``high``. The
-            baseline's scores are interpolated over the logarithm of the number of labels. Where
-            it does not catch up with all labels there are, the multiple is infinite; below its
-            fewest labels it is what these make.
+            Columns ``multiple``, ``low`` and ``high``, indexed by the estimator's ``n_labels``.
+            The baseline's scores are interpolated over the logarithm of the number of labels. The
+            multiple is infinite where the baseline does not reach the score with all labels. Where
+            it reaches the score with its fewest labels, these determine the multiple.
         """
         random = check_random_state(random_state)
         groups, place = np.unique(self.predictions["group"], return_inverse=True)
@@ -81,7 +85,7 @@ class LabelEfficiencyCurve:
         found = self._catch_up(*pair, np.ones(len(groups), int), range(n_repeats))
         drawn = []
         for _ in range(n_bootstrap):
-            # The same speakers and repeats for both: they are paired.
+            # Both estimators get the same speakers and repeats, which keeps them paired.
             counts = np.bincount(
                 random.randint(len(groups), size=len(groups)), minlength=len(groups)
             )
@@ -89,19 +93,19 @@ class LabelEfficiencyCurve:
             drawn.append(self._catch_up(*pair, counts, repeats))
         low, high = np.quantile(
             drawn,
-            [(1 - confidence_level) / 2, (1 + confidence_level) / 2],
+            expanded_quantiles(len(groups), confidence_level),
             axis=0,
-            method="inverted_cdf",
+            method="inverted_cdf",  # interpolating between infinite multiples would give NaN
         )
         index = pd.Index(list(pair[0]), name="n_labels")
         return pd.DataFrame({"multiple": found, "low": low, "high": high}, index=index)
 
     def _by_size(self, name, place):
-        """For each number of labels, of each repeat: truth, predictions, places of the groups."""
+        """Return truth, predictions and group of the utterances, by number of labels and repeat."""
         chosen = (self.predictions["estimator"] == name).to_numpy()
         if not chosen.any():
             known = sorted(self.predictions["estimator"].unique())
-            raise ValueError(f"There is no estimator {name!r}; there are {known}.")
+            raise ValueError(f"Unknown estimator {name!r}; choose one of {known}.")
         part = self.predictions[chosen].assign(place=place[chosen])
         return {
             size: [
@@ -112,16 +116,17 @@ class LabelEfficiencyCurve:
         }
 
     def _catch_up(self, mine, other, counts, repeats):
-        """Multiples, with each group as often as `counts` says."""
+        """Return the multiples when each group is repeated as often as `counts` says."""
         scores, scores_other = (
             self._mean_scores(by_size, counts, repeats) for by_size in (mine, other)
         )
-        # More labels do no harm: what was reached once counts as reached.
+        # A curve may dip by chance; a score that fewer labels reached counts as reached.
         reached, sizes = np.maximum.accumulate(scores_other), np.array(list(other))
         needed = np.array([_first_reaching(score, sizes, reached) for score in scores])
         return needed / np.array(list(mine))
 
     def _mean_scores(self, by_size, counts, repeats):
+        """Return the mean score over the repeats, for each number of labels."""
         means = []
         for parts in by_size.values():
             scores = []
@@ -133,7 +138,7 @@ class LabelEfficiencyCurve:
 
 
 def _first_reaching(score, sizes, reached):
-    """Number of labels at which a rising curve reaches a score, between its points by log."""
+    """Return the number of labels at which a rising curve reaches a score; inf if it does not."""
     if score > reached[-1]:
         return np.inf
     i = int(np.searchsorted(reached, score))
@@ -171,32 +176,35 @@ def label_efficiency_curve(
 ):
     """Train estimators on n labels per class, for several n, and predict unseen speakers.
 
-    In each fold and repeat all estimators are given the same utterances, drawn from each class
-    of the training side, so that they can be compared in pairs.
+    In each fold and repeat, all estimators are trained on the same utterances, drawn from each
+    class of the training side, so that their scores are paired.
 
     Parameters
     ----------
     estimators : dict of classifiers
-        By name. All take the same X.
+        Classifiers by name. All take the same X.
     X : Sequences, list, array or DataFrame of n_utterances
+        Utterances in a form that all estimators take.
     y : array-like of shape (n_utterances,)
+        Class of each utterance.
     groups : array-like of shape (n_utterances,) or None, default=None
-        Speakers. Without them the interval of `LabelEfficiencyCurve.multiples` resamples
-        utterances.
+        Speaker of each utterance. Without it, the interval of `LabelEfficiencyCurve.multiples`
+        resamples utterances.
     cv : int, cross-validation generator, iterable or None, default=None
-        None is 5. A number is that many folds, stratified by class and, where there are
-        `groups`, speaker-disjoint; splits that are not are refused.
+        Splitter, or number of folds; None means 5 folds. Folds given by number are stratified by
+        class and, with `groups`, speaker-disjoint. Splits that share speakers are refused.
     n_labels : array-like of int and "all", default=(4, 8, 16, 32, "all")
-        Per class. A number that some class does not have in some fold is left out.
+        Numbers of labels per class. Numbers that some class does not have in some fold are left
+        out.
     n_repeats : int, default=5
-        Draws of the labels; where an estimator has a ``random_state`` it is set to the number
-        of the repeat. "all" draws nothing, but is repeated too.
+        Number of draws of the labels. Every ``random_state`` of an estimator is set to the number
+        of the repeat. "all" is repeated as well, although nothing is drawn.
     metric : callable, default=balanced_accuracy_score
-        ``metric(true, predicted)``, over all folds together.
+        Score as ``metric(true, predicted)`` over all folds together.
     n_jobs : int or None, default=None
-        Processes over folds, numbers and repeats, as in joblib.
+        Number of processes over folds, numbers and repeats, as in joblib.
     random_state : int, RandomState instance or None, default=None
-        Of the draws.
+        Seed of the draws.
 
     Returns
     -------
@@ -227,15 +235,18 @@ def label_efficiency_curve(
     speakers = np.arange(len(y)) if groups is None else column_or_1d(groups)
     check_consistent_length(y, speakers)
     if not estimators:
-        raise ValueError("estimators is empty.")
+        raise ValueError("estimators is empty; give at least one classifier by name.")
     for name, estimator in estimators.items():
         if not HasMethodsOnceFitted(["fit", "predict"]).is_satisfied_by(estimator):
-            raise TypeError(f"estimators[{name!r}] has no fit or no predict.")
+            raise TypeError(
+                f"estimators[{name!r}] must have fit and predict, got {type(estimator).__name__}."
+            )
     random = check_random_state(random_state)
     if cv is None or isinstance(cv, Integral):
         cv = StratifiedGroupKFold(cv or 5, shuffle=True, random_state=random.randint(2**31 - 1))
     folds = speaker_disjoint_splits(cv, np.zeros(len(y)), y, speakers, "cv")
     sizes = _sizes(n_labels, y, folds)
+    # Labels are drawn here rather than in the workers, so that n_jobs does not change them.
     tasks = []
     for n in sizes:
         for repeat in range(n_repeats):
@@ -265,28 +276,34 @@ def label_efficiency_curve(
 
 
 def _sizes(n_labels, y, folds):
-    """The numbers of labels that every class has in every fold."""
+    """Return the numbers of labels that every class has in every fold."""
     wrong = [n for n in n_labels if not (n == ALL or (isinstance(n, Integral) and n > 0))]
     if wrong:
-        raise ValueError(f"n_labels must be numbers of at least 1, or 'all', not {wrong[0]!r}.")
+        raise ValueError(
+            f"n_labels must hold integers of at least 1, or 'all', but it holds {wrong[0]!r}."
+        )
     classes = np.unique(y)
     fewest = min(np.sum(y[train] == c) for train, _ in folds for c in classes)
     if fewest == 0:
-        raise ValueError("In some fold the training side lacks a class: fewer folds, or others.")
+        raise ValueError("The training side of a fold lacks a class. Use fewer or other folds.")
     sizes = [n for n in n_labels if n == ALL or n <= fewest]
     if not sizes:
-        raise ValueError(f"The rarest class has {fewest} labels in some fold; ask for fewer.")
+        raise ValueError(
+            f"The rarest class has {fewest} labels in some fold, fewer than any of n_labels "
+            f"{list(n_labels)}. Use smaller numbers."
+        )
     return sizes
 
 
 def _draw(train, y, n, random):
-    """Rows of n utterances of each class."""
+    """Draw n training rows of each class, in random order."""
     classes = np.unique(y[train])
     drawn = [random.choice(train[y[train] == c], n, replace=False) for c in classes]
     return random.permutation(np.concatenate(drawn))
 
 
 def _predict(estimator, X, y, rows, test, repeat):
+    """Fit a clone on the drawn rows and predict the test rows."""
     estimator = set_seed(clone(estimator), repeat)
     estimator.fit(_safe_indexing(X, rows), y[rows])
     return estimator.predict(_safe_indexing(X, test))

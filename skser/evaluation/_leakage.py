@@ -1,4 +1,4 @@
-"""What the two sides of a split have in common."""
+"""Search for speakers, sentences and recordings that both sides of a split share."""
 
 import functools
 import hashlib
@@ -23,30 +23,31 @@ from skser.audio import (
 from skser.datasets import SpeechCorpus
 from skser.model_selection import splits
 
-_RATE = 8000  # what telephone bands and lossy codecs leave
+_RATE = 8000  # in Hz: telephone bands and lossy codecs keep this band
 _N_BANDS, _N_TIMES = 24, 32
-_N_NEIGHBOURS = 32
-_WORTH_A_LOOK = 0.8  # cosine of two fingerprints
-_LIKE_ENOUGH = 0.8  # correlation of two waveforms
+_N_NEIGHBORS = 32
+_SIMILAR_FINGERPRINTS = 0.8  # least cosine of two fingerprints whose waveforms are compared
+_SIMILAR_WAVEFORMS = 0.8  # least correlation of two waveforms that count as copies
 _ROWS_AT_ONCE = 1024
-_WAVES_KEPT = 1000
+_WAVES_IN_MEMORY = 1000
 
 
 @dataclass(frozen=True)
 class LeakageReport:
-    """Leaks found.
+    """Speakers, sentences and recordings that are on both sides of a split.
 
     Attributes
     ----------
     leaks : DataFrame
-        A row per fold and thing that is on both sides: ``fold``; ``kind``, which is "speaker",
-        "sentence" or another column's name, "identical audio", "near-identical audio" or, of
-        parts of one recording that share samples, "overlapping audio";
-        ``what``, its name, or the two utterances; ``n_train`` and ``n_test``, the utterances
+        One row per fold and leak. ``fold`` is the number of the fold. ``kind`` is "speaker",
+        "sentence" or the name of another column, "identical audio", "near-identical audio", or
+        "overlapping audio" for parts of one recording that share samples. ``what`` is the shared
+        value, or names the two utterances. ``n_train`` and ``n_test`` count the utterances
         concerned on either side.
     checked : tuple of str
-        Kinds that were looked for.
+        Kinds of leaks that were looked for.
     n_folds : int
+        Number of folds.
     """
 
     leaks: pd.DataFrame
@@ -55,11 +56,11 @@ class LeakageReport:
 
     @property
     def is_clean(self):
-        """Whether nothing was found."""
+        """True if no leak was found."""
         return self.leaks.empty
 
     def __str__(self):
-        lines = [f"{self.n_folds} folds, looked for the same {', '.join(self.checked)}."]
+        lines = [f"{self.n_folds} folds, checked for shared {', '.join(self.checked)}."]
         if self.is_clean:
             return lines[0] + " Nothing is on both sides."
         for kind, found in self.leaks.groupby("kind", sort=False):
@@ -70,26 +71,28 @@ class LeakageReport:
 
 
 def leakage_report(corpus_or_groups, cv, *, y=None, n_jobs=None):
-    """Look for speakers, sentences and recordings that are on both sides of a split.
+    """Search for speakers, sentences and recordings that are on both sides of a split.
 
-    Near-identical recordings are copies in another format or at another rate or level, with
-    silence cut off or added, or with an offset: they sound alike at first glance, and their
-    waveforms, at 8 kHz and shifted as fits best, correlate by 0.8 or more. Copies at another
-    speed or pitch, in noise, through a narrow filter or cut within the speech are not found.
+    Near-identical recordings are copies in another format, at another rate or level, with an
+    offset, or with silence cut off or added. Two recordings count as near-identical if they have
+    similar spectral fingerprints and their waveforms at 8 kHz correlate by 0.8 or more at the best
+    shift. Copies at another speed or pitch, with added noise, through a narrow filter, or cut
+    within the speech are not found.
 
     Parameters
     ----------
     corpus_or_groups : SpeechCorpus, DataFrame, or array-like of shape (n_utterances,)
-        A corpus, whose audio is read; or the speaker of each utterance; or several such
-        attributes, a column each.
+        Corpus, whose audio is read, or the speaker of each utterance, or a table with several such
+        attributes as columns.
     cv : cross-validation generator, int or iterable of (train, test)
-        Splits of the corpus are made with its speakers as groups; those of a table with its
-        first column. Splits by sentences too can be given as ``list(cv.split(...))``. A number
-        is scikit-learn's folds, which do not look at speakers.
+        Splitter, or splits. A splitter gets the speakers of a corpus, or the first column of a
+        table, as groups. For splits by speaker and sentence, pass ``list(cv.split(...))``. A
+        number means that many of scikit-learn's folds, which ignore speakers.
     y : array-like of shape (n_utterances,) or None, default=None
-        For a stratified `cv`, where no corpus gives the classes.
+        Class of each utterance, which a stratified `cv` needs. None means the classes of the
+        corpus, if one is given.
     n_jobs : int or None, default=None
-        Processes that read audio, as in joblib.
+        Number of processes that read audio, as in joblib.
 
     Returns
     -------
@@ -98,23 +101,23 @@ def leakage_report(corpus_or_groups, cv, *, y=None, n_jobs=None):
     Raises
     ------
     AudioReadError
-        Naming the first file that cannot be read.
+        If a file cannot be read; the error names the first one.
 
     Examples
     --------
     >>> from sklearn.model_selection import KFold
     >>> from skser.evaluation import leakage_report
     >>> print(leakage_report(["a", "a", "b", "b"], KFold(2)))
-    2 folds, looked for the same speaker. Nothing is on both sides.
+    2 folds, checked for shared speaker. Nothing is on both sides.
     >>> print(leakage_report(["a", "b", "a", "b"], KFold(2)))
-    2 folds, looked for the same speaker.
+    2 folds, checked for shared speaker.
     speaker on both sides in 2 folds: a, b
     """
     first = corpus_or_groups[0] if isinstance(corpus_or_groups, list | np.ndarray) else None
     if isinstance(first, Utterance | Waveform | bytes):
         raise TypeError(
-            f"corpus_or_groups holds audio ({type(first).__name__}), not speakers: give a "
-            "SpeechCorpus, or an utterance table."
+            f"corpus_or_groups holds audio ({type(first).__name__}) rather than speakers. Give a "
+            "SpeechCorpus or an utterance table."
         )
     attributes, items, rate = _parts(corpus_or_groups)
     n = len(next(iter(attributes.values()))) if attributes else len(items)
@@ -150,10 +153,10 @@ def leakage_report(corpus_or_groups, cv, *, y=None, n_jobs=None):
 
 
 def _parts(source):
-    """Attributes by name, audio and its rate, the latter two None without a corpus."""
+    """Return attributes by name, audio and its rate. The latter two are None without a corpus."""
     if isinstance(source, SpeechCorpus):
         if source.speakers is None:
-            raise ValueError(f"{source.name} does not tell who speaks.")
+            raise ValueError(f"{source.name} has no speakers; load it with a speaker column.")
         names = [name for name in ("speaker", "sentence") if name in source.frame]
         attributes = {name: _as_text(source.frame[name].to_numpy(dtype=object)) for name in names}
         items = audio_inputs(source.data, source.sampling_rate)
@@ -164,29 +167,31 @@ def _parts(source):
 
 
 def _as_text(values):
-    """Values as strings, but for those that are missing, so that they can be sorted."""
+    """Return values as strings, which can be sorted; keep missing ones as they are."""
     return np.array([v if pd.isna(v) else str(v) for v in values], dtype=object)
 
 
 def similar_recordings(items, sampling_rate, n_jobs):
-    """Pairs of recordings that are the same, or copies of one another.
+    """Find pairs of recordings that are identical or copies of one another.
 
-    Copies of a copy are copies: of all pairs in such a family, each is named.
+    A copy of a copy counts as a copy, so each pair within such a family is listed.
 
     Parameters
     ----------
     items : list
-        Of `audio_inputs`.
+        Recordings, as `audio_inputs` returns them.
     sampling_rate : float or None
-        Of arrays, in Hz.
+        Sampling rate of arrays, in Hz.
     n_jobs : int or None
+        Number of processes that read audio, as in joblib.
 
     Returns
     -------
-    list of (kind, int, int)
+    list of (str, int, int)
+        Kind, "identical audio" or "near-identical audio", and the indices of both recordings.
     """
-    looked_at = Parallel(n_jobs)(
-        delayed(_looked_at)(item, i, sampling_rate) for i, item in enumerate(items)
+    described = Parallel(n_jobs)(
+        delayed(_described)(item, i, sampling_rate) for i, item in enumerate(items)
     )
     family = np.arange(len(items))
 
@@ -194,42 +199,47 @@ def similar_recordings(items, sampling_rate, n_jobs):
         family[family == family[j]] = family[i]
 
     first_of = {}
-    for i, (contents, _) in enumerate(looked_at):
+    for i, (contents, _) in enumerate(described):
         for content in contents:
             join(first_of.setdefault(content, i), i)
 
-    @functools.lru_cache(maxsize=_WAVES_KEPT)
+    # Candidates are sorted, so a bounded cache reads most recordings once.
+    @functools.lru_cache(maxsize=_WAVES_IN_MEMORY)
     def waveform(i):
-        return _centred(read_utterance(items[i], i, sampling_rate, _RATE))
+        return _centered(read_utterance(items[i], i, sampling_rate, _RATE))
 
-    # One of those that are the same stands for all, or they would be each other's nearest.
+    # One recording represents its identical copies, which would fill all places for neighbors.
     one_of_each = np.unique(family)
-    alike = _alike(np.stack([looked_at[i][1] for i in one_of_each]))
-    for i, j in ((one_of_each[a], one_of_each[b]) for a, b in sorted(alike)):
-        if family[i] != family[j] and _correlation(waveform(i), waveform(j)) >= _LIKE_ENOUGH:
+    candidates = _similar(np.stack([described[i][1] for i in one_of_each]))
+    for i, j in ((one_of_each[a], one_of_each[b]) for a, b in sorted(candidates)):
+        if family[i] != family[j] and _correlation(waveform(i), waveform(j)) >= _SIMILAR_WAVEFORMS:
             join(i, j)
     pairs = []
     for name in np.unique(family):
         for i, j in combinations(np.flatnonzero(family == name).tolist(), 2):
-            same = set(looked_at[i][0]) & set(looked_at[j][0])
+            same = set(described[i][0]) & set(described[j][0])
             pairs.append(("identical audio" if same else "near-identical audio", i, j))
     return pairs
 
 
-def _looked_at(item, i, sampling_rate):
-    """Identity, hash of the samples at a low rate, and a fingerprint (float32, norm 1)."""
+def _described(item, i, sampling_rate):
+    """Return the identity, a hash of the samples at 8 kHz, and a fingerprint of a recording."""
     contents = [identity(item, sampling_rate)]
     samples = read_utterance(item, i, sampling_rate, _RATE)
     contents.append(hashlib.sha256(samples.tobytes()).digest())
-    return contents, _fingerprint(_centred(samples))
+    return contents, _fingerprint(_centered(samples))
 
 
-def _centred(samples):
+def _centered(samples):
+    """Return the samples without their offset."""
     return samples - samples.mean()
 
 
 def _fingerprint(samples):
-    """Levels in bands over the course of what is not silence; gain and padding change nothing."""
+    """Compute a float32 vector of norm 1 that gain and leading or trailing silence do not change.
+
+    It holds the levels in 24 bands at 32 times between the first and the last loud frame.
+    """
     n_fft = 512
     padded = np.pad(samples, (0, max(0, n_fft - len(samples))))
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::128]
@@ -240,7 +250,9 @@ def _fingerprint(samples):
     loud = np.flatnonzero(level > 1e-3 * level.max())
     if len(loud):
         bands = bands[loud[0] : loud[-1] + 1]
+    # The floor at -60 dB keeps noise in silent bands from dominating the fingerprint.
     decibels = np.log(bands + 1e-6 * bands.max() + np.finfo(float).tiny)
+    # A fixed number of times makes recordings of any length comparable.
     places = np.linspace(0, len(decibels) - 1, _N_TIMES)
     before = places.astype(int)
     after = np.minimum(before + 1, len(decibels) - 1)
@@ -250,23 +262,24 @@ def _fingerprint(samples):
     return grid / max(np.linalg.norm(grid), 1e-12)
 
 
-def _alike(fingerprints):
-    """Pairs (i, j), i < j, of each recording and its nearest ones, if they are near."""
+def _similar(fingerprints):
+    """Find pairs (i, j), i < j, of recordings with similar fingerprints."""
     n = len(fingerprints)
     pairs = set()
     for start in range(0, n, _ROWS_AT_ONCE):
         cosine = fingerprints[start : start + _ROWS_AT_ONCE] @ fingerprints.T
-        cosine[np.arange(len(cosine)), start + np.arange(len(cosine))] = -1
-        k = min(_N_NEIGHBOURS, n - 1)
+        cosine[np.arange(len(cosine)), start + np.arange(len(cosine))] = -1  # not its own neighbor
+        k = min(_N_NEIGHBORS, n - 1)
         nearest = np.argpartition(-cosine, k - 1, axis=1)[:, :k] if k else np.empty((n, 0), int)
         for i, of_row in enumerate(nearest):
-            for j in of_row[cosine[i, of_row] >= _WORTH_A_LOOK]:
+            for j in of_row[cosine[i, of_row] >= _SIMILAR_FINGERPRINTS]:
                 pairs.add((min(start + i, int(j)), max(start + i, int(j))))
     return pairs
 
 
 def _correlation(a, b):
-    """Largest correlation of two waveforms over all shifts, 0 to 1."""
+    """Compute the largest absolute correlation of two waveforms over all shifts, 0 to 1."""
+    # Zero padding to the sum of both lengths keeps shifted waveforms from wrapping around.
     n = 1 << int(len(a) + len(b) - 1).bit_length()
     norm = np.sqrt(np.dot(a, a) * np.dot(b, b))
     if norm == 0:

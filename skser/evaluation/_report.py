@@ -1,4 +1,4 @@
-"""One HTML file that tells all of an evaluation."""
+"""Report of an evaluation as one HTML file."""
 
 import base64
 import functools
@@ -26,7 +26,7 @@ from skser.metrics import (
     worst_group,
 )
 
-_RATE = 16000  # of the players
+_RATE = 16000  # of the sound in the players, in Hz
 
 _TEMPLATE = """<!DOCTYPE html>
 <html lang="en">
@@ -76,33 +76,33 @@ figcaption { color: #555; } pre { white-space: pre-wrap; background: #f5f5f5; pa
 
 
 class EvaluationReport:
-    """Figures, pictures, protocol and the worst errors of an evaluation, in one HTML file.
+    """HTML report with the scores, pictures, protocol and worst errors of an evaluation.
 
-    Nothing in it comes from a network: pictures and sounds are in the file.
+    The report is a single file that contains its pictures and sounds and needs no network.
 
     Parameters
     ----------
     evaluation : SpeakerEvaluation
-        Of `skser.evaluation.cross_validate_speakers`.
+        Result of `skser.evaluation.cross_validate_speakers`.
     corpus : SpeechCorpus
-        That was evaluated on.
+        Corpus of the evaluation.
     leakage : bool, default=True
-        Whether to look for sentences and recordings that are on both sides of a split, which
-        reads all audio; speakers are checked by every evaluation.
+        Whether to search for sentences and recordings on both sides of a split, which reads all
+        audio. Speakers have been checked by the evaluation.
     robustness : DataFrame or None, default=None
-        Of `skser.evaluation.robustness_report`.
+        Result of `skser.evaluation.robustness_report` to include.
     displays : dict or None, default=None
-        Further pictures by their captions, such as an `AttentionDisplay`; their figures are
+        Further displays to include by caption, such as an `AttentionDisplay`. Their figures are
         closed.
     n_errors : int, default=10
-        Of the errors that the model was surest of, with players.
+        Number of errors to list with a player, the most confident ones first.
     title : str or None, default=None
-        None names the corpus.
+        Title of the report. None means a title that names the corpus.
 
     Raises
     ------
     ValueError
-        If `corpus` is not that of the evaluation.
+        If the evaluation was not made on `corpus`.
 
     Examples
     --------
@@ -127,7 +127,10 @@ class EvaluationReport:
         rows = predictions["utterance"].to_numpy()
         target = corpus.target.astype(str)
         if rows.max() >= len(target) or (target[rows] != evaluation.y_true).any():
-            raise ValueError(f"{corpus.name} is not the corpus of this evaluation.")
+            raise ValueError(
+                f"{corpus.name} is not the corpus of this evaluation, which has other utterances "
+                "or labels."
+            )
         self.evaluation = evaluation
         self.corpus = corpus
         self.leakage = leakage
@@ -137,28 +140,31 @@ class EvaluationReport:
         self.title = title
 
     def save(self, path):
-        """Write the file.
+        """Write the report to a file.
 
         Parameters
         ----------
         path : path-like
+            Path of the HTML file.
 
         Returns
         -------
         Path
+            The same path.
         """
         path = Path(path)
         path.write_text(self.to_html(), encoding="utf-8")
         return path
 
     def to_html(self):
-        """Give the file as text.
+        """Return the report as HTML.
 
         Returns
         -------
         str
         """
         jinja2 = import_optional("jinja2", extra="report", purpose="EvaluationReport")
+        # Names of speakers, files and classes may contain markup, so everything is escaped.
         template = jinja2.Environment(autoescape=True).from_string(_TEMPLATE)
         evaluation, corpus = self.evaluation, self.corpus
         sections = [
@@ -172,34 +178,40 @@ class EvaluationReport:
             abstract=(
                 f"{len(corpus.target)} utterances of {len(set(corpus.speakers))} speakers, "
                 f"{n_folds} folds in which no speaker is on both sides, {n_seeds} "
-                f"{'seed' if n_seeds == 1 else 'seeds'}. Figures are of utterances that the model "
-                "was not trained on."
+                f"{'seed' if n_seeds == 1 else 'seeds'}. All scores are for utterances that the "
+                "model was not trained on."
             ),
             sections=[section for section in sections if section],
         )
 
     def _scores(self):
+        """Make the section of scores."""
         evaluation = self.evaluation
         summary = 100 * evaluation.summary()
         names = {"uar": "UAR (balanced accuracy)", "accuracy": "accuracy"}
-        summary.index = [names[name] for name in summary.index]
+        summary.index = [names.get(name, name) for name in summary.index]
         summary.columns = [
             "pooled, mean of seeds", "sd of seeds", "mean of folds", "sd of folds", "worst fold",
         ]  # fmt: skip
+        if evaluation.predictions["speaker"].nunique() > 1:
+            intervals = [evaluation.interval(metric) for metric in evaluation.metrics.values()]
+            texts = [f"{100 * low:.1f} to {100 * high:.1f}" for low, high in intervals]
+            summary.insert(1, "95 % interval over speakers", texts)
         macro_f1 = evaluation.pooled(functools.partial(f1_score, average="macro"))
         share = class_distribution_distance(evaluation.y_true, evaluation.y_pred)
         return {
             "title": "Scores",
             "paragraphs": [
-                "In per cent. UAR is the mean of the classes' recalls.",
+                "In percent. UAR is the mean of the recalls of all classes.",
                 f"Macro F1 is {100 * macro_f1.mean():.1f} %. The Jensen-Shannon "
                 f"distance between true and predicted shares of the classes is {share:.3f} "
-                "(0: the same, 1: nothing in common).",
+                "(0: equal shares, 1: no class in common).",
             ],
             "tables": [_table(summary.rename_axis("in %").reset_index())],
         }
 
     def _classes(self):
+        """Make the section of the recall of each class."""
         evaluation = self.evaluation
         recalls = 100 * recall_per_class(evaluation.y_true, evaluation.y_pred)
         counts = pd.Series(self.corpus.target.astype(str)).value_counts()
@@ -212,26 +224,27 @@ class EvaluationReport:
         }
 
     def _speakers(self):
+        """Make the section of speakers and groups of speakers."""
         evaluation = self.evaluation
         true, predicted = evaluation.y_true, evaluation.y_pred
         speakers = evaluation.predictions["speaker"].to_numpy()
         worst, uar = worst_group(true, predicted, speakers)
-        paragraphs = [f"Worst for speaker {worst}: UAR {100 * uar:.1f} %."]
+        paragraphs = [f"The speaker with the lowest UAR is {worst}, with {100 * uar:.1f} %."]
         paragraphs += self._sexes(true, predicted, speakers)
         display = SpeakerRecallDisplay.from_predictions(true, predicted, speakers=speakers)
         return {
             "title": "Speakers",
             "paragraphs": paragraphs,
-            "pictures": [_picture(display, "UAR of each speaker, who is unknown to the model")],
+            "pictures": [_picture(display, "UAR of each speaker, none of whom was trained on")],
         }
 
     def _sexes(self, true, predicted, speakers):
-        """What is to be said of women and men, if the corpus tells of both."""
+        """Compare the sexes in a sentence, if the corpus names both."""
         if self.corpus.sexes is None:
             return []
         predictions = self.evaluation.predictions
         sexes = self.corpus.sexes[predictions["utterance"].to_numpy()]
-        # One seed: repeats of an utterance are no further evidence.
+        # Only one seed, because repeated predictions of an utterance add no evidence.
         rows = (predictions["seed"] == predictions["seed"].min()).to_numpy() & ~pd.isna(sexes)
         sexes = sexes[rows].astype(str)
         if len(set(sexes)) < 2:
@@ -239,29 +252,30 @@ class EvaluationReport:
         gap = recall_gap(true[rows], predicted[rows], sexes, speakers=speakers[rows])
         verdict = "which chance explains" if gap.is_fair else "more than chance explains"
         return [
-            f"Between the sexes UAR differs by {100 * gap.gap:.1f} points ({gap.worst} worse), "
-            f"{verdict}: with the sexes dealt out to the speakers at random it stays below "
-            f"{100 * gap.threshold:.1f} points in {100 * gap.confidence_level:.0f} of 100 cases."
+            f"Between the sexes, UAR differs by {100 * gap.gap:.1f} points ({gap.worst} worse), "
+            f"{verdict}. If the sexes are assigned to the speakers at random, the difference is at "
+            f"most {100 * gap.threshold:.1f} points in {100 * gap.confidence_level:.0f} % of cases."
         ]
 
     def _probabilities(self):
+        """Make the section of calibration, if the model has probabilities."""
         evaluation = self.evaluation
         if evaluation.y_proba is None:
             return None
         given = (evaluation.y_true, evaluation.y_proba)
         labels = {"labels": evaluation.labels}
         error = expected_calibration_error(*given, **labels)
-        # scikit-learn warns of float32 sums of a softmax, which are not quite 1.
+        # scikit-learn warns if rows do not sum to 1 exactly, as a softmax in float32 does not.
         y_proba = evaluation.y_proba / evaluation.y_proba.sum(axis=1, keepdims=True)
         brier = brier_score_loss(evaluation.y_true, y_proba, **labels, scale_by_half=False)
         pictures = [
             _picture(
                 CalibrationDisplay.from_predictions(*given, **labels),
-                "How often the most probable class is right, over its probability",
+                "Accuracy of the most probable class, over its probability",
             ),
             _picture(
                 RiskCoverageDisplay.from_predictions(*given, **labels),
-                "Errors among the utterances the model is surest of",
+                "Error rate among the most confident predictions, over their share",
             ),
         ]
         return {
@@ -273,6 +287,7 @@ class EvaluationReport:
         }
 
     def _robustness(self):
+        """Make the section of scores on distorted recordings, if a report was given."""
         if self.robustness is None:
             return None
         table = self.robustness.copy()
@@ -284,29 +299,34 @@ class EvaluationReport:
             "title": "Robustness",
             "tables": [_table(table.reset_index())],
             "pictures": [
-                _picture(RobustnessDisplay.from_report(self.robustness), "Scores when distorted")
+                _picture(
+                    RobustnessDisplay.from_report(self.robustness), "Scores on distorted recordings"
+                )
             ],
         }
 
     def _further(self):
+        """Make the section of the caller's own pictures, if any were given."""
         if not self.displays:
             return None
         pictures = [_picture(display, caption) for caption, display in self.displays.items()]
         return {"title": "Further pictures", "pictures": pictures}
 
     def _errors(self):
+        """Make the section of the most confident errors, with players."""
         predictions, y_proba = self.evaluation.predictions, self.evaluation.y_proba
         wrong = np.flatnonzero(self.evaluation.y_true != self.evaluation.y_pred)
         title, sure = "Errors", None
         if y_proba is not None:
-            # Of what was predicted, which need not be the most probable.
+            # An estimator may predict another class than its most probable one, as SVC does.
             column = pd.Index(self.evaluation.labels).get_indexer(self.evaluation.y_pred)
             sure = y_proba[np.arange(len(column)), column]
             wrong = wrong[np.argsort(-sure[wrong], kind="stable")]
-            title = "Errors it was surest of"
+            title = "Most confident errors"
+        # Several seeds may make the same error; it is listed once.
         chosen = predictions.iloc[wrong].drop_duplicates("utterance").head(self.n_errors)
         if chosen.empty:
-            return {"title": "Errors", "paragraphs": ["There are none."]}
+            return {"title": "Errors", "paragraphs": ["Every prediction is correct."]}
         items = audio_inputs(self.corpus.data, self.corpus.sampling_rate)
         rows = []
         for place, row in zip(chosen.index, chosen.itertuples(), strict=True):
@@ -329,18 +349,21 @@ class EvaluationReport:
         }
 
     def _sound(self, item, i):
+        """Return an utterance as an MP3 file in a data URI."""
         import soundfile
 
         samples = read_utterance(item, i, self.corpus.sampling_rate, _RATE)
         file = io.BytesIO()
+        # The MP3 encoder clips samples beyond 1.
         samples = samples / max(float(np.abs(samples).max()), 1.0)
         soundfile.write(file, samples, _RATE, format="MP3", subtype="MPEG_LAYER_III")
         return _data_uri("audio/mpeg", file.getvalue())
 
     def _leakage(self):
+        """Make the section of leaks between both sides of a split."""
         checked = "Every fold was checked: no speaker is on both sides."
         if not self.leakage:
-            more = "Sentences and recordings were not looked at."
+            more = "Sentences and recordings were not checked."
             return {"title": "Leakage", "paragraphs": [checked, more]}
         report = leakage_report(self.corpus, self.evaluation.folds)
         section = {"title": "Leakage", "text": str(report)}
@@ -350,6 +373,7 @@ class EvaluationReport:
         return section | {"warn": True, "paragraphs": [f"On both sides of a split: {kinds}."]}
 
     def _protocol(self):
+        """Make the section on the corpus, the model, the splits and the versions."""
         protocol = self.evaluation.protocol
         versions = "\n".join(f"{name} {version}" for name, version in protocol["versions"].items())
         results = self.evaluation.fold_results
@@ -357,8 +381,8 @@ class EvaluationReport:
         text = (
             f"{protocol['corpus']}\nlicence: {self.corpus.license}\n{self.corpus.citation}\n\n"
             f"splits: {protocol['cv']}\n\nmodel: {protocol['model']}\n\n{versions}\n\n"
-            f"fit {results['fit_seconds'].mean():.1f} s a fold, predict {1000 * seconds:.1f} ms an "
-            "utterance\n"
+            f"fit {results['fit_seconds'].mean():.1f} s per fold, predict {1000 * seconds:.1f} ms "
+            "per utterance\n"
         )
         held_out = results.loc[
             results["seed"] == results["seed"].min(), ["fold", "held_out", "uar"]
@@ -371,17 +395,20 @@ class EvaluationReport:
 
 
 def _cell(value):
+    """Format a value for a cell of a table; numbers are aligned to the right."""
     if isinstance(value, float | np.floating):
         return {"text": "–" if np.isnan(value) else f"{value:.1f}", "number": True}
     return {"text": str(value), "number": isinstance(value, int | np.integer)}
 
 
 def _table(frame):
+    """Format a DataFrame for the template."""
     rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
     return {"columns": list(frame.columns), "rows": rows}
 
 
 def _picture(display, caption):
+    """Return the figure of a display as SVG in a data URI, and close it."""
     plt = import_optional("matplotlib.pyplot", extra="report", purpose="EvaluationReport")
     file = io.BytesIO()
     display.figure_.savefig(file, format="svg")
@@ -390,4 +417,5 @@ def _picture(display, caption):
 
 
 def _data_uri(kind, content):
+    """Return bytes as a data URI, which needs no other file."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,4 +1,4 @@
-"""How a model's predictions change when the recording does."""
+"""Scores of a model on distorted recordings."""
 
 import numpy as np
 import pandas as pd
@@ -38,40 +38,41 @@ def robustness_report(
     use_frame=False,
     random_state=0,
 ):
-    """How well a fitted model does on distorted recordings that it was not trained on.
+    """Score a fitted model on distorted copies of recordings that it was not trained on.
 
     Parameters
     ----------
     model : fitted estimator
-        Takes audio, such as a pipeline whose first step is `MelSpectrogram`.
+        Classifier of audio, such as a pipeline whose first step is `MelSpectrogram`.
     corpus : SpeechCorpus
-        Of speakers that the model does not know; see `SpeechCorpus.select`.
+        Corpus of speakers that the model was not trained on; see `SpeechCorpus.select`.
     distortions : dict of callable or None, default=None
-        By kind and level, as ``("noise", "10 dB")``, or by a name; each
-        ``distortion(samples, sampling_rate, random_state)`` -> samples gets mono float32
-        samples and may change their number. A transform of the library audiomentations will do
-        too. None is `default_distortions`.
+        Distortions by name, or by kind and level as in ``("noise", "10 dB")``. Each is called as
+        ``distortion(samples, sampling_rate, random_state)`` with mono float32 samples and returns
+        samples, possibly of another length. Transforms of the library audiomentations work as
+        well. None means `default_distortions`.
     metric : callable, default=unweighted_average_recall
-        ``metric(y_true, y_pred)`` -> float.
+        Score as ``metric(y_true, y_pred)`` -> float.
     use_frame : bool, default=False
-        Whether the model takes ``corpus.frame``, an utterance table, and not a list of audio.
+        Whether to give the model ``corpus.frame``, an utterance table, rather than a list of
+        audio.
     random_state : int, RandomState instance or None, default=0
-        With an int, an utterance's noise depends on its place in the corpus alone.
+        Seed of the distortions. With an int, the noise of an utterance depends only on its place
+        in the corpus.
 
     Returns
     -------
     DataFrame
-        A row for the clean recordings and for each distortion, indexed by its ``kind`` and
-        ``level``: ``score``; ``change`` of the
-        score; ``same``, the share of the utterances whose prediction is that of the clean
-        recording; where the model has probabilities, ``shift``, the mean absolute difference of
-        these.
+        One row for the clean recordings and one for each distortion, indexed by ``kind`` and
+        ``level``. ``score`` is the score and ``change`` its difference from the clean one.
+        ``same`` is the share of utterances whose prediction did not change. If the model has
+        probabilities, ``shift`` is their mean absolute difference from the clean ones.
 
     Raises
     ------
     ValueError
-        Naming the distortion and the utterance, if the distortion fails, or its result is empty,
-        not finite or anything but 1-D floats; or if a distortion is named "clean".
+        If a distortion fails, returns anything but finite 1-D floats, or is named "clean". The
+        message names the distortion and the utterance.
 
     References
     ----------
@@ -98,7 +99,9 @@ def robustness_report(
     """
     distortions = default_distortions() if distortions is None else distortions
     if {_CLEAN, (_CLEAN, "")} & set(distortions):
-        raise ValueError(f"A distortion cannot be named {_CLEAN!r}.")
+        raise ValueError(
+            f"A distortion cannot be named {_CLEAN!r}, which names the row of undistorted audio."
+        )
     y_true = corpus.target.astype(str)
     items = audio_inputs(corpus.data, corpus.sampling_rate)
     check_consistent_length(items, y_true)
@@ -106,6 +109,7 @@ def robustness_report(
     for i, item in enumerate(items):
         samples, rate = read_at_rate(item, i, corpus.sampling_rate)
         waves.append(Waveform(samples, rate, utterance_name(item, i), max_amplitude=None))
+    # One seed per utterance: its noise stays the same if other distortions are added or removed.
     seeds = check_random_state(random_state).randint(2**31 - 1, size=len(waves))
 
     def outputs(versions):
@@ -139,7 +143,8 @@ def robustness_report(
 
 
 def _distorted(wave, distortion, name, seed):
+    """Return a distorted copy of a waveform, or raise an error that names the distortion."""
     samples, rate = np.asarray(wave), wave.sampling_rate
     what = f"The distortion {name!r}"
     samples = altered(samples, rate, distortion, seed, wave.name, what)
-    return Waveform(samples, rate, wave.name, max_amplitude=None)  # noise may be far louder
+    return Waveform(samples, rate, wave.name, max_amplitude=None)  # loud noise may exceed 1

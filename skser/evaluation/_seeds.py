@@ -1,18 +1,20 @@
-"""One seed for everything random in an estimator."""
+"""Seeding of whole estimators."""
 
 
 def set_seed(estimator, seed):
-    """Set every ``random_state`` of an estimator and of what it holds.
+    """Set every ``random_state`` parameter of an estimator, nested ones included.
 
     Parameters
     ----------
     estimator : estimator
-        Changed in place.
+        Estimator to change in place.
     seed : int
+        Value of every ``random_state``.
 
     Returns
     -------
     estimator
+        The same estimator.
     """
     names = [name for name in estimator.get_params() if name.split("__")[-1] == "random_state"]
     return estimator.set_params(**dict.fromkeys(names, seed))

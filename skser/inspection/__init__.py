@@ -3,6 +3,7 @@
 from skser.inspection._alignment import AlignmentDisplay
 from skser.inspection._attention import AttentionDisplay
 from skser.inspection._calibration import CalibrationDisplay
+from skser.inspection._comparison import ComparisonDisplay
 from skser.inspection._confusion import ConfusionDisplay
 from skser.inspection._label_efficiency import LabelEfficiencyDisplay
 from skser.inspection._latent_space import LatentSpaceDisplay
@@ -17,6 +18,7 @@ __all__ = [
     "AlignmentDisplay",
     "AttentionDisplay",
     "CalibrationDisplay",
+    "ComparisonDisplay",
     "ConfusionDisplay",
     "LabelEfficiencyDisplay",
     "LatentSpaceDisplay",

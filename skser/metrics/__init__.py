@@ -1,4 +1,4 @@
-"""Scores of predictions, with the names that the field gives them."""
+"""Metrics of speech emotion recognition, under the names that the field uses."""
 
 from skser.metrics._calibration import (
     area_under_risk_coverage,

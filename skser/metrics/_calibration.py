@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say, and what they are worth for saying nothing."""
+"""Metrics of predicted probabilities: calibration, and the risk of answering selectively."""
 
 from numbers import Integral
 
@@ -24,33 +24,37 @@ _BINS = {
     prefer_skip_nested_validation=True,
 )
 def reliability_curve(y_true, y_proba, *, labels=None, n_bins=10, strategy="uniform"):
-    """How often the most probable class is right, by how probable it was said to be.
+    """Compute the accuracy of the most probable class in each bin of its probability.
 
     Parameters
     ----------
     y_true : array-like of shape (n_utterances,)
+        True classes.
     y_proba : array-like of shape (n_utterances, n_classes)
-        Rows sum to 1.
+        Predicted probabilities. Each row sums to 1.
     labels : array-like of shape (n_classes,) or None, default=None
-        What the columns stand for: ``classes_`` of the model. None is the sorted labels of
+        Class of each column, such as ``classes_`` of the model. None means the sorted labels of
         y_true.
     n_bins : int, default=10
+        Number of bins.
     strategy : {"uniform", "quantile"}, default="uniform"
-        Bins of the same width over 0 to 1, or with much the same number of utterances, those of
-        one confidence together.
+        Width of the bins: equal widths from 0 to 1 ("uniform"), or about equal numbers of
+        utterances ("quantile"). Utterances of equal confidence share a bin.
 
     Returns
     -------
     DataFrame
-        A row per bin that is not empty: mean ``confidence``, ``accuracy`` and ``n``.
+        One row per non-empty bin: mean ``confidence``, ``accuracy``, and ``n``, the number of
+        utterances.
     """
     true, y_proba, _ = check_probabilities(y_true, y_proba, labels)
     confidence, right = y_proba.max(axis=1), y_proba.argmax(axis=1) == true
     if strategy == "uniform":
-        # Each bin holds its upper edge, as in the paper.
+        # A bin includes its upper edge, as in Guo et al. (2017).
         place = np.ceil(np.clip(confidence, 0, 1) * n_bins).astype(int) - 1
         place = np.maximum(place, 0)
     else:
+        # Edges that are observed values cannot divide utterances of equal confidence.
         edges = np.quantile(confidence, np.arange(1, n_bins) / n_bins, method="inverted_cdf")
         place = np.searchsorted(edges, confidence, side="left")
     frame = pd.DataFrame({"confidence": confidence, "accuracy": right.astype(float), "n": 1})
@@ -58,25 +62,30 @@ def reliability_curve(y_true, y_proba, *, labels=None, n_bins=10, strategy="unif
 
 
 def expected_calibration_error(y_true, y_proba, *, labels=None, n_bins=10, strategy="uniform"):
-    """Mean distance between confidence and accuracy (ECE), over bins of confidence.
+    """Compute the expected calibration error (ECE).
+
+    The error is the mean absolute difference between confidence and accuracy over the bins of
+    `reliability_curve`, weighted by the number of utterances in each bin.
 
     Parameters
     ----------
     y_true : array-like of shape (n_utterances,)
+        True classes.
     y_proba : array-like of shape (n_utterances, n_classes)
-        Rows sum to 1.
+        Predicted probabilities. Each row sums to 1.
     labels : array-like of shape (n_classes,) or None, default=None
-        What the columns stand for: ``classes_`` of the model. None is the sorted labels of
+        Class of each column, such as ``classes_`` of the model. None means the sorted labels of
         y_true.
     n_bins : int, default=10
+        Number of bins.
     strategy : {"uniform", "quantile"}, default="uniform"
-        Bins of the same width over 0 to 1, or with much the same number of utterances, those of
-        one confidence together.
+        Width of the bins: equal widths from 0 to 1 ("uniform"), or about equal numbers of
+        utterances ("quantile"). Utterances of equal confidence share a bin.
 
     Returns
     -------
     float
-        0 to 1; each bin weighs by its utterances.
+        Error from 0 (perfectly calibrated) to 1.
 
     References
     ----------
@@ -97,23 +106,24 @@ def expected_calibration_error(y_true, y_proba, *, labels=None, n_bins=10, strat
 
 
 def risk_coverage_curve(y_true, y_proba, *, labels=None):
-    """What is wrong among the utterances that a model is surest of, for every share of them.
+    """Compute the error rate among the most confident utterances, for each share of them.
 
     Parameters
     ----------
     y_true : array-like of shape (n_utterances,)
+        True classes.
     y_proba : array-like of shape (n_utterances, n_classes)
-        Rows sum to 1.
+        Predicted probabilities. Each row sums to 1.
     labels : array-like of shape (n_classes,) or None, default=None
-        What the columns stand for: ``classes_`` of the model. None is the sorted labels of
+        Class of each column, such as ``classes_`` of the model. None means the sorted labels of
         y_true.
 
     Returns
     -------
     DataFrame
-        By falling ``threshold`` of confidence: ``coverage``, the share of utterances that reach
-        it, and ``risk``, the share of errors among these. Utterances of the same confidence
-        come in together.
+        One row per distinct confidence, from the highest to the lowest: ``threshold``, that
+        confidence; ``coverage``, the share of utterances that reach it; ``risk``, the share of
+        errors among those. Utterances of equal confidence enter the curve together.
 
     References
     ----------
@@ -136,22 +146,23 @@ def risk_coverage_curve(y_true, y_proba, *, labels=None):
 
 
 def area_under_risk_coverage(y_true, y_proba, *, labels=None):
-    """Mean risk over all coverages; lower is better.
+    """Compute the area under the risk-coverage curve (AURC); lower is better.
 
     Parameters
     ----------
     y_true : array-like of shape (n_utterances,)
+        True classes.
     y_proba : array-like of shape (n_utterances, n_classes)
-        Rows sum to 1.
+        Predicted probabilities. Each row sums to 1.
     labels : array-like of shape (n_classes,) or None, default=None
-        What the columns stand for: ``classes_`` of the model. None is the sorted labels of
+        Class of each column, such as ``classes_`` of the model. None means the sorted labels of
         y_true.
 
     Returns
     -------
     float
-        0 to 1. The mean of the curve's risk over the utterances: those of the same confidence
-        share their risk.
+        Mean risk over the utterances, from 0 to 1. Utterances of equal confidence share the risk
+        of their point on the curve.
 
     Examples
     --------
@@ -161,5 +172,6 @@ def area_under_risk_coverage(y_true, y_proba, *, labels=None):
     0.111
     """
     curve = risk_coverage_curve(y_true, y_proba, labels=labels)
+    # A point of several utterances of equal confidence weighs as much as all of them.
     share = np.diff(curve["coverage"], prepend=0.0)
     return float(np.sum(share * curve["risk"]))

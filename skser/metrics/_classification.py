@@ -1,4 +1,4 @@
-"""Scores of predicted emotions, under the names that the field gives them."""
+"""Metrics of predicted classes."""
 
 import warnings
 
@@ -11,25 +11,26 @@ from skser.metrics._validation import check_labels
 
 
 def unweighted_average_recall(y_true, y_pred):
-    """Mean of the classes' recalls (UAR), which scikit-learn calls balanced accuracy.
+    """Compute the unweighted average recall (UAR), scikit-learn's balanced accuracy.
 
-    Every class counts the same, however many utterances it has. A model that always says the
-    same scores 1 / n_classes.
+    The UAR is the mean of the recalls of all classes. Each class has the same weight, however
+    many utterances it has. A model that always predicts the same class scores 1 / n_classes.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_utterances,)
+        True and predicted classes.
 
     Returns
     -------
     float
-        0 to 1. Over the classes that occur in y_true; what is predicted of others is an error
-        like any.
+        UAR from 0 to 1 over the classes that occur in y_true. Predicting a class that does not
+        occur there counts as an ordinary error.
 
     Warns
     -----
     UserWarning
-        If all predictions are the same class, and the truth is not.
+        If all predictions are the same class although y_true holds several.
 
     See Also
     --------
@@ -49,28 +50,29 @@ def unweighted_average_recall(y_true, y_pred):
     """
     y_true, y_pred, _ = check_labels(y_true, y_pred)
     _warn_if_constant(y_true, y_pred)
-    # Given the labels, scikit-learn leaves out classes that are only predicted.
+    # Without labels=, scikit-learn would average over classes that are only predicted as well.
     return float(recall_score(y_true, y_pred, labels=np.unique(y_true), average="macro"))
 
 
 def recall_per_class(y_true, y_pred, *, labels=None):
-    """Share of each class that is told right.
+    """Compute the recall of each class.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_utterances,)
+        True and predicted classes.
     labels : array-like or None, default=None
-        Classes to report, in order; None is those of y_true, sorted.
+        Classes to report, in this order. None means the sorted classes of y_true.
 
     Returns
     -------
     Series of float64
-        By class. NaN, with a warning, for a class that does not occur in y_true.
+        Recall by class, from 0 to 1. A class that does not occur in y_true gets NaN.
 
     Warns
     -----
     UndefinedMetricWarning
-        Naming classes of `labels` that do not occur in y_true.
+        If y_true lacks some of `labels`; the warning names them.
 
     Examples
     --------
@@ -83,7 +85,7 @@ def recall_per_class(y_true, y_pred, *, labels=None):
     absent = sorted(set(labels) - set(y_true.tolist()), key=str)
     if absent:
         warnings.warn(
-            f"y_true has no utterance of {absent}: their recall is not defined.",
+            f"y_true has no utterance of {absent}, so their recall is undefined.",
             UndefinedMetricWarning,
             stacklevel=2,
         )
@@ -92,17 +94,18 @@ def recall_per_class(y_true, y_pred, *, labels=None):
 
 
 def recall_scorers(labels):
-    """A scorer for the recall of each class, for `sklearn.model_selection.cross_validate`.
+    """Make one recall scorer per class, for `sklearn.model_selection.cross_validate`.
 
     Parameters
     ----------
     labels : array-like of str
-        Classes.
+        Classes to score.
 
     Returns
     -------
     dict of callable
-        ``"recall_anger"`` and so on. A fold without the class scores NaN, with a warning.
+        Scorers named ``"recall_anger"`` and so on. Where a fold lacks the class, its score is NaN
+        and a warning is issued.
 
     Examples
     --------
@@ -120,8 +123,8 @@ def _recall_of(y_true, y_pred, *, label):
 def _warn_if_constant(y_true, y_pred):
     if (y_pred == y_pred[0]).all() and not (y_true == y_true[0]).all():
         warnings.warn(
-            f"All {len(y_pred)} predictions are {y_pred.tolist()[0]!r}: this UAR is that of a "
-            "constant.",
+            f"All {len(y_pred)} predictions are {y_pred.tolist()[0]!r}, so this is the UAR of a "
+            "constant model.",
             UserWarning,
             stacklevel=3,
         )

@@ -1,4 +1,4 @@
-"""Agreement of predicted with rated dimensions."""
+"""Metrics of predicted dimensions, such as valence."""
 
 import warnings
 
@@ -10,23 +10,25 @@ from sklearn.utils.validation import check_consistent_length
 
 
 def concordance_correlation_coefficient(y_true, y_pred, *, multioutput="uniform_average"):
-    r"""Concordance correlation coefficient (CCC) of ratings and predictions.
+    r"""Compute the concordance correlation coefficient (CCC) of ratings and predictions.
 
     .. math:: \rho_c = 2 s_{xy} / (s_x^2 + s_y^2 + (\bar x - \bar y)^2)
 
-    It is 1 only for equal values: an offset or another scale lowers it, which they do not in
-    Pearson's correlation.
+    The CCC is 1 only if all values are equal. Unlike Pearson's correlation, it drops when the
+    predictions have another mean or another scale than the ratings.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_utterances,) or (n_utterances, n_dimensions)
+        Ratings and predictions.
     multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
-        The mean over the dimensions, or each.
+        Result for several dimensions: the mean over them ("uniform_average"), or one value each
+        ("raw_values").
 
     Returns
     -------
     float, or ndarray of shape (n_dimensions,)
-        -1 to 1; 0, with a warning, where one side or both are constant.
+        CCC from -1 to 1. It is 0 where the ratings or the predictions are constant.
 
     Warns
     -----
@@ -48,7 +50,7 @@ def concordance_correlation_coefficient(y_true, y_pred, *, multioutput="uniform_
     """
     if multioutput not in ("uniform_average", "raw_values"):
         raise ValueError(
-            f"multioutput must be 'uniform_average' or 'raw_values', not {multioutput!r}."
+            f"multioutput must be 'uniform_average' or 'raw_values', got {multioutput!r}."
         )
     true, predicted = (
         check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
@@ -58,15 +60,17 @@ def concordance_correlation_coefficient(y_true, y_pred, *, multioutput="uniform_
     true, predicted = (y.reshape(len(y), -1) for y in (true, predicted))
     if true.shape != predicted.shape:
         raise ValueError(
-            f"y_true has {true.shape[1]} dimensions and y_pred has {predicted.shape[1]}."
+            f"y_true has {true.shape[1]} dimensions and y_pred has {predicted.shape[1]}; they must "
+            "have the same number."
         )
     difference = true.mean(axis=0) - predicted.mean(axis=0)
     covariance = ((true - true.mean(axis=0)) * (predicted - predicted.mean(axis=0))).mean(axis=0)
     scale = true.var(axis=0) + predicted.var(axis=0) + difference**2
+    # The variance of equal floats may be slightly above 0, but their range is exactly 0.
     undefined = (np.ptp(true, axis=0) == 0) | (np.ptp(predicted, axis=0) == 0)
     if undefined.any():
         warnings.warn(
-            "Ratings or predictions are constant: their concordance is 0.",
+            "The ratings or predictions of a dimension are constant, so its CCC is set to 0.",
             UndefinedMetricWarning,
             stacklevel=2,
         )

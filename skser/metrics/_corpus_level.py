@@ -1,4 +1,4 @@
-"""Whether a model is right about many utterances at once, if not about each."""
+"""Metrics of aggregates: the class distribution of a corpus, the ranking of its speakers."""
 
 import warnings
 
@@ -14,19 +14,21 @@ from skser.metrics._validation import check_attribute, check_labels
 
 
 def class_distribution_distance(y_true, y_pred):
-    """Jensen-Shannon distance between the classes' true and predicted shares.
+    """Compute the Jensen-Shannon distance between the true and predicted class distributions.
 
-    A model that is to say how often callers are angry may err on each call, as long as its
-    errors even out.
+    Use it where only the shares of the classes matter. A model that estimates how often callers
+    are angry may misjudge single calls, as long as its errors cancel out.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_utterances,)
+        True and predicted classes.
 
     Returns
     -------
     float
-        0 (the same shares) to 1 (no class in common); the root of the divergence in bits.
+        Distance from 0 (equal shares) to 1 (no class in common). It is the square root of the
+        Jensen-Shannon divergence in bits.
 
     See Also
     --------
@@ -49,25 +51,28 @@ def class_distribution_distance(y_true, y_pred):
 
 
 def speaker_ranking(y_true, y_pred, speakers):
-    """Whether the speakers who show an emotion most are told to.
+    """Compute the rank correlation between true and predicted shares of a class over speakers.
+
+    A high value means that the model finds the speakers who show an emotion most often.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_utterances,)
-        Emotions, or a dimension as floats.
+        True and predicted classes, or a dimension as floats.
     speakers : array-like of shape (n_utterances,)
+        Speaker of each utterance.
 
     Returns
     -------
     Series of float64, or float
-        Spearman's correlation over the speakers of a class's true and predicted shares, by
-        class of y_true; for floats, of the speakers' mean values. NaN, with a warning, where all
-        speakers are alike on either side, as in a corpus in which each says everything.
+        Spearman's correlation from -1 to 1, for each class of y_true. For floats, it is the
+        correlation of the speakers' mean values. It is NaN where all speakers have the same true
+        or the same predicted share, as in an acted corpus where each speaker says everything.
 
     Warns
     -----
     UndefinedMetricWarning
-        Naming the classes in which all speakers are alike.
+        If all speakers have the same share of a class; the warning names the classes.
 
     Examples
     --------
@@ -90,16 +95,21 @@ def speaker_ranking(y_true, y_pred, speakers):
         sides = {c: ((y_true == c).astype(float), (y_pred == c).astype(float)) for c in names}
     speakers = check_attribute(speakers, y_true, "speakers")
     if len(np.unique(speakers)) < 2:
-        raise ValueError(f"A ranking needs two speakers; there is only {speakers[0]!r}.")
+        raise ValueError(
+            "speaker_ranking needs at least two speakers, but speakers holds only "
+            f"{speakers.tolist()[0]!r}."
+        )
     correlations = {}
     for name, side in sides.items():
+        # Spearman's correlation is Pearson's correlation of ranks.
         ranks = [rankdata(pd.Series(values).groupby(speakers).mean()) for values in side]
         is_flat = any(np.ptp(rank) == 0 for rank in ranks)
         correlations[name] = np.nan if is_flat else np.corrcoef(*ranks)[0, 1]
     flat = [name for name in names if np.isnan(correlations[name])]
     if flat:
         warnings.warn(
-            f"All speakers are alike in {flat}, in truth or as predicted: they have no order.",
+            f"All speakers have the same true or predicted share of {flat}, so their ranking is "
+            "undefined.",
             UndefinedMetricWarning,
             stacklevel=2,
         )

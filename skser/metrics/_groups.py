@@ -1,4 +1,4 @@
-"""Scores within groups of utterances: of a speaker, a sex, an age."""
+"""Metrics within groups of utterances, such as those of a speaker, a sex or an age."""
 
 import pandas as pd
 
@@ -6,19 +6,20 @@ from skser.metrics._validation import check_attribute, check_labels
 
 
 def group_recalls(y_true, y_pred, groups):
-    """UAR and the recall of each class, within each group of utterances.
+    """Compute the UAR and the recall of each class within each group of utterances.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_utterances,)
+        True and predicted classes.
     groups : array-like of shape (n_utterances,)
-        Sex, age group, speaker, or another attribute.
+        Group of each utterance: sex, age group, speaker or another attribute.
 
     Returns
     -------
     DataFrame
-        A row per group: ``n``, ``uar`` over the classes that the group has, and
-        ``recall_anger`` and so on, NaN where the group has no utterance of the class.
+        One row per group: ``n``, the number of utterances; ``uar`` over the classes that occur in
+        the group; ``recall_anger`` and so on, which are NaN for classes that do not.
     """
     y_true, y_pred, _ = check_labels(y_true, y_pred)
     groups = check_attribute(groups, y_true, "groups")
@@ -26,23 +27,27 @@ def group_recalls(y_true, y_pred, groups):
     recalls = right.groupby([groups, y_true]).mean().unstack()
     recalls.index.name = recalls.columns.name = None
     counts = pd.Series(groups).value_counts().reindex(recalls.index)
+    # The prefix keeps a class named "n" or "uar" apart from the columns of those names.
     summary = pd.DataFrame({"n": counts, "uar": recalls.mean(axis=1)})
     return summary.join(recalls.add_prefix("recall_"))
 
 
 def worst_group(y_true, y_pred, groups):
-    """The group, such as the speaker, for whom a model works worst.
+    """Find the group, such as the speaker, with the lowest UAR.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_utterances,)
+        True and predicted classes.
     groups : array-like of shape (n_utterances,)
+        Group of each utterance.
 
     Returns
     -------
     group : object
+        Group with the lowest UAR, the first of several.
     uar : float
-        Over the classes that the group has.
+        Its UAR over the classes that occur in the group.
     """
     recalls = group_recalls(y_true, y_pred, groups)["uar"]
     worst = recalls.idxmin()

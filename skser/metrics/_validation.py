@@ -1,4 +1,4 @@
-"""Checks that every metric makes of labels, probabilities and attributes."""
+"""Input checks that the metrics share."""
 
 import numpy as np
 import pandas as pd
@@ -8,13 +8,24 @@ from sklearn.utils.validation import check_consistent_length
 
 
 def check_labels(y_true, y_pred):
-    """Labels as arrays (n_utterances,), or an error if they do not go together.
+    """Check true and predicted labels, and return them as arrays.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_utterances,)
+        True and predicted classes.
 
     Returns
     -------
     y_true, y_pred : ndarray of shape (n_utterances,)
+        The same labels as arrays.
     classes : ndarray of shape (n_classes,)
-        Sorted, of both.
+        Sorted classes of both.
+
+    Raises
+    ------
+    ValueError
+        If one is empty, has a missing label, or has another length than the other.
     """
     y_true, y_pred = (_labels(y, name) for y, name in ((y_true, "y_true"), (y_pred, "y_pred")))
     check_consistent_length(y_true, y_pred)
@@ -22,68 +33,100 @@ def check_labels(y_true, y_pred):
 
 
 def _labels(y, name):
+    """Return labels as a 1-D array, or raise if there are none or some are missing."""
     y = column_or_1d(y)
     if not len(y):
-        raise ValueError(f"{name} is empty.")
+        raise ValueError(f"{name} is empty; give at least one label.")
     missing = pd.isna(y)
     if missing.any():
-        raise ValueError(f"{name} has no label for utterance {int(missing.argmax())}.")
+        raise ValueError(
+            f"{name} has no label for utterance {int(missing.argmax())}; leave out utterances "
+            "without a label."
+        )
     return y
 
 
 def check_attribute(values, y, name):
-    """Speaker, sex or another attribute of each utterance, none missing."""
+    """Check an attribute of each utterance, such as the speaker, and return it as an array.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_utterances,)
+        Attribute of each utterance.
+    y : array-like of shape (n_utterances,)
+        Anything of the expected length.
+    name : str
+        Name of the parameter, for error messages.
+
+    Returns
+    -------
+    ndarray of shape (n_utterances,)
+
+    Raises
+    ------
+    ValueError
+        If a value is missing, or the lengths differ.
+    """
     values = column_or_1d(values)
     check_consistent_length(y, values)
     missing = pd.isna(values)
     if missing.any():
         raise ValueError(
-            f"{name} has no value for utterance {int(missing.argmax())}; name it or leave such "
-            "utterances out."
+            f"{name} has no value for utterance {int(missing.argmax())}; fill it in, or leave out "
+            "such utterances."
         )
     return values
 
 
 def check_probabilities(y_true, y_proba, labels):
-    """Labels as indices, and probabilities whose rows sum to 1.
+    """Check predicted probabilities, and find the column of each true label.
 
     Parameters
     ----------
     y_true : array-like of shape (n_utterances,)
+        True classes.
     y_proba : array-like of shape (n_utterances, n_classes)
+        Predicted probabilities. Each row sums to 1.
     labels : array-like of shape (n_classes,) or None
-        What the columns stand for, ``classes_`` of the model; None is the sorted labels of
+        Class of each column, such as ``classes_`` of the model. None means the sorted labels of
         y_true.
 
     Returns
     -------
     true : ndarray of shape (n_utterances,), int
-        Columns.
+        Column of each utterance's true class.
     y_proba : ndarray of shape (n_utterances, n_classes), float64
+        The same probabilities as an array.
     labels : ndarray of shape (n_classes,)
+        Class of each column.
+
+    Raises
+    ------
+    ValueError
+        If shapes or labels do not match, or a row is not a probability distribution.
     """
     y_true = _labels(y_true, "y_true")
     labels = np.unique(y_true) if labels is None else column_or_1d(labels)
     y_proba = np.asarray(y_proba, dtype=np.float64)
     if y_proba.ndim != 2 or y_proba.shape[1] != len(labels):
         raise ValueError(
-            f"y_proba has the shape {y_proba.shape}; for the {len(labels)} classes "
-            f"{labels.tolist()} it must be (n_utterances, {len(labels)}). If a class does not "
-            "occur in y_true, give the classes of all columns as labels."
+            f"y_proba has shape {y_proba.shape}, but the {len(labels)} classes "
+            f"{labels.tolist()} need (n_utterances, {len(labels)}). If y_true lacks a class, pass "
+            "the classes of all columns as labels."
         )
     check_consistent_length(y_true, y_proba)
     unknown = ~np.isin(y_true, labels)
     if unknown.any():
         first = y_true[unknown].tolist()[0]
-        raise ValueError(f"y_true holds {first!r}, which is not among the labels.")
+        raise ValueError(f"y_true holds {first!r}, which is not in labels {labels.tolist()}.")
     sums = y_proba.sum(axis=1)
-    # float32 sums of a softmax are this near to 1.
+    # The float32 output of a softmax sums to 1 only within a tolerance.
     wrong = ~(np.abs(sums - 1) <= 1e-3) | (y_proba < 0).any(axis=1)
     if wrong.any():
         i = int(wrong.argmax())
         raise ValueError(
-            f"The probabilities of utterance {i} are {y_proba[i].tolist()}: they must be at "
-            f"least 0 and sum to 1, not to {sums[i]:g}."
+            f"The probabilities of utterance {i} are {y_proba[i].tolist()}; they must be at least "
+            f"0 and sum to 1, but sum to {sums[i]:g}."
         )
     order = np.argsort(labels)
     true = order[np.searchsorted(labels, y_true, sorter=order)]

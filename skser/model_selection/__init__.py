@@ -1,4 +1,4 @@
-"""Splitters: speaker-disjoint folds, published folds, semi-supervised splits."""
+"""Splitters for speaker-disjoint folds, published folds and partly labeled corpora."""
 
 from skser.model_selection._semi_supervised import SemiSupervisedSplit
 from skser.model_selection._speaker_folds import (

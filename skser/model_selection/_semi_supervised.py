@@ -1,4 +1,4 @@
-"""Splits of corpora of which only some utterances are labeled."""
+"""Splitter for corpora in which only some utterances are labeled."""
 
 from numbers import Integral
 
@@ -11,25 +11,25 @@ from skser._base import is_nan, unlabeled
 
 
 class SemiSupervisedSplit(BaseEstimator):
-    """Split labeled utterances; those without a label are for training only.
+    """Cross-validator that tests on labeled utterances and trains on unlabeled ones as well.
 
     Parameters
     ----------
     cv : int or splitter, default=5
-        Splits the labeled utterances; a number is that of folds, which are stratified unless
-        `unlabeled` is NaN.
+        Splitter of the labeled utterances, or its number of folds. Folds given by number are
+        stratified, unless `unlabeled` is NaN.
     unlabeled : int, str or NaN, default=-1
-        Value in y of utterances without a label; NaN means rows of NaN alone.
+        Value in y that marks an utterance without a label. NaN marks rows in which every target
+        is NaN.
 
     Notes
     -----
-    Rows of which some targets are NaN count as labeled and are tested on;
-    `AdversarialAERegressor.score` leaves their missing targets out, scikit-learn's scorers
-    refuse them.
+    A row with some NaN targets counts as labeled and is tested on. `AdversarialAERegressor.score`
+    leaves its missing targets out; scikit-learn's scorers refuse such rows.
 
-    Where `groups` (the speakers) are given, the unlabeled utterances of a test fold's groups
-    are left out of its training fold, so that no speaker is on both sides if `cv` keeps them
-    apart. Where they are not, all unlabeled utterances are in every training fold.
+    With `groups` (the speakers), the unlabeled utterances of the test speakers are left out of
+    training. If `cv` keeps speakers apart, then no speaker is on both sides. Without `groups`, all
+    unlabeled utterances are in every training fold.
 
     Examples
     --------
@@ -45,24 +45,29 @@ class SemiSupervisedSplit(BaseEstimator):
     [0 1 2] [3 4]
     """
 
-    __metadata_request__split = {"groups": True}  # as of scikit-learn's splitters of groups
+    # Metadata routing hands groups to this splitter, as to scikit-learn's own group splitters.
+    __metadata_request__split = {"groups": True}
 
     def __init__(self, cv=5, *, unlabeled=-1):
         self.cv = cv
         self.unlabeled = unlabeled
 
     def split(self, X, y, groups=None):
-        """Yield the rows of each training and test fold.
+        """Yield the training and test rows of each fold.
 
         Parameters
         ----------
         X : array-like or Sequences of n_utterances
+            Utterances in any form.
         y : array-like of shape (n_utterances,) or (n_utterances, n_targets)
+            Labels or targets, with `unlabeled` where there are none.
         groups : array-like of shape (n_utterances,) or None, default=None
+            Speaker of each utterance.
 
         Yields
         ------
         train, test : ndarray of int
+            Row numbers of both sides.
 
         Raises
         ------
@@ -82,12 +87,12 @@ class SemiSupervisedSplit(BaseEstimator):
             yield np.sort(rows), labeled[test]
 
     def get_n_splits(self, X=None, y=None, groups=None):
-        """Number of folds.
+        """Return the number of folds.
 
         Parameters
         ----------
         X, y, groups
-            As for `split`; what `cv` needs of them must be given.
+            Same as in `split`. Those that ``cv.get_n_splits`` needs must be given.
 
         Returns
         -------
@@ -102,14 +107,17 @@ class SemiSupervisedSplit(BaseEstimator):
     def _splitter(self, y):
         if not isinstance(self.cv, Integral) and not hasattr(self.cv, "split"):
             raise TypeError(
-                f"cv must be a number of folds or a splitter, not {type(self.cv).__name__}."
+                f"cv must be a number of folds or a splitter, got {type(self.cv).__name__}."
             )
         return check_cv(self.cv, y, classifier=not is_nan(self.unlabeled))
 
     def _without_label(self, y):
         if y is None:
-            raise ValueError("y is None, but it says which utterances have no label.")
+            raise ValueError("y is None; it must be given to show which utterances are labeled.")
         without = unlabeled(y, self.unlabeled)
         if without.all():
-            raise ValueError(f"y holds no label: all {len(without)} are {self.unlabeled!r}.")
+            raise ValueError(
+                f"y holds no label: all {len(without)} values are {self.unlabeled!r}, which marks "
+                "unlabeled utterances."
+            )
         return without

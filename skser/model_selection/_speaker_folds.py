@@ -1,4 +1,4 @@
-"""Splits that hold speakers apart, and sentences if asked to."""
+"""Speaker-disjoint splitters, which can keep sentences disjoint as well."""
 
 import warnings
 from itertools import product
@@ -10,7 +10,7 @@ from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_consistent_length
 
-# Of each protocol, the speakers held out together.
+# For each protocol, the groups of speakers that are held out together.
 _PUBLISHED = {
     "emodb-loso": tuple((f"{i:02}",) for i in (3, *range(8, 17))),
     # Luna-Jiménez, C. et al. (2021). Multimodal Emotion Recognition on RAVDESS Dataset Using
@@ -22,18 +22,18 @@ _PUBLISHED = {
         ("08", "17", "21", "23", "24"),
         ("01", "04", "09", "22"),
     ),
-    # Leave one of five sessions out, two speakers each.
+    # Each of the five sessions has two speakers.
     "iemocap-5": tuple((f"Ses0{i}F", f"Ses0{i}M") for i in range(1, 6)),
 }
 
 
 class SpeakerFolds(BaseCrossValidator):
-    """Hold out stated speakers, fold by fold.
+    """Cross-validator that holds out given groups of speakers.
 
     Parameters
     ----------
     folds : sequence of sequences
-        The speakers that each fold holds out; numbers and their texts are the same.
+        Speakers that each fold holds out. Speakers are compared as text: 3 and "3" are the same.
 
     Examples
     --------
@@ -51,29 +51,30 @@ class SpeakerFolds(BaseCrossValidator):
         self.folds = folds
 
     def get_n_splits(self, X=None, y=None, groups=None):
-        """Give the number of folds."""
+        """Return the number of folds; the parameters are ignored."""
         return len(self.folds)
 
     def split(self, X, y=None, groups=None):
-        """Yield the rows of both sides of each fold.
+        """Yield the training and test rows of each fold.
 
         Parameters
         ----------
         X : array-like of shape (n_utterances,)
-            Or anything of that length.
+            Utterances, or anything of that length.
         y : array-like of shape (n_utterances,) or None, default=None
-            Not looked at.
+            Ignored.
         groups : array-like of shape (n_utterances,)
-            Speakers.
+            Speaker of each utterance.
 
         Yields
         ------
         train, test : ndarray of int
+            Row numbers of both sides.
 
         Raises
         ------
         ValueError
-            If `groups` is None, a speaker is in no fold or in two, or a fold's speakers have no
+            If `groups` is None, a speaker is in no fold or in two, or no speaker of a fold has an
             utterance.
         """
         speakers = _speakers(groups, X).astype(str)
@@ -81,14 +82,18 @@ class SpeakerFolds(BaseCrossValidator):
         named = [speaker for fold in folds for speaker in fold]
         twice = {speaker for speaker in named if named.count(speaker) > 1}
         if twice:
-            raise ValueError(f"Speakers {sorted(twice)} are in two folds.")
+            raise ValueError(
+                f"Speakers {sorted(twice)} are in two folds; put each speaker in one fold."
+            )
         unknown = sorted(set(speakers.tolist()) - set(named))
         if unknown:
-            raise ValueError(f"Speakers {unknown} are in no fold.")
+            raise ValueError(f"Speakers {unknown} are not in any fold; add them to one.")
         for fold in folds:
             test = np.array([speaker in fold for speaker in speakers.tolist()])
             if not test.any():
-                raise ValueError(f"The fold of {fold} is empty: none of them speaks.")
+                raise ValueError(
+                    f"The fold of speakers {fold} is empty: groups holds none of them."
+                )
             yield np.flatnonzero(~test), np.flatnonzero(test)
 
     def __repr__(self):
@@ -96,15 +101,16 @@ class SpeakerFolds(BaseCrossValidator):
 
 
 def published_folds(corpus, protocol):
-    """Folds of a published protocol.
+    """Return the folds of a published protocol.
 
     Parameters
     ----------
     corpus : SpeechCorpus
-        Whose speakers are to be those of the protocol.
+        Corpus to split. Its speakers must be those of the protocol.
     protocol : {"emodb-loso", "ravdess-5", "iemocap-5"}
-        Leave one of EmoDB's ten speakers out; five folds of RAVDESS' 24 actors (Luna-Jiménez
-        et al., 2021); leave one of IEMOCAP's five sessions out.
+        Name of the protocol. "emodb-loso" leaves out one of EmoDB's ten speakers at a time,
+        "ravdess-5" splits RAVDESS' 24 actors into five folds (Luna-Jiménez et al., 2021), and
+        "iemocap-5" leaves out one of IEMOCAP's five sessions at a time.
 
     Returns
     -------
@@ -113,7 +119,7 @@ def published_folds(corpus, protocol):
     Raises
     ------
     ValueError
-        If there is no such protocol, or the corpus' speakers are others.
+        If the protocol is unknown, or the corpus has other speakers than the protocol.
 
     Examples
     --------
@@ -123,43 +129,46 @@ def published_folds(corpus, protocol):
     >>> cv = published_folds(corpus, "ravdess-5")  # doctest: +SKIP
     """
     if protocol not in _PUBLISHED:
-        raise ValueError(f"There is no protocol {protocol!r}; there are {sorted(_PUBLISHED)}.")
+        raise ValueError(f"Unknown protocol {protocol!r}; choose one of {sorted(_PUBLISHED)}.")
     if corpus.speakers is None:
-        raise ValueError(f"{corpus.name} does not tell who speaks.")
+        raise ValueError(f"{corpus.name} has no speakers; load it with a speaker column.")
     speakers = sorted({str(speaker) for speaker in corpus.speakers})
     folds = _PUBLISHED[protocol]
     published = {speaker for fold in folds for speaker in fold}
     if published != set(speakers):
         raise ValueError(
-            f"{protocol} is of the speakers {sorted(published)}; {corpus.name} has {speakers}."
+            f"{protocol} is defined for the speakers {sorted(published)}, but {corpus.name} has "
+            f"{speakers}."
         )
     return SpeakerFolds([list(fold) for fold in folds])
 
 
 class StratifiedSpeakerKFold(BaseCrossValidator):
-    """Folds of whole speakers in which every class has much the same share.
+    """Speaker-disjoint cross-validator whose folds have about equal shares of each class.
 
-    With `groups` of two columns, speakers and sentences, no sentence is on both sides either:
-    each fold holds out some speakers with some sentences, and trains on other speakers with
-    other sentences. What is left, neither, is not used in that fold; so there are as many folds
-    as pairs, and every utterance is held out once.
+    If `groups` has two columns, speakers and sentences, then no sentence is on both sides either.
+    Each fold holds out some speakers saying some sentences, and trains on other speakers saying
+    other sentences. Utterances that belong to neither side are not used in that fold. There is one
+    fold for each pair of a part of the speakers and a part of the sentences, so that each utterance
+    is held out once.
 
     Parameters
     ----------
     n_splits : int, default=5
-        Parts of the speakers.
+        Number of parts that the speakers are divided into.
     n_sentence_splits : int, default=2
-        Parts of the sentences, where `groups` names them.
+        Number of parts that the sentences are divided into. It is ignored if `groups` has no
+        sentences.
     shuffle : bool, default=False
-        Whether speakers are dealt out in random order: other folds for each seed, in which
-        classes are a little less even.
+        Whether to assign speakers to parts in random order. Each seed then gives other folds, with
+        slightly less even shares of the classes.
     random_state : int, RandomState instance or None, default=None
-        Of the shuffling.
+        Seed of the random order. It is ignored if `shuffle` is False.
 
     See Also
     --------
-    sklearn.model_selection.StratifiedGroupKFold : Of speakers alone; where they have unequal
-        numbers of utterances its `shuffle` changes nothing.
+    sklearn.model_selection.StratifiedGroupKFold : Similar folds of speakers alone. Its `shuffle`
+        has no effect where speakers have different numbers of utterances.
 
     Examples
     --------
@@ -185,24 +194,25 @@ class StratifiedSpeakerKFold(BaseCrossValidator):
         self.random_state = random_state
 
     def get_n_splits(self, X=None, y=None, groups=None):
-        """Give the number of folds, which sentences in `groups` multiply."""
+        """Return the number of folds: `n_splits`, or its product with `n_sentence_splits`."""
         return self.n_splits * (self.n_sentence_splits if _has_sentences(groups) else 1)
 
     def split(self, X, y=None, groups=None):
-        """Yield the rows of both sides of each fold.
+        """Yield the training and test rows of each fold.
 
         Parameters
         ----------
         X : array-like of shape (n_utterances,)
-            Or anything of that length.
+            Utterances, or anything of that length.
         y : array-like of shape (n_utterances,)
-            Classes.
+            Class of each utterance.
         groups : array-like of shape (n_utterances,) or (n_utterances, 2)
-            Speakers, or speakers and sentences.
+            Speaker of each utterance, or its speaker and sentence.
 
         Yields
         ------
         train, test : ndarray of int
+            Row numbers of both sides.
 
         Raises
         ------
@@ -213,9 +223,9 @@ class StratifiedSpeakerKFold(BaseCrossValidator):
         for name in ("n_splits", "n_sentence_splits"):
             n = getattr(self, name)
             if not isinstance(n, Integral) or n < 2:
-                raise ValueError(f"{name} must be an integer of at least 2, not {n!r}.")
+                raise ValueError(f"{name} must be an integer of at least 2, got {n!r}.")
         if y is None:
-            raise ValueError("y must be given: the folds are to balance its classes.")
+            raise ValueError("y must be given, because the folds balance its classes.")
         y = column_or_1d(y)
         _refuse_missing(y, "y has no class")
         random = check_random_state(self.random_state) if self.shuffle else None
@@ -223,7 +233,7 @@ class StratifiedSpeakerKFold(BaseCrossValidator):
         if _has_sentences(groups):
             table = groups if isinstance(groups, pd.DataFrame) else pd.DataFrame(groups)
             speakers, sentences = (table.iloc[:, i].to_numpy() for i in range(2))
-            _refuse_missing(sentences, "groups names no sentence")
+            _refuse_missing(sentences, "groups has no sentence")
         of_speakers = self._parts(speakers, y, self.n_splits, "speakers", random)
         if sentences is None:
             pairs = [(rows, ~rows) for rows in of_speakers]
@@ -233,27 +243,28 @@ class StratifiedSpeakerKFold(BaseCrossValidator):
         for fold, (test, train) in enumerate(pairs):
             missing = sorted(set(y.tolist()) - set(y[train].tolist()), key=str)
             if missing or not test.any():
-                what = f"the training side lacks {missing}" if missing else "it holds nothing out"
-                raise ValueError(f"Fold {fold} is of no use: {what}. Take fewer parts.")
+                what = f"its training side lacks {missing}" if missing else "its test side is empty"
+                raise ValueError(f"Fold {fold} cannot be used: {what}. Use fewer parts.")
             yield np.flatnonzero(train), np.flatnonzero(test)
 
     def _parts(self, values, y, n_parts, what, random):
-        """Masks of the rows that each part holds."""
+        """Divide the speakers or the sentences into parts; return a mask of rows for each."""
         names = np.unique(values)
         if len(names) < n_parts:
             raise ValueError(
-                f"{n_parts} parts need as many {what}; there are {len(names)}: {names.tolist()}."
+                f"{n_parts} parts need at least {n_parts} {what}, but there are {len(names)}: "
+                f"{names.tolist()}."
             )
-        part_of = _dealt_out(pd.crosstab(values, y).to_numpy(), n_parts, random)
+        part_of = _assign_to_parts(pd.crosstab(values, y).to_numpy(), n_parts, random)
         of_row = part_of[np.searchsorted(names, values)]
         return [of_row == part for part in range(n_parts)]
 
 
-def _dealt_out(counts, n_parts, random):
-    """Part of each speaker, from the numbers (n_speakers, n_classes) of their utterances.
+def _assign_to_parts(counts, n_parts, random):
+    """Assign each speaker to a part, given the counts of utterances (n_speakers, n_classes).
 
-    One speaker after the other goes to the part where the classes' shares stay evenest; the
-    most uneven ones first, or all in random order.
+    Each speaker in turn goes to the part that keeps the shares of the classes most even. Speakers
+    with the most uneven shares come first, unless the order is random.
     """
     shares = counts / counts.sum(axis=0)
     order = np.argsort(-shares.std(axis=1), kind="stable")
@@ -265,6 +276,7 @@ def _dealt_out(counts, n_parts, random):
         spreads = []
         for part in range(n_parts):
             parts[part] += shares[i]
+            # Rounding lets the smaller part win where the spreads differ by rounding errors alone.
             spreads.append((round(parts.std(axis=0).mean(), 12), parts[part].sum()))
             parts[part] -= shares[i]
         part_of[i] = min(range(n_parts), key=spreads.__getitem__)
@@ -273,46 +285,84 @@ def _dealt_out(counts, n_parts, random):
 
 
 def splits(cv, X, y, speakers):
-    """List the pairs of row numbers of a splitter, whether or not it looks at speakers."""
+    """Return the folds of a splitter as a list, without scikit-learn's warning on unused groups.
+
+    Parameters
+    ----------
+    cv : splitter
+        Anything with a ``split`` method.
+    X, y, speakers
+        Arguments of ``cv.split``.
+
+    Returns
+    -------
+    list of (ndarray, ndarray)
+        Row numbers of the training and the test side of each fold.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The groups parameter is ignored")
         return [tuple(np.asarray(side) for side in pair) for pair in cv.split(X, y, speakers)]
 
 
 def speaker_disjoint_splits(cv, X, y, groups, name):
-    """List the pairs of row numbers, or raise if a pair shares speakers or sentences."""
+    """Return the folds of a splitter as a list, or raise if one shares speakers or sentences.
+
+    Parameters
+    ----------
+    cv : cross-validation generator, int or iterable
+        Splitter to check.
+    X, y : array-like
+        Arguments of ``cv.split``.
+    groups : ndarray of shape (n_utterances,) or (n_utterances, 2)
+        Speaker of each utterance, or its speaker and sentence.
+    name : str
+        Name of the splitter in error messages.
+
+    Returns
+    -------
+    list of (ndarray, ndarray)
+        Row numbers of the training and the test side of each fold.
+
+    Raises
+    ------
+    ValueError
+        If `cv` yields no folds, or a speaker or sentence is on both sides of one.
+    """
     folds = splits(check_cv(cv), X, y, groups)
     if not folds:
-        raise ValueError(f"{name} makes no splits.")
+        raise ValueError(f"{name} yields no splits.")
     for fold, (train, test) in enumerate(folds):
         for what, values in zip(("speakers", "sentences"), np.atleast_2d(groups.T), strict=False):
             shared = np.intersect1d(values[train], values[test])
             if len(shared):
                 raise ValueError(
                     f"Fold {fold} of {name} has {len(shared)} {what} on both sides, such as "
-                    f"{str(shared[0])!r}; take published_folds, StratifiedSpeakerKFold or "
+                    f"{str(shared[0])!r}. Use published_folds, StratifiedSpeakerKFold or "
                     "LeaveOneGroupOut."
                 )
     return folds
 
 
 def _has_sentences(groups):
+    """Return True if groups has two columns, speakers and sentences."""
     return groups is not None and np.ndim(groups) == 2 and np.shape(groups)[1] == 2
 
 
 def _speakers(groups, *others):
+    """Return the speakers in groups, or raise if some are missing."""
     if groups is None:
-        raise ValueError("groups must be given: the speaker of each utterance.")
+        raise ValueError("groups must be given, with the speaker of each utterance.")
     table = np.asarray(groups)
     if table.ndim == 2 and table.shape[1] == 2:
         table = table[:, 0]
     speakers = column_or_1d(table)
     check_consistent_length(speakers, *others)
-    _refuse_missing(speakers, "groups names no speaker")
+    _refuse_missing(speakers, "groups has no speaker")
     return speakers
 
 
 def _refuse_missing(values, what):
+    """Raise if a value is missing, naming the first utterance."""
     missing = pd.isna(values)
     if missing.any():
-        raise ValueError(f"{what} of utterance {int(missing.argmax())}.")
+        raise ValueError(f"{what} for utterance {int(missing.argmax())}.")

@@ -166,9 +166,12 @@ def test_polars_input_and_output_keep_the_order_of_rows(cls):
     np.testing.assert_allclose(given, expected(cls, frame), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("make", [shuffled, with_gaps], ids=by_name)
 @pytest.mark.parametrize("cls", TRANSFORMERS, ids=by_name)
-@pytest.mark.parametrize("container", ["default", "pandas", "polars"])
+@pytest.mark.parametrize(
+    ("container", "make"),
+    [("default", shuffled), ("pandas", with_gaps), ("polars", shuffled)],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
 def test_column_transformer_and_feature_union_keep_rows_together(cls, make, container):
     if container == "polars":
         pytest.importorskip("polars")
@@ -328,7 +331,7 @@ def test_missing_index_file_is_accepted_and_a_damaged_one_raises(tmp_path):
     described = (tmp_path / "saved/index.json").read_text()
     for damaged in (described.replace(', "b"', ""), described[:-3], "[]", '{"labels": [1, 2]}'):
         (tmp_path / "saved/index.json").write_text(damaged)
-        with pytest.raises(ValueError, match="is not a whole Sequences"):
+        with pytest.raises(ValueError, match="is not a complete Sequences"):
             Sequences.open(tmp_path / "saved")
     (tmp_path / "saved/index.json").unlink()
     assert Sequences.open(tmp_path / "saved").index is None

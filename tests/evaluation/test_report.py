@@ -1,4 +1,4 @@
-"""The report of an evaluation, as text and in a browser."""
+"""Tests of the report of an evaluation, as text and in a browser."""
 
 import dataclasses
 import re
@@ -49,7 +49,7 @@ def evaluation(model, corpus):
 
 
 class Everything(HTMLParser):
-    """Tags with what they point to, and all text."""
+    """Tags, link targets and text of a page."""
 
     def __init__(self, html):
         super().__init__()
@@ -64,7 +64,7 @@ class Everything(HTMLParser):
         self.words.append(data)
 
 
-def test_everything_is_in_the_file(model, evaluation, corpus, tmp_path):
+def test_the_file_contains_every_section_picture_and_sound(model, evaluation, corpus, tmp_path):
     fitted = model.fit(corpus.data, corpus.target)
     distortions = {"softer": lambda samples, rate, random: samples / 3}
     report = EvaluationReport(
@@ -94,7 +94,7 @@ def test_everything_is_in_the_file(model, evaluation, corpus, tmp_path):
     assert "Once more" in text
 
 
-def test_figures_are_those_of_the_predictions(evaluation, corpus):
+def test_reported_scores_agree_with_their_formulas(evaluation, corpus):
     report = EvaluationReport(evaluation, corpus, leakage=False)
     true, predicted = evaluation.y_true, evaluation.y_pred
     f1 = [
@@ -105,13 +105,13 @@ def test_figures_are_those_of_the_predictions(evaluation, corpus):
     divergence = np.mean([entropy(side, shares.mean(axis=0), base=2) for side in shares])
     text = " ".join(report._scores()["paragraphs"])
     assert f"Macro F1 is {100 * np.mean(f1):.1f} %" in text
-    assert f"is {np.sqrt(divergence):.3f} (0: the same" in text
+    assert f"is {np.sqrt(divergence):.3f} (0: equal shares" in text
     one_hot = (true[:, None] == evaluation.labels).astype(float)
     brier = np.mean(np.sum((evaluation.y_proba - one_hot) ** 2, axis=1))
     assert f"Brier score {brier:.3f} (0 to 2)" in report._probabilities()["paragraphs"][0]
 
 
-def test_brier_score_of_two_classes_is_0_to_2_and_float32_sums_are_near_enough(evaluation, corpus):
+def test_brier_score_of_two_classes_is_0_to_2_and_tolerates_float32_sums(evaluation, corpus):
     two = corpus.frame["emotion"].isin(["anger", "sadness"]).to_numpy()
     half = SpeechCorpus(corpus.frame[two], "half", {}, sampling_rate=corpus.sampling_rate)
     predictions = evaluation.predictions[two].reset_index(drop=True)
@@ -126,20 +126,20 @@ def test_brier_score_of_two_classes_is_0_to_2_and_float32_sums_are_near_enough(e
     assert "Brier score 2.000 (0 to 2)" in report._probabilities()["paragraphs"][0]
 
 
-def test_markup_in_names_is_text(evaluation, corpus):
+def test_markup_in_a_title_is_escaped(evaluation, corpus):
     html = EvaluationReport(evaluation, corpus, title="<script>alert(1)</script>").to_html()
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
 
 
-def test_without_probabilities(features, corpus):
+def test_a_model_without_probabilities_has_no_section_on_them(features, corpus):
     evaluation = cross_validate_speakers(
         make_pipeline(features, StandardScaler(), SVC()), corpus, cv=2
     )
     found = Everything(EvaluationReport(evaluation, corpus, leakage=False).to_html())
     text = " ".join(found.words)
     assert "Probabilities" not in text
-    assert "Sentences and recordings were not looked at" in text
+    assert "Sentences and recordings were not checked" in text
 
 
 def test_another_corpus_is_refused(evaluation, corpus):
@@ -148,12 +148,12 @@ def test_another_corpus_is_refused(evaluation, corpus):
 
 
 @pytest.mark.real_data
-def test_in_a_browser(features, emodb_path, tmp_path):
-    """Of a real model on EmoDB, in headless Chromium."""
+def test_a_browser_shows_the_report_without_requests(features, emodb_path, tmp_path):
+    """Open the report of a real model on EmoDB in headless Chromium."""
     playwright = pytest.importorskip("playwright.sync_api")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
-        pytest.skip("there is no chromium here")
+        pytest.skip("Chromium is not installed")
     emodb = load_emodb(emodb_path)
     model = make_pipeline(features, StandardScaler(), LogisticRegression(max_iter=1000))
     evaluation = cross_validate_speakers(model, emodb, cv=published_folds(emodb, "emodb-loso"))
@@ -187,7 +187,7 @@ def test_in_a_browser(features, emodb_path, tmp_path):
     assert all(0.5 < seconds < 15 for seconds in durations)
 
 
-def test_folds_of_one_sex_and_speakers_of_unknown_sex(model, corpus):
+def test_sexes_are_compared_only_where_both_are_known(model, corpus):
     speakers = corpus.speakers
     one_fold = [(np.flatnonzero(speakers != "01"), np.flatnonzero(speakers == "01"))]
     evaluation = cross_validate_speakers(model, corpus, cv=one_fold)
@@ -203,9 +203,9 @@ def test_folds_of_one_sex_and_speakers_of_unknown_sex(model, corpus):
     assert "Between the sexes" in html
 
 
-def test_errors_tell_the_probability_of_what_was_predicted(corpus):
+def test_errors_show_the_probability_of_the_predicted_class(corpus):
     class Contrary(DummyClassifier):
-        """Predicts what it finds least probable."""
+        """Predicts the class that it finds least probable."""
 
         def predict(self, X):
             return self.classes_[super().predict_proba(X).argmin(axis=1)]

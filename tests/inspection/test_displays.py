@@ -54,8 +54,8 @@ def models(halves):
         MelSpectrogram(n_mels=16, deltas=0, input_sampling_rate=RATE),
         SequenceScaler(),
         AttentionFCNClassifier(
-            filters=(8, 8, 8, 8), max_epochs=8, learning_rate=0.01, device="cpu", n_threads=1,
-            random_state=0,
+            filters=(8, 8, 8, 8), max_epochs=20, batch_size=8, learning_rate=0.01, device="cpu",
+            n_threads=1, random_state=0,
         ),
     )  # fmt: skip
     return {

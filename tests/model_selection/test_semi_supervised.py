@@ -1,4 +1,4 @@
-"""Splits of corpora of which only some utterances are labeled."""
+"""Tests of the splitter for partly labeled corpora."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from skser.model_selection import SemiSupervisedSplit
 from skser.neural_network import AdversarialAEClassifier, AdversarialAERegressor
 from tests.support.made_up import EXACT, emotion_and_style
 
-# Most fits here are of one or two epochs; what is said of failed parts has its own tests.
+# One epoch is enough here, so networks may warn that their training has not converged.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning"
 )
@@ -28,7 +28,7 @@ class TestSemiSupervisedSplit:
             tested.extend(test)
         assert sorted(tested) == np.flatnonzero(y != "?").tolist()
 
-    def test_a_test_speaker_is_heard_nowhere(self):
+    def test_a_test_speaker_is_not_in_training_even_unlabeled(self):
         random = np.random.RandomState(0)
         y = random.randint(-1, 3, size=80)
         speakers = np.repeat(np.arange(8), 10)
@@ -37,24 +37,25 @@ class TestSemiSupervisedSplit:
             assert (y[test] >= 0).all()
             assert (y[train] == -1).any()
 
-    def test_rows_of_nan(self):
+    def test_only_rows_of_nan_alone_are_unlabeled(self):
         y = np.random.RandomState(0).randn(30, 3)
         y[::3] = np.nan
         y[1, 0] = np.nan
         X = np.random.RandomState(1).randn(30, 4)
         cv = SemiSupervisedSplit(3, unlabeled=np.nan)
-        assert sum(len(test) for _, test in cv.split(X, y)) == 20
+        tested = np.concatenate([test for _, test in cv.split(X, y)])
+        assert sorted(tested) == [i for i in range(30) if i % 3]
         model = AdversarialAERegressor(max_epochs=1, **EXACT)
         assert np.isfinite(cross_val_score(model, X, y, cv=cv)).all()
 
-    def test_markers_in_every_container(self):
+    def test_the_marker_is_recognized_in_every_container(self):
         y = [0, 1, -1, 0, 1, -1]
         digits = [str(label) for label in y]
         for labels in (y, np.array(y), pd.Series(y), digits, np.array(digits), pd.Series(digits)):
             tested = [test for _, test in SemiSupervisedSplit(2).split(y, labels)]
             assert sorted(np.concatenate(tested)) == [0, 1, 3, 4]
 
-    def test_speakers_are_routed_to_it(self):
+    def test_speakers_reach_it_by_metadata_routing(self):
         X, y, _ = emotion_and_style(n=60)
         speakers = np.arange(60) % 3
         model = AdversarialAEClassifier(max_epochs=1, **EXACT)
@@ -64,13 +65,14 @@ class TestSemiSupervisedSplit:
                 cv=SemiSupervisedSplit(LeaveOneGroupOut()), params={"groups": speakers},
             )  # fmt: skip
         assert len(scores) == 3
+        assert np.isfinite(scores).all()
 
-    def test_what_cannot_split(self):
-        with pytest.raises(TypeError, match="number of folds or a splitter, not list"):
+    def test_bad_cv_and_missing_y_are_rejected(self):
+        with pytest.raises(TypeError, match="number of folds or a splitter, got list"):
             next(SemiSupervisedSplit([([0], [1])]).split([0, 1], [0, 1]))
         with pytest.raises(ValueError, match="y is None"):
             next(SemiSupervisedSplit().split([0, 1], None))
 
-    def test_no_label(self):
-        with pytest.raises(ValueError, match="holds no label"):
+    def test_y_without_any_label_is_rejected(self):
+        with pytest.raises(ValueError, match="holds no label: all 4 values are -1"):
             next(SemiSupervisedSplit().split(np.zeros(4), np.full(4, -1)))

@@ -1,4 +1,4 @@
-"""A slow evaluation, for the tests to kill: python tests/support/evaluation_run.py FOLDER LOG."""
+"""Slow evaluation that tests kill: python tests/support/evaluation_run.py FOLDER LOG."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ from skser.evaluation import cross_validate_speakers
 
 
 class SlowClassifier(ClassifierMixin, BaseEstimator):
-    """Says a class drawn at random, by seed and utterance, and notes each fit."""
+    """Classifier that predicts random classes by its seed and logs each fit."""
 
     def __init__(self, log=None, pause=0.0, random_state=None):
         self.log = log
@@ -33,13 +33,15 @@ class SlowClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
-def evaluate(folder, log, pause=0.3, **settings):
+def evaluate(folder, log, pause=0.15, **settings):
     corpus = make_emotional_speech(4, 12, ("anger", "fear"), random_state=0)
     model = SlowClassifier(str(log), pause)
     return cross_validate_speakers(model, corpus, cv=4, n_seeds=3, results_dir=folder, **settings)
 
 
 if __name__ == "__main__":
-    from tests.support import evaluation_run  # whose classifier is the one that the tests know
+    from tests.support import (
+        evaluation_run,
+    )  # not __main__, so that pickles of its classifier load in tests
 
     evaluation_run.evaluate(*sys.argv[1:])
