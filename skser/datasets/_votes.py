@@ -10,7 +10,7 @@ _TARGETS = ("emotion", *DIMENSIONS)
 
 
 def checked_votes(votes, n_utterances, name):
-    """Return a table of votes in its normal form, or None if it has no row.
+    """Return a table of votes in its normal form, or None if the table is empty.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def votes_by_name(rows, names):
     Returns
     -------
     DataFrame or None
-        None if there is no vote for any utterance of the corpus.
+        None if nobody voted on an utterance of the corpus.
     """
     positions = {name: i for i, name in enumerate(names)}
     kept = [
