@@ -34,8 +34,8 @@ def speakers_or_unknown(corpus, cv):
     if len(names) < 2 and not _is_given(cv):
         others = "" if known.all() else f" ({(~known).sum()} utterances have an unknown speaker)"
         raise ValueError(
-            f"{corpus.name} has only one speaker, {str(min(names))!r}{others}; training and testing "
-            "need at least two."
+            f"{corpus.name} has only one speaker, {str(min(names))!r}{others}; training and "
+            "testing need at least two."
         )
     return np.where(known, corpus.speakers, UNKNOWN_SPEAKER).astype(str)
 

@@ -88,6 +88,24 @@ def test_distortions_get_files_at_their_own_rate(model, halves, tmp_path):
     assert report["same"].tolist() == [1, 1]
 
 
+def test_the_noise_of_an_utterance_depends_on_its_samples_and_the_seed_only(model, halves):
+    def drawn(corpus, random_state):
+        seen = {}
+
+        def note(samples, sampling_rate, random):
+            seen[samples.tobytes()] = random.randint(2**31 - 1)
+            return samples
+
+        robustness_report(model, corpus, distortions={"note": note}, random_state=random_state)
+        return seen
+
+    whole = drawn(halves[1], 0)
+    assert len(set(whole.values())) == len(halves[1])
+    some = drawn(halves[1][[7, 3]], 0)
+    assert some == {key: whole[key] for key in some}
+    assert drawn(halves[1][[3]], 1).items().isdisjoint(whole.items())
+
+
 def test_an_error_names_a_distortion_that_breaks_audio(model, halves):
     for broken in (lambda s, *_: s[:0], lambda s, *_: s * np.nan, lambda s, *_: s[:, None]):
         with pytest.raises(ValueError, match="The distortion 'broken' returned .* for utterance 0"):
