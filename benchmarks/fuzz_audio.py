@@ -1,14 +1,14 @@
-"""What the reader and the transformers of audio make of files that no honest program writes.
+"""Fuzz test of the audio reader and transformers with damaged and hostile files.
 
     python benchmarks/fuzz_audio.py                (10,000 files; about 5 minutes)
-    python benchmarks/fuzz_audio.py --number 4711  (one file again, told in full)
+    python benchmarks/fuzz_audio.py --number 4711  (one file again, with a full report)
 
-Files of all formats are spoiled, or have headers that lie (`tests/support/hostile_audio.py`). Each
-must be refused by its name or read as finite samples, in less than 10 s of the processor and 2 GB,
-without a crash and without running anything. A child process reads them, and gives each to one of
-the transformers in turn; one that does not come back within a minute counts as a hang. File n of
-a seed is always the same, so that a finding can be repeated. A run that was stopped goes on where
-it was. The result file is results/fuzz_audio.json.
+Files of all formats are damaged or get false headers (`tests/support/hostile_audio.py`). Each must
+be read as finite samples, or be refused with an error that names it, in less than 10 s of CPU time
+and 2 GB of memory, without crashing or executing anything. A child process reads the files and
+passes each to one of the transformers in turn. A file that takes more than a minute counts as a
+hang. File n of a seed is always the same, so a finding can be reproduced. An interrupted run
+resumes from the result file, results/fuzz_audio.json.
 """
 
 import argparse
@@ -30,7 +30,7 @@ _AT_ONCE = 250
 
 
 def heading(seed, n_files):
-    """What a run that goes on must agree with."""
+    """Return the settings that must be equal for a run to be resumed."""
     return {
         "benchmark": "fuzz_audio",
         "seed": seed,
@@ -45,12 +45,12 @@ def heading(seed, n_files):
 
 
 def add(result, reports):
-    """The result with some more reports."""
+    """Return the result, extended by more reports."""
     outcomes, kinds = Counter(result["outcomes"]), defaultdict(Counter, result["kinds"])
     uses = Counter(result["read_by"])
     for report in reports:
         outcomes[report["outcome"]] += 1
-        # A file of several spoilings counts for its format.
+        # A file with several kinds of damage counts for the first, which names its format.
         kind = report["kind"].split(" and ")[0]
         kinds[kind] = Counter(kinds[kind]) + Counter([report["outcome"]])
         if report["outcome"] == "read":
@@ -96,7 +96,7 @@ def main():
         write_result(RESULT, result)
         print(result["n_done"], dict(result["outcomes"]), flush=True)
     if result["findings"]:
-        sys.exit(f"{len(result['findings'])} findings")
+        sys.exit(f"{len(result['findings'])} files were neither read nor refused properly.")
 
 
 if __name__ == "__main__":

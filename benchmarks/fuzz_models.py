@@ -1,12 +1,12 @@
-"""Load saved models that were altered byte by byte, or forged with right digests.
+"""Fuzz test of saved models with altered bytes, or with forged contents and valid digests.
 
     python benchmarks/fuzz_models.py
 
-Needs no data. 2,000 altered files of three small models, and of one that was exported to ONNX,
-are loaded, and used for a prediction where they load, in child processes that watch themselves:
-seconds and memory per file, and every attempt to start a process, to connect, to unpickle or to
-write. A file must be refused by its name, or read; one whose bytes were altered without forging
-its digests must be read as it was.
+Needs no data. Loads 2,000 altered files of three small models and of one ONNX export. Files that
+load are used for a prediction. Child processes record the seconds and memory of each file, and
+every attempt to start a process, to connect, to unpickle or to write. A file must be read, or be
+refused with an error that names it. If it was altered without forging its digests and still loads,
+its predictions must be unchanged.
 """
 
 import argparse
@@ -41,13 +41,13 @@ VALUES = (None, True, -1, 0, 2**31, 2**63, 10**12, 1e308, "nan", "", "x" * 10_00
 
 
 def members_of(archive):
-    """Members of an archive, in order."""
+    """Return the members of an archive, in order."""
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         return {name: opened.read(name) for name in opened.namelist()}
 
 
 def packed(members):
-    """An archive of members."""
+    """Return an archive of the members."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in members.items():
@@ -56,7 +56,7 @@ def packed(members):
 
 
 def forged(members, facts=None):
-    """An archive of a model's members whose manifest has the right sizes and digests."""
+    """Return an archive of a model's members with valid sizes and digests in its manifest."""
     manifest = {**json.loads(members["manifest.json"]), **(facts or {})}
     manifest["members"] = {
         name: {"size": len(content), "sha256": sha256(content).hexdigest()}
@@ -70,7 +70,7 @@ def forged(members, facts=None):
 
 
 def altered(content, draw):
-    """Bytes with some of them flipped, cut, doubled, blanked or moved."""
+    """Return the bytes with some of them flipped, cut, doubled, blanked or moved."""
     content = bytearray(content)
     at = draw.randrange(len(content))
     end = min(len(content), at + draw.choice((1, 4, 64, 1000)))
@@ -93,7 +93,7 @@ def altered(content, draw):
 
 
 def altered_tree(tree, draw):
-    """JSON with one value, key or name replaced, or buried in lists."""
+    """Return the JSON tree with values, keys or names replaced, or nested in lists."""
     places = []
 
     def visit(node):
@@ -123,12 +123,12 @@ def altered_tree(tree, draw):
                 for _ in range(draw.choice((10, 200, 800))):
                     node[key] = [node[key]]
         except (KeyError, IndexError, RecursionError):
-            continue  # an earlier one took this place away
+            continue  # an earlier alteration has removed this place
     return tree
 
 
 def mutant(archive, other, draw):
-    """One altered archive: its kind, its bytes, and whether its digests were forged."""
+    """Return one altered archive: its kind, its bytes, and whether its digests were forged."""
     kind = draw.choice(
         ("bytes", "bytes", "member", "tree", "tree", "parts", "parts array", "mixed")
     )
@@ -153,7 +153,7 @@ def mutant(archive, other, draw):
 
 
 def mutant_onnx(content, draw):
-    """One altered ONNX file, as `mutant` gives archives."""
+    """Return one altered ONNX file, in the same form as `mutant`."""
     if draw.random() < 0.4:
         return "onnx bytes", altered(content, draw), False
     import onnx
@@ -166,7 +166,7 @@ def mutant_onnx(content, draw):
 
 
 def sealed(model):
-    """Bytes of an ONNX model with their right digest behind them."""
+    """Return the bytes of an ONNX model, followed by their valid digest."""
     from skser.export._file import _SEAL
 
     return model + _SEAL + sha256(model).hexdigest().encode()
@@ -182,7 +182,7 @@ def _altered_member(name, content, draw):
 
 
 def watch():
-    """Events of WATCHED as they happen from now on, in a list."""
+    """Return a list to which all following events of WATCHED are appended."""
     seen = []
 
     def hook(event, arguments):
@@ -197,7 +197,7 @@ def watch():
 
 
 def verdict(path, X, expected, is_forged, seen):
-    """What became of a file: a word, and what was wrong, if anything."""
+    """Load a file and return the outcome, and a description of the failure or None."""
     import skser
 
     del seen[:]
@@ -212,7 +212,7 @@ def verdict(path, X, expected, is_forged, seen):
     if outcome == "read":
         try:
             found = model.predict(X)
-        except Exception:  # a forged model may predict nonsense, or say that it cannot
+        except Exception:  # a forged model may predict anything or raise any error
             outcome = "read, cannot predict"
             if not is_forged:
                 return outcome, "damaged, and not noticed"
@@ -223,7 +223,7 @@ def verdict(path, X, expected, is_forged, seen):
 
 
 def _child(jobs, first, folder, connection):
-    import onnx  # noqa: F401 - before it is watched
+    import onnx  # noqa: F401 - imported before events are watched
 
     import skser
     import skser.neural_network
@@ -255,7 +255,7 @@ def _child(jobs, first, folder, connection):
             path = folder / f"{i}.skser"
         path.write_bytes(content)
         connection.send(("begins", i, name, kind))
-        signal.alarm(SECONDS)  # ends the child
+        signal.alarm(SECONDS)  # kills the child if the file takes too long
         begin = time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -268,12 +268,12 @@ def _child(jobs, first, folder, connection):
 
 
 def _resident():
-    """Largest resident memory so far, in bytes."""
+    """Return the peak resident memory so far, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def run(n_files, folder):
-    """Load altered files in children, and count what became of them."""
+    """Load altered files in child processes and count the outcomes."""
     from skser import save
 
     for name, (model, _) in models().items():
@@ -309,7 +309,7 @@ def run(n_files, folder):
                 failures.append({"file": first, "of": begun, "wrong": wrong})
         child.join()
         if first == before + 1 and first == 1 and failures:
-            raise RuntimeError(f"The child does not start: {failures}.")
+            raise RuntimeError(f"The child process failed on its first file: {failures}.")
     return {
         "n_files": n_files,
         "outcomes": dict(sorted(outcomes.items())),

@@ -1,4 +1,4 @@
-"""Small models of many kinds, whose files `fuzz_models.py` alters."""
+"""Small models of many kinds for `fuzz_models.py`, which alters their files."""
 
 import warnings
 
@@ -6,21 +6,21 @@ import numpy as np
 
 
 def data():
-    """Twelve utterances of 20 frames and 4 columns, as sequences and as vectors, and labels."""
+    """Return twelve utterances of 20 frames and 4 columns, their means as vectors, and labels."""
     random = np.random.RandomState(0)
     frames = random.randn(12, 20, 4).astype(np.float32)
     return frames, frames.mean(axis=1), np.array(["calm", "tense", "warm"] * 4)
 
 
 def audio():
-    """Twelve half seconds of noise at 16 kHz that grows, and labels."""
+    """Return twelve half seconds of growing noise at 16 kHz, and labels."""
     random = np.random.RandomState(0)
     noise = random.randn(12, 8000).astype(np.float32) * np.linspace(0.001, 0.1, 8000, dtype="f4")
     return list(noise), data()[2]
 
 
 def exported(path):
-    """Write a network with transformers outside of its operators as an ONNX file."""
+    """Export a network with transformers that ONNX operators cannot express."""
     from sklearn.pipeline import make_pipeline
 
     from skser import export_onnx
@@ -40,7 +40,7 @@ def exported(path):
 
 
 def models():
-    """Fitted models by name, each with what it predicts."""
+    """Return fitted models by name, each with its input."""
     from sklearn.ensemble import (
         GradientBoostingClassifier,
         HistGradientBoostingClassifier,

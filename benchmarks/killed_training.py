@@ -1,10 +1,10 @@
-"""Trainings killed at random moments, resumed, and compared with one that was left alone.
+"""Comparison of trainings that are killed and resumed with uninterrupted ones.
 
     python benchmarks/killed_training.py --kills 50
 
-Each trial trains a network of the package on the made-up corpus in a process of its own, kills it
-(SIGKILL) at a moment drawn from the time that it takes, up to three times, and lets the last
-process finish. Every weight must equal, bit for bit, that of the training that nobody disturbed.
+Each trial trains a network of the package on the synthetic corpus in its own process. It kills the
+process (SIGKILL) at a random moment of its usual duration, up to three times, and lets the last
+process finish. Every weight must equal that of the uninterrupted training, bit for bit.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from skser.neural_network import (
 )
 from skser.preprocessing import SequenceScaler
 
-# Processes are forked from one that has imported what they need and done nothing else.
+# Fork processes from a server that has only imported the package, so that each starts quickly.
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["skser.neural_network"])
 
@@ -41,7 +41,7 @@ SYSTEMS = {
 
 
 def task():
-    """Frames, emotions of which some are unknown to the adversarial network, and speakers."""
+    """Return the frames, emotions and speakers of the synthetic corpus."""
     corpus = make_emotional_speech(n_speakers=4, n_utterances_per_speaker=8, random_state=0)
     X = MelSpectrogram(n_mels=24, input_sampling_rate=corpus.sampling_rate).transform(corpus.data)
     X = SequenceScaler().fit_transform(X)
@@ -49,7 +49,7 @@ def task():
 
 
 def train(name, data, folder, path, begun):
-    """Fit with checkpoints and write the weights, all in this process."""
+    """Fit with checkpoints in this process and write the weights."""
     begun.set()
     X, y, speakers = data
     model = SYSTEMS[name]
@@ -61,22 +61,22 @@ def train(name, data, folder, path, begun):
 
 
 def start(*arguments):
-    """A training in a process of its own, once it has begun.
+    """Start a training in its own process and return the process once training begins.
 
-    Not a fork of this one: another thread may hold a lock here, which nobody would ever release
-    there.
+    The process is not a fork of this one: a lock that another thread holds here would never be
+    released there.
     """
     begun = CONTEXT.Event()
     process = CONTEXT.Process(target=train, args=(*arguments, begun))
     process.start()
     if not begun.wait(300):
         process.kill()
-        raise RuntimeError("A training did not begin within 300 seconds.")
+        raise RuntimeError("The training process did not start within 300 seconds.")
     return process
 
 
 def trial(name, data, folder, seconds, n_kills, random_state):
-    """How often it was killed, the weights and losses in the end, the last process's seconds."""
+    """Run one trial; return the number of kills, final weights and losses, and last seconds."""
     path = Path(folder) / "weights.npz"
     n_killed = 0
     for _ in range(n_kills):
@@ -96,7 +96,7 @@ def trial(name, data, folder, seconds, n_kills, random_state):
 
 
 def run(n_kills, seed=0, systems=tuple(SYSTEMS)):
-    """Kill until there were `n_kills`, over all systems in turn."""
+    """Run trials of all systems in turn until there were `n_kills` kills."""
     data = task()
     random_state = random.Random(seed)
     undisturbed, seconds = {}, {}

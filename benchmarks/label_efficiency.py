@@ -1,13 +1,14 @@
-"""How many labels a pretrained encoder saves, on EmoDB and RAVDESS.
+"""Number of labels that a pretrained encoder saves, on EmoDB and RAVDESS.
 
     python benchmarks/label_efficiency.py
     python benchmarks/label_efficiency.py --protocols ravdess-5
 
-Needs SKSER_DATA and SKSER_MODELS, and the extra "embeddings". Two linear models on 4, 8, 16, 32 and
-more labels per class, of speakers that are not in the test fold: one on frozen Whisper-tiny, one on
-the best hand-made vectors here (``Functionals(FrameFeatures())`` as ranks). Five draws; the folds
-are those of EmoDB-LOSO and RAVDESS-5. Layers, scaling and the penalty's strength of both are those
-chosen with all labels, on inner folds of the first outer training fold.
+Needs SKSER_DATA and SKSER_MODELS, and the extra "embeddings". Two linear models are trained on 4,
+8, 16, 32 and more labels per class, from speakers outside the test fold. One uses frozen
+Whisper-tiny, the other the best hand-crafted vectors of the package, the ranks of
+``Functionals(FrameFeatures())``. There are five draws of the labels, on the folds of EmoDB-LOSO and
+RAVDESS-5. Layers, scaling and penalties were chosen with all labels, on inner folds of the first
+outer training fold.
 """
 
 import argparse
@@ -30,11 +31,11 @@ N_LABELS = {
     "emodb-loso": (4, 8, 16, 32, "all"),
     "ravdess-5": (4, 8, 16, 32, 64, 128, "all"),
 }
-LAYERS = {"emodb-loso": 2, "ravdess-5": (1, 2, 3, 4)}  # as chosen on inner folds
+LAYERS = {"emodb-loso": 2, "ravdess-5": (1, 2, 3, 4)}  # chosen on inner folds
 
 
 def linear(columns, scaler, penalty):
-    """Logistic regression on some columns."""
+    """Return logistic regression on some of the columns."""
     select = ColumnTransformer([("columns", scaler, columns)])
     return make_pipeline(select, LogisticRegression(C=penalty, max_iter=500))
 

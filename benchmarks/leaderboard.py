@@ -1,21 +1,22 @@
-"""Every system here and the classical baselines, on the same folds.
+"""All systems of the package and classical baselines, on the same folds.
 
     python benchmarks/leaderboard.py
     python benchmarks/leaderboard.py --systems egemaps-svm --tasks emodb-loso
 
-Needs SKSER_DATA, for the systems of Whisper SKSER_MODELS, and the extras "embeddings" and
-"opensmile". Tasks: EmoDB-LOSO; RAVDESS-5; and the task of "Emotion in Motion" (mpg.py), four
-emotions of RAVDESS, on its five folds of actors. All systems take files; features are computed
-once per setting and kept. Penalties of linear models are chosen in every training fold, on three
-speaker-disjoint parts of it; everything else is as the package or scikit-learn has it, or as
-chosen on inner folds by the benchmark that it is from. "staged-transfer" starts from the weights
-that the attention FCN learnt from the emotions of the other corpus.
+Needs SKSER_DATA, SKSER_MODELS for the systems with Whisper, and the extras "embeddings" and
+"opensmile". The tasks are EmoDB-LOSO, RAVDESS-5, and the task of "Emotion in Motion" (mpg.py): four
+emotions of RAVDESS, on its five folds of actors. All systems take files. Features are computed once
+per setting and cached. Penalties of linear models are chosen within every training fold, on three
+speaker-disjoint parts of it. All other settings are the defaults, or were chosen on inner folds by
+the system's own benchmark. "staged-transfer" starts from the weights of the attention FCN trained
+on the emotions of the other corpus.
 
-Measured besides: processor seconds of a fit on ready features; processor milliseconds to predict
-one utterance from its file, features included (set OMP_NUM_THREADS=1); numbers in the fitted
-model, and its size when pickled; the recall of the worst speaker; the gap between the sexes,
-beside what chance would make; UAR with white noise at 10 dB in the test recordings. Finished folds
-are kept in the result file of each system and task, and a later run goes on behind them.
+The script also measures the CPU seconds of a fit on cached features, the CPU milliseconds to
+predict one utterance from its file, including features (set OMP_NUM_THREADS=1), the number of
+parameters and the pickled size of the fitted model, the recall of the worst speaker, the gap
+between sexes and the gap expected by chance, and the UAR with white noise at 10 dB in the test
+recordings. Finished folds are stored in the result file of each system and task, and a later run
+resumes from there.
 """
 
 import argparse
@@ -69,7 +70,7 @@ ONE_THREAD = {"device": "cpu", "n_threads": 1}
 
 
 def tuned(model, penalties):
-    """A linear model whose penalty is chosen inside the training fold."""
+    """Return a linear model whose penalty is chosen within the training fold."""
     name = model.__class__.__name__.lower()
     return GridSearchCV(
         make_pipeline(StandardScaler(), model),
@@ -108,13 +109,13 @@ def adversarial(task, seed, memory):
 
 def attention_rnn(task, seed, memory):
     network = AttentionRNNClassifier(random_state=seed, **ONE_THREAD)
-    frames = FrameFeatures(hop=0.02, memory=memory)  # 20 ms, as recurrent networks are slow
+    frames = FrameFeatures(hop=0.02, memory=memory)  # recurrent networks are slow on 10-ms frames
     return make_pipeline(frames, SequenceScaler(), network)
 
 
 @functools.cache
 def of_other_corpus(task, seed, memory):
-    """The attention FCN, trained to tell the emotions of the corpus that the task is not of."""
+    """Return the attention FCN trained on the emotions of the corpus other than the task's."""
     corpus, _ = load("ravdess-5" if task == "emodb-loso" else "emodb-loso")
     return attention_fcn(task, seed, memory).fit(corpus.data, corpus.target.astype(str))[-1]
 
@@ -154,7 +155,7 @@ WITH_WEIGHTS = {"staged-transfer", "whisper-tiny-svm", "whisper-tiny-fine-tuned"
 
 
 def task_data(task):
-    """Utterance table and test rows of each fold."""
+    """Return the utterance table and a mask of the test rows of each fold."""
     if task in PROTOCOLS:
         corpus, folds = load(task)
         speakers = corpus.speakers.astype(str)
@@ -170,7 +171,7 @@ def task_data(task):
 
 
 def noisy_files(paths):
-    """Copies with white noise at 10 dB, each the same in every run."""
+    """Write copies with white noise at 10 dB, the same in every run, and return their paths."""
     folder = MEMORY / "noise_at_10_dB"
     folder.mkdir(parents=True, exist_ok=True)
     distortion = default_distortions()["noise", "10 dB SNR"]
@@ -188,7 +189,7 @@ def noisy_files(paths):
 
 
 class _Counter(pickle.Pickler):
-    """Counts the numbers in arrays and tensors on the way."""
+    """Pickler that counts the floating-point numbers in arrays and tensors."""
 
     def __init__(self, file):
         super().__init__(file)
@@ -196,9 +197,9 @@ class _Counter(pickle.Pickler):
 
     def reducer_override(self, thing):
         if isinstance(thing, np.ndarray):
-            fields = thing.dtype.fields or {None: (thing.dtype,)}  # a tree's nodes have several
+            fields = thing.dtype.fields or {None: (thing.dtype,)}  # nodes of trees have fields
             self.n += thing.size * sum(kind[0].kind == "f" for kind in fields.values())
-        elif type(thing).__name__ == "Tensor":  # a Parameter's is met behind it
+        elif type(thing).__name__ == "Tensor":  # a Parameter pickles as a reference to its Tensor
             self.n += thing.numel()
         return NotImplemented
 
@@ -211,7 +212,7 @@ class _Length:
 
 
 def extent(model):
-    """Numbers in a fitted model, and its bytes when pickled."""
+    """Return the number of parameters of a fitted model and its pickled size in bytes."""
     file = _Length()
     counter = _Counter(file)
     counter.dump(model)
@@ -249,7 +250,7 @@ def run(task, name, n_seeds, only_folds):
                 groups = {f"{model.steps[-1][0]}__groups": speakers[~test]}
             for part in model.get_params().values():
                 if getattr(part, "memory", None) and hasattr(part, "transform"):
-                    part.transform(frame[~test])  # what is timed finds its features ready
+                    part.transform(frame[~test])  # cache the features before the fit is timed
             start = time.process_time()
             model.fit(frame[~test], y[~test], **groups)
             seconds = time.process_time() - start
@@ -263,7 +264,7 @@ def run(task, name, n_seeds, only_folds):
             }
             if not (seed or fold):
                 for setting in model.get_params():
-                    if setting.endswith("__source"):  # no part of what predicts
+                    if setting.endswith("__source"):  # prediction does not use the source
                         model.set_params(**{setting: None})
                 fit["numbers"], fit["bytes"] = extent(model)
                 fit["milliseconds_per_utterance"] = milliseconds(model, frame[test])
@@ -281,14 +282,14 @@ def write(path, result, y, speakers, sexes, n_folds):
 
 
 def milliseconds(model, frame):
-    """Median over single utterances, from file to class; of copies that no cache has met."""
+    """Measure the median time to predict one file, on new copies so that no cache helps."""
     seconds = []
     with tempfile.TemporaryDirectory() as folder:
         for i in range(min(20, len(frame))):
             row = frame.iloc[[i]]
             samples, rate = load_audio(row["audio"].item())
             path = Path(folder) / f"{i}.wav"
-            level = np.random.default_rng().uniform(0.9, 1)  # other samples in every run
+            level = np.random.default_rng().uniform(0.9, 1)  # samples differ in every run
             soundfile.write(path, level * samples, rate, subtype="FLOAT")
             row = row.assign(audio=str(path))
             start = time.process_time()
@@ -298,7 +299,7 @@ def milliseconds(model, frame):
 
 
 def summary(fits, y, speakers, sexes, n_folds):
-    """Means over seeds that have all folds, with deviations."""
+    """Return means and standard deviations over the seeds with all folds."""
     rows = []
     for seed in sorted({fit["seed"] for fit in fits}):
         of_seed = [fit for fit in fits if fit["seed"] == seed]
@@ -340,5 +341,5 @@ if __name__ == "__main__":
     for chosen in arguments.systems:
         for of_task in arguments.tasks:
             if chosen == "gans2020" and of_task != "mpg-actors":
-                continue  # its contour is made for that task
+                continue  # its contour was designed for that task
             run(of_task, chosen, arguments.seeds, arguments.folds)

@@ -1,4 +1,4 @@
-"""The task of "Emotion in Motion", rebuilt: four emotions of RAVDESS from a level contour.
+"""The task of "Emotion in Motion": four emotions of RAVDESS from a level contour.
 
     python benchmarks/mpg.py statistics
     python benchmarks/mpg.py paper
@@ -6,18 +6,18 @@
     python benchmarks/mpg.py default
     python benchmarks/mpg.py search
 
-Needs SKSER_DATA. Rows are the 510 utterances of neutral, happiness, sadness and anger whose
+Needs SKSER_DATA. The rows are the 510 utterances of neutral, happiness, sadness and anger whose
 contour has all 259 values. Systems:
 
-- ``statistics``: scikit-learn's untuned classifiers on statistics of the contours;
+- ``statistics``: untuned scikit-learn classifiers on statistics of the contours;
 - ``paper``: ``gans2020()`` as published;
-- ``best``: ``gans2020()`` with the settings that did best in ``search``;
-- ``default``: whole spectrograms and the 2-D default, on the same rows.
+- ``best``: ``gans2020()`` with the best settings of ``search``;
+- ``default``: the default network on whole spectrograms of the same rows.
 
-Each runs on five folds by row, where speakers are on both sides, and on five folds of speakers,
-with five seeds. ``search`` compares settings on inner folds of the first outer training fold of
-either kind, and looks at no test fold. Finished fits are kept in the result file, so that a run
-that was stopped goes on where it was.
+Each system is evaluated with five seeds, on five folds of rows, which share speakers, and on five
+folds of speakers. ``search`` compares settings on inner folds of the first outer training fold of
+each kind, and does not use test folds. Finished fits are stored in the result file, and a later run
+resumes from there.
 """
 
 import argparse
@@ -66,7 +66,7 @@ WIDER = {
     "classifier__weight_decay": 0.01,
 }
 AUGMENTED = {**WIDER, "classifier__n_heads": 4, "classifier__augment": SpecAugment(gain_db=0.1)}
-# Arguments of gans2020, and parameters set afterwards.
+# Arguments of gans2020 and parameters set afterwards, by candidate.
 CANDIDATES = {
     "as published": ({}, {}),
     "fifth layer of 40 channels, four heads": ({"n_fifth_filters": 40, "n_heads": 4}, {}),
@@ -83,14 +83,14 @@ BEST = "augmented"
 
 
 def network(candidate, seed):
-    """`gans2020` from the contours on."""
+    """Return the steps of `gans2020` that follow the contours."""
     arguments, settings = CANDIDATES[candidate]
     model = gans2020(**arguments, device="cpu", n_threads=1, random_state=seed)[1:]
     return model.set_params(**settings)
 
 
 def systems(name, seed):
-    """The models of one system by name, and what of the rows they take."""
+    """Return the models of one system, by name."""
     if name == "statistics":
         return {
             "ExtraTrees": ExtraTreesClassifier(300, random_state=seed),
@@ -106,7 +106,7 @@ def systems(name, seed):
 
 
 def load():
-    """Paths, contours (n, 259), emotions and actors of the rows of the task."""
+    """Return the paths, contours (n, 259), emotions and actors of the task's rows."""
     corpus = load_ravdess(Path(os.environ["SKSER_DATA"]) / "ravdess")
     y, actors = corpus.target.astype(str), corpus.speakers.astype(str)
     chosen = np.flatnonzero(np.isin(y, list(COUNTS)))
@@ -115,39 +115,42 @@ def load():
     rows = chosen[whole]
     counts = dict(zip(*np.unique(y[rows], return_counts=True), strict=True))
     if len(chosen) != 672 or counts != COUNTS:
-        raise ValueError(f"{len(chosen)} rows, of which {counts} are whole: not the task's.")
+        raise ValueError(
+            f"Expected 672 rows, of which {COUNTS} have whole contours; found {len(chosen)} rows "
+            f"and {counts}. Check that SKSER_DATA holds all of RAVDESS."
+        )
     contours = np.stack([frames[:, 0] for frames in contours[whole]])
     return [corpus.data[i] for i in rows], contours, y[rows], actors[rows]
 
 
 def split(folds, y, actors):
-    """Indices of training and test rows of each fold."""
+    """Return the indices of training and test rows of each fold."""
     groups = actors if folds == "actors" else None
     return FOLDS[folds].split(np.zeros(len(y)), y, groups)
 
 
 def settings_of(model):
-    """Every parameter that is not itself an estimator; those repeat, and hide defaults."""
+    """Return all parameters except estimators, whose repr repeats them and hides defaults."""
     parameters = model.get_params().items()
     return {k: repr(v) for k, v in parameters if k != "steps" and not hasattr(v, "get_params")}
 
 
 def inputs(name, paths, contours):
-    """What the models of a system take, one row per utterance."""
+    """Return the input of a system's models, one row per utterance."""
     if name == "statistics":
         return Functionals().fit_transform(contours)
     return MelSpectrogram().transform(paths) if name == "default" else contours
 
 
 def whole_seeds(fits):
-    """Fits of the seeds of which every fold is done; of the only seed, what there is."""
+    """Return the fits of the seeds with the most finished folds."""
     seeds = [fit["seed"] for fit in fits]
     most = max(map(seeds.count, seeds))
     return [fit for fit in fits if seeds.count(fit["seed"]) == most]
 
 
 def scores(fits):
-    """Accuracy and UAR: pooled over folds (mean and sd over seeds), and the worst fold."""
+    """Summarize accuracy and UAR, pooled over folds (mean and sd over seeds), and worst fold."""
     summary = {"n_seeds": len({fit["seed"] for fit in fits}), "n_fits": len(fits)}
     for name, score in (("accuracy", accuracy_score), ("uar", balanced_accuracy_score)):
         pooled = []
@@ -168,7 +171,7 @@ def scores(fits):
 
 
 def run(name, n_seeds):
-    """All folds and seeds of one system."""
+    """Fit all folds and seeds of one system that are missing from the result file."""
     paths, contours, y, actors = load()
     X = inputs(name, paths, contours)
     result = {
@@ -203,7 +206,7 @@ def run(name, n_seeds):
 
 
 def write(path, result):
-    """Summarise the fits so far and write the result file."""
+    """Summarize the fits so far and write the result file."""
     fits_of = {}
     for fit in result["fits"]:
         fits_of.setdefault(fit["model"], {}).setdefault(fit["folds"], []).append(fit)
@@ -215,7 +218,7 @@ def write(path, result):
 
 
 def search():
-    """Every candidate on inner folds of the first outer training fold of either kind."""
+    """Score every candidate on inner folds of the first outer training fold of each kind."""
     _, X, y, actors = load()
     path = RESULTS / "mpg_search.json"
     result = {

@@ -1,12 +1,12 @@
 """Speed of prediction with torch and with onnxruntime, on one thread of a CPU.
 
-    python benchmarks/onnx_prediction.py            (about 1 minute; an idle machine)
-    python benchmarks/onnx_prediction.py --quick    (does it run?)
+    python benchmarks/onnx_prediction.py            (about 1 minute, on an idle machine)
+    python benchmarks/onnx_prediction.py --quick    (quick check; writes nothing)
 
-`predict` of one file by a pipeline with the default network, and by what `load_onnx` makes of its
-export, features in the graph. The sides run in turn in one process, on another file in every turn.
-Speed does not depend on what is predicted, so speech is made up and training is short. The result
-file is results/onnx_prediction.json.
+Compares `predict` of one file by a pipeline with the default network, and by the model that
+`load_onnx` reads from its export, which includes the features. The sides take turns in one process,
+with another file in every turn. Speed does not depend on the predictions, so the speech is
+synthetic and training is short. The result file is results/onnx_prediction.json.
 """
 
 import argparse
@@ -34,10 +34,10 @@ N_FILES = 20
 
 
 def in_turn(sides, paths, n_turns):
-    """Median milliseconds of each side, and the median ratio of the second to the first."""
+    """Return the median milliseconds of each side, and the median ratio of second to first."""
     passed = {name: [] for name in sides}
     for turn in range(n_turns):
-        for name in np.roll(list(sides), turn):  # whoever comes second finds the file in the cache
+        for name in np.roll(list(sides), turn):  # alternate who finds the file in the disk cache
             start = time.perf_counter()
             sides[name].predict([paths[turn % len(paths)]])
             passed[name].append(time.perf_counter() - start)

@@ -1,13 +1,14 @@
 """Speed of prediction with the default network, on one thread of a CPU.
 
-    python benchmarks/prediction.py            (about 3 minutes; an idle machine)
-    python benchmarks/prediction.py --quick    (does it run?)
+    python benchmarks/prediction.py            (about 3 minutes, on an idle machine)
+    python benchmarks/prediction.py --quick    (quick check; writes nothing)
 
-`predict` of one 3-s WAV file against its pieces, each measured apart: soundfile reads the samples,
-the transformer's own function makes frames of them, the torch module maps a ready tensor to
-outputs. "By hand" is all of that and the scaling in one function, without scikit-learn. The sides
-run in turn in one process, on another file in every turn. Speed does not depend on what is
-predicted, so speech is made up and training is short. The result file is results/prediction.json.
+Compares `predict` of one 3-s WAV file with its parts, measured separately: reading the samples with
+soundfile, computing the frames with the transformer's own function, and mapping a ready tensor to
+outputs with the torch module. "By hand" is one function that does all of this and the scaling,
+without scikit-learn. The sides take turns in one process, with another file in every turn. Speed
+does not depend on the predictions, so the speech is synthetic and training is short. The result
+file is results/prediction.json.
 """
 
 import argparse
@@ -40,7 +41,7 @@ N_FILES = 100
 
 
 def sides_of_one_file(model, paths):
-    """Functions of the number of a file."""
+    """Return the measured functions by name; each takes the number of a file."""
     mel, scaler, network = model
     prepared, module = mel._prepare(), network.net_.module_.eval()
     mean, scale = (x.astype(np.float32) for x in (scaler.mean_, scaler.scale_))
@@ -80,7 +81,7 @@ def one_file(model, paths, n_turns):
     seconds = {clock: {name: [] for name in sides} for clock in ("wall", "cpu")}
     gc.collect()
     for turn in range(n_turns):
-        names = np.roll(list(sides), turn)  # whoever comes second finds the file in the cache
+        names = np.roll(list(sides), turn)  # alternate who finds the file in the disk cache
         for name in names:
             run = sides[name]
             wall, cpu = time.perf_counter(), time.thread_time()
@@ -118,7 +119,7 @@ def many_files(model, paths, n_turns):
 
 
 def timeline(model, folder, minutes):
-    """Time and growth of memory over recordings of several lengths."""
+    """Measure time and growth of memory on recordings of several lengths."""
     speech = np.concatenate(make_emotional_speech(1, 40, random_state=1).data)[: 60 * RATE]
     process, result = psutil.Process(), []
     for n_minutes in minutes:

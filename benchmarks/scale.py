@@ -1,15 +1,15 @@
-"""A block larger than memory: extraction to disk, and one epoch of training from it.
+"""Extraction of features larger than memory to disk, and one epoch of training from them.
 
     python benchmarks/scale.py --gigabytes 6 --directory /scratch/skser
     python benchmarks/scale.py --gigabytes 6 --directory /scratch/skser --pipeline --kill
 
-Needs SKSER_DATA, and room for the block in the directory: twice with ``--pipeline``, and twice
-with ``--kill``. RAVDESS is repeated until ``MelSpectrogram()`` gives a block of that size. Each
-phase is a process of its own, whose anonymous memory (RssAnon of Linux, children included; the
-mapped block's pages are not part of it) is sampled from outside. ``--pipeline`` trains a
-SequenceScaler and the network as well; ``--kill`` kills an extraction half-way, starts it again
-and compares the bytes. The block stays in the directory: a later call finds it there, and then
-keeps the time and memory of the extraction from the result file.
+Needs SKSER_DATA, and space for the features in the directory: twice their size with ``--pipeline``
+or ``--kill``. RAVDESS is repeated until ``MelSpectrogram()`` gives features of the given size. Each
+phase runs in its own process. Its anonymous memory (RssAnon of Linux, including child processes but
+not the pages of the memory-mapped features) is sampled from outside. ``--pipeline`` also trains a
+SequenceScaler with the network. ``--kill`` kills an extraction halfway, restarts it and compares
+the bytes. The features stay in the directory. A later call reuses them, and keeps the time and
+memory of the extraction from the result file.
 """
 
 import argparse
@@ -42,7 +42,7 @@ EVERY_SECONDS = 0.05
 
 
 class CountedMelSpectrogram(MelSpectrogram):
-    """Adds a byte to the file SKSER_COUNT per utterance that is computed."""
+    """`MelSpectrogram` that adds a byte to the file SKSER_COUNT for each computed utterance."""
 
     def _extract(self, samples, prepared):
         with open(os.environ["SKSER_COUNT"], "ab", buffering=0) as file:
@@ -51,7 +51,7 @@ class CountedMelSpectrogram(MelSpectrogram):
 
 
 def repeated_corpus(gigabytes):
-    """Paths and labels of RAVDESS, repeated, and seconds of speech in all."""
+    """Return the repeated paths and labels of RAVDESS, and the total seconds of speech."""
     corpus = load_ravdess(Path(os.environ["SKSER_DATA"]) / "ravdess")
     seconds = np.array([soundfile.info(path).duration for path in corpus.data])
     mel = MelSpectrogram()
@@ -93,7 +93,7 @@ PHASES = {function.__name__: function for function in (extract, extract_counted,
 
 
 def anonymous_bytes(pid):
-    """Anonymous memory of a process and its descendants."""
+    """Return the anonymous memory of a process and its descendants, in bytes."""
     total = 0
     with contextlib.suppress(OSError, ProcessLookupError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
@@ -105,12 +105,13 @@ def anonymous_bytes(pid):
 
 
 def run(phase, target, arguments, stop=None):
-    """Run a phase in a process of its own, and kill it when `stop()`.
+    """Run a phase in its own process, and kill it as soon as `stop()` returns True.
 
     Returns
     -------
     dict
-        Seconds, of which some for start and imports, and the peak of anonymous memory.
+        Seconds of the phase, including start and imports if there is a `stop`, and the peak of
+        anonymous memory.
     """
     command = [
         sys.executable, __file__, "--phase", phase, "--directory", str(target),
@@ -125,7 +126,7 @@ def run(phase, target, arguments, stop=None):
             process.send_signal(signal.SIGKILL)
         time.sleep(EVERY_SECONDS)
     if stop is None and process.returncode:
-        raise SystemExit(f"{phase} failed")
+        raise SystemExit(f"The phase {phase} failed with exit status {process.returncode}.")
     measured = {"seconds": time.perf_counter() - start, "peak_anonymous_megabytes": peak / 1e6}
     if stop is None:
         measured["seconds"] = float(process.stdout.read())
@@ -133,7 +134,7 @@ def run(phase, target, arguments, stop=None):
 
 
 def kill_and_resume(target, n_utterances, arguments):
-    """Extract into a second folder, killed half-way, and compare with the first."""
+    """Extract into a second folder, killed halfway and resumed, and compare with the first."""
     second, count = target.with_name("killed"), target.with_name("count")
     journal = second.with_name("killed.partial") / "block" / "journal.jsonl"
     shutil.rmtree(second, ignore_errors=True)

@@ -1,13 +1,13 @@
-"""Cost of utterances that are parts of one long recording, beside cutting it by hand.
+"""Cost of reading utterances as parts of one long recording, compared with cutting it by hand.
 
     python benchmarks/segments.py            (about a minute)
-    python benchmarks/segments.py --quick    (does it run?)
+    python benchmarks/segments.py --quick    (quick check; writes nothing)
 
-A 70-minute FLAC file at 16 kHz is made, of noise with pauses, and 500 parts of it of 2 to 8
-seconds are read: by `skser.audio.Utterance`, by hand (the whole file is decoded, and slices are
-taken), and from 500 files that were cut before. Each way runs in a process of its own, which
-reports its peak memory beyond the imports. Reading whole files is timed too, against soundfile
-alone. The result file is results/segments.json.
+Generates a 70-minute FLAC file of noise with pauses, at 16 kHz, and reads 500 parts of it, of 2 to
+8 seconds, in three ways: with `skser.audio.Utterance`, by hand (decoding the whole file and taking
+slices), and from 500 files cut in advance. Each way runs in its own process, which reports its peak
+memory beyond the imports. The script also compares `load_audio` with soundfile on whole files. The
+result file is results/segments.json.
 """
 
 import argparse
@@ -28,7 +28,7 @@ RATE = 16000
 
 
 def make(folder, minutes, n_parts):
-    """Write the recording and its parts; return path, times and the parts' paths."""
+    """Write the recording and its parts; return its path, the times and the parts' paths."""
     random = np.random.RandomState(0)
     path = folder / "recording.flac"
     with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16") as file:
@@ -82,7 +82,7 @@ def measured(way, given):
 
 
 def whole_files(folder, n_files, repeats):
-    """Median ratio of the time of `load_audio` to that of soundfile alone, by format."""
+    """Return the median ratio of the time of `load_audio` to that of soundfile, by format."""
     noise = np.random.RandomState(1).standard_normal(3 * RATE) / 10
     ratios = {}
     for suffix in ("wav", "flac"):

@@ -1,11 +1,11 @@
-"""Train the model that comes with the package, and write its card from measured figures.
+"""Train the model that is shipped with the package, and write its card from measured figures.
 
     python benchmarks/leaderboard.py --systems attention-fcn --tasks emodb-loso
     python benchmarks/shipped_model.py
 
-Needs SKSER_DATA. The model is `skser.pipelines.attention_fcn` fitted on all of EmoDB; figures are
-those of the same pipeline, by leave-one-speaker-out, from the leaderboard's result file. EmoDB is
-CC0, so that the weights may go with the package.
+Needs SKSER_DATA. The model is `skser.pipelines.attention_fcn`, fitted on all of EmoDB. The figures
+are those of the same pipeline with leave-one-speaker-out, from the leaderboard's result file. EmoDB
+is in the public domain (CC0), so the weights may be distributed with the package.
 """
 
 import json
@@ -25,22 +25,25 @@ TARGET = Path(skser.__file__).parent / "persistence/models/emodb-afcn.skser"
 
 CARD = """# emodb-afcn
 
-Which of seven emotions an actor portrays in a German utterance.
+Recognizes which of seven emotions an actor portrays in a German utterance.
 
-- **Model**: `skser.pipelines.attention_fcn`, {numbers:,} numbers: mel spectrogram, standardised;
-  convolutions; attention pooling; trained from random weights, seed 0, for {epochs} epochs.
-- **Input**: audio files of any format, rate and number of channels, from 25 ms on; speech alone.
+- **Model**: `skser.pipelines.attention_fcn` with {numbers:,} parameters: standardized mel
+  spectrogram, convolutions, attention pooling; trained from random weights (seed 0) for {epochs}
+  epochs.
+- **Input**: audio files of any format, sampling rate and number of channels, at least 25 ms long,
+  that contain only speech.
 - **Output**: probabilities of {classes}.
 - **Data**: EmoDB, the Berlin Database of Emotional Speech (Burkhardt et al., 2005), CC0-1.0: all
   {n} utterances, ten sentences by five women and five men, recorded in a quiet room.
-- **Licence**: BSD-3-Clause, as the package.
+- **License**: BSD-3-Clause, like the package.
 
-## How good it is on speakers that it was not trained on
+## Performance on new speakers
 
-EmoDB-LOSO: the same pipeline trained ten times, each time without the speaker that it is tested
-on; {seeds}. The model in this file is trained on all ten, so no figure can be had of it itself.
+EmoDB-LOSO: the same pipeline was trained ten times, each time without the speaker it was tested on;
+{seeds}. The model in this file was trained on all ten speakers, so it cannot be evaluated on EmoDB
+itself.
 
-| recall of each emotion, and what is named | in % |
+| recall of each emotion, and other scores | in % |
 |---|---|
 | UAR (balanced accuracy) | {uar} |
 | accuracy | {accuracy} |
@@ -51,29 +54,29 @@ on; {seeds}. The model in this file is trained on all ten, so no figure can be h
 
 Chance is 14.3 % UAR.
 
-## What it is not for
+## Limitations
 
-- It tells how German actors portray emotions in ten sentences. It does not tell what a person
-  feels, and it was tested on no spontaneous speech, no other language, no children and no old
+- The model recognizes how German actors portray emotions in ten sentences. It does not recognize
+  what a person feels. It was not tested on spontaneous speech, other languages, children or old
   people.
-- White noise at 10 dB makes it nearly useless, as the last line of the table says. Telephones
-  and echoing rooms were not tried.
-- It must choose one of seven emotions for anything, music and silence included. Probabilities
-  come from acted, prototypical speech and are too sure of themselves elsewhere.
-- Decisions about people must not rest on it. Inferring emotions of people at work or in
-  education is prohibited in the European Union but for medical and safety reasons (Regulation
-  2024/1689, Article 5(1)(f)), and restricted in other ways elsewhere.
+- White noise at 10 dB makes it nearly useless, as the last line of the table shows. It was not
+  tested on telephone speech or in reverberant rooms.
+- It assigns one of seven emotions to any input, including music and silence. Its probabilities are
+  based on acted, prototypical speech and are overconfident on other speech.
+- Do not base decisions about people on it. Inferring emotions of people at work or in education is
+  prohibited in the European Union, except for medical and safety reasons (Regulation 2024/1689,
+  Article 5(1)(f)), and restricted in other ways elsewhere.
 """
 
 
 def in_percent(values):
-    """Mean over seeds and, of several, the deviation."""
+    """Format the mean over seeds in percent, with the standard deviation if there are several."""
     text = f"{100 * np.mean(values):.1f}"
     return text if len(values) == 1 else f"{text} ± {100 * np.std(values, ddof=1):.1f}"
 
 
 def figures(corpus, result):
-    """The card's figures, by seed where there are several."""
+    """Return the figures of the card, as lists with one value per complete seed."""
     y, speakers, sexes = (
         corpus.frame[name].to_numpy(str) for name in ("emotion", "speaker", "sex")
     )
@@ -82,7 +85,7 @@ def figures(corpus, result):
         fits = [fit for fit in result["fits"] if fit["seed"] == seed]
         rows = np.concatenate([fit["utterances"] for fit in fits])
         if len(rows) != len(y):
-            continue  # a seed of which some folds are missing
+            continue  # some folds of this seed are missing
         predicted, noisy = (
             np.concatenate([fit[name] for fit in fits])
             for name in ("predicted", "predicted_in_noise")

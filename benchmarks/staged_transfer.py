@@ -1,13 +1,14 @@
-"""Weights from another corpus, or from another task on it: from scratch, in one stage, in two.
+"""Transfer of weights from another corpus or task: from scratch, single-stage and two-stage.
 
     python benchmarks/staged_transfer.py ravdess-5
     python benchmarks/staged_transfer.py emodb-loso --sources emotion --shares 0.1 0.25
 
-Needs SKSER_DATA. The source is the attention FCN, trained on the other corpus to tell emotions,
-speakers or sentences. The target is the protocol named, with 5, 10, 25 and 100 % of the labels of
-each training fold, the same utterances for every system. Five speaker-disjoint folds of either
-corpus (EmoDB: two speakers each); systems have the same number of epochs in all: those of the two
-stages together. Finished fits are kept in the result file, and a later run goes on behind them.
+Needs SKSER_DATA. The source is the attention FCN, trained on the other corpus to recognize
+emotions, speakers or sentences. The target is the given protocol, with 5, 10, 25 and 100 % of the
+labels of each training fold; all systems use the same utterances. Each corpus has five
+speaker-disjoint folds (EmoDB: two speakers each). All systems are trained for the same total number
+of epochs, that of both stages together. Finished fits are stored in the result file, and a later
+run resumes from there.
 """
 
 import argparse
@@ -40,7 +41,7 @@ def network(seed, **settings):
 
 
 def prepared(protocol):
-    """Mel spectrograms, labels of all tasks and five speaker-disjoint folds."""
+    """Return mel spectrograms, labels of all tasks and five speaker-disjoint test masks."""
     corpus, folds = load(protocol)
     if len(folds) > 5:
         folds = [list(chain(*folds[i::5])) for i in range(5)]
@@ -55,7 +56,7 @@ def prepared(protocol):
 
 
 def drawn(train, y, share, random):
-    """Rows of a share of the training fold, at least two of each class."""
+    """Draw the rows of a share of the training fold, at least two of each class."""
     if share == 1:
         return train
     chosen = []
@@ -66,7 +67,7 @@ def drawn(train, y, share, random):
 
 
 def summarised(fits):
-    """Mean and deviation of UAR over seeds, and gains over training from scratch, in pairs."""
+    """Summarize scores over seeds, and paired gains in UAR over training from scratch."""
     pooled = {}
     for fit in fits:
         key = fit["source"], fit["share"], fit["system"], fit["seed"]
@@ -101,7 +102,7 @@ def summarised(fits):
 
 
 def paired(fits, speakers, tests):
-    """Differences of UAR in pairs, with intervals over speakers, seeds together."""
+    """Return paired differences of UAR over all seeds, with intervals over speakers."""
     found = {}
     for fit in fits:
         key = fit["source"], fit["share"], fit["system"]
@@ -137,7 +138,7 @@ def paired(fits, speakers, tests):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("protocol", choices=PROTOCOLS, help="the target")
+    parser.add_argument("protocol", choices=PROTOCOLS, help="protocol of the target corpus")
     parser.add_argument("--sources", nargs="+", choices=SOURCES, default=SOURCES)
     parser.add_argument("--shares", nargs="+", type=float, default=SHARES)
     parser.add_argument("--seeds", type=int, default=5)

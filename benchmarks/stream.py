@@ -1,14 +1,14 @@
 """Cost of predicting emotion while the audio arrives, on one core.
 
     python benchmarks/stream.py            (about six minutes)
-    python benchmarks/stream.py --quick    (does it run?)
+    python benchmarks/stream.py --quick    (quick check; writes nothing)
 
-An hour of made-up speech at 16 kHz and at 48 kHz goes through `skser.inspection.emotion_stream` in
-blocks of several sizes, as fast as they are taken, with the model that comes with the package and
-windows of 2 s every 0.5 s. Each run is a process of its own with one thread, which reports the
-real-time factor (seconds of computing per second of audio), the delay of a row behind its window's
-last sample in audio that had to come and in computing, and the memory that it grew by between the
-first minute and the last. The result file is results/stream.json.
+Passes an hour of synthetic speech, at 16 kHz and at 48 kHz, through
+`skser.inspection.emotion_stream` in blocks of several sizes, as fast as possible, with the model in
+the package and windows of 2 s every 0.5 s. Each run has its own process with one thread. It reports
+the real-time factor (seconds of computing per second of audio), the delay of a row after the last
+sample of its window, split into further audio that was needed and computing time, and the growth of
+memory between the first and the last minute. The result file is results/stream.json.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from skser.inspection import emotion_stream
 
 WINDOW, HOP = 2.0, 0.5
 CASES = ((160, 16000), (1000, 16000), (16000, 16000), (480, 48000), (1, 16000))
-SHORTER = 12  # times, for blocks of a single sample
+SHORTER = 12  # factor by which runs with blocks of a single sample are shorter
 
 
 def _measured(size, rate, minutes, queue):
@@ -42,9 +42,9 @@ def _measured(size, rate, minutes, queue):
 
         speech = soxr.resample(speech, corpus.sampling_rate, rate)
     model = skser.load_pretrained("emodb-afcn")
-    model.predict([skser.audio.Waveform(speech[: 2 * rate], rate)])  # compiled, and warm
+    model.predict([skser.audio.Waveform(speech[: 2 * rate], rate)])  # warm-up: compiles functions
     process, n_samples = psutil.Process(), minutes * 60 * rate
-    came, clock, behind, memory = [0], [0.0], [], []
+    came, clock, computing, memory = [0], [0.0], [], []
 
     def arriving():
         while came[0] < n_samples:
@@ -55,7 +55,7 @@ def _measured(size, rate, minutes, queue):
 
     start, next_look, late = time.perf_counter(), 60.0, []
     for row in emotion_stream(model, arriving(), rate, WINDOW, HOP):
-        behind.append(time.perf_counter() - clock[0])
+        computing.append(time.perf_counter() - clock[0])
         late.append(came[0] / rate - row["end"])
         if row["end"] >= next_look:
             memory.append(process.memory_info().rss / 2**20)
@@ -65,11 +65,11 @@ def _measured(size, rate, minutes, queue):
         "block_samples": size,
         "sampling_rate": rate,
         "minutes": minutes,
-        "n_rows": len(behind),
+        "n_rows": len(computing),
         "real_time_factor": seconds / (60 * minutes),
         "audio_beyond_window_ms": 1000 * float(max(late[:-1])),
-        "computing_ms_median": 1000 * float(np.median(behind)),
-        "computing_ms_99_percent": 1000 * float(np.quantile(behind, 0.99)),
+        "computing_ms_median": 1000 * float(np.median(computing)),
+        "computing_ms_99_percent": 1000 * float(np.quantile(computing, 0.99)),
         "memory_growth_mib": memory[-1] - memory[0],
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     })  # fmt: skip

@@ -1,18 +1,18 @@
-"""Training: `fit` beside a hand-written loop, plain skorch, and corpora of growing size.
+"""Speed of `fit` compared with a hand-written loop and plain skorch, and on growing corpora.
 
     python benchmarks/training.py loop skorch memory growth
     python benchmarks/training.py device --device cuda
 
-Made-up utterances at 10 ms a frame, whose durations have the mean and the deviation of the
-logarithm that EmoDB's have; the default network, one thread. ``loop`` and ``skorch`` time A and B
-alternately in one process, in CPU seconds, and give the median of the ratios. The loop is what
-one writes by hand: module, batches, augmentation, loss and optimiser of `fit`. Plain skorch is
-``skorch.NeuralNetClassifier`` with the same network, loss and optimiser, and every utterance
-padded to the longest. ``memory`` is the growth of the resident peak over what was there before
-training, each in processes of their own. ``growth`` is one epoch of 1,000 to 50,000 utterances.
-``device``, on a GPU alone: utterances per second beside the loop with all data there, the share
-of time the GPU is busy in a trace, and accuracy on held-out utterances with bfloat16 and
-float32. Finished parts are kept in the result file.
+Trains the default network on one thread. The utterances are synthetic, with frames of 10 ms; the
+logarithm of their durations has the same mean and standard deviation as that of EmoDB. ``loop`` and
+``skorch`` measure the CPU seconds of both sides alternately in one process and report the median of
+the ratios. The hand-written loop uses the module, batches, augmentation, loss and optimizer of
+`fit`. Plain skorch is ``skorch.NeuralNetClassifier`` with the same network, loss and optimizer, and
+with every utterance padded to the longest. ``memory`` measures the growth of peak resident memory
+during training, in separate processes. ``growth`` measures one epoch of 1,000 to 50,000 utterances.
+``device`` requires a GPU. It measures utterances per second compared with the loop with all data on
+the GPU, the share of time that the GPU is busy in a trace, and accuracy on held-out utterances with
+bfloat16 and float32. Finished parts are stored in the result file.
 """
 
 import argparse
@@ -42,7 +42,7 @@ N_BANDS, N_CLASSES, BATCH_SIZE = 64, 7, 16
 
 
 def made_up(n_utterances, seed=0):
-    """Noise in which a class shifts some bands; filled utterance by utterance."""
+    """Return noise in which each class shifts the bands, and the class labels."""
     random = np.random.RandomState(seed)
     lengths = random.lognormal(np.log(262), 0.338, n_utterances).astype(int).clip(100, 900)
     y = random.randint(0, N_CLASSES, n_utterances)
@@ -63,7 +63,7 @@ def estimator(epochs, device="cpu", **settings):
 
 
 def new_parts(X, y, device="cpu"):
-    """A new network of the default layers, its loss and its batches."""
+    """Return a new network with the default layers, its loss and its encoded targets."""
     model = estimator(1, device)
     model.classes_, targets = np.unique(y, return_inverse=True)
     module = model._make_module(X.layout, N_CLASSES).to(device)
@@ -81,7 +81,7 @@ def parameter_groups(module):
 
 
 def train_by_hand(X, y, epochs, device="cpu"):
-    """The loop that `fit` is to cost no more than. Returns the network."""
+    """Train the network in a hand-written loop, the reference for the cost of `fit`."""
     module, criterion, targets = new_parts(X, y, device)
     optimizer = torch.optim.AdamW(parameter_groups(module), weight_decay=0.01, fused=True)
     batches = BatchIterator(
@@ -101,7 +101,7 @@ def train_by_hand(X, y, epochs, device="cpu"):
 
 
 def train_plain_skorch(X, y, epochs):
-    """The same network as one would give it to skorch: utterances padded to the longest."""
+    """Train the same network with plain skorch, with utterances padded to the longest."""
     longest = int(X.lengths.max())
     padded = np.zeros((len(X), 1, longest, N_BANDS), np.float32)
     for row, x in zip(padded, X, strict=True):
@@ -124,7 +124,7 @@ def train_plain_skorch(X, y, epochs):
 
 
 def _collate(rows, longest):
-    """Stack rows and augment them, as the other two do, and keep their padding."""
+    """Stack and augment rows, like the other two sides, and keep their padding."""
     inputs, labels = torch.utils.data.default_collate(rows)
     x, lengths = SpecAugment()(inputs["x"], inputs["lengths"], torch.default_generator)
     x = nn.functional.pad(x, (0, 0, 0, max(0, longest - x.shape[2])))
@@ -144,7 +144,7 @@ def seconds(function, *arguments, clock=time.process_time, **settings):
 
 
 def alternating(a, b, n_rounds, clock=time.process_time):
-    """Seconds of calls of a and b in turn, each going first every other time."""
+    """Return the seconds of alternating calls of `a` and `b`, which take turns going first."""
     a(), b()
     times = {a: [], b: []}
     for i in range(n_rounds):
@@ -186,16 +186,16 @@ def measure_skorch(arguments):
 
 
 def resident_peak():
-    """Peak of resident memory of this process in megabytes."""
+    """Return the peak resident memory of this process, in megabytes."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def memory_of(how, n_utterances, epochs):
-    """Growth of the resident peak in megabytes; run in a process of its own."""
+    """Return the growth of peak resident memory in megabytes; requires a new process."""
     X, y = made_up(n_utterances)
     first = X[:BATCH_SIZE]
-    (fit if how == "fit" else train_by_hand)(first, y[:BATCH_SIZE], 1)  # loads what torch loads
+    (fit if how == "fit" else train_by_hand)(first, y[:BATCH_SIZE], 1)  # torch loads libraries
     before = resident_peak()
     (fit if how == "fit" else train_by_hand)(X, y, epochs)
     return resident_peak() - before
@@ -217,12 +217,12 @@ def measure_memory(arguments):
 
 
 class CpuSeconds(Callback):
-    """CPU seconds of every epoch."""
+    """Callback that appends the CPU seconds of every epoch to a list."""
 
     def __init__(self, seconds):
         self.seconds = seconds
 
-    def __deepcopy__(self, memo):  # fit copies its callbacks; the list is to be this one
+    def __deepcopy__(self, memo):  # fit copies its callbacks, but must append to the given list
         return self
 
     def on_epoch_begin(self, net, **kwargs):
@@ -230,12 +230,12 @@ class CpuSeconds(Callback):
         self.start_ = time.process_time()
 
     def on_epoch_end(self, net, **kwargs):
-        """Stop it."""
+        """Append the time since the epoch began."""
         self.seconds.append(time.process_time() - self.start_)
 
 
 def measure_growth(arguments):
-    """Cost of one epoch after the first, which prepares convolutions and memory."""
+    """Measure an epoch after the first, which prepares convolutions and memory."""
     per_epoch = []
     for n_utterances in arguments.sizes:
         X, y = made_up(n_utterances)
@@ -279,7 +279,7 @@ def measure_device(arguments):
 
 
 def busy_share(X, y, device):
-    """Share of a warm epoch in which a kernel or a copy runs, from a trace."""
+    """Return the share of a warm epoch in which a kernel or a copy runs, from a trace."""
     model = fit(X, y, 1, device, warm_start=True)
     profile = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA])
     with profile:
@@ -323,7 +323,7 @@ def main():
     result = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     for part in arguments.parts:
         if part == "device" and not torch.cuda.is_available():
-            print("No GPU here: nothing measured on a device.")
+            print("No GPU is available: skipped the part 'device'.")
             continue
         result[part] = PARTS[part](arguments)
         result[part]["versions"] = versions("torch", "skorch", "scikit-learn", "numpy")

@@ -1,10 +1,10 @@
-"""Search over feature and network settings, nested and speaker-disjoint at both levels.
+"""Nested search over feature and network settings, speaker-disjoint at both levels.
 
-Metadata routing hands the speakers to the inner splits, to the outer splits and to the
-network's own validation split; the transformer's ``memory`` folder keeps each utterance's
-features, so that each is computed once per setting however many folds ask for it.
+Metadata routing passes the speakers to the inner splits, to the outer splits and to the network's
+own validation split. The transformer's ``memory`` folder caches the features of each utterance, so
+they are computed only once per setting, however many folds use them.
 
-    python examples/grid_search.py            # the made-up corpus, some minutes
+    python examples/grid_search.py            # synthetic corpus, some minutes
     SKSER_DATA=... python examples/grid_search.py    # EmoDB, some hours
 """
 
@@ -23,7 +23,7 @@ from skser.preprocessing import SequenceScaler
 
 
 def nested_search(corpus, cache, max_epochs=40, n_splits=3):
-    """Outer scores of a search that never sees the speakers it is judged on."""
+    """Return the outer scores of a search that never sees the speakers of its test fold."""
     network = AttentionFCNClassifier(
         max_epochs=max_epochs, early_stopping=True, n_threads=1, random_state=0
     ).set_fit_request(groups=True)

@@ -1,7 +1,7 @@
-"""From speech files to a cross-speaker model, judged, drawn, saved and used on one file.
+"""Train a speaker-independent model on speech files, evaluate, plot, save and use it.
 
-Trains on the made-up corpus, or on EmoDB where the environment variable SKSER_DATA names a
-folder that holds ``emodb/``. One speaker is held out.
+Trains on a synthetic corpus, or on EmoDB if the environment variable SKSER_DATA names a folder that
+contains ``emodb/``. One speaker is held out for testing.
 
     python examples/quickstart.py --output demo_output
 """
@@ -24,7 +24,7 @@ from skser.preprocessing import SequenceScaler
 
 
 def load_corpus(folder):
-    """EmoDB if it is there, else a corpus made up as files in `folder`."""
+    """Return EmoDB if it is available, otherwise a synthetic corpus of files in `folder`."""
     data = os.environ.get("SKSER_DATA")
     if data and (Path(data) / "emodb").is_dir():
         return load_emodb(Path(data) / "emodb")
@@ -34,7 +34,7 @@ def load_corpus(folder):
 
 
 def save(display, path):
-    """Write a picture."""
+    """Write a plot to a file."""
     display.figure_.savefig(path, dpi=120)
     plt.close(display.figure_)
 
@@ -59,7 +59,7 @@ def main():
 
     predicted = model.predict(corpus.data[test])
     true = corpus.target[test]
-    print(f"\nSpeaker {held_out}, whom the model never heard:")
+    print(f"\nScores on speaker {held_out}, who was not in the training data:")
     print(f"  UAR (balanced accuracy) {unweighted_average_recall(true, predicted):.1%}")
     print(f"  accuracy                {accuracy_score(true, predicted):.1%}")
 
@@ -69,10 +69,10 @@ def main():
 
     skser.save(model, output / "model.skser")
     loaded = skser.load(output / "model.skser").set_params(melspectrogram__verbose=False)
-    print(f"\n{Path(file).name} is {true[0]}; the saved model says {loaded.predict([file])[0]}:")
+    print(f"\n{Path(file).name} is {true[0]}; the model predicts {loaded.predict([file])[0]}:")
     for emotion, probability in zip(loaded.classes_, loaded.predict_proba([file])[0], strict=True):
         print(f"  {emotion:<10} {probability:.1%}")
-    print(f"\nPictures and model are in {output}/")
+    print(f"\nThe plots and the model are in {output}/")
 
 
 if __name__ == "__main__":

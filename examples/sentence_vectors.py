@@ -1,8 +1,8 @@
-"""Named statistics of the voice and a linear model, across speakers.
+"""Speaker-independent evaluation of a linear model on named statistics of the voice.
 
-Prints how well each unheard speaker is recognised, and which statistics tell two emotions apart.
+Prints the UAR of each held-out speaker, and the statistics that best separate two emotions.
 
-    python examples/sentence_vectors.py              # the made-up corpus
+    python examples/sentence_vectors.py              # synthetic corpus
     SKSER_DATA=... python examples/sentence_vectors.py     # EmoDB
 """
 
@@ -21,12 +21,12 @@ from skser.feature_extraction import FrameFeatures, Functionals
 
 
 def uar(true, predicted):
-    """Balanced accuracy, over the emotions that a speaker has."""
+    """Compute the balanced accuracy over the emotions that occur in `true`."""
     return recall_score(true, predicted, labels=np.unique(true), average="macro")
 
 
-def telling_columns(X, y, one, other, n_columns=8):
-    """Columns whose means differ most between two emotions, in standard deviations."""
+def separating_columns(X, y, one, other, n_columns=8):
+    """Return the columns whose means differ most between two emotions, in standard deviations."""
     means = {emotion: X[y == emotion].mean() for emotion in (one, other)}
     spread = np.sqrt((X[y == one].var() + X[y == other].var()) / 2)
     difference = ((means[one] - means[other]) / spread).dropna()
@@ -44,7 +44,7 @@ def main():
     X = functionals.fit_transform(corpus.data)
     y = np.asarray(corpus.target)
 
-    # The vectors look at one utterance at a time, so they may be made once, before the folds.
+    # Each vector depends on one utterance only, so computing them before the split leaks nothing.
     model = make_pipeline(StandardScaler(), SVC(kernel="linear", C=1e-3, class_weight="balanced"))
     predicted = cross_val_predict(model, X, y, groups=corpus.speakers, cv=LeaveOneGroupOut())
     print(f"{X.shape[1]} statistics of {len(X)} utterances")
@@ -53,8 +53,8 @@ def main():
         print(f"speaker {speaker}: UAR {uar(y[here], predicted[here]):.3f}")
     print(f"all: UAR {uar(y, predicted):.3f}")
 
-    print("\nAnger against sadness, in standard deviations:")
-    for name, value in telling_columns(X.filter(regex="_mean$"), y, "anger", "sadness").items():
+    print("\nDifferences between anger and sadness, in standard deviations:")
+    for name, value in separating_columns(X.filter(regex="_mean$"), y, "anger", "sadness").items():
         print(f"  {value:+.1f}  {name}")
 
 

@@ -1,7 +1,7 @@
 """Speech emotion recognition as ordinary scikit-learn.
 
-The submodules and functions load on first use, so that ``import skser`` stays quick and pulls
-in neither torch nor librosa.
+Submodules and functions load on first use, so that ``import skser`` stays fast and imports
+neither torch nor librosa.
 """
 
 import importlib
@@ -25,7 +25,7 @@ _SUBMODULES = (
     "preprocessing",
     "sequences",
 )
-# Functions at the top, and where they are.
+# Functions of the top level, and the modules that define them.
 _FUNCTIONS = {
     "export_onnx": "skser.export",
     "load": "skser.persistence",

@@ -1,4 +1,4 @@
-"""What every estimator of frame sequences does: check its input, keep the rows' labels."""
+"""Input checks and output containers that all estimators of frame sequences share."""
 
 import os
 from numbers import Real
@@ -15,59 +15,67 @@ from skser.sequences import Sequences, as_sequences, row_index
 
 
 class SequenceTransformerMixin(TransformerMixin, auto_wrap_output_keys=None):
-    """Mixin of transformers that return or take `Sequences`.
+    """Mixin for transformers that take or return `Sequences`.
 
-    A class that returns vectors, if only under some settings, is declared with
-    ``auto_wrap_output_keys=("transform",)`` and hands them to `in_container`.
+    A subclass that can return vectors, even if only under some settings, is declared with
+    ``auto_wrap_output_keys=("transform",)`` and passes them through `in_container`.
     """
 
     def __init_subclass__(cls, auto_wrap_output_keys=None, **kwargs):
-        # What scikit-learn wraps by itself would lose the index of Sequences, and may not be
-        # Sequences.
+        # scikit-learn's automatic wrapping would drop the index of Sequences and cannot wrap
+        # Sequences at all, so it is switched off and `in_container` does the wrapping.
         super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)
         cls._sklearn_auto_wrap_output_keys = set(auto_wrap_output_keys or ())
 
     def set_output(self, *, transform=None):
-        """Choose the container of vectors; `Sequences` stay what they are.
+        """Set the container in which vectors are returned.
+
+        `Sequences` are returned unchanged.
 
         Parameters
         ----------
         transform : {"default", "pandas", "polars"} or None, default=None
-            As in scikit-learn; None changes nothing.
+            Container of the output, as in scikit-learn. None keeps the current setting.
 
         Returns
         -------
         self : object
+            This estimator.
         """
         if self._sklearn_auto_wrap_output_keys:
             super().set_output(transform=transform)
         return self
 
     def fit_transform(self, X, y=None):
-        """Fit, and transform X.
+        """Fit to X and return the transformed X.
 
         Parameters
         ----------
-        X : as for `fit`
-        y : as for `fit`
+        X : input of `fit`
+            Utterances to fit to and to transform.
+        y : target of `fit`, default=None
+            Targets that are passed to `fit`.
 
         Returns
         -------
-        What `transform` returns
+        output of `transform`
+            Transformed X.
         """
-        # scikit-learn's own wraps what it returns.
+        # TransformerMixin.fit_transform would wrap the output a second time.
         return self.fit(X, y).transform(X)
 
 
 def in_container(estimator, vectors, X):
-    """Put vectors into the container that `set_output` asks for, with the labels of X.
+    """Return vectors in the container chosen by `set_output`, with the row labels of X.
 
     Parameters
     ----------
     estimator : transformer
+        Transformer whose output the vectors are.
     vectors : ndarray of shape (n_utterances, n_columns)
+        One row per utterance of X.
     X : any form of X
-        What the vectors were computed from.
+        Input that the vectors were computed from.
 
     Returns
     -------
@@ -81,17 +89,20 @@ def in_container(estimator, vectors, X):
 def validate_sequences(estimator, X, *, reset):
     """Check X and return it as `Sequences`.
 
-    Sets (`reset`) or compares the number of columns, which is ``n_features_in_`` only where X is
-    a 2-D array, with ``feature_names_in_``. A 2-D array is a
-    batch of one-channel sequences of one length, and its columns are its features. To an
-    estimator that says ``_takes_vectors`` each row is an utterance of one frame.
+    With ``reset=True`` the number of columns is stored on the estimator; otherwise it is compared
+    with the stored number. ``n_features_in_`` and ``feature_names_in_`` are set for 2-D arrays
+    only. A 2-D array is a batch of one-column sequences of equal length, so that its columns are
+    frames. An estimator with a true attribute ``_takes_vectors`` reads each row as an utterance of
+    a single frame instead.
 
     Parameters
     ----------
     estimator : estimator instance
+        Estimator that receives X and stores the number of columns.
     X : Sequences, list of 2-D arrays, or 2-D or 3-D array
+        Frame sequences to check.
     reset : bool
-        True in `fit`.
+        True in `fit`, False in `predict` and `transform`.
 
     Returns
     -------
@@ -100,9 +111,11 @@ def validate_sequences(estimator, X, *, reset):
     Raises
     ------
     ValueError
-        In scikit-learn's wording, naming the first offending utterance.
+        If X is empty, has an utterance without frames, holds NaN or infinity, or differs from
+        the X of `fit` in its form or number of columns. The wording is scikit-learn's, and the
+        first offending utterance is named.
     TypeError
-        If X is no form of numbers.
+        If X is audio, or cannot be converted to numbers.
     """
     is_flat = not is_sequences(X)
     if is_flat and _is_audio(X):
@@ -114,7 +127,7 @@ def validate_sequences(estimator, X, *, reset):
         forms = ("frame sequences", "a 2-D array")
         raise ValueError(
             f"{type(estimator).__name__} was fitted on {forms[estimator._fitted_on_flat]} and "
-            f"is now given {forms[is_flat]}."
+            f"is now given {forms[is_flat]}: pass the form that was given to fit."
         )
     if is_flat:
         array = validate_data(estimator, X, dtype=np.float32, reset=reset)
@@ -140,7 +153,7 @@ def validate_sequences(estimator, X, *, reset):
 
 
 def _is_audio(X):
-    """Whether X is a path, several paths, arrays of samples, or an utterance table."""
+    """Return True if X is a path, a list of paths, arrays of samples, or an utterance table."""
     X = as_one_column(X)
     if isinstance(X, str) or "audio" in getattr(X, "columns", ()):
         return True
@@ -151,7 +164,7 @@ def _is_audio(X):
 
 
 def is_sequences(X):
-    """Whether X is a form of frame sequences other than a 2-D array."""
+    """Return True if X is a form of frame sequences other than a 2-D array."""
     if isinstance(X, Sequences):
         return True
     if isinstance(X, list | tuple):
@@ -160,23 +173,32 @@ def is_sequences(X):
 
 
 def check_sequences(X):
-    """Raise if an utterance of `X` (Sequences) has no frames, or a value that is not finite.
+    """Raise an error if an utterance of X has no frames or holds NaN or infinity.
+
+    Parameters
+    ----------
+    X : Sequences
+        Frame sequences to check.
 
     Raises
     ------
     ValueError
-        Naming the first offending utterance by its position.
+        If X is empty or an utterance is not usable; the first such utterance is named by its
+        position.
     """
     if len(X) == 0:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
     if X.lengths.min() == 0:
-        raise ValueError(f"Utterance {int(np.argmin(X.lengths))} has 0 frames; leave it out.")
+        raise ValueError(
+            f"Utterance {int(np.argmin(X.lengths))} has 0 frames, at least 1 is required: remove "
+            "it from X."
+        )
     check_finite(X)
 
 
 def check_finite(X):
-    """Raise if a value of `X` (Sequences) is not finite, naming the first such utterance."""
-    # A finite sum has finite terms; only a sum that is not calls for a look at each utterance.
+    """Raise ValueError naming the first utterance of X (Sequences) with NaN or infinity."""
+    # A finite sum has finite terms, so the slow search runs only if the sum is not finite.
     with np.errstate(over="ignore", invalid="ignore"):
         places = zip(X.starts, X.lengths, strict=True)
         total = sum(float(X.values[start : start + n].sum()) for start, n in places)
@@ -189,18 +211,20 @@ def check_finite(X):
 
 
 def unlabeled(y, marker):
-    """Rows of y without a label.
+    """Return a mask of the rows of y that carry no label.
 
     Parameters
     ----------
     y : array-like of shape (n_utterances,) or (n_utterances, n_targets)
+        Targets of each utterance.
     marker : int, str, NaN or None
-        Value that stands for no label, also if y holds it as digits; NaN means rows of NaN
-        alone; None means that all are labeled.
+        Value that stands for a missing label. A number also matches its digits as a string. NaN
+        marks the rows in which all targets are NaN. None means that every row is labeled.
 
     Returns
     -------
     ndarray of shape (n_utterances,), bool
+        True where the label is missing.
     """
     if marker is None:
         return np.zeros(len(y), dtype=bool)
@@ -212,5 +236,5 @@ def unlabeled(y, marker):
 
 
 def is_nan(value):
-    """Whether a value is the number NaN."""
+    """Return True if a value is the number NaN."""
     return isinstance(value, Real) and np.isnan(value)

@@ -1,27 +1,30 @@
-"""Methods that an estimator will have once it is fitted."""
+"""Checks for methods that an estimator has only after `fit`."""
 
 from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import HasMethods
 
 
 class HasMethodsOnceFitted(HasMethods):
-    """scikit-learn's constraint of the same name, on what an estimator will be after `fit`.
+    """Parameter constraint like scikit-learn's `HasMethods`, for the estimator after `fit`.
 
-    A stack without a `final_estimator` shows no `predict` before `fit` puts its default there.
+    A stacking estimator without `final_estimator`, for example, has no `predict` until `fit` sets
+    the default one.
     """
 
     def is_satisfied_by(self, val):
-        """Whether an object has all the methods, or will have them."""
+        """Return True if an object has all the methods, or will have them once fitted."""
         return all(will_have(val, method) for method in self.methods)
 
 
 def will_have(estimator, method):
-    """Whether an estimator has a method, or will have it once it is fitted.
+    """Return True if an estimator has a method, or will have it once it is fitted.
 
     Parameters
     ----------
     estimator : object
+        Estimator to look at, fitted or not.
     method : str
+        Name of the method.
 
     Returns
     -------
@@ -31,7 +34,7 @@ def will_have(estimator, method):
         return True
     if isinstance(estimator, Pipeline):
         return will_have(estimator.steps[-1][1], method)
-    # It may be a method of its class that an inner estimator must have as well.
+    # `available_if` hides a method of the class until an inner estimator provides it too.
     if not hasattr(type(estimator), method) or not hasattr(estimator, "get_params"):
         return False
     inner = estimator.get_params(deep=False)

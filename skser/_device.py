@@ -1,4 +1,4 @@
-"""The surroundings that torch computes in: device, precision and threads."""
+"""Device, precision and number of threads that torch computes with."""
 
 import contextlib
 import functools
@@ -7,12 +7,16 @@ import threading
 
 
 def resolve_device(device):
-    """Name of a torch device that is there.
+    """Return the name of a torch device that is available on this machine.
 
     Parameters
     ----------
     device : str
-        "auto" takes cuda, mps or cpu, in that order.
+        Name of the device. "auto" selects the first one available of cuda, mps and cpu.
+
+    Returns
+    -------
+    str
 
     Raises
     ------
@@ -31,13 +35,13 @@ def resolve_device(device):
         reason = str(error).splitlines()[0]
         raise ValueError(
             f"device={device!r} is not available here ({reason}); "
-            "device='auto' takes what there is."
+            "use device='auto' for the best device of this machine."
         ) from error
     return device
 
 
 def autocast(device, precision):
-    """Context in which torch computes in `precision`, "float32" or "bfloat16"."""
+    """Return a context in which torch computes in `precision`, "float32" or "bfloat16"."""
     import torch
 
     if precision == "float32":
@@ -46,26 +50,26 @@ def autocast(device, precision):
 
 
 class _SharedThreadCount:
-    """Number of torch's threads, one for the whole process at any time.
+    """Number of torch threads, which is the same in the whole process at any time.
 
-    Those who ask for the number that is in force share it; others wait until the last has gone.
-    A process that was forked computes with one thread: OpenMP's others did not come along, and it
-    would wait for them for ever.
+    Callers that ask for the number in force share it. Callers that ask for another number wait
+    until all of them have finished. A forked process always computes with one thread, because
+    OpenMP's worker threads are not copied by a fork and it would wait for them forever.
     """
 
     def __init__(self):
         self.freed = threading.Condition()
         self.n_holders = 0
         self.in_force = None
-        self.outside = None  # torch's own setting, while somebody holds another
+        self.outside = None  # torch's own setting, restored when the last holder leaves
         self.held = threading.local()
         self.is_forked = False
 
     def take(self, n_threads):
-        """Wait until `n_threads` (None: those that torch is set to) may be in force."""
+        """Wait until `n_threads` can be in force, and set it; None keeps torch's own setting."""
         import torch
 
-        if getattr(self.held, "depth", 0):  # a prediction in a callback, say
+        if getattr(self.held, "depth", 0):  # nested, such as a prediction in a callback
             self.held.depth += 1
             return
         with self.freed:
@@ -80,11 +84,11 @@ class _SharedThreadCount:
             self.n_holders += 1
             self.in_force = wanted
         self.held.depth = 1
-        # Of each thread apart: OpenMP keeps a number for every thread that calls it.
+        # Needed in every thread: OpenMP keeps a separate setting for each calling thread.
         torch.set_num_threads(wanted)
 
     def give_back(self):
-        """Undo `take`."""
+        """Undo one call of `take`."""
         import torch
 
         self.held.depth -= 1
@@ -101,7 +105,7 @@ _thread_count = _SharedThreadCount()
 
 
 @functools.cache
-def _watch_for_forks():
+def _reset_after_forks():
     def in_child():
         global _thread_count
         _thread_count = _SharedThreadCount()
@@ -113,15 +117,15 @@ def _watch_for_forks():
 
 @contextlib.contextmanager
 def torch_threads(n_threads=None):
-    """Context in which torch works with a number of threads, and then with those it had.
+    """Run a block with the given number of torch threads, then restore the previous number.
 
     Parameters
     ----------
     n_threads : int or None, default=None
-        None means those that torch is set to. Contexts of other threads that ask for another
-        number wait for each other. In a forked process it is always one.
+        Number of threads; None keeps torch's own setting. Contexts of different Python threads
+        that ask for different numbers wait for each other. A forked process always uses one.
     """
-    _watch_for_forks()
+    _reset_after_forks()
     shared = _thread_count
     shared.take(n_threads)
     try:

@@ -1,4 +1,4 @@
-"""Descriptions of parameters that several classes share, written once and inserted."""
+"""Parameter descriptions that several docstrings share."""
 
 import re
 import textwrap
@@ -7,24 +7,24 @@ _PLACE = re.compile(r"^(?P<indent> *)\{(?P<name>\w+)\}$", re.MULTILINE)
 
 
 def insert_descriptions(descriptions):
-    """Decorate a class or function whose docstring takes some descriptions from a table.
+    """Return a decorator that fills shared descriptions into a docstring.
 
     Parameters
     ----------
     descriptions : dict of str
-        Entries of a numpydoc section, by name: the line with the parameter's name and type, and
-        the indented lines below it.
+        Numpydoc entries by name. Each entry is the line with the parameter's name and type,
+        followed by its indented description.
 
     Returns
     -------
     callable
-        Decorator that replaces each line ``{name}`` of the docstring by the description of that
-        name, with the line's indentation.
+        Decorator of classes and functions. It replaces each line ``{name}`` of the docstring with
+        the entry of that name, indented like the line.
 
     Raises
     ------
     KeyError
-        When decorating, if the table lacks a name.
+        If a docstring asks for a name that `descriptions` does not have; raised when decorating.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def insert_descriptions(descriptions):
         return textwrap.indent(descriptions[place["name"]], place["indent"])
 
     def decorate(documented):
-        if documented.__doc__ is not None:  # python -OO
+        if documented.__doc__ is not None:  # python -OO strips docstrings
             documented.__doc__ = _PLACE.sub(entry, documented.__doc__)
         return documented
 

@@ -1,4 +1,4 @@
-"""What an estimator is, in a form that two runs of a script can compare."""
+"""Fingerprints of estimators that stay the same from one run of a script to the next."""
 
 import hashlib
 import os
@@ -11,9 +11,10 @@ import numpy as np
 
 
 def digest(thing):
-    """Hash of whatever makes up an object: parameters, fitted state, code of functions.
+    """Compute a hash of an object from its parameters, fitted state and the code of functions.
 
-    Two that differ in anything that can be seen differ here, two runs of the same script agree.
+    Objects that differ in any of these have different hashes. Two runs of the same script compute
+    the same hash.
     """
     return hashlib.sha256(repr(_described(thing, ())).encode()).hexdigest()
 
@@ -32,7 +33,8 @@ def _described(thing, around):
     if isinstance(thing, np.ndarray):
         if thing.dtype == object:
             return (name, thing.shape, [_described(item, around) for item in thing.ravel()])
-        content = np.ascontiguousarray(thing).reshape(-1).view(np.uint8)  # no copy of a block
+        # A view of the bytes, because `tobytes` would copy a large block.
+        content = np.ascontiguousarray(thing).reshape(-1).view(np.uint8)
         return (name, thing.shape, str(thing.dtype), hashlib.sha256(content).hexdigest())
     if isinstance(thing, dict):
         items = [(_described(k, around), _described(v, around)) for k, v in thing.items()]
@@ -65,5 +67,5 @@ def _code(code):
 
 
 def without_addresses(text):
-    """The text of a repr, without places in memory, which differ from run to run."""
+    """Remove memory addresses, which differ from run to run, from the text of a repr."""
     return re.sub(r" at 0x[0-9a-fA-F]+", "", text)

@@ -1,4 +1,4 @@
-"""What a report of a problem should say of the machine."""
+"""Versions and devices for bug reports."""
 
 import os
 import platform
@@ -18,7 +18,7 @@ _OPTIONAL = (
 
 
 def show_versions():
-    """Print versions of everything that matters, for a report of a problem.
+    """Print the versions of Python, libraries and devices that a bug report should include.
 
     Examples
     --------

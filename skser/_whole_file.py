@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are written completely or not at all."""
 
 import contextlib
 import glob
@@ -9,21 +9,23 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def whole_file(path, *, synced=True):
-    """Write a file beside its place, and move it there in one step at the end.
+    """Write a file under a temporary name and rename it in one step at the end.
 
-    A kill, a full disk or an exception leaves what was there before. Any number of processes may
-    write one file; the last one wins.
+    If the process is killed, the disk is full or an exception is raised, the previous file stays
+    in place. Several processes may write the same file; the last one wins.
 
     Parameters
     ----------
     path : path-like
+        File to write.
     synced : bool, default=True
-        Whether it must be on the disk before it is moved, so that it outlives a power cut too.
+        If True, the content is flushed to the disk before the rename, so that it also survives a
+        power failure.
 
     Yields
     ------
     file
-        Open for bytes.
+        Temporary file, open for writing bytes.
     """
     path = Path(path)
     part = beside(path)
@@ -35,16 +37,16 @@ def whole_file(path, *, synced=True):
                 os.fsync(file.fileno())
         os.replace(part, path)
     except BaseException:
-        with contextlib.suppress(OSError):  # the folder is gone, say
+        with contextlib.suppress(OSError):  # for example if the folder was removed meanwhile
             part.unlink()
         raise
 
 
 def beside(path):
-    """A name beside a path that nobody else has, for what is not finished."""
+    """Return a unique temporary path in the same folder as `path`."""
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.part")
 
 
 def parts_of(path):
-    """What was left unfinished, or is in the making, beside a path."""
+    """Return the temporary files of `path`, both abandoned ones and those being written."""
     return path.parent.glob(f".{glob.escape(path.name)}.*.part")

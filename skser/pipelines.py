@@ -1,4 +1,4 @@
-"""Whole systems, audio in, emotions out: published ones, and the best of this package."""
+"""Complete systems from audio to emotion: published ones, and the best of this package."""
 
 from sklearn.decomposition import PCA
 from sklearn.ensemble import VotingClassifier
@@ -6,6 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import QuantileTransformer
 
+from skser._docstrings import insert_descriptions
 from skser.feature_extraction import (
     FrameFeatures,
     Functionals,
@@ -18,17 +19,42 @@ from skser.preprocessing import SequenceScaler
 
 __all__ = ["attention_fcn", "fcn_and_functionals", "gans2020", "zhang2018"]
 
-# Nothing that the classifier's own defaults add.
-_PLAIN_TRAINING = {
-    "dropout": 0.0,
-    "label_smoothing": 0.0,
-    "learning_rate_schedule": "constant",
-    "weight_decay": 0.0,
-    "class_weight": None,
-    "augment": None,
+_DESCRIPTIONS = {
+    "max_epochs": """max_epochs : int, default=50
+    Number of epochs that train the network.""",
+    "audio": """input_sampling_rate : float or None, default=None
+    Sampling rate in Hz of arrays of samples; files state their own.
+n_jobs : int or None, default=None
+    Number of processes that compute features, as in joblib; None means one.
+memory : path-like or None, default=None
+    Folder that caches the features of each utterance; None recomputes them in each call.""",
+    "torch": """device : str, default="auto"
+    Torch device of the network; "auto" selects the first one available of cuda, mps and cpu.
+n_threads : int or None, default=None
+    Number of torch threads that the network uses; None keeps torch's own setting.""",
 }
 
 
+def _pipeline(features, classifier, scaler=None):
+    """Chain features, a scaler (by default a `SequenceScaler`) and a classifier."""
+    scaler = SequenceScaler() if scaler is None else scaler
+    return Pipeline([("features", features), ("scaler", scaler), ("classifier", classifier)])
+
+
+def _published_network(**settings):
+    """Build an attention FCN without the additions that this package makes by default."""
+    return AttentionFCNClassifier(
+        dropout=0.0,
+        label_smoothing=0.0,
+        learning_rate_schedule="constant",
+        weight_decay=0.0,
+        class_weight=None,
+        augment=None,
+        **settings,
+    )
+
+
+@insert_descriptions(_DESCRIPTIONS)
 def attention_fcn(
     *,
     max_epochs=50,
@@ -39,27 +65,19 @@ def attention_fcn(
     n_threads=None,
     random_state=None,
 ):
-    """Attention FCN on mel spectrograms, with this package's own settings.
+    """Build an attention FCN on mel spectrograms, with this package's own settings.
 
-    Small (66,000 weights) and quick on a CPU; what `zhang2018` was, with mel bands, batch
-    normalisation, label smoothing and masked stretches of time and frequency in training.
+    The network is small (66,000 weights) and fast on a CPU. It differs from `zhang2018` by mel
+    bands, batch normalization, label smoothing, and by the masking of random stretches of time
+    and frequency in training.
 
     Parameters
     ----------
-    max_epochs : int, default=50
-        Epochs of `fit`.
-    input_sampling_rate : float or None, default=None
-        Rate of arrays of samples, in Hz; files state their own.
-    n_jobs : int or None, default=None
-        Processes that compute features, as in joblib.
-    memory : path-like or None, default=None
-        Folder where each utterance's features are kept and found again.
-    device : str, default="auto"
-        Torch device of the network; "auto" takes cuda, mps or cpu.
-    n_threads : int or None, default=None
-        Threads of torch while the network works; None leaves its setting.
+    {max_epochs}
+    {audio}
+    {torch}
     random_state : int, RandomState instance or None, default=None
-        Weights, order of batches, dropout and masking.
+        Seed of the initial weights, the order of batches, dropout and masking.
 
     Returns
     -------
@@ -81,11 +99,10 @@ def attention_fcn(
     classifier = AttentionFCNClassifier(
         max_epochs=max_epochs, device=device, n_threads=n_threads, random_state=random_state
     )
-    return Pipeline(
-        [("features", features), ("scaler", SequenceScaler()), ("classifier", classifier)]
-    )
+    return _pipeline(features, classifier)
 
 
+@insert_descriptions(_DESCRIPTIONS)
 def fcn_and_functionals(
     *,
     max_epochs=50,
@@ -96,42 +113,33 @@ def fcn_and_functionals(
     n_threads=None,
     random_state=None,
 ):
-    """Soft vote of the attention FCN and a logistic regression on sentence vectors.
+    """Build a soft vote of the attention FCN and a logistic regression on utterance vectors.
 
-    The two err on different utterances: the network sees shapes in the spectrogram, the
-    regression 5191 statistics of pitch, voice quality, formants and spectrum, which few
-    utterances suffice to weigh; its probabilities count twice. Trained from nothing but the
-    corpus at hand, and for each speaker as they come (inductive).
+    The two models make different errors. The network sees patterns in the spectrogram. The
+    regression sees 5191 statistics of pitch, voice quality, formants and spectrum, and needs few
+    utterances to weigh them; its probabilities count twice. Both are trained only on the corpus
+    passed to `fit`, and predict each utterance on its own (inductive).
 
     Parameters
     ----------
-    max_epochs : int, default=50
-        Epochs of the network.
-    input_sampling_rate : float or None, default=None
-        Rate of arrays of samples, in Hz; files state their own.
-    n_jobs : int or None, default=None
-        Processes that compute features, as in joblib.
-    memory : path-like or None, default=None
-        Folder where each utterance's features are kept and found again.
-    device : str, default="auto"
-        Torch device of the network; "auto" takes cuda, mps or cpu.
-    n_threads : int or None, default=None
-        Threads of torch while the network works; None leaves its setting.
+    {max_epochs}
+    {audio}
+    {torch}
     random_state : int, RandomState instance or None, default=None
-        Of the network, and of the utterances from which deciles are taken, if there are more
-        than 10,000.
+        Seed of the network, and of the draw of utterances that deciles are estimated from if
+        there are more than 10,000.
 
     Returns
     -------
     VotingClassifier
-        Of two pipelines, ``network`` and ``functionals``.
+        Vote of two pipelines, ``network`` and ``functionals``.
 
     Notes
     -----
     Each statistic is replaced by its rank among the training utterances, interpolated between
-    deciles, so that none weighs more for being far out. The ranks are rotated onto their
-    principal components, all of them: with fewer utterances than columns this changes no
-    prediction, and the regression has a tenth as many weights to find.
+    deciles, so that outliers have no extra weight. The ranks are then rotated onto all of their
+    principal components. With fewer utterances than columns the rotation does not change any
+    prediction, and leaves the regression a tenth as many weights to find.
 
     Examples
     --------
@@ -165,6 +173,7 @@ def fcn_and_functionals(
     )
 
 
+@insert_descriptions(_DESCRIPTIONS)
 def zhang2018(
     *,
     max_epochs=50,
@@ -175,35 +184,26 @@ def zhang2018(
     n_threads=None,
     random_state=None,
 ):
-    """Attention FCN of Zhang et al. (2018): AlexNet's convolutions over a spectrogram.
+    """Build the attention FCN of Zhang et al. (2018): AlexNet's convolutions over a spectrogram.
 
-    Published: windows of 40 ms (Hamming) every 10 ms, 800-point Fourier transforms, the
-    logarithm of the magnitude from 0 to 4 kHz (200 bins); the five convolution layers of
-    AlexNet, with local response normalisation behind the first two, and no fully connected
-    layer; attention with λ = 0.3 over every (time, frequency) cell. Whole utterances of any
+    Settings as published: Hamming windows of 40 ms every 10 ms, Fourier transforms of 800 points,
+    and the logarithm of the magnitude from 0 to 4 kHz (200 bins); the five convolution layers of
+    AlexNet, with local response normalization after the first two and without fully connected
+    layers; attention with λ = 0.3 over all (time, frequency) cells; whole utterances of any
     length.
 
-    Chosen here, where the publication is silent or was not at hand: each bin standardised,
-    a floor 80 dB below each utterance's maximum, layers padded by half their kernel, and
-    Adam at 1e-4 with batches of 16. The weights start at random; the published ones were
-    also started from ImageNet's.
+    Settings chosen here, because the publication does not state them or was not available: each
+    bin is standardized, the floor is 80 dB below the maximum of each utterance, layers are padded
+    by half their kernel, and Adam runs at 1e-4 with batches of 16. The weights are initialized at
+    random; the published system was also initialized with weights trained on ImageNet.
 
     Parameters
     ----------
-    max_epochs : int, default=50
-        Epochs of `fit`.
-    input_sampling_rate : float or None, default=None
-        Rate of arrays of samples, in Hz; files state their own.
-    n_jobs : int or None, default=None
-        Processes that compute features, as in joblib.
-    memory : path-like or None, default=None
-        Folder where each utterance's features are kept and found again.
-    device : str, default="auto"
-        Torch device of the network; "auto" takes cuda, mps or cpu.
-    n_threads : int or None, default=None
-        Threads of torch while the network works; None leaves its setting.
+    {max_epochs}
+    {audio}
+    {torch}
     random_state : int, RandomState instance or None, default=None
-        Weights and order of batches.
+        Seed of the initial weights and the order of batches.
 
     Returns
     -------
@@ -240,7 +240,7 @@ def zhang2018(
         n_jobs=n_jobs,
         memory=memory,
     )
-    classifier = AttentionFCNClassifier(
+    classifier = _published_network(
         filters=(96, 256, 384, 384, 256),
         kernel_sizes=(11, 5, 3, 3, 3),
         strides=(4, 1, 1, 1, 1),
@@ -251,17 +251,15 @@ def zhang2018(
         attention_scale=0.3,
         learning_rate=1e-4,
         batch_size=16,
-        **_PLAIN_TRAINING,
         max_epochs=max_epochs,
         device=device,
         n_threads=n_threads,
         random_state=random_state,
     )
-    return Pipeline(
-        [("features", features), ("scaler", SequenceScaler()), ("classifier", classifier)]
-    )
+    return _pipeline(features, classifier)
 
 
+@insert_descriptions(_DESCRIPTIONS)
 def gans2020(
     *,
     n_fifth_filters=None,
@@ -274,48 +272,42 @@ def gans2020(
     n_threads=None,
     random_state=None,
 ):
-    """One-dimensional attention FCN on the level contour of "Emotion in Motion".
+    """Build the one-dimensional attention FCN of "Emotion in Motion" on level contours.
 
-    Published: audio at 44.1 kHz from 0.5 s on, 3 s of it; the mean over 128 mel bands up to
-    8 kHz in decibels, 259 values, not normalised; four convolution layers over time of 5,
-    10, 20 and 30 channels, with the kernels, strides and pooling of AlexNet; λ = 0.8; Adam at
-    1e-3, batches of 51, 200 epochs.
+    Settings as published: 3 s of audio at 44.1 kHz, starting at 0.5 s; the mean of 128 mel bands
+    up to 8 kHz in dB, 259 values without normalization; four convolution layers over time with 5,
+    10, 20 and 30 channels and the kernels, strides and pooling of AlexNet; attention with
+    λ = 0.8; Adam at 1e-3 with batches of 51 for 200 epochs.
 
-    Otherwise than published: attention is over the positions of one utterance, and its hidden
-    layer is the dense layer with tanh. Theirs stood before the attention, which acted on the
-    class outputs and was normalised over the batch, so that a prediction depended on its
-    company. Clips shorter than 3.5 s were dropped; here rows never change, and a shorter clip
-    keeps a shorter contour. Chosen here: layers padded by half their kernel.
+    Differences from the publication: here attention is over the positions of one utterance, and
+    its hidden layer is the dense layer with tanh. In the publication that layer came before the
+    attention, which acted on the class outputs and was normalized over the batch, so that a
+    prediction depended on the other utterances of its batch. The publication dropped clips
+    shorter than 3.5 s; here they are kept, with shorter contours. Layers are padded by half their
+    kernel, which the publication does not state.
 
-    The steps behind the first take ready contours: ``gans2020()[1:].fit(contours, y)`` with an
-    array (n_utterances, 259), or with `Sequences` of one column and of any lengths.
+    All steps after the first accept contours that were computed before, as in
+    ``gans2020()[1:].fit(contours, y)``: an array (n_utterances, 259), or `Sequences` of one
+    column and any lengths.
 
     Parameters
     ----------
     n_fifth_filters : int or None, default=None
-        Channels of a fifth convolution layer of kernel 3, before the last pooling, as AlexNet
-        has one; None means none.
+        Number of channels of a fifth convolution layer before the last pooling, with kernel size
+        3 as in AlexNet; None omits the layer.
     n_heads : int, default=1
-        Attention heads.
+        Number of attention heads.
     max_epochs : int, default=200
-        Epochs of `fit`.
-    input_sampling_rate : float or None, default=None
-        Rate of arrays of samples, in Hz; files state their own.
-    n_jobs : int or None, default=None
-        Processes that compute features, as in joblib.
-    memory : path-like or None, default=None
-        Folder where each utterance's features are kept and found again.
-    device : str, default="auto"
-        Torch device of the network; "auto" takes cuda, mps or cpu.
-    n_threads : int or None, default=None
-        Threads of torch while the network works; None leaves its setting.
+        Number of epochs that train the network.
+    {audio}
+    {torch}
     random_state : int, RandomState instance or None, default=None
-        Weights and order of batches.
+        Seed of the initial weights and the order of batches.
 
     Returns
     -------
     Pipeline
-        Steps ``features``, ``scaler`` ("passthrough", for ``set_params`` to replace) and
+        Steps ``features``, ``scaler`` ("passthrough", which ``set_params`` can replace) and
         ``classifier``.
 
     References
@@ -353,10 +345,10 @@ def gans2020(
         n_jobs=n_jobs,
         memory=memory,
     )
-    # The last pooling stands behind the last layer, so a fifth comes before it.
+    # Pooling follows the last layer, so a fifth layer moves it back by one place.
     fifth = () if n_fifth_filters is None else (n_fifth_filters,)
     between = (1,) * (1 + len(fifth))
-    classifier = AttentionFCNClassifier(
+    classifier = _published_network(
         filters=(5, 10, 20, 30, *fifth),
         kernel_sizes=(11, 5, 3, 3, *(3 for _ in fifth)),
         strides=(4, 1, 1, 1, *(1 for _ in fifth)),
@@ -367,10 +359,9 @@ def gans2020(
         attention_scale=0.8,
         learning_rate=1e-3,
         batch_size=51,
-        **_PLAIN_TRAINING,
         max_epochs=max_epochs,
         device=device,
         n_threads=n_threads,
         random_state=random_state,
     )
-    return Pipeline([("features", features), ("scaler", "passthrough"), ("classifier", classifier)])
+    return _pipeline(features, classifier, scaler="passthrough")

@@ -1,7 +1,9 @@
+"""Fixtures that tests of several rooms share."""
+
 import os
 from pathlib import Path
 
-# Before scipy is imported: scikit-learn's array API checks are skipped without it.
+# Must be set before scipy is imported, or scikit-learn skips its array API checks.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
 import numpy as np
@@ -16,7 +18,7 @@ from skser.sequences import Layout, Sequences
 def _real_data(folder):
     root = os.environ.get("SKSER_DATA")
     if not root:
-        pytest.skip("SKSER_DATA is not set: no real speech to test with")
+        pytest.skip("SKSER_DATA is not set, so real speech is missing")
     path = Path(root) / folder
     if not path.is_dir():
         pytest.skip(f"SKSER_DATA holds no {folder}/")
@@ -42,7 +44,7 @@ def ravdess_originals_path():
 def whisper_tiny():
     root = os.environ.get("SKSER_MODELS")
     if not root:
-        pytest.skip("SKSER_MODELS is not set: no real encoder to test with")
+        pytest.skip("SKSER_MODELS is not set, so a real encoder is missing")
     path = Path(root) / "whisper-tiny-encoder"
     if not path.is_dir():
         pytest.skip("SKSER_MODELS holds no whisper-tiny-encoder/")
@@ -51,20 +53,20 @@ def whisper_tiny():
 
 @pytest.fixture(scope="session")
 def corpus():
-    """Four made-up speakers, ten utterances each, as arrays."""
+    """Synthetic corpus of four speakers with ten utterances each, as arrays."""
     return make_emotional_speech(n_speakers=4, n_utterances_per_speaker=10, random_state=0)
 
 
 @pytest.fixture(scope="session")
 def mels(corpus):
-    """Small mel spectrograms of the made-up corpus."""
+    """Mel spectrograms of the synthetic corpus, with two channels of 16 bands."""
     mel = MelSpectrogram(n_mels=16, deltas=1, input_sampling_rate=corpus.sampling_rate)
     return mel.transform(corpus.data)
 
 
 @pytest.fixture
 def sequences():
-    """Six utterances of 3 to 40 frames, two channels of four bands."""
+    """Six utterances of 3 to 40 frames, with two channels of four bands."""
     random = np.random.RandomState(0)
     layout = Layout(
         tuple(f"f{i}" for i in range(8)),
@@ -77,7 +79,7 @@ def sequences():
 
 @pytest.fixture
 def wav(tmp_path):
-    """Write samples to a WAV file and return its path."""
+    """Function that writes samples to an audio file and returns its path."""
 
     def write(samples, rate=16000, name="a.wav", **kwargs):
         path = tmp_path / name
@@ -89,7 +91,7 @@ def wav(tmp_path):
 
 @pytest.fixture
 def computed(tmp_path, monkeypatch):
-    """Numbers of samples of the utterances that a SlowMelSpectrogram computed, in order."""
+    """Function that lists the lengths of the utterances a SlowMelSpectrogram has computed."""
     log = tmp_path / "computed.log"
     monkeypatch.setenv("SKSER_TEST_LOG", str(log))
     return lambda: [int(line) for line in log.read_text().split()] if log.exists() else []

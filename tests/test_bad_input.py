@@ -1,4 +1,4 @@
-"""Every kind of wrong input: one or two sentences that name the offender and the remedy."""
+"""Error messages for wrong input, which name the offender and the remedy in a sentence or two."""
 
 import re
 from pathlib import Path
@@ -71,14 +71,14 @@ AUDIO = [
     ("one array", lambda d: noise(), RATE, r"pass a list: \[samples\]"),
     ("2-D samples", lambda d: [noise().reshape(-1, 2)], RATE, "utterance 0: must be a 1-D array"),
     ("strings as samples", lambda d: [np.array(["a", "b"])], RATE, "utterance 0: must be a 1-D"),
-    ("a number", lambda d: 7, None, "must be a list of paths or of 1-D arrays, not int"),
+    ("a number", lambda d: 7, None, "must be a list of paths or 1-D arrays, not int"),
 ]
 
 
 @pytest.mark.parametrize(
     ("given", "rate", "message"), [a[1:] for a in AUDIO], ids=[a[0] for a in AUDIO]
 )
-def test_bad_audio(folder, given, rate, message):
+def test_bad_audio_is_named_and_changes_nothing(folder, given, rate, message):
     files_before = sorted(folder.rglob("*"))
     mel = MelSpectrogram(input_sampling_rate=rate)
     with pytest.raises((ValueError, TypeError), match=message) as caught:
@@ -100,19 +100,19 @@ Y = np.array(["a", "b"] * 4)
 
 FITS = [
     ("labels of another length", lambda m: m.fit(sequences(), Y[:5]), "inconsistent numbers of samples"),
-    ("one class", lambda m: m.fit(sequences(), ["a"] * 8), "one class, 'a'; .* at least 2 classes"),
+    ("one class", lambda m: m.fit(sequences(), ["a"] * 8), "one class, 'a', but .* at least 2 classes"),
     ("no labels", lambda m: m.fit(sequences(), None), "requires y to be passed"),
     ("a missing label", lambda m: m.fit(sequences(), [np.nan, *[1.0] * 7]), "y contains NaN"),
-    ("numbers that are no classes", lambda m: m.fit(sequences(), np.linspace(0, 1, 8)), "continuous"),
+    ("continuous targets", lambda m: m.fit(sequences(), np.linspace(0, 1, 8)), "continuous"),
     ("NaN features", lambda m: m.fit(sequences(fill=np.nan), Y), r"contains NaN \(utterance 5\)"),
     ("infinite features", lambda m: m.fit(sequences(fill=np.inf), Y), r"infinity \(utterance 5\)"),
     ("widths that differ", lambda m: m.fit([np.ones((5, 3)), np.ones((5, 4))], Y[:2]), "Utterance 1 has 4"),
-    ("an utterance of no frames", lambda m: m.fit([*sequences(7), np.ones((0, 4))], Y), "Utterance 7 has 0 frames; leave it out"),
+    ("an utterance without frames", lambda m: m.fit([*sequences(7), np.ones((0, 4))], Y), "Utterance 7 has 0 frames, at least 1 is required: remove it"),
     ("groups of another length", lambda m: m.fit(sequences(), Y, groups=[1, 2]), "inconsistent numbers"),
     ("audio instead of features", lambda m: m.fit(["a.wav"] * 8, Y), "put a transformer such as MelSpectrogram"),
-    ("a device that is not there", lambda m: m.set_params(device="cuda:99").fit(sequences(), Y), "device='cuda:99' is not available here .*device='auto'"),
-    ("a device that never was", lambda m: m.set_params(device="gpu").fit(sequences(), Y), "device='gpu' is not available"),
-    ("layers that do not match", lambda m: m.set_params(strides=(2, 2)).fit(sequences(), Y), "strides=.* has 2 layers, filters has 4"),
+    ("a device that is not available", lambda m: m.set_params(device="cuda:99").fit(sequences(), Y), "device='cuda:99' is not available here .*device='auto'"),
+    ("a device that does not exist", lambda m: m.set_params(device="gpu").fit(sequences(), Y), "device='gpu' is not available"),
+    ("layers that do not match", lambda m: m.set_params(strides=(2, 2)).fit(sequences(), Y), "strides=.* has 2 entries, but filters has 4 layers"),
     ("a stride of zero", lambda m: m.set_params(strides=0).fit(sequences(), Y), "at least 1"),
     ("unknown normalization", lambda m: m.set_params(normalization="layer").fit(sequences(), Y), "normalization='layer'"),
     ("a wrong parameter", lambda m: m.set_params(dropout=1.5).fit(sequences(), Y), "'dropout' parameter"),
@@ -120,7 +120,7 @@ FITS = [
 
 
 @pytest.mark.parametrize(("call", "message"), [f[1:] for f in FITS], ids=[f[0] for f in FITS])
-def test_bad_input_to_fit(call, message):
+def test_bad_input_to_fit_is_named_and_leaves_a_fitted_model_usable(call, message):
     from sklearn.base import clone
 
     model = clone(NETWORK)
@@ -147,9 +147,9 @@ PREDICTS = [
     ("another width", lambda m: m.predict(sequences(width=5)), "X has 5 features, but .* expecting 4"),
     ("NaN", lambda m: m.predict(sequences(fill=np.nan)), r"NaN \(utterance 5\)"),
     ("a 2-D array", lambda m: m.predict(np.ones((3, 4))), "fitted on frame sequences and is now given a 2-D"),
-    ("an utterance of no frames", lambda m: m.predict([np.ones((0, 4))]), "Utterance 0 has 0 frames"),
+    ("an utterance without frames", lambda m: m.predict([np.ones((0, 4))]), "Utterance 0 has 0 frames"),
     ("an unknown class", lambda m: m.partial_fit(sequences(), ["z"] * 8), r"does not know: \['z'\].*\['a', 'b'\]"),
-    ("balance in pieces", lambda m: m.__class__(class_weight="balanced").partial_fit(sequences(), Y), "give the weights as a dict"),
+    ("balance in pieces", lambda m: m.__class__(class_weight="balanced").partial_fit(sequences(), Y), "Pass the weights as a dict"),
     ("attention to another width", lambda m: m.attention(sequences(width=5)), "X has 5 features"),
 ]  # fmt: skip
 
@@ -157,14 +157,14 @@ PREDICTS = [
 @pytest.mark.parametrize(
     ("call", "message"), [p[1:] for p in PREDICTS], ids=[p[0] for p in PREDICTS]
 )
-def test_a_fitted_model_stays_usable(fitted, call, message):
+def test_bad_input_to_predict_leaves_the_model_unchanged(fitted, call, message):
     before = fitted.predict_proba(sequences())
     with pytest.raises(ValueError, match=message):
         call(fitted)
     np.testing.assert_array_equal(fitted.predict_proba(sequences()), before)
 
 
-def test_an_unfitted_model_says_so():
+def test_an_unfitted_model_raises_not_fitted_error():
     from sklearn.base import clone
     from sklearn.exceptions import NotFittedError
 
@@ -202,12 +202,12 @@ CORPORA = [
 
 
 @pytest.mark.parametrize(("call", "message"), [c[1:] for c in CORPORA], ids=[c[0] for c in CORPORA])
-def test_bad_corpora(folder, call, message):
+def test_bad_corpora_are_named(folder, call, message):
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         call(folder)
 
 
-def test_a_utterance_found_twice_is_refused(tmp_path):
+def test_an_utterance_found_twice_is_rejected(tmp_path):
     for name in ("a/03a01Fa.wav", "b/03a01Fa.flac"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).touch()
@@ -215,13 +215,13 @@ def test_a_utterance_found_twice_is_refused(tmp_path):
         load_emodb(tmp_path)
 
 
-def test_messages_name_no_internals(folder):
+def test_messages_do_not_mention_internals(folder):
     for _, given, rate, _ in AUDIO:
         with pytest.raises((ValueError, TypeError)) as caught:
             MelSpectrogram(input_sampling_rate=rate).transform(given(folder))
         assert not re.search(r"Traceback|0x[0-9a-f]{6}|NoneType", str(caught.value))
 
 
-def test_paths_of_every_kind_are_taken(folder):
+def test_paths_of_every_type_are_accepted(folder):
     for path in (folder / "good.wav", str(folder / "good.wav"), Path(folder) / "good.wav"):
         assert len(MelSpectrogram().transform([path])) == 1

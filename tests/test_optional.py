@@ -1,3 +1,5 @@
+"""Errors for libraries that are not installed, and the versions that are tested."""
+
 import importlib.util
 import itertools
 import json
@@ -21,11 +23,11 @@ def test_a_missing_library_is_named_with_its_extra():
         import_optional("no_such_library", extra="room", purpose="Reverb")
 
 
-def test_a_library_that_is_there_is_imported():
+def test_an_installed_library_is_imported():
     assert import_optional("json", extra="x", purpose="x").loads("1") == 1
 
 
-def test_a_library_that_lacks_something_itself_is_not_called_missing(tmp_path, monkeypatch):
+def test_a_library_that_fails_to_import_is_not_reported_as_missing(tmp_path, monkeypatch):
     for name, content, match in (
         ("lacks_another", "import no_such_library", "No module named 'no_such_library'"),
         ("lacks_a_part", "import lacks_a_part.core", "No module named 'lacks_a_part.core'"),
@@ -39,18 +41,18 @@ def test_a_library_that_lacks_something_itself_is_not_called_missing(tmp_path, m
         assert "skser[x]" not in str(caught.value)
 
 
-def test_the_table_holds_every_extra():
+def test_every_extra_is_tested():
     assert set(NEEDED_BY) | set(NOT_NEEDED_BY) == set(EXTRAS)
 
 
-def test_the_oldest_versions_allowed_are_those_tested():
+def test_the_oldest_versions_allowed_are_tested():
     tested = (ROOT / "constraints-oldest.txt").read_text()
     tested = dict(line.split("==") for line in tested.splitlines() if "==" in line)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = [project["optional-dependencies"][extra] for extra in EXTRAS]
     for requirement in itertools.chain(project["dependencies"], *extras):
         name, oldest = re.sub(r"\[.*\]", "", requirement).split(">=")
-        if name != "torch":  # CI has one version of it
+        if name != "torch":  # CI tests a single version of torch
             assert parse_version(tested[name]) == parse_version(oldest), name
 
 
@@ -75,7 +77,7 @@ def test_every_module_is_imported_without_any_extra(without_extras):
 )
 def test_a_missing_extra_is_named_on_one_line(extra, call, without_extras):
     if extra == "adapters" and importlib.util.find_spec("transformers") is None:
-        pytest.skip("adapters are of an encoder, which the extra embeddings reads")
+        pytest.skip("adapters need an encoder, which the extra embeddings reads")
     said = without_extras["said"][call]
     assert said.removesuffix(".").endswith(f": pip install 'skser[{extra}]'")
     assert "\n" not in said
@@ -84,5 +86,5 @@ def test_a_missing_extra_is_named_on_one_line(extra, call, without_extras):
 @pytest.mark.parametrize(
     "call", [call.__name__ for calls in NOT_NEEDED_BY.values() for call in calls]
 )
-def test_what_the_user_may_bring_along_is_not_needed(call, without_extras):
+def test_libraries_that_the_user_imports_are_not_needed(call, without_extras):
     assert without_extras["said"][call] == "nothing"

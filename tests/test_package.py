@@ -1,4 +1,7 @@
+"""Structure of the package: imports, versions and sizes of files."""
+
 import ast
+import functools
 import subprocess
 import sys
 import tomllib
@@ -9,8 +12,8 @@ import pytest
 import skser
 
 ROOT = Path(__file__).parents[1]
-# In the order in which data flow: a room imports from rooms above it. Private files beside them are
-# the ground floor, which all may import.
+# In the order of the data flow: a room imports only from rooms above it. All rooms may import the
+# private files directly under skser/.
 ROOMS = (
     "audio",
     "sequences",
@@ -29,7 +32,7 @@ ROOMS = (
     "pipelines",
     "cli",
 )
-LONGEST = 450  # lines: a file is one idea
+LONGEST = 450  # lines
 
 
 def run(code):
@@ -58,7 +61,7 @@ def test_submodules_load_on_first_use():
         _ = skser.emotions
 
 
-def test_version_stands_in_one_place():
+def test_the_version_is_defined_in_one_place():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert "version" in project["dynamic"]
     assert "version" not in project
@@ -76,7 +79,7 @@ def test_torch_and_skorch_stay_in_neural_network():
             )
 
 
-def test_modules_know_nothing_of_the_estimators():
+def test_modules_do_not_import_the_estimators():
     for file in (ROOT / "skser/neural_network/modules").glob("*.py"):
         for line in file.read_text().splitlines():
             if line.startswith(("import ", "from ")):
@@ -93,8 +96,10 @@ def test_modules_know_nothing_of_the_estimators():
                 ), f"{file.name}: {line}"
 
 
+@functools.cache
 def imports():
-    """File, its room, and the parts of each module or name of ours that it imports anywhere."""
+    """List (place, room, imported parts) of all imports of skser within the package."""
+    found = []
     for file in sorted((ROOT / "skser").rglob("*.py")):
         room = file.relative_to(ROOT / "skser").with_suffix("").parts[0]
         for node in ast.walk(ast.parse(file.read_text())):
@@ -107,7 +112,8 @@ def imports():
             for name in names:
                 package, *parts = name.split(".")
                 if package == "skser" and parts:
-                    yield f"{file.relative_to(ROOT)}:{node.lineno}", room, parts
+                    found.append((f"{file.relative_to(ROOT)}:{node.lineno}", room, parts))
+    return found
 
 
 def test_no_room_imports_private_files_of_another():
@@ -119,25 +125,25 @@ def test_no_room_imports_private_files_of_another():
     assert not found
 
 
-def test_imports_run_one_way():
+def test_rooms_import_only_from_rooms_above():
     rooms = {path.stem for path in (ROOT / "skser").iterdir() if path.suffix in ("", ".py")}
     assert {room for room in rooms if room[0] != "_"} == set(ROOMS)
     place_of = {room: i for i, room in enumerate(ROOMS)}
     found = [
-        f"{place} imports {'.'.join(parts)}, which is further down"
+        f"{place} imports {'.'.join(parts)}, which comes after it"
         for place, room, parts in imports()
         if room in ROOMS and place_of.get(parts[0], -1) > place_of[room]
     ]
-    # Below the rooms, private files may build on audio and sequences alone.
+    # Private files directly under skser/ may import only from audio and sequences.
     found += [
-        f"{place} imports {'.'.join(parts)}, and is on the ground floor"
+        f"{place} imports {'.'.join(parts)}, but may import only audio and sequences"
         for place, room, parts in imports()
         if room not in (*ROOMS, "__init__") and parts[0] in ROOMS[2:]
     ]
     assert not found
 
 
-def test_a_file_is_one_idea():
+def test_files_are_short():
     lengths = {
         str(file.relative_to(ROOT)): len(file.read_text().splitlines())
         for file in (ROOT / "skser").rglob("*.py")

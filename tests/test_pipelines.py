@@ -1,3 +1,5 @@
+"""Complete systems: settings as published, and use with scikit-learn."""
+
 import pickle
 
 import numpy as np
@@ -13,7 +15,7 @@ from skser.sequences import Sequences
 
 RATE = 16000
 systems = pytest.mark.parametrize("system", [zhang2018, gans2020])
-# An epoch or two of fit, as most tests here have, predicts one class.
+# Networks of most tests here train for an epoch or two and predict one class.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning"
 )
@@ -30,7 +32,7 @@ def contours():
 
 
 def layers(model):
-    """(channels, time kernel, band kernel, strides) of each convolution."""
+    """Return (channels, time kernel, band kernel, strides) of each convolution."""
     blocks = model["classifier"].net_.module_.blocks
     return [
         (b.convolution.out_channels, *b.convolution.kernel_size, *b.convolution.stride)
@@ -39,13 +41,13 @@ def layers(model):
 
 
 def pools(model):
-    """(size, stride) along (time, bands) behind each layer, None where there is none."""
+    """Return (size, stride) along (time, bands) of the pooling after each layer, or None."""
     blocks = model["classifier"].net_.module_.blocks
     return [(b.pool_size, b.pool_stride) if max(b.pool_size) > 1 else None for b in blocks]
 
 
 def n_weights(model):
-    """Weights and biases of each convolution."""
+    """Return the number of weights and biases of each convolution."""
     blocks = model["classifier"].net_.module_.blocks
     return [sum(p.numel() for p in block.parameters()) for block in blocks]
 
@@ -57,7 +59,7 @@ def zhang(corpus):
 
 
 @pytest.fixture(scope="module")
-def mpg(contours):
+def gans(contours):
     return gans2020(max_epochs=2, n_threads=1, random_state=0)[1:].fit(*contours)
 
 
@@ -85,16 +87,16 @@ class TestZhang2018:
         assert [b.local_response is not None for b in blocks] == [True, True, False, False, False]
         assert all(b.batch_norm is None for b in blocks)
 
-    def test_weights_are_as_many_as_counted_by_hand(self, zhang):
+    def test_numbers_of_weights_match_a_count_by_hand(self, zhang):
         assert n_weights(zhang) == [11_712, 614_656, 885_120, 1_327_488, 884_992]
         module = zhang["classifier"].net_.module_
         assert module.output.weight.shape == (len(zhang.classes_), 256)
-        # No fully connected layer: convolutions, attention and the linear classifier are all.
+        # No fully connected layer: only convolutions, attention and the linear classifier.
         assert [name for name, _ in module.named_children()] == [
             "blocks", "pooling", "dropout", "output",
         ]  # fmt: skip
 
-    def test_one_head_attends_with_0_3(self, zhang):
+    def test_attention_has_one_head_and_scale_0_3(self, zhang):
         pooling = zhang["classifier"].net_.module_.pooling
         assert (pooling.n_heads, pooling.attention_scale) == (1, 0.3)
 
@@ -116,17 +118,17 @@ class TestGans2020:
         assert X.lengths.tolist() == [259, 1 + int(1.5 * 44100) // 512]
         assert X.n_columns == 1
 
-    def test_layers_are_over_time_alone(self, mpg):
-        assert layers(mpg) == [
+    def test_layers_are_over_time_alone(self, gans):
+        assert layers(gans) == [
             (5, 11, 1, 4, 1), (10, 5, 1, 1, 1), (20, 3, 1, 1, 1), (30, 3, 1, 1, 1),
         ]  # fmt: skip
         pool = ((3, 1), (2, 1))
-        assert pools(mpg) == [pool, pool, None, pool]
+        assert pools(gans) == [pool, pool, None, pool]
 
-    def test_weights_are_as_many_as_counted_by_hand(self, mpg):
-        assert n_weights(mpg) == [60, 260, 620, 1830]
+    def test_numbers_of_weights_match_a_count_by_hand(self, gans):
+        assert n_weights(gans) == [60, 260, 620, 1830]
 
-    def test_a_fifth_layer_and_heads_come_by_parameter(self, contours):
+    def test_parameters_add_a_fifth_layer_and_heads(self, contours):
         model = gans2020(n_fifth_filters=40, n_heads=4, max_epochs=1, random_state=0)[1:]
         model.fit(*contours)
         assert n_weights(model) == [60, 260, 620, 1830, 3640]
@@ -136,30 +138,30 @@ class TestGans2020:
         assert weights.shape == (4, 9, 1)
         np.testing.assert_allclose(weights.sum(axis=(1, 2)), 1, atol=1e-5)
 
-    def test_attention_is_over_positions_of_one_utterance(self, mpg, contours):
+    def test_attention_is_over_positions_of_one_utterance(self, gans, contours):
         X, _ = contours
-        assert mpg["classifier"].net_.module_.pooling.attention_scale == 0.8
-        together = mpg["classifier"].attention(X)
-        alone = mpg["classifier"].attention(X[:1])
+        assert gans["classifier"].net_.module_.pooling.attention_scale == 0.8
+        together = gans["classifier"].attention(X)
+        alone = gans["classifier"].attention(X[:1])
         assert together[0].weights.shape == (1, 9, 1)
         np.testing.assert_allclose(together[0].weights, alone[0].weights, atol=1e-6)
 
-    def test_attention_tells_seconds_of_the_file(self, corpus):
+    def test_attention_times_are_seconds_of_the_file(self, corpus):
         model = gans2020(max_epochs=1, input_sampling_rate=RATE, n_threads=1, random_state=0)
         model.fit(corpus.data[:4], ["a", "b", "a", "b"])
         X = model[:-1].transform(corpus.data[:1])
         times = model["classifier"].attention(X)[0].times
-        # Frames are centred on multiples of the hop, and a cell stands for 32 of them.
+        # Frames are centered on multiples of the hop, and a cell covers 32 of them.
         assert times[0] == pytest.approx(0.5, abs=32 * 512 / 44100)
         assert times[0] >= 0.5
 
-    def test_training_is_plain_adam(self, mpg):
-        groups = mpg["classifier"].net_.optimizer_.param_groups
+    def test_training_is_plain_adam(self, gans):
+        groups = gans["classifier"].net_.optimizer_.param_groups
         assert {(group["lr"], group["weight_decay"]) for group in groups} == {(1e-3, 0)}
         defaults = gans2020()["classifier"]
         assert (defaults.batch_size, defaults.max_epochs) == (51, 200)
 
-    def test_ready_contours_are_learned_in_every_form(self, contours):
+    def test_precomputed_contours_are_learned_in_every_form(self, contours):
         X, y = contours
         model = gans2020(max_epochs=60, n_threads=1, random_state=0)[1:]
         model.set_params(scaler=SequenceScaler(), classifier__learning_rate=0.01)
@@ -167,7 +169,7 @@ class TestGans2020:
         columns = Sequences.from_list([x[: 200 + i, None] for i, x in enumerate(X)])
         assert clone(model).fit(columns, y).score(columns, y) == 1
 
-    def test_the_scaler_can_be_put_in(self, contours):
+    def test_the_scaler_can_be_replaced(self, contours):
         model = gans2020(max_epochs=1, random_state=0).set_params(scaler=SequenceScaler())[1:]
         model.fit(*contours)
         assert model["scaler"].mean_ == pytest.approx(contours[0].mean(), rel=1e-4)
@@ -177,46 +179,65 @@ class TestGans2020:
             gans2020(input_sampling_rate=RATE).fit([corpus.data[0], np.ones(800)], ["a", "b"])
 
 
+def small(system, **settings):
+    return system(
+        max_epochs=1, input_sampling_rate=RATE, device="cpu", n_threads=1, random_state=0,
+        **settings,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def clips(corpus):
+    """Six utterances cut to 1.2 s, and their labels."""
+    return [samples[: 6 * RATE // 5] for samples in corpus.data[:6]], corpus.target[:6]
+
+
+@pytest.fixture(scope="module")
+def fitted(clips):
+    """Function that fits a system to the clips, once for all tests."""
+    models = {}
+
+    def fit(system):
+        if system not in models:
+            models[system] = small(system).fit(*clips)
+        return models[system]
+
+    return fit
+
+
 @systems
 class TestEverySystem:
-    def small(self, system, **settings):
-        return system(
-            max_epochs=1, input_sampling_rate=RATE, device="cpu", n_threads=1, random_state=0,
-            **settings,
-        )  # fmt: skip
-
     def test_features_come_first(self, system):
         model = system()
         assert list(model.named_steps) == ["features", "scaler", "classifier"]
         assert isinstance(model["features"], Spectrogram | LevelContour)
 
-    def test_paths_and_arrays_give_the_same(self, system, corpus, wav):
-        data, y = corpus.data[:6], corpus.target[:6]
+    def test_paths_and_arrays_have_the_same_predictions(self, system, clips, fitted, wav):
+        data, y = clips
         files = [wav(x, name=f"{i}.wav", subtype="FLOAT") for i, x in enumerate(data)]
-        from_files = self.small(system).fit(files, y).predict_proba(files)
-        np.testing.assert_allclose(
-            self.small(system).fit(data, y).predict_proba(data), from_files, atol=1e-5
-        )
-        assert from_files.shape == (6, len(np.unique(y)))
+        of_files = fitted(system).predict_proba(files)
+        assert of_files.shape == (6, len(np.unique(y)))
+        np.testing.assert_allclose(fitted(system).predict_proba(data), of_files, atol=1e-5)
 
-    def test_a_clone_fits_the_same_and_a_pickle_predicts_the_same(self, system, corpus):
-        data, y = corpus.data[:6], corpus.target[:6]
-        model = self.small(system)
-        again = clone(model).fit(data, y).predict_proba(data)
-        expected = model.fit(data, y).predict_proba(data)
+    def test_a_clone_fits_the_same_and_a_pickle_predicts_the_same(self, system, clips, fitted):
+        data, y = clips
+        expected = fitted(system).predict_proba(data)
+        again = clone(fitted(system)).fit(data, y).predict_proba(data)
         np.testing.assert_array_equal(again, expected)
-        copy = pickle.loads(pickle.dumps(model))
+        copy = pickle.loads(pickle.dumps(fitted(system)))
         np.testing.assert_array_equal(copy.predict_proba(data), expected)
 
-    def test_company_changes_no_prediction(self, system, corpus):
-        model = self.small(system).fit(corpus.data[:6], corpus.target[:6])
-        together = model.predict_proba(corpus.data[:6])
-        np.testing.assert_allclose(model.predict_proba(corpus.data[2:3]), together[2:3], atol=1e-5)
+    def test_a_prediction_does_not_depend_on_other_utterances(self, system, clips, fitted):
+        data, _ = clips
+        together = fitted(system).predict_proba(data)
+        alone = fitted(system).predict_proba(data[2:3])
+        np.testing.assert_allclose(alone, together[2:3], atol=1e-5)
 
-    def test_cross_validation_scores_it(self, system, corpus, tmp_path):
-        rows = slice(5, 15)  # of two speakers
+    def test_cross_validation_scores_it_between_0_and_1(self, system, corpus, tmp_path):
+        rows = slice(7, 13)  # three utterances of each of two speakers
+        data = [samples[: 6 * RATE // 5] for samples in corpus.data[rows]]
         scores = cross_val_score(
-            self.small(system, memory=tmp_path), corpus.data[rows], corpus.target[rows],
+            small(system, memory=tmp_path), data, corpus.target[rows],
             groups=corpus.speakers[rows], cv=GroupKFold(2), error_score="raise",
         )  # fmt: skip
         assert scores.shape == (2,)
@@ -233,9 +254,8 @@ class TestEverySystem:
         assert given == (3, "cpu", 1)
         assert classifier.random_state == 5
 
-    def test_the_loss_falls(self, system, corpus):
-        data, y = [samples[: 3 * RATE // 2] for samples in corpus.data[:6]], corpus.target[:6]
-        model = self.small(system).set_params(classifier__max_epochs=4).fit(data, y)
+    def test_the_loss_falls(self, system, clips):
+        model = small(system).set_params(classifier__max_epochs=4).fit(*clips)
         losses = model["classifier"].history_[:, "train_loss"]
         assert losses[-1] < losses[0]
 
@@ -250,9 +270,9 @@ def vote(corpus, **settings):
     )
 
 
-def test_the_vote_is_the_weighted_mean_of_its_two_pipelines():
-    corpus = make_emotional_speech(3, 10, random_state=0)
-    model = vote(corpus, random_state=0).fit(corpus.data, corpus.target)
+def test_the_vote_is_the_weighted_mean_of_its_two_pipelines(tmp_path):
+    corpus = make_emotional_speech(2, 10, random_state=0)
+    model = vote(corpus, random_state=0, memory=tmp_path).fit(corpus.data, corpus.target)
     alone = [
         clone(pipeline).fit(corpus.data, corpus.target).predict_proba(corpus.data)
         for _, pipeline in model.estimators
@@ -264,30 +284,27 @@ def test_the_vote_is_the_weighted_mean_of_its_two_pipelines():
     np.testing.assert_array_equal(again.predict(corpus.data), model.predict(corpus.data))
 
 
-def test_the_rotation_changes_no_prediction():
-    corpus = make_emotional_speech(3, 10, random_state=0)
-    functionals = vote(corpus).named_estimators["functionals"]
-    vectors = functionals[0].fit_transform(corpus.data).astype(float)
-    model = clone(functionals[1:])
+def test_the_rotation_does_not_change_predictions():
+    y = np.arange(30) % 3
+    vectors = np.random.RandomState(0).randn(30, 200) + np.eye(200)[y] * 3
+    model = clone(fcn_and_functionals().named_estimators["functionals"][1:])
     plain = clone(model).set_params(rotation="passthrough")
-    train, test = np.arange(len(vectors)) < 20, np.arange(len(vectors)) >= 20
     for each in (model, plain):
-        each.set_params(classifier__tol=1e-6, classifier__max_iter=100_000).fit(
-            vectors[train], corpus.target[train]
-        )
-    np.testing.assert_allclose(
-        model.predict_proba(vectors[test]), plain.predict_proba(vectors[test]), atol=1e-3
-    )
+        each.set_params(classifier__tol=1e-6, classifier__max_iter=100_000)
+        each.fit(vectors[:20], y[:20])
+    expected = plain.predict_proba(vectors[20:])
+    assert np.ptp(expected, axis=0).min() > 0.05
+    np.testing.assert_allclose(model.predict_proba(vectors[20:]), expected, atol=1e-3)
 
 
-def test_the_vote_in_a_search_over_speakers():
+def test_the_vote_can_be_tuned_in_a_search_over_speakers(tmp_path):
     corpus = make_emotional_speech(2, 10, random_state=0)
+    # The cache makes the search compute the features once, as users should.
     search = GridSearchCV(
-        vote(corpus, random_state=0),
+        vote(corpus, random_state=0, memory=tmp_path),
         {"functionals__classifier__C": [1e-3, 1e-1], "network__classifier__max_epochs": [1]},
         cv=GroupKFold(2),
         scoring="balanced_accuracy",
-        n_jobs=2,
         error_score="raise",
     )
     search.fit(corpus.data, corpus.target, groups=corpus.speakers)

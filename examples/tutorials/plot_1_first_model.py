@@ -2,19 +2,18 @@
 A first model in five minutes
 =============================
 
-From speech files to a model that names the emotion of a file that it has never heard, by a
-speaker whom it has never heard.
+This tutorial trains a model on speech files. The model then recognizes the emotion in new files
+by a speaker who was not in the training data.
 """
 
 # %%
-# A corpus
-# --------
+# Load a corpus
+# -------------
 #
-# A corpus is a list of files with labels and speakers. This one is made up and written as WAV
-# files into a temporary folder. Your own would come from
-# :func:`~skser.datasets.load_table` (a table of paths, emotions and speakers) or
-# :func:`~skser.datasets.load_folder` (a folder per emotion), a published one from
-# :func:`~skser.datasets.load_emodb` and its like.
+# A corpus is a list of files with labels and speakers. This one is synthetic and written as WAV
+# files into a temporary folder. To load your own, use :func:`~skser.datasets.load_table` (a table
+# of paths, emotions and speakers) or :func:`~skser.datasets.load_folder` (one folder per emotion).
+# For published corpora, there are functions such as :func:`~skser.datasets.load_emodb`.
 
 import tempfile
 
@@ -27,12 +26,12 @@ corpus = make_emotional_speech(
 print(corpus)
 
 # %%
-# A model
-# -------
+# Build a model
+# -------------
 #
-# Mel spectrograms, each band scaled by the training data, and a small convolutional network that
-# attends to parts of the utterance. Together they are one scikit-learn ``Pipeline`` that takes
-# paths.
+# The model computes mel spectrograms, scales each band by the training data, and applies a small
+# convolutional network with attention over the utterance. Together, these steps form one
+# scikit-learn ``Pipeline`` that takes paths.
 
 from sklearn.pipeline import make_pipeline
 
@@ -47,18 +46,18 @@ model = make_pipeline(
 )
 
 # %%
-# A speaker whom it has not heard
-# -------------------------------
+# Test on a new speaker
+# ---------------------
 #
-# A model does better on voices that it knows. So one speaker is kept out of the training, with all
-# that this speaker said.
+# Models perform better on voices they were trained on. To measure the performance on new voices,
+# hold out all utterances of one speaker.
 
 test = corpus.speakers == "06"
 model.fit(corpus.data[~test], corpus.target[~test])
 
 # %%
-# Rows of the picture are what was meant, columns what was recognised. UAR, the mean of the
-# recalls, is the figure that this field reports; chance would be 20 %.
+# Rows of the plot are the true emotions, and columns are the predicted ones. UAR (unweighted
+# average recall), the mean of the recalls, is the usual metric of this field. Chance level is 20 %.
 
 from skser.inspection import ConfusionDisplay
 from skser.metrics import unweighted_average_recall
@@ -68,26 +67,27 @@ print(f"UAR {unweighted_average_recall(corpus.target[test], predicted):.1%}")
 ConfusionDisplay.from_predictions(corpus.target[test], predicted)
 
 # %%
-# One speaker is one sample. :doc:`/generated/tutorials/plot_2_compare` takes them all in turn.
+# One speaker is a small sample. :doc:`/generated/tutorials/plot_2_compare` tests on all speakers in
+# turn.
 #
-# Your own file
-# -------------
+# Predict a file
+# --------------
 #
-# The fitted pipeline holds its reader, its sampling rate and its labels. Any file that libsndfile
-# reads will do, at any rate and of any length.
+# The fitted pipeline reads the audio, resamples it and returns the labels. It accepts any file that
+# libsndfile can read, at any sampling rate and of any length.
 
 file = corpus.data[test][1]
 for emotion, probability in zip(model.classes_, model.predict_proba([file])[0], strict=True):
     print(f"{emotion:<10} {probability:.1%}")
 
 # %%
-# Where the model looked, in seconds and Hz:
+# Plot the attention of the model over time and frequency:
 
 from skser.inspection import AttentionDisplay
 
 AttentionDisplay.from_estimator(model, file)
 
 # %%
-# The files go with the folder:
+# Finally, delete the folder with the files:
 
 folder.cleanup()

@@ -1,17 +1,17 @@
 """
-Compare systems honestly
-========================
+Compare systems fairly
+======================
 
-Is this model better than that one? Not before speakers are held apart, both have had the same
-folds, and the difference is larger than what another set of speakers would have made.
+To show that one model is better than another, evaluate both on the same speaker-disjoint folds,
+and check that the difference is larger than the variation between speakers.
 """
 
 # %%
-# A split that leaks
-# ------------------
+# Detect leakage
+# --------------
 #
-# A shuffled split has every speaker on both sides. :func:`~skser.evaluation.leakage_report`
-# says so, and looks for shared sentences and for copies of recordings, too.
+# A shuffled split puts every speaker on both sides. :func:`~skser.evaluation.leakage_report`
+# reports this, and also looks for shared sentences and for copies of recordings.
 
 from sklearn.model_selection import StratifiedKFold
 
@@ -24,18 +24,18 @@ shuffled = StratifiedKFold(4, shuffle=True, random_state=0)
 print(leakage_report(corpus, shuffled))
 
 # %%
-# Speakers held apart:
+# The same report for a speaker-disjoint split:
 
 print(leakage_report(corpus, StratifiedSpeakerKFold(4)))
 
 # %%
-# (Sentences are shared still. Where that is not wanted, ``sentences=True`` of
-# :func:`~skser.evaluation.cross_validate_speakers` holds them apart as well.)
+# (Sentences are still shared. To separate them as well, pass ``sentences=True`` to
+# :func:`~skser.evaluation.cross_validate_speakers`.)
 #
-# Two systems
-# -----------
+# Define two systems
+# ------------------
 #
-# Both have their features inside, so that nothing is fitted outside the training folds.
+# Both systems include their features, so nothing is fitted outside the training folds.
 
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -45,7 +45,7 @@ from skser.feature_extraction import MFCC, FrameFeatures, Functionals
 
 
 def system(frames):
-    """Statistics of frames over each utterance, and a linear model."""
+    """Return a linear model on statistics of the frames of each utterance."""
     return make_pipeline(
         Functionals(frames), StandardScaler(), LogisticRegression(C=0.01, max_iter=1000)
     )
@@ -58,7 +58,7 @@ systems = {
 }
 
 # %%
-# The same folds for both:
+# Evaluate both on the same folds:
 
 from skser.evaluation import cross_validate_speakers
 
@@ -68,11 +68,12 @@ for name, evaluation in found.items():
     print(f"{name}\n{evaluation.summary().round(3).to_string()}\n")
 
 # %%
-# Is the difference real?
-# -----------------------
+# Test the difference
+# -------------------
 #
-# Eight speakers might have been eight others. :func:`~skser.evaluation.jackknife_by_speaker` draws
-# speakers again and again and says within which interval the difference stays.
+# With eight other speakers, the difference would not be the same.
+# :func:`~skser.evaluation.jackknife_by_speaker` leaves out one speaker after the other and returns
+# a confidence interval for the difference.
 
 from skser.evaluation import jackknife_by_speaker
 
@@ -81,30 +82,31 @@ speakers = voice.predictions["speaker"]
 comparison = jackknife_by_speaker(voice.y_true, voice.y_pred, cepstra.y_pred, speakers)
 print(
     f"difference of UAR {comparison.difference:+.3f}, "
-    f"with other speakers {comparison.low:+.3f} to {comparison.high:+.3f}"
+    f"confidence interval {comparison.low:+.3f} to {comparison.high:+.3f}"
 )
 
 # %%
-# For whom?
-# ---------
+# Compare speakers
+# ----------------
 #
-# A mean hides whom a model fails. Recalls by speaker and emotion:
+# A mean can hide speakers on whom a model performs badly. This plot shows the UAR of each speaker:
 
 from skser.inspection import CalibrationDisplay, SpeakerRecallDisplay
 
 SpeakerRecallDisplay.from_predictions(voice.y_true, voice.y_pred, speakers=speakers)
 
 # %%
-# And whether its probabilities can be believed: of what it calls 80 % sure, 80 % should be right.
+# The next plot shows the calibration of the probabilities. Of all predictions with a probability of
+# 80 %, 80 % should be correct.
 
 CalibrationDisplay.from_predictions(voice.y_true, voice.y_proba, labels=voice.labels, n_bins=8)
 
 # %%
-# One file for a reviewer
-# -----------------------
+# Write a report
+# --------------
 #
-# :class:`~skser.evaluation.EvaluationReport` puts scores, pictures, the leakage report and players
-# for the surest errors into one HTML file that needs no network.
+# :class:`~skser.evaluation.EvaluationReport` collects scores, plots, the leakage report and audio
+# players for the most confident errors in one HTML file, which works without a network connection.
 
 import tempfile
 from pathlib import Path

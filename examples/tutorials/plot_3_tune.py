@@ -1,17 +1,18 @@
 """
-Tune without fooling yourself
-=============================
+Tune hyperparameters with nested cross-validation
+=================================================
 
-Settings that were chosen on some speakers look better on these than on others. So the choice is
-made inside each training fold, on speakers of its own, and judged on speakers that it never saw.
+Hyperparameters look better on the speakers they were chosen on than on others. Therefore, choose
+them within each training fold, on speaker-disjoint inner folds, and score the result on new
+speakers.
 """
 
 # %%
-# What may be chosen
-# ------------------
+# Define a model and a grid
+# -------------------------
 #
-# Any parameter of any step. The transformer's ``memory`` keeps each utterance's features: each is
-# computed once per setting, however many folds ask for it.
+# A search can cover any parameter of any step. The transformer's ``memory`` caches the features of
+# each utterance, so they are computed only once per setting, however many folds use them.
 
 import tempfile
 
@@ -39,30 +40,30 @@ grid = {
 }
 
 # %%
-# Nested search
-# -------------
+# Run a nested search
+# -------------------
 #
-# :func:`~skser.evaluation.cross_validate_speakers` hands the speakers to the search, whose
-# ``cv=3`` becomes three speaker-disjoint folds. A search whose own splits share speakers is
-# refused.
+# :func:`~skser.evaluation.cross_validate_speakers` passes the speakers to the search, whose
+# ``cv=3`` becomes three speaker-disjoint folds. It raises an error if the search's own splits share
+# speakers.
 
 search = GridSearchCV(model, grid, cv=3, scoring="balanced_accuracy")
 evaluation = cross_validate_speakers(search, corpus, cv=3)
 print(evaluation.summary().round(3).to_string())
 
 # %%
-# What was chosen in each of the outer folds; if they disagree, the setting matters little or the
+# Print the settings chosen in each outer fold. If they differ, the settings matter little or the
 # corpus is small:
 
 for fitted in evaluation.fold_results["fitted"]:
     print(fitted["best_params_"])
 
 # %%
-# The score that a search reports
-# -------------------------------
+# Choose the score to report
+# --------------------------
 #
-# ``best_score_`` is the best of twelve on the speakers that chose it. The picture shows all of
-# them, on all speakers, and the UAR of the nested search, which is the one to report.
+# ``best_score_`` is the best of twelve scores, measured on the speakers used to choose it. The plot
+# shows all twelve, and the UAR of the nested search, which is the score to report.
 
 import matplotlib.pyplot as plt
 
@@ -76,14 +77,14 @@ figure, ax = plt.subplots(layout="constrained")
 for deltas, row in zip(grid["functionals__transformer__deltas"], scores, strict=True):
     ax.semilogx(grid["logisticregression__C"], row, "o-", label=f"deltas={deltas}")
 nested = evaluation.summary().loc["uar", "pooled"]
-ax.axhline(nested, color="black", linestyle="--", label="nested search, unheard speakers")
+ax.axhline(nested, color="black", linestyle="--", label="nested search, new speakers")
 ax.set(xlabel="C of the logistic regression", ylabel="UAR")
 ax.legend()
 
 # %%
-# The model to use is then the search fitted on everything, ``search.best_estimator_``. Networks
-# with ``early_stopping=True`` are given the speakers in the same way, so that the epoch is not
-# chosen on a voice that was trained on. :doc:`/evaluation` says how to do all this with
+# The model to use is then ``search.best_estimator_``, from the search fitted on all data. Networks
+# with ``early_stopping=True`` receive the speakers in the same way, so that the best epoch is not
+# chosen on voices from the training data. :doc:`/evaluation` explains how to do all this with
 # scikit-learn's own functions.
 
 cache.cleanup()

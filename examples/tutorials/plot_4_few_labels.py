@@ -1,17 +1,18 @@
 """
-Few labels
-==========
+Learn from few labels
+=====================
 
-Labels are dear. A network that has learned on other speech needs fewer of them; here it is a
-corpus of other speakers. How many fewer is measured, not guessed.
+Labels are expensive. A network that starts from weights trained on other speech needs fewer of
+them. This tutorial transfers weights from a corpus of other speakers and measures how many labels
+this saves.
 """
 
 # %%
-# A corpus with many labels
-# -------------------------
+# Train on a corpus with many labels
+# ----------------------------------
 #
-# The source: eight made-up speakers. Sentence-level vectors of pitch and energy, scaled by the
-# source, are quick to learn from.
+# The source corpus has eight synthetic speakers. The network is trained on sentence-level vectors
+# of pitch and energy, standardized on the source corpus, which is fast.
 
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -28,11 +29,12 @@ fitted = AdversarialAEClassifier(max_epochs=20, **settings)
 fitted.fit(features.fit_transform(source.data), source.target)
 
 # %%
-# A corpus with few
-# -----------------
+# Transfer to a corpus with few labels
+# ------------------------------------
 #
-# Other speakers. Both networks are the same and train for as long; one starts from random weights,
-# the other from those of the source. (Its classes need not be the same.)
+# The target corpus has other speakers. Both networks have the same architecture and number of
+# epochs. One starts from random weights, the other from those of the source. (The classes of the
+# source may differ.)
 
 from skser.compose import TransferClassifier
 
@@ -41,11 +43,11 @@ network = AdversarialAEClassifier(max_epochs=10, **settings)
 systems = {"from scratch": network, "transferred": TransferClassifier(network, source=fitted)}
 
 # %%
-# How many labels
-# ---------------
+# Measure the label efficiency
+# ----------------------------
 #
-# :func:`~skser.evaluation.label_efficiency_curve` trains both on the same few utterances of
-# each class, of speakers that are not in the test fold.
+# :func:`~skser.evaluation.label_efficiency_curve` trains both networks on the same few utterances
+# of each class, from speakers outside the test fold.
 
 from skser.evaluation import label_efficiency_curve
 
@@ -61,26 +63,26 @@ curve = label_efficiency_curve(
 )
 
 # %%
-# Means over draws of the labels:
+# Plot the mean scores over the draws of the labels:
 
 from skser.inspection import LabelEfficiencyDisplay
 
 LabelEfficiencyDisplay.from_curve(curve)
 
 # %%
-# With how many times as many labels does the network from scratch catch up, and within which
-# interval, had other speakers been recorded? ``inf``: not with all that there are.
+# The table shows how many times as many labels the network from scratch needs to reach the same
+# score, with a confidence interval over speakers. ``inf`` means that all labels are not enough.
 
 curve.multiples("transferred", "from scratch", n_bootstrap=50).round(1)
 
 # %%
-# A pretrained encoder
-# --------------------
+# Use a pretrained encoder
+# ------------------------
 #
-# On real speech the largest gains come from encoders that have heard hundreds of thousands of
-# hours. :class:`~skser.feature_extraction.SpeechEmbedding` makes one a step of a pipeline. It
-# needs the extra ``embeddings``, and when it is fitted a download of the encoder, which this page
-# does without:
+# On real speech, the largest gains come from encoders trained on hundreds of thousands of hours of
+# speech. :class:`~skser.feature_extraction.SpeechEmbedding` makes such an encoder a step of a
+# pipeline. It needs the extra ``embeddings``, and it downloads the encoder when it is fitted, so
+# this page only shows the pipeline:
 
 from sklearn.linear_model import LogisticRegression
 
@@ -94,5 +96,5 @@ model = make_pipeline(
 model
 
 # %%
-# What that gains was measured; see :doc:`/self_supervised`, and :doc:`/staged_transfer` for
-# networks that start from another corpus or another task.
+# For measurements, see :doc:`/self_supervised`. For networks that start from another corpus or
+# another task, see :doc:`/staged_transfer`.

@@ -1,14 +1,14 @@
 """
-Put a model to work
-===================
+Deploy a model
+==============
 
-A model that was trained is kept in a file that holds no code, is loaded where there is no training
-code, and meets single files, folders of files and recordings of an hour.
+This tutorial saves a trained model in a file without code, loads it without the training code, and
+applies it to single files, to many files and to long recordings.
 """
 
 # %%
-# A trained model
-# ---------------
+# Train a model
+# -------------
 
 import tempfile
 from pathlib import Path
@@ -35,8 +35,8 @@ model.fit(corpus.data[training], corpus.target[training])
 # Save and load
 # -------------
 #
-# A ``.skser`` file is an archive of JSON and safetensors. It carries versions, labels and the
-# schema of the features, and checksums of all of it; loading executes nothing from the file.
+# A ``.skser`` file is an archive of JSON and safetensors. It contains the versions, the labels, the
+# schema of the features, and checksums of everything. Loading does not execute code from the file.
 
 import numpy as np
 
@@ -50,19 +50,18 @@ difference = np.abs(loaded.predict_proba(files) - model.predict_proba(files)).ma
 print(f"largest difference of a probability: {difference:.0e}")
 
 # %%
-# What is in it can be read without loading it:
+# The metadata can be read without loading the model:
 
 from skser.persistence import read_info
 
 read_info(folder / "emotions.skser")["labels"]
 
 # %%
-# A batch of files
-# ----------------
+# Predict a batch of files
+# ------------------------
 #
-# ``predict`` takes any number of paths. One that cannot be read is named in an
-# :class:`~skser.audio.AudioReadError`, together with all others that cannot, before anything is
-# predicted:
+# ``predict`` takes any number of paths. If some cannot be read, it raises an
+# :class:`~skser.audio.AudioReadError` that names all of them, before it predicts anything:
 
 import pandas as pd
 
@@ -82,11 +81,11 @@ table.insert(0, "file", [Path(path).name for path in readable])
 table
 
 # %%
-# A long recording
-# ----------------
+# Predict a long recording
+# ------------------------
 #
-# Of an hour, too: the file is read in pieces. Here it is some seconds of the speaker whom the model
-# does not know, sad first, then angry.
+# A recording may be an hour long or more, because the file is read in pieces. This one contains
+# some seconds by the held-out speaker, first sad and then angry.
 
 import soundfile
 
@@ -102,11 +101,11 @@ timeline = emotion_timeline(loaded, folder / "call.wav", window=2.0, hop=0.5)
 TimelineDisplay.from_predictions(timeline)
 
 # %%
-# Without torch
-# -------------
+# Predict without torch
+# ---------------------
 #
-# ONNX holds the network, and the features where they can be expressed in it; onnxruntime alone
-# runs it (extra ``onnx``).
+# An ONNX file contains the network, and also the features if ONNX can express them. It needs only
+# onnxruntime (extra ``onnx``), not torch.
 
 skser.export_onnx(model, folder / "emotions.onnx")
 small = skser.load_onnx(folder / "emotions.onnx")
@@ -114,6 +113,6 @@ difference = np.abs(small.predict_proba(files) - model.predict_proba(files)).max
 print(f"largest difference of a probability: {difference:.0e}")
 
 # %%
-# Before it meets people, read :doc:`/intended_use`.
+# Before you use a model on people's speech, read :doc:`/intended_use`.
 
 temporary.cleanup()

@@ -1,18 +1,18 @@
 """
-A cluster
-=========
+Run on a cluster
+================
 
-The calls stay as they are; where they run is said around them. This page starts a scheduler and
-two workers on one machine, which is how to try things before a real cluster (extra
-``distributed``).
+The same calls run on one machine or on a cluster; a context manager around them selects where. This
+tutorial starts a scheduler and two workers on one machine, which is a way to test before you use a
+real cluster. It needs the extra ``distributed``.
 """
 
 # %%
-# Files, a model, two workers
-# ---------------------------
+# Start two workers
+# -----------------
 #
-# Workers read the files themselves, so paths must mean the same to all. Each worker has one
-# thread.
+# The workers read the files themselves, so the paths must be valid on all of them. Each worker has
+# one thread.
 
 import tempfile
 from pathlib import Path
@@ -32,11 +32,12 @@ client = Client(cluster)
 client.wait_for_workers(2)
 
 # %%
-# Features to disk
-# ----------------
+# Extract features to disk
+# ------------------------
 #
-# Workers compute, the calling process writes. What is killed goes on where it was, and the
-# finished block is mapped, so that it travels to workers by its name.
+# The workers compute the features, and the calling process writes them. If it is killed, a later
+# call resumes from there. The finished file is memory-mapped, so that only its path is sent to the
+# workers.
 
 from joblib import parallel_config
 
@@ -48,11 +49,11 @@ with parallel_config(backend="dask"), get_task_stream(client) as extraction:
 print(f"{len(X)} utterances, {len(X.values)} frames")
 
 # %%
-# Folds to workers
-# ----------------
+# Run folds on the workers
+# ------------------------
 #
-# :func:`~skser.evaluation.cross_validate_speakers` takes the model with its features, and
-# goes on behind finished folds when it is given a ``folder``.
+# :func:`~skser.evaluation.cross_validate_speakers` takes the model with its features. With a
+# ``results_dir``, a later call resumes after the finished folds.
 
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -71,19 +72,19 @@ with parallel_config(backend="dask"), get_task_stream(client) as folds:
 print(there.summary().round(3).to_string())
 
 # %%
-# The same numbers as here, to the last digit:
+# The local process gives exactly the same predictions:
 
 here = cross_validate_speakers(model, corpus, cv=6)
 print("same predictions:", (there.y_pred == here.y_pred).all())
 
 # %%
-# Who did what, and when:
+# Plot when each worker was busy:
 
 import matplotlib.pyplot as plt
 
 
 def draw(ax, stream, title):
-    """Draw when each worker computed."""
+    """Draw the times at which each worker computed."""
     workers = sorted({task["worker"] for task in stream.data})
     spans = [
         (workers.index(task["worker"]), part["start"], part["stop"])
@@ -99,12 +100,12 @@ def draw(ax, stream, title):
 
 
 figure, axes = plt.subplots(2, 1, figsize=(7, 4), layout="constrained")
-draw(axes[0], extraction, "features, runs of utterances")
+draw(axes[0], extraction, "features, batches of utterances")
 draw(axes[1], folds, "folds")
 
 # %%
-# On a real cluster only the address changes, ``Client("tcp://scheduler:8786")``. What becomes of
-# work whose worker dies, and how to give each worker a GPU, is in :doc:`/scale`.
+# On a real cluster, only the address changes: ``Client("tcp://scheduler:8786")``. :doc:`/scale`
+# explains what happens if a worker dies, and how to give each worker a GPU.
 
 client.close()
 cluster.close()

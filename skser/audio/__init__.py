@@ -1,4 +1,4 @@
-"""Audio: what an utterance is, and how its samples come in."""
+"""Audio inputs: utterances, waveforms, and reading of their samples."""
 
 from skser.audio._errors import AudioReadError, printable
 from skser.audio._file import load_audio, open_audio, resample, stream_audio

@@ -1,4 +1,4 @@
-"""Samples that come as arrays: cut, mixed down and scaled."""
+"""Cutting, scaling and mixing down of samples that are given as arrays."""
 
 import warnings
 
@@ -9,22 +9,24 @@ from skser.audio._errors import AudioReadError
 from skser.audio._waveform import Waveform
 
 _MOST_CHANNELS = 64
-_CANCELLED = 0.1  # of the energy that independent channels leave
+# Channels cancel if their mean has less than this share of the energy that the mean of
+# independent channels would have.
+_CANCELLED = 0.1
 
 
 def array_samples(source, name, rate, utterance):
-    """Cut an array and mix it down.
+    """Cut the part of an utterance out of an array and return it as mono float32.
 
     Parameters
     ----------
-    source : array-like of shape (n_samples,), or `Waveform`, which may have channels too
-        Integer samples are scaled by their type's full scale.
+    source : array-like of shape (n_samples,), or `Waveform` with or without channels
+        Samples of the whole recording. Integers are divided by the full scale of their type.
     name : str
-        For messages.
+        Name of the utterance in messages.
     rate : float
-        In Hz.
+        Sampling rate of `source` in Hz.
     utterance : Utterance
-        Of which times, channel and limits count.
+        Times, channel and limits to apply; its own source is not used.
 
     Returns
     -------
@@ -33,36 +35,37 @@ def array_samples(source, name, rate, utterance):
     Raises
     ------
     AudioReadError
-        As `skser.audio.load_audio`.
+        Under the conditions of `skser.audio.load_audio`, or if `source` is not an array of
+        numbers of a suitable shape and type.
     """
-    if hasattr(source, "detach"):  # a tensor, wherever it lies
+    if hasattr(source, "detach"):  # a tensor, on any device
         source = source.detach().cpu()
     try:
         samples = np.asarray(source)
     except ValueError as error:
-        raise AudioReadError([(name, f"is no 1-D array of numbers ({error})")]) from error
+        raise AudioReadError([(name, f"is not a 1-D array of numbers ({error})")]) from error
     has_channels = samples.ndim == 2 and isinstance(source, Waveform)
     if samples.dtype.kind not in "fiu" or not (samples.ndim == 1 or has_channels):
         reason = f"must be a 1-D array of numbers, not {samples.dtype} of shape {samples.shape}"
         if samples.ndim == 2:
-            reason += ": give Waveform(samples, rate), which may have channels"
+            reason += ": pass Waveform(samples, rate), which accepts several channels"
         raise AudioReadError([(name, reason)])
     if samples.dtype.kind in "iu" and samples.dtype.itemsize > 4:
         reason = (
-            f"holds whole numbers of {8 * samples.dtype.itemsize} bits, whose full scale nobody "
-            "knows: give them as int16, say, or as floats with a full scale of 1"
+            f"holds integers of {8 * samples.dtype.itemsize} bits, whose full scale is unknown: "
+            "convert them to int16 or int32, or to floats with a full scale of 1"
         )
         raise AudioReadError([(name, reason)])
     if samples.size == 0:
         raise AudioReadError([(name, "holds no samples (zero length)")])
     if samples.ndim == 1:
         samples = samples[:, None]
-    elif samples.shape[0] < samples.shape[1]:  # (n_channels, n_samples), as torchaudio has it
+    elif samples.shape[0] < samples.shape[1]:  # (n_channels, n_samples), the order of torchaudio
         samples = samples.T
     if samples.shape[1] > _MOST_CHANNELS:
         reason = (
-            f"has the shape {samples.shape}, which is no recording of up to {_MOST_CHANNELS} "
-            "channels: give its samples by channels"
+            f"has the shape {samples.shape}, but a recording has at most {_MOST_CHANNELS} "
+            "channels: pass an array of shape (n_samples, n_channels)"
         )
         raise AudioReadError([(name, reason)])
     first, last = span(utterance, rate, len(samples), name)
@@ -77,27 +80,40 @@ def array_samples(source, name, rate, utterance):
 
 
 def scaled(samples):
-    """Samples as float32; integers divided by the full scale of their type."""
+    """Convert samples to float32, dividing integers by the full scale of their type."""
     if samples.dtype.kind in "iu":
         info = np.iinfo(samples.dtype)
         middle = 0 if info.min < 0 else (info.max + 1) / 2
         samples = (samples.astype(np.float64) - middle) / (info.max + 1 - middle)
-    with np.errstate(over="ignore"):  # to infinity, which is refused later
+    with np.errstate(over="ignore"):  # overflow gives infinity, which `check_values` rejects
         return samples.astype(np.float32, copy=False)
 
 
 def mixed(block, channel, name):
-    """One channel, or the mean, of float32 samples of shape (n_samples, n_channels).
+    """Select one channel, or average all of them.
+
+    Parameters
+    ----------
+    block : ndarray of shape (n_samples, n_channels), float32
+        Samples of all channels.
+    channel : int, "loudest" or None
+        Index of the channel; "loudest" selects the one with the most energy; None averages.
+    name : str
+        Name of the utterance in messages.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), float32
 
     Raises
     ------
     AudioReadError
-        If there is no such channel.
+        If there is no channel of this index.
 
     Warns
     -----
     UserWarning
-        If averaging cancels the channels.
+        If the channels cancel when averaged.
     """
     n_channels = block.shape[1]
     if channel == "loudest":
@@ -107,7 +123,8 @@ def mixed(block, channel, name):
         return np.ascontiguousarray(block[:, channel])
     if n_channels == 1:
         return block[:, 0]
-    with np.errstate(over="ignore", invalid="ignore"):  # to values that are refused
+    # Infinite and NaN samples are rejected later, with a message that names the utterance.
+    with np.errstate(over="ignore", invalid="ignore"):
         samples = block.mean(axis=1)
         warn_if_cancelled(float(np.dot(samples, samples)), float(np.vdot(block, block)),
                           n_channels, name)  # fmt: skip
@@ -115,30 +132,32 @@ def mixed(block, channel, name):
 
 
 def check_channel(channel, n_channels, name):
-    """Raise AudioReadError if there is no channel of this index."""
+    """Raise AudioReadError unless `channel` is an index of one of `n_channels` channels."""
     if not 0 <= channel < n_channels:
-        there = "one channel, 0" if n_channels == 1 else f"channels 0 to {n_channels - 1}"
-        reason = f"has no channel {channel}: choose among its {there}"
+        available = "the only one is 0" if n_channels == 1 else f"it has 0 to {n_channels - 1}"
+        reason = f"has no channel {channel}: choose one that exists ({available})"
         raise AudioReadError([(name, reason)])
 
 
 def warn_if_cancelled(energy, energy_of_channels, n_channels, name):
-    """Warn if the mean has far less energy than the mean of independent channels.
+    """Warn if the mean of the channels has far less energy than independent channels would leave.
 
     Parameters
     ----------
     energy : float
-        Sum of squares of the mean.
+        Sum of squares of the mean of the channels.
     energy_of_channels : float
-        Sum of squares of all channels.
+        Sum of squares over all channels.
     n_channels : int
+        Number of channels that were averaged.
     name : str
+        Name of the utterance in the warning.
     """
     independent = energy_of_channels / n_channels**2
     if energy < _CANCELLED * independent:
         share = 100 * energy / (energy_of_channels / n_channels)
         warnings.warn(
-            f"{name}: its {n_channels} channels cancel, their mean keeps {share:.2g} % of their "
-            "energy: choose one with channel=0, or channel='loudest'.",
+            f"{name}: its {n_channels} channels cancel when averaged; the mean keeps {share:.2g} % "
+            "of their energy. Choose one with channel=0 or channel='loudest'.",
             stacklevel=2,
         )

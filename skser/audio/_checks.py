@@ -1,4 +1,4 @@
-"""Bounds of what is read: times, length, rate and magnitude."""
+"""Checks of times, lengths, sampling rates and magnitudes while audio is read."""
 
 import math
 
@@ -6,29 +6,33 @@ import numpy as np
 
 from skser.audio._errors import AudioReadError
 
-_MOST_ENERGY = 1e28  # beyond, powers leave the range of float32
-# Real audio is resampled from 8 kHz to 48 kHz, or from 384 kHz to 4 kHz, at the most.
+_MOST_ENERGY = 1e28  # above this sum of squares, power spectra overflow float32
+# The extremes for real audio are 8 kHz to 48 kHz and 384 kHz to 4 kHz; headers that lie about
+# their rate go far beyond.
 _MOST_UPSAMPLING, _MOST_DOWNSAMPLING = 16, 128
-_ROUNDING = 0.01  # seconds that an end may lie beyond the recording
+_ROUNDING = 0.01  # seconds by which an end may exceed the recording, because tables round times
 
 
 def span(utterance, rate, n_samples, name):
-    """First sample of a part, and the first after it, as far as the recording reaches.
+    """Convert the times of an utterance to sample positions, clipped to the recording.
 
     Parameters
     ----------
     utterance : Utterance
+        Part of a recording.
     rate : float
-        In Hz.
+        Sampling rate of the recording in Hz.
     n_samples : int or None
-        Length of the recording; None where it is not known.
+        Length of the recording in samples; None if it is not known.
     name : str
+        Name of the utterance in error messages.
 
     Returns
     -------
     first : int
+        Position of the first sample.
     last : int or None
-        None only where neither is known.
+        Position after the last sample; None if neither the end nor the length is known.
 
     Raises
     ------
@@ -38,10 +42,10 @@ def span(utterance, rate, n_samples, name):
     start, end = utterance.start, utterance.end
     for word, time in (("starts", start), ("ends", end)):
         if time is not None and not math.isfinite(time):
-            reason = f"{word} at {time} s, which is no time: leave it out for the whole recording"
+            reason = f"{word} at {time} s: times must be finite, or None for the whole recording"
             raise AudioReadError([(name, reason)])
     if start is not None and start < 0:
-        raise AudioReadError([(name, f"starts at {start:g} s: a start is 0 s or later")])
+        raise AudioReadError([(name, f"starts at {start:g} s: a start must be 0 s or later")])
     if end is not None and end <= (start or 0):
         relation = "at" if end == (start or 0) else "before"
         reason = f"ends at {end:g} s, {relation} its start at {start or 0:g} s: correct the times"
@@ -57,7 +61,7 @@ def span(utterance, rate, n_samples, name):
 
 
 def check_reach(utterance, rate, n_samples, name):
-    """Raise AudioReadError if a part lies beyond a recording of `n_samples`."""
+    """Raise AudioReadError if a part starts or ends after a recording of `n_samples`."""
     duration = n_samples / rate
     for word, time, tolerated in (
         ("starts", utterance.start, 0),
@@ -66,17 +70,17 @@ def check_reach(utterance, rate, n_samples, name):
         beyond = time is not None and time > duration + tolerated + 0.5 / rate
         if beyond or (word == "starts" and time and round(time * rate) >= n_samples):
             reason = (
-                f"{word} at {time:g} s, beyond the end of the recording, which is "
+                f"{word} at {time:g} s, after the end of the recording, which is "
                 f"{duration:g} s long: correct the times"
             )
             raise AudioReadError([(name, reason)])
 
 
 def check_duration(n_samples, rate, max_duration, name):
-    """Raise AudioReadError if samples are more than `max_duration` seconds, unless it is None."""
+    """Raise AudioReadError if `n_samples` last longer than `max_duration` seconds, if not None."""
     if max_duration is not None and n_samples > max_duration * rate:
         reason = (
-            f"is more than {_in_words(max_duration)} long: cut it with start and end, follow it "
+            f"is more than {_in_words(max_duration)} long: cut it with start and end, process it "
             "with emotion_timeline, or lift the limit with Utterance(..., max_duration=None)"
         )
         raise AudioReadError([(name, reason)])
@@ -87,47 +91,47 @@ def _in_words(seconds):
 
 
 def check_values(samples, name):
-    """Raise AudioReadError if samples are not finite, or vast."""
-    # A finite sum of squares has finite terms, and is found in one quick pass.
+    """Raise AudioReadError if samples are not finite, or far beyond full scale."""
+    # One fast pass suffices for good audio: a finite sum of squares has finite terms.
     with np.errstate(over="ignore", invalid="ignore"):
         energy = np.dot(samples, samples)
     if energy < _MOST_ENERGY:
         return
     if not np.isfinite(samples).all():
         raise AudioReadError([(name, "holds samples that are NaN or infinite")])
-    raise AudioReadError([(name, "holds samples far beyond full scale, which is 1")])
+    raise AudioReadError([(name, "holds samples far beyond full scale, which is 1: rescale it")])
 
 
 def check_amplitude(samples, max_amplitude, name):
-    """Raise AudioReadError if floating-point samples look like integers that were not scaled."""
+    """Raise AudioReadError if floating-point samples look like unscaled integers."""
     if max_amplitude is None:
         return
     if np.vdot(samples, samples) <= max_amplitude**2:
-        return  # not even one sample is beyond
+        return  # the sum of squares bounds every sample, so none needs to be looked at
     largest = max(samples.max(initial=0.0), -samples.min(initial=0.0))
     if max_amplitude < largest < np.inf:
         reason = (
-            f"holds floating-point samples up to {largest:g}, where full scale is 1: divide "
-            "integers by their full scale, such as 32768, or let the samples pass with "
+            f"holds floating-point samples up to {largest:g}, but full scale is 1: divide "
+            "integers by their full scale, such as 32768, or allow these samples with "
             "Utterance(..., max_amplitude=None)"
         )
         raise AudioReadError([(name, reason)])
 
 
 def check_rates(from_rate, to_rate, name):
-    """Raise AudioReadError if resampling would make gigabytes of a small file, or nothing."""
+    """Raise AudioReadError if resampling would turn a small file into gigabytes, or nothing."""
     factor = to_rate / from_rate
     if 1 / _MOST_DOWNSAMPLING <= factor <= _MOST_UPSAMPLING:
         return
     most, side = (_MOST_DOWNSAMPLING, "above") if factor < 1 else (_MOST_UPSAMPLING, "below")
     reason = (
-        f"states a rate of {from_rate:g} Hz, which is more than {most} times {side} the "
-        f"{to_rate:g} Hz that are needed"
+        f"states a sampling rate of {from_rate:g} Hz, which is more than {most} times {side} the "
+        f"requested {to_rate:g} Hz: correct the rate, or request another"
     )
     raise AudioReadError([(name, reason)])
 
 
 def check_length(n_samples, rate, name):
-    """Raise AudioReadError if resampling has left nothing."""
+    """Raise AudioReadError if no sample is left after resampling to `rate`."""
     if n_samples == 0:
         raise AudioReadError([(name, f"is shorter than one sample at {rate:g} Hz")])

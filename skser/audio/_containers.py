@@ -1,4 +1,4 @@
-"""Containers of phones and browsers, which libsndfile cannot read: through PyAV."""
+"""Reading of phone and browser formats, which libsndfile does not support, with PyAV."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ _STARTS = {
 
 
 def is_container(opened):
-    """Whether a file begins like one of the formats that PyAV is asked to read."""
+    """Return True if a file starts with the signature of a format that PyAV reads."""
     return _kind(opened) is not None
 
 
@@ -33,25 +33,28 @@ def _kind(opened):
 def part_of_container(opened, name, utterance):
     """Decode a part of the first audio track of a file, in bounded memory.
 
-    What lies before the part is decoded too: such formats do not seek to the very sample.
+    Everything before the part is decoded and discarded, because these formats cannot seek to an
+    exact sample.
 
     Parameters
     ----------
     opened : binary file
+        File to decode.
     name : str
+        Name of the file in error messages.
     utterance : Utterance
-        Of which the times count.
+        Times of the part; its channel and limits are not applied.
 
     Yields
     ------
     block : ndarray of shape (n_samples, n_channels), float32
-        May be empty.
+        Successive samples of the part, possibly none.
     sampling_rate : int
-        In Hz.
+        Sampling rate of the file in Hz.
     first : int
         Number of samples before the part.
     is_float : bool
-        Whether samples may be beyond full scale.
+        True if samples can exceed full scale.
 
     Raises
     ------
@@ -62,11 +65,11 @@ def part_of_container(opened, name, utterance):
     try:
         av = import_optional("av", extra="containers", purpose=f"Reading {kind}")
     except ImportError as error:
-        raise AudioReadError([(name, f"cannot be read yet: {str(error).rstrip('.')}")]) from error
+        raise AudioReadError([(name, f"cannot be read: {str(error).rstrip('.')}")]) from error
     try:
         with av.open(opened, metadata_errors="ignore") as container:
             if not container.streams.audio:
-                raise AudioReadError([(name, f"has no audio in it ({kind})")])
+                raise AudioReadError([(name, f"holds no audio track ({kind})")])
             yield from _part(container, name, utterance)
     except (av.FFmpegError, UnicodeDecodeError) as error:
         reason = f"cannot be read as audio ({kind}: {printable(str(error))})"
@@ -80,7 +83,10 @@ def _part(container, name, utterance):
             rate, n_channels = frame.sample_rate, frame.layout.nb_channels
             first, last = span(utterance, rate, None, name)
         if (frame.sample_rate, frame.layout.nb_channels) != (rate, n_channels):
-            reason = "changes its rate or channels on the way: write it anew with one of each"
+            reason = (
+                "changes its sampling rate or number of channels midway: convert it to a file "
+                "with one rate and one number of channels"
+            )
             raise AudioReadError([(name, reason)])
         if last is not None and place >= last:
             break
@@ -101,7 +107,7 @@ def _part(container, name, utterance):
 
 
 def _samples(frame, n_channels):
-    """Samples (n_samples, n_channels), float32, of a decoded frame."""
+    """Return the samples of a decoded frame as (n_samples, n_channels), float32."""
     samples = frame.to_ndarray()
     samples = samples.T if frame.format.is_planar else samples.reshape(-1, n_channels)
     if samples.dtype.kind == "f":

@@ -1,4 +1,4 @@
-"""What cannot be read, and why."""
+"""Error for audio that cannot be read."""
 
 
 class AudioReadError(ValueError):
@@ -7,17 +7,19 @@ class AudioReadError(ValueError):
     Parameters
     ----------
     failures : list of (str, str)
-        Name of the input (a path, or ``"utterance 3"`` for an array) and the reason.
+        Name (a path, or ``"utterance 3"`` for an array) and reason of each input that failed.
     n_inputs : int, default=1
-        How many inputs were tried.
+        Number of inputs that were read or tried.
 
     Attributes
     ----------
     failures : list of (str, str)
+        Name and reason of each input that failed.
     n_inputs : int
+        Number of inputs that were read or tried.
     """
 
-    __module__ = "skser.audio"  # where it is public
+    __module__ = "skser.audio"  # tracebacks and pickles show the public location
 
     def __init__(self, failures, n_inputs=1):
         super().__init__(failures, n_inputs)
@@ -32,5 +34,5 @@ class AudioReadError(ValueError):
 
 
 def printable(name):
-    """A name on one line, whatever it holds: line breaks, control codes, undecodable bytes."""
+    """Return a name on one line, with line breaks, control codes and broken bytes escaped."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(name)) or "''"

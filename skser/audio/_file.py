@@ -1,4 +1,4 @@
-"""Audio files: opened, decoded block by block, and resampled to a stated rate."""
+"""Reading of audio files: opening, decoding block by block, and resampling."""
 
 import io
 import os
@@ -22,14 +22,14 @@ from skser.audio._errors import AudioReadError, printable
 from skser.audio._utterance import MAX_AMPLITUDE, MAX_DURATION, Utterance
 
 _BLOCK_SAMPLES = 2**20
-WHOLE = Utterance("")  # what a path alone stands for
+WHOLE = Utterance("")  # the times, channel and limits that a bare path stands for
 _LIMITS = (MAX_DURATION, MAX_AMPLITUDE)
-_SURELY_FINITE = 1e28  # a sum of squares below has finite terms
-# Subtypes of so many bytes a sample, of which no file holds more than its size allows.
+_SURELY_FINITE = 1e28  # if the sum of squares is below this, all samples are finite
+# Bytes per sample of uncompressed subtypes, whose length the size of the file limits.
 _BYTES = {"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8,
           "ULAW": 1, "ALAW": 1}  # fmt: skip
-# Where libsndfile seeks to the very sample; elsewhere what lies before a part is decoded too. In
-# Ogg it is off within the last page of some files.
+# Formats in which libsndfile seeks to the exact sample. In others everything before a part is
+# decoded; in Ogg, for one, seeking is inexact within the last page of some files.
 _SEEKS = {"WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "AU", "CAF", "NIST"}
 
 
@@ -45,23 +45,23 @@ def load_audio(
 ):
     """Read an audio file, or a part of one, as mono float32.
 
-    Channels are averaged unless one is chosen; the part is cut at the file's own rate and then
-    resampled (soxr, high quality).
+    Channels are averaged unless one is chosen. The part is cut at the file's own sampling rate
+    and then resampled (soxr, high quality).
 
     Parameters
     ----------
     path : str, path-like, bytes, binary file or Utterance
-        WAV (8 to 32 bits or float), FLAC, OGG, MP3, AIFF or whatever else libsndfile knows by
-        its header; M4A, MP4, WebM, 3GP, WMA, MKA, AMR and AAC with the extra ``containers``.
-        The content decides, not the file's name. An `Utterance` of a file states everything
-        but `sampling_rate` itself.
+        Audio file or its content: WAV (8 to 32 bits or float), FLAC, OGG, MP3, AIFF and other
+        formats that libsndfile recognizes by their header; with the extra ``containers`` also
+        M4A, MP4, WebM, 3GP, WMA, MKA, AMR and AAC. The format is detected from the content, not
+        from the name. An `Utterance` of a file sets all other parameters but `sampling_rate`.
     sampling_rate : float or None, default=None
-        Rate of the result in Hz; None keeps the file's own.
+        Sampling rate of the result in Hz; None keeps the file's own rate.
     start, end : float or None, default=None
-        Bounds of the part in seconds: from sample round(start · rate) up to, not including,
-        round(end · rate).
+        Bounds of the part in seconds: samples round(start · rate) to round(end · rate) - 1.
     channel : int, "loudest" or None, default=None
-        Index of the channel; the one with most energy in this part; or None for the mean.
+        Index of the channel; "loudest" is the one with the most energy in this part; None
+        averages all channels.
     max_duration : float or None, default=14400
         Longest part that is read, in seconds; None lifts the limit.
     max_amplitude : float or None, default=8.0
@@ -70,29 +70,29 @@ def load_audio(
     Returns
     -------
     samples : ndarray of shape (n_samples,), float32
-        Full scale is 1.
+        Samples whose full scale is 1.
     sampling_rate : float
-        In Hz.
+        Sampling rate of `samples` in Hz.
 
     Raises
     ------
     AudioReadError
-        If the file is missing, a directory, a pipe or a device, empty, not audio, of zero
-        length, holds values that are not finite or larger than `max_amplitude`, or several
-        recordings joined; if the part is longer than `max_duration` or lies beyond the file; if
-        there is no such channel; or if the file states a rate that is more than 16 times below
-        or 128 times above `sampling_rate`.
+        If the file is missing, empty, not audio, a directory, a pipe or a device; if it holds no
+        samples, values that are not finite or larger than `max_amplitude`, or several recordings
+        joined; if the part is longer than `max_duration` or outside the recording; if the channel
+        does not exist; or if the file states a rate more than 16 times below or 128 times above
+        `sampling_rate`.
     ValueError
-        If `path` is an `Utterance`, and a part is given besides.
+        If `path` is an `Utterance` and a part is given as well.
 
     Warns
     -----
     UserWarning
-        If averaging cancels the channels, or the header claims less than the file holds.
+        If the channels cancel when averaged, or the header claims less than the file holds.
 
     Notes
     -----
-    Memory follows what the file holds, not what its header claims.
+    Memory use depends on what the file holds, not on what its header claims.
 
     Examples
     --------
@@ -110,23 +110,23 @@ def load_audio(
 
 
 def load_part(source, name, utterance, sampling_rate):
-    """Read what `load_audio` reads.
+    """Read a part of a file as `load_audio` does, from arguments that are checked already.
 
     Parameters
     ----------
     source : str or bytes
+        Path of the file, or its content.
     name : str
-        For messages.
+        Name of the file in messages.
     utterance : Utterance
-        Of which times, channel and limits count.
+        Times, channel and limits to apply; its own source is not used.
     sampling_rate : float or None
-        In Hz.
+        Sampling rate of the result in Hz; None keeps the file's own rate.
 
     Returns
     -------
-    samples : ndarray of shape (n_samples,), float32
-    sampling_rate : float
-        In Hz.
+    samples, sampling_rate
+        Result of `load_audio`.
     """
     parts, rate = [], None
     for samples, rate in mono_blocks(source, name, utterance):
@@ -145,34 +145,34 @@ def load_part(source, name, utterance, sampling_rate):
 
 
 def _of_file(path, part, limits):
-    """Utterance, source and name of what `load_audio` is given."""
+    """Return utterance, source and name for the arguments of `load_audio`."""
     if not isinstance(path, Utterance):
         if isinstance(path, str) and part == (None, None, None) and limits == _LIMITS:
             return WHOLE, path, path
         path = Utterance(path, *part, max_duration=limits[0], max_amplitude=limits[1])
     elif part != (None, None, None):
-        raise ValueError(f"{path.called('the audio')} is a part already: state it once.")
+        raise ValueError(f"{path.called('the audio')} is a part already: state the part once.")
     source = file_source(path.source)
     if not isinstance(source, str | bytes):
         raise TypeError(
-            f"load_audio reads files, not {type(source).__name__}; what holds samples is taken "
-            "as it is, as Waveform(samples, rate)."
+            f"load_audio reads files, not {type(source).__name__}: pass samples to a transformer "
+            "directly, as Waveform(samples, rate)."
         )
     return path, source, path.called("the audio")
 
 
 def file_source(source):
-    """A path as str, and the content of a binary file, from its start, as bytes.
+    """Convert a path to str, and a binary file to its content as bytes, read from the start.
 
     Parameters
     ----------
     source : object
-        What is neither a path, nor bytes, nor a file comes back as it is.
+        Path, bytes or open file; any other object is returned unchanged.
 
     Raises
     ------
     TypeError
-        If it is a file opened as text.
+        If the file was opened in text mode.
     """
     if isinstance(source, os.PathLike):
         return os.fspath(source)
@@ -184,7 +184,7 @@ def file_source(source):
         source.seek(0)
     content = source.read()
     if not isinstance(content, bytes):
-        raise TypeError("A file was opened as text: open it as binary, with mode 'rb'.")
+        raise TypeError("A file was opened as text: open it in binary mode, with mode='rb'.")
     return content
 
 
@@ -194,26 +194,26 @@ def stream_audio(path, sampling_rate=None, *, start=None, end=None, channel=None
     Parameters
     ----------
     path : str, path-like, bytes, binary file or Utterance
-        Of any length; limits of an `Utterance` on its length are not applied.
+        Audio file of any length; the `max_duration` of an `Utterance` is not applied.
     sampling_rate : float or None, default=None
-        Rate of the result in Hz; None keeps the file's own.
+        Sampling rate of the result in Hz; None keeps the file's own rate.
     start, end : float or None, default=None
         Bounds of the part in seconds, as in `load_audio`.
     channel : int, "loudest" or None, default=None
-        As in `load_audio`. "loudest" reads the part twice.
+        Channel to read, as in `load_audio`. With "loudest" the part is decoded twice.
 
     Yields
     ------
     samples : ndarray of shape (n_samples,), float32
-        Joined, the pieces are what `load_audio` gives; the resampler goes on from one to the
-        next.
+        Successive pieces. Concatenated, they equal the result of `load_audio`, because the
+        resampler keeps its state between pieces.
     sampling_rate : float
-        In Hz.
+        Sampling rate of `samples` in Hz.
 
     Raises
     ------
     AudioReadError
-        As `load_audio`, when the piece concerned is asked for.
+        Under the conditions of `load_audio`, when the piece concerned is requested.
 
     Examples
     --------
@@ -245,7 +245,7 @@ def stream_audio(path, sampling_rate=None, *, start=None, end=None, channel=None
 
 
 def resample(samples, from_rate, to_rate):
-    """Resample mono float32 `samples` between rates in Hz; `to_rate` None changes nothing."""
+    """Resample mono float32 `samples` between rates in Hz; `to_rate` None returns them as given."""
     if to_rate is None or to_rate == from_rate:
         return samples
     import soxr
@@ -254,19 +254,20 @@ def resample(samples, from_rate, to_rate):
 
 
 def open_audio(source, name=None):
-    """Open a file, or the content of one, for reading as bytes, without a buffer.
+    """Open a file, or the content of one, for unbuffered reading of bytes.
 
     Parameters
     ----------
     source : str or bytes
+        Path of the file, or its content.
     name : str or None, default=None
-        For messages; None takes the path.
+        Name of the file in error messages; None uses the path.
 
     Raises
     ------
     AudioReadError
-        If it is no file that can be opened, or empty. A pipe or a device is refused unopened:
-        it might keep its reader waiting, or never end.
+        If the file cannot be opened or is empty. A pipe or a device is rejected without opening
+        it, because reading it could block or never end.
     """
     if isinstance(source, bytes):
         if not source:
@@ -276,7 +277,7 @@ def open_audio(source, name=None):
     try:
         kind = os.stat(source).st_mode
         if not stat.S_ISREG(kind):
-            raise AudioReadError([(name, _why_no_file(kind))])
+            raise AudioReadError([(name, _why_not_a_file(kind))])
         descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     except AudioReadError:
         raise
@@ -285,37 +286,39 @@ def open_audio(source, name=None):
     except OSError as error:
         raise AudioReadError([(name, f"cannot be opened ({error.strerror})")]) from error
     except ValueError as error:
-        raise AudioReadError([(name, f"cannot be the name of a file ({error})")]) from error
+        raise AudioReadError([(name, f"is not a valid file name ({error})")]) from error
     if os.fstat(descriptor).st_size == 0:
         os.close(descriptor)
         raise AudioReadError([(name, "the file is empty (0 bytes)")])
     return os.fdopen(descriptor, "rb", buffering=0)
 
 
-def _why_no_file(kind):
+def _why_not_a_file(kind):
     if stat.S_ISDIR(kind):
-        return "is a directory, not an audio file: name the files in it"
-    return "is a pipe or a device: write what it gives into a file first"
+        return "is a directory, not an audio file: pass the files in it"
+    return "is a pipe or a device: save its content to a file first"
 
 
 def mono_blocks(source, name, utterance, limited=True):
-    """Decode a part of a file in bounded memory.
+    """Decode a part of a file as mono, in bounded memory.
 
     Parameters
     ----------
     source : str or bytes
+        Path of the file, or its content.
     name : str
-        For messages.
+        Name of the file in messages.
     utterance : Utterance
-        Of which times, channel and, if `limited`, limits count.
+        Times, channel and limits to apply; its own source is not used.
     limited : bool, default=True
+        Whether the limits of `utterance` apply.
 
     Yields
     ------
     samples : ndarray of shape (n_samples,), float32
-        At least one.
+        Successive samples, at least one.
     sampling_rate : int
-        In Hz, as the file states it.
+        Sampling rate of the file in Hz.
 
     Raises
     ------
@@ -325,7 +328,7 @@ def mono_blocks(source, name, utterance, limited=True):
     channel, n_channels, energy, energy_of_channels = utterance.channel, 1, 0.0, 0.0
     if channel == "loudest":
         channel = _loudest(source, name, utterance, limited)
-    with np.errstate(over="ignore", invalid="ignore"):  # to values that are refused
+    with np.errstate(over="ignore", invalid="ignore"):  # `check_values` rejects the results
         for block, rate in _blocks(source, name, utterance, limited):
             n_channels = block.shape[1]
             if channel is not None:
@@ -343,7 +346,7 @@ def mono_blocks(source, name, utterance, limited=True):
 
 
 def _loudest(source, name, utterance, limited):
-    """Index of the channel with most energy."""
+    """Return the index of the channel with the most energy."""
     energies = 0.0
     for block, _ in _blocks(source, name, utterance, limited):
         energies = energies + np.einsum("ij,ij->j", block, block, dtype=float)
@@ -351,14 +354,14 @@ def _loudest(source, name, utterance, limited):
 
 
 def _blocks(source, name, utterance, limited):
-    """Yield pieces (n_samples, n_channels), float32, of a part, and the file's rate."""
+    """Yield pieces (n_samples, n_channels), float32, of a part with the file's sampling rate."""
     import soundfile
 
     n_read, rate, first = 0, None, 0
     n_most = utterance.max_duration if limited else None  # seconds
     with open_audio(source, name) as opened:
-        # By number: behind a name, its suffix would count where the content tells nothing. In
-        # Windows every library numbers open files for itself.
+        # Pass a descriptor, because libsndfile falls back on the suffix of a named file whose
+        # content it does not recognize. Windows libraries do not share descriptors.
         by_number = isinstance(source, str) and os.name != "nt"
         try:
             try:
@@ -390,16 +393,16 @@ def _blocks(source, name, utterance, limited):
 
 
 def _part(file, opened, name, utterance, n_most, is_mended=False):
-    """Yield pieces of a part of an open `soundfile.SoundFile`, as `part_of_container` does."""
+    """Yield pieces of a part of an open `soundfile.SoundFile`, like `part_of_container`."""
     with file:
         rate, n_channels, n_frames = file.samplerate, file.channels, file.frames
         size = os.fstat(opened.fileno()).st_size if isinstance(opened, io.FileIO) else None
         width = None if file.format == "FLAC" else _BYTES.get(file.subtype)
         n_there = n_frames
-        # Anything but the plainest WAV file, whose header has 44 bytes, is looked at once more.
+        # Only a plain WAV file with a 44-byte header needs no closer look at the header.
         if width is None or size is None or size - n_frames * n_channels * width != 44:
             size = _headers.size_of(opened)
-            mended = None if is_mended else _headers.look(file, opened, name, size)
+            mended = None if is_mended else _headers.check_header(file, opened, name, size)
             if mended is not None:
                 yield from _part(mended, opened, name, utterance, n_most, is_mended=True)
                 return
@@ -411,10 +414,10 @@ def _part(file, opened, name, utterance, n_most, is_mended=False):
         n_part = (n_there if last is None else min(n_there, last)) - first
         if n_most is not None and n_most * rate < n_part < _headers.UNKNOWN:
             check_duration(n_part, rate, n_most, name)
-        # Plain 16-bit samples are scaled here: the same values in a third of the time.
+        # Scaling 16-bit samples here gives the same values in a third of libsndfile's time.
         is_16_bit = file.subtype == "PCM_16" and file.format != "FLAC"
         dtype = "int16" if is_16_bit else "float32"
-        # In blocks, so that memory follows what the file holds, not what its header says.
+        # Reading in blocks keeps a header that claims gigabytes from allocating them.
         at_once = max(1, min(n_frames + 1, _BLOCK_SAMPLES // n_channels))
         if first:
             check_reach(utterance, rate, n_there, name)
@@ -431,11 +434,11 @@ def _part(file, opened, name, utterance, n_most, is_mended=False):
                 break
             n_left = None if n_left is None else n_left - n_read
         if last is None and not is_mended and file.format in ("FLAC", "MP3"):
-            _headers.look_behind(opened, name, size, file.format)
+            _headers.check_end(opened, name, size, file.format)
 
 
 def _go_to(file, first, at_once):
-    """Go to a sample, by decoding what lies before it where seeking is not exact."""
+    """Move to a sample, decoding everything before it if the format cannot seek exactly."""
     if file.format in _SEEKS:
         file.seek(first)
         return

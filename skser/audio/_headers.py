@@ -1,4 +1,4 @@
-"""Headers that claim less than their file holds, and recordings joined in one file."""
+"""Detection of headers that claim less than their file holds, and of joined recordings."""
 
 import io
 import os
@@ -7,16 +7,16 @@ import warnings
 
 from skser.audio._errors import AudioReadError
 
-UNKNOWN = 2**35  # samples; a header that claims more knows nothing
-_HEAD = 512  # bytes, in which headers usually lie
+UNKNOWN = 2**35  # samples; a header that claims more does not know the length
+_HEAD = 512  # bytes, enough for the usual header
 _MOST_CHUNKS = 1000
-_TAILS = (2**13, 2**16)  # bytes; no Ogg page is larger than the latter
-# Bytes that may follow the last frame: tags, and what a decoder has not yet asked for.
+_TAILS = (2**13, 2**16)  # bytes; an Ogg page has at most 2**16
+# Bytes that may follow the last frame: tags, and data that the decoder has not requested.
 _TAGS = {"FLAC": 256, "MP3": 2**14}
 
 
 def size_of(opened):
-    """Bytes of an open file."""
+    """Return the size of an open file in bytes, keeping its position."""
     place = opened.tell()
     size = opened.seek(0, os.SEEK_END)
     opened.seek(place)
@@ -24,7 +24,7 @@ def size_of(opened):
 
 
 def _bytes_at(opened, place, n_bytes):
-    """Bytes of a file, whose position stays as libsndfile left it."""
+    """Read bytes at a place in a file, keeping the position that libsndfile relies on."""
     if isinstance(opened, io.FileIO) and hasattr(os, "pread"):
         return os.pread(opened.fileno(), n_bytes, place)
     before = opened.tell()
@@ -34,27 +34,29 @@ def _bytes_at(opened, place, n_bytes):
     return found
 
 
-def look(file, opened, name, size):
-    """Compare what a header claims with what the file holds.
+def check_header(file, opened, name, size):
+    """Compare the length in a header with the size of the file.
 
     Parameters
     ----------
     file : soundfile.SoundFile
+        Audio file opened by libsndfile.
     opened : binary file
-        That `file` reads.
+        Underlying file of `file`.
     name : str
+        Name of the file in messages.
     size : int
-        Of the file, in bytes.
+        Size of the file in bytes.
 
     Returns
     -------
     soundfile.SoundFile or None
-        To be read instead, where the header states a length of 0.
+        Repaired file to read instead if the header states a length of 0, otherwise None.
 
     Raises
     ------
     AudioReadError
-        If the file is several recordings joined.
+        If the file consists of several recordings joined.
 
     Warns
     -----
@@ -63,7 +65,7 @@ def look(file, opened, name, size):
     """
     head = _bytes_at(opened, 0, _HEAD)
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
-        return _look_at_wav(file, opened, name, size, head)
+        return _check_wav_header(file, opened, name, size, head)
     if head[:4] == b"OggS":
         _refuse_chained(opened, name, size, head)
     elif head[:4] == b"fLaC" and size > 100:
@@ -76,7 +78,7 @@ def look(file, opened, name, size):
     return None
 
 
-def _look_at_wav(file, opened, name, size, head):
+def _check_wav_header(file, opened, name, size, head):
     place, fields = 12, None
     for _ in range(_MOST_CHUNKS):
         fields = head[place : place + 8] if place < _HEAD - 8 else _bytes_at(opened, place, 8)
@@ -104,8 +106,8 @@ def _look_at_wav(file, opened, name, size, head):
     return None
 
 
-def look_behind(opened, name, size, kind):
-    """Warn if a decoder stopped long before the end of its file, or refuse what is joined."""
+def check_end(opened, name, size, kind):
+    """Warn if a decoder stopped long before the end of a file; raise if files were joined."""
     place = opened.tell()
     if size - place <= _TAGS[kind]:
         return
@@ -115,7 +117,7 @@ def look_behind(opened, name, size, kind):
 
 
 def refuse_joined(opened, name):
-    """Raise AudioReadError if a file that cannot be read is WAV files joined."""
+    """Raise AudioReadError if an unreadable file consists of several WAV files."""
     if _bytes_at(opened, 0, 4) != b"RIFF":
         return
     (n_bytes,) = struct.unpack("<I", _bytes_at(opened, 4, 4).ljust(4, b"\0"))
@@ -134,12 +136,12 @@ def _refuse_chained(opened, name, size, head):
 
 
 def _refuse(name, what):
-    reason = f"is several {what}, one after the other: split them, or join their samples"
+    reason = f"consists of several {what} joined into one: split it, or concatenate their samples"
     raise AudioReadError([(name, reason)])
 
 
 def _mended(opened, patches, name):
-    """The file with some bytes of its header changed."""
+    """Return the file, in memory, with some bytes of its header replaced."""
     import soundfile
 
     _warn_of_zero(name)
@@ -151,7 +153,7 @@ def _mended(opened, patches, name):
 
 
 def _without_seeking(opened):
-    """A file that soundfile reads straight on, since its length is not known."""
+    """Return the file, in memory, without seeking, so that soundfile reads it to the end."""
     import soundfile
 
     class Stream(soundfile.SoundFile):
@@ -164,15 +166,15 @@ def _without_seeking(opened):
 
 def _warn_of_zero(name):
     warnings.warn(
-        f"{name}: its header states a length of 0, as a recording does that was never closed: "
-        "read to the end of the file.",
+        f"{name}: its header states a length of 0, probably because the recording was not closed; "
+        "the file was read to its end.",
         stacklevel=2,
     )
 
 
 def _warn_of_more(name):
     warnings.warn(
-        f"{name}: its header claims less than the file holds; what is beyond is not read. Mend "
-        "the header, or write the recording anew.",
+        f"{name}: its header claims less than the file holds; the rest was not read. Repair "
+        "the header, or save the recording again.",
         stacklevel=2,
     )

@@ -1,4 +1,4 @@
-"""The identity of an utterance: what it holds, wherever it lies and whatever its name."""
+"""Identity of utterances by their content, independent of where and under which name it lies."""
 
 import functools
 import hashlib
@@ -13,19 +13,19 @@ from skser.audio._utterance import Utterance
 
 
 def identity(item, input_sampling_rate):
-    """Digest of an utterance: the content of its source, its times and its channel.
+    """Compute a digest of an utterance from the content of its source, its times and its channel.
 
     Parameters
     ----------
     item : str, Utterance or array-like
-        Of `audio_inputs`.
+        Element of the list that `audio_inputs` returns.
     input_sampling_rate : float or None
-        Rate of arrays that state none, in Hz.
+        Sampling rate in Hz of arrays that do not state their own.
 
     Returns
     -------
     str or None
-        None where the content cannot be told.
+        Hexadecimal digest, or None if the content cannot be hashed (an array of objects).
 
     Raises
     ------
@@ -43,21 +43,17 @@ def identity(item, input_sampling_rate):
 
 
 def source_identity(item, input_sampling_rate):
-    """Digest of the recording that an utterance is the whole, or a part, of.
+    """Compute a digest of the whole recording that an utterance belongs to.
 
-    Parameters and errors are those of `identity`.
-
-    Returns
-    -------
-    str or None
+    Parameters, returned value and errors are those of `identity`.
     """
     source = item.source if isinstance(item, Utterance) else item
     if isinstance(item, Utterance) and isinstance(source, str):
-        # Many parts of one file: it is read again only if it has changed.
+        # A file often holds many utterances; the cache hashes it again only if it has changed.
         try:
             status = os.stat(source)
         except (OSError, ValueError):
-            return _content(source, None)  # which says why
+            return _content(source, None)  # raises AudioReadError with the reason
         return _file_content(
             source, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
         )
@@ -91,23 +87,23 @@ def _file_digest():
 
 
 def overlapping(items, input_sampling_rate, key=source_identity):
-    """Pairs of utterances that share samples of one recording.
+    """Find pairs of utterances that share samples of one recording.
 
     Parameters
     ----------
     items : list
-        Of `audio_inputs`.
+        Audio in the form that `audio_inputs` returns.
     input_sampling_rate : float or None
-        Of arrays that state none, in Hz.
-
+        Sampling rate in Hz of arrays that do not state their own.
     key : callable, default=source_identity
-        ``key(item, input_sampling_rate)`` is the same for parts of one recording, and None
-        where that is not known.
+        Function ``key(item, input_sampling_rate)`` that returns the same value for all parts of
+        a recording, and None if the recording is unknown.
 
     Returns
     -------
     list of (int, int)
-        Sorted. Two whole recordings are no pair, nor are two channels of one recording.
+        Sorted pairs of positions in `items`. Two copies of a whole recording do not count as a
+        pair, and neither do two different channels.
     """
     if not any(isinstance(item, Utterance) and not item.is_whole for item in items):
         return []
@@ -115,7 +111,7 @@ def overlapping(items, input_sampling_rate, key=source_identity):
     for i, item in enumerate(items):
         try:
             content = key(item, input_sampling_rate)
-        except AudioReadError:  # named by whoever reads it
+        except AudioReadError:  # reported when the utterance is read
             continue
         if content is not None:
             whole = (0.0, np.inf, None)

@@ -1,4 +1,4 @@
-"""The forms that audio may come in, and one utterance of them as samples."""
+"""Accepted forms of audio input, and reading of a single utterance."""
 
 import os
 from collections.abc import Mapping
@@ -22,24 +22,25 @@ def audio_inputs(X, input_sampling_rate=None):
     Parameters
     ----------
     X : list or 1-D array of sources, 2-D float array, DataFrame or audformat index
-        A source is a path, an `Utterance`, a `Waveform`, the content of a file as bytes or as a
-        binary file, a 1-D array of samples, a dict with "array" and "sampling_rate" or with
-        "bytes" and "path", or a pair of samples and rate. A DataFrame has them in its column
-        ``audio``, and may have ``start``, ``end`` and ``channel``. An array of one column of
-        objects or strings, as a `ColumnTransformer` or a sampler makes it, is that column.
+        Utterances. A source is a path, an `Utterance`, a `Waveform`, the content of a file as
+        bytes or as a binary file, a 1-D array of samples, a dict with "array" and
+        "sampling_rate" or with "bytes" and "path", or a pair of samples and sampling rate. A
+        DataFrame holds the sources in its column ``audio``, and optionally ``start``, ``end``
+        and ``channel``. A 2-D array with a single column of objects or strings, as a
+        `ColumnTransformer` or a sampler returns it, is treated as that column.
     input_sampling_rate : float or None, default=None
-        Rate of arrays in Hz; all others state their own.
+        Sampling rate in Hz of bare arrays; all other sources state their own.
 
     Returns
     -------
     list of str, Utterance, Waveform or array
-        Paths of whole files as str.
+        One element per utterance; whole files are paths of type str.
 
     Raises
     ------
     TypeError
-        If X is a single source and not a list, has no order or no length, mixes paths and bare
-        arrays, or holds something else, which is named.
+        If X is a single source instead of a list, has no order or no length, mixes paths and
+        bare arrays, or holds an object that is not audio; the object is named.
     ValueError
         If X is empty, or holds bare arrays and `input_sampling_rate` is None.
     """
@@ -55,7 +56,7 @@ def audio_inputs(X, input_sampling_rate=None):
         raise ValueError("X is empty: 0 utterances, at least 1 is required.")
     if all(isinstance(item, str | os.PathLike) for item in items):
         return [os.fspath(item) for item in items]
-    contents = {}  # of open files, which are read once however many utterances are in them
+    contents = {}  # caches open files, so that one with many utterances is read once
     items = [_source(item, i, contents) for i, item in enumerate(items)]
     _check_mixture(items, input_sampling_rate)
     return items
@@ -63,7 +64,7 @@ def audio_inputs(X, input_sampling_rate=None):
 
 def _check_is_list(X):
     if isinstance(X, set | frozenset):
-        raise TypeError("X is a set, whose order means nothing: pass a list.")
+        raise TypeError("X is a set, which has no order: pass a list.")
     if isinstance(X, str | os.PathLike):
         raise TypeError(f"X is a single path ({os.fspath(X)!r}); pass a list: [path].")
     single = {Utterance: "Utterance", Waveform: "Waveform", bytes: "file's content (bytes)"}
@@ -88,13 +89,11 @@ def _check_is_list(X):
             remedy = ": pass its data or its frame"
         elif isinstance(X, Mapping):
             remedy = ": pass [X]"
-        raise TypeError(
-            f"X must be a list of paths or of 1-D arrays, not {type(X).__name__}{remedy}."
-        )
+        raise TypeError(f"X must be a list of paths or 1-D arrays, not {type(X).__name__}{remedy}.")
 
 
 def _source(item, index, contents):
-    """A path, `Utterance`, `Waveform` or array of whatever an element of X is."""
+    """Convert an element of X to a path, an `Utterance`, a `Waveform` or an array."""
     if isinstance(item, Utterance):
         source = _source(item.source, index, contents)
         if isinstance(source, Utterance):
@@ -105,11 +104,11 @@ def _source(item, index, contents):
     if isinstance(item, bytes | bytearray | memoryview) or hasattr(item, "read"):
         if id(item) not in contents:
             contents[id(item)] = file_source(item)
-        name = getattr(item, "name", None)  # of an open file
+        name = getattr(item, "name", None)  # the path of an open file, or its descriptor
         return Utterance(contents[id(item)], name=name if isinstance(name, str) else None)
     if isinstance(item, Mapping):
         return _of_dict(item, index, contents)
-    if hasattr(item, "get_all_samples"):  # a decoder of torchcodec, as in the rows of datasets
+    if hasattr(item, "get_all_samples"):  # torchcodec's AudioDecoder, as in rows of `datasets`
         decoded = item.get_all_samples()
         return Waveform(decoded.data, float(decoded.sample_rate))
     pair = _pair(item)
@@ -131,13 +130,13 @@ def _of_dict(item, index, contents):
     if name is not None:
         return _source(name, index, contents)
     raise TypeError(
-        f"Utterance {index} is a dict with the keys {list(item)}, not one with 'array' and "
-        f"'sampling_rate', or with 'bytes' and 'path': {_REMEDY}."
+        f"Utterance {index} is a dict with the keys {list(item)}, but needs 'array' and "
+        f"'sampling_rate', or 'bytes' and 'path': {_REMEDY}."
     )
 
 
 def _pair(item):
-    """Samples and rate of a pair of them, in whichever order, or None."""
+    """Return (samples, rate) if the item is a pair of them in either order, otherwise None."""
     if not isinstance(item, tuple | list) or len(item) != 2:
         return None
     for samples, rate in (item, item[::-1]):
@@ -159,13 +158,13 @@ def _check_mixture(items, input_sampling_rate):
         (i, first), (j, other) = sorted(kinds)
         raise TypeError(
             f"X mixes paths and arrays: utterance {i} is {first}, utterance {j} is {other}. "
-            "Give arrays as Waveform(samples, rate)."
+            "Pass arrays as Waveform(samples, rate)."
         )
     for i, item in enumerate(items):
         if not is_path[i] and not _is_file(item) and rate_of(item, input_sampling_rate) is None:
             raise ValueError(
-                f"X holds arrays of samples without their sampling rate, the first at {i}: give "
-                "Waveform(samples, rate), or set input_sampling_rate= (in Hz) for all."
+                f"X holds arrays of samples without their sampling rate, the first at {i}: pass "
+                "Waveform(samples, rate), or set input_sampling_rate= (in Hz) for all of them."
             )
 
 
@@ -175,21 +174,21 @@ def _is_file(item):
 
 
 def as_one_column(X):
-    """The column of an array of objects or strings (n_rows, 1); anything else as it is."""
+    """Return the column of an array (n_rows, 1) of objects or strings, and any other X as given."""
     if isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] == 1 and X.dtype.kind in "OUT":
         return X[:, 0]
     return X
 
 
 def rate_of(item, input_sampling_rate):
-    """Rate in Hz of an element of `audio_inputs` that is no file: its own, if it states one."""
+    """Return the rate in Hz of an array in `audio_inputs`: its own, or `input_sampling_rate`."""
     source = item.source if isinstance(item, Utterance) else item
     own = source.sampling_rate if isinstance(source, Waveform) else None
     return own or input_sampling_rate
 
 
 def utterance_name(item, index):
-    """Name in messages of an element of `audio_inputs`, at `index` in X."""
+    """Return the name in messages of the element of `audio_inputs` at position `index`."""
     if isinstance(item, str):
         return item
     own = item.name if isinstance(item, Waveform) else None
@@ -204,21 +203,27 @@ def utterance_name(item, index):
 
 
 def read_utterance(item, index, input_sampling_rate, sampling_rate):
-    """Turn one element of `audio_inputs` into mono float32 at `sampling_rate`.
+    """Read one element of `audio_inputs` as mono float32 samples.
 
     Parameters
     ----------
     item : str, Utterance, Waveform or array-like of shape (n_samples,)
-        Integer samples are scaled by their type's full scale.
+        Utterance to read. Integer samples are divided by the full scale of their type.
     index : int
-        Position in X, to name it in errors.
-    input_sampling_rate, sampling_rate : float or None
-        In Hz; the former is that of arrays, None for the latter keeps the utterance's own.
+        Position of the utterance in X, for error messages.
+    input_sampling_rate : float or None
+        Sampling rate in Hz of arrays that do not state their own.
+    sampling_rate : float or None
+        Sampling rate of the result in Hz; None keeps the utterance's own rate.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), float32
 
     Raises
     ------
     AudioReadError
-        As `load_audio`, for arrays too.
+        Under the conditions of `load_audio`, also for arrays.
     """
     if isinstance(item, str):
         return load_part(item, item, WHOLE, sampling_rate)[0]
@@ -226,20 +231,21 @@ def read_utterance(item, index, input_sampling_rate, sampling_rate):
 
 
 def read_at_rate(item, index, input_sampling_rate, sampling_rate=None):
-    """Turn one element of `audio_inputs` into mono float32 samples and their rate.
+    """Read one element of `audio_inputs` as mono float32 samples, and return their rate too.
 
     Parameters
     ----------
     item, index, input_sampling_rate
-        As in `read_utterance`.
+        Parameters of `read_utterance`.
     sampling_rate : float or None, default=None
-        In Hz; None keeps the utterance's own.
+        Sampling rate of the result in Hz; None keeps the utterance's own rate.
 
     Returns
     -------
     samples : ndarray of shape (n_samples,), float32
+        Samples whose full scale is 1.
     sampling_rate : float
-        In Hz.
+        Sampling rate of `samples` in Hz.
     """
     if isinstance(item, str):
         return load_part(item, item, WHOLE, sampling_rate)

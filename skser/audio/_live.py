@@ -1,4 +1,4 @@
-"""Audio that arrives in blocks: of any size, from anywhere, as mono samples at one rate."""
+"""Conversion of audio that arrives in blocks to mono samples at one rate."""
 
 from collections.abc import Iterable
 
@@ -11,39 +11,40 @@ from skser.audio._waveform import Waveform
 
 
 def stream_blocks(blocks, from_rate, sampling_rate=None, name="the stream"):
-    """Turn blocks of samples into mono float32 at one rate, as they come.
+    """Convert blocks of samples to mono float32 at one sampling rate, as they arrive.
 
     Parameters
     ----------
     blocks : iterable of array-like of shape (n_samples,) or (n_samples, n_channels)
-        Blocks of any size, empty ones included, of one type and number of channels. Integers are
-        scaled by the full scale of their type; channels are averaged.
+        Blocks of any size, including empty ones, all with the same type and number of channels.
+        Integers are divided by the full scale of their type, and channels are averaged.
     from_rate : float
-        Rate of the blocks in Hz.
+        Sampling rate of the blocks in Hz.
     sampling_rate : float or None, default=None
-        Rate of the result in Hz; None keeps `from_rate`.
+        Sampling rate of the result in Hz; None keeps `from_rate`.
     name : str, default="the stream"
-        Name in messages.
+        Name of the stream in messages.
 
     Yields
     ------
     samples : ndarray of shape (n_samples,), float32
-        Joined, these are what `load_audio` gives of a file of the same samples.
+        Successive pieces. Concatenated, they equal what `load_audio` returns for a file of the
+        same samples.
     sampling_rate : float
-        In Hz.
+        Sampling rate of `samples` in Hz.
 
     Raises
     ------
     TypeError
-        If `blocks` is one array, a block is not an array of numbers, or the type changes.
+        If `blocks` is a single array, a block is not an array of numbers, or the type changes.
     ValueError
         If the number of channels changes.
     AudioReadError
-        If samples are not finite or beyond full scale, or the rates are too far apart.
+        If samples are not finite or far beyond full scale, or the rates are too far apart.
 
     Notes
     -----
-    What the iterator raises passes through as it is, with a note that names the block.
+    Exceptions of the iterator are passed on unchanged, with a note that names the block.
 
     Examples
     --------
@@ -56,9 +57,9 @@ def stream_blocks(blocks, from_rate, sampling_rate=None, name="the stream"):
     if isinstance(blocks, np.ndarray | bytes) or not isinstance(blocks, Iterable):
         raise TypeError(
             f"blocks is of type {type(blocks).__name__}, not an iterable of arrays: pass "
-            "[samples], or a generator."
+            "[samples] or a generator."
         )
-    rate = Waveform(np.empty(0), from_rate).sampling_rate  # which refuses anything but a rate
+    rate = Waveform(np.empty(0), from_rate).sampling_rate  # raises if from_rate is not a rate
     resampler = None
     if sampling_rate not in (None, rate):
         import soxr
@@ -91,7 +92,7 @@ def stream_blocks(blocks, from_rate, sampling_rate=None, name="the stream"):
 
 
 def _numbered(blocks, name):
-    """Number and block; a note on an error of the iterator says at which block it came."""
+    """Yield each block with its number, and add the number to an exception of the iterator."""
     iterator, i = iter(blocks), 0
     while True:
         try:
@@ -99,20 +100,20 @@ def _numbered(blocks, name):
         except StopIteration:
             return
         except Exception as error:
-            error.add_note(f"raised by the iterator of {name}, in place of block {i}")
+            error.add_note(f"raised by the iterator of {name} when block {i} was requested")
             raise
         yield i, block
         i += 1
 
 
 def _alike(numbered, name):
-    """Arrays that are not empty, all of one type and number of channels."""
+    """Yield non-empty blocks as arrays; raise if their type or number of channels changes."""
     first = None
     for i, block in numbered:
         if isinstance(block, bytes | bytearray | memoryview):
             raise TypeError(
-                f"{name}: block {i} is bytes, whose type of samples nobody states: give "
-                "numpy.frombuffer(block, numpy.int16), say."
+                f"{name}: block {i} is bytes, so its sample type is unknown: pass an array, for "
+                "example numpy.frombuffer(block, numpy.int16)."
             )
         try:
             array = np.asarray(block.detach().cpu() if hasattr(block, "detach") else block)
@@ -130,14 +131,14 @@ def _alike(numbered, name):
         first = first or (i, kind)
         if kind[0] != first[1][0]:
             raise TypeError(
-                f"{name}: block {i} is of {kind[0]} after {first[1][0]}, whose full scale may "
-                "differ: convert all blocks to one type."
+                f"{name}: block {i} has type {kind[0]}, but the blocks before have type "
+                f"{first[1][0]}: convert all blocks to one type."
             )
         if kind[1] != first[1][1]:
             counts = [(shape or (1,))[0] for shape in (kind[1], first[1][1])]
             raise ValueError(
-                f"{name}: block {i} has {counts[0]} channels after {counts[1]}: give all blocks "
-                "the same channels."
+                f"{name}: block {i} has {counts[0]} channels, but the blocks before have "
+                f"{counts[1]}: pass the same channels in all blocks."
             )
         if array.size:
             yield array

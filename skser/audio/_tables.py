@@ -1,4 +1,4 @@
-"""Utterance tables: the columns that say which part of which recording a row is."""
+"""Utterance tables, whose columns state a recording and the part of it in each row."""
 
 import numpy as np
 
@@ -8,37 +8,39 @@ PART_COLUMNS = ("start", "end", "channel")
 
 
 def is_utterance_index(index):
-    """Whether an index is audformat's, of files or of their segments."""
+    """Return True if an index is one of audformat, of files or of segments."""
     names = tuple(getattr(index, "names", ()))
     return names == ("file",) or names == ("file", "start", "end")
 
 
 def table_rows(table):
-    """Sources of an utterance table, as `Utterance` where a row is a part of one.
+    """Return the audio of each row of an utterance table.
 
     Parameters
     ----------
     table : DataFrame or Index
-        With a column ``audio`` and optionally ``start``, ``end`` and ``channel``; or with, or
-        being, an audformat index (``file``, ``start``, ``end``).
+        Table with a column ``audio`` and optionally ``start``, ``end`` and ``channel``; or an
+        audformat index (``file``, ``start``, ``end``) or a table with such an index.
 
     Returns
     -------
     list
+        Source of each row; an `Utterance` for rows that are a part of a recording.
 
     Raises
     ------
     ValueError
-        If there is no column ``audio``, or a row states its part twice.
+        If the column ``audio`` is missing, or a row states its part twice.
     TypeError
-        Naming the row whose times or channel cannot be understood.
+        If the times or the channel of a row cannot be parsed; the row is named.
     """
     columns = getattr(table, "columns", ())
     if "audio" not in columns:
         index = getattr(table, "index", table)
         if not is_utterance_index(index):
             raise ValueError(
-                f"The utterance table has no column 'audio'; its columns are {list(columns)}."
+                f"The utterance table has no column 'audio'; its columns are {list(columns)}. "
+                "Rename the column that holds the paths."
             )
         table = index.to_frame(index=False).rename(columns={"file": "audio"})
         columns = table.columns
@@ -54,7 +56,7 @@ def table_rows(table):
 
 
 def _cells(column):
-    # pandas' numbers become Python's own; polars gives these by itself.
+    # `astype(object)` turns NumPy scalars of pandas into Python numbers, as polars returns them.
     return list(column.astype(object)) if hasattr(column, "astype") else column.to_list()
 
 
@@ -69,27 +71,29 @@ def _row(source, part, i):
     if given is not None:
         raise ValueError(
             f"Row {i} of the utterance table has an Utterance in 'audio' and a part in "
-            f"{list(part)}: state it once."
+            f"{list(part)}: state the part once."
         )
     return utterance
 
 
 def without_parts(table, audio):
-    """Return an utterance table whose audio is replaced by samples that are cut already.
+    """Return a copy of an utterance table with its audio replaced by samples that are cut already.
 
     Parameters
     ----------
     table : DataFrame
+        Utterance table.
     audio : list of array-like
         Samples of each row.
 
     Returns
     -------
     DataFrame
-        With nothing in the columns that would cut the samples once more.
+        Table whose columns ``start``, ``end`` and ``channel`` are empty, so that the samples are
+        not cut a second time.
     """
     column = np.empty(len(audio), dtype=object)
-    for i, samples in enumerate(audio):  # arrays of one length would become a 2-D array
+    for i, samples in enumerate(audio):  # NumPy would stack arrays of equal length
         column[i] = samples
     parts = [name for name in PART_COLUMNS if name in table.columns]
     return table.assign(audio=column, **dict.fromkeys(parts))

@@ -1,4 +1,4 @@
-"""An utterance: a source of audio, or a part of one."""
+"""Utterances: whole recordings or parts of them."""
 
 import math
 import os
@@ -10,34 +10,35 @@ import numpy as np
 from skser.audio._waveform import MAX_AMPLITUDE
 
 MAX_DURATION = 4 * 3600  # seconds
-_MISSING = {"NaT", "<NA>"}  # pandas' own, of which the latter does not compare
+_MISSING = {"NaT", "<NA>"}  # compared as strings, because pandas' NA cannot be compared
 
 
 class Utterance:
-    """A part of a recording: what it is cut from, from when to when, and which channel.
+    """Part of a recording, given by its times and channel.
 
-    Taken wherever a path is. Only the part is decoded, cut at the recording's own rate from
-    sample round(start · rate) up to, not including, round(end · rate), and resampled afterwards.
+    An utterance is accepted wherever a path is. Only the part is decoded. It is cut at the
+    recording's own sampling rate, from sample round(start · rate) up to but not including
+    round(end · rate), and resampled afterwards.
 
     Parameters
     ----------
     source : str, path-like, bytes, binary file, Waveform, array or dict
-        Recording: a file, the content of one, or samples. Arrays that do not state their rate
-        need `input_sampling_rate` where the utterance is used.
+        Recording: a file, the content of a file, or samples. For arrays that do not state their
+        sampling rate, set `input_sampling_rate` where the utterance is used.
     start, end : float, Timedelta or None, default=None
-        Bounds in seconds from the start of the recording. None, NaN and NaT mean its own start
-        and end. An `end` that rounding has put up to 10 ms beyond the recording is taken for
-        its end.
+        Bounds in seconds from the start of the recording. None, NaN and NaT mean the start and
+        the end of the recording. An `end` up to 10 ms after the end of the recording is
+        attributed to rounding and accepted.
     channel : int, "loudest" or None, default=None
-        Index of the channel, from 0; "loudest" is the channel with most energy in this part;
-        None averages the channels, and warns where they cancel.
+        Index of the channel, from 0; "loudest" is the channel with the most energy in this part;
+        None averages the channels, with a warning if they cancel.
     max_duration : float or None, default=14400
         Longest part that is read, in seconds; None lifts the limit.
     max_amplitude : float or None, default=8.0
-        Largest magnitude of floating-point samples, whose full scale is 1. Larger ones are
-        taken for integers that were not scaled and refused; None lets them pass.
+        Largest magnitude of floating-point samples, whose full scale is 1. Larger samples are
+        rejected, because they look like unscaled integers; None lifts the limit.
     name : str or None, default=None
-        Name in messages; None takes the path.
+        Name of the utterance in messages; None uses the path.
 
     Raises
     ------
@@ -46,8 +47,8 @@ class Utterance:
 
     Notes
     -----
-    Whether the times and the channel exist is checked where the utterance is read, so that one
-    wrong row of a table costs no other.
+    The times and the channel are compared with the recording only when the utterance is read, so
+    that one wrong row of a table does not prevent the others from being read.
 
     Examples
     --------
@@ -60,7 +61,7 @@ class Utterance:
     array([101, 151])
     """
 
-    __module__ = "skser.audio"  # where it is public
+    __module__ = "skser.audio"  # tracebacks and pickles show the public location
     __slots__ = ("channel", "end", "max_amplitude", "max_duration", "name", "source", "start")
 
     def __init__(
@@ -75,7 +76,9 @@ class Utterance:
         name=None,
     ):
         if isinstance(source, Utterance):
-            raise TypeError("An Utterance is cut from a recording, not from another Utterance.")
+            raise TypeError(
+                "source is an Utterance: pass the recording that it is cut from, source.source."
+            )
         is_path = isinstance(source, os.PathLike)
         values = {
             "source": os.fspath(source) if is_path else source,
@@ -90,7 +93,7 @@ class Utterance:
             object.__setattr__(self, key, value)
 
     def __setattr__(self, key, value):
-        raise AttributeError("An Utterance does not change; make a new one.")
+        raise AttributeError("An Utterance is immutable: create a new one.")
 
     __delattr__ = __setattr__
 
@@ -103,7 +106,7 @@ class Utterance:
 
     def _key(self):
         source = self.source
-        # Arrays and open files are the same where they are one object.
+        # Comparing arrays would be slow, so arrays and open files are equal by identity only.
         known = source if isinstance(source, str | bytes) else id(source)
         limits = self.max_duration, self.max_amplitude
         return (known, self.start, self.end, self.channel, *limits)
@@ -127,7 +130,7 @@ class Utterance:
         return f"Utterance({', '.join(given)})"
 
     def with_source(self, source, name=None):
-        """Return the same part of another source."""
+        """Return an utterance with the same part of another source."""
         return Utterance(
             source, self.start, self.end, self.channel, max_duration=self.max_duration,
             max_amplitude=self.max_amplitude, name=self.name or name,
@@ -135,12 +138,12 @@ class Utterance:
 
     @property
     def is_whole(self):
-        """Whether neither times nor a channel are chosen."""
+        """True if neither times nor a channel are chosen."""
         return self.start is None and self.end is None and self.channel is None
 
     @property
     def part(self):
-        """The part in words, such as "from 2 to 4 s, channel 1"; empty for the whole."""
+        """Description of the part, such as "from 2 to 4 s, channel 1"; empty for the whole."""
         words = []
         if self.start is not None or self.end is not None:
             words.append(
@@ -151,13 +154,13 @@ class Utterance:
         return ", ".join(words)
 
     def called(self, unnamed):
-        """Name and part, in messages; `unnamed` where there is no name."""
+        """Return name and part for messages, with `unnamed` in place of a missing name."""
         name = self.name or (self.source if isinstance(self.source, str) else unnamed)
         return f"{name} {self.part}".rstrip()
 
     @property
     def nbytes(self):
-        """About how many bytes have to be read."""
+        """Approximate number of bytes to read."""
         if self.end is not None and math.isfinite(self.end - (self.start or 0.0)):
             return int(max(0.0, self.end - (self.start or 0.0)) * 64000)
         if isinstance(self.source, str):
@@ -169,38 +172,40 @@ class Utterance:
 
 
 def seconds(value, what):
-    """Seconds of a number, a timedelta or a clock time such as "00:01:02.5"; None if missing.
+    """Convert a number, a timedelta or a clock time such as "00:01:02.5" to seconds.
 
     Parameters
     ----------
     value : float, str, timedelta or None
+        Time to convert. None, NaN, NaT and empty strings count as missing.
     what : str
-        Name of the value, for the message.
+        Name of the value in the error message.
 
     Returns
     -------
     float or None
+        Time in seconds, or None if it is missing.
 
     Raises
     ------
     TypeError
-        If it is no time.
+        If the value is not a time.
     """
     if value is None:
         return None
-    if isinstance(value, np.timedelta64):  # which NumPy counts among the integers
+    if isinstance(value, np.timedelta64):  # before Real, because NumPy registers it as an integer
         return None if np.isnat(value) else float(value / np.timedelta64(1, "ns")) / 1e9
     if isinstance(value, Real) and not isinstance(value, bool | np.bool_):
         value = float(value)
         return None if math.isnan(value) else value
     if hasattr(value, "total_seconds"):
-        value = value.total_seconds()  # NaN of pandas' NaT
+        value = value.total_seconds()  # NaN for pandas' NaT
         return None if math.isnan(value) else value
     if isinstance(value, str):
         return _seconds_in(value.strip(), what)
     if str(value) in _MISSING:
         return None
-    raise TypeError(f"{what}={value!r} is not a time in seconds.")
+    raise TypeError(f"{what}={value!r} is not a time in seconds, a timedelta or a clock time.")
 
 
 def _seconds_in(text, what):
@@ -214,29 +219,34 @@ def _seconds_in(text, what):
         return None if math.isnan(value) else value
     except ValueError:
         try:
-            if not re.search(r":|[a-zµ]", plain, re.IGNORECASE):  # pandas would count nanoseconds
+            # Without a colon or a unit, pandas would read nanoseconds.
+            if not re.search(r":|[a-zµ]", plain, re.IGNORECASE):
                 raise ValueError(text)
             return seconds(pd.Timedelta(plain), what)
         except ValueError:
-            raise TypeError(f"{what}={text!r} is not a time in seconds.") from None
+            raise TypeError(
+                f"{what}={text!r} is not a time in seconds, a timedelta or a clock time."
+            ) from None
 
 
 def channel_of(value):
-    """Index of a channel, "loudest", or None for the mean.
+    """Convert a value, for example from a column of a table, to a choice of channel.
 
     Parameters
     ----------
     value : int, float, str or None
-        NaN, an empty string and "mean" are None, as the columns of tables give them.
+        Index of a channel, also as a float or string, or "loudest". None, NaN, an empty string
+        and "mean" average the channels.
 
     Returns
     -------
-    int, str or None
+    int, "loudest" or None
+        None averages the channels.
 
     Raises
     ------
     TypeError
-        If it is none of these.
+        If the value is none of these.
     """
     if value is None or value is np.nan:
         return None

@@ -1,37 +1,38 @@
-"""Samples that state their own sampling rate."""
+"""Arrays of samples that carry their own sampling rate."""
 
 import math
 from numbers import Real
 
 import numpy as np
 
-MAX_AMPLITUDE = 8.0  # of floating-point samples; what is louder was not scaled
+MAX_AMPLITUDE = 8.0  # larger floating-point samples are most likely unscaled integers
 
 
 class Waveform(np.ndarray):
-    """Samples that state their own sampling rate, as a file does.
+    """Array of samples that carries its own sampling rate, as a file does.
 
-    A list of them is taken wherever a list of paths is, whatever `input_sampling_rate` says.
-    What is derived from one, a slice say, is an ordinary array of samples in this respect;
-    `copy.copy`, `copy.deepcopy` and pickle keep the rate.
+    A list of waveforms is accepted wherever a list of paths is, and takes precedence over
+    `input_sampling_rate`. Arrays derived from a waveform, such as slices, do not keep the rate;
+    `copy.copy`, `copy.deepcopy` and pickle do.
 
     Parameters
     ----------
     samples : array-like of shape (n_samples,), (n_samples, n_channels) or (n_channels, n_samples)
-        Not copied where it is an array. The shorter axis is that of the channels.
+        Samples, which are not copied if they are an array. The shorter of two axes holds the
+        channels.
     sampling_rate : float
-        In Hz.
+        Sampling rate of the samples in Hz.
     name : str or None, default=None
-        Name in messages.
+        Name of the waveform in messages; None uses its position in the list.
     max_amplitude : float or None, default=8.0
-        Largest magnitude of floating-point samples, whose full scale is 1. Larger ones are
-        taken for integers that were not scaled and refused where the samples are used; None
-        lets them pass.
+        Largest magnitude of floating-point samples, whose full scale is 1. Larger samples are
+        rejected when the waveform is read, because they look like unscaled integers; None lifts
+        the limit.
 
     Raises
     ------
     ValueError
-        If `sampling_rate` is no positive, finite number.
+        If `sampling_rate` is not a positive, finite number.
 
     Examples
     --------
@@ -48,9 +49,11 @@ class Waveform(np.ndarray):
     max_amplitude = MAX_AMPLITUDE
 
     def __new__(cls, samples, sampling_rate, name=None, max_amplitude=MAX_AMPLITUDE):
-        """View `samples`."""
+        """Create a waveform that views `samples`."""
         if not (isinstance(sampling_rate, Real) and 0 < sampling_rate < math.inf):
-            raise ValueError(f"sampling_rate={sampling_rate!r} is no positive number of Hz.")
+            raise ValueError(
+                f"sampling_rate={sampling_rate!r} must be a positive, finite number in Hz."
+            )
         waveform = np.asarray(samples).view(cls)
         waveform.sampling_rate = sampling_rate
         waveform.name = name

@@ -1,4 +1,4 @@
-"""Conditions of a recording: what alters waveforms."""
+"""Alterations of waveforms, for augmentation and for tests of robustness."""
 
 from skser.augmentation._altered import altered
 from skser.augmentation._distortions import (

@@ -1,4 +1,4 @@
-"""Apply one alteration to one utterance, whoever asks for it, and check what it returns."""
+"""Application of an alteration to an utterance, with checks of its result."""
 
 import contextlib
 import random
@@ -15,9 +15,9 @@ def altered(samples, sampling_rate, alteration, seed, name, what="The alteration
     Parameters
     ----------
     samples : ndarray of shape (n_samples,), float32
-        Full scale is 1. They are left as they are.
+        Samples whose full scale is 1. They are not modified.
     sampling_rate : float
-        In Hz.
+        Sampling rate of the samples in Hz.
     alteration : callable
         Function ``(samples, sampling_rate, random_state)`` -> samples, such as `add_noise`, or a
         transform of the library audiomentations.
@@ -44,7 +44,7 @@ def altered(samples, sampling_rate, alteration, seed, name, what="The alteration
                 result = alteration(samples=samples.copy(), sample_rate=round(sampling_rate))
         else:
             result = alteration(samples.copy(), sampling_rate, np.random.RandomState(seed))
-    except Exception as error:  # whatever a user's function may raise
+    except Exception as error:  # a user's function can raise anything
         raise ValueError(f"{what} failed on {name}: {type(error).__name__}: {error}") from error
     result = np.asarray(result)
     if result.ndim != 1 or result.dtype.kind != "f":
@@ -65,7 +65,7 @@ def _is_audiomentations(alteration):
 
 @contextlib.contextmanager
 def _global_seed(seed):
-    # audiomentations draws from the global generators; one thread at a time may seed them.
+    # audiomentations draws from the global generators, which only one thread at a time may seed.
     with _GLOBAL_GENERATORS:
         states = random.getstate(), np.random.get_state()  # noqa: NPY002
         random.seed(seed)

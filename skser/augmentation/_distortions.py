@@ -1,6 +1,6 @@
-"""What happens to recordings: noise, rooms, telephones, codecs, other levels and speeds.
+"""Distortions of recordings: noise, rooms, telephones, codecs, levels and speeds.
 
-Each is a function ``(samples, sampling_rate, random_state)`` -> samples of mono float32 samples.
+Each is a function ``(samples, sampling_rate, random_state)`` -> samples on mono float32 samples.
 """
 
 import functools
@@ -11,18 +11,19 @@ import scipy.signal
 
 from skser.audio import resample
 
-_CODEC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # of MPEG audio
+# Sampling rates in Hz that MPEG audio supports.
+_CODEC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
 def add_noise(samples, sampling_rate, random_state, *, snr=10):
-    """Add white noise at a signal-to-noise ratio in dB over the whole utterance."""
+    """Add white noise at a signal-to-noise ratio in dB, measured over the whole utterance."""
     noise = random_state.standard_normal(len(samples))
     level = np.sqrt(np.mean(samples.astype(np.float64) ** 2)) * 10 ** (-snr / 20)
     return samples + level * noise
 
 
 def clip(samples, sampling_rate, random_state, *, share=0.05):
-    """Cut off the largest `share` of the samples that are not 0, as an overdriven microphone."""
+    """Clip the largest `share` of the samples that are not 0, like an overdriven microphone."""
     heard = np.abs(samples[samples != 0])
     if not len(heard):
         return samples
@@ -31,16 +32,19 @@ def clip(samples, sampling_rate, random_state, *, share=0.05):
 
 
 def change_gain(samples, sampling_rate, random_state, *, decibels=-20):
-    """Make an utterance louder or softer, without clipping."""
+    """Change the level of an utterance by a gain in dB, without clipping."""
     return samples * 10 ** (decibels / 20)
 
 
 def telephone(samples, sampling_rate, random_state, *, band=(300, 3400)):
-    """Narrow band at 8 kHz with 8-bit companding (ITU-T G.711, mu-law), and back."""
+    """Simulate a telephone: a narrow band at 8 kHz with 8-bit mu-law companding (ITU-T G.711).
+
+    The band is given in Hz.
+    """
     narrow = resample(samples, sampling_rate, 8000)
     filters = scipy.signal.butter(4, band, "bandpass", fs=8000, output="sos")
     narrow = scipy.signal.sosfilt(filters, narrow)
-    peak = np.abs(narrow).max() or 1.0
+    peak = np.abs(narrow).max() or 1.0  # avoids a division by 0 for silence
     mu = 255
     companded = np.sign(narrow) * np.log1p(mu * np.abs(narrow) / peak) / np.log1p(mu)
     companded = np.round(companded * 127) / 127
@@ -49,11 +53,14 @@ def telephone(samples, sampling_rate, random_state, *, band=(300, 3400)):
 
 
 def encode(samples, sampling_rate, random_state, *, format="MP3", compression=0.9):
-    """Through a lossy codec and back; compression from 0 (good) to 1 (small)."""
+    """Encode with a lossy codec and decode again; `compression` ranges from 0 (good) to 1 (small).
+
+    The format is "MP3" or "OGG" (Vorbis).
+    """
     import soundfile
 
     subtype = {"MP3": "MPEG_LAYER_III", "OGG": "VORBIS"}[format]
-    # Louder than full scale would be clipped, which is another distortion.
+    # Samples beyond full scale would be clipped, which is a different distortion.
     peak = max(float(np.abs(samples).max()), 1.0)
     rate = sampling_rate if sampling_rate in _CODEC_RATES else 48000
     file = io.BytesIO()
@@ -71,21 +78,21 @@ def encode(samples, sampling_rate, random_state, *, format="MP3", compression=0.
 
 
 def reverberate(samples, sampling_rate, random_state, *, seconds=0.5):
-    """Convolve with noise that decays by 60 dB in `seconds`, behind the direct sound."""
+    """Convolve with a direct sound followed by noise that decays by 60 dB in `seconds`."""
     times = np.arange(1, round(seconds * sampling_rate)) / sampling_rate
     tail = random_state.standard_normal(len(times)) * 10 ** (-3 * times / seconds)
-    # As much energy in the reverberation as in the direct sound.
+    # The reverberation has as much energy as the direct sound.
     response = np.concatenate([[1.0], tail / np.sqrt(np.sum(tail**2))])
     return scipy.signal.fftconvolve(samples, response)[: len(samples)]
 
 
 def change_speed(samples, sampling_rate, random_state, *, factor=1.1):
-    """Play faster (above 1) or slower, pitch and formants along with it."""
+    """Play faster (`factor` above 1) or slower, which also shifts pitch and formants."""
     return resample(samples, sampling_rate * factor, sampling_rate)
 
 
 def resample_badly(samples, sampling_rate, random_state, *, rate=8000):
-    """To another rate and back by linear interpolation, without a filter."""
+    """Resample to `rate` in Hz and back by linear interpolation, without a filter."""
     times = np.arange(len(samples)) / sampling_rate
     coarse = np.arange(max(2, round(len(samples) * rate / sampling_rate))) / rate
     return np.interp(times, coarse, np.interp(coarse, times, samples))
@@ -105,13 +112,13 @@ _DEFAULT = {
 
 
 def default_distortions():
-    """Distortions of `robustness_report`.
+    """Return the default distortions of `robustness_report`.
 
     Returns
     -------
     dict of callable
-        ``distortion(samples, sampling_rate, random_state)`` -> samples, by kind and level; a
-        new dictionary, to be added to and taken from.
+        Functions ``distortion(samples, sampling_rate, random_state)`` -> samples, by (kind,
+        level). The dictionary is new in each call and can be modified.
 
     Examples
     --------

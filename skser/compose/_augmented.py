@@ -201,6 +201,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         routed = metadata_of_rows(self, utterances, groups, soft_targets)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         versions = self._read(items, [f"{seed} {k}" for k in range(self.n_copies)])
+        # All utterances come first, then the first copy of each, as in `utterances`.
         samples = [of_one[k] for k in range(1 + self.n_copies) for of_one in versions]
         self.estimator_ = estimator.fit(_like(X, samples, utterances), y[utterances], **routed)
         self.classes_ = self.estimator_.classes_
@@ -270,6 +271,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if _is_2d_array(X):
             # The rows of a 2-D array may have any scale, so their amplitude is not limited.
             rows = validate_data(self, X, reset=reset)
+            # Audio rejects 64-bit integers, which have no full scale, but tables often hold them.
             if rows.dtype.itemsize > 4 and rows.dtype.kind in "iu":
                 rows = rows.astype(np.float64)
             X = [Utterance(row, max_amplitude=None) for row in rows]

@@ -12,6 +12,7 @@ from skser.sequences import Layout, Sequences, as_sequences
 _TOLERANCE = 1e-9  # seconds
 
 
+# auto_wrap_output_keys=None keeps scikit-learn's output configuration from wrapping the frames.
 class FrameUnion(FeatureUnion, auto_wrap_output_keys=None):
     """Concatenation, frame by frame, of the columns of several transformers.
 

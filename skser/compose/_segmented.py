@@ -158,7 +158,7 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Probabilities, in the order of ``classes_``.
         """
         proba, utterances, _ = self._predict_windows(X)
-        first = np.flatnonzero(np.diff(utterances, prepend=-1))
+        first = np.flatnonzero(np.diff(utterances, prepend=-1))  # first window of each utterance
         if self.pooling == "mean":
             return np.add.reduceat(proba, first) / np.bincount(utterances)[:, None]
         if self.pooling == "max":
@@ -242,6 +242,7 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         # Ceiling division counts the additional window that ends with the utterance.
         counts = 1 - (-last // self.hop_frames_)
         utterances = np.repeat(np.arange(len(sequences)), counts)
+        # Number of each window within its utterance.
         nth = np.arange(len(utterances)) - np.repeat(np.cumsum(counts) - counts, counts)
         starts = np.minimum(nth * self.hop_frames_, last[utterances])
         index = None if sequences.index is None else sequences.index[utterances]

@@ -123,6 +123,7 @@ class _Transfer(MetaEstimatorMixin, BaseEstimator):
                 "not include its source: set source to a fitted network before fitting again."
             )
         source = self.source
+        # A source may itself be a transfer, in a Pipeline, in a FrozenEstimator: unwrap them all.
         while isinstance(source, FrozenEstimator | Pipeline | _Transfer):
             if isinstance(source, _Transfer):
                 source = getattr(source, "estimator_", source.estimator)

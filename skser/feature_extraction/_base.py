@@ -144,7 +144,7 @@ class AudioTransformer(StatelessTransformer):
         return read_utterance(item, index, self.input_sampling_rate, self.sampling_rate)
 
     def _extract_one(self, item, index, prepared, compute=None):
-        """Return the features of one element of `audio_inputs`, or its name and what is wrong.
+        """Return the features of one element of `audio_inputs`, or its name and the problem.
 
         If `compute` is given, it is called without arguments in place of reading and extracting.
         """

@@ -4,8 +4,8 @@ DESCRIPTIONS = {
     "sources": """\
 X : list or 1-D array of sources, or DataFrame
     Audio. A source is a path, a `skser.audio.Utterance`, a `skser.audio.Waveform`, the
-    content of a file, or a 1-D array, which needs `input_sampling_rate`. A DataFrame holds the
-    sources in its column ``audio``; its columns ``start`` and ``end``, in seconds, and
+    content of a file, or a 1-D array, which needs `input_sampling_rate`. A DataFrame holds
+    the sources in its column ``audio``; its columns ``start`` and ``end``, in seconds, and
     ``channel`` are optional.""",
     "sampling_rate": """\
 sampling_rate : float, default=16000

@@ -69,7 +69,7 @@ class RobustnessDisplay:
                 "distortions to robustness_report."
             )
         if axes is None:
-            n_rows = -(-len(kinds) // 4)
+            n_rows = -(-len(kinds) // 4)  # ceiling division: four panels per row
             axes = new_axes(
                 self, n_rows, ncols=min(4, len(kinds)), sharey=True, squeeze=False,
                 figsize=(2.4 * min(4, len(kinds)), 2.4 * n_rows),

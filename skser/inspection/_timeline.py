@@ -118,6 +118,7 @@ def emotion_timeline(model, path, window=2.0, hop=0.5, segments=None):
         check_is_fitted(model)
     (item,) = audio_inputs([path])
     part = item if isinstance(item, Utterance) else Utterance(item)
+    # The limit on the duration of an utterance does not apply to a whole recording.
     part = Utterance(
         part.source, part.start, part.end, part.channel, name=part.name,
         max_duration=None, max_amplitude=part.max_amplitude,

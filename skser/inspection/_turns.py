@@ -116,6 +116,7 @@ def _warn_of_overlaps(rows, where):
     """Warn if turns of the same channel overlap; the rows are sorted by start."""
     pairs, latest = [], None
     for row in rows:
+        # A turn can overlap any earlier one, so compare it with the one that ends latest.
         if latest is not None and row[0] < latest[1] and row[3] == latest[3]:
             pairs.append((latest[4], row[4]))
         if latest is None or row[1] > latest[1]:

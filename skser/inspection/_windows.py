@@ -13,7 +13,7 @@ def working_rate(model):
     rates, parts, seen = [], [model], set()
     while parts:
         part = parts.pop()
-        if id(part) in seen:
+        if id(part) in seen:  # estimators may share parts or refer to each other
             continue
         seen.add(id(part))
         if isinstance(part, BaseEstimator) or part is model:

@@ -1,4 +1,4 @@
-"""Estimators, one file per published system."""
+"""Neural networks for speech emotion recognition, one file per published architecture."""
 
 from skser.neural_network._adversarial_ae_classifier import AdversarialAEClassifier
 from skser.neural_network._adversarial_ae_regressor import AdversarialAERegressor

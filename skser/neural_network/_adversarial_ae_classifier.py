@@ -13,18 +13,20 @@ from skser.neural_network._adversarial_latents import ADVERSARIAL, AdversarialLa
 from skser.neural_network._adversarial_training import is_labeled
 from skser.neural_network._base import MAX_SEED
 from skser.neural_network._classification import SequenceClassifier
+from skser.neural_network._parameters import extend_signature
 from skser.neural_network.modules.priors import CategoricalPrior, GaussianPrior, MixturePrior
 
 
 @insert_descriptions(ADVERSARIAL)
 class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
-    """Adversarial autoencoder with an emotion latent that is tuned on the classes.
+    """Adversarial autoencoder whose emotion latent is trained on the classes.
 
-    An encoder gives an emotion latent and a style latent; a decoder gives the input back from
-    both; a discriminator for each tells codes from draws of a prior, and the encoder learns
-    to fool it; a linear head, or the emotion latent itself, gives the classes. Each batch goes
-    through four phases with an optimiser each: reconstruction, discriminators, encoder as
-    generator, supervision. X is a 2-D array of sentence-level vectors or `Sequences` of frames.
+    An encoder computes an emotion latent and a style latent. A decoder reconstructs the input
+    from both. For each latent, a discriminator learns to distinguish codes of the encoder from
+    samples of a prior, and the encoder learns to fool it. The classes come from a linear head, or
+    from the emotion latent itself. Each batch goes through four phases, each with its own
+    optimizer: reconstruction, discrimination, generator (the encoder fools the discriminators)
+    and supervision. X is a 2-D array of one vector per utterance, or `Sequences` of frames.
 
     Parameters
     ----------
@@ -32,26 +34,29 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
     {filters}
     {n_heads}
     n_emotion : int, default=8
-        Number of nodes of the emotion latent, if `prior` is not "categorical".
+        Number of nodes of the emotion latent. Not used if `prior` is "categorical", which has one
+        node per class.
     {n_style}
     {decoder_units}
     {discriminator_units}
     prior : {"categorical", "gaussian", "mixture"}, default="categorical"
-        Prior of the emotion latent. "categorical": a node per class, all weight on one of them, by
-        the classes' shares among labeled utterances; the nodes are the probabilities.
-        "gaussian": standard normal. "mixture": a Gaussian per class, where the discriminator gets
-        the class if it is known. The prior of the style latent is standard normal.
+        Prior of the emotion latent. "categorical": one-hot vectors with one node per class, drawn
+        with the class frequencies of the labeled utterances; the nodes of the latent are the
+        predicted probabilities. "gaussian": standard normal. "mixture": one Gaussian per class;
+        the discriminator also receives the class where it is known. The prior of the style latent
+        is always standard normal.
+    {label_smoothing}
+    {class_weight}
+    unlabeled : int, str or None, default=None
+        Value in y that marks utterances without a label. It does not count as a class. Unlabeled
+        utterances take part in the reconstruction, discrimination and generator phases only. None
+        means that all utterances are labeled.
     {reconstruction_weight}
     {adversarial_weight}
     {supervised_weight}
     {n_discriminator_updates}
     {noise}
     {dropout}
-    {label_smoothing}
-    {class_weight}
-    unlabeled : int, str or None, default=None
-        Value in y that marks utterances without a label. They take part in reconstruction and
-        regularisation only, and the value is no class. None means that all are labeled.
     {latent}
     {max_epochs}
     {batch_size}
@@ -84,15 +89,16 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
     Warns
     -----
     ConvergenceWarning
-        Naming each part that failed in the last epoch: a single class predicted, a decoder no
-        better than the mean, a discriminator that was never fooled, a style latent that is
-        one point.
+        If a part of the network failed in the last epoch: it predicted a single class, the decoder
+        did no better than the mean, the encoder never fooled a discriminator, or the style latent
+        collapsed to one point. The message names the part.
 
     Notes
     -----
-    Published are the two latents, their discriminators and the two kinds of input. Layers,
-    weights and optimisers are not, and were chosen here on inner, speaker-disjoint folds.
-    The decoder of frames gives back the mean and standard deviation of each column over time.
+    The paper describes the two latents, their discriminators and the two kinds of input. It does
+    not give layers, weights and optimizers; the defaults here were chosen on inner,
+    speaker-disjoint folds. For frames, the decoder reconstructs the mean and the standard
+    deviation of each column over time.
 
     References
     ----------
@@ -132,6 +138,7 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
     }
     del _parameter_constraints["mixup"]
 
+    @extend_signature(AdversarialLatents.__init__)
     def __init__(
         self,
         hidden_units=(256,),
@@ -143,78 +150,26 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         discriminator_units=64,
         prior="categorical",
         *,
-        reconstruction_weight=0.1,
-        adversarial_weight=0.1,
-        supervised_weight=1.0,
-        n_discriminator_updates=1,
-        noise=0.5,
-        dropout=0.5,
         label_smoothing=0.1,
         class_weight=None,
         unlabeled=None,
-        latent="emotion",
-        max_epochs=40,
-        batch_size=32,
-        learning_rate=0.003,
-        learning_rate_schedule="one-cycle",
-        weight_decay=0.01,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        augment=None,
-        warm_start=False,
-        callbacks=(),
-        checkpoint_dir=None,
-        device="auto",
-        n_threads=None,
-        precision="float32",
-        compile=False,
-        verbose=0,
-        random_state=None,
+        **kwargs,
     ):
-        self.hidden_units = hidden_units
-        self.filters = filters
-        self.n_heads = n_heads
+        super().__init__(
+            hidden_units, filters, n_heads, n_style, decoder_units, discriminator_units, **kwargs
+        )
         self.n_emotion = n_emotion
-        self.n_style = n_style
-        self.decoder_units = decoder_units
-        self.discriminator_units = discriminator_units
         self.prior = prior
-        self.reconstruction_weight = reconstruction_weight
-        self.adversarial_weight = adversarial_weight
-        self.supervised_weight = supervised_weight
-        self.n_discriminator_updates = n_discriminator_updates
-        self.noise = noise
-        self.dropout = dropout
         self.label_smoothing = label_smoothing
         self.class_weight = class_weight
         self.unlabeled = unlabeled
-        self.latent = latent
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_schedule = learning_rate_schedule
-        self.weight_decay = weight_decay
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.augment = augment
-        self.warm_start = warm_start
-        self.callbacks = callbacks
-        self.checkpoint_dir = checkpoint_dir
-        self.device = device
-        self.n_threads = n_threads
-        self.precision = precision
-        self.compile = compile
-        self.verbose = verbose
-        self.random_state = random_state
 
     @property
     def _emotion_is_output(self):
         return self.prior == "categorical"
 
     def _make_prior(self, n_outputs):
-        shares = torch.ones(n_outputs)
+        shares = torch.ones(n_outputs)  # replaced in _train
         if self.prior == "categorical":
             return CategoricalPrior(shares)
         if self.prior == "gaussian":
@@ -228,32 +183,40 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         y = column_or_1d(y, warn=True)
         labeled = ~unlabeled(y, self.unlabeled)
         if not labeled.any():
-            raise ValueError(f"y holds no label: all {len(y)} utterances are {self.unlabeled!r}.")
+            raise ValueError(
+                f"y holds no labels: all {len(y)} utterances are {self.unlabeled!r}, the value of "
+                "unlabeled. Label utterances of at least 2 classes."
+            )
         known = y[labeled]
         if self.unlabeled is not None:
             if classes is not None and unlabeled(np.asarray(classes), self.unlabeled).any():
-                raise ValueError(f"classes holds {self.unlabeled!r}, which stands for no label.")
+                raise ValueError(
+                    f"classes holds {self.unlabeled!r}, which marks unlabeled utterances; remove "
+                    "it from classes."
+                )
+            # A marker of another type than the labels makes y an array of objects.
             if len({type(label) for label in known.tolist()}) == 1:
-                known = np.array(known.tolist())  # of objects, which the marker made necessary
+                known = np.array(known.tolist())
         targets = np.full(len(y), -1)
         targets[labeled] = super()._encode_targets(known, reset=reset, classes=classes)
         return targets
 
     def _train(self, train, valid, epochs, checkpoint=None, in_part=False):
         prior = self.net_.module_.prior
+        # partial_fit keeps the shares, as its y is only a part of the labels.
         if not isinstance(prior, GaussianPrior) and not in_part:
             prior.shares.copy_(self._class_shares(train.targets))
         super()._train(train, valid, epochs, checkpoint, in_part)
 
     def _class_shares(self, targets):
-        """Shares of the classes among labeled utterances, each counted once more."""
+        """Return the share of each class among the labeled utterances, with add-one smoothing."""
         known = targets[is_labeled(targets)]
         counts = np.bincount(known, minlength=self._n_outputs) if known.ndim == 1 else known.sum(0)
         return torch.from_numpy((counts + 1.0) / (counts + 1.0).sum())
 
     def _check_soft_targets(self, soft_targets, targets):
         shares = super()._check_soft_targets(soft_targets, targets)
-        shares[targets < 0] = np.nan
+        shares[targets < 0] = np.nan  # see is_labeled
         return shares
 
     def _make_criterion(self, targets):
@@ -269,23 +232,25 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         return codes
 
     def sample(self, n_samples=1, y=None):
-        """Draw made-up utterances.
+        """Generate utterances from samples of both priors.
 
         Parameters
         ----------
         n_samples : int, default=1
+            Number of utterances to generate.
         y : a class, array-like of shape (n_samples,) of classes, or None, default=None
-            Emotion of the samples; None draws it by the classes' shares in training.
+            Class of each utterance. None draws classes with their frequencies in training.
 
         Returns
         -------
         ndarray of shape (n_samples, n_reconstructed), float64
-            As from `reconstruct`, of draws from both priors. Drawn by `random_state`.
+            Generated utterances, with the columns of `reconstruct`. `random_state` seeds them.
 
         Raises
         ------
         ValueError
-            If `y` holds an unknown class, or a Gaussian latent never gave it.
+            If `y` holds an unknown class, if no sample of the prior is predicted as a class in
+            `y`, or if `reconstruction_weight` was 0 in `fit`.
         """
         self._check_decoder()
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
@@ -295,12 +260,16 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
             wanted = np.asarray(y)
             if wanted.shape not in ((), (n_samples,)):
                 raise ValueError(
-                    f"y has the shape {wanted.shape}; it must be one class, or {n_samples} of them."
+                    f"y has the shape {wanted.shape}; it must be one class, or an array of "
+                    f"n_samples={n_samples} classes."
                 )
             wanted = np.broadcast_to(wanted, n_samples)
             unknown = [label for label in np.unique(wanted) if label not in self.classes_]
             if unknown:
-                raise ValueError(f"y holds unknown classes: {np.array(unknown).tolist()}.")
+                raise ValueError(
+                    f"y holds unknown classes: {np.array(unknown).tolist()}. The classifier knows "
+                    f"{self.classes_.tolist()}."
+                )
             classes = np.searchsorted(self.classes_, wanted)
         module = self.net_.module_
         device = self.net_.device
@@ -313,9 +282,10 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         return self._decode(emotion, random)
 
     def _draw_again_until(self, emotion, classes, generator, n_trials=1000):
-        """Replace, in place, codes that the head takes for another class than asked for.
+        """Replace, in place, codes that the head assigns to another class than requested.
 
-        A Gaussian knows no classes, and one of a mixture's may have drifted from its centre.
+        A Gaussian prior does not depend on the class, and the encoder's codes of a class may not
+        match its component of a mixture.
         """
         module = self.net_.module_
         for _ in range(n_trials):
@@ -324,4 +294,7 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
                 return
             emotion[wrong] = module.prior.sample(torch.full_like(classes[wrong], -1), generator)
         missing = self.classes_[np.unique(classes[wrong].cpu().numpy())].tolist()
-        raise ValueError(f"No draw from the prior of the emotion latent was of {missing}.")
+        raise ValueError(
+            f"None of {n_trials} samples of the emotion latent's prior was predicted as {missing}. "
+            "Train for more epochs, or use prior='categorical'."
+        )

@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from skser._docstrings import insert_descriptions
 from skser.neural_network._adversarial_latents import ADVERSARIAL, AdversarialLatents
+from skser.neural_network._parameters import extend_signature
 from skser.neural_network._regression import SequenceRegressor
 from skser.neural_network.modules.concordance import ConcordanceLoss, KnownSquaredError
 from skser.neural_network.modules.priors import GaussianPrior
@@ -16,11 +17,12 @@ from skser.neural_network.modules.priors import GaussianPrior
 
 @insert_descriptions(ADVERSARIAL)
 class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
-    """Adversarial autoencoder whose emotion latent is valence, activation and dominance.
+    """Adversarial autoencoder whose emotion latent holds valence, activation and dominance.
 
-    The network of `AdversarialAEClassifier`; the nodes of the emotion latent are the targets,
-    standardised for training, and their prior is standard normal. Missing targets are NaN: an
-    utterance without any takes part in reconstruction and regularisation only.
+    The architecture is that of `AdversarialAEClassifier`. Each node of the emotion latent is a
+    target, standardized for training; the prior of the latent is standard normal. Mark missing
+    targets with NaN. An utterance without any target takes part in the reconstruction,
+    discrimination and generator phases only.
 
     Parameters
     ----------
@@ -30,15 +32,15 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
     {n_style}
     {decoder_units}
     {discriminator_units}
+    loss : {"ccc", "squared_error"}, default="ccc"
+        Supervised loss. "ccc": 1 minus Lin's concordance correlation coefficient of each target
+        over the batch. "squared_error": squared error of the standardized targets.
     {reconstruction_weight}
     {adversarial_weight}
     {supervised_weight}
     {n_discriminator_updates}
     {noise}
     {dropout}
-    loss : {"ccc", "squared_error"}, default="ccc"
-        Supervised loss: 1 minus Lin's concordance correlation coefficient of each target over
-        the batch, or the squared error of the standardised targets.
     {latent}
     {max_epochs}
     {batch_size}
@@ -62,8 +64,8 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
     Attributes
     ----------
     target_names_ : list of str
-        Columns of a DataFrame y; else "valence", "activation" and "dominance" for three
-        targets, and "target0" and so on for another number.
+        Name of each target: the columns of y if it is a DataFrame; otherwise "valence",
+        "activation" and "dominance" for three targets, or "target0", "target1" and so on.
     {net_}
     {history_}
     {n_iter_}
@@ -87,7 +89,7 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
     >>> from skser.neural_network import AdversarialAERegressor
     >>> X = np.random.RandomState(0).randn(40, 6)
     >>> y = X[:, :3] + X[:, 3:]
-    >>> y[20:] = np.nan  # targets of the others are not known
+    >>> y[20:] = np.nan  # the second half has no targets
     >>> model = AdversarialAERegressor(max_epochs=20, device="cpu", random_state=0).fit(X, y)
     >>> model.predict(X).shape, model.get_feature_names_out().tolist()
     ((40, 3), ['valence', 'activation', 'dominance'])
@@ -99,74 +101,10 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
         "loss": [StrOptions({"ccc", "squared_error"})],
     }
 
-    def __init__(
-        self,
-        hidden_units=(256,),
-        filters=(64, 64, 64),
-        n_heads=4,
-        n_style=32,
-        decoder_units=(64,),
-        discriminator_units=64,
-        *,
-        reconstruction_weight=0.1,
-        adversarial_weight=0.1,
-        supervised_weight=1.0,
-        n_discriminator_updates=1,
-        noise=0.5,
-        dropout=0.5,
-        loss="ccc",
-        latent="emotion",
-        max_epochs=40,
-        batch_size=32,
-        learning_rate=0.003,
-        learning_rate_schedule="one-cycle",
-        weight_decay=0.01,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        augment=None,
-        warm_start=False,
-        callbacks=(),
-        checkpoint_dir=None,
-        device="auto",
-        n_threads=None,
-        precision="float32",
-        compile=False,
-        verbose=0,
-        random_state=None,
-    ):
-        self.hidden_units = hidden_units
-        self.filters = filters
-        self.n_heads = n_heads
-        self.n_style = n_style
-        self.decoder_units = decoder_units
-        self.discriminator_units = discriminator_units
-        self.reconstruction_weight = reconstruction_weight
-        self.adversarial_weight = adversarial_weight
-        self.supervised_weight = supervised_weight
-        self.n_discriminator_updates = n_discriminator_updates
-        self.noise = noise
-        self.dropout = dropout
+    @extend_signature(AdversarialLatents.__init__)
+    def __init__(self, *args, loss="ccc", **kwargs):
+        super().__init__(*args, **kwargs)
         self.loss = loss
-        self.latent = latent
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_schedule = learning_rate_schedule
-        self.weight_decay = weight_decay
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.augment = augment
-        self.warm_start = warm_start
-        self.callbacks = callbacks
-        self.checkpoint_dir = checkpoint_dir
-        self.device = device
-        self.n_threads = n_threads
-        self.precision = precision
-        self.compile = compile
-        self.verbose = verbose
-        self.random_state = random_state
 
     _emotion_is_output = True
 
@@ -187,21 +125,29 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
         y = y.reshape(len(y), -1)
         known = ~np.isnan(y)
         if not known.any():
-            raise ValueError("y holds no target: every row is NaN alone.")
+            raise ValueError(f"y holds no targets: all values in its {len(y)} rows are NaN.")
         names = _target_names(y.shape[1]) if columns is None else [str(c) for c in columns]
         if reset:
             for name, mask in zip(names, known.T, strict=True):
                 if not mask.any():
-                    raise ValueError(f"y holds no target for {name!r}: the column is NaN alone.")
+                    raise ValueError(
+                        f"y holds no targets for {name!r}: all values of the column are NaN. "
+                        "Remove the column, or give the target of at least 1 utterance."
+                    )
             self.target_names_ = names
             self._target_is_1d = is_1d
             self._target_mean = np.nanmean(y, axis=0)
             self._target_scale = np.nanstd(y, axis=0)
-            self._target_scale[self._target_scale == 0] = 1
+            self._target_scale[self._target_scale == 0] = 1  # a constant target
         elif y.shape[1] != self._n_outputs:
-            raise ValueError(f"y has {y.shape[1]} outputs, the regressor has {self._n_outputs}.")
+            raise ValueError(
+                f"y has {y.shape[1]} targets, but the {type(self).__name__} was fitted on "
+                f"{self._n_outputs}."
+            )
         elif columns is not None and names != self.target_names_:
-            raise ValueError(f"y has the columns {names}; they must be {self.target_names_}.")
+            raise ValueError(
+                f"y has the columns {names}; they must be {self.target_names_}, in this order."
+            )
         return ((y - self._target_mean) / self._target_scale).astype(np.float32)
 
     def _make_criterion(self, targets):
@@ -214,18 +160,24 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
         return codes * self._target_scale + self._target_mean
 
     def sample(self, n_samples=1, y=None):
-        """Draw made-up utterances.
+        """Generate utterances with given targets, and with styles sampled from their prior.
 
         Parameters
         ----------
         n_samples : int, default=1
+            Number of utterances to generate.
         y : array-like of shape (n_targets,) or (n_samples, n_targets), or None, default=None
-            Targets of the samples; None draws them from the prior.
+            Targets of the utterances. None samples them from the prior.
 
         Returns
         -------
         ndarray of shape (n_samples, n_reconstructed), float64
-            As from `reconstruct`, with styles from their prior. Drawn by `random_state`.
+            Generated utterances, with the columns of `reconstruct`. `random_state` seeds them.
+
+        Raises
+        ------
+        ValueError
+            If the shape of `y` does not match, or `reconstruction_weight` was 0 in `fit`.
         """
         self._check_decoder()
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
@@ -237,24 +189,26 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
         if self._target_is_1d and y.shape == (n_samples,):
             y = y[:, None]
         if y.shape not in (shape, shape[1:]):
-            raise ValueError(f"y has the shape {y.shape}; it must have {shape[1:]} or {shape}.")
+            raise ValueError(f"y has the shape {y.shape}; it must be {shape[1:]} or {shape}.")
         emotion = (y - self._target_mean) / self._target_scale
         return self._decode(np.broadcast_to(emotion, shape).copy(), random)
 
     def score(self, X, y, sample_weight=None):
-        """Coefficient of determination, of the targets that are known.
+        """Return the coefficient of determination, ignoring missing targets.
 
         Parameters
         ----------
         X : 2-D array, Sequences, list of 2-D arrays (n_frames, n_columns), or 3-D array
+            Utterances: vectors or frames, as in `fit`.
         y : array-like of shape (n_utterances,) or (n_utterances, n_targets)
-            Missing targets are NaN and left out.
+            True targets. Missing ones are NaN.
         sample_weight : array-like of shape (n_utterances,) or None, default=None
+            Weight of each utterance. None weights all equally.
 
         Returns
         -------
         float
-            R², the mean over targets.
+            Mean of R² over the targets.
         """
         y = check_array(
             y, dtype=np.float64, ensure_2d=False, ensure_all_finite="allow-nan", input_name="y"

@@ -1,4 +1,4 @@
-"""Base of the adversarial autoencoders: their module, their phases and their latents."""
+"""Base of the adversarial autoencoders: constructor, module, training phases and latents."""
 
 from functools import partial
 from itertools import pairwise
@@ -13,6 +13,7 @@ from torch import nn
 
 from skser._base import in_container
 from skser._device import torch_threads
+from skser._docstrings import insert_descriptions
 from skser.neural_network._adversarial_training import (
     AdversarialNet,
     PhaseBatches,
@@ -21,7 +22,7 @@ from skser.neural_network._adversarial_training import (
 )
 from skser.neural_network._base import MAX_SEED, NeuralEstimator
 from skser.neural_network._batching import BatchIterator, SequenceDataset
-from skser.neural_network._parameters import SHARED
+from skser.neural_network._parameters import SHARED, extend_signature
 from skser.neural_network.modules.adversarial_ae import (
     AdversarialAE,
     Discriminator,
@@ -31,21 +32,22 @@ from skser.neural_network.modules.adversarial_ae import (
 from skser.neural_network.modules.layers import as_global
 from skser.neural_network.modules.priors import CategoricalPrior
 
-# Added to codes and draws alike before the discriminator of a categorical latent sees them.
+# Without noise, the discriminator would recognize the one-hot samples of a categorical prior by
+# their exact zeros and ones.
 _CORNER_NOISE = 0.2
 _KERNEL_SIZE = 5  # frames
 ADVERSARIAL = SHARED | {
     "hidden_units": """\
 hidden_units : tuple of int, default=(256,)
-    Number of units of each layer that encodes vectors.""",
+    Number of units of each layer of the encoder, if X is a 2-D array.""",
     "filters": """\
 filters : tuple of int, default=(64, 64, 64)
-    Number of channels of each convolution over time that encodes frames. Kernels span five
-    frames, the first has a stride of two, each is followed by maximum pooling of two, and
-    attention pools the result.""",
+    Number of channels of each convolution of the encoder over time, if X holds frames. Kernels
+    span five frames, the first convolution has stride two, and max pooling of size two follows
+    each. Attention pools the output of the last layer.""",
     "n_heads": """\
 n_heads : int, default=4
-    Number of heads of that attention.""",
+    Number of heads of the attention pooling, if X holds frames.""",
     "n_style": """\
 n_style : int, default=32
     Number of nodes of the style latent.""",
@@ -61,73 +63,78 @@ reconstruction_weight : float, default=0.1
     "adversarial_weight": """\
 adversarial_weight : float, default=0.1
     Learning rate of the generator phase, in which the encoder learns to fool the
-    discriminators, as a multiple of `learning_rate`. With this and `reconstruction_weight` 0,
-    the network is the conventional one, bit for bit.""",
+    discriminators, as a multiple of `learning_rate`. If both this and `reconstruction_weight` are
+    0, training is plain supervised training, bit for bit.""",
     "supervised_weight": """\
 supervised_weight : float, default=1.0
-    Learning rate of the phase that learns the targets, as a multiple of `learning_rate`.""",
+    Learning rate of the supervision phase, as a multiple of `learning_rate`.""",
     "n_discriminator_updates": """\
 n_discriminator_updates : int, default=1
     Number of updates of the discriminators per batch, at `learning_rate`.""",
     "noise": """\
 noise : float, default=0.5
-    Standard deviation of the noise that is added to the input in training, in the input's
-    units: scale the input first.""",
+    Standard deviation of the Gaussian noise added to the input in training, in the units of the
+    input. Scale the input to unit variance first.""",
     "dropout": """\
 dropout : float, default=0.5
-    Share of the encoder's hidden values that is dropped in training.""",
+    Dropout rate on the hidden values of the encoder.""",
     "latent": """\
 latent : {"emotion", "style"}, default="emotion"
-    Latent that `transform` gives.""",
+    Latent that `transform` returns.""",
     "max_epochs": """\
 max_epochs : int, default=40
-    Number of epochs that `fit` trains for. An epoch has as many batches as all utterances make,
+    Number of epochs that `fit` trains for. The number of batches per epoch counts all utterances,
     labeled or not.""",
     "batch_size": """\
 batch_size : int, default=32
-    Largest number of labeled utterances per update, and of utterances per batch in prediction.
-    The other phases run on every other batch, with twice as many utterances.""",
+    Maximum number of labeled utterances per supervised update, and of utterances per batch in
+    prediction. The other phases run at every second batch, on twice as many utterances.""",
     "learning_rate": """\
 learning_rate : float, default=0.003
     Peak learning rate of AdamW.""",
     "early_stopping": """\
 early_stopping : bool, default=False
-    Whether to hold out labeled utterances in `fit`, stop when their supervised loss no longer
-    falls, and keep the weights of the best epoch.""",
+    If True, `fit` holds out labeled utterances, stops when their supervised loss no longer falls,
+    and keeps the weights of the best epoch.""",
     "validation_fraction": """\
 validation_fraction : float, default=0.1
-    Share of the labeled utterances that `early_stopping` holds out, stratified by class for a
-    classifier. Where `groups` are given, whole groups are held out, and their unlabeled
-    utterances are left out as well.""",
+    Share of the labeled utterances that `early_stopping` holds out. If `fit` gets `groups`, whole
+    groups are held out, and their unlabeled utterances are not used for training. A classifier
+    stratifies the split by class.""",
     "augment": """\
 augment : callable or None, default=None
-    Augmentation of the training batches, drawn afresh each epoch.""",
+    Augmentation of the training batches, drawn anew in each epoch. None trains without.""",
     "callbacks": """\
 callbacks : sequence of skorch callbacks, default=()
-    Further callbacks of the training; each fit works on copies of them. A scheduler of learning
-    rates sees that of the supervised phase only.""",
+    Additional callbacks of the training. Each fit works on copies of them. A learning rate
+    scheduler changes the supervision phase only.""",
     "compile": """\
 compile : bool, default=False
-    Whether to run predictions through ``torch.compile``, which needs a C compiler. A model that
-    was pickled and loaded runs uncompiled.""",
+    If True, predictions run through ``torch.compile``, which needs a C compiler. A model that was
+    pickled and loaded runs uncompiled.""",
     "random_state": """\
 random_state : int, RandomState instance or None, default=None
-    Source of separate seeds for encoder and head, decoder, discriminators, order of batches and
-    each phase's noise, so that a phase left out changes no other number.""",
+    Seed or generator of all random numbers. Encoder and head, decoder, discriminators, order of
+    batches and noise of each phase get separate seeds, so that turning a phase off does not
+    change the random numbers of the others. Pass an int for reproducible fits.""",
     "history_": """\
 history_ : skorch.history.History
-    Per epoch: ``train_loss``, the supervised loss; ``reconstruction_loss``, the squared
-    error divided by that of the training data's mean; for both latents
+    Statistics of each epoch: ``train_loss``, the supervised loss; ``reconstruction_loss``, the
+    squared error as a multiple of that of predicting the mean of the training data;
     ``emotion_discriminator_loss``, ``emotion_discriminator_accuracy`` and
-    ``emotion_generator_loss``; ``style_deviation``, over utterances.""",
+    ``emotion_generator_loss``, and the same for ``style``; ``style_deviation``, the standard
+    deviation of the style latent over utterances.""",
     "reconstructed_features_": """\
 reconstructed_features_ : ndarray of str
-    Names of the columns that `reconstruct` and `sample` give.""",
+    Names of the columns that `reconstruct` and `sample` return.""",
+    "X": """\
+X : 2-D array, Sequences, list of 2-D arrays (n_frames, n_columns), or 3-D array
+    Utterances: vectors or frames, as in `fit`.""",
 }
 
 
 class AdversarialLatents(TransformerMixin, NeuralEstimator):
-    """Architecture, phases and the uses of the latents, for classifier and regressor."""
+    """Constructor, architecture, training phases and latents of the classifier and regressor."""
 
     _takes_vectors = True
     _channels_matter = False
@@ -149,11 +156,51 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         "augment": [callable, None],
     }
 
+    @extend_signature(NeuralEstimator.__init__)
+    def __init__(
+        self,
+        hidden_units=(256,),
+        filters=(64, 64, 64),
+        n_heads=4,
+        n_style=32,
+        decoder_units=(64,),
+        discriminator_units=64,
+        *,
+        reconstruction_weight=0.1,
+        adversarial_weight=0.1,
+        supervised_weight=1.0,
+        n_discriminator_updates=1,
+        noise=0.5,
+        dropout=0.5,
+        latent="emotion",
+        max_epochs=40,
+        batch_size=32,
+        augment=None,
+        **kwargs,
+    ):
+        super().__init__(max_epochs=max_epochs, batch_size=batch_size, augment=augment, **kwargs)
+        self.hidden_units = hidden_units
+        self.filters = filters
+        self.n_heads = n_heads
+        self.n_style = n_style
+        self.decoder_units = decoder_units
+        self.discriminator_units = discriminator_units
+        self.reconstruction_weight = reconstruction_weight
+        self.adversarial_weight = adversarial_weight
+        self.supervised_weight = supervised_weight
+        self.n_discriminator_updates = n_discriminator_updates
+        self.noise = noise
+        self.dropout = dropout
+        self.latent = latent
+
     def _make_module(self, layout, n_outputs):
         for name in ("hidden_units", "filters", "decoder_units"):
             units = getattr(self, name)
             if not len(units) or not all(isinstance(n, Integral) and n > 0 for n in units):
-                raise ValueError(f"{name}={units!r} must hold numbers of at least 1.")
+                raise ValueError(
+                    f"{name}={units!r} must hold at least 1 integer, and each must be at least 1."
+                )
+        # Separate seeds: the size of one part must not change the initial weights of another.
         seeds = torch.randint(MAX_SEED, (3,), device="cpu").tolist()
         with as_global(_seeded(seeds[0])):
             if self._fitted_on_flat:
@@ -203,7 +250,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         return [*super()._own_callbacks(), WarnOfFailedParts()]
 
     def _new_optimizer(self):
-        # Here and not where the net is made: a warm start may come with others.
+        # Set here instead of in _make_net: a warm start may change the weights of a fitted net.
         for name in ("reconstruction", "adversarial", "supervised"):
             setattr(self.net_, f"{name}_weight", getattr(self, f"{name}_weight"))
         self.net_.n_discriminator_updates = self.n_discriminator_updates
@@ -221,7 +268,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         return transferred
 
     def _split(self, dataset, strata, groups):
-        """Hold out labeled utterances only, and no group on both sides."""
+        """Hold out labeled utterances only, and keep each group on one side."""
         labeled = np.flatnonzero(is_labeled(strata))
         if not self.early_stopping or len(labeled) == len(strata):
             return super()._split(dataset, strata, groups)
@@ -229,35 +276,40 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         _, valid = super()._split(
             known, strata[labeled], None if groups is None else groups[labeled]
         )
+        # The start in the block identifies an utterance, whose index the split has changed.
         held_out = np.isin(dataset.sequences.starts, valid.sequences.starts)
         if groups is not None:
             held_out = np.isin(groups, groups[held_out])
         rows = np.flatnonzero(~held_out)
         return SequenceDataset(dataset.sequences[rows], dataset.targets[rows]), valid
 
+    @insert_descriptions(ADVERSARIAL)
     def transform(self, X):
-        """Return the latent that `latent` names.
+        """Compute the emotion or style latent, as chosen by the parameter `latent`.
 
         Parameters
         ----------
-        X : 2-D array, Sequences, list of 2-D arrays (n_frames, n_columns), or 3-D array
+        {X}
 
         Returns
         -------
         ndarray of shape (n_utterances, n_nodes), float64
-            Named by `get_feature_names_out`.
+            Latent of each utterance. `get_feature_names_out` returns the names of the columns. The
+            emotion latent of a regressor is in the units of its targets.
 
         Raises
         ------
         ValueError
-            If the style latent is asked for and both auxiliary weights were 0 in `fit`.
+            If `latent` is "style", and `reconstruction_weight` and `adversarial_weight` were both
+            0 in `fit`.
         """
         check_is_fitted(self)
         net = self.net_
         if self.latent == "style" and not (net.reconstruction_weight or net.adversarial_weight):
             raise ValueError(
-                f"This {type(self).__name__} was fitted with both auxiliary weights 0: its style "
-                "latent has learned nothing."
+                f"latent='style' needs a trained style latent, but this {type(self).__name__} was "
+                "fitted with reconstruction_weight=0 and adversarial_weight=0. Fit it with one of "
+                "them above 0."
             )
         which = ("emotion", "style").index(self.latent)
         codes = self._outputs(X, lambda x, lengths: self.net_.module_.encode(x, lengths)[which])
@@ -265,16 +317,17 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         return in_container(self, codes, X)
 
     def get_feature_names_out(self, input_features=None):
-        """Names of the nodes that `transform` gives.
+        """Return the names of the columns that `transform` returns.
 
         Parameters
         ----------
         input_features : array-like of str or None, default=None
-            Not used; checked against the names seen in `fit`.
+            Names of the input columns. Only checked against those seen in `fit`.
 
         Returns
         -------
         ndarray of shape (n_nodes,), object
+            Names of the nodes of the latent.
         """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features, generate_names=False)
@@ -284,7 +337,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
 
     @property
     def reconstructed_features_(self):
-        """Names of the columns that `reconstruct` and `sample` give."""
+        """Names of the columns that `reconstruct` and `sample` return."""
         check_is_fitted(self)
         if self._fitted_on_flat:
             names = getattr(self, "feature_names_in_", None)
@@ -293,40 +346,47 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
             names = [f"{s} {c}" for s in ("mean", "sd") for c in self._column_names]
         return np.asarray(names, dtype=object)
 
+    @insert_descriptions(ADVERSARIAL)
     def reconstruct(self, X):
         """Reconstruct the input from both latents.
 
         Parameters
         ----------
-        X : 2-D array, Sequences, list of 2-D arrays (n_frames, n_columns), or 3-D array
+        {X}
 
         Returns
         -------
         ndarray of shape (n_utterances, n_reconstructed), float64
-            For a 2-D X its columns; for sequences the mean and the standard deviation over
-            time of each column, named by `reconstructed_features_`.
+            Reconstructed columns of a 2-D array, or for sequences the mean and the standard
+            deviation of each column over time. `reconstructed_features_` holds their names.
 
         Raises
         ------
         ValueError
-            If `reconstruction_weight` was 0 in `fit`; so `score_samples` and `sample`.
+            If `reconstruction_weight` was 0 in `fit`.
         """
         self._check_decoder()
         module = self.net_.module_
         return self._outputs(X, lambda x, lengths: module.decode(*module.encode(x, lengths)))
 
+    @insert_descriptions(ADVERSARIAL)
     def score_samples(self, X):
-        """Score how much an utterance is like the training speech.
+        """Score the similarity of each utterance to the training data.
 
         Parameters
         ----------
-        X : 2-D array, Sequences, list of 2-D arrays (n_frames, n_columns), or 3-D array
+        {X}
 
         Returns
         -------
         ndarray of shape (n_utterances,), float64
-            Minus the mean squared error of `reconstruct`, in units of the mean variance of
-            what is reconstructed over the data of the first fit; higher is more alike.
+            Negative mean squared error of `reconstruct`, in units of the mean variance of the
+            reconstructed columns over the data of the first fit. Higher means more similar.
+
+        Raises
+        ------
+        ValueError
+            If `reconstruction_weight` was 0 in `fit`.
         """
         self._check_decoder()
         module = self.net_.module_
@@ -338,12 +398,12 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         check_is_fitted(self)
         if not self.net_.reconstruction_weight:
             raise ValueError(
-                f"This {type(self).__name__} was fitted with reconstruction_weight=0: its decoder "
-                "has learned nothing."
+                f"This {type(self).__name__} was fitted with reconstruction_weight=0, which does "
+                "not train the decoder. Fit it with reconstruction_weight above 0."
             )
 
     def _decode(self, emotion, random):
-        """Reconstructions of emotion codes (n, n_emotion), each with a style of its own."""
+        """Decode emotion codes (n, n_emotion), each with its own random style."""
         module = self.net_.module_.eval()
         style = random.standard_normal((len(emotion), module.style.out_features))
         codes = [
@@ -359,6 +419,6 @@ def _seeded(seed):
 
 
 def _layers(widths):
-    """Fully connected layers with a ReLU between them."""
+    """Build fully connected layers with a ReLU between them."""
     layers = [nn.Linear(*pair) for pair in pairwise(widths)]
     return nn.Sequential(*(part for layer in layers for part in (layer, nn.ReLU())))[:-1]

@@ -1,4 +1,4 @@
-"""Training of the adversarial autoencoder: four phases per batch, each with its optimiser."""
+"""Training of the adversarial autoencoder: four phases per batch, each with its own optimizer."""
 
 import numpy as np
 import torch
@@ -12,17 +12,19 @@ from skser.neural_network._callbacks import warn_caller
 from skser.neural_network._net import SequenceNet
 from skser.neural_network.modules.priors import normal_like
 
-# What each phase may change, as attributes of the module, in the order of a batch.
+# Attributes of the module that each phase updates. Phases run in this order.
 PHASES = {
     "reconstruction": ("encoder", "emotion", "style", "decoder"),
     "discrimination": ("discriminators",),
     "generator": ("encoder", "emotion", "style"),
     "supervision": ("encoder", "emotion", "output"),
 }
-# Adam's usual memory of past gradients lags behind an opponent that moves (Radford et al.
-# 2016, section 4).
+# Adam's default momentum averages over too many past gradients while the opponent changes
+# (Radford et al. 2016, section 4).
 _MOVING_TARGET = {"betas": (0.5, 0.9)}
+# Accuracy from which a discriminator counts as never fooled.
 _WON = 0.99
+# Standard deviation below which a latent counts as collapsed.
 _POINT = 0.05
 
 
@@ -32,12 +34,13 @@ class AdversarialNet(SequenceNet):
     Parameters
     ----------
     reconstruction_weight, adversarial_weight, supervised_weight : float
-        Factors of the learning rates of the phases. (Adam's steps do not depend on the scale
-        of a loss.) A phase of weight 0 is left out.
+        Factors of the learning rates of the phases. (Weighting the losses instead would have no
+        effect, as Adam's steps do not depend on the scale of a loss.) A phase of weight 0 is
+        skipped.
     n_discriminator_updates : int
-        Per batch.
+        Number of discriminator updates per batch.
     seed : int
-        Seed of the noise, from which each phase derives its own.
+        Seed of the noise. Each phase derives its own seed from it.
     """
 
     def __init__(
@@ -58,7 +61,7 @@ class AdversarialNet(SequenceNet):
         self.seed = seed
 
     def initialize_optimizer(self, *args, **kwargs):
-        """One optimiser per phase, over the parameters that this phase may change."""
+        """Create an optimizer for each phase, over the parameters that the phase updates."""
         scale = {
             "reconstruction": self.reconstruction_weight,
             "discrimination": 1.0,
@@ -71,7 +74,7 @@ class AdversarialNet(SequenceNet):
             groups = self.weight_groups(self.phase_parameters(phase), settings["lr"], scale[phase])
             moving = _MOVING_TARGET if phase in ("discrimination", "generator") else {}
             optimizers[phase] = self.optimizer(groups, **{**settings, **moving})
-        # skorch moves what it finds under these names when a model is loaded elsewhere.
+        # Attributes, not a dict: skorch moves optimizers to another device by attribute name.
         self.optimizer_ = optimizers["supervision"]
         self.reconstruction_optimizer_ = optimizers["reconstruction"]
         self.discrimination_optimizer_ = optimizers["discrimination"]
@@ -79,7 +82,7 @@ class AdversarialNet(SequenceNet):
         return self
 
     def optimizers(self):
-        """Optimisers of all phases, in the order of a batch."""
+        """Return the optimizers of all phases, in the order of `PHASES`."""
         return [
             self.reconstruction_optimizer_,
             self.discrimination_optimizer_,
@@ -88,7 +91,7 @@ class AdversarialNet(SequenceNet):
         ]
 
     def phase_parameters(self, phase):
-        """Names of the parameters that a phase may change, and these parameters."""
+        """Return the parameters that a phase updates, by name."""
         return {
             f"{part}.{name}": parameter
             for part in PHASES[phase]
@@ -96,7 +99,7 @@ class AdversarialNet(SequenceNet):
         }
 
     def generators(self):
-        """Return that of the base, and those of each phase's noise."""
+        """Return the random generators of the base class and of each phase's noise."""
         return [*super().generators(), *self._generators.values()]
 
     def on_train_begin(self, net, **kwargs):
@@ -108,7 +111,7 @@ class AdversarialNet(SequenceNet):
 
     def on_train_end(self, net, **kwargs):
         super().on_train_end(net, **kwargs)
-        del self._generators, self._parameters  # no part of a fitted model
+        del self._generators, self._parameters  # not part of a fitted model
 
     def train_step(self, batch, **fit_params):
         inputs, targets = batch
@@ -170,6 +173,7 @@ class AdversarialNet(SequenceNet):
 
     def _supervise(self, module, inputs, targets):
         generator = self._generators["supervision"]
+        # With weight 0 the loss is still computed, for the history.
         with torch.set_grad_enabled(self.supervised_weight > 0):
             with autocast(self.device, self.precision):
                 outputs = module(**inputs, generator=generator).float()
@@ -179,10 +183,11 @@ class AdversarialNet(SequenceNet):
         return {"loss": loss, "y_pred": outputs}
 
     def _step(self, phase, optimizer, loss):
-        """Update a phase's own parameters, and leave no gradient with any other."""
+        """Update the parameters of a phase without leaving gradients on any others."""
         named = {n: p for n, p in self._parameters[phase].items() if p.requires_grad}
-        if not named:  # frozen by a callback
+        if not named:  # a callback has frozen them all
             return
+        # loss.backward() would also accumulate gradients on the parameters of other phases.
         gradients = torch.autograd.grad(loss, list(named.values()))
         for parameter, gradient in zip(named.values(), gradients, strict=True):
             parameter.grad = gradient
@@ -194,10 +199,11 @@ class AdversarialNet(SequenceNet):
         self._terms.setdefault(name, []).append(value.detach())
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
-        """As the base's; means of the phases' terms go to the epoch's record."""
+        """Run an epoch as the base class does, and record the mean of each phase's terms."""
         self._terms = {}
         super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
         if training and self._terms:
+            # Read all terms in one transfer: each .item() would wait for the device.
             means = torch.stack([torch.stack(values).mean() for values in self._terms.values()])
             for name, mean in zip(self._terms, means.tolist(), strict=True):
                 self.history.record(name, mean)
@@ -205,23 +211,26 @@ class AdversarialNet(SequenceNet):
 
 
 class PhaseBatches:
-    """Batches of labeled utterances and, with every other one, a batch of all utterances.
+    """Batches of labeled utterances; every second one comes with a batch of all utterances.
 
-    An epoch goes once over all utterances, labeled or not, and takes as many labeled ones,
-    over and over again if there are fewer. Batches of all utterances are twice as large: what
-    discriminators compare are distributions.
+    An epoch goes once over all utterances, labeled or not. It draws the same number of labeled
+    utterances, repeating them if there are fewer. Batches of all utterances are twice as large,
+    because discriminators compare distributions.
 
     Parameters
     ----------
     dataset : SequenceDataset
+        Utterances and their targets. See `is_labeled`.
     batch_size : int
-        Labelled utterances per batch at most.
+        Maximum number of labeled utterances per batch.
     seeds : (int, int)
-        Seeds of the labeled batches and of the others.
+        Seed of the labeled batches, and seed of the batches of all utterances.
     augment : callable or None
+        Augmentation, as for `BatchIterator`.
     device : str or torch.device
+        Device of the batches.
     supervised_only : bool
-        Whether batches of all utterances are not needed.
+        If True, batches of all utterances are left out.
     """
 
     def __init__(self, dataset, batch_size, *, seeds, augment, device, supervised_only):
@@ -240,7 +249,7 @@ class PhaseBatches:
         return self.n_batches
 
     def _labeled_batches(self):
-        """Pass after pass over the labeled utterances; epochs end in the midst of one."""
+        """Iterate over the labeled utterances endlessly; an epoch may end within a pass."""
         while True:
             self._pass, self._n_taken = self.labeled.state(), 0
             for batch in self.labeled:
@@ -248,12 +257,12 @@ class PhaseBatches:
                 yield batch
 
     def state(self):
-        """Return the state of order and augmentation, between two epochs."""
+        """Return the state of shuffling and augmentation, between two epochs."""
         others = None if self.everything is None else self.everything.state()
         return {"pass": self._pass, "n_taken": self._n_taken, "everything": others}
 
     def set_state(self, state):
-        """Go on from a `state`."""
+        """Continue from a `state`."""
         self.labeled.set_state(state["pass"])
         self._supply = self._labeled_batches()
         for _ in range(state["n_taken"]):
@@ -273,40 +282,42 @@ class PhaseBatches:
 
 
 def is_labeled(targets):
-    """Rows whose target is known: no class of -1, no row of NaN alone."""
+    """Return a mask of the rows with a target: a class other than -1, or a row not all NaN."""
     if targets.ndim == 1:
         return targets >= 0
     return ~np.isnan(targets).all(axis=1)
 
 
 def _classes(targets):
-    """Class of each utterance, of shares the largest; -1 where there is none."""
+    """Return the class of each utterance, the largest one for shares; -1 means unlabeled."""
     if targets.ndim == 1:
         return targets
     return torch.where(targets.isnan().any(dim=1), -1, targets.nan_to_num().argmax(dim=1))
 
 
 class WarnOfFailedParts(Callback):
-    """Warn after a fit of each part that failed in the last epoch."""
+    """Callback that warns after a fit about each part that failed in the last epoch."""
 
     def on_train_end(self, net, **kwargs):
         if not net.fresh_statistics:
-            return  # one epoch of partial_fit says little
+            return  # partial_fit trains one epoch, too few to judge
         record = net.history[-1]
         if not np.isfinite(record.get("train_loss", 0)):
-            self.warn("the supervised loss was not finite", "Scale the input.")
-        if not record.get("reconstruction_loss", 0) < 1:
+            self.warn(
+                "the supervised loss was not finite", "Scale the input or lower learning_rate."
+            )
+        if not record.get("reconstruction_loss", 0) < 1:  # also NaN
             self.warn(
                 f"the decoder's squared error was {record['reconstruction_loss']:.3g} times that "
-                "of giving back the mean of the training data",
+                "of predicting the mean of the training data",
                 "Try more epochs or a larger reconstruction_weight.",
             )
         for name in ("emotion", "style"):
             if record.get(f"{name}_discriminator_accuracy", 0) >= _WON:
                 self.warn(
-                    f"the discriminator of the {name} latent told codes from the prior in "
-                    f"{100 * record[f'{name}_discriminator_accuracy']:.1f} % of cases, so that "
-                    "the encoder learned nothing from it",
+                    f"the discriminator of the {name} latent distinguished codes from the prior in "
+                    f"{100 * record[f'{name}_discriminator_accuracy']:.1f} % of cases, so the "
+                    "encoder learned nothing from it",
                     "Try another adversarial_weight, more noise or a smaller latent.",
                 )
         if record.get("style_deviation", 1) < _POINT:

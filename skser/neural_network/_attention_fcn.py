@@ -10,7 +10,7 @@ from skser._docstrings import insert_descriptions
 from skser.neural_network._attention_map import AttentionMap, cell_positions
 from skser.neural_network._base import NeuralEstimator
 from skser.neural_network._classification import SequenceClassifier
-from skser.neural_network._parameters import SHARED
+from skser.neural_network._parameters import SHARED, extend_signature
 from skser.neural_network._regression import SequenceRegressor
 from skser.neural_network.modules.fcn import AttentionFCN
 
@@ -18,39 +18,40 @@ _NORMALIZATIONS = ("batch", "local_response", "none")
 _DESCRIPTIONS = SHARED | {
     "filters": """\
 filters : tuple of int, default=(16, 32, 48, 64)
-    Number of channels of each convolution layer.""",
+    Number of output channels of each convolution layer.""",
     "kernel_sizes": """\
 kernel_sizes : int or tuple, default=3
-    Kernel size of each convolution layer: one for all layers, or a tuple of one per layer, each
-    a number or a pair (time, bands). `strides`, `pool_sizes` and `pool_strides` have the same
-    form.""",
+    Kernel size of the convolution layers: one for all layers, or a tuple with one entry per
+    layer, each a number or a pair (time, bands). `strides`, `pool_sizes` and `pool_strides` have
+    the same form.""",
     "strides": """\
 strides : int or tuple, default=(2, 1, 1, 1)
     Stride of each convolution layer.""",
     "pool_strides": """\
 pool_strides : int, tuple or None, default=None
-    Stride of each layer's maximum pooling; None means `pool_sizes`.""",
+    Stride of each layer's max pooling. None uses `pool_sizes`.""",
     "normalization": """\
 normalization : {"batch", "local_response", "none"} or tuple of these, default="batch"
-    Normalisation of all layers, or of each.""",
+    Normalization of all layers, or a tuple with one entry per layer.""",
     "n_heads": """\
 n_heads : int, default=4
-    Number of attention heads, whose pooled vectors are concatenated.""",
+    Number of attention heads. Their pooled vectors are concatenated.""",
     "attention_scale": """\
 attention_scale : float, default=1.0
-    Factor λ of the attention scores: 1 is the ordinary softmax, 0 is mean pooling.""",
+    Factor λ of the attention scores before the softmax: 1 is the ordinary softmax, 0 is mean
+    pooling.""",
     "dropout": """\
 dropout : float, default=0.3
-    Share of the pooled vector that is dropped in training.""",
+    Dropout rate on the pooled vector.""",
     "augment": """\
 augment : "auto", callable or None, default="auto"
-    Augmentation of the training batches, drawn afresh each epoch; "auto" is `SpecAugment()`
-    for input of several bands and none for one.""",
+    Augmentation of the training batches, drawn anew in each epoch. "auto" is `SpecAugment()` for
+    input of several bands, and None for input of one band.""",
 }
 
 
 class _AttentionFCN(NeuralEstimator):
-    """Architecture and attention, for the classifier and the regressor."""
+    """Constructor, architecture and attention maps of the classifier and the regressor."""
 
     _parameter_constraints = {
         "filters": [tuple, list],
@@ -64,6 +65,33 @@ class _AttentionFCN(NeuralEstimator):
         "dropout": [Interval(Real, 0, 1, closed="left")],
     }
 
+    @extend_signature(NeuralEstimator.__init__)
+    def __init__(
+        self,
+        filters=(16, 32, 48, 64),
+        kernel_sizes=3,
+        strides=(2, 1, 1, 1),
+        pool_sizes=(1, 2, 2, 2),
+        pool_strides=None,
+        normalization="batch",
+        n_heads=4,
+        attention_scale=1.0,
+        dropout=0.3,
+        *,
+        learning_rate=0.01,
+        **kwargs,
+    ):
+        super().__init__(learning_rate=learning_rate, **kwargs)
+        self.filters = filters
+        self.kernel_sizes = kernel_sizes
+        self.strides = strides
+        self.pool_sizes = pool_sizes
+        self.pool_strides = pool_strides
+        self.normalization = normalization
+        self.n_heads = n_heads
+        self.attention_scale = attention_scale
+        self.dropout = dropout
+
     def _make_module(self, layout, n_outputs):
         n_layers = len(self.filters)
         pool_strides = self.pool_sizes if self.pool_strides is None else self.pool_strides
@@ -72,8 +100,8 @@ class _AttentionFCN(NeuralEstimator):
             normalizations = (normalizations,) * n_layers
         if len(normalizations) != n_layers or not set(normalizations) <= set(_NORMALIZATIONS):
             raise ValueError(
-                f"normalization={self.normalization!r} must be one of {_NORMALIZATIONS}, "
-                f"or one for each of the {n_layers} layers of filters."
+                f"normalization={self.normalization!r} must be one of {_NORMALIZATIONS}, or a "
+                f"tuple of {n_layers} of them, one for each layer in filters."
             )
 
         def pairs(name, value):
@@ -94,16 +122,17 @@ class _AttentionFCN(NeuralEstimator):
         )
 
     def attention(self, X):
-        """Return where the network looks.
+        """Compute the attention weights of each utterance.
 
         Parameters
         ----------
         X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
+            Utterances.
 
         Returns
         -------
         list of AttentionMap
-            One per utterance, on the (time, band) grid of the last layer.
+            One map per utterance, on the (time, band) grid of the last layer.
         """
         check_is_fitted(self)
         sequences = self._check_input(X, reset=False)
@@ -116,6 +145,7 @@ class _AttentionFCN(NeuralEstimator):
             weights, lengths = module.attention(**batch)
             weights = weights.float().cpu().numpy().astype(np.float64)
             for i, w, length in zip(indices, weights, lengths.tolist(), strict=False):
+                # Without a hop, positions are in frames.
                 seconds = np.arange(sequences.lengths[i]) * (layout.hop or 1) + layout.offset
                 times, time_extents = cell_positions(time_steps, length, seconds)
                 frequencies, frequency_extents = cell_positions(band_steps, w.shape[2], bands)
@@ -129,8 +159,8 @@ class _AttentionFCN(NeuralEstimator):
 class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
     """Fully convolutional network with attention pooling, for utterances of any length.
 
-    Convolutions over (time, band), or over time alone for input of one band; a scaled
-    softmax over every cell of the last layer; a linear classifier on the pooled vectors.
+    The network convolves over (time, band), or over time alone for input of one band. Attention
+    with a scaled softmax pools all cells of the last layer, and a linear classifier follows.
 
     Parameters
     ----------
@@ -138,20 +168,16 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
     {kernel_sizes}
     {strides}
     pool_sizes : int or tuple, default=(2, 2, 2, 1)
-        Size of the maximum pooling after each layer; 1 means no pooling.
+        Size of the max pooling after each layer; 1 means no pooling.
     {pool_strides}
     {normalization}
     {n_heads}
     {attention_scale}
     {dropout}
     {label_smoothing}
-    mixup : float, default=0.0
-        Parameter α of Beta(α, α), the distribution of the shares in which each utterance of a
-        training batch, and its target, is mixed with another one (Zhang, Cisse et al., 2018);
-        0 means no mixing.
+    {mixup}
     {class_weight}
-    max_epochs : int, default=50
-        Number of epochs that `fit` trains for.
+    {max_epochs}
     {batch_size}
     learning_rate : float, default=0.003
         Peak learning rate of AdamW.
@@ -206,6 +232,7 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         **_AttentionFCN._parameter_constraints,
     }
 
+    @extend_signature(_AttentionFCN.__init__)
     def __init__(
         self,
         filters=(16, 32, 48, 64),
@@ -221,63 +248,34 @@ class AttentionFCNClassifier(SequenceClassifier, _AttentionFCN):
         label_smoothing=0.1,
         mixup=0.0,
         class_weight=None,
-        max_epochs=50,
-        batch_size=16,
         learning_rate=0.003,
-        learning_rate_schedule="one-cycle",
-        weight_decay=0.01,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        augment="auto",
-        warm_start=False,
-        callbacks=(),
-        checkpoint_dir=None,
-        device="auto",
-        n_threads=None,
-        precision="float32",
-        compile=False,
-        verbose=0,
-        random_state=None,
+        **kwargs,
     ):
-        self.filters = filters
-        self.kernel_sizes = kernel_sizes
-        self.strides = strides
-        self.pool_sizes = pool_sizes
-        self.pool_strides = pool_strides
-        self.normalization = normalization
-        self.n_heads = n_heads
-        self.attention_scale = attention_scale
-        self.dropout = dropout
+        super().__init__(
+            filters,
+            kernel_sizes,
+            strides,
+            pool_sizes,
+            pool_strides,
+            normalization,
+            n_heads,
+            attention_scale,
+            dropout,
+            learning_rate=learning_rate,
+            **kwargs,
+        )
         self.label_smoothing = label_smoothing
         self.mixup = mixup
         self.class_weight = class_weight
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_schedule = learning_rate_schedule
-        self.weight_decay = weight_decay
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.augment = augment
-        self.warm_start = warm_start
-        self.callbacks = callbacks
-        self.checkpoint_dir = checkpoint_dir
-        self.device = device
-        self.n_threads = n_threads
-        self.precision = precision
-        self.compile = compile
-        self.verbose = verbose
-        self.random_state = random_state
 
 
 @insert_descriptions(_DESCRIPTIONS)
 class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
     """Fully convolutional network with attention pooling, for continuous targets.
 
-    The network of `AttentionFCNClassifier` with linear outputs and squared error; targets
-    are standardised for training. Valence, activation and dominance are a y of 3 columns.
+    The architecture is that of `AttentionFCNClassifier`; the loss is the squared error. Targets
+    are standardized for training. To predict valence, activation and dominance, pass them as the
+    three columns of y.
 
     Parameters
     ----------
@@ -285,14 +283,13 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
     {kernel_sizes}
     {strides}
     pool_sizes : int or tuple, default=(1, 2, 2, 2)
-        Size of the maximum pooling after each layer; 1 means no pooling.
+        Size of the max pooling after each layer; 1 means no pooling.
     {pool_strides}
     {normalization}
     {n_heads}
     {attention_scale}
     {dropout}
-    max_epochs : int, default=50
-        Number of epochs that `fit` trains for.
+    {max_epochs}
     {batch_size}
     learning_rate : float, default=0.01
         Peak learning rate of AdamW.
@@ -341,72 +338,19 @@ class AttentionFCNRegressor(SequenceRegressor, _AttentionFCN):
         **_AttentionFCN._parameter_constraints,
     }
 
-    def __init__(
-        self,
-        filters=(16, 32, 48, 64),
-        kernel_sizes=3,
-        strides=(2, 1, 1, 1),
-        pool_sizes=(1, 2, 2, 2),
-        pool_strides=None,
-        normalization="batch",
-        n_heads=4,
-        attention_scale=1.0,
-        dropout=0.3,
-        *,
-        max_epochs=50,
-        batch_size=16,
-        learning_rate=0.01,
-        learning_rate_schedule="one-cycle",
-        weight_decay=0.01,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        augment="auto",
-        warm_start=False,
-        callbacks=(),
-        checkpoint_dir=None,
-        device="auto",
-        n_threads=None,
-        precision="float32",
-        compile=False,
-        verbose=0,
-        random_state=None,
-    ):
-        self.filters = filters
-        self.kernel_sizes = kernel_sizes
-        self.strides = strides
-        self.pool_sizes = pool_sizes
-        self.pool_strides = pool_strides
-        self.normalization = normalization
-        self.n_heads = n_heads
-        self.attention_scale = attention_scale
-        self.dropout = dropout
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_schedule = learning_rate_schedule
-        self.weight_decay = weight_decay
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.augment = augment
-        self.warm_start = warm_start
-        self.callbacks = callbacks
-        self.checkpoint_dir = checkpoint_dir
-        self.device = device
-        self.n_threads = n_threads
-        self.precision = precision
-        self.compile = compile
-        self.verbose = verbose
-        self.random_state = random_state
-
 
 def _per_layer(name, value, n_layers, *, one_dimensional):
     """Expand a parameter into a pair (time, bands) for each layer."""
     values = [value] * n_layers if isinstance(value, Integral) else list(value)
     if len(values) != n_layers:
-        raise ValueError(f"{name}={value!r} has {len(values)} layers, filters has {n_layers}.")
+        raise ValueError(
+            f"{name}={value!r} has {len(values)} entries, but filters has {n_layers} layers: give "
+            "one number for all layers, or one entry per layer."
+        )
     pairs = [(v, v) if isinstance(v, Integral) else tuple(v) for v in values]
     if any(len(pair) != 2 or min(pair) < 1 for pair in pairs):
-        raise ValueError(f"{name}={value!r} must hold numbers of at least 1, or pairs of them.")
+        raise ValueError(
+            f"{name}={value!r} must hold integers of at least 1, or pairs (time, bands) of them."
+        )
+    # With one band, kernels and strides along bands would only see padding.
     return [(time, 1) for time, _ in pairs] if one_dimensional else pairs

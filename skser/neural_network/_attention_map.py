@@ -7,20 +7,22 @@ import numpy as np
 
 @dataclass(frozen=True)
 class AttentionMap:
-    """Where a network looked in one utterance.
+    """Attention weights of one utterance, on the grid of the network's last layer.
 
     Attributes
     ----------
     weights : ndarray of shape (n_heads, n_times, n_bands), float64
-        Each head sums to 1.
+        Weight of each cell. The weights of each head sum to 1.
     times : ndarray of shape (n_times,)
-        Centres of the cells in seconds; in frames where the input has no hop.
+        Centers of the cells in seconds, or in frames if the hop of the input is unknown.
     time_extents : ndarray of shape (n_times, 2)
-        First and last instant that each cell sees, clipped to the utterance's frames.
+        First and last time that each cell covers, clipped to the utterance's frames. The unit is
+        that of `times`.
     frequencies : ndarray of shape (n_bands,)
-        Centres of the cells in Hz; in bands where the input has no frequencies.
+        Centers of the cells in Hz, or in bands if the frequencies of the input are unknown.
     frequency_extents : ndarray of shape (n_bands, 2)
-        Lowest and highest frequency that each cell sees, clipped to the input's bands.
+        Lowest and highest frequency that each cell covers, clipped to the input's bands. The unit
+        is that of `frequencies`.
     """
 
     weights: np.ndarray
@@ -31,9 +33,9 @@ class AttentionMap:
 
 
 def cell_positions(steps, n_cells, positions):
-    """Centres and extents of the last layer's cells, in the units of `positions`.
+    """Return centers and extents of the last layer's cells, in the units of `positions`.
 
-    Cell i of a layer with kernel k, stride s and k // 2 of padding covers the inputs from
+    Cell i of a layer with kernel size k, stride s and padding k // 2 covers its inputs from
     i s - k // 2 to i s - k // 2 + k - 1.
     """
     first, last, spacing = 0, 0, 1
@@ -44,5 +46,5 @@ def cell_positions(steps, n_cells, positions):
     index = np.arange(n_cells) * spacing
     known = np.arange(len(positions))
     edges = np.stack([index + first, index + last], axis=1)
-    # np.interp clips what lies outside to the first and last position.
+    # Padding reaches beyond the utterance: np.interp clips to the first and last position.
     return np.interp(edges.mean(axis=1), known, positions), np.interp(edges, known, positions)

@@ -3,71 +3,77 @@
 from skser._docstrings import insert_descriptions
 from skser.neural_network._bimodal_network import BimodalNetwork
 from skser.neural_network._classification import SequenceClassifier
-from skser.neural_network._parameters import SHARED
+from skser.neural_network._parameters import SHARED, extend_signature
 from skser.neural_network._regression import SequenceRegressor
 
 _DESCRIPTIONS = SHARED | {
     "audio": """\
 audio : transformer or None, default=None
-    Transformer of the column ``audio`` of an utterance table into `Sequences`, such as
-    `SpeechEmbedding` without pooling. If `audio` and `text` are both None, the network takes
-    frame sequences.""",
+    Transformer that turns the column ``audio`` of an utterance table into `Sequences`, such as
+    `SpeechEmbedding` with ``pooling=None``. If `audio` and `text` are both None, the network
+    takes frame sequences instead of a table.""",
     "text": """\
 text : transformer or None, default=None
-    Transformer of the column ``transcript`` into `Sequences`, such as `TextEmbedding` without
-    pooling.""",
+    Transformer that turns the column ``transcript`` of an utterance table into `Sequences`, such
+    as `TextEmbedding` with ``pooling=None``. None ignores the transcripts.""",
     "cell": """\
 cell : {"gru", "lstm"} or None, default="gru"
-    Cell of the recurrent layers, which run in both directions. None means no recurrent layer:
-    the frames themselves are pooled, and each head's mean is normalised over the batch, which
-    is what fine-tuned layers need.""",
+    Cell of the recurrent layers, which run in both directions. None removes the recurrent
+    layers: attention pools the frames directly, and each head's mean is normalized over the
+    batch. Use None for fine-tuning.""",
     "n_hidden": """\
 n_hidden : int, default=64
-    Number of units of each direction; without a cell, half the hidden units of the attention.""",
+    Number of recurrent units per direction. If `cell` is None, half the number of hidden units
+    of the attention.""",
     "n_layers": """\
 n_layers : int, default=1
     Number of recurrent layers.""",
     "n_heads": """\
 n_heads : int, default=2
-    Number of heads of each attention pooling, which gives weighted means and deviations.""",
+    Number of heads of each attention pooling, which returns weighted means and standard
+    deviations.""",
     "layer_weights": """\
 layer_weights : bool or "auto", default="auto"
-    Whether the channels of the input are averaged with learned weights instead of
-    concatenated; "auto" averages the layers of a pretrained encoder.""",
+    If True, the channels of the input are averaged with learned weights; if False, they are
+    concatenated. "auto" averages them if they are layers of a pretrained encoder.""",
     "fusion": """\
 fusion : {"words-to-frames", "frames-to-words", "late"}, default="words-to-frames"
-    Place where audio and text meet: each word piece attends to the frames, each frame to the
-    word pieces, or the pooled vectors of both are concatenated.""",
+    Fusion of audio and text. "words-to-frames": each word piece attends to the frames.
+    "frames-to-words": each frame attends to the word pieces. "late": the pooled vectors of both
+    modalities are concatenated, without alignment.""",
     "dropout": """\
 dropout : float, default=0.3
-    Dropout on the input of the recurrent layers and on pooled vectors.""",
+    Dropout rate on the input of the recurrent layers and on the pooled vectors.""",
     "modality_dropout": """\
 modality_dropout : float, default=0.15
-    Share of the training utterances that lose their audio, and equally their text, so that
-    either may be missing later.""",
+    Share of the training utterances that lose their audio; an equal share loses its text. The
+    network thus learns to predict when either is missing.""",
     "n_fine_tuned_layers": """\
 n_fine_tuned_layers : int, default=0
-    Number of the encoder's highest layers that are trained too. The encoder is that of `audio`,
-    a `SpeechEmbedding` of one layer without pooling; the layers below are computed once.""",
+    Number of upper layers of the pretrained speech encoder that are trained as well. `audio` must
+    be a `SpeechEmbedding` of one layer with ``pooling=None``; the layers below the fine-tuned
+    ones are computed once.""",
     "adapter_rank": """\
 adapter_rank : int or None, default=None
-    Rank of adapters that are trained in the fine-tuned layers in place of their weights
-    (Hu et al., 2022); needs the extra ``adapters``.""",
+    Rank of the low-rank adapters that are trained instead of the weights of the fine-tuned layers
+    (Hu et al., 2022). Requires the extra ``adapters``. None trains the weights themselves.""",
     "fine_tuning_lr_multiplier": """\
 fine_tuning_lr_multiplier : float, default=0.2
-    Factor of the learning rate in the fine-tuned layers.""",
+    Learning rate of the fine-tuned layers, as a multiple of `learning_rate`.""",
     "max_epochs": """\
 max_epochs : int, default=30
     Number of epochs that `fit` trains for.""",
     "augment": """\
 augment : "auto", callable or None, default="auto"
-    Augmentation of the training batches, drawn afresh each epoch; "auto" masks spans of time.""",
+    Augmentation of the training batches, drawn anew in each epoch. "auto" masks spans of
+    time.""",
     "transformers_": """\
 transformers_ : dict
-    Fitted transformers of the columns of the utterance table.""",
+    Fitted transformer of each column of the utterance table, by the column's name. Empty if the
+    network takes frame sequences.""",
     "layer_weights_": """\
 layer_weights_ : ndarray of shape (n_channels,)
-    Learned shares of the channels, where they are averaged.""",
+    Learned weights of the channels, which sum to 1. Defined only if channels are averaged.""",
 }
 
 
@@ -75,10 +81,10 @@ layer_weights_ : ndarray of shape (n_channels,)
 class AttentionRNNClassifier(SequenceClassifier, BimodalNetwork):
     """Recurrent network with attention over acoustic frames, word pieces, or both aligned.
 
-    Takes an utterance table if `audio` or `text` is given, which embed its columns, and frame
-    sequences else. A list of paths, or of texts, counts as a table of one column. Either
-    modality may be missing in a row (None), and as a whole when predicting. A row of a 2-D
-    array is an utterance of one frame.
+    If `audio` or `text` is given, X is an utterance table whose columns they embed. A list of
+    paths, or of texts, counts as a table with one column. Either modality may be missing from a
+    row (None), and a whole column may be missing when predicting. Otherwise X holds frame
+    sequences; each row of a 2-D array is then an utterance of one frame.
 
     Parameters
     ----------
@@ -97,9 +103,9 @@ class AttentionRNNClassifier(SequenceClassifier, BimodalNetwork):
     {fine_tuning_lr_multiplier}
     {label_smoothing}
     mixup : float, default=0.0
-        Parameter α of Beta(α, α), the distribution of the shares in which each utterance of a
-        training batch, and its target, is mixed with another one; 0 means no mixing. Needs `text`
-        to be None.
+        Parameter α of Beta(α, α), which draws the proportions for mixing each utterance of a
+        training batch, and its target, with another one; 0 turns mixing off. Texts cannot be
+        mixed: any other value requires ``text=None``.
     {class_weight}
     {max_epochs}
     {batch_size}
@@ -166,86 +172,29 @@ class AttentionRNNClassifier(SequenceClassifier, BimodalNetwork):
         **BimodalNetwork._parameter_constraints,
     }
 
+    @extend_signature(BimodalNetwork.__init__)
     def __init__(
         self,
-        audio=None,
-        text=None,
-        cell="gru",
-        n_hidden=64,
-        n_layers=1,
-        n_heads=2,
-        layer_weights="auto",
-        fusion="words-to-frames",
-        dropout=0.3,
-        modality_dropout=0.15,
-        n_fine_tuned_layers=0,
-        adapter_rank=None,
-        fine_tuning_lr_multiplier=0.2,
-        *,
+        *args,
         label_smoothing=0.1,
         mixup=0.0,
         class_weight=None,
-        max_epochs=30,
-        batch_size=16,
         learning_rate=0.001,
-        learning_rate_schedule="one-cycle",
-        weight_decay=0.01,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        augment="auto",
-        warm_start=False,
-        callbacks=(),
-        checkpoint_dir=None,
-        device="auto",
-        n_threads=None,
-        precision="float32",
-        compile=False,
-        verbose=0,
-        random_state=None,
+        **kwargs,
     ):
-        self.audio = audio
-        self.text = text
-        self.cell = cell
-        self.n_hidden = n_hidden
-        self.n_layers = n_layers
-        self.n_heads = n_heads
-        self.layer_weights = layer_weights
-        self.fusion = fusion
-        self.dropout = dropout
-        self.modality_dropout = modality_dropout
-        self.n_fine_tuned_layers = n_fine_tuned_layers
-        self.adapter_rank = adapter_rank
-        self.fine_tuning_lr_multiplier = fine_tuning_lr_multiplier
+        super().__init__(*args, learning_rate=learning_rate, **kwargs)
         self.label_smoothing = label_smoothing
         self.mixup = mixup
         self.class_weight = class_weight
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_schedule = learning_rate_schedule
-        self.weight_decay = weight_decay
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.augment = augment
-        self.warm_start = warm_start
-        self.callbacks = callbacks
-        self.checkpoint_dir = checkpoint_dir
-        self.device = device
-        self.n_threads = n_threads
-        self.precision = precision
-        self.compile = compile
-        self.verbose = verbose
-        self.random_state = random_state
 
 
 @insert_descriptions(_DESCRIPTIONS)
 class AttentionRNNRegressor(SequenceRegressor, BimodalNetwork):
     """Recurrent network with attention over audio, text, or both, for continuous targets.
 
-    The network of `AttentionRNNClassifier` with linear outputs and squared error; targets are
-    standardised for training. Valence, activation and dominance are a y of 3 columns.
+    The architecture is that of `AttentionRNNClassifier`; the loss is the squared error. Targets
+    are standardized for training. To predict valence, activation and dominance, pass them as the
+    three columns of y.
 
     Parameters
     ----------
@@ -315,70 +264,3 @@ class AttentionRNNRegressor(SequenceRegressor, BimodalNetwork):
         **SequenceRegressor._parameter_constraints,
         **BimodalNetwork._parameter_constraints,
     }
-
-    def __init__(
-        self,
-        audio=None,
-        text=None,
-        cell="gru",
-        n_hidden=64,
-        n_layers=1,
-        n_heads=2,
-        layer_weights="auto",
-        fusion="words-to-frames",
-        dropout=0.3,
-        modality_dropout=0.15,
-        n_fine_tuned_layers=0,
-        adapter_rank=None,
-        fine_tuning_lr_multiplier=0.2,
-        *,
-        max_epochs=30,
-        batch_size=16,
-        learning_rate=0.01,
-        learning_rate_schedule="one-cycle",
-        weight_decay=0.01,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        augment="auto",
-        warm_start=False,
-        callbacks=(),
-        checkpoint_dir=None,
-        device="auto",
-        n_threads=None,
-        precision="float32",
-        compile=False,
-        verbose=0,
-        random_state=None,
-    ):
-        self.audio = audio
-        self.text = text
-        self.cell = cell
-        self.n_hidden = n_hidden
-        self.n_layers = n_layers
-        self.n_heads = n_heads
-        self.layer_weights = layer_weights
-        self.fusion = fusion
-        self.dropout = dropout
-        self.modality_dropout = modality_dropout
-        self.n_fine_tuned_layers = n_fine_tuned_layers
-        self.adapter_rank = adapter_rank
-        self.fine_tuning_lr_multiplier = fine_tuning_lr_multiplier
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_schedule = learning_rate_schedule
-        self.weight_decay = weight_decay
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.augment = augment
-        self.warm_start = warm_start
-        self.callbacks = callbacks
-        self.checkpoint_dir = checkpoint_dir
-        self.device = device
-        self.n_threads = n_threads
-        self.precision = precision
-        self.compile = compile
-        self.verbose = verbose
-        self.random_state = random_state

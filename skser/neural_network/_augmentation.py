@@ -10,26 +10,27 @@ from skser.neural_network._batching import rounded_up
 
 
 class SpecAugment(BaseEstimator):
-    """Stretch, warp, amplify and mask the utterances of a training batch, each differently.
+    """Augmentation that stretches, warps, amplifies and masks each utterance of a batch.
 
     Parameters
     ----------
     time_stretch : float, default=0.15
-        The speed of an utterance is drawn from 1 +- this.
+        Largest change of an utterance's speed: factors are drawn uniformly from
+        ``1 - time_stretch`` to ``1 + time_stretch``.
     frequency_warp : float, default=0.1
-        The scale of its frequency axis is drawn from 1 +- this, as if vocal tracts differed
-        in length.
+        Largest change of the scale of an utterance's frequency axis, as if vocal tracts differed
+        in length. Factors are drawn like those of `time_stretch`.
     gain_db : float, default=0.0
-        Standard deviation of a gain that is added to all static bands of an utterance: in dB
-        where the input is in dB, else in units of the input.
+        Standard deviation of the gain added to all static bands of an utterance, in the units of
+        the input: dB for a spectrogram in dB.
     n_time_masks : int, default=2
-        Spans of time set to zero.
+        Number of time spans set to zero.
     time_mask : float, default=0.15
-        Longest span, as a share of the utterance.
+        Largest length of a time span, as a share of the utterance.
     n_frequency_masks : int, default=2
-        Runs of bands set to zero; inputs of one band have none.
+        Number of runs of bands set to zero. Input of one band is not masked.
     frequency_mask : float, default=0.125
-        Longest run, as a share of the bands.
+        Largest length of a run of bands, as a share of all bands.
 
     References
     ----------
@@ -84,16 +85,19 @@ class SpecAugment(BaseEstimator):
         Parameters
         ----------
         x : tensor of shape (batch, channels, time, bands), float32
+            Padded batch, on any device.
         lengths : tensor of shape (batch,), int64
+            Number of frames of each utterance, on the CPU.
         generator : torch.Generator
-            On the CPU, as are the lengths: no draw makes a device wait, and all devices get
-            the same draws.
+            Random generator, on the CPU. All devices thus get the same random numbers, and none
+            waits for them.
 
         Returns
         -------
         x : tensor of shape (batch, channels, new_time, bands), float32
-            Zero beyond each utterance.
+            Augmented batch, zero beyond each utterance.
         lengths : tensor of shape (batch,), int64
+            New number of frames of each utterance.
         """
         self._validate_params()
         n_bands = x.shape[3]
@@ -104,7 +108,7 @@ class SpecAugment(BaseEstimator):
         )
         speed = 1 + self.time_stretch * (2 * uniform[0] - 1)
         warp = 1 + self.frequency_warp * (2 * uniform[1] - 1)
-        shortest = lengths.clamp(max=1)  # 0 stays 0
+        shortest = lengths.clamp(max=1)  # an utterance keeps 1 frame, a missing modality 0
         new_lengths = (lengths / speed[:, 0]).round().to(torch.int64).maximum(shortest)
         new_time = rounded_up(max(1, int(new_lengths.max())))
         of_time, of_frequency = uniform[2:].split([2 * n_time_masks, 2 * n_frequency_masks])
@@ -114,6 +118,7 @@ class SpecAugment(BaseEstimator):
 
         x = _stretch(x, lengths, speed, new_time)
         if self.gain_db:
+            # A gain does not change the other channels, which are differences over time.
             x[:, 0] += self.gain_db * torch.randn(len(x), 1, 1, generator=generator).to(
                 x.device, non_blocking=True
             )
@@ -124,7 +129,7 @@ class SpecAugment(BaseEstimator):
 
 
 def _unmasked(uniform, largest, extents, n_positions):
-    """Bool (batch, n_positions): False in spans of up to `largest` times each extent."""
+    """Return a mask (batch, n_positions), False in spans of up to `largest` times each extent."""
     widths = largest * uniform[0::2] * extents
     starts = uniform[1::2] * (extents - widths)
     positions = torch.arange(n_positions)
@@ -132,7 +137,7 @@ def _unmasked(uniform, largest, extents, n_positions):
 
 
 def _stretch(x, lengths, speed, new_time):
-    """Linear look-up of time at `speed` (batch, 1)."""
+    """Interpolate frames linearly at `speed` (batch, 1)."""
     n, n_channels, n_times, n_bands = x.shape
     last = (lengths[:, None] - 1).clamp(min=0)
     times = torch.minimum(torch.arange(new_time) * speed, last.float())
@@ -149,9 +154,9 @@ def _stretch(x, lengths, speed, new_time):
 
 
 def _warp(x, warp, keep):
-    """Linear look-up of bands at `warp` (batch, 1), zero but where `keep` (batch, bands).
+    """Interpolate bands linearly at `warp` (batch, 1), and set those not in `keep` to zero.
 
-    One matrix product per utterance, of weights that fall to zero one band from the place.
+    Each utterance takes one matrix product with triangular interpolation weights.
     """
     n, n_channels, n_times, n_bands = x.shape
     bands = torch.arange(n_bands)

@@ -1,4 +1,4 @@
-"""Base of all networks: validation, the skorch net, training and outputs."""
+"""Base of all networks: input validation, the skorch net, training and outputs."""
 
 import contextlib
 import inspect
@@ -9,19 +9,17 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import _fit_context
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import (
-    check_consistent_length,
-    check_is_fitted,
-)
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from skorch.callbacks import EarlyStopping
 from skorch.helper import predefined_split
 from skorch.history import History
 
 from skser._base import validate_sequences
 from skser._device import autocast, resolve_device, torch_threads
+from skser._docstrings import insert_descriptions
 from skser.neural_network._augmentation import SpecAugment
 from skser.neural_network._batching import (
     BatchIterator,
@@ -32,15 +30,16 @@ from skser.neural_network._batching import (
 from skser.neural_network._callbacks import OneCycle, check_that_they_travel, warn_caller
 from skser.neural_network._checkpoint import checkpoints_of, training_key
 from skser.neural_network._net import SequenceNet
+from skser.neural_network._parameters import SHARED, TrainingParameters
 from skser.neural_network._transfer import frozen
 from skser.neural_network._weights import assign_weights, at_most, weights_of
 from skser.neural_network.modules.layers import as_global, drawing_from
 from skser.sequences import Layout, Sequences
 
 MAX_SEED = 2**31 - 1
-# Values in a batch of a 2-D array, whose rows are predicted together.
+# Minimum number of values in a prediction batch of a 2-D array.
 _FLAT_VALUES = 2**10
-# What a net keeps of its fit: parameters of the estimator may have been changed since.
+# Attributes of a net that describe its fit. The estimator's parameters may have changed since.
 _NET_STATE = (
     "lr",
     "optimizer__weight_decay",
@@ -54,11 +53,11 @@ _NET_STATE = (
 )
 
 
-class NeuralEstimator(BaseEstimator):
-    """Base of estimators that build and train a skorch net in `fit`.
+class NeuralEstimator(TrainingParameters):
+    """Base class of estimators that build and train a skorch net in `fit`.
 
-    A subclass names its parameters, gives `_make_module`, and derives from
-    `SequenceClassifier` or `SequenceRegressor` as well.
+    A subclass lists its parameters, implements `_make_module`, and also derives from
+    `SequenceClassifier` or `SequenceRegressor`.
     """
 
     _parameter_constraints = {
@@ -81,15 +80,15 @@ class NeuralEstimator(BaseEstimator):
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
-    # Whether frames of the same columns in other channels are another input.
+    # False if only the number of columns matters, not how they are arranged in channels.
     _channels_matter = True
     _n_classes = None
-    # Where a fit takes its first weights from: see `transferring`.
+    # Source of the initial weights, set by `transferring`.
     _transfer = None
 
     @abstractmethod
     def _make_module(self, layout, n_outputs):
-        """The torch module, with weights drawn from torch's global generator."""
+        """Build the torch module; its weights are drawn from torch's global generator."""
 
     @abstractmethod
     def _encode_targets(self, y, *, reset, classes=None):
@@ -97,10 +96,10 @@ class NeuralEstimator(BaseEstimator):
 
     @abstractmethod
     def _make_criterion(self, targets):
-        """The loss, a torch module."""
+        """Build the loss, a torch module."""
 
     def _make_net(self, module, **settings):
-        """The skorch net that trains the module."""
+        """Build the skorch net that trains the module."""
         return SequenceNet(module, **settings)
 
     def _make_mixup(self):
@@ -108,7 +107,7 @@ class NeuralEstimator(BaseEstimator):
         return None
 
     def _rate_factors(self):
-        """Factors of the learning rate, by names of modules and a dot."""
+        """Return factors of the learning rate, by prefix of weight names, such as "audio."."""
         return {}
 
     def _check_input(self, X, *, reset):
@@ -119,15 +118,16 @@ class NeuralEstimator(BaseEstimator):
         fitted, given = self._layout, sequences.layout
         if given.n_channels == fitted.n_channels:
             return sequences
-        if given == Layout.unnamed(sequences.n_columns):  # plain arrays say nothing of channels
+        if given == Layout.unnamed(sequences.n_columns):  # plain arrays have no channels
             return Sequences(sequences.values, sequences.lengths, sequences.starts, fitted)
         raise ValueError(
-            f"{type(self).__name__} was fitted on {fitted.n_channels} channels of {fitted.n_bands} "
-            f"bands and is now given {given.n_channels} of {given.n_bands}."
+            f"X has {given.n_channels} channels of {given.n_bands} bands, but "
+            f"{type(self).__name__} was fitted on {fitted.n_channels} channels of "
+            f"{fitted.n_bands} bands."
         )
 
     def _training_batches(self, augment):
-        """Return the callable that makes batches of a dataset and a batch size."""
+        """Return a callable that makes batches from a dataset and a batch size."""
         return partial(
             BatchIterator,
             seed=self._random.randint(MAX_SEED),
@@ -136,20 +136,21 @@ class NeuralEstimator(BaseEstimator):
             mixup=self._make_mixup(),
         )
 
+    @insert_descriptions(SHARED)
     def fit(self, X, y, *, groups=None):
-        """Train from new weights, or go on from the present ones if `warm_start`.
+        """Train from new weights, or from the current ones if `warm_start` is True.
 
         Parameters
         ----------
-        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
-            Or an utterance table, if the estimator embeds one itself.
+        {X}
         y : array-like of shape (n_utterances,) or (n_utterances, n_outputs)
-        groups : array-like of shape (n_utterances,) or None, default=None
-            Speakers, held apart by the validation split of `early_stopping`.
+            Targets of each utterance.
+        {groups}
 
         Returns
         -------
         self : object
+            Fitted estimator.
         """
         return self._fit(X, y, groups)
 
@@ -177,7 +178,7 @@ class NeuralEstimator(BaseEstimator):
                     self._train(train, valid, head_epochs, checkpoints.get("head"))
             self._new_optimizer()
             self._train(train, valid, self.max_epochs, checkpoints.get("all"))
-            # A fitted model keeps no state of it: partial_fit starts from a fresh one.
+            # The optimizer's state is not part of a fitted model: partial_fit starts afresh.
             self._new_optimizer()
         return self
 
@@ -195,9 +196,9 @@ class NeuralEstimator(BaseEstimator):
 
     @contextlib.contextmanager
     def _as_before_on_failure(self, in_place):
-        """Keep a model that was fitted before exactly as it was, if a training fails or is stopped.
+        """Restore a fitted model exactly if the training within this context fails or is stopped.
 
-        `in_place` says that the training goes on with the weights that there are.
+        `in_place` means that the training changes the current net instead of building a new one.
         """
         before = vars(self).copy()
         if in_place := in_place and hasattr(self, "net_"):
@@ -228,8 +229,8 @@ class NeuralEstimator(BaseEstimator):
             return dataset, None
         if groups is None:
             warn_caller(
-                "early_stopping without groups= may put one speaker into training and "
-                "validation; pass the speakers as groups."
+                "early_stopping without groups may put utterances of one speaker into both "
+                "training and validation; pass the speakers to fit as groups."
             )
         seed = check_random_state(self.random_state).randint(MAX_SEED)
         splitter = self._validation_splitter(strata, groups, seed)
@@ -237,7 +238,7 @@ class NeuralEstimator(BaseEstimator):
         return tuple(SequenceDataset(dataset.sequences[i], dataset.targets[i]) for i in rows)
 
     def _initialize(self, sequences, targets):
-        """Build the net; return the names of the weights copied from another one."""
+        """Build the net and return the names of the weights that were transferred to it."""
         self._random = check_random_state(self.random_state)
         self._layout = sequences.layout
         seed = self._random.randint(MAX_SEED)
@@ -249,13 +250,13 @@ class NeuralEstimator(BaseEstimator):
             transferred = self._transfer.copy_weights(module, getattr(self, "classes_", None))
             rate_factors = dict.fromkeys(transferred, self._transfer.lr_multiplier)
         if self.compile:
-            module.compile()  # in place: names of weights and pickles stay as they are
+            module.compile()  # in place, so that names of weights and pickles do not change
         rate_factors |= self._rate_factors()
         self.net_ = self._net_around(module, self._make_criterion(targets), rate_factors)
         return transferred
 
     def _net_around(self, module, criterion, rate_factors):
-        """An initialised skorch net of a module, on the device."""
+        """Return an initialized skorch net of a module, on the device."""
         device = resolve_device(self.device)
         return self._make_net(
             module,
@@ -292,7 +293,7 @@ class NeuralEstimator(BaseEstimator):
         net.generator_ = torch.Generator(net.device).manual_seed(self._random.randint(MAX_SEED))
         with torch_threads(self.n_threads), drawing_from(net.generator_, net.module_):
             net.partial_fit(train, epochs=epochs)
-        del net.generator_  # a fitted model draws no more
+        del net.generator_  # not part of a fitted model
         self.history_ = net.history
         self.n_iter_ = len(net.history)
 
@@ -306,9 +307,9 @@ class NeuralEstimator(BaseEstimator):
         self.net_.initialize_optimizer()
 
     def _outputs(self, X, compute=None):
-        """Outputs of the module, one float64 row per utterance, in the order of X.
+        """Compute the module's outputs as float64 rows, one per utterance, in the order of X.
 
-        `compute` is called with a batch instead of the module, if it is given.
+        `compute`, if given, is called with each batch instead of the module.
         """
         check_is_fitted(self)
         sequences = self._check_input(X, reset=False)
@@ -321,7 +322,7 @@ class NeuralEstimator(BaseEstimator):
         return outputs
 
     def _batches(self, sequences):
-        """Indices and padded inputs on the device, in the surroundings of inference."""
+        """Iterate over indices and padded inputs on the device, in torch's inference mode."""
         net = self.net_
         if net.module_.training:
             net.module_.eval()
@@ -334,9 +335,9 @@ class NeuralEstimator(BaseEstimator):
         ):
             order, batch_size = [np.zeros(1, int)], self.batch_size
             if self._fitted_on_flat:
-                # Matrix products round otherwise for other numbers of rows. A 2-D array is quick
-                # to compute, so its batches are all of one size, and each row's output is the
-                # same to the last digit in any company.
+                # Matrix products round differently for other numbers of rows. Batches of a 2-D
+                # array, which are cheap, all have the same size, so that the output of a row
+                # does not depend on the other rows.
                 batch_size = max(batch_size, _FLAT_VALUES // max(1, int(sequences.lengths[0])))
             if len(sequences) > 1:
                 order = bucketed_indices(sequences.lengths, batch_size)
@@ -346,13 +347,15 @@ class NeuralEstimator(BaseEstimator):
                 yield indices, {name: t.to(net.device) for name, t in batch.items()}
 
     def network_state(self):
-        """Return settings and weights of the fitted net.
+        """Return the settings and weights of the fitted net, for `restore_network`.
 
         Returns
         -------
         settings : dict
-            Plain values; the history's batches are one per epoch, with their size alone.
+            Plain values. The history has one entry for all batches of an epoch, with the number
+            of utterances.
         weights : dict of ndarray
+            Weights and buffers of module and criterion, by name.
         """
         net = self.net_
         history = [
@@ -368,17 +371,18 @@ class NeuralEstimator(BaseEstimator):
         Parameters
         ----------
         settings : dict
+            Settings from `network_state`.
         weights : dict of ndarray
-            As from `network_state`.
+            Weights from `network_state`.
 
         Raises
         ------
         ValueError
-            Naming the weights that are missing, too many, or of another shape than the
-            parameters say. Nothing of the size that these say is allocated before.
+            If a weight is missing, does not belong to the network, or has another shape than the
+            parameters imply. The message names it. No memory of that size is allocated before.
         """
         n_weights = sum(name.startswith("module.") for name in weights)
-        unseen = torch.Generator("cpu")  # nothing of what is drawn stays
+        unseen = torch.Generator("cpu")  # leaves torch's global generator untouched
         with torch.device("meta"), at_most(n_weights), as_global(unseen):
             module = self._make_module(self._layout, self._n_outputs)
         assign_weights(module, "module.", weights)
@@ -396,12 +400,12 @@ class NeuralEstimator(BaseEstimator):
 
     def __setstate__(self, state):
         super().__setstate__(state)
-        # Parameters that are younger than a pickle.
+        # Parameters that did not exist yet when the pickle was written.
         for name, parameter in inspect.signature(type(self)).parameters.items():
             vars(self).setdefault(name, parameter.default)
 
     def __sklearn_clone__(self):
-        # Callbacks are shared: one that holds a file or a writer has no copy.
+        # Clones share callbacks: one that holds an open file cannot be copied.
         stand_in = object.__new__(type(self))
         vars(stand_in).update(vars(self), callbacks=())
         copy = super(NeuralEstimator, stand_in).__sklearn_clone__()
@@ -419,10 +423,12 @@ class NeuralEstimator(BaseEstimator):
 
 
 def n_group_folds(groups, validation_fraction):
-    """Folds of which one holds about `validation_fraction` of the groups."""
+    """Return the number of folds so that one holds about `validation_fraction` of the groups."""
     n_groups = len(np.unique(groups))
     if n_groups < 2:
-        raise ValueError("early_stopping with groups= needs at least 2 groups; there is 1.")
+        raise ValueError(
+            f"early_stopping with groups needs at least 2 groups, but groups has {n_groups}."
+        )
     return min(n_groups, max(2, round(1 / validation_fraction)))
 
 
@@ -431,7 +437,7 @@ def _early_stopping(valid, patience):
 
 
 def _silent(message):
-    """Take EarlyStopping's messages; n_iter_ and history_ say the same."""
+    """Discard a message of EarlyStopping; n_iter_ and history_ hold the same information."""
 
 
 def _n_utterances(row):

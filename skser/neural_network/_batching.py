@@ -1,4 +1,4 @@
-"""Length-bucketed batches of utterances, gathered from one block and padded."""
+"""Batches of utterances of similar length, gathered from one block and padded."""
 
 import numpy as np
 import skorch.dataset
@@ -6,18 +6,20 @@ import torch
 
 from skser.neural_network._bimodal import Bimodal
 
-# Batches are cut from runs of this many batches' worth of shuffled utterances, sorted by
-# length: little padding, and yet another company for each utterance every epoch.
+# Number of batches that are cut from one bucket: shuffled utterances, sorted by length. Padding
+# stays small, and yet each epoch combines utterances differently.
 _BATCHES_PER_BUCKET = 8
 
 
 class SequenceDataset(skorch.dataset.Dataset):
-    """`Sequences` and their targets, as skorch and its callbacks take them.
+    """Dataset of `Sequences` and targets that skorch and its callbacks accept.
 
     Parameters
     ----------
     sequences : Sequences of shape (n_utterances,)
+        Utterances.
     targets : ndarray of shape (n_utterances, ...)
+        Target of each utterance.
     """
 
     def __init__(self, sequences, targets):
@@ -26,12 +28,12 @@ class SequenceDataset(skorch.dataset.Dataset):
 
     @property
     def X(self):
-        """The sequences, under skorch's name."""
+        """Sequences, under the name that skorch uses."""
         return self.sequences
 
     @property
     def y(self):
-        """The targets, under skorch's name."""
+        """Targets, under the name that skorch uses."""
         return self.targets
 
     def __len__(self):
@@ -39,29 +41,30 @@ class SequenceDataset(skorch.dataset.Dataset):
 
 
 class BatchIterator:
-    """Iterate over a `SequenceDataset` once per epoch.
+    """Batches of one epoch over a `SequenceDataset`; each new iteration is the next epoch.
 
     Parameters
     ----------
     dataset : SequenceDataset
+        Utterances and their targets.
     batch_size : int
-        Utterances per batch at most; batches are as equal in size as the number of
+        Maximum number of utterances per batch. Batches are as equal in size as the number of
         utterances allows.
     seed : int or None, default=None
-        Seed of order and augmentation, which go on from epoch to epoch; None means no
+        Seed of shuffling and augmentation, which draw from it over all epochs. None means no
         shuffling.
     augment : callable or None, default=None
-        ``augment(x, lengths, generator)`` -> (x, lengths), applied to every batch; ``x`` is
-        on the device, lengths and generator on the CPU.
+        Function ``augment(x, lengths, generator)`` that returns new (x, lengths), applied to
+        each batch. ``x`` is on the device; lengths and generator are on the CPU.
     mixup : callable or None, default=None
-        ``mixup(x, lengths, targets, random_state)`` -> (x, lengths, targets), applied to
-        every batch after `augment`.
+        Function ``mixup(x, lengths, targets, random_state)`` that returns new
+        (x, lengths, targets), applied to each batch after `augment`.
     device : str or torch.device, default="cpu"
-        Where batches are to be. A block that takes at most half of a CUDA device's free
-        memory is copied there once, and batches are gathered there; of a larger one, each
-        batch is copied from pinned memory.
+        Device of the batches. On a CUDA device, a dataset that fits into half of the free memory
+        is copied there once, and batches are gathered there. Otherwise each batch is copied from
+        pinned memory.
     block : tensor or None, default=None
-        The dataset's block on the device, if it is there already.
+        All values of the dataset, if they are on the device already.
     """
 
     def __init__(
@@ -91,11 +94,11 @@ class BatchIterator:
         return -(-len(self.dataset) // self.batch_size)
 
     def state(self):
-        """Return the state of order and augmentation, between two epochs."""
+        """Return the state of shuffling and augmentation, between two epochs."""
         return {"order": generator_state(self.order), "generator": self.generator.get_state()}
 
     def set_state(self, state):
-        """Go on from a `state`."""
+        """Continue from a `state`."""
         set_generator_state(self.order, state["order"])
         self.generator.set_state(state["generator"].cpu())
 
@@ -114,23 +117,23 @@ class BatchIterator:
 
     def _moved(self, tensor):
         if self.device.type == "cuda" and tensor.device.type == "cpu":
-            tensor = tensor.pin_memory()  # from elsewhere a copy would make the host wait
+            tensor = tensor.pin_memory()  # copies from other memory block the host
         return tensor.to(self.device, non_blocking=True)
 
 
 def generator_state(random_state):
-    """State of a RandomState as plain numbers."""
+    """Return the state of a RandomState as a list of plain numbers and text."""
     name, keys, *place = random_state.get_state()
     return [name, keys.tolist(), *place]
 
 
 def set_generator_state(random_state, state):
-    """Go on from a `generator_state`."""
+    """Set a RandomState to a `generator_state`."""
     random_state.set_state(tuple(state))
 
 
 def _free_memory(device):
-    """Bytes that are free on a CUDA device."""
+    """Return the number of free bytes on a CUDA device."""
     return torch.cuda.mem_get_info(device)[0]
 
 
@@ -140,14 +143,16 @@ def bucketed_indices(lengths, batch_size, random_state=None):
     Parameters
     ----------
     lengths : ndarray of shape (n_utterances,), int
+        Number of frames of each utterance.
     batch_size : int
-        Utterances per batch at most.
+        Maximum number of utterances per batch.
     random_state : RandomState or None, default=None
-        None sorts all utterances by length, in a stable order.
+        Random generator of the order. None sorts all utterances by length, with a stable sort.
 
     Returns
     -------
     list of ndarray, int
+        Indices of the utterances of each batch.
     """
     n_batches = -(-len(lengths) // batch_size)
     if random_state is None:
@@ -162,9 +167,9 @@ def bucketed_indices(lengths, batch_size, random_state=None):
 
 
 def rounded_up(n_times):
-    """A number of times to pad to: the next of 16 per octave.
+    """Round a number of frames up to a padded length, of which there are 16 per octave.
 
-    Batches of few different shapes: for each new one convolutions are prepared anew.
+    Few distinct shapes keep training fast, as torch prepares convolutions anew for each shape.
     """
     step = 1 << max(n_times.bit_length() - 5, 0)
     return -(-n_times // step) * step
@@ -176,16 +181,19 @@ def padded_batch(sequences, indices, block=None):
     Parameters
     ----------
     sequences : Sequences or Bimodal
+        Utterances to choose from.
     indices : ndarray of int
+        Utterances to gather.
     block : tensor or None, default=None
-        The values of `sequences` on the device where to gather; None means from memory.
+        Values of `sequences` on the device where they are gathered. None gathers them from
+        memory.
 
     Returns
     -------
     dict
         ``x``, a float32 tensor of shape (batch, channels, time, bands), zero beyond each
-        utterance, and ``lengths``, an int64 tensor of shape (batch,), on the CPU. The word
-        pieces of `Bimodal` are ``words`` and ``word_lengths``, alike.
+        utterance, and ``lengths``, an int64 tensor of shape (batch,), on the CPU. `Bimodal` adds
+        ``words`` and ``word_lengths`` of the same form for the word pieces.
     """
     if isinstance(sequences, Bimodal):
         words = padded_batch(sequences.words, indices)
@@ -197,7 +205,7 @@ def padded_batch(sequences, indices, block=None):
     lengths, starts = sequences.lengths[indices], sequences.starts[indices]
     n_times = rounded_up(max(1, int(lengths.max())))
     times = np.arange(n_times)
-    # Where there are no frames, of a modality that is missing, any will do: they become zero.
+    # An utterance with 0 frames (a missing modality) reads some other frame, zeroed below.
     rows = starts[:, None] + np.minimum(times, np.maximum(lengths[:, None] - 1, 0))
     if block is None:
         x = torch.from_numpy(sequences.values[rows])

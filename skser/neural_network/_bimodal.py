@@ -1,4 +1,4 @@
-"""Utterances of two modalities: acoustic frames and word pieces, either of which may be missing."""
+"""Utterances with two modalities, acoustic frames and word pieces; either may be missing."""
 
 import re
 
@@ -13,11 +13,12 @@ from skser.sequences import Sequences
 class Bimodal:
     """Frames and word pieces of the same utterances, indexed together.
 
-    Where a modality is missing an utterance has 0 frames, or 0 word pieces, of it.
+    An utterance without audio has 0 frames; one without text has 0 word pieces.
 
     Parameters
     ----------
     frames, words : Sequences of shape (n_utterances,)
+        Both modalities, in the same order of utterances.
     """
 
     def __init__(self, frames, words):
@@ -41,50 +42,55 @@ class Bimodal:
 
     @property
     def lengths(self):
-        """Lengths to batch utterances by: in frames, or in words where there are no frames."""
+        """Lengths by which utterances are batched: the larger of frames and word pieces."""
         return np.maximum(self.frames.lengths, self.words.lengths)
 
 
 def utterance_table(X, column):
-    """X as an utterance table: itself, or a list of what the column holds."""
+    """Return X as an utterance table; a list becomes its only column."""
     if hasattr(X, "columns"):
         table = X
     elif isinstance(X, list | tuple | pd.Series) or (isinstance(X, np.ndarray) and X.ndim == 1):
         cells = np.empty(len(X), dtype=object)
-        for i, cell in enumerate(X):  # pairs of samples and rate would become rows
+        # One by one: numpy would turn a list of (samples, rate) pairs into a 2-D array.
+        for i, cell in enumerate(X):
             cells[i] = cell
         table = pd.DataFrame({column: cells})
     else:
         raise TypeError(
-            f"X must be an utterance table, or a list of its column {column!r}, not "
-            f"{type(X).__name__}."
+            f"X must be an utterance table (a DataFrame), or a list with the values of its column "
+            f"{column!r}, not {type(X).__name__}."
         )
     if not len(table):
-        raise ValueError("There are 0 utterances, at least 1 is required.")
+        raise ValueError("X has 0 utterances; at least 1 is required.")
     return table
 
 
 def rows_with(X, column):
-    """Rows of an utterance table that hold something in a column.
+    """Return the rows of an utterance table that have a value in a column.
 
-    None and NaN in it, and its absence, mean that there is nothing.
+    None and NaN mark a missing value. A table without the column has no such rows.
 
     Raises
     ------
     ValueError
-        Naming the first transcript that is empty or no text.
+        If a transcript is empty or a number. The message names the first one.
     """
     if column not in X:
         return np.zeros(0, np.int64)
-    there = [cell is not None and not _is_nan(cell) for cell in X[column]]
-    rows = np.flatnonzero(there)
+    present = [cell is not None and not _is_nan(cell) for cell in X[column]]
+    rows = np.flatnonzero(present)
     if column == "transcript":
         for i in rows:
             text = X[column].iloc[i]
             if pd.api.types.is_number(text):
-                raise ValueError(f"Utterance {i} has a transcript that is no text: {text!r}.")
+                raise ValueError(
+                    f"The transcript of utterance {i} must be a str, not the number {text!r}."
+                )
             if isinstance(text, str) and not text.strip():
-                raise ValueError(f"Utterance {i} has an empty transcript; None says there is none.")
+                raise ValueError(
+                    f"The transcript of utterance {i} is empty; mark a missing one with None."
+                )
     return rows
 
 
@@ -93,22 +99,25 @@ def _is_nan(cell):
 
 
 def embed(X, rows, transformer, layout):
-    """Sequences of an utterance table, of 0 frames where there is nothing.
+    """Embed some rows of an utterance table; the other utterances get 0 frames.
 
-    An utterance that the transformer leaves with 0 frames counts as one that is not there.
+    An utterance that the transformer leaves with 0 frames counts as missing, too.
 
     Parameters
     ----------
     X : DataFrame
+        Utterance table.
     rows : ndarray of int
-        Those to embed.
-    transformer : transformer that gives Sequences
+        Rows to embed.
+    transformer : transformer that returns Sequences
+        Transformer of the table.
     layout : Layout
-        What they are like, in case there are no rows.
+        Layout of the result if `rows` is empty.
 
     Returns
     -------
     Sequences of shape (n_utterances,)
+        Embedded utterances, in the order of the table.
     """
     lengths, starts = np.zeros(len(X), np.int64), np.zeros(len(X), np.int64)
     if not len(rows):
@@ -120,8 +129,8 @@ def embed(X, rows, transformer, layout):
         raise AudioReadError(_numbered_as(rows, error.failures), error.n_inputs) from error
     if not isinstance(found, Sequences):
         raise TypeError(
-            f"{type(transformer).__name__} gives {type(found).__name__}, not Sequences: set "
-            "pooling=None."
+            f"{type(transformer).__name__} must return Sequences, but returned "
+            f"{type(found).__name__}: set its pooling=None."
         )
     lengths[rows], starts[rows] = found.lengths, found.starts
     embedded = Sequences(found.values, lengths, starts, found.layout)
@@ -130,7 +139,7 @@ def embed(X, rows, transformer, layout):
 
 
 def _numbered_as(rows, failures):
-    """Failures of some rows, with arrays called by their number among all."""
+    """Renumber the utterances in failures of some rows by their position in the whole table."""
     number = re.compile(r"(?<![^,] )\butterance (\d+)(?= |$)")
 
     def renumbered(name):

@@ -1,4 +1,4 @@
-"""Networks of audio, text, or both: their input, architecture and alignment."""
+"""Base of the networks of audio, text, or both: input, architecture and alignment."""
 
 from numbers import Integral, Real
 
@@ -16,12 +16,13 @@ from skser.neural_network._base import NeuralEstimator
 from skser.neural_network._batching import BatchIterator, SequenceDataset
 from skser.neural_network._bimodal import Bimodal, embed, rows_with, utterance_table
 from skser.neural_network._fine_tuning import below, upper_layers
+from skser.neural_network._parameters import extend_signature
 from skser.neural_network.modules.attention_rnn import Alignment, AttentionRNN, RecurrentEncoder
 from skser.neural_network.modules.layers import time_mask
 
 
 class BimodalNetwork(NeuralEstimator):
-    """Input, architecture and alignment of the classifier and the regressor."""
+    """Constructor, input, architecture and alignment of the classifier and the regressor."""
 
     _takes_vectors = True
 
@@ -41,9 +42,45 @@ class BimodalNetwork(NeuralEstimator):
         "fine_tuning_lr_multiplier": [Interval(Real, 0, None, closed="neither")],
     }
 
+    @extend_signature(NeuralEstimator.__init__)
+    def __init__(
+        self,
+        audio=None,
+        text=None,
+        cell="gru",
+        n_hidden=64,
+        n_layers=1,
+        n_heads=2,
+        layer_weights="auto",
+        fusion="words-to-frames",
+        dropout=0.3,
+        modality_dropout=0.15,
+        n_fine_tuned_layers=0,
+        adapter_rank=None,
+        fine_tuning_lr_multiplier=0.2,
+        *,
+        max_epochs=30,
+        learning_rate=0.01,
+        **kwargs,
+    ):
+        super().__init__(max_epochs=max_epochs, learning_rate=learning_rate, **kwargs)
+        self.audio = audio
+        self.text = text
+        self.cell = cell
+        self.n_hidden = n_hidden
+        self.n_layers = n_layers
+        self.n_heads = n_heads
+        self.layer_weights = layer_weights
+        self.fusion = fusion
+        self.dropout = dropout
+        self.modality_dropout = modality_dropout
+        self.n_fine_tuned_layers = n_fine_tuned_layers
+        self.adapter_rank = adapter_rank
+        self.fine_tuning_lr_multiplier = fine_tuning_lr_multiplier
+
     @property
     def _columns(self):
-        """Columns of the utterance table, and their transformers."""
+        """Transformer of each column of the utterance table."""
         given = {"audio": self.audio, "transcript": self.text}
         return {column: t for column, t in given.items() if t is not None}
 
@@ -59,13 +96,15 @@ class BimodalNetwork(NeuralEstimator):
         if reset:
             self._fitted_on_flat = False
             self._layouts = {}
+            # A previous fit may have been on a 2-D array.
             for name in ("n_features_in_", "feature_names_in_"):
                 self.__dict__.pop(name, None)
             for column, transformer in self._columns.items():
                 if not len(rows[column]):
                     raise ValueError(
-                        f"No utterance has anything in the column {column!r}: leave its "
-                        "transformer out."
+                        f"The column {column!r} of X is missing or empty in all {len(X)} rows: "
+                        f"set {'text' if column == 'transcript' else column}=None to train "
+                        "without it."
                     )
                 transformer = clone(below(transformer, self.n_fine_tuned_layers))
                 self.transformers_[column] = transformer.fit(X.iloc[rows[column]])
@@ -76,8 +115,8 @@ class BimodalNetwork(NeuralEstimator):
         empty = ~np.any([part.lengths > 0 for part in parts.values()], axis=0)
         if empty.any():
             raise ValueError(
-                f"Utterance {int(empty.argmax())} has nothing in "
-                f"{' and '.join(map(repr, parts))}; leave it out."
+                f"Utterance {int(empty.argmax())} has no value, or 0 frames, in "
+                f"{' and '.join(map(repr, parts))}; remove it from X."
             )
         if reset:
             self._layouts = {column: part.layout for column, part in parts.items()}
@@ -85,13 +124,19 @@ class BimodalNetwork(NeuralEstimator):
         return Bimodal(*parts) if len(parts) == 2 else parts[0]
 
     def _check_combinations(self):
-        """Refuse parameters that do not go together, before anything is computed."""
+        """Raise if parameters do not go together, before anything is computed."""
         if self.n_fine_tuned_layers and not isinstance(self.audio, SpeechEmbedding):
-            raise ValueError("n_fine_tuned_layers needs a SpeechEmbedding as audio.")
+            raise ValueError(
+                f"n_fine_tuned_layers={self.n_fine_tuned_layers} needs a SpeechEmbedding as audio, "
+                f"not {type(self.audio).__name__}."
+            )
         if self.adapter_rank is not None and not self.n_fine_tuned_layers:
-            raise ValueError("adapter_rank needs n_fine_tuned_layers, which it is for.")
+            raise ValueError(
+                f"adapter_rank={self.adapter_rank} adapts fine-tuned layers, but "
+                "n_fine_tuned_layers is 0: raise it, or set adapter_rank=None."
+            )
         if getattr(self, "mixup", 0) and self.text is not None:
-            raise ValueError("mixup cannot mix texts: set mixup=0.")
+            raise ValueError(f"mixup={self.mixup} cannot mix texts: set mixup=0 or text=None.")
 
     def _make_module(self, layout, n_outputs):
         pretrained = None
@@ -139,7 +184,7 @@ class BimodalNetwork(NeuralEstimator):
             parts = [sequences.frames, sequences.words]
         with torch_threads(self.n_threads), torch.inference_mode():
             for part, encoder in zip(parts, (module.audio, module.text), strict=False):
-                if encoder.recurrent is None:
+                if encoder.recurrent is None:  # frames are not standardized
                     continue
                 rows = np.flatnonzero(part.lengths)
                 dataset = SequenceDataset(part[rows], np.zeros(len(rows)))
@@ -151,35 +196,43 @@ class BimodalNetwork(NeuralEstimator):
         return {"audio.encoder_layers.": self.fine_tuning_lr_multiplier}
 
     def _auto_augment(self, layout):
-        # Columns of hidden states are no scale of frequencies.
+        # Neighboring columns of hidden states are unrelated, unlike neighboring frequencies.
         return SpecAugment(time_stretch=0.0, frequency_warp=0.0, n_frequency_masks=0)
 
     def alignment(self, X):
-        """Return which frames belong to which word pieces, as the network sees it.
+        """Compute the attention weights between word pieces and frames.
 
         Parameters
         ----------
         X : DataFrame
-            Utterance table; both modalities in every row.
+            Utterance table with both modalities in each row.
 
         Returns
         -------
         list of DataFrame of shape (n_word_pieces, n_frames), float64
-            One per utterance; columns are the centres of frames in seconds, rows the word
-            pieces, by name where `text` knows them. Each row sums to 1, or each column if frames
-            look at words.
+            Weights of each utterance. Columns are the centers of the frames in seconds. Rows are
+            the word pieces, by name if `text` has a method ``word_pieces``. Each row sums to 1;
+            with ``fusion="frames-to-words"``, each column does.
+
+        Raises
+        ------
+        ValueError
+            If the network was not fitted on audio and text, was fitted with ``fusion="late"``, or
+            an utterance lacks a modality.
         """
         check_is_fitted(self)
         module = self.net_.module_
         if module.alignment is None:
             raise ValueError(
-                "Only a network of audio and text that are not fused late aligns them."
+                f"This {type(self).__name__} computes no alignment: fit it with both audio and "
+                "text, and with another fusion than 'late'."
             )
         pairs = self._check_input(X, reset=False)
         one_missing = np.minimum(pairs.frames.lengths, pairs.words.lengths) == 0
         if one_missing.any():
             raise ValueError(
-                f"Utterance {int(one_missing.argmax())} has no audio or no transcript to align."
+                f"Utterance {int(one_missing.argmax())} lacks its audio or its transcript; "
+                "alignment needs both. Remove the row from X."
             )
         text, layout = self.transformers_["transcript"], pairs.layout
         names = text.word_pieces(X) if hasattr(text, "word_pieces") else None
@@ -198,19 +251,23 @@ class BimodalNetwork(NeuralEstimator):
 
     @property
     def layer_weights_(self):
-        """Learned shares of the channels of the audio, (n_channels,), such as encoder layers."""
+        """Learned weights (n_channels,) of the audio's channels, such as encoder layers."""
         check_is_fitted(self)
         audio = self.net_.module_.audio
         if audio.layer_scores is None:
-            raise AttributeError("The channels of this network's input are not averaged.")
+            raise AttributeError(
+                f"This {type(self).__name__} concatenates the channels of its input and has no "
+                "layer_weights_: fit it with layer_weights=True."
+            )
         with torch.inference_mode():
             return audio.layer_weights().cpu().numpy().astype(np.float64)
 
 
 def _moments(encoder, batches):
-    """Mean and deviation (channels, columns) over all frames of what is to be standardised."""
+    """Return mean and standard deviation (channels, columns) over all frames of the encoder."""
     mean = 0.0
-    for _ in range(2):  # twice, so that what nobody scaled keeps its digits
+    # The second pass subtracts the mean of the first, which keeps precision on unscaled features.
+    for _ in range(2):
         count, total, squares = 0, 0.0, 0.0
         for inputs, _targets in batches:
             x, lengths = inputs["x"], inputs["lengths"]

@@ -1,4 +1,4 @@
-"""Callbacks of every training: the learning rate's schedule and a warning."""
+"""Callbacks of every training: learning rate schedule, warnings and pickling check."""
 
 import io
 import math
@@ -12,16 +12,19 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
+# Packages whose frames lie between the user's call and a warning.
 _BETWEEN = {"skser", "sklearn", "skorch", "torch", "joblib", "contextlib"}
 
 
 def warn_caller(message, category=UserWarning):
-    """Warn at the line that called into this package.
+    """Issue a warning that points to the line that called into this package.
 
     Parameters
     ----------
     message : str
+        Text of the warning.
     category : type of Warning, default=UserWarning
+        Class of the warning.
     """
     frame, level = sys._getframe(1), 2
     while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in _BETWEEN:
@@ -30,15 +33,16 @@ def warn_caller(message, category=UserWarning):
 
 
 class OneCycle(Callback):
-    """Learning rate that rises and falls once over all updates, along half cosines.
+    """Callback that raises the learning rate to a peak and lowers it again, along half cosines.
 
-    A group of parameters with a "scale" has that many times the rate.
+    The "scale" of a parameter group multiplies its rate.
 
     Parameters
     ----------
     peak : float
+        Peak learning rate.
     n_steps : int
-        Updates of the whole training.
+        Number of updates of the whole training.
     rise : float, default=0.25
         Share of the updates before the peak.
 
@@ -72,7 +76,7 @@ class OneCycle(Callback):
 
 
 class WarnOfSingleClass(Callback):
-    """Warn after training if the last epoch's own outputs were all of one class."""
+    """Callback that warns if the last training epoch predicted one class for all utterances."""
 
     def __init__(self, classes):
         self.classes = classes
@@ -87,7 +91,7 @@ class WarnOfSingleClass(Callback):
 
     def on_train_end(self, net, **kwargs):
         counts = self.counts_.tolist()
-        del self.counts_  # no part of a fitted model
+        del self.counts_  # not part of a fitted model
         if sum(count > 0 for count in counts) == 1:
             warn_caller(
                 "In its last epoch the network predicted "
@@ -99,32 +103,33 @@ class WarnOfSingleClass(Callback):
 
 
 class _Probe(pickle.Pickler):
-    """Pickles what objects hold; classes and functions travel by name or by value."""
+    """Pickler that skips classes and functions, which cloudpickle can send to other processes."""
 
     def persistent_id(self, thing):
         return "elsewhere" if isinstance(thing, type | types.FunctionType) else None
 
 
 def check_that_they_travel(callbacks, name):
-    """Raise if a callback cannot be pickled, and so not be sent to another process.
+    """Raise if a callback cannot be pickled, and thus not be sent to another process.
 
     Parameters
     ----------
     callbacks : sequence of skorch callbacks
+        Callbacks to check.
     name : str
-        Name of the estimator.
+        Name of the estimator, for the message.
 
     Raises
     ------
     TypeError
-        Naming the first such callback.
+        If a callback cannot be pickled. The message names the first one.
     """
     for i, callback in enumerate(callbacks):
         try:
             _Probe(io.BytesIO()).dump(callback)
-        except Exception as error:  # whatever its parts may raise
+        except Exception as error:  # __reduce__ of any object may raise anything
             raise TypeError(
                 f"callbacks[{i}] of {name}, a {type(callback).__name__}, cannot be pickled "
-                f"({error}): work in one process (n_jobs=None), and set callbacks=() before the "
-                "model is saved."
+                f"({error}). Use a single process (n_jobs=None), and set callbacks=() before "
+                "saving the model."
             ) from error

@@ -1,4 +1,4 @@
-"""The state of a training, kept after each epoch and taken up again after a kill."""
+"""Checkpoints: the state of a training, stored after each epoch to resume after interruptions."""
 
 import hashlib
 import inspect
@@ -21,25 +21,28 @@ from skser._fingerprint import digest
 from skser._whole_file import parts_of, whole_file
 from skser.neural_network._bimodal import Bimodal
 
-# Parameters that change nothing in the weights.
+# Parameters that do not influence the trained weights.
 _WITHOUT_EFFECT = {"checkpoint_dir", "verbose"}
-# skorch's own, which keep nothing from one epoch to the next.
+# Callbacks of skorch that carry no state from one epoch to the next.
 _STATELESS = {"epoch_timer", "train_loss", "valid_loss", "print_log"}
 
 
 def training_key(estimator, sequences, *others):
-    """Hash of all that a fit depends on: parameters, data, weights to start from, versions.
+    """Hash everything that a fit depends on: parameters, data, initial weights and versions.
 
     Parameters
     ----------
     estimator : NeuralEstimator
+        Estimator to fit.
     sequences : Sequences or Bimodal
+        Utterances to fit it on.
     *others : ndarray or None
-        Targets, groups, soft targets.
+        Targets, groups and soft targets.
 
     Returns
     -------
     str
+        Hexadecimal digest.
 
     Raises
     ------
@@ -49,9 +52,10 @@ def training_key(estimator, sequences, *others):
     name = type(estimator).__name__
     if not isinstance(estimator.random_state, Integral):
         raise ValueError(
-            f"checkpoint_dir needs random_state to be an int, so that a resumed fit of {name} is "
-            f"the same one; it is {estimator.random_state!r}."
+            f"checkpoint_dir needs random_state to be an int, so that a resumed fit of {name} "
+            f"gives the same result; it is {estimator.random_state!r}."
         )
+    # Clones: whether a transformer is already fitted must not change the key.
     parameters = {
         key: clone(value) if hasattr(value, "fit") else value
         for key, value in estimator.get_params(deep=False).items()
@@ -75,7 +79,10 @@ def training_key(estimator, sequences, *others):
 
 
 def _digest_of_frames(sequences):
-    """Utterance by utterance: a block may be mapped from disk, and hold others too."""
+    """Hash the frames of each utterance in turn.
+
+    The block itself may be memory-mapped, and may hold other utterances too.
+    """
     found = hashlib.sha256()
     for frames in sequences:
         found.update(np.ascontiguousarray(frames))
@@ -83,16 +90,16 @@ def _digest_of_frames(sequences):
 
 
 class TrainingCheckpoint(Callback):
-    """Writes the whole state of a training after each epoch; the next one goes on from there.
+    """Callback that writes the whole state of a training after each epoch, and resumes from it.
 
-    Must come after the user's callbacks. The state consists of weights, optimisers, random
-    generators, the place in the order of batches, history, and what the other callbacks hold
-    (numbers, text, arrays, tensors, and objects with a ``state_dict``).
+    It must come after the user's callbacks. The state consists of weights, optimizers, random
+    generators, the position in the order of batches, the history, and the attributes of the other
+    callbacks (numbers, text, arrays, tensors, and objects with a ``state_dict``).
 
     Parameters
     ----------
     path : path-like
-        File of this training.
+        File that stores the state.
     """
 
     def __init__(self, path):
@@ -105,6 +112,7 @@ class TrainingCheckpoint(Callback):
         if not os.path.exists(self.path):
             return
         try:
+            # weights_only: loading a checkpoint must not execute code.
             state = torch.load(self.path, map_location=net.device, weights_only=True)
         except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
             raise ValueError(
@@ -120,7 +128,7 @@ class TrainingCheckpoint(Callback):
         self.waiting_ = state["random"]
 
     def begin(self, net, iterator):
-        """Put the generators where they were, once the batches' iterator is there."""
+        """Restore the random generators, once the iterator over batches exists."""
         self.iterator_ = iterator
         if self.waiting_ is None:
             return
@@ -147,7 +155,7 @@ class TrainingCheckpoint(Callback):
         _write(Path(self.path), content.getbuffer())
 
     def on_train_end(self, net, **kwargs):
-        self.iterator_ = self.waiting_ = None  # no part of a fitted model
+        self.iterator_ = self.waiting_ = None  # not part of a fitted model
 
 
 def _stateful(net):
@@ -159,7 +167,7 @@ def _stateful(net):
 
 
 def _state(callback):
-    """Return what a callback holds: plain values, and the states of objects that have one."""
+    """Return a callback's attributes: plain values, arrays, and states of its objects."""
     state = {"values": {}, "arrays": {}, "objects": {}}
     parameters = inspect.signature(type(callback)).parameters
     for name, value in vars(callback).items():
@@ -169,8 +177,9 @@ def _state(callback):
             found = value.state_dict()
             if not _is_plain(found):
                 raise TypeError(
-                    f"checkpoint_dir cannot keep the state of {type(callback).__name__}.{name}, "
-                    "which is more than numbers, text and tensors."
+                    f"checkpoint_dir cannot store the state of {type(callback).__name__}.{name}: "
+                    "its state_dict may hold only numbers, text and tensors. Remove the callback, "
+                    "or set checkpoint_dir=None."
                 )
             state["objects"][name] = _plain(found)
         elif isinstance(value, np.ndarray) and value.dtype.kind in "bif":
@@ -179,8 +188,8 @@ def _state(callback):
             state["values"][name] = _plain(value)
         elif name not in parameters:
             warnings.warn(
-                f"checkpoint_dir does not keep {type(callback).__name__}.{name}, of type "
-                f"{type(value).__name__}: after a kill it starts anew.",
+                f"checkpoint_dir does not store {type(callback).__name__}.{name}, of type "
+                f"{type(value).__name__}: a resumed training starts without its value.",
                 stacklevel=2,
             )
     return state
@@ -202,7 +211,7 @@ def _is_plain(value):
 
 
 def _plain(value):
-    """Without numpy's numbers, which a reader that runs no code does not know."""
+    """Convert numpy's numbers to Python's, as ``torch.load(weights_only=True)`` rejects them."""
     if isinstance(value, dict):
         return type(value)((_plain(key), _plain(part)) for key, part in value.items())
     if isinstance(value, list | tuple):
@@ -211,27 +220,27 @@ def _plain(value):
 
 
 def _write(path, content):
-    """Replace the state of the epoch before."""
+    """Write the state of an epoch over that of the previous one, atomically."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as file:
             file.write(content)
     except OSError as error:
         raise OSError(
-            f"The checkpoint {path} could not be written: {error.strerror or error}. If there was "
-            "an epoch before, its state is still there."
+            f"The checkpoint {path} could not be written: {error.strerror or error}. The state of "
+            "the previous epoch, if any, is still there."
         ) from error
 
 
 def _remove_old_parts(path):
-    """Remove unfinished files of killed processes, but not those of the last hour."""
+    """Remove unfinished files of killed processes that are older than an hour."""
     for part in parts_of(path):
         if time.time() - part.stat().st_mtime > 3600:
             part.unlink(missing_ok=True)
 
 
 def checkpoints_of(folder, key):
-    """The callback for each stage of a training: of its head, and of all weights."""
+    """Create a checkpoint callback for each stage of a training: the head, and all weights."""
     return {
         stage: TrainingCheckpoint(Path(folder, f"{key[:32]}-{stage}.pt"))
         for stage in ("head", "all")

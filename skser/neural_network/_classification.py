@@ -1,4 +1,4 @@
-"""Base of the classifiers: classes, class weights, probabilities."""
+"""Base of the classifiers: classes, class weights, soft targets and probabilities."""
 
 from numbers import Real
 
@@ -13,17 +13,19 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import _assert_all_finite, check_consistent_length
 
+from skser._docstrings import insert_descriptions
 from skser.neural_network._base import NeuralEstimator, n_group_folds
 from skser.neural_network._callbacks import WarnOfSingleClass
 from skser.neural_network._losses import SoftCrossEntropy
 from skser.neural_network._mixup import Mixup
+from skser.neural_network._parameters import SHARED
 
-# Shares that were rounded or summed in single precision still pass.
+# Largest deviation from 1 of a row's sum: shares may be rounded, or summed in single precision.
 _SHARES_TOLERANCE = 1e-3
 
 
 class SequenceClassifier(ClassifierMixin, NeuralEstimator):
-    """Base of classifiers: classes, class weights, probabilities."""
+    """Base class of the classifiers: classes, class weights, soft targets and probabilities."""
 
     _parameter_constraints = {
         **NeuralEstimator._parameter_constraints,
@@ -32,51 +34,54 @@ class SequenceClassifier(ClassifierMixin, NeuralEstimator):
         "mixup": [Interval(Real, 0, None, closed="left")],
     }
 
+    @insert_descriptions(SHARED)
     def fit(self, X, y, *, groups=None, soft_targets=None):
-        """Train from new weights, or go on from the present ones if `warm_start`.
+        """Train from new weights, or from the current ones if `warm_start` is True.
 
         Parameters
         ----------
-        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
-            Or an utterance table, if the estimator embeds one itself.
+        {X}
         y : array-like of shape (n_utterances,)
-        groups : array-like of shape (n_utterances,) or None, default=None
-            Speakers, held apart by the validation split of `early_stopping`.
+            Class of each utterance.
+        {groups}
         soft_targets : array-like of shape (n_utterances, n_classes) or None, default=None
-            Share of each class in an utterance, such as that of the raters who named it, in
-            the order of ``classes_`` (the sorted labels of y); rows sum to 1. The loss is the
-            cross-entropy against these shares instead of y: the mean, by shares, of the
-            losses that the classes would have as labels. So `label_smoothing` moves a share
-            of each target to all classes alike, and `class_weight` multiplies the shares.
-            From y still come ``classes_``, the stratification of the validation split and
-            the weights of ``class_weight="balanced"``.
+            Share of each class in each utterance, such as the share of raters who chose it.
+            Columns are in the order of ``classes_`` (the sorted labels of y), and each row sums
+            to 1. The loss is the cross-entropy against these shares instead of y: the mean of
+            the losses of all classes as labels, weighted by the shares. `label_smoothing` spreads
+            part of each target evenly over all classes, and `class_weight` multiplies the shares.
+            y still determines ``classes_``, the stratification of the validation split and the
+            weights of ``class_weight="balanced"``. None trains on y alone.
 
         Returns
         -------
         self : object
+            Fitted estimator.
 
         Raises
         ------
         ValueError
-            If X, y, `groups` and `soft_targets` differ in length, or `soft_targets` has
-            other columns than one per class, or a row, which is named, that holds no shares.
+            If X, y, `groups` and `soft_targets` differ in length, if `soft_targets` does not have
+            one column per class, or if one of its rows does not hold shares that sum to 1.
         """
         return self._fit(X, y, groups, soft_targets)
 
+    @insert_descriptions(SHARED)
     def partial_fit(self, X, y, classes=None):
-        """Train all weights for one epoch at a constant learning rate, in one stage.
+        """Train all weights for one epoch, at a constant learning rate.
 
         Parameters
         ----------
-        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
-            Or an utterance table, if the estimator embeds one itself.
+        {X}
         y : array-like of shape (n_utterances,)
+            Class of each utterance.
         classes : array-like of shape (n_classes,) or None, default=None
-            All classes; needed in the first call if y does not hold them all.
+            All classes. Required in the first call if y does not hold them all.
 
         Returns
         -------
         self : object
+            Fitted estimator.
 
         Raises
         ------
@@ -86,68 +91,69 @@ class SequenceClassifier(ClassifierMixin, NeuralEstimator):
         if self.class_weight == "balanced":
             raise ValueError(
                 "class_weight='balanced' needs all labels at once, which partial_fit does not "
-                "have; give the weights as a dict."
+                "have. Pass the weights as a dict."
             )
         return self._partial_fit(X, y, classes)
 
+    @insert_descriptions(SHARED)
     def predict_proba(self, X):
-        """Probabilities of the classes.
+        """Predict the probability of each class.
 
         Parameters
         ----------
-        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
-            Or an utterance table, if the estimator embeds one itself.
+        {X}
 
         Returns
         -------
         ndarray of shape (n_utterances, n_classes), float64
-            In the order of ``classes_``.
+            Probabilities in the order of ``classes_``.
         """
         return scipy.special.softmax(self._outputs(X), axis=1)
 
+    @insert_descriptions(SHARED)
     def predict_log_proba(self, X):
-        """Logarithms of the classes' probabilities.
+        """Predict the logarithm of the probability of each class.
 
         Parameters
         ----------
-        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
-            Or an utterance table, if the estimator embeds one itself.
+        {X}
 
         Returns
         -------
         ndarray of shape (n_utterances, n_classes), float64
-            In the order of ``classes_``.
+            Log-probabilities in the order of ``classes_``.
         """
         return scipy.special.log_softmax(self._outputs(X), axis=1)
 
+    @insert_descriptions(SHARED)
     def decision_function(self, X):
-        """Scores of the classes before the softmax.
+        """Compute the score of each class before the softmax.
 
         Parameters
         ----------
-        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
-            Or an utterance table, if the estimator embeds one itself.
+        {X}
 
         Returns
         -------
         ndarray of shape (n_utterances, n_classes), or (n_utterances,) for two classes, float64
-            In the order of ``classes_``. Of two classes, the score of the second minus that of
-            the first.
+            Scores in the order of ``classes_``. For two classes, the score of the second minus
+            that of the first.
         """
         outputs = self._outputs(X)
         return outputs[:, 1] - outputs[:, 0] if outputs.shape[1] == 2 else outputs
 
+    @insert_descriptions(SHARED)
     def predict(self, X):
-        """The most probable class of every utterance.
+        """Predict the most probable class of each utterance.
 
         Parameters
         ----------
-        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
-            Or an utterance table, if the estimator embeds one itself.
+        {X}
 
         Returns
         -------
         ndarray of shape (n_utterances,)
+            Predicted classes.
         """
         outputs = self._outputs(X)
         return self.classes_[outputs.argmax(axis=1)]
@@ -160,15 +166,16 @@ class SequenceClassifier(ClassifierMixin, NeuralEstimator):
             self.classes_ = unique_labels(y if classes is None else classes)
             if len(self.classes_) < 2:
                 raise ValueError(
-                    f"y holds one class, {str(self.classes_[0])!r}; "
-                    "a classifier needs at least 2 classes."
+                    f"y holds one class, {str(self.classes_[0])!r}, but a classifier needs at "
+                    "least 2 classes."
                 )
         known = np.isin(y, self.classes_)
         if not known.all():
             unknown = np.unique(y[~known]).tolist()
             raise ValueError(
                 f"y holds classes that the classifier does not know: {unknown}. It knows "
-                f"{self.classes_.tolist()}; name them all in the first fit or partial_fit."
+                f"{self.classes_.tolist()}. Include all classes in the first fit, or pass them as "
+                "classes to the first partial_fit."
             )
         return np.searchsorted(self.classes_, y)
 
@@ -186,15 +193,17 @@ class SequenceClassifier(ClassifierMixin, NeuralEstimator):
                 f"expecting {len(classes)}, one per class: {classes}."
             )
         if columns not in (classes, list(range(n_columns))):
-            raise ValueError(f"soft_targets has the columns {columns}; they must be {classes}.")
+            raise ValueError(
+                f"soft_targets has the columns {columns}; they must be {classes}, in this order."
+            )
         total = shares.sum(axis=1)
         wrong = ~((shares >= 0).all(axis=1) & (np.abs(total - 1) <= _SHARES_TOLERANCE))
-        wrong &= targets >= 0  # nobody is asked about an utterance without a label
+        wrong &= targets >= 0  # unlabeled utterances need no shares
         if wrong.any():
             first = int(wrong.argmax())
             raise ValueError(
-                "soft_targets must be nonnegative, finite and sum to 1 in every row; those of "
-                f"utterance {first} are {shares[first].tolist()}, with sum {total[first]:.6g}."
+                "Each row of soft_targets must be nonnegative and finite and sum to 1, but that of "
+                f"utterance {first} is {shares[first].tolist()}, with sum {total[first]:.6g}."
             )
         return shares.astype(np.float32)
 
@@ -212,11 +221,13 @@ class SequenceClassifier(ClassifierMixin, NeuralEstimator):
     def _make_criterion(self, targets):
         weight = None
         if self.class_weight is not None:
+            # compute_class_weight raises for classes without utterances, which partial_fit allows.
             present = np.unique(targets)
             weight = np.ones(len(self.classes_))
             weight[present] = compute_class_weight(
                 self.class_weight, classes=self.classes_[present], y=self.classes_[targets]
             )
+            # Mean 1 over utterances: class weights must not change the size of the updates.
             weight /= weight[targets].mean()
             weight = torch.tensor(weight, dtype=torch.float32)
         return SoftCrossEntropy(weight, self.label_smoothing)

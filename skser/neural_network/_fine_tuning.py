@@ -1,4 +1,4 @@
-"""The upper layers of a pretrained speech encoder, to be trained on."""
+"""Upper layers of a pretrained speech encoder, for fine-tuning."""
 
 import torch
 from sklearn.base import clone
@@ -13,31 +13,35 @@ _PROJECTIONS = [
 
 
 def below(transformer, n_layers):
-    """The transformer, giving the frames that enter the upper `n_layers` of its layer."""
+    """Return the transformer, changed to output the input of its upper `n_layers` layers."""
     if not n_layers or not isinstance(transformer, SpeechEmbedding):
         return transformer
     return clone(transformer).set_params(layers=_ends(transformer, n_layers)[1])
 
 
 def upper_layers(embedding, n_layers, adapter_rank):
-    """A trainable copy of the upper `n_layers` up to the layer of a SpeechEmbedding.
+    """Return a trainable copy of the `n_layers` layers that end at that of a SpeechEmbedding.
 
     Parameters
     ----------
     embedding : SpeechEmbedding
-        Without pooling, of one layer.
+        Embedding of one layer, with ``pooling=None``.
     n_layers : int
+        Number of layers.
     adapter_rank : int or None
-        Train low-rank additions to the layers' matrices alone, of this rank.
+        Rank of low-rank adapters of the layers' matrices, which are then trained alone. None
+        trains the layers themselves.
 
     Returns
     -------
     UpperLayers
+        Layers, ready for training.
     """
     last, first = _ends(embedding, n_layers)
     facts, *_ = embedding._prepare()
-    # Not the one in use elsewhere: these layers are going to change.
-    with torch.device("cpu"):  # also where a saved network is rebuilt without memory
+    # `__wrapped__` bypasses the cache: training must not change an encoder that others use. The
+    # device is explicit because `restore_network` builds modules on the meta device.
+    with torch.device("cpu"):
         encoder = load_encoder.__wrapped__(facts, last, embedding.allow_pickle, "cpu").encoder
     is_stable = facts.model_type == "whisper" or getattr(
         encoder.config, "do_stable_layer_norm", False
@@ -45,6 +49,7 @@ def upper_layers(embedding, n_layers, adapter_rank):
     norm = encoder.layer_norm if is_stable and last == facts.depth else None
     layers = encoder.layers[first:last]
     layers = UpperLayers(layers, norm, other_arguments(layers[0]))
+    # The full encoder records the output of each layer through hooks; training needs none.
     for hooked in layers.modules():
         hooked._forward_hooks.clear()
         hooked._forward_pre_hooks.clear()
@@ -58,21 +63,21 @@ def upper_layers(embedding, n_layers, adapter_rank):
 
 
 def _ends(embedding, n_layers):
-    """Last and first index into the hidden states."""
+    """Return the indices of the last and the first hidden state; raise if they do not exist."""
     facts, layers, *_ = embedding._prepare()
     if facts.model_type == "wavlm":
         raise ValueError(
-            "n_fine_tuned_layers: the layers of WavLM share a table of positions and cannot be "
-            "trained apart."
+            f"n_fine_tuned_layers={n_layers} does not support WavLM, whose layers share a table of "
+            "positions. Use a wav2vec 2.0, HuBERT or Whisper encoder, or n_fine_tuned_layers=0."
         )
     if len(layers) != 1 or embedding.pooling is not None:
         raise ValueError(
-            "n_fine_tuned_layers needs a SpeechEmbedding of one layer with pooling=None; its "
-            f"layers are {embedding.layers!r} and pooling={embedding.pooling!r}."
+            "n_fine_tuned_layers needs a SpeechEmbedding of one layer with pooling=None; this one "
+            f"has layers={embedding.layers!r} and pooling={embedding.pooling!r}."
         )
     if n_layers > layers[0]:
         raise ValueError(
-            f"n_fine_tuned_layers={n_layers} is more than the layer {layers[0]} that the "
-            "SpeechEmbedding gives."
+            f"n_fine_tuned_layers={n_layers} exceeds layer {layers[0]} of the SpeechEmbedding, "
+            f"which has only {layers[0]} layers below its output."
         )
     return layers[0], layers[0] - n_layers

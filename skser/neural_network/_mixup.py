@@ -1,22 +1,23 @@
-"""Mixup: training on mixtures of two utterances and of their targets."""
+"""Mixup: training on mixtures of two utterances and their targets."""
 
 import torch
 from torch.nn import functional
 
 
 class Mixup:
-    """Mix each utterance of a batch with another one, drawn at random.
+    """Mixup of each utterance of a batch with another one, drawn at random.
 
-    Utterance i becomes ``share * x[i] + (1 - share) * x[j]``, and its target the same mixture
-    of the two targets; each pair draws its share from Beta(alpha, alpha). Utterances begin
-    together, and a mixture is as long as the longer of its two.
+    Utterance i becomes ``share * x[i] + (1 - share) * x[j]``, and its target becomes the same
+    mixture of both targets. Each pair draws its share from Beta(alpha, alpha). Both utterances
+    start at the same frame, and the mixture is as long as the longer one.
 
     Parameters
     ----------
     alpha : float
-        Above 0. Small values leave most mixtures near one of the two utterances; 1 draws
-        shares uniformly.
+        Parameter of the Beta distribution, above 0. Small values keep most mixtures close to one
+        of the two utterances; 1 draws shares uniformly.
     n_classes : int
+        Number of classes.
 
     References
     ----------
@@ -34,18 +35,22 @@ class Mixup:
         Parameters
         ----------
         x : tensor of shape (batch, channels, time, bands), float32
-            Zero beyond each utterance, and so are the mixtures.
+            Padded batch, zero beyond each utterance, on any device.
         lengths : tensor of shape (batch,), int64
-            On the CPU; `x` and `targets` may be anywhere.
+            Number of frames of each utterance, on the CPU.
         targets : tensor of shape (batch,), int64, or (batch, n_classes), float32
-            Classes, or their shares.
+            Class of each utterance, or the share of each class, on any device.
         random_state : numpy.random.RandomState
+            Random generator of pairs and shares.
 
         Returns
         -------
         x : tensor of shape (batch, channels, time, bands), float32
+            Mixtures, zero beyond each of them.
         lengths : tensor of shape (batch,), int64
+            Number of frames of each mixture.
         targets : tensor of shape (batch, n_classes), float32
+            Share of each class in each mixture.
         """
         if targets.ndim == 1:
             targets = functional.one_hot(targets, self.n_classes).float()

@@ -1,4 +1,4 @@
-"""The skorch net that every estimator trains."""
+"""skorch net that every estimator trains."""
 
 import contextlib
 import copy
@@ -21,11 +21,11 @@ from skser.sequences import as_sequences
 
 
 class _TrainingStopped(Exception):
-    """A callback such as EarlyStopping has ended the training."""
+    """Signal that a callback such as EarlyStopping has ended the training."""
 
 
 class _PickleByValue:
-    """A pickle module that writes equal strings alike, whether they are one object or two."""
+    """Pickle module that writes equal strings identically, whether or not they are one object."""
 
     class Pickler(pickle._Pickler):
         def memoize(self, obj):
@@ -34,7 +34,7 @@ class _PickleByValue:
 
 
 def _is_raised_by_hand(error):
-    """Whether an exception comes of a `raise` statement; Ctrl-C strikes anywhere else."""
+    """Return whether a `raise` statement raised an exception; Ctrl-C interrupts anywhere else."""
     traceback = error.__traceback__
     while traceback.tb_next is not None:
         traceback = traceback.tb_next
@@ -43,18 +43,20 @@ def _is_raised_by_hand(error):
 
 
 class SequenceNet(NeuralNet):
-    """skorch's training loop over `BatchIterator`.
+    """skorch's training loop over batches from `BatchIterator`.
 
     Parameters
     ----------
     precision : {"float32", "bfloat16"}
-        Precision of the forward pass; weights stay float32.
+        Precision of the forward pass. Weights are always float32.
     fresh_statistics : bool
-        Whether batch normalisation averages its statistics anew in each epoch.
+        If True, batch normalization restarts its running statistics in each epoch.
     rate_factors : dict of float
-        Factors of the learning rate, by names of weights, or names of modules and a dot.
+        Factors of the learning rate, by names of weights or by prefixes of names such as
+        "audio.".
     n_classes : int or None
-        Number of classes that callbacks see predicted, as codes from 0; None for a regressor.
+        Number of classes. Predictions, which callbacks may score, are codes from 0. None means a
+        regressor.
     """
 
     def __init__(
@@ -78,28 +80,31 @@ class SequenceNet(NeuralNet):
         return outputs.float()
 
     def get_params_for_optimizer(self, prefix, named_parameters):
-        """Groups: biases and normalisation are not shrunk towards zero, rates may differ."""
+        """Return parameter groups with their own learning rate and weight decay."""
         _, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
         parameters = dict(self.module_.named_parameters())
         return (self.weight_groups(parameters, kwargs["lr"]),), kwargs
 
     def weight_groups(self, parameters, rate, scale=1.0):
-        """Groups of parameters for AdamW, by decay and by learning rate.
+        """Group parameters for AdamW by weight decay and learning rate.
+
+        Biases and weights of normalization layers, which have one dimension, get no weight decay.
 
         Parameters
         ----------
         parameters : dict of Parameter
-            Parameters by their names in the module. Those that need no gradient are left out.
+            Parameters by their names in the module. Those without gradient are left out.
         rate : float
+            Learning rate.
         scale : float, default=1.0
             Factor of the learning rate of all parameters.
 
         Returns
         -------
         list of dict
-            With "scale", the factor of `rate`.
+            Parameter groups. "scale" is the factor of `rate`, for learning rate schedules.
         """
-        groups = {(True, 1.0): []}  # an optimiser must have one, if only an empty one
+        groups = {(True, 1.0): []}  # torch's optimizers require at least one group
         for name, parameter in parameters.items():
             if not parameter.requires_grad:
                 continue
@@ -120,20 +125,20 @@ class SequenceNet(NeuralNet):
         ]
 
     def optimizers(self):
-        """All optimisers of the training."""
+        """Return all optimizers of the training."""
         return [self.optimizer_]
 
     def generators(self):
-        """Random generators of the training."""
+        """Return the random generators of the training."""
         return [self.generator_]
 
     def checkpoint(self):
-        """The callback that keeps the state of the training, or None."""
+        """Return the callback that stores the state of the training, or None."""
         callbacks = (callback for _, callback in self.callbacks_)
         return next((c for c in callbacks if isinstance(c, TrainingCheckpoint)), None)
 
     def partial_fit(self, X, y=None, classes=None, **kwargs):
-        """As skorch's, but Ctrl-C does not end the training silently: it goes to the caller."""
+        """Train as skorch does, but pass Ctrl-C to the caller instead of ending silently."""
         self.notify("on_train_begin", X=X, y=y)
         with contextlib.suppress(_TrainingStopped):
             self.fit_loop(X, y, **kwargs)
@@ -141,7 +146,7 @@ class SequenceNet(NeuralNet):
         return self
 
     def notify(self, method_name, **kwargs):
-        """As skorch's; KeyboardInterrupt is how its callbacks end a training after an epoch."""
+        """Notify callbacks, which end a training by raising KeyboardInterrupt after an epoch."""
         try:
             super().notify(method_name, **kwargs)
         except KeyboardInterrupt as error:
@@ -150,7 +155,7 @@ class SequenceNet(NeuralNet):
             raise
 
     def get_dataset(self, X, y=None):
-        """Return X if it is a dataset, else one of these sequences."""
+        """Return X if it is a dataset, or else a dataset of its sequences."""
         if isinstance(X, SequenceDataset):
             return X
         sequences = as_sequences(X)
@@ -158,22 +163,24 @@ class SequenceNet(NeuralNet):
 
     @property
     def classes_(self):
-        """Codes of the classes, (n_classes,)."""
+        """Codes (n_classes,) of the classes, for skorch's scoring callbacks."""
         if self.n_classes is None:
-            raise AttributeError("A regressor has no classes.")
+            raise AttributeError("This net is that of a regressor and has no classes_.")
         return np.arange(self.n_classes)
 
     def predict_proba(self, X):
-        """Probabilities of the classes, (n_utterances, n_classes), or a regressor's outputs."""
+        """Predict probabilities (n_utterances, n_classes), or the outputs of a regressor."""
         outputs = super().predict_proba(X)
-        if "forward_iter" not in vars(self):  # where skorch gives a callback what it has kept
+        # Batches are sorted by length; restore the order of X. A scoring callback replaces
+        # forward_iter by cached outputs, which belong to targets in the same order.
+        if "forward_iter" not in vars(self):
             lengths = self.get_dataset(X).sequences.lengths
             order = np.concatenate(bucketed_indices(lengths, self.batch_size))
             outputs = outputs[np.argsort(order)]
         return outputs if self.n_classes is None else scipy.special.softmax(outputs, axis=1)
 
     def predict(self, X):
-        """Codes of the most probable classes, (n_utterances,), or a regressor's outputs."""
+        """Predict codes (n_utterances,) of the classes, or the outputs of a regressor."""
         outputs = self.predict_proba(X)
         return outputs if self.n_classes is None else outputs.argmax(axis=1)
 
@@ -184,7 +191,7 @@ class SequenceNet(NeuralNet):
         return tags
 
     def snapshot(self):
-        """Return all that a training changes, for `go_back_to`."""
+        """Return a copy of everything that a training changes, for `go_back_to`."""
         return {
             "attributes": vars(self).copy(),
             "states": [copy.deepcopy(part.state_dict()) for part in self._stateful_parts()],
@@ -193,7 +200,7 @@ class SequenceNet(NeuralNet):
         }
 
     def go_back_to(self, snapshot):
-        """Undo whatever has happened since a `snapshot`."""
+        """Restore the state of a `snapshot`."""
         vars(self).clear()
         vars(self).update(snapshot["attributes"])
         for part, state in zip(self._stateful_parts(), snapshot["states"], strict=True):
@@ -205,7 +212,7 @@ class SequenceNet(NeuralNet):
         return [self.module_, self.criterion_, *self.optimizers()]
 
     def fit_loop(self, X, y=None, epochs=None, **kwargs):
-        """As skorch's, without the epochs that a checkpoint has."""
+        """Train as skorch does, minus the epochs that a checkpoint has completed."""
         if (checkpoint := self.checkpoint()) is not None:
             epochs -= checkpoint.n_done_
         return super().fit_loop(X, y, epochs=epochs, **kwargs)
@@ -217,7 +224,7 @@ class SequenceNet(NeuralNet):
         return iterator
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
-        """As skorch's, but no batch waits for the device: losses are read once per epoch."""
+        """Run an epoch as skorch does, but read losses from the device once, at the end."""
         if iterator is None:
             return
         losses = []

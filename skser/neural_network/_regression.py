@@ -1,4 +1,4 @@
-"""Base of the regressors: targets of any number, standardised for training."""
+"""Base of the regressors: any number of targets, standardized for training."""
 
 import numpy as np
 import torch
@@ -6,41 +6,45 @@ from sklearn.base import RegressorMixin
 from sklearn.model_selection import GroupKFold, ShuffleSplit
 from sklearn.utils.validation import _check_y
 
+from skser._docstrings import insert_descriptions
 from skser.neural_network._base import NeuralEstimator, n_group_folds
+from skser.neural_network._parameters import SHARED
 
 
 class SequenceRegressor(RegressorMixin, NeuralEstimator):
-    """Base of regressors: targets are standardised for training and scaled back."""
+    """Base class of the regressors: standardizes targets for training and scales them back."""
 
+    @insert_descriptions(SHARED)
     def partial_fit(self, X, y):
-        """Train all weights for one epoch at a constant learning rate, in one stage.
+        """Train all weights for one epoch, at a constant learning rate.
 
-        Targets are scaled as in the first call.
+        The first call determines the mean and scale by which targets are standardized.
 
         Parameters
         ----------
-        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
-            Or an utterance table, if the estimator embeds one itself.
+        {X}
         y : array-like of shape (n_utterances,) or (n_utterances, n_outputs)
+            Targets of each utterance.
 
         Returns
         -------
         self : object
+            Fitted estimator.
         """
         return self._partial_fit(X, y)
 
+    @insert_descriptions(SHARED)
     def predict(self, X):
-        """Predict the targets of every utterance.
+        """Predict the targets of each utterance.
 
         Parameters
         ----------
-        X : Sequences, list of 2-D arrays (n_frames, n_columns), or 2-D or 3-D array
-            Or an utterance table, if the estimator embeds one itself.
+        {X}
 
         Returns
         -------
         ndarray of shape (n_utterances,) or (n_utterances, n_outputs), float64
-            As many dimensions as the y of `fit`.
+            Predicted targets, with as many dimensions as the y of `fit`.
         """
         predicted = self._outputs(X) * self._target_scale + self._target_mean
         return predicted[:, 0] if self._target_is_1d else predicted
@@ -53,9 +57,12 @@ class SequenceRegressor(RegressorMixin, NeuralEstimator):
             self._target_is_1d = is_1d
             self._target_mean = y.mean(axis=0)
             self._target_scale = y.std(axis=0)
-            self._target_scale[self._target_scale == 0] = 1
+            self._target_scale[self._target_scale == 0] = 1  # a constant target
         elif y.shape[1] != self._n_outputs:
-            raise ValueError(f"y has {y.shape[1]} outputs, the regressor has {self._n_outputs}.")
+            raise ValueError(
+                f"y has {y.shape[1]} targets, but the {type(self).__name__} was fitted on "
+                f"{self._n_outputs}."
+            )
         return ((y - self._target_mean) / self._target_scale).astype(np.float32)
 
     @property

@@ -1,4 +1,4 @@
-"""Training that starts from the weights of another fitted network, in one stage or two."""
+"""Transfer learning: training that starts from the weights of another fitted network."""
 
 import contextlib
 from dataclasses import dataclass
@@ -8,16 +8,19 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Transfer:
-    """How a network starts from the weights of another one.
+    """Transfer of the weights of a fitted network to a new one.
 
     Parameters
     ----------
     source : fitted NeuralEstimator
+        Network to copy the weights from.
     strategy : {"single-stage", "two-stage"}
+        Number of training stages. "two-stage" first trains the new layers alone, with the copied
+        weights frozen.
     head_epochs : int
-        Epochs of the first of two stages, in which the copied weights are frozen.
+        Number of epochs of that first stage.
     lr_multiplier : float
-        Factor of the learning rate for copied weights.
+        Factor of the learning rate of the copied weights.
     """
 
     source: object
@@ -31,20 +34,21 @@ class Transfer:
         Parameters
         ----------
         module : torch.nn.Module
-            Its `class_layers`, of which ``output`` is always one, belong to the classes.
+            Module to copy the weights to. The layers in its `class_layers`, and ``output``, depend
+            on the classes.
         classes : ndarray or None
-            Classes of the module's outputs, None for a regressor. If they are the source's too,
-            their layers are copied where the shape allows.
+            Classes of the module's outputs, or None for a regressor. If the source has the same
+            classes, the layers that depend on them are copied as well, where shapes match.
 
         Returns
         -------
         set of str
-            Names of the parameters that were copied, without those of `class_layers`.
+            Names of the copied parameters, without those that depend on the classes.
 
         Raises
         ------
         ValueError
-            Naming the layers that do not fit.
+            If other layers differ. The message names them.
         """
         source = self.source
         theirs, ours = source.net_.module_.state_dict(), module.state_dict()
@@ -53,32 +57,35 @@ class Transfer:
             for name, value in theirs.items()
             if name in ours and ours[name].shape == value.shape
         }
+        # Layers that only one of both has, or whose shapes differ.
         odd = sorted(name for name in theirs.keys() ^ ours.keys() | (ours.keys() - fitting.keys()))
         of_classes = ("output.", *getattr(module, "class_layers", ()))
         odd = [name for name in odd if not name.startswith(of_classes)]
         if odd:
             raise ValueError(
-                f"The layers of source={type(source).__name__} do not fit: {', '.join(odd)}. "
-                "Give both estimators the same architecture and input."
+                f"The layers of the source, a {type(source).__name__}, do not match those of the "
+                f"new network: {', '.join(odd)}. Give both the same architecture and input."
             )
         shared = {name for name in fitting if not name.startswith(of_classes)}
         same_classes = np.array_equal(classes, getattr(source, "classes_", None))
         copied = {name: fitting[name] for name in (fitting if same_classes else shared)}
-        module.load_state_dict(copied, strict=False)
+        module.load_state_dict(copied, strict=False)  # other layers keep their initial weights
         return shared.intersection(name for name, _ in module.named_parameters())
 
 
 @contextlib.contextmanager
 def transferring(network, transfer):
-    """Within this context, `fit` of a network starts from the weights of another one.
+    """Make `fit` of a network start from the weights of another one, within this context.
 
-    The network may be the last step of a pipeline that is fitted. It keeps no reference to the
-    other one.
+    The network may be the last step of a pipeline that is fitted within the context. Afterwards
+    it holds no reference to the other network.
 
     Parameters
     ----------
     network : NeuralEstimator
+        Network that is fitted.
     transfer : Transfer
+        Source of the weights, and strategy.
     """
     network._transfer = transfer
     try:
@@ -89,7 +96,7 @@ def transferring(network, transfer):
 
 @contextlib.contextmanager
 def frozen(module, names):
-    """Keep parameters of these names as they are within this context."""
+    """Freeze the named parameters within this context."""
     parameters = dict(module.named_parameters())
     changed = [parameters[name] for name in names if parameters[name].requires_grad]
     try:

@@ -1,4 +1,4 @@
-"""Weights of a module as arrays, and a module of such weights."""
+"""Conversion of a module's weights to arrays and back."""
 
 import contextlib
 import threading
@@ -8,17 +8,19 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 
 def weights_of(prefix, module):
-    """Weights and buffers of a module as arrays, by name.
+    """Return the weights and buffers of a module as arrays.
 
     Parameters
     ----------
     prefix : str
-        Start of each name.
+        Prefix of each name in the result.
     module : torch.nn.Module
+        Module on any device.
 
     Returns
     -------
     dict of ndarray
+        Arrays by name.
     """
     return {
         prefix + name: tensor.detach().cpu().contiguous().numpy()
@@ -27,19 +29,22 @@ def weights_of(prefix, module):
 
 
 def assign_weights(module, prefix, weights):
-    """Give a module, possibly one without memory, its weights and buffers.
+    """Assign weights and buffers to a module, which may be on the meta device.
 
     Parameters
     ----------
     module : torch.nn.Module
+        Module to change.
     prefix : str
-        Start of the names to take.
+        Prefix of the names that belong to the module.
     weights : dict of ndarray
+        Arrays by name, as from `weights_of`.
 
     Raises
     ------
     ValueError
-        Naming the first weight that is missing, too many, or of another shape than the module's.
+        If a weight is missing, belongs to no layer, or has another shape or dtype than in the
+        module. The message names the first one.
     """
     arrays = {
         name.removeprefix(prefix): array
@@ -54,28 +59,38 @@ def assign_weights(module, prefix, weights):
         found = torch.from_numpy(arrays[name])
         if (found.shape, found.dtype) != (tensor.shape, tensor.dtype):
             raise ValueError(
-                f"The weight {name!r} has the shape {tuple(found.shape)} and is {found.dtype}; by "
-                f"the parameters it has the shape {tuple(tensor.shape)} and is {tensor.dtype}."
+                f"The weight {name!r} has the shape {tuple(found.shape)} and dtype {found.dtype}, "
+                f"but the estimator's parameters imply {tuple(tensor.shape)} and {tensor.dtype}."
             )
     module.load_state_dict(
         {name: torch.from_numpy(array) for name, array in arrays.items()}, assign=True
     )
+    # Non-persistent buffers are not in the state_dict and would stay without memory.
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         if tensor.is_meta:
-            raise ValueError(f"The weight {name!r} is not saved with a model.")
+            raise ValueError(
+                f"The weight {name!r} is not part of a saved model, so this network cannot be "
+                "restored from its weights; pickle it instead."
+            )
 
 
 @contextlib.contextmanager
 def at_most(n_weights):
-    """Refuse to make a module of more weights, before a loop over layers takes for ever."""
+    """Raise within this context if a module registers more weights than a file holds.
+
+    A damaged or malicious file could otherwise ask for millions of layers.
+    """
     this, count = threading.get_ident(), 0
 
     def check(module, name, parameter):
         nonlocal count
+        # The hook is global to the process; other threads may build modules meanwhile.
         if threading.get_ident() == this:
             count += 1
-            if count > n_weights + 10_000:  # those of a whole pretrained encoder come on top
-                raise ValueError(f"The parameters ask for more than the {n_weights} weights.")
+            if count > n_weights + 10_000:  # leaves room for a complete pretrained encoder
+                raise ValueError(
+                    f"The parameters ask for more weights than the {n_weights} that are given."
+                )
 
     hook = register_module_parameter_registration_hook(check)
     try:

@@ -140,7 +140,7 @@ class SpeakerScaler(
         """Return the code of each utterance's speaker, and the speakers by code."""
         if not hasattr(X, "columns"):
             raise TypeError(
-                "X must be an utterance table, a DataFrame with columns 'audio' and "
+                "SpeakerScaler takes an utterance table, a DataFrame with columns 'audio' and "
                 f"{self.speaker!r}, not {type(X).__name__}."
             )
         if self.speaker not in X.columns:

@@ -236,7 +236,7 @@ class VoiceActivityTrimmer(AudioTransformer, auto_wrap_output_keys=("transform",
             segments = np.array([[segments[0, 0], segments[-1, 1]]])
         kept = _merge(segments + np.array([-self.margin, self.margin]), 0)
         bounds = np.rint(kept * self.sampling_rate).astype(int).clip(0, len(samples))
-        # Empty if there is no speech; `transform` then names the utterance and keeps it whole.
+        # Empty if no speech was found; `transform` then names the utterance and keeps it whole.
         return np.concatenate([samples[:0], *(samples[start:stop] for start, stop in bounds)])
 
     def _settings(self):

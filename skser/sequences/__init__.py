@@ -1,4 +1,4 @@
-"""Frame sequences of any length, what their columns mean, and how they lie on disk."""
+"""Frame sequences of any length, the meaning of their columns, and their files on disk."""
 
 from skser.sequences._forms import as_sequences
 from skser.sequences._index import describe_index, row_index

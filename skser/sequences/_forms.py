@@ -1,4 +1,4 @@
-"""The forms that frame sequences may come in, as `Sequences`."""
+"""Conversion of all accepted forms of frame sequences to `Sequences`."""
 
 import numpy as np
 
@@ -7,16 +7,23 @@ from skser.sequences._sequences import Sequences
 
 
 def as_sequences(X):
-    """View any form of frame sequences as `Sequences`.
+    """Convert any accepted form of frame sequences to `Sequences`.
 
     Parameters
     ----------
     X : Sequences, 3-D array (n_utterances, n_frames, n_columns), 2-D array (one column: \
             n_utterances, n_frames), or list of 2-D arrays (n_frames, n_columns)
+        Frame sequences. `Sequences` are returned as given, and the pandas index of a 2-D table is
+        kept as the labels of the utterances.
 
     Returns
     -------
     Sequences
+
+    Raises
+    ------
+    ValueError
+        If an array has another number of axes, or the arrays of a list have different widths.
     """
     if isinstance(X, Sequences):
         return X

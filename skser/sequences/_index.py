@@ -1,36 +1,39 @@
-"""Labels of the rows of X, and how they are written down."""
+"""Row labels of X, and their description in JSON."""
 
 import numpy as np
 import pandas as pd
 
 
 def row_index(X):
-    """Labels of the rows of X.
+    """Return the labels of the rows of X.
 
     Parameters
     ----------
     X : any form of X
+        Input of an estimator.
 
     Returns
     -------
     pandas Index or None
-        That of a pandas DataFrame or Series, or the one that `Sequences` carry; None for what
-        has no labels, such as a list, an array or a polars DataFrame.
+        Index of a pandas DataFrame or Series, or of `Sequences` made from one; None if X has no
+        labels, as a list, an array or a polars DataFrame.
     """
     index = None if isinstance(X, list | tuple | str) else getattr(X, "index", None)
     return index if isinstance(index, pd.Index) else None
 
 
 def describe_index(index):
-    """Return an index as what JSON can hold.
+    """Describe an index by a dictionary that JSON can store.
 
     Parameters
     ----------
     index : pandas Index
+        Labels of numbers, strings or times, on one level or several.
 
     Returns
     -------
     dict
+        Description that `index_described` turns back into an index.
 
     Raises
     ------
@@ -44,28 +47,28 @@ def describe_index(index):
         return {"levels": levels}
     kind, inferred = index.dtype.kind, index.inferred_type
     if kind in "mM":
-        labels = index.asi8.tolist()  # as counts of the unit that the type states
+        labels = index.asi8.tolist()  # integer counts of the unit that the dtype states
     elif kind in "biuf" and isinstance(index.dtype, np.dtype):
         labels = index.tolist()
     elif inferred in ("string", "empty") and isinstance(index.dtype, np.dtype | pd.StringDtype):
         labels = [None if pd.isna(label) else label for label in index]
     else:
         raise TypeError(
-            f"The row labels are {inferred} ({index.dtype}), and only numbers, strings and times "
-            "can be saved: give X other labels before, such as those of X.reset_index(drop=True)."
+            f"The row labels are {inferred} ({index.dtype}), but only numbers, strings and times "
+            "can be saved: replace the labels of X first, for example by X.reset_index(drop=True)."
         )
-    # Strings have several types, which depend on the version of pandas.
+    # The dtype of strings depends on the version of pandas, so it is not stored.
     dtype = str(index.dtype) if kind in "mMbiuf" else "str"
     return {"name": _name(index), "dtype": dtype, "labels": labels}
 
 
 def _name(index):
-    # Of names that JSON does not keep as they are, strings come back.
+    # Names can be any hashable object; those that JSON cannot store are kept as strings.
     return index.name if index.name is None else str(index.name)
 
 
 def index_described(described):
-    """Return the index that `describe_index` described."""
+    """Return the index that a dictionary of `describe_index` describes."""
     if "levels" in described:
         return pd.MultiIndex.from_arrays([index_described(level) for level in described["levels"]])
     if "range" in described:
@@ -83,5 +86,5 @@ def index_described(described):
     return pd.Index(labels, dtype=dtype, name=described["name"])
 
 
-# That of a plain list of strings: object before pandas 3, and its own type since.
+# dtype of a plain list of strings: object before pandas 3, a string dtype since then.
 _STRING = pd.Index(["a"]).dtype

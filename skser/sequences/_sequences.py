@@ -1,4 +1,4 @@
-"""Many variable-length frame sequences in one block, and what its columns and rows mean."""
+"""Container of variable-length frame sequences, and the layout of its columns and frames."""
 
 import os
 import shutil
@@ -11,27 +11,27 @@ import numpy as np
 from skser.sequences._index import describe_index
 from skser.sequences._storage import TemporaryFolder, read_block, write_block
 
-# Values per run where work goes in bounded memory: 16 MB of float32.
+# Values per run when frames are processed in bounded memory: 16 MB of float32.
 _RUN_VALUES = 2**22
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What the columns and rows of a `Sequences` block mean.
+    """Meaning of the columns and frames of a `Sequences` block.
 
     Parameters
     ----------
     feature_names : tuple of str
-        One per column.
-    hop : float or None
-        Seconds between the centres of successive frames.
-    offset : float
-        Seconds from the start of the utterance to the centre of its first frame.
-    frequencies : tuple of float or None
-        Centre of each band in Hz, for one channel.
-    n_channels : int
-        Columns are channel-major: all bands of the static features, then all bands of their
-        first differences, and so on.
+        Name of each column.
+    hop : float or None, default=None
+        Time between the centers of successive frames in seconds; None if it is not known.
+    offset : float, default=0.0
+        Time from the start of the utterance to the center of its first frame in seconds.
+    frequencies : tuple of float or None, default=None
+        Center frequency of each band of a channel in Hz; None if columns are not bands.
+    n_channels : int, default=1
+        Number of channels. Columns are channel-major: all bands of the static features, then all
+        bands of their first differences, and so on.
     """
 
     feature_names: tuple
@@ -43,8 +43,8 @@ class Layout:
     def __post_init__(self):
         if len(self.feature_names) % self.n_channels:
             raise ValueError(
-                f"{len(self.feature_names)} columns cannot be {self.n_channels} channels "
-                "of equal width."
+                f"{len(self.feature_names)} columns cannot be divided into {self.n_channels} "
+                "channels of equal width."
             )
         if self.frequencies is not None and len(self.frequencies) != self.n_bands:
             raise ValueError(
@@ -53,42 +53,42 @@ class Layout:
 
     @property
     def n_bands(self):
-        """Columns of one channel."""
+        """Number of columns of one channel."""
         return len(self.feature_names) // self.n_channels
 
     @classmethod
     def unnamed(cls, n_columns):
-        """Layout of columns that nobody named: ``x0``, ``x1``, ..."""
+        """Return a layout with default column names ``x0``, ``x1``, ..."""
         return cls(tuple(f"x{i}" for i in range(n_columns)))
 
 
 class Sequences:
-    """Variable-length sequences of frames, kept in one block.
+    """Container of variable-length frame sequences that share one block of memory.
 
     To scikit-learn it is a one-dimensional container of utterances: splitters,
-    cross-validation, grid search, joblib and pickle take it as they take an array.
-    Indexing with a slice, an integer array or a boolean mask gives another `Sequences` over
-    the *same* block, so cross-validation copies nothing.
+    cross-validation, grid search, joblib and pickle accept it like an array. Indexing with a
+    slice, an integer array or a boolean mask returns another `Sequences` over the *same* block,
+    so cross-validation copies no frames.
 
     Parameters
     ----------
     values : ndarray of shape (total_frames, n_columns), float32
-        The block. Nothing here ever writes into it.
+        Block of frames. No method writes into it.
     lengths : array-like of shape (n_utterances,), int
-        Frames of each utterance.
+        Number of frames of each utterance.
     starts : array-like of shape (n_utterances,), int, or None, default=None
-        First row of each utterance; None means that they follow one another.
+        First row of each utterance in the block; None if each follows the previous one.
     layout : Layout or None, default=None
-        Meaning of columns and rows.
+        Meaning of the columns and frames; None names the columns ``x0``, ``x1``, ...
     index : pandas Index of n_utterances labels, or None, default=None
-        Labels of the utterances: those of the rows of the table that they were made from.
+        Labels of the utterances, which are the row labels of the table they were made from.
 
     Attributes
     ----------
     shape : tuple
         ``(n_utterances,)``.
     n_columns : int
-        Width of a frame.
+        Number of values of each frame.
 
     Examples
     --------
@@ -116,16 +116,16 @@ class Sequences:
             starts = np.cumsum(lengths) - lengths
         starts = np.asarray(starts, dtype=np.int64)
         if lengths.ndim != 1 or starts.shape != lengths.shape:
-            raise ValueError("starts and lengths must be 1-D and of one length.")
+            raise ValueError("starts and lengths must be 1-D arrays of equal length.")
         if lengths.size and (
             lengths.min() < 0 or starts.min() < 0 or (starts + lengths).max() > len(values)
         ):
-            raise ValueError("An utterance reaches outside the block.")
+            raise ValueError(f"An utterance lies outside the block of {len(values)} frames.")
         layout = layout or Layout.unnamed(values.shape[1])
         if len(layout.feature_names) != values.shape[1]:
             raise ValueError(
-                f"The layout names {len(layout.feature_names)} columns, "
-                f"the block has {values.shape[1]}."
+                f"The layout names {len(layout.feature_names)} columns, but the block has "
+                f"{values.shape[1]}."
             )
         if index is not None and len(index) != len(lengths):
             raise ValueError(f"index holds {len(index)} labels for {len(lengths)} utterances.")
@@ -134,17 +134,15 @@ class Sequences:
         self.lengths = lengths
         self.layout = layout
         self.index = index
-        self._source = None  # the directory behind a mapped block
-        self._temporary = None  # the folder that goes with the last of its views
-
-    # Construction --------------------------------------------------------------------
+        self._source = None  # directory, mode, time and size of a memory-mapped block
+        self._temporary = None  # keeps a temporary folder alive as long as any view of it
 
     @classmethod
     def from_list(cls, arrays, layout=None, index=None):
         """Copy 2-D arrays (n_frames, n_columns) of equal width into one block."""
         arrays = [np.asarray(array) for array in arrays]
         if not arrays:
-            raise ValueError("0 utterances: at least 1 is required.")
+            raise ValueError("X holds 0 utterances, at least 1 is required.")
         width = arrays[0].shape[1] if arrays[0].ndim == 2 else None
         for i, array in enumerate(arrays):
             if array.ndim != 2:
@@ -154,23 +152,21 @@ class Sequences:
                 )
             if array.shape[1] != width:
                 raise ValueError(
-                    f"Utterance {i} has {array.shape[1]} columns, utterance 0 has {width}."
+                    f"Utterance {i} has {array.shape[1]} columns, but utterance 0 has {width}."
                 )
         values = np.concatenate(arrays).astype(np.float32, order="C", copy=False)
         return cls(values, [len(array) for array in arrays], layout=layout, index=index)
 
     @classmethod
     def from_array(cls, array, layout=None, index=None):
-        """View equal-length sequences, an array (n_utterances, n_frames, n_columns)."""
+        """View an array (n_utterances, n_frames, n_columns) of sequences of equal length."""
         n_utterances, n_frames, n_columns = array.shape
         values = np.ascontiguousarray(array, dtype=np.float32).reshape(-1, n_columns)
         return cls(values, np.full(n_utterances, n_frames), layout=layout, index=index)
 
     def to_list(self):
-        """2-D views (n_frames, n_columns), one per utterance."""
+        """Return a list of 2-D views (n_frames, n_columns), one per utterance."""
         return list(self)
-
-    # Container ------------------------------------------------------------------------
 
     @property
     def shape(self):
@@ -179,7 +175,7 @@ class Sequences:
 
     @property
     def n_columns(self):
-        """Width of a frame."""
+        """Number of values of each frame."""
         return self.values.shape[1]
 
     def __len__(self):
@@ -190,10 +186,11 @@ class Sequences:
             yield self.values[start : start + length]
 
     def __getitem__(self, key):
-        if isinstance(key, tuple):  # scikit-learn asks for X[key, ...]
+        if isinstance(key, tuple):  # scikit-learn indexes with X[key, ...]
             if len(key) != 2 or key[1] is not Ellipsis:
                 raise IndexError(
-                    "Sequences has one dimension, its utterances; index X[i] for frames."
+                    "Sequences has one dimension, its utterances: index the frames of one "
+                    "utterance with X[i][frames]."
                 )
             key = key[0]
         if not isinstance(key, slice) and np.ndim(key) == 0:
@@ -213,10 +210,10 @@ class Sequences:
 
     def __array__(self, dtype=None, copy=None):
         raise TypeError(
-            "A Sequences holds utterances of different lengths and is no array. Estimators of "
-            "vectors need one row per utterance: pool the frames first (X.reduce(np.add), say), "
-            "or take to_padded(). To put frames side by side, use skser.compose.FrameUnion in "
-            "place of a FeatureUnion."
+            "Sequences cannot be converted to an array, because its utterances differ in length. "
+            "For an estimator of vectors, pool the frames first, for example with "
+            "X.reduce(np.add), or use to_padded(). To join the columns of several transformers, "
+            "use skser.compose.FrameUnion instead of a FeatureUnion."
         )
 
     def __repr__(self):
@@ -224,8 +221,6 @@ class Sequences:
             f"{type(self).__name__}({len(self)} utterances, {int(self.lengths.sum())} frames, "
             f"{self.n_columns} columns)"
         )
-
-    # Work on frames -------------------------------------------------------------------
 
     def _is_consecutive(self):
         ends = np.cumsum(self.lengths)
@@ -235,7 +230,7 @@ class Sequences:
         return len(self.values) == self.lengths.sum() and self._is_consecutive()
 
     def _rows(self, first, last):
-        """Rows of the block that hold frames `first` to `last` of the utterances' own count."""
+        """Return the rows of the block that hold frames `first` to `last` of all utterances."""
         ends = np.cumsum(self.lengths)
         frames = np.arange(first, last)
         utterance = np.searchsorted(ends, frames, side="right")
@@ -245,15 +240,15 @@ class Sequences:
         return max(1, _RUN_VALUES // max(1, self.n_columns))
 
     def compact(self):
-        """Copy into a block that holds these utterances alone, one after the other."""
+        """Copy the utterances into a new block that holds only them, in order."""
         frames = self.frames()
         copied = np.array(frames) if np.shares_memory(frames, self.values) else frames
         return type(self)(copied, self.lengths, layout=self.layout, index=self.index)
 
     def frames(self):
-        """All frames, utterance after utterance.
+        """Return the frames of all utterances, one utterance after the other.
 
-        A view of the block where they lie in it like that, otherwise a copy.
+        The array (n_frames, n_columns) is a view if the block has this order, otherwise a copy.
         """
         n_frames = int(self.lengths.sum())
         if self._is_consecutive():
@@ -262,10 +257,10 @@ class Sequences:
         return self.values[self._rows(0, n_frames)]
 
     def frame_runs(self):
-        """Iterate over `frames` in runs of bounded size, for a block larger than memory.
+        """Yield `frames` in runs of bounded size, for a block larger than memory.
 
-        Where a run ends depends on the number of frames alone, not on where they lie, so what
-        is summed up over runs is the same for every form of the same utterances.
+        The ends of runs depend only on the number of frames, not on their place in the block.
+        Sums over runs are therefore the same for every form of the same utterances.
 
         Yields
         ------
@@ -278,7 +273,7 @@ class Sequences:
             yield self.values[self._rows(first, last)] if ready is None else ready[first:last]
 
     def _utterance_runs(self):
-        """Slices of utterances with a bounded number of frames, or a single utterance."""
+        """Yield slices of utterances with a bounded number of frames, or of one utterance."""
         ends = np.cumsum(self.lengths)
         first = 0
         while first < len(self):
@@ -290,17 +285,18 @@ class Sequences:
     def map_values(self, function, layout=None):
         """Apply a frame-wise function to all frames.
 
-        A mapped block is worked through in runs, and the result is mapped too: it lies in a
-        temporary folder next to the source (where that cannot be written to, in that of
-        `tempfile`) until the last reference to it is gone; `save` what should last. It is
-        pickled by the folder's name.
+        A memory-mapped block is processed in runs, and the result is memory-mapped too. Its files
+        are in a temporary folder next to the source, or in the folder of `tempfile` if that is
+        not writable, and are deleted with the last reference to the result; use `save` to keep
+        it. A pickle of the result refers to the folder by name.
 
         Parameters
         ----------
         function : callable
-            Takes (n_frames, n_columns) and returns a new array with as many rows.
+            Function of frames (n_frames, n_columns) that returns a new array with as many rows.
         layout : Layout or None, default=None
-            Meaning of the result's columns; None keeps the names if the width stays.
+            Meaning of the columns of the result; None keeps the current layout if the number of
+            columns stays the same, and otherwise uses default names.
         """
         if self._source is not None:
             return self._map_on_disk(function, layout)
@@ -324,19 +320,25 @@ class Sequences:
         return layout
 
     def reduce(self, ufunc):
-        """Reduce each utterance over its frames, ``np.add``, ``np.maximum`` and the like.
+        """Reduce each utterance over its frames.
+
+        Parameters
+        ----------
+        ufunc : numpy.ufunc
+            Reduction, such as ``np.add`` or ``np.maximum``.
 
         Returns
         -------
         ndarray of shape (n_utterances, n_columns), float32
+            Reduced frames; the identity of `ufunc` for an utterance without frames.
 
         Raises
         ------
         ValueError
-            If an utterance has no frames and the ufunc has no value for that.
+            If an utterance has no frames and `ufunc` has no identity.
         """
         if ufunc.identity is None and not self.lengths.all():
-            raise ValueError(f"Utterance {np.argmin(self.lengths)} has 0 frames.")
+            raise ValueError(f"Utterance {np.argmin(self.lengths)} has 0 frames: leave it out.")
         reduced = np.full((len(self), self.n_columns), ufunc.identity or 0, np.float32)
         for run in self._utterance_runs():
             part = self[run]
@@ -347,7 +349,12 @@ class Sequences:
         return reduced
 
     def to_padded(self, fill=0.0):
-        """Pad to the longest utterance.
+        """Pad all utterances to the length of the longest.
+
+        Parameters
+        ----------
+        fill : float, default=0.0
+            Value of the padding.
 
         Returns
         -------
@@ -361,10 +368,13 @@ class Sequences:
         padded[mask] = self.frames()
         return padded, mask
 
-    # Disk and pickle ------------------------------------------------------------------
-
     def save(self, directory):
-        """Write to a new directory, whole or not at all, in bounded memory.
+        """Write to a new directory, completely or not at all, in bounded memory.
+
+        Parameters
+        ----------
+        directory : path-like
+            Directory to create, along with its parents.
 
         Raises
         ------
@@ -375,9 +385,9 @@ class Sequences:
         """
         directory = Path(directory)
         if directory.exists():
-            raise FileExistsError(f"{directory} exists; remove it or save elsewhere.")
+            raise FileExistsError(f"{directory} exists: remove it, or save to another directory.")
         if self.index is not None:
-            describe_index(self.index)  # refuses what could not be written
+            describe_index(self.index)  # raises before any file is written
         directory.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
         try:
@@ -388,14 +398,19 @@ class Sequences:
 
     @classmethod
     def open(cls, directory, mmap_mode=None):
-        """Open what `save` or a transformer's `transform_to` wrote.
+        """Open sequences that `save` or the `transform_to` of a transformer wrote.
 
         Parameters
         ----------
         directory : path-like
+            Directory to read.
         mmap_mode : {None, "r", "c"}, default=None
-            As in `numpy.load`; with a mode the block stays on disk, and a pickle of these
-            sequences names the directory instead of carrying the block.
+            Mode of memory mapping, as in `numpy.load`. With a mode the block stays on disk, and a
+            pickle of the sequences refers to the directory instead of holding the block.
+
+        Returns
+        -------
+        Sequences
 
         Raises
         ------
@@ -411,7 +426,7 @@ class Sequences:
             values, lengths, starts, fields, index = read_block(directory, mmap_mode)
             opened = cls(values, lengths, starts, Layout(**fields), index)
         except (ValueError, TypeError, KeyError, EOFError, FileNotFoundError) as error:
-            raise ValueError(f"{directory} is not a whole Sequences: {error}") from error
+            raise ValueError(f"{directory} is not a complete Sequences: {error}") from error
         if mmap_mode is not None:
             stat = (directory / "values.npy").stat()
             opened._source = (str(directory.resolve()), mmap_mode, stat.st_mtime_ns, stat.st_size)

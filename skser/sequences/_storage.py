@@ -1,4 +1,4 @@
-"""A block of frames, and its files on disk."""
+"""Files of a block of frames on disk."""
 
 import io
 import json
@@ -15,18 +15,20 @@ from skser.sequences._index import describe_index, index_described
 
 
 class BlockWriter:
-    """Write frames into a folder that `Sequences.open` opens once `finish` has run.
+    """Writer of frames to a folder that `Sequences.open` can open after `finish`.
 
-    Until then ``values.npy`` says that it holds no frames and ``layout.json`` is missing, so
-    that what a kill or a full disk leaves behind is never taken for whole.
+    Until then the header of ``values.npy`` states 0 frames and ``layout.json`` is missing, so
+    that the remains of a killed process or a full disk are never mistaken for a complete block.
 
     Parameters
     ----------
     folder : path-like
-        Must exist.
+        Existing folder to write to.
     n_columns : int
+        Number of values of each frame.
     n_frames : int, default=0
-        Frames already there to go on behind; what lies beyond them is cut off.
+        Number of frames in the folder to keep; new frames are appended to them, and the rest of
+        the file is cut off.
     """
 
     def __init__(self, folder, n_columns, n_frames=0):
@@ -35,33 +37,35 @@ class BlockWriter:
         self.n_frames = n_frames
         path = self.folder / "values.npy"
         path.touch()
-        # Unbuffered: a frame that was written survives a kill, and closing cannot fail.
+        # Without a buffer, written frames survive a kill of the process, and `close` cannot fail.
         self._file = path.open("r+b", buffering=0)
         write_all(self._file, _header(0, n_columns))
         self._file.truncate(self._file.tell() + 4 * n_columns * n_frames)
         self._file.seek(0, os.SEEK_END)
 
     def append(self, frames):
-        """Write frames (n_frames, n_columns) behind those already there."""
+        """Append frames (n_frames, n_columns) to those already written."""
         frames = np.ascontiguousarray(frames, np.float32)
         if frames.ndim != 2 or frames.shape[1] != self.n_columns:
             raise ValueError(
-                f"Frames of shape {frames.shape} do not go into a block of {self.n_columns} "
-                "columns."
+                f"Frames of shape {frames.shape} do not fit a block of {self.n_columns} columns: "
+                f"pass an array of shape (n_frames, {self.n_columns})."
             )
         if frames.size:
             write_all(self._file, frames)
         self.n_frames += len(frames)
 
     def finish(self, lengths, starts, layout, index=None):
-        """Write what makes the frames a whole, see it onto the disk, and close.
+        """Write the remaining files, flush everything to the disk, and close.
 
         Parameters
         ----------
         lengths, starts : ndarray of shape (n_utterances,), int64
+            Number of frames and first frame of each utterance.
         layout : Layout
+            Meaning of the columns and frames.
         index : pandas Index or None, default=None
-            Labels of the utterances, which `describe_index` takes.
+            Labels of the utterances, of a kind that `describe_index` accepts.
         """
         self._file.seek(0)
         write_all(self._file, _header(self.n_frames, self.n_columns))
@@ -77,26 +81,26 @@ class BlockWriter:
                 os.fsync(file.fileno())
 
     def close(self):
-        """Close the file; without `finish` before, the block stays unfinished."""
+        """Close the file; the block stays unfinished unless `finish` was called."""
         self._file.close()
 
     @staticmethod
     def n_frames_in(folder, n_columns):
-        """Frames that an unfinished block in `folder` can hold, by the size of its file."""
+        """Return the number of complete frames in an unfinished block, from its file size."""
         path = Path(folder) / "values.npy"
         size = path.stat().st_size if path.is_file() else 0
         return max(0, size - len(_header(0, n_columns))) // (4 * n_columns)
 
 
 def write_all(file, content):
-    """Write a bytes-like object into an unbuffered file, which may take it in pieces."""
+    """Write all of a bytes-like object to an unbuffered file, which may accept only a part."""
     left = memoryview(content).cast("B")
     while left:
         left = left[file.write(left) :]
 
 
 def _header(n_frames, n_columns):
-    # numpy leaves room for the first axis to grow: the header's length is always the same.
+    # NumPy pads headers so that the first axis can grow; the length of this one never changes.
     header = io.BytesIO()
     description = np.lib.format.header_data_from_array_1_0(np.empty((0, n_columns), np.float32))
     description["shape"] = (n_frames, n_columns)
@@ -105,17 +109,18 @@ def _header(n_frames, n_columns):
 
 
 def write_block(folder, runs, lengths, layout_of, index=None):
-    """Write utterances that follow one another.
+    """Write a complete block of utterances that follow one another.
 
     Parameters
     ----------
     folder : path-like
-        Must exist.
+        Existing folder to write to.
     runs : iterable of ndarray of shape (n_run_frames, n_columns)
-        At least one.
+        Successive frames, in one or more arrays.
     lengths : ndarray of shape (n_utterances,), int64
+        Number of frames of each utterance.
     layout_of : callable
-        Takes the number of columns and returns the `Layout`.
+        Function that takes the number of columns and returns the `Layout`.
     index : pandas Index or None, default=None
         Labels of the utterances.
     """
@@ -131,7 +136,26 @@ def write_block(folder, runs, lengths, layout_of, index=None):
 
 
 def read_block(folder, mmap_mode):
-    """Values, lengths, starts (None: in order), layout's fields and index of a finished block."""
+    """Read a finished block.
+
+    Parameters
+    ----------
+    folder : path-like
+        Folder to read.
+    mmap_mode : {None, "r", "c"}
+        Mode of memory mapping, as in `numpy.load`.
+
+    Returns
+    -------
+    values, lengths, starts, fields, index
+        Arguments of `Sequences`, with the fields of `Layout` as a dictionary. `starts` is None if
+        each utterance follows the previous one.
+
+    Raises
+    ------
+    ValueError
+        If the files do not belong together.
+    """
     folder = Path(folder)
     fields = json.loads((folder / "layout.json").read_text("utf-8"))
     fields["feature_names"] = tuple(fields["feature_names"])
@@ -143,7 +167,7 @@ def read_block(folder, mmap_mode):
     starts = np.load(starts) if starts.exists() else None
     if lengths.sum() != len(values):
         raise ValueError(
-            f"lengths.npy counts {lengths.sum()} frames, values.npy holds {len(values)}."
+            f"lengths.npy counts {lengths.sum()} frames, but values.npy holds {len(values)}."
         )
     index = folder / "index.json"
     index = index_described(json.loads(index.read_text("utf-8"))) if index.exists() else None
@@ -151,13 +175,13 @@ def read_block(folder, mmap_mode):
 
 
 class TemporaryFolder:
-    """A folder that is removed when nobody holds this object any more.
+    """Temporary folder that is removed together with this object.
 
     Parameters
     ----------
     beside : path-like
-        The new folder lies next to this one, on the disk that has room for a block like it;
-        where that is not allowed, in the system's folder for temporary files.
+        Folder next to which the new folder is created, because that disk has room for a block
+        of this size. If that is not permitted, the system's folder for temporary files is used.
     """
 
     def __init__(self, beside):
@@ -168,5 +192,5 @@ class TemporaryFolder:
 
 
 def _remove(path, pid):
-    if os.getpid() == pid:  # a forked child holds a copy, and must not take it from its parent
+    if os.getpid() == pid:  # a forked child must not remove the folder of its parent
         shutil.rmtree(path, ignore_errors=True)

@@ -1,3 +1,5 @@
+"""Audio files, streams and every form of audio input."""
+
 import copy
 import io
 import pathlib
@@ -75,9 +77,7 @@ def test_long_files_are_read_whole(wav):
     np.testing.assert_array_equal(load_audio(wav(samples, subtype="FLOAT"))[0], samples)
 
 
-def test_error_survives_a_pickle():
-    import pickle
-
+def test_a_pickled_error_keeps_its_message():
     error = AudioReadError([("a.wav", "no such file"), ("b.wav", "is a directory")], 7)
     copy = pickle.loads(pickle.dumps(error))
     assert str(copy) == str(error)
@@ -94,7 +94,7 @@ def test_integer_samples_are_scaled_by_their_full_scale(dtype):
     np.testing.assert_allclose(scaled, [-1, 0, 1], atol=0.01)
 
 
-def test_a_table_is_taken_by_its_column_audio():
+def test_a_table_is_read_from_its_column_audio():
     import pandas as pd
 
     assert audio_inputs(pd.DataFrame({"audio": ["a.wav"], "speaker": ["x"]})) == ["a.wav"]
@@ -103,7 +103,7 @@ def test_a_table_is_taken_by_its_column_audio():
 
 
 @pytest.mark.parametrize("dtype", [object, str])
-def test_one_column_of_paths_is_audio(dtype):
+def test_an_array_with_one_column_of_paths_is_audio(dtype):
     paths = ["a.wav", "b.wav"]
     assert audio_inputs(np.array(paths, dtype=dtype)[:, None]) == paths
     with pytest.raises(TypeError, match="X must be a list of paths"):
@@ -111,9 +111,9 @@ def test_one_column_of_paths_is_audio(dtype):
 
 
 @pytest.mark.parametrize("make", [set, frozenset, iter, lambda paths: (path for path in paths)])
-def test_what_has_no_order_or_no_length_is_refused(make):
+def test_containers_without_order_or_length_are_rejected(make):
     audio = make(["a.wav", "b.wav"])
-    match = "set, whose order means nothing" if hasattr(audio, "union") else "X must be a list"
+    match = "set, which has no order" if hasattr(audio, "union") else "X must be a list"
     for read in (audio_inputs, MelSpectrogram().transform):
         with pytest.raises(TypeError, match=match):
             read(audio)
@@ -136,8 +136,8 @@ def test_published_files_agree_with_their_16_khz_copies(ravdess_originals_path, 
 
 @pytest.mark.parametrize("sampling_rate", [None, 8000, 16000, 22050.5, 44100])
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3"])
-def test_a_stream_is_what_is_loaded(wav, name, sampling_rate):
-    samples = np.random.RandomState(0).uniform(-1, 1, (2**20, 2))
+def test_a_stream_yields_the_samples_that_are_loaded(wav, name, sampling_rate):
+    samples = np.random.RandomState(0).uniform(-1, 1, (600_000, 2))
     path = wav(samples, rate=44100, name=name)
     blocks, rates = zip(*stream_audio(path, sampling_rate), strict=True)
     loaded, rate = load_audio(path, sampling_rate)
@@ -146,7 +146,7 @@ def test_a_stream_is_what_is_loaded(wav, name, sampling_rate):
     np.testing.assert_allclose(np.concatenate(blocks), loaded, atol=1e-6)
 
 
-def test_a_stream_ends_with_what_is_wrong_with_the_file(wav, tmp_path):
+def test_a_stream_raises_what_loading_the_file_raises(wav, tmp_path):
     with pytest.raises(AudioReadError, match="none.wav: no such file"):
         list(stream_audio(tmp_path / "none.wav"))
     with pytest.raises(AudioReadError, match="a.wav: holds no samples"):
@@ -159,14 +159,14 @@ def test_a_stream_ends_with_what_is_wrong_with_the_file(wav, tmp_path):
         list(stream)
 
 
-def test_a_waveform_states_its_rate_whatever_the_transformer_is_told():
+def test_the_rate_of_a_waveform_overrides_input_sampling_rate():
     at_48_khz = Waveform(np.repeat(TONE, 3), 3 * RATE)
     for rate in (None, 8000):
         lengths = MelSpectrogram(input_sampling_rate=rate).transform([at_48_khz]).lengths
         assert lengths.tolist() == [101]
 
 
-def test_a_waveform_keeps_its_rate_when_it_is_sent_elsewhere():
+def test_a_pickled_waveform_keeps_its_rate_and_name():
     back = pickle.loads(pickle.dumps(Waveform(TONE, 8000, "call")))
     assert (back.sampling_rate, back.name) == (8000, "call")
     np.testing.assert_array_equal(back, TONE)
@@ -177,7 +177,7 @@ def test_a_waveform_keeps_its_rate_when_it_is_sent_elsewhere():
     [copy.copy, copy.deepcopy, lambda waveform: pickle.loads(pickle.dumps(waveform))],
     ids=["copy", "deepcopy", "pickle"],
 )
-def test_duplicates_of_a_waveform_keep_its_rate_and_those_of_a_slice_have_none(duplicate):
+def test_copies_of_a_waveform_keep_its_rate_and_copies_of_a_slice_have_none(duplicate):
     waveform = Waveform(TONE.copy(), 8000, "call")
     twin, half = duplicate(waveform), duplicate(waveform[::2])
     assert (twin.sampling_rate, twin.name, half.sampling_rate) == (8000, "call", None)
@@ -187,22 +187,22 @@ def test_duplicates_of_a_waveform_keep_its_rate_and_those_of_a_slice_have_none(d
 
 
 @pytest.mark.parametrize("rate", [0, -16000, float("nan"), float("inf"), "16 kHz", None])
-def test_a_waveform_has_a_rate(rate):
-    # Resampling from NaN Hz would never end, and 0 would give way to input_sampling_rate.
-    with pytest.raises(ValueError, match=r"sampling_rate=.* is no positive number of Hz"):
+def test_a_waveform_without_a_valid_rate_is_rejected(rate):
+    # NaN Hz would make resampling endless, and 0 would be replaced by input_sampling_rate.
+    with pytest.raises(ValueError, match=r"sampling_rate=.* must be a positive, finite number"):
         Waveform(TONE, rate)
 
 
-def test_what_is_made_of_a_waveform_has_no_rate_of_its_own():
+def test_a_slice_of_a_waveform_has_no_rate():
     half = Waveform(TONE, RATE)[::2]
     with pytest.raises(
-        ValueError, match=r"without their sampling rate, the first at 0: give Waveform"
+        ValueError, match=r"without their sampling rate, the first at 0: pass Waveform"
     ):
         audio_inputs([half])
     assert len(read_utterance(half, 0, RATE / 2, RATE)) == RATE
 
 
-def test_a_waveform_is_called_by_its_name_in_errors():
+def test_errors_name_a_waveform():
     broken = Waveform(np.full(100, np.nan), RATE, "call.wav from 2 to 4 s")
     with pytest.raises(AudioReadError, match="call.wav from 2 to 4 s: holds samples that are NaN"):
         MelSpectrogram().transform([broken])
@@ -237,7 +237,7 @@ class TestSources:
             lambda x, path: Waveform(torch.from_numpy(x), RATE),
         ],
     )
-    def test_one_sound_has_one_spectrogram_whatever_it_comes_in(self, wav, source):
+    def test_all_sources_of_a_sound_have_the_same_spectrogram(self, wav, source):
         path = wav(TONE, subtype="FLOAT")
         wanted = MelSpectrogram().transform([path])
         for _ in range(2):  # an open file is read from its start each time
@@ -247,7 +247,7 @@ class TestSources:
             np.testing.assert_array_equal(MelSpectrogram().transform([file])[0], wanted[0])
             np.testing.assert_array_equal(MelSpectrogram().transform([file])[0], wanted[0])
 
-    def test_a_list_may_mix_what_states_its_rate(self, wav):
+    def test_a_list_can_mix_sources_that_state_their_rate(self, wav):
         path = wav(TONE)
         X = [path, pathlib.Path(path).read_bytes(), Waveform(TONE, RATE), Utterance(path, 0, 0.5)]
         assert MelSpectrogram().transform(X).lengths.tolist() == [101, 101, 101, 51]
@@ -264,12 +264,12 @@ class TestSources:
             ),
             (
                 {"array": TONE},
-                r"Utterance 1 is a dict with the keys \['array'\], not one with 'array'",
+                r"Utterance 1 is a dict with the keys \['array'\], but needs 'array'",
             ),
-            (io.StringIO("a"), "opened as text: open it as binary"),
+            (io.StringIO("a"), "opened as text: open it in binary mode"),
         ],
     )
-    def test_a_wrong_thing_is_named_as_what_it_is(self, wrong, reason):
+    def test_errors_describe_an_element_that_is_not_audio(self, wrong, reason):
         with pytest.raises(TypeError, match=reason):
             audio_inputs([Waveform(TONE, RATE), wrong])
 
@@ -284,19 +284,19 @@ class TestSources:
             ({"array": TONE}, r"not dict: pass \[X\]"),
         ],
     )
-    def test_what_is_no_list_is_named_with_the_remedy(self, X, reason):
+    def test_a_single_source_is_rejected_with_the_remedy(self, X, reason):
         with pytest.raises(TypeError, match=reason):
             audio_inputs(X)
 
 
 class TestBounds:
-    def test_24_bit_samples_in_int32_are_scaled(self, wav):
+    def test_24_bit_samples_in_int32_are_scaled_like_the_file(self, wav):
         path = wav(TONE, subtype="PCM_24")
         integers, _ = soundfile.read(path, dtype="int32")
         found = read_utterance(Waveform(integers, RATE), 0, None, None)
         np.testing.assert_allclose(found, load_audio(path)[0], atol=1e-7)
 
-    def test_unscaled_integers_are_refused_unless_they_are_wanted(self):
+    def test_unscaled_integers_are_rejected_unless_the_limit_is_lifted(self):
         loud = TONE * 32768
         for item in (Waveform(loud, RATE), Utterance(content(loud, subtype="FLOAT"))):
             (item,) = audio_inputs([item])
@@ -308,7 +308,7 @@ class TestBounds:
             item = Utterance(source, max_amplitude=None)
             np.testing.assert_array_equal(read_utterance(item, 0, None, RATE), loud)
 
-    def test_long_utterances_are_refused_before_they_are_decoded(self, tmp_path, monkeypatch):
+    def test_long_utterances_are_rejected_before_decoding(self, tmp_path, monkeypatch):
         path = tmp_path / "long.flac"
         soundfile.write(path, np.zeros(5 * 3600 * 1000, np.int16), 1000)
         read = soundfile.SoundFile.read
@@ -326,7 +326,7 @@ class TestBounds:
         with pytest.raises(AudioReadError, match="utterance 0: is more than 2 s long"):
             MelSpectrogram().transform([Utterance(Waveform(np.ones(48000), RATE), max_duration=2)])
 
-    def test_upsampling_beyond_real_audio_is_refused(self, wav):
+    def test_extreme_upsampling_is_rejected(self, wav):
         assert len(load_audio(wav(TONE, rate=8000), 48000)[0]) == 96000
-        with pytest.raises(AudioReadError, match="more than 16 times below the 16000 Hz"):
+        with pytest.raises(AudioReadError, match="more than 16 times below the requested 16000 Hz"):
             load_audio(wav(TONE, rate=900), RATE)

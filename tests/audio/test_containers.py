@@ -1,4 +1,4 @@
-"""Formats of phones and browsers, and files whose headers or ends are not what they seem."""
+"""Formats of phones and browsers, and files with wrong headers or unexpected ends."""
 
 import io
 import struct
@@ -17,7 +17,7 @@ NOISE = (np.random.RandomState(0).randn(2 * RATE) / 10).astype(np.float32)
 
 
 def encoded(samples, codec, container, rate=RATE):
-    """Content of a file that PyAV wrote of mono samples at 16 kHz."""
+    """Encode mono samples at 16 kHz with PyAV and return the content of the file."""
     av = pytest.importorskip("av")
     try:
         av.Codec(codec, "w")
@@ -54,7 +54,7 @@ LOSSY = [
 
 
 @pytest.mark.parametrize(("codec", "container", "suffix"), LOSSLESS)
-def test_lossless_containers_give_the_very_samples(tmp_path, wav, codec, container, suffix):
+def test_lossless_containers_return_identical_samples(tmp_path, wav, codec, container, suffix):
     path = tmp_path / f"a{suffix}"
     path.write_bytes(encoded(NOISE, codec, container))
     samples, rate = load_audio(path)
@@ -67,7 +67,7 @@ def test_lossless_containers_give_the_very_samples(tmp_path, wav, codec, contain
 
 
 @pytest.mark.parametrize(("codec", "container", "suffix", "rate"), LOSSY)
-def test_lossy_containers_are_read_about_right(tmp_path, codec, container, suffix, rate):
+def test_lossy_containers_return_similar_samples(tmp_path, codec, container, suffix, rate):
     tone = (0.3 * np.sin(2 * np.pi * 440 * np.arange(2 * RATE) / RATE)).astype(np.float32)
     path = tmp_path / f"a{suffix}"
     path.write_bytes(encoded(tone, codec, container, rate))
@@ -82,7 +82,7 @@ def test_lossy_containers_are_read_about_right(tmp_path, codec, container, suffi
 
 
 def differences(corpus_samples, codec, container, rate):
-    """Largest differences of the probabilities to those of the same sound as WAV."""
+    """Compute how far the probabilities of each utterance are from those of the same WAV."""
     model = load_pretrained("emodb-afcn")
     integers = [np.clip(x * 32768, -32768, 32767).astype(np.int16) for x in corpus_samples]
     of_wav = model.predict_proba([wav(x) for x in integers])
@@ -91,7 +91,7 @@ def differences(corpus_samples, codec, container, rate):
     return np.abs(found - of_wav).max(axis=1)
 
 
-def test_the_emotion_of_a_lossless_container_is_that_of_the_wav(corpus):
+def test_predictions_for_lossless_containers_equal_those_for_wav(corpus):
     assert differences(corpus.data[:6], "alac", "ipod", RATE).max() < 1e-6
 
 
@@ -99,14 +99,14 @@ def test_the_emotion_of_a_lossless_container_is_that_of_the_wav(corpus):
 @pytest.mark.parametrize(
     ("codec", "container", "rate"), [("aac", "ipod", RATE), ("libopus", "webm", 48000)]
 )
-def test_the_emotion_of_a_lossy_container_is_nearly_that_of_the_wav(
+def test_predictions_for_lossy_containers_are_close_to_those_for_wav(
     emodb_path, codec, container, rate
 ):
     speech = [load_audio(path, RATE)[0] for path in load_emodb(emodb_path).data[::60]]
     assert differences(speech, codec, container, rate).max() < 0.05
 
 
-def test_a_container_without_audio_or_end_is_refused_by_name(tmp_path):
+def test_a_container_that_is_cut_or_has_no_audio_is_rejected_by_name(tmp_path):
     path = tmp_path / "a.m4a"
     path.write_bytes(encoded(NOISE, "aac", "ipod")[:2000])
     with pytest.raises(AudioReadError, match=r"a\.m4a: cannot be read as audio \(MP4 or M4A"):
@@ -117,7 +117,7 @@ def test_a_container_without_audio_or_end_is_refused_by_name(tmp_path):
 
 
 @pytest.mark.parametrize(("codec", "container", "suffix", "rate"), LOSSY)
-def test_spoiled_containers_are_refused_by_name_or_read(codec, container, suffix, rate):
+def test_corrupted_containers_are_read_or_rejected_by_name(codec, container, suffix, rate):
     whole, outcomes = encoded(NOISE[:8000], codec, container, rate), set()
     mutators = [MUTATORS[name] for name in MUTATORS if name not in ("spliced", "pages spoiled")]
     for number in range(40):
@@ -135,7 +135,7 @@ def test_spoiled_containers_are_refused_by_name_or_read(codec, container, suffix
     assert all(one.startswith("call: ") and "\n" not in one for one in outcomes - {"read"})
 
 
-def test_a_folder_may_hold_whatever_is_read(tmp_path):
+def test_load_folder_finds_every_readable_format(tmp_path):
     (tmp_path / "joy").mkdir()
     for name in ("a.wav", "b.opus", "c.m4a", "d.webm", "e.AMR", "f.caf", "readme.txt"):
         (tmp_path / "joy" / name).touch()
@@ -159,7 +159,7 @@ def other(kind, subtype=None, samples=NOISE):
 
 
 class TestHeaders:
-    def test_a_length_of_0_is_read_to_the_end_with_a_warning(self):
+    def test_a_header_with_length_0_is_read_to_the_end_with_a_warning(self):
         flac, au = other("FLAC"), other("AU", "PCM_16")
         flac[21] &= 0xF0
         flac[22:26] = bytes(4)
@@ -172,18 +172,18 @@ class TestHeaders:
                 part, _ = load_audio(content, start=1)
             np.testing.assert_array_equal(part, samples[RATE:])
 
-    def test_a_length_that_is_not_known_is_read_to_the_end(self):
-        for size in (2**32 - 1, 2**31 - 4096):  # as ffmpeg and sox write into a pipe
+    def test_a_header_with_unknown_length_is_read_to_the_end(self):
+        for size in (2**32 - 1, 2**31 - 4096):  # the sizes that ffmpeg and sox write into a pipe
             assert len(load_audio(wav(riff=2**32 - 1, data=size))[0]) == len(NOISE)
 
-    def test_a_header_that_claims_less_is_warned_of(self):
+    def test_a_header_that_claims_too_little_warns(self):
         flac = other("FLAC")
         flac[22:26] = struct.pack(">I", 8000)
         for content in (wav(data=16000), bytes(flac)):
             with pytest.warns(UserWarning, match="claims less than the file holds"):
                 assert len(load_audio(content)[0]) == 8000
 
-    def test_chunks_and_tags_after_the_sound_are_no_sound(self):
+    def test_chunks_and_tags_after_the_samples_are_ignored(self):
         for rest in (b"LIST" + struct.pack("<I", 4) + b"INFO", b"ID3" + bytes(200), bytes(100)):
             assert len(load_audio(wav() + rest)[0]) == len(NOISE)
 
@@ -196,8 +196,8 @@ class TestHeaders:
             (bytes(other("FLAC") * 2), "FLAC files"),
         ],
     )
-    def test_joined_recordings_are_refused_by_name(self, tmp_path, content, what):
+    def test_joined_recordings_are_rejected_by_name(self, tmp_path, content, what):
         path = tmp_path / "joined"
         path.write_bytes(content)
-        with pytest.raises(AudioReadError, match=f"joined: is several {what}, one after the other"):
+        with pytest.raises(AudioReadError, match=f"joined: consists of several {what}"):
             load_audio(path)

@@ -1,4 +1,4 @@
-"""Distortions do what their names say."""
+"""Effects of each distortion on the signal."""
 
 import numpy as np
 import pytest
@@ -18,13 +18,13 @@ def speech():
 
 
 @pytest.mark.parametrize("snr", [20, 0, -5])
-def test_noise_has_the_ratio_it_says(speech, snr):
+def test_noise_has_the_requested_ratio(speech, snr):
     noise = distort.add_noise(speech, RATE, RANDOM(0), snr=snr) - speech
     ratio = 10 * np.log10(np.mean(speech**2) / np.mean(noise**2))
     assert ratio == pytest.approx(snr, abs=0.2)
 
 
-def test_clipping_leaves_the_rest_alone(speech):
+def test_clipping_changes_only_the_largest_samples(speech):
     clipped = distort.clip(speech, RATE, RANDOM(0), share=0.1)
     changed = clipped != speech
     assert changed.mean() == pytest.approx(0.1, abs=0.01)
@@ -42,7 +42,7 @@ def band_energy(samples, low, high):
     return power[(frequencies >= low) & (frequencies < high)].sum()
 
 
-def test_a_telephone_has_no_treble_and_no_bass():
+def test_a_telephone_removes_treble_and_bass():
     noise = RANDOM(0).randn(RATE).astype(np.float32)
     narrow = distort.telephone(noise, RATE, RANDOM(0))
     assert len(narrow) == len(noise)
@@ -53,7 +53,7 @@ def test_a_telephone_has_no_treble_and_no_bass():
 
 
 @pytest.mark.parametrize("format", ["MP3", "OGG"])
-def test_codecs_are_heard_and_no_more(speech, format):
+def test_codecs_change_samples_slightly(speech, format):
     decoded = distort.encode(speech, RATE, RANDOM(0), format=format)
     assert not np.array_equal(decoded, speech)
     n = min(len(decoded), len(speech))
@@ -61,7 +61,7 @@ def test_codecs_are_heard_and_no_more(speech, format):
     assert correlation / np.sqrt(np.sum(decoded**2) * np.sum(speech**2)) > 0.9
 
 
-def test_reverberation_decays_as_told():
+def test_reverberation_decays_at_the_requested_rate():
     click = np.zeros(2 * RATE, np.float32)
     click[0] = 1
     tail = distort.reverberate(click, RATE, RANDOM(0), seconds=0.5)
@@ -78,7 +78,7 @@ def test_speed_changes_duration_and_pitch():
     assert peak == pytest.approx(550, abs=2)
 
 
-def test_a_bad_resampler_folds_frequencies():
+def test_a_bad_resampler_aliases_frequencies():
     tone = np.sin(2 * np.pi * 7000 * np.arange(RATE) / RATE).astype(np.float32)
     bad = distort.resample_badly(tone, RATE, RANDOM(0), rate=11025)
     assert len(bad) == len(tone)
@@ -87,14 +87,14 @@ def test_a_bad_resampler_folds_frequencies():
 
 @pytest.mark.parametrize("rate", [10000, 96000, 22050.0])
 @pytest.mark.parametrize("kind", list(default_distortions()))
-def test_any_rate_will_do(rate, kind):
+def test_distortions_work_at_any_sampling_rate(rate, kind):
     samples = RANDOM(0).randn(int(rate) // 2).astype(np.float32) / 10
     distorted = default_distortions()[kind](samples, rate, RANDOM(0))
     assert np.isfinite(distorted).all()
     assert 0.8 < len(distorted) / len(samples) < 1.2
 
 
-def test_clipping_is_of_what_is_heard(speech):
+def test_clipping_ignores_digital_silence(speech):
     mostly_silent = np.concatenate([np.zeros(20 * len(speech), np.float32), speech])
     clipped = distort.clip(mostly_silent, RATE, RANDOM(0), share=0.1)
     assert np.abs(clipped).max() > 0.1 * np.abs(speech).max()

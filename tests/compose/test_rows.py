@@ -331,7 +331,7 @@ def test_missing_index_file_is_accepted_and_a_damaged_one_raises(tmp_path):
     described = (tmp_path / "saved/index.json").read_text()
     for damaged in (described.replace(', "b"', ""), described[:-3], "[]", '{"labels": [1, 2]}'):
         (tmp_path / "saved/index.json").write_text(damaged)
-        with pytest.raises(ValueError, match="is not a whole Sequences"):
+        with pytest.raises(ValueError, match="is not a complete Sequences"):
             Sequences.open(tmp_path / "saved")
     (tmp_path / "saved/index.json").unlink()
     assert Sequences.open(tmp_path / "saved").index is None

@@ -1,4 +1,4 @@
-"""The same calls on a real cluster: a scheduler and two worker processes of one thread each."""
+"""Extraction and searches on a real cluster: a scheduler and two single-threaded workers."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory):
-    """Where SlowMelSpectrogram notes what it computes, on the workers as here."""
+    """Path of the file to which SlowMelSpectrogram logs each utterance, also on the workers."""
     path = tmp_path_factory.mktemp("dask") / "computed.log"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SKSER_TEST_LOG", str(path))
@@ -65,7 +65,7 @@ def mel(corpus):
 @pytest.fixture
 def network():
     return AttentionFCNClassifier(
-        filters=(8, 8), strides=2, pool_sizes=1, max_epochs=8, device="cpu", n_threads=1,
+        filters=(8, 8), strides=2, pool_sizes=1, max_epochs=2, device="cpu", n_threads=1,
         batch_size=8, random_state=0,
     )  # fmt: skip
 
@@ -84,19 +84,19 @@ def test_extraction_equals_local_extraction(mel, corpus, on_cluster, tmp_path):
     assert_equal(to_disk, local)
 
 
-@pytest.mark.parametrize("allowed_failures", [3, 0], ids=["Dask goes on", "Dask gives up"])
+@pytest.mark.parametrize("allowed_failures", [3, 0], ids=["Dask tries again", "Dask gives up"])
 def test_a_worker_killed_during_extraction_changes_nothing(
     cluster, log, tmp_path, monkeypatch, allowed_failures
 ):
-    # Without allowed failures the task that a worker dies over comes back as KilledWorker.
+    # If no failures are allowed, the task of a killed worker raises KilledWorker.
     monkeypatch.setattr(cluster.cluster.scheduler, "allowed_failures", allowed_failures)
     log.write_text("")
-    X = [np.random.RandomState(i).randn(3000 + 100 * i) for i in range(60)]
+    X = [np.random.RandomState(i).randn(3000 + 100 * i) for i in range(40)]
     local = MelSpectrogram(n_mels=16, input_sampling_rate=16000).transform(X)
     pids = cluster.run(os.getpid)
 
     def kill():
-        while log.read_text().count("\n") < 18:
+        while log.read_text().count("\n") < 12:
             time.sleep(0.01)
         os.kill(next(iter(pids.values())), signal.SIGKILL)
 
@@ -107,24 +107,26 @@ def test_a_worker_killed_during_extraction_changes_nothing(
         features = mel.transform_to(X, tmp_path / "features")
     killer.join(timeout=10)
     assert_equal(features, local)
-    assert log.read_text().count("\n") > 60  # some were lost with the worker
+    assert log.read_text().count("\n") > 40  # some were lost with the worker
     cluster.wait_for_workers(2, timeout=20)
     assert set(cluster.run(os.getpid).values()) != set(pids.values())
 
 
-def test_a_grid_search_gives_the_same_numbers(mel, network, corpus, on_cluster):
+def test_a_grid_search_gives_the_same_scores_as_locally(mel, network, corpus, on_cluster):
     model = make_pipeline(mel, SequenceScaler(), network)
-    grid = {"melspectrogram__n_mels": [8, 16], "attentionfcnclassifier__n_heads": [1, 2]}
+    grid = {"melspectrogram__n_mels": [8, 16]}
     search = GridSearchCV(model, grid, cv=2, scoring="neg_log_loss", error_score="raise")
     search.fit(corpus.data, corpus.target)
     scores = search.cv_results_["mean_test_score"]
     with parallel_config(backend="loky", n_jobs=1):
         search.fit(corpus.data, corpus.target)
     np.testing.assert_array_equal(scores, search.cv_results_["mean_test_score"])
-    assert len(np.unique(scores)) == 4
+    assert len(np.unique(scores)) == 2
 
 
-def test_cross_validation_of_a_mapped_block_gives_the_same(mel, network, corpus, cluster, tmp_path):
+def test_cross_validation_of_a_mapped_block_gives_the_local_scores(
+    mel, network, corpus, cluster, tmp_path
+):
     X = mel.transform(corpus.data)
     X.save(tmp_path / "block")
     mapped = Sequences.open(tmp_path / "block", "r")
@@ -135,7 +137,7 @@ def test_cross_validation_of_a_mapped_block_gives_the_same(mel, network, corpus,
     np.testing.assert_array_equal(scores, cross_val_score(model, X, corpus.target, **kwargs))
 
 
-def test_extraction_within_a_task_stays_there(mel, corpus, on_cluster):
+def test_extraction_within_a_task_stays_in_its_process(mel, corpus, on_cluster):
     (pids,) = Parallel()([delayed(pids_of_tasks)()])
     assert len(pids) == 1
 

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 import soundfile
 from filelock import FileLock
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 import skser
 from skser._base import validate_sequences
@@ -24,6 +26,7 @@ from skser.feature_extraction._parallel import WorkersLost, parallel_map
 from skser.neural_network import AttentionFCNClassifier
 from skser.preprocessing import SequenceScaler
 from skser.sequences import Sequences, _sequences, _storage
+from tests.feature_extraction.tasks import leave_a_mark, means, square_or_die_once
 from tests.support.slow_extraction import SlowMelSpectrogram
 
 N_FILES = 12
@@ -31,7 +34,7 @@ N_FILES = 12
 
 @pytest.fixture
 def files(wav):
-    """Files of 1000 to 6500 samples, no two of one length."""
+    """Files of 1000 to 6500 samples, each of another length."""
     random = np.random.RandomState(0)
     return [wav(random.randn(1000 + 500 * i) / 5, name=f"{i}.wav") for i in range(N_FILES)]
 
@@ -62,7 +65,7 @@ def content(folder):
 
 
 class TestTransformTo:
-    def test_what_is_written_is_what_transform_gives(self, mel, files, tmp_path):
+    def test_the_written_block_equals_the_result_of_transform(self, mel, files, tmp_path):
         expected = mel.transform(files)
         written = mel.transform_to(files, tmp_path / "to" / "features")
         assert isinstance(written.values, np.memmap)
@@ -76,12 +79,12 @@ class TestTransformTo:
         assert saved["values.npy"] == (tmp_path / "values.npy").read_bytes()
         assert not (tmp_path / "to" / "features.partial").exists()
 
-    def test_jobs_and_the_bar_change_nothing(self, mel, files, tmp_path):
+    def test_jobs_and_the_progress_bar_do_not_change_the_files(self, mel, files, tmp_path):
         mel.transform_to(files, tmp_path / "a")
         mel.set_params(n_jobs=2, verbose=True).transform_to(files, tmp_path / "b")
         assert content(tmp_path / "a") == content(tmp_path / "b")
 
-    def test_arrays_are_taken_too(self, mel, tmp_path):
+    def test_arrays_are_accepted_and_recognized_by_content(self, mel, tmp_path):
         X = [np.random.RandomState(0).randn(2000) for _ in range(3)]
         mel.set_params(input_sampling_rate=16000)
         written = mel.transform_to(X, tmp_path / "features")
@@ -90,13 +93,13 @@ class TestTransformTo:
         with pytest.raises(ValueError, match=r"Input 1 \(utterance 1\) differs from"):
             mel.transform_to(X, tmp_path / "features")
 
-    def test_a_finished_directory_is_opened_as_it_is(self, mel, files, tmp_path, computed):
+    def test_a_finished_directory_is_opened_without_computing(self, mel, files, tmp_path, computed):
         first = mel.transform_to(files, tmp_path / "features")
         again = mel.set_params(n_jobs=2).transform_to(files, tmp_path / "features")
         np.testing.assert_array_equal(first.values, again.values)
         assert len(computed()) == N_FILES
 
-    def test_a_directory_of_something_else_is_left_alone(self, mel, files, tmp_path):
+    def test_a_directory_written_by_something_else_is_refused(self, mel, files, tmp_path):
         (tmp_path / "mine").mkdir()
         with pytest.raises(FileExistsError, match="was not written by transform_to"):
             mel.transform_to(files, tmp_path / "mine")
@@ -106,7 +109,7 @@ class TestTransformTo:
         with pytest.raises(FileExistsError, match="was not written by transform_to"):
             mel.transform_to(files, files[0])
 
-    def test_transformers_to_vectors_are_refused(self, files, tmp_path):
+    def test_transformers_that_return_vectors_are_refused(self, files, tmp_path):
         class MeanMel(MelSpectrogram):
             def _collect(self, results, prepared):
                 return np.stack([np.zeros(64) for _ in results])
@@ -123,7 +126,7 @@ class TestTransformTo:
 class TestResuming:
     @pytest.fixture
     def whole(self, mel, files, tmp_path):
-        """The directory as it is without interruption."""
+        """Content of the directory after an extraction without interruption."""
         mel.transform_to(files, tmp_path / "whole")
         return content(tmp_path / "whole")
 
@@ -147,7 +150,7 @@ class TestResuming:
                 mel.transform_to(files, tmp_path / "features")
         return tmp_path / "features"
 
-    def test_a_killed_extraction_goes_on_where_it_was(
+    def test_a_killed_extraction_resumes_where_it_stopped(
         self, mel, files, whole, tmp_path, monkeypatch, computed
     ):
         target, log = tmp_path / "features", Path(os.environ["SKSER_TEST_LOG"])
@@ -179,13 +182,15 @@ class TestResuming:
         assert content(target) == whole
         assert not (tmp_path / "features.partial").exists()
 
-    def test_a_full_disk_costs_nothing_that_is_done(self, mel, files, whole, interrupted, computed):
+    def test_a_full_disk_loses_no_finished_utterance(
+        self, mel, files, whole, interrupted, computed
+    ):
         before = len(computed())
         mel.transform_to(files, interrupted)
         assert len(computed()) - before == N_FILES - 7
         assert content(interrupted) == whole
 
-    def test_lines_without_their_frames_do_not_count(self, mel, files, whole, interrupted):
+    def test_journal_lines_without_their_frames_are_ignored(self, mel, files, whole, interrupted):
         # As after a power failure, when one file reached the disk and the other did not.
         folder = interrupted.with_name("features.partial") / "block"
         with (folder / "values.npy").open("r+b") as file:
@@ -196,13 +201,15 @@ class TestResuming:
         assert content(interrupted) == whole
 
     def test_a_changed_setting_is_named(self, mel, files, interrupted):
-        with pytest.raises(ValueError, match=r"n_mels=16\.0, but now it is 8\.0.*delete .*\.partial"):
+        with pytest.raises(
+            ValueError, match=r"n_mels=16\.0, but now it is 8\.0.*delete .*\.partial"
+        ):
             mel.set_params(n_mels=8).transform_to(files, interrupted)
         with pytest.raises(ValueError, match="number of utterances=12, but now it is 11"):
             mel.set_params(n_mels=16).transform_to(files[1:], interrupted)
 
     def test_a_changed_input_is_named(self, mel, files, interrupted):
-        os.utime(files[1], (1, 1))  # which is no change
+        os.utime(files[1], (1, 1))  # another time does not make it another input
         soundfile.write(files[2], np.zeros(2000), 16000)
         with pytest.raises(ValueError, match=r"Input 2 \(.*2\.wav\) differs from"):
             mel.transform_to(files, interrupted)
@@ -211,7 +218,7 @@ class TestResuming:
         with pytest.raises(ValueError, match=r"Input 0 \(.*11\.wav\) differs from"):
             mel.transform_to(files[::-1], interrupted)
 
-    def test_a_second_process_is_told_of_the_first(self, mel, files, tmp_path):
+    def test_a_second_process_on_the_same_directory_is_refused(self, mel, files, tmp_path):
         (tmp_path / "features.partial").mkdir()
         lock = tmp_path / "features.partial" / "lock"
         with FileLock(lock), pytest.raises(RuntimeError, match="Another process is writing"):
@@ -221,21 +228,21 @@ class TestResuming:
 
 class TestBadFiles:
     @pytest.fixture
-    def mend(self, files):
-        """Break two files; mend them when called."""
+    def repair(self, files):
+        """Break two files, and return a function that repairs them."""
         good = {path: Path(path).read_bytes() for path in (files[3], files[8])}
-        Path(files[3]).write_text("this is no audio")
+        Path(files[3]).write_text("not audio")
         Path(files[8]).unlink()
         return lambda: [Path(path).write_bytes(data) for path, data in good.items()]
 
-    def test_all_others_are_kept_and_mended_ones_come_last(
-        self, mel, files, mend, tmp_path, computed
+    def test_good_files_are_kept_and_repaired_ones_come_last(
+        self, mel, files, repair, tmp_path, computed
     ):
         with pytest.raises(AudioReadError, match=r"2 of 12.*3\.wav.*8\.wav") as caught:
             mel.transform_to(files, tmp_path / "features")
         assert "features.partial" in caught.value.__notes__[0]
         assert not (tmp_path / "features").exists()
-        mend()
+        repair()
         written = mel.transform_to(files, tmp_path / "features")
         assert computed()[-2:] == [2500, 5000]
         assert len(computed()) == N_FILES
@@ -248,7 +255,7 @@ class TestBadFiles:
             scaler.transform(written)[3], scaler.transform(written[[3]])[0]
         )
 
-    def test_bad_files_may_stay_empty(self, mel, files, mend, tmp_path, computed):
+    def test_bad_files_may_stay_empty(self, mel, files, repair, tmp_path, computed):
         mel.set_params(on_error="empty")
         with pytest.warns(UserWarning, match=r"2 of 12.*3\.wav.*8\.wav.*left with 0 frames"):
             written = mel.transform_to(files, tmp_path / "features")
@@ -261,13 +268,15 @@ class TestBadFiles:
             mel.set_params(on_error="raise").transform_to(files, tmp_path / "features")
         assert "delete it" in caught.value.__notes__[0]
 
-    def test_what_was_left_empty_is_tried_again(self, mel, files, mend, tmp_path, monkeypatch):
+    def test_empty_utterances_are_tried_again_after_a_repair(
+        self, mel, files, repair, tmp_path, monkeypatch
+    ):
         mel.set_params(on_error="empty")
         with monkeypatch.context() as patch:
             patch.setattr(_storage.BlockWriter, "finish", lambda *args: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 mel.transform_to(files, tmp_path / "features")
-        mend()
+        repair()
         written = mel.transform_to(files, tmp_path / "features")
         for frames, expected in zip(written, mel.transform(files), strict=True):
             np.testing.assert_array_equal(frames, expected)
@@ -276,7 +285,7 @@ class TestBadFiles:
 class TestMappedBlocks:
     FOLD = np.random.RandomState(1).permutation(40)[:30]
 
-    def test_the_scaler_learns_the_same_from_every_form(self, mapped, small_runs):
+    def test_the_scaler_learns_the_same_from_every_container(self, mapped, small_runs):
         X = Sequences(np.array(mapped.values), mapped.lengths)
         for key in (slice(None), self.FOLD):
             expected = SequenceScaler().fit(X[key])
@@ -297,7 +306,7 @@ class TestMappedBlocks:
         pooled = mapped.map_values(lambda frames: frames[:, :2] ** 2)
         assert pooled.layout.feature_names == ("x0", "x1")
 
-    def test_a_temporary_block_goes_with_its_last_view(self, mapped, tmp_path):
+    def test_a_temporary_block_is_deleted_with_its_last_view(self, mapped, tmp_path):
         scaled = mapped.map_values(np.negative)
         (folder,) = set(tmp_path.iterdir()) - {tmp_path / "mapped"}
         view = pickle.loads(pickle.dumps(scaled[3:5]))
@@ -312,7 +321,7 @@ class TestMappedBlocks:
         gc.collect()
         assert not folder.exists()
 
-    def test_a_temporary_block_beside_a_folder_that_cannot_be_written(
+    def test_a_temporary_block_avoids_a_folder_that_cannot_be_written(
         self, mapped, tmp_path, monkeypatch
     ):
         monkeypatch.setattr(os, "access", lambda path, mode: False)
@@ -339,7 +348,7 @@ class TestMappedBlocks:
     @pytest.mark.filterwarnings("ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning")
     def test_no_work_copies_the_block(self, mapped, small_runs, tmp_path, work, fold):
         X = mapped[fold]
-        work(mapped[:4], tmp_path / "first")  # what is imported and kept once
+        work(mapped[:4], tmp_path / "first")  # imports, and memory that is kept from then on
         tracemalloc.start()
         work(X, tmp_path)
         _, peak = tracemalloc.get_traced_memory()
@@ -347,9 +356,9 @@ class TestMappedBlocks:
         assert X.values.nbytes > 2e6
         assert peak < 0.25 * X.values.nbytes
 
-    def test_networks_cross_validate_in_two_processes(self, mapped):
-        y = np.arange(40) % 2
-        model = make_pipeline(SequenceScaler(), tiny_network(max_epochs=3))
+    def test_cross_validation_in_two_processes_gives_the_same_scores(self, mapped):
+        y = np.arange(40) % 3
+        model = make_pipeline(SequenceScaler(), FunctionTransformer(means), LogisticRegression())
         X = Sequences(np.array(mapped.values), mapped.lengths)
         kwargs = {"cv": 2, "scoring": "neg_log_loss"}
         expected = cross_val_score(model, X, y, **kwargs)
@@ -369,22 +378,20 @@ class TestMappedBlocks:
             (
                 "layout.json",
                 lambda b: b.replace(b'"x0", ', b""),
-                "names 15 columns, the block has 16",
+                "names 15 columns, but the block has 16",
             ),
             ("layout.json", lambda b: b"{}", "feature_names"),
         ],
     )
-    def test_files_that_are_damaged_are_refused(
-        self, mapped, tmp_path, name, damage, said, mmap_mode
-    ):
+    def test_damaged_files_are_refused(self, mapped, tmp_path, name, damage, said, mmap_mode):
         path = tmp_path / "mapped" / name
         path.write_bytes(damage(path.read_bytes()))
-        with pytest.raises(ValueError, match=rf"mapped is not a whole Sequences: .*({said})"):
+        with pytest.raises(ValueError, match=rf"mapped is not a complete Sequences: .*({said})"):
             Sequences.open(tmp_path / "mapped", mmap_mode)
 
     def test_a_missing_file_is_named(self, mapped, tmp_path):
         (tmp_path / "mapped" / "lengths.npy").unlink()
-        with pytest.raises(ValueError, match=r"not a whole Sequences: .*lengths\.npy"):
+        with pytest.raises(ValueError, match=r"not a complete Sequences: .*lengths\.npy"):
             Sequences.open(tmp_path / "mapped", "r")
 
     def test_utterances_without_frames_are_written_and_opened(self, tmp_path):
@@ -397,25 +404,25 @@ class TestMappedBlocks:
 
     def test_frames_of_another_width_are_refused(self, tmp_path):
         writer = _storage.BlockWriter(tmp_path, 3)
-        with pytest.raises(ValueError, match="do not go into a block of 3 columns"):
+        with pytest.raises(ValueError, match="do not fit a block of 3 columns"):
             writer.append(np.zeros((2, 4)))
         writer.close()
 
 
-def tiny_network(max_epochs=1):
+def tiny_network():
     return AttentionFCNClassifier(
-        filters=(4,), strides=4, pool_sizes=4, max_epochs=max_epochs, device="cpu", n_threads=1,
+        filters=(4,), strides=4, pool_sizes=4, max_epochs=1, device="cpu", n_threads=1,
         batch_size=2, random_state=0, augment=None,
     )  # fmt: skip
 
 
 class TestLostWorkers:
-    def test_tasks_lost_with_a_process_are_done_by_another(self, tmp_path):
+    def test_tasks_of_a_killed_process_are_done_by_another(self, tmp_path):
         tasks = [(i, str(tmp_path / "died")) for i in range(20)]
         assert list(parallel_map(square_or_die_once, tasks, n_jobs=2)) == [i**2 for i in range(20)]
         assert (tmp_path / "died").exists()
 
-    def test_tasks_are_lost_three_times_at_most(self, monkeypatch):
+    def test_an_error_follows_after_three_lost_attempts(self, monkeypatch):
         attempts = []
 
         def losing(function, tasks):
@@ -431,7 +438,7 @@ class TestLostWorkers:
         assert caught.value.task == 2
         assert attempts == [5, 3, 3]
 
-    def test_the_error_says_where(self, mel, files, monkeypatch):
+    def test_the_error_names_the_utterance(self, mel, files, monkeypatch):
         def losing(function, tasks):
             yield function(*tasks[0])
             raise WorkersLost(1)
@@ -440,7 +447,7 @@ class TestLostWorkers:
         with pytest.raises(RuntimeError, match=r"died repeatedly at .*1\.wav"):
             mel.set_params(n_jobs=2).transform(files)
 
-    def test_results_do_not_pile_up_before_a_slow_reader(self, tmp_path):
+    def test_a_slow_reader_bounds_the_number_of_waiting_results(self, tmp_path):
         tasks = [(str(tmp_path / str(i)),) for i in range(100)]
         results = parallel_map(leave_a_mark, tasks, n_jobs=2)
         next(results)
@@ -448,22 +455,11 @@ class TestLostWorkers:
         assert 1 <= len(list(tmp_path.iterdir())) <= 2 * _parallel._TASKS_AHEAD
         assert len(list(results)) == 99
 
-    def test_backends_without_generators_work_too(self):
+    def test_joblib_backends_without_generators_work(self):
         from joblib import parallel_config
 
         with parallel_config(backend="multiprocessing", n_jobs=2):
             assert list(parallel_map(pow, [(i, 2) for i in range(5)])) == [0, 1, 4, 9, 16]
-
-
-def square_or_die_once(i, mark):
-    if i == 7 and not os.path.exists(mark):
-        Path(mark).touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return i**2
-
-
-def leave_a_mark(path):
-    Path(path).touch()
 
 
 def test_the_journal_is_lines_of_json(mel, files, tmp_path):

@@ -68,12 +68,12 @@ def test_mfcc_agrees_with_librosa(speech):
     assert np.abs(one(MFCC(), speech) - expected).max() < 0.02
 
 
-def test_level_of_the_recording_does_not_matter(speech):
+def test_the_level_of_the_recording_has_no_effect(speech):
     loud, quiet = (one(MelSpectrogram(), gain * speech) for gain in (1.0, 0.01))
     np.testing.assert_allclose(loud, quiet, atol=0.01)
 
 
-def test_scales_of_the_spectrogram_tell_the_same(speech):
+def test_scales_of_the_spectrogram_convert_into_each_other(speech):
     power, linear, db, log = (
         one(Spectrogram(scale=scale, top_db=None), speech)
         for scale in ("power", "linear", "db", "log")
@@ -115,7 +115,7 @@ def test_column_names_follow_channels():
     assert names.tolist() == ["mel0", "mel1", "Δmel0", "Δmel1", "ΔΔmel0", "ΔΔmel1"]
 
 
-def test_many_frames_are_computed_as_few_are(speech):
+def test_frames_of_a_long_recording_equal_those_of_its_start(speech):
     long = np.tile(speech, 8)
     whole = one(Spectrogram(scale="power"), long)
     part = one(Spectrogram(scale="power"), long[: RATE * 2])
@@ -139,7 +139,7 @@ def test_odd_signals_give_finite_values(transformer, samples):
 
 def test_every_bad_file_is_named_after_the_others_are_done(wav, tmp_path):
     good = wav(np.random.RandomState(0).randn(8000) / 10)
-    (tmp_path / "text.wav").write_text("this is no audio")
+    (tmp_path / "text.wav").write_text("not audio")
     (tmp_path / "empty.wav").touch()
     files = [
         good,
@@ -157,7 +157,7 @@ def test_every_bad_file_is_named_after_the_others_are_done(wav, tmp_path):
     assert X.lengths.tolist() == [51, 0, 0, 0]
 
 
-def test_jobs_order_and_company_change_nothing(corpus):
+def test_jobs_and_order_do_not_change_an_utterance(corpus):
     mel = MelSpectrogram(input_sampling_rate=RATE)
     alone = mel.transform(corpus.data[:6])
     parallel = mel.set_params(n_jobs=2, verbose=True).transform(corpus.data[:6][::-1])
@@ -172,7 +172,7 @@ def test_files_and_arrays_give_the_same(wav, speech):
     )
 
 
-def test_settings_that_cannot_be_are_refused():
+def test_impossible_settings_are_refused():
     with pytest.raises(ValueError, match="must lie below fmax"):
         MelSpectrogram(fmin=8000).fit()
     with pytest.raises(ValueError, match="covers no frequency bin"):
@@ -190,7 +190,7 @@ def test_settings_that_cannot_be_are_refused():
 
 
 class TestCache:
-    def test_features_are_kept_by_content_and_setting(self, wav, tmp_path, speech):
+    def test_entries_depend_on_content_and_setting(self, wav, tmp_path, speech):
         first, copy = wav(speech, name="a.wav"), wav(speech, name="b.wav")
         mel = MelSpectrogram(memory=tmp_path / "cache")
         X = mel.transform([first, copy])
@@ -203,7 +203,7 @@ class TestCache:
         mel.set_params(n_mels=32).transform([first])
         assert len(list((tmp_path / "cache").rglob("*.npy"))) == 2
 
-    def test_arrays_are_kept_with_their_rate(self, tmp_path, speech):
+    def test_entries_of_arrays_depend_on_their_rate(self, tmp_path, speech):
         mel = MelSpectrogram(memory=tmp_path, input_sampling_rate=16000)
         assert len(mel.transform([speech])[0]) > 1.9 * len(
             mel.set_params(input_sampling_rate=32000).transform([speech])[0]
@@ -215,7 +215,7 @@ class TestCache:
         after = mel.transform([wav(speech[:16000])])
         assert len(after[0]) < len(before[0])
 
-    def test_a_damaged_entry_is_computed_again_and_said(self, wav, tmp_path, speech):
+    def test_a_damaged_entry_is_computed_again_with_a_warning(self, wav, tmp_path, speech):
         mel = MelSpectrogram(memory=tmp_path / "cache")
         path = wav(speech)
         X = mel.transform([path])
@@ -228,7 +228,7 @@ class TestCache:
             warnings.simplefilter("error")
             mel.transform([path])
 
-    def test_what_another_process_computes_is_left_for_later(self, tmp_path):
+    def test_an_entry_that_another_process_computes_is_left_for_later(self, tmp_path):
         cache = FeatureCache(tmp_path, "a setting")
         with FileLock(cache.folder / "busy.lock"):
             assert cache.get("busy", lambda: np.ones(1), wait=False) is None
@@ -251,7 +251,7 @@ class TestCache:
 
 
 @pytest.mark.real_data
-def test_real_speech_of_every_form_is_read(emodb_path, ravdess_originals_path):
+def test_real_speech_of_every_format_is_read(emodb_path, ravdess_originals_path):
     files = [*sorted(emodb_path.glob("*.flac"))[:3], *sorted(ravdess_originals_path.rglob("*.wav"))]
     X = MelSpectrogram().transform(files)
     for file, frames in zip(files, X, strict=True):
@@ -264,17 +264,17 @@ def test_real_speech_of_every_form_is_read(emodb_path, ravdess_originals_path):
         assert np.abs(frames[:, :64] - (expected - expected.mean())).max() < 0.01
 
 
-def test_what_a_setting_needs_is_made_once(monkeypatch, speech):
+def test_filters_and_windows_are_built_once_per_setting(monkeypatch, speech):
     mel = MelSpectrogram(n_mels=23, fmin=61.0, window_type=("general_cosine", [0.4, 0.5, 0.1]))
     first = one(mel, speech)
 
     def again(*args, **kwargs):
-        raise AssertionError("made again")
+        raise AssertionError("built again")
 
     monkeypatch.setattr(librosa.filters, "mel", again)
     monkeypatch.setattr("scipy.signal.get_window", again)
     np.testing.assert_array_equal(one(mel, speech), first)
-    with pytest.raises(AssertionError, match="made again"):
+    with pytest.raises(AssertionError, match="built again"):
         one(mel.set_params(fmin=62.0), speech)
 
 

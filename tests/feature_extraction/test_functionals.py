@@ -31,7 +31,7 @@ def frames(corpus):
 
 @pytest.fixture
 def voices():
-    """Two utterances of a pitch with gaps, and a level."""
+    """Two utterances with a pitch that has gaps, and a level."""
     pitch = [
         [0, 0, 20, 21, 22, 0, 0, 26, 25, 24, 23, 0, 0, 0],
         [30, 0, 0, 0, 31, 32, 33, 0, 30, 30],
@@ -149,7 +149,7 @@ def test_rhythm_counts_voiced_stretches_and_pauses(voices):
     assert second["rhythm_duration"] == pytest.approx(0.10)
 
 
-def test_silence_around_speech_changes_nothing(frames):
+def test_silence_around_speech_has_no_effect(frames):
     def padded(n):
         silence = np.zeros((n, frames.n_columns), np.float32)
         return Sequences.from_list(
@@ -162,7 +162,7 @@ def test_silence_around_speech_changes_nothing(frames):
     assert (whole["rhythm_duration"] > more["rhythm_duration"] + 1.4).all()
 
 
-def test_a_vector_does_not_depend_on_its_company(frames):
+def test_a_vector_does_not_depend_on_the_other_utterances(frames):
     functionals = Functionals().fit(frames)
     together = functionals.transform(frames)
     for i in range(len(frames)):
@@ -171,7 +171,7 @@ def test_a_vector_does_not_depend_on_its_company(frames):
     np.testing.assert_array_equal(functionals.transform(frames[order]), together[order])
 
 
-def test_audio_is_described_as_its_frames_are(corpus, frames):
+def test_audio_gives_the_same_vectors_as_its_frames(corpus, frames):
     expected = Functionals().fit_transform(frames)
     for n_jobs in (None, 2):
         transformer = FrameFeatures(input_sampling_rate=RATE, n_jobs=n_jobs)
@@ -182,13 +182,13 @@ def test_audio_is_described_as_its_frames_are(corpus, frames):
     )
 
 
-def test_every_name_is_given_once(frames):
+def test_names_are_unique(frames):
     functionals = Functionals().fit(frames)
     names = functionals.get_feature_names_out()
     assert len(names) == len(set(names)) == functionals.transform(frames[:1]).shape[1]
 
 
-def test_frames_may_bring_their_own_differences(corpus):
+def test_frames_may_include_their_own_differences(corpus):
     for transformer in (
         MelSpectrogram(n_mels=4, input_sampling_rate=RATE),
         FrameFeatures(("pitch", "energy"), deltas=1, input_sampling_rate=RATE),
@@ -200,7 +200,7 @@ def test_frames_may_bring_their_own_differences(corpus):
         assert f"Δ{first}_mean" in X.columns
 
 
-def test_settings_changed_after_fit_count_from_the_next_fit(corpus):
+def test_settings_changed_after_fit_take_effect_at_the_next_fit(corpus):
     frames = FrameFeatures(("energy",), input_sampling_rate=RATE)
     functionals = Functionals(frames, ("moments",)).fit(corpus.data)
     before = functionals.transform(corpus.data[:2])
@@ -212,7 +212,7 @@ def test_settings_changed_after_fit_count_from_the_next_fit(corpus):
 
 
 @pytest.mark.parametrize("lengths", [[3] + [300] * 300, [300] * 300 + [30_000]])
-def test_utterances_of_other_lengths_cost_no_memory(lengths):
+def test_memory_is_bounded_if_lengths_differ_widely(lengths):
     random = np.random.RandomState(0)
     X = Sequences(random.randn(sum(lengths), 8).astype(np.float32), lengths)
     functionals = Functionals(None, ("moments", "percentiles")).fit(X)
@@ -240,16 +240,16 @@ def test_short_silent_and_constant_utterances_give_finite_values(statistic):
     assert np.isfinite(described(X, statistic, *extra).to_numpy()).all()
 
 
-def test_columns_of_any_kind_are_described(mels):
+def test_frames_without_pitch_are_described(mels):
     X = described(mels, "moments")
     assert list(X.columns[:2]) == ["mel0_mean", "mel1_mean"]
     assert X.shape == (40, 4 * mels.n_columns)
 
 
 class TestBadInput:
-    def test_files_that_cannot_be_read_are_all_named(self, wav, tmp_path):
+    def test_all_unreadable_files_are_named(self, wav, tmp_path):
         good = wav(np.random.RandomState(0).randn(8000) / 10)
-        (tmp_path / "text.wav").write_text("this is no audio")
+        (tmp_path / "text.wav").write_text("not audio")
         files = [good, str(tmp_path / "text.wav"), str(tmp_path / "no.wav"), good]
         functionals = Functionals(FrameFeatures(memory=tmp_path / "cache"))
         with pytest.raises(AudioReadError, match=r"2 of 4.*text\.wav.*no\.wav"):
@@ -261,24 +261,27 @@ class TestBadInput:
         assert np.isnan(X).all(axis=1).tolist() == [False, True, True, False]
         np.testing.assert_array_equal(X[0], X[3])
 
-    def test_statistics_that_are_unknown_or_impossible_are_refused(self, sequences):
+    def test_unknown_or_inapplicable_statistics_are_refused(self, sequences):
         with pytest.raises(ValueError, match=r"\['mode'\], but needs one or more of \('moments'"):
             Functionals(statistics=("moments", "mode")).fit(sequences)
         with pytest.raises(ValueError, match="do not apply to frames without a column 'F0'"):
             Functionals(statistics=("rhythm",)).fit(sequences)
 
-    def test_vectors_are_no_frames(self, corpus):
+    def test_transformers_that_return_vectors_are_refused(self, corpus):
         with pytest.raises(TypeError, match="OpenSmile returns ndarray with these parameters"):
             Functionals(OpenSmile(input_sampling_rate=RATE)).fit(corpus.data[:2])
 
-    def test_audio_without_a_transformer_is_told_what_to_do(self):
+    def test_audio_without_a_transformer_is_refused(self):
         with pytest.raises(TypeError, match="takes frame sequences, not audio"):
             Functionals().fit(["a.wav"])
 
 
-def test_a_search_over_frames_and_statistics_across_speakers(corpus):
+def test_a_search_over_frames_and_statistics_across_speakers(corpus, tmp_path):
+    frames = FrameFeatures(
+        ("pitch", "energy", "mfcc"), input_sampling_rate=RATE, memory=tmp_path / "cache"
+    )
     model = make_pipeline(
-        Functionals(FrameFeatures(("pitch", "energy", "mfcc"), input_sampling_rate=RATE)),
+        Functionals(frames),
         StandardScaler(),
         SVC(kernel="linear", C=0.01),
     )
@@ -294,7 +297,7 @@ def test_a_search_over_frames_and_statistics_across_speakers(corpus):
 
 
 def test_memory_does_not_grow_with_the_frames(corpus):
-    # Frames of an hour would be 90 MB.
+    # Without the reduction, the frames would take several times the memory.
     functionals = Functionals(MelSpectrogram(input_sampling_rate=RATE, deltas=0), ("moments",)).fit(
         corpus.data
     )
@@ -307,7 +310,7 @@ def test_memory_does_not_grow_with_the_frames(corpus):
     assert peak < 0.6 * frames
 
 
-def test_the_example_finds_what_tells_emotions_apart(monkeypatch, capsys):
+def test_the_example_prints_accuracy_and_best_statistics(monkeypatch, capsys):
     from examples import sentence_vectors
 
     monkeypatch.delenv("SKSER_DATA", raising=False)

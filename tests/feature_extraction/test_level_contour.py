@@ -16,7 +16,7 @@ def librosa_contour(samples, rate, **settings):
     return librosa.power_to_db(mel).mean(axis=0)
 
 
-# What librosa.load imports along the way is on its way out of Python.
+# librosa.load imports modules that Python has deprecated.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_contour_of_mpg_agrees_with_librosa_on_real_files(ravdess_path):
     files = load_ravdess(ravdess_path).data[::90]
@@ -26,7 +26,7 @@ def test_the_contour_of_mpg_agrees_with_librosa_on_real_files(ravdess_path):
         expected = librosa_contour(samples[22050:][: 3 * 44100], rate, n_mels=128, fmax=8000)
         assert contour.shape == (len(expected), 1)
         np.testing.assert_allclose(contour[:, 0], expected, atol=0.01)
-        # Cut before it is resampled, as published, the signal differs at its two ends.
+        # The published code cuts before resampling, which changes the signal at both ends.
         samples, rate = librosa.load(file, sr=44100, offset=0.5, duration=3)
         published = librosa_contour(samples, rate, n_mels=128, fmax=8000)
         np.testing.assert_allclose(contour[3:-3, 0], published[3:-3], atol=0.01)
@@ -59,7 +59,7 @@ def test_offset_and_duration_cut_before_anything_is_computed(corpus):
     assert given.layout.feature_names == ("level",)
 
 
-def test_a_rest_shorter_than_the_duration_stays_as_it_is(corpus):
+def test_a_duration_longer_than_the_rest_keeps_the_rest(corpus):
     contour = LevelContour(offset=0.5, input_sampling_rate=RATE)
     longer = clone(contour).set_params(duration=60.0)
     expected = contour.transform(corpus.data)
@@ -76,7 +76,7 @@ def test_an_utterance_that_ends_before_the_offset_is_named(device, corpus):
 
 
 @pytest.mark.parametrize("deltas", [0, 2])
-def test_a_device_gives_what_numpy_gives(deltas, corpus):
+def test_a_device_gives_the_values_of_numpy(deltas, corpus):
     contour = LevelContour(offset=0.2, deltas=deltas, input_sampling_rate=RATE)
     expected = contour.transform(corpus.data)
     given = contour.set_params(device="cpu").transform(corpus.data)
@@ -85,7 +85,7 @@ def test_a_device_gives_what_numpy_gives(deltas, corpus):
     np.testing.assert_allclose(given.values, expected.values, atol=5e-4)
 
 
-def test_the_cache_knows_offset_and_duration(wav, tmp_path, corpus):
+def test_cache_entries_depend_on_the_offset(wav, tmp_path, corpus):
     file = wav(corpus.data[0])
     contour = LevelContour(memory=tmp_path / "kept")
     whole = contour.transform([file])

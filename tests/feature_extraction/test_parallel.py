@@ -40,10 +40,10 @@ class TestSharedArrayFile:
         shared.remove()
         assert not os.path.exists(shared.folder)
 
-    def test_what_is_taken_is_what_was_put(self, shared, result):
+    def test_take_returns_the_result_that_was_put(self, shared, result):
         assert_same(shared.take(3, shared.put(3, result)), result)
 
-    def test_a_place_is_used_again(self, shared, result):
+    def test_a_place_can_be_overwritten(self, shared, result):
         long, short = [np.ones(1000)], [np.arange(10.0)]
         shared.put(0, long)
         assert_same(shared.take(0, shared.put(0, short)), short)
@@ -53,14 +53,14 @@ class TestSharedArrayFile:
         left = shared.put(0, result)
         assert not any(isinstance(part, np.ndarray) and part.size for part in left)
 
-    def test_without_room_they_do(self, shared, result, monkeypatch):
+    def test_a_full_disk_sends_arrays_through_the_pipe(self, shared, result, monkeypatch):
         def full(*args, **kwargs):
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(os, "open", full)
         assert_same(shared.take(0, shared.put(0, result)), result)
 
-    def test_what_is_no_list_is_left_alone(self, shared):
+    def test_results_other_than_lists_are_returned_unchanged(self, shared):
         assert shared.take(0, shared.put(0, 5)) == 5
 
 
@@ -85,13 +85,13 @@ class TestFrameBuffer:
         lent[:] = 0
         assert (buffer[0] == 1).all()
 
-    def test_other_results_stay_what_they_are(self, result):
+    def test_other_results_are_returned_unchanged(self, result):
         buffer = FrameBuffer()
         for part in result:
             buffer.append(part)
         assert_same(list(buffer), result)
 
-    def test_what_comes_late_finds_its_place(self):
+    def test_a_late_result_takes_its_place_in_the_sequences(self):
         buffer = FrameBuffer()
         for part in (np.zeros((2, 1), np.float32), None, np.full((1, 1), 2, np.float32)):
             buffer.append(part)
@@ -101,7 +101,7 @@ class TestFrameBuffer:
 
 
 @pytest.mark.parametrize("cls", [FrameFeatures, MelSpectrogram, Spectrogram])
-def test_the_hop_is_that_of_the_frames(cls):
+def test_the_layout_states_the_hop_rounded_to_samples(cls):
     samples = np.random.RandomState(0).randn(20 * 22050) / 10
     X = cls(sampling_rate=22050, input_sampling_rate=22050).transform([samples])
     assert X.layout.hop == 220 / 22050

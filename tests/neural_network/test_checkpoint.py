@@ -1,4 +1,4 @@
-"""Trainings that are killed and taken up again, interrupted, or ended by a callback."""
+"""Trainings that are killed and resumed, interrupted, or ended by a callback."""
 
 import os
 import pickle
@@ -14,7 +14,7 @@ from skser.compose import TransferClassifier
 from skser.neural_network import AdversarialAERegressor, AttentionFCNClassifier
 from skser.neural_network._net import SequenceNet
 
-# Four epochs are too few for some of the networks to learn anything.
+# Four epochs are too few for some of the networks.
 pytestmark = pytest.mark.filterwarnings("ignore:In its last epoch")
 
 SMALL = {"device": "cpu", "n_threads": 1, "random_state": 0, "max_epochs": 4}
@@ -26,7 +26,7 @@ class Killed(Exception):
 
 @pytest.fixture
 def epochs(monkeypatch):
-    """Counts trained epochs; ``epochs.kill_in = 3`` ends a training within the third."""
+    """Count trained epochs; ``epochs.kill_in = 3`` aborts a training within the third."""
 
     class Epochs:
         n = 0
@@ -45,7 +45,7 @@ def epochs(monkeypatch):
 
 
 def killed_and_resumed(epochs, kill_in, model, *data, **groups):
-    """The model killed and fitted again, after that left alone, and the epochs that each took."""
+    """Fit a model that is killed and resumed, and one that is not; return both, and epochs."""
     epochs.kill_in = kill_in
     with pytest.raises(Killed):
         clone(model).fit(*data, **groups)
@@ -66,12 +66,12 @@ def assert_same(model, other):
 
 
 def test_trainings_killed_at_random_moments_end_with_the_same_weights():
-    found = killed_training.run(2, seed=1, systems=("attention-fcn",))
-    assert found["kills"] == 2
-    assert found["equal"] == found["trainings"]
+    found = killed_training.run(1, seed=1, systems=("attention-fcn",))
+    assert found["kills"] == 1
+    assert found["equal"] == found["trainings"] > 0
 
 
-def test_what_was_trained_before_a_kill_is_not_trained_again(tmp_path, epochs, mels, corpus):
+def test_completed_epochs_are_not_trained_again(tmp_path, epochs, mels, corpus):
     model = AttentionFCNClassifier(**SMALL, checkpoint_dir=tmp_path)
     resumed, undisturbed, *counts = killed_and_resumed(epochs, 4, model, mels, corpus.target)
     assert counts == [1, 4]
@@ -79,16 +79,14 @@ def test_what_was_trained_before_a_kill_is_not_trained_again(tmp_path, epochs, m
     assert resumed.n_iter_ == 4
 
 
-def test_a_training_that_was_finished_is_found_again(tmp_path, epochs, mels, corpus):
+def test_a_finished_training_is_loaded_without_an_epoch(tmp_path, epochs, mels, corpus):
     model = AttentionFCNClassifier(**SMALL, checkpoint_dir=tmp_path).fit(mels, corpus.target)
     epochs.n = 0
     assert_same(clone(model).fit(mels, corpus.target), model)
     assert epochs.n == 0
 
 
-def test_early_stopping_goes_on_with_its_patience_and_its_best_weights(
-    tmp_path, epochs, mels, corpus
-):
+def test_early_stopping_resumes_with_its_patience_and_best_weights(tmp_path, epochs, mels, corpus):
     model = AttentionFCNClassifier(
         early_stopping=True, n_iter_no_change=2, validation_fraction=0.3, learning_rate=0.1,
         checkpoint_dir=tmp_path, **SMALL | {"max_epochs": 12},
@@ -101,7 +99,7 @@ def test_early_stopping_goes_on_with_its_patience_and_its_best_weights(
 
 
 @pytest.mark.parametrize("kill_in", [2, 5])
-def test_both_stages_of_a_transfer_are_taken_up(tmp_path, epochs, mels, corpus, kill_in):
+def test_both_stages_of_a_transfer_are_resumed(tmp_path, epochs, mels, corpus, kill_in):
     source = AttentionFCNClassifier(**SMALL).fit(mels, corpus.target)
     epochs.n = 0
     network = AttentionFCNClassifier(**SMALL, checkpoint_dir=tmp_path)
@@ -111,7 +109,7 @@ def test_both_stages_of_a_transfer_are_taken_up(tmp_path, epochs, mels, corpus, 
     assert_same(resumed, undisturbed)
 
 
-def test_the_phases_of_the_adversarial_network_are_taken_up(tmp_path, epochs):
+def test_the_phases_of_the_adversarial_network_are_resumed(tmp_path, epochs):
     random = np.random.RandomState(0)
     X, y = random.randn(50, 6), random.randn(50, 2)
     y[::3] = np.nan
@@ -122,7 +120,7 @@ def test_the_phases_of_the_adversarial_network_are_taken_up(tmp_path, epochs):
     assert np.array_equal(resumed.predict(X), undisturbed.predict(X))
 
 
-def test_schedulers_of_the_user_are_taken_up(tmp_path, epochs, mels, corpus):
+def test_schedulers_of_the_user_are_resumed(tmp_path, epochs, mels, corpus):
     halved = LRScheduler(policy=StepLR, step_size=1, gamma=0.5)
     model = AttentionFCNClassifier(
         callbacks=[halved], learning_rate_schedule="constant", checkpoint_dir=tmp_path, **SMALL
@@ -132,7 +130,7 @@ def test_schedulers_of_the_user_are_taken_up(tmp_path, epochs, mels, corpus):
 
 
 class MovingAverage(Callback):
-    """Lowers the rate by the losses of the last epochs, which are state in an array."""
+    """Callback that lowers the learning rate by recent losses, which it stores in an array."""
 
     def on_train_begin(self, net, **kwargs):
         self.losses_ = np.zeros(3)
@@ -142,7 +140,7 @@ class MovingAverage(Callback):
         net.optimizer_.param_groups[0]["lr"] *= float(np.exp(-self.losses_.mean()))
 
 
-def test_arrays_of_callbacks_are_taken_up(tmp_path, epochs, mels, corpus):
+def test_arrays_of_callbacks_are_resumed(tmp_path, epochs, mels, corpus):
     model = AttentionFCNClassifier(
         callbacks=[MovingAverage()],
         learning_rate_schedule="constant",
@@ -158,14 +156,14 @@ class Keeper(Callback):
         self.seen_ = {1, 2}
 
 
-def test_what_a_checkpoint_cannot_keep_is_told(tmp_path, mels, corpus):
+def test_attributes_that_a_checkpoint_cannot_store_are_named(tmp_path, mels, corpus):
     settings = SMALL | {"max_epochs": 1}
     model = AttentionFCNClassifier(callbacks=[Keeper()], checkpoint_dir=tmp_path, **settings)
-    with pytest.warns(UserWarning, match=r"does not keep Keeper\.seen_, of type set"):
+    with pytest.warns(UserWarning, match=r"does not store Keeper\.seen_, of type set"):
         model.fit(mels, corpus.target)
 
 
-def test_what_kills_left_behind_is_removed_in_time(tmp_path, mels, corpus):
+def test_unfinished_files_are_removed_after_an_hour(tmp_path, mels, corpus):
     model = AttentionFCNClassifier(**SMALL | {"max_epochs": 1}, checkpoint_dir=tmp_path)
     model.fit(mels, corpus.target)
     (file,) = tmp_path.iterdir()
@@ -184,17 +182,17 @@ def test_one_folder_serves_many_trainings(tmp_path, mels, corpus):
     model.fit(mels[half], corpus.target[half])
     model.fit(mels[~half], corpus.target[~half])
     clone(model).set_params(dropout=0.1).fit(mels, corpus.target)
-    clone(model).set_params(verbose=0).fit(mels, corpus.target)  # the first one's
+    clone(model).set_params(verbose=0).fit(mels, corpus.target)  # reuses the first file
     assert len(os.listdir(tmp_path)) == 4
 
 
-def test_a_fitted_model_keeps_nothing_of_the_training(tmp_path, mels, corpus):
+def test_a_fitted_model_does_not_hold_the_training_state(tmp_path, mels, corpus):
     model = AttentionFCNClassifier(**SMALL | {"max_epochs": 1}, checkpoint_dir=tmp_path)
     plain = len(pickle.dumps(clone(model).set_params(checkpoint_dir=None).fit(mels, corpus.target)))
     assert len(pickle.dumps(model.fit(mels, corpus.target))) < plain + 1000
 
 
-def test_without_a_seed_there_is_no_checkpoint(tmp_path, mels, corpus):
+def test_a_checkpoint_requires_an_int_seed(tmp_path, mels, corpus):
     model = AttentionFCNClassifier(checkpoint_dir=tmp_path)
     with pytest.raises(ValueError, match=r"checkpoint_dir needs random_state to be an int.*None"):
         model.fit(mels, corpus.target)
@@ -209,7 +207,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path, mels, corpus):
         clone(model).fit(mels, corpus.target)
 
 
-def test_a_full_disk_is_told_and_the_epoch_before_is_kept(tmp_path, mels, corpus, monkeypatch):
+def test_a_full_disk_is_reported_and_the_last_epoch_is_kept(tmp_path, mels, corpus, monkeypatch):
     model = AttentionFCNClassifier(**SMALL, checkpoint_dir=tmp_path)
     written = []
 
@@ -227,7 +225,7 @@ def test_a_full_disk_is_told_and_the_epoch_before_is_kept(tmp_path, mels, corpus
 
 
 class Interrupt(Callback):
-    """Ctrl-C, or a callback's own end of the training, at a given place."""
+    """Callback that raises KeyboardInterrupt within a batch or at the end of an epoch."""
 
     def __init__(self, place):
         self.place = place
@@ -241,14 +239,14 @@ class Interrupt(Callback):
             raise KeyboardInterrupt
 
 
-def test_ctrl_c_reaches_the_caller_and_leaves_no_half_trained_model(mels, corpus):
+def test_ctrl_c_reaches_the_caller_and_leaves_the_model_unfitted(mels, corpus):
     model = AttentionFCNClassifier(callbacks=[Interrupt("batch")], **SMALL)
     with pytest.raises(KeyboardInterrupt):
         model.fit(mels, corpus.target)
     assert not hasattr(model, "net_")
 
 
-def test_after_ctrl_c_the_training_goes_on_from_its_checkpoint(
+def test_after_ctrl_c_the_training_resumes_from_its_checkpoint(
     tmp_path, epochs, monkeypatch, mels, corpus
 ):
     model = AttentionFCNClassifier(checkpoint_dir=tmp_path, **SMALL)
@@ -274,7 +272,7 @@ def test_a_callback_may_end_a_training(mels, corpus):
     assert model.fit(mels, corpus.target).n_iter_ == 2
 
 
-def test_a_pickle_that_is_older_than_a_parameter_goes_on_working(mels, corpus):
+def test_a_pickle_without_a_newer_parameter_still_works(mels, corpus):
     model = AttentionFCNClassifier(**SMALL | {"max_epochs": 1}).fit(mels, corpus.target)
     state = model.__getstate__()
     del state["checkpoint_dir"]

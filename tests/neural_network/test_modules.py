@@ -1,4 +1,4 @@
-"""The torch modules against closed forms and torch's own."""
+"""Torch modules compared with closed forms and with torch's own layers."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def batch(n=3, channels=4, time=9, bands=5, dtype=torch.float32):
 
 
 class TestNormalization:
-    def test_without_padding_it_is_torchs_batch_norm_and_relu(self):
+    def test_without_padding_it_equals_torchs_batch_norm_and_relu(self):
         x = batch()
         ours, theirs = MaskedBatchNormReLU(4), torch.nn.BatchNorm2d(4)
         for module in (ours, theirs):
@@ -38,7 +38,7 @@ class TestNormalization:
         torch.testing.assert_close(ours.bias.grad, theirs.bias.grad, atol=1e-4, rtol=1e-4)
         torch.testing.assert_close(ours.running_var, x.var(dim=(0, 2, 3)), rtol=1e-5, atol=1e-6)
 
-    def test_padding_is_not_seen(self):
+    def test_padding_is_ignored(self):
         x, lengths = batch(), torch.tensor([9, 4, 6])
         mask = time_mask(lengths, 9)[:, None, :, None]
         garbage = torch.where(mask, x, torch.tensor(1e3))
@@ -69,7 +69,7 @@ class TestNormalization:
         assert torch.autograd.gradcheck(normalized, (x, weight, bias), atol=1e-6)
 
     @pytest.mark.parametrize("training", [True, False])
-    def test_it_pools_what_its_parts_would(self, training):
+    def test_fused_pooling_equals_separate_layers(self, training):
         x, lengths = batch(time=9), torch.tensor([9, 4, 6])
         alone = MaskedBatchNormReLU(4)
         pooling = MaskedBatchNormReLU(4, pool_size=(3, 2), pool_stride=(2, 2))
@@ -95,7 +95,7 @@ class TestNormalization:
         expected = batch().mean(dim=(0, 2, 3)) + 3
         torch.testing.assert_close(module.running_mean, expected, atol=1e-5, rtol=1e-5)
 
-    def test_unscaled_input_keeps_its_digits(self):
+    def test_unscaled_input_keeps_its_precision(self):
         x = batch() + 10_000
         y = MaskedBatchNormReLU(4)(x.clone(), Padding(torch.full((3,), 9), 9))
         x = x.double()
@@ -115,7 +115,7 @@ class TestAttention:
             expected = torch.exp(0.3 * e) / torch.exp(0.3 * e).sum()
             torch.testing.assert_close(weights[:, head], expected)
 
-    def test_heads_sum_to_one_and_padding_gets_nothing(self):
+    def test_heads_sum_to_one_and_padding_gets_no_weight(self):
         pooling = AttentionPooling(4, n_heads=3)
         a, mask = batch(2, 6, 1, 4)[:, :, 0], time_mask(torch.tensor([6, 2]), 6)
         weights = pooling.weights(a, mask)
@@ -124,7 +124,7 @@ class TestAttention:
         a[1, 2:] = 1e6
         torch.testing.assert_close(pooling.weights(a, mask), weights)
 
-    def test_temperature_zero_is_mean_pooling(self):
+    def test_attention_scale_zero_is_mean_pooling(self):
         pooling = AttentionPooling(4, attention_scale=0.0)
         a, mask = batch(2, 6, 1, 4)[:, :, 0], time_mask(torch.tensor([6, 2]), 6)
         expected = torch.stack([a[0].mean(dim=0), a[1, :2].mean(dim=0)])
@@ -151,7 +151,7 @@ class TestAttentionFCN:
 
     @pytest.mark.parametrize("layers", [SMALL, ZHANG], ids=["small", "zhang"])
     @pytest.mark.parametrize("training", [True, False])
-    def test_padding_is_exact(self, layers, training):
+    def test_padding_does_not_change_outputs(self, layers, training):
         torch.manual_seed(0)
         module = AttentionFCN(2, 3, n_heads=2, attention_scale=0.3, dropout=0.0, **layers)
         torch.nn.init.normal_(module.output.weight)
@@ -178,7 +178,7 @@ class TestAttentionFCN:
 
 @pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5, 11])
 @pytest.mark.parametrize("stride", [1, 2, 3, 4])
-def test_output_length_is_what_torch_makes_of_it(kernel, stride):
+def test_output_length_equals_that_of_torchs_convolution(kernel, stride):
     for length in range(1, 40):
         x = torch.zeros(1, 1, length)
         convolved = torch.nn.functional.conv1d(
@@ -218,7 +218,7 @@ def test_augmentation_differs_by_utterance_and_follows_its_generator():
     ).all()
 
 
-def test_augmentation_of_nothing_changes_nothing():
+def test_augmentation_with_all_parts_off_changes_nothing():
     from skser.neural_network import SpecAugment
 
     x, lengths = batch(3, 2, 20, 8), torch.tensor([20, 20, 20])
@@ -228,7 +228,7 @@ def test_augmentation_of_nothing_changes_nothing():
     assert same.tolist() == [20, 20, 20]
 
 
-def test_masks_hide_the_share_they_promise():
+def test_masks_hide_the_documented_share():
     from skser.neural_network import SpecAugment
 
     only_masks = SpecAugment(

@@ -1,4 +1,4 @@
-"""Targets that are shares of classes: those of raters, and those of mixtures."""
+"""Soft targets: shares of raters, and of mixed utterances."""
 
 import pickle
 
@@ -39,7 +39,7 @@ CLASSES = ["anger", "joy", "neutral"]
 
 @pytest.fixture
 def data():
-    """24 utterances of different lengths, labels and the shares of made-up raters."""
+    """Make 24 utterances of different lengths, their labels and the shares of made-up raters."""
     random = np.random.RandomState(0)
     y = np.array(CLASSES)[np.arange(24) % 3]
     arrays = [
@@ -64,7 +64,7 @@ class TestLoss:
 
     @pytest.mark.parametrize("label_smoothing", [0.0, 0.2])
     @pytest.mark.parametrize("weight", [None, weight], ids=["plain", "weighted"])
-    def test_a_share_of_one_is_a_label(self, weight, label_smoothing):
+    def test_a_share_of_one_equals_a_label(self, weight, label_smoothing):
         loss = SoftCrossEntropy(weight, label_smoothing)
         shares = torch.nn.functional.one_hot(self.classes, 3).float()
         torch.testing.assert_close(loss(self.logits, shares), loss(self.logits, self.classes))
@@ -78,25 +78,25 @@ class TestLoss:
         expected = sum(share * part for share, part in zip(shares[0], of_classes, strict=True))
         torch.testing.assert_close(loss(self.logits[:1], shares), expected)
 
-    def test_smoothing_is_that_of_torch(self):
+    def test_label_smoothing_equals_that_of_torch(self):
         shares = torch.tensor(np.random.RandomState(1).dirichlet((1, 1, 1), 6)).float()
         expected = torch.nn.functional.cross_entropy(self.logits, shares, label_smoothing=0.1)
         torch.testing.assert_close(SoftCrossEntropy(None, 0.1)(self.logits, shares), expected)
 
 
-def test_one_hot_targets_train_the_network_of_the_labels(data):
+def test_one_hot_targets_train_the_same_network_as_labels(data):
     X, y, _ = data
     expected = network().fit(X, y).predict_proba(X)
     soft = network().fit(X, y, soft_targets=one_hot(y)).predict_proba(X)
     np.testing.assert_allclose(soft, expected, atol=1e-5)
 
 
-def test_probabilities_come_to_the_raters_shares():
-    """Two sounds, and raters who do not agree on either of them."""
+def test_probabilities_approach_the_shares_of_raters():
+    # Two sounds, on neither of which raters agree.
     random = np.random.RandomState(0)
     kind = np.arange(40) % 2
     X = Sequences.from_list([0.5 * random.randn(12, 4) + 4 * k for k in kind])
-    y = np.array(CLASSES)[np.arange(40) % 3]  # says nothing of the sound
+    y = np.array(CLASSES)[np.arange(40) % 3]  # unrelated to the sound
     shares = np.array([[0.7, 0.2, 0.1], [0.0, 0.4, 0.6]])
     model = network(max_epochs=30, label_smoothing=0.0, dropout=0.0, learning_rate=0.02)
     proba = model.fit(X, y, soft_targets=shares[kind]).predict_proba(X)
@@ -140,10 +140,10 @@ WRONG = [
     ("inconsistent numbers of samples", lambda s: s[:-1]),
     (r"2 columns, but AttentionFCNClassifier is expecting 3, one per class", lambda s: s[:, :2]),
     ("Expected 2D array, got 1D array", lambda s: s[:, 0]),
-    (r"utterance 5 are \[-0.1, 0.6, 0.5\]", lambda s: replaced(s, 5, [-0.1, 0.6, 0.5])),
-    (r"utterance 7 are .*with sum 1.2", lambda s: replaced(s, 7, [0.4, 0.4, 0.4])),
-    (r"utterance 3 are \[nan", lambda s: replaced(s, 3, [np.nan, 0.5, 0.5])),
-    (r"utterance 0 are \[inf", lambda s: replaced(s, 0, [np.inf, 0.0, 0.0])),
+    (r"utterance 5 is \[-0.1, 0.6, 0.5\]", lambda s: replaced(s, 5, [-0.1, 0.6, 0.5])),
+    (r"utterance 7 is .*with sum 1.2", lambda s: replaced(s, 7, [0.4, 0.4, 0.4])),
+    (r"utterance 3 is \[nan", lambda s: replaced(s, 3, [np.nan, 0.5, 0.5])),
+    (r"utterance 0 is \[inf", lambda s: replaced(s, 0, [np.inf, 0.0, 0.0])),
     (r"they must be \['anger', 'joy', 'neutral'\]",
      lambda s: pd.DataFrame(s, columns=["joy", "anger", "neutral"])),
     (r"columns \['a', 'b', 'c'\]; they must be", lambda s: pd.DataFrame(s, columns=list("abc"))),
@@ -157,28 +157,34 @@ def replaced(shares, row, values):
 
 
 @pytest.mark.parametrize(("message", "spoil"), WRONG, ids=[message for message, _ in WRONG])
-def test_what_is_wrong_with_shares_is_said(data, message, spoil):
+def test_wrong_shares_are_described(data, message, spoil):
     X, y, shares = data
     with pytest.raises(ValueError, match=message):
         network().fit(X, y, soft_targets=spoil(shares))
 
 
-def test_lists_tables_and_single_precision_are_shares_too(data):
+def test_lists_tables_and_single_precision_are_accepted(data):
     X, y, shares = data
     expected = network().fit(X, y, soft_targets=shares).predict_proba(X)
-    for form in (shares.tolist(), pd.DataFrame(shares, columns=CLASSES), pd.DataFrame(shares)):
+    forms = (
+        shares.tolist(),
+        pd.DataFrame(shares, columns=CLASSES),
+        pd.DataFrame(shares),
+        shares.astype(np.float32),
+    )
+    for form in forms:
         np.testing.assert_array_equal(
             network().fit(X, y, soft_targets=form).predict_proba(X), expected
         )
 
 
-def test_regressors_take_no_shares(data):
+def test_regressors_reject_soft_targets(data):
     X, _, shares = data
     with pytest.raises(TypeError, match="soft_targets"):
         AttentionFCNRegressor(max_epochs=1).fit(X, shares[:, 0], soft_targets=shares)
 
 
-def test_warm_start_goes_on_and_a_pickle_predicts_the_same(data):
+def test_warm_start_continues_and_a_pickle_predicts_the_same(data):
     X, y, shares = data
     model = network(warm_start=True).fit(X, y, soft_targets=shares)
     only_two = y != "joy"
@@ -189,11 +195,11 @@ def test_warm_start_goes_on_and_a_pickle_predicts_the_same(data):
 
 
 class TestRouting:
-    """Shares arrive at the network through what stands around it."""
+    """Soft targets that reach the network through meta-estimators."""
 
     @pytest.fixture
     def taught(self, monkeypatch):
-        """The shares of every fit, as the network is given them."""
+        """Record the soft targets that the network gets in each fit."""
         taught = []
         check = AttentionFCNClassifier._check_soft_targets
 
@@ -204,7 +210,7 @@ class TestRouting:
         monkeypatch.setattr(AttentionFCNClassifier, "_check_soft_targets", spy)
         return taught
 
-    def test_pipeline(self, data, taught):
+    def test_a_pipeline_passes_them_on(self, data, taught):
         X, y, shares = data
         pipeline = Pipeline([("scale", SequenceScaler()), ("net", network())])
         pipeline.fit(X, y, net__soft_targets=shares)
@@ -236,7 +242,7 @@ class TestRouting:
         counts = np.maximum(1, -(-X.lengths // 6))
         np.testing.assert_array_equal(taught[0], np.repeat(shares, counts, axis=0))
 
-    def test_a_search_inside_finds_the_network(self, data, taught):
+    def test_an_inner_search_passes_them_to_the_network(self, data, taught):
         X, y, shares = data
         search = GridSearchCV(
             make_pipeline(network(max_epochs=1)),
@@ -255,7 +261,7 @@ class TestRouting:
         ).fit(audio, y, soft_targets=shares)
         np.testing.assert_array_equal(taught[0], np.tile(shares, (3, 1)))
 
-    def test_an_estimator_without_shares_refuses_them(self, data):
+    def test_an_estimator_without_soft_targets_rejects_them(self, data):
         _, y, shares = data
         X = np.random.RandomState(0).randn(24, 8)
         with pytest.raises(TypeError, match="LogisticRegression takes no soft_targets"):
@@ -266,7 +272,7 @@ class TestMixup:
     @pytest.mark.parametrize(
         "device",
         [
-            "meta",  # has no values, but refuses to work with what is on the CPU
+            "meta",  # holds no values, but refuses to combine with tensors on the CPU
             pytest.param(
                 "cuda",
                 marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here"),
@@ -274,7 +280,7 @@ class TestMixup:
         ],
     )
     @pytest.mark.parametrize("targets", [np.arange(4), np.eye(4, dtype=np.float32)])
-    def test_batches_on_a_device(self, device, targets):
+    def test_batches_are_mixed_on_the_device(self, device, targets):
         X = Sequences(np.ones((50, 3), np.float32), np.array([20, 10, 15, 5]))
         dataset = SequenceDataset(X, targets)
         for inputs, mixed in BatchIterator(dataset, 2, 0, None, Mixup(1.0, 4), device):
@@ -290,7 +296,7 @@ class TestMixup:
     def test_inputs_and_targets_are_mixed_by_the_same_shares(self, batch):
         x, lengths = batch
         before = x.clone()
-        classes = torch.arange(4)  # each its own, so that a target says who was mixed
+        classes = torch.arange(4)  # one class each, so that a target shows who was mixed
         mixed, new_lengths, targets = Mixup(1.0, 4)(x, lengths, classes, np.random.RandomState(1))
         torch.testing.assert_close(mixed, torch.einsum("ij,jctb->ictb", targets, before))
         torch.testing.assert_close(targets.sum(dim=1), torch.ones(4))
@@ -307,7 +313,7 @@ class TestMixup:
         mixed = Mixup(1.0, 2)(x, lengths, shares, np.random.RandomState(1))[2]
         torch.testing.assert_close(mixed, by_class @ shares)
 
-    def test_alpha_says_how_even_mixtures_are(self, batch):
+    def test_a_larger_alpha_makes_mixtures_more_even(self, batch):
         x, lengths = batch
 
         def mean_of_larger_share(alpha):
@@ -320,7 +326,7 @@ class TestMixup:
 
     @pytest.mark.parametrize("soft", [False, True])
     @pytest.mark.parametrize("class_weight", [None, "balanced"])
-    def test_fits_are_repeatable_and_not_those_without(self, data, soft, class_weight):
+    def test_fits_are_repeatable_and_differ_without_mixup(self, data, soft, class_weight):
         X, y, shares = data
         given = {"soft_targets": shares} if soft else {}
 
@@ -329,12 +335,12 @@ class TestMixup:
             return model.predict_proba(X)
 
         mixed = outputs(mixup=0.4)
-        np.testing.assert_array_equal(clone(network(mixup=0.4)).get_params()["mixup"], 0.4)
+        assert clone(network(mixup=0.4)).get_params()["mixup"] == 0.4
         np.testing.assert_array_equal(outputs(mixup=0.4), mixed)
         assert np.abs(outputs() - mixed).max() > 1e-4
         assert np.abs(outputs(mixup=0.4, random_state=1) - mixed).max() > 1e-4
 
-    def test_mixed_batches_teach_the_classes(self, data):
+    def test_classes_are_learned_from_mixed_batches(self, data):
         X, y, _ = data
         model = network(mixup=0.4, max_epochs=40, learning_rate=0.02).fit(X, y)
         assert model.score(X, y) > 0.9

@@ -15,6 +15,7 @@ from skser.neural_network import (
     AttentionFCNClassifier,
     AttentionRNNClassifier,
 )
+from skser.sequences import Sequences
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning"
@@ -28,18 +29,24 @@ EXACT = {"max_epochs": 2, "random_state": 0, "n_threads": 1, "device": "cpu"}
 named = pytest.mark.parametrize("network", NETWORKS, ids=lambda n: type(n).__name__)
 
 
+@pytest.fixture(scope="module")
+def mels(mels):
+    """Every third frame, as the tests do not depend on how well a network learns."""
+    return Sequences.from_list([frames[::3] for frames in mels], mels.layout)
+
+
 def fitted(network, X, y, **settings):
     return type(network)(**network.get_params() | EXACT | settings).fit(X, y)
 
 
 def in_threads(function, n_threads=3):
-    """What as many threads at once return, or the first error of any."""
+    """Call a function in threads at the same time; return its results or raise the first error."""
     results = queue.Queue()
 
     def run():
         try:
             results.put(function())
-        except BaseException as error:  # shown by the test's own thread
+        except BaseException as error:  # raised again in the main thread
             results.put(error)
 
     threads = [threading.Thread(target=run) for _ in range(n_threads)]
@@ -56,7 +63,7 @@ def in_threads(function, n_threads=3):
 
 
 @named
-def test_fits_at_once_are_the_lone_fit_bit_for_bit(network, mels, corpus):
+def test_simultaneous_fits_equal_a_single_fit_bit_for_bit(network, mels, corpus):
     def probabilities():
         return fitted(network, mels, corpus.target).predict_proba(mels)
 
@@ -66,7 +73,7 @@ def test_fits_at_once_are_the_lone_fit_bit_for_bit(network, mels, corpus):
 
 
 @named
-def test_a_fit_leaves_torchs_generator_alone_and_ignores_it(network, mels, corpus):
+def test_a_fit_neither_uses_nor_changes_torchs_generator(network, mels, corpus):
     torch.manual_seed(1)
     first, drawn = fitted(network, mels, corpus.target), torch.rand(3)
     torch.manual_seed(1)
@@ -75,7 +82,7 @@ def test_a_fit_leaves_torchs_generator_alone_and_ignores_it(network, mels, corpu
     np.testing.assert_array_equal(first.predict_proba(mels), second.predict_proba(mels))
 
 
-def test_predictions_during_fits_are_those_before(mels, corpus):
+def test_predictions_during_a_fit_are_unchanged(mels, corpus):
     model = fitted(NETWORKS[0], mels, corpus.target)
     expected = model.predict_proba(mels)
     ended = threading.Event()
@@ -110,12 +117,12 @@ class TestThreadCount:
         yield
         torch.set_num_threads(before)
 
-    def test_it_is_put_back(self):
+    def test_the_number_of_threads_is_restored(self):
         with torch_threads(3):
             assert torch.get_num_threads() == 3
         assert torch.get_num_threads() == 2
 
-    def test_the_same_number_is_shared_and_another_one_waits(self):
+    def test_contexts_share_the_same_number_and_wait_for_another_one(self):
         order, entered, leave = [], threading.Event(), threading.Event()
 
         def hold():
@@ -160,7 +167,7 @@ class TestThreadCount:
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 class TestFork:
     def ask(self, function):
-        """What a forked child returns, within five seconds."""
+        """Return the result of a function in a forked child, within five seconds."""
         context = multiprocessing.get_context("fork")
         answers = context.SimpleQueue()
         child = context.Process(target=lambda: answers.put(function()))
@@ -176,7 +183,7 @@ class TestFork:
         expected = model.predict_proba(mels)
         np.testing.assert_allclose(self.ask(lambda: model.predict_proba(mels)), expected, atol=1e-5)
 
-    def test_a_child_computes_with_one_thread_whatever_is_asked_for(self, mels, corpus):
+    def test_a_forked_child_always_computes_with_one_thread(self, mels, corpus):
         with torch_threads(2):
             torch.rand(400, 400) @ torch.rand(400, 400)
 

@@ -1,4 +1,4 @@
-"""What training promises about its speed: where batches are, and what waits for what."""
+"""Speed of training: placement of batches, and waits for the device."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def assert_same_batches(given, expected):
         torch.testing.assert_close(inputs["x"].cpu(), inputs_["x"], atol=1e-5, rtol=1e-5)
 
 
-def test_lengths_are_padded_to_few_sizes():
+def test_lengths_are_padded_to_few_distinct_sizes():
     sizes = [rounded_up(n) for n in range(1, 1025)]
     assert all(n <= size <= 1.07 * n for n, size in enumerate(sizes, start=1))
     assert len(set(sizes)) <= 16 * 7
@@ -42,7 +42,7 @@ def test_lengths_are_padded_to_few_sizes():
     assert sizes[:16] == list(range(1, 17))
 
 
-def test_a_block_elsewhere_gives_the_batches_of_one_in_memory():
+def test_a_block_on_a_device_gives_the_same_batches_as_memory():
     X = Sequences.from_list(utterances())[5:40]
     indices = np.array([3, 0, 20])
     here, there = (
@@ -54,7 +54,7 @@ def test_a_block_elsewhere_gives_the_batches_of_one_in_memory():
 
 @needs_cuda
 @pytest.mark.parametrize("free", [10**9, 1000])
-def test_batches_on_a_device_are_those_of_the_cpu(free, monkeypatch):
+def test_batches_on_a_device_equal_those_on_the_cpu(free, monkeypatch):
     monkeypatch.setattr(_batching, "_free_memory", lambda device: free)
     settings = {"batch_size": 8, "seed": 0, "augment": SpecAugment()}
     resident = BatchIterator(dataset(), device="cuda", **settings)
@@ -73,7 +73,7 @@ def test_no_batch_makes_the_host_wait():
             torch.cuda.set_sync_debug_mode("error")
 
         def on_batch_end(self, net, training, **kwargs):
-            # The last batch of an epoch is followed by the one look at the losses.
+            # After the last batch of an epoch, the losses are read once.
             if len(net.history[-1]["batches"]) == 7:
                 torch.cuda.set_sync_debug_mode("default")
 
@@ -84,7 +84,7 @@ def test_no_batch_makes_the_host_wait():
 
 
 class CountReads(torch.overrides.TorchFunctionMode):
-    """Counts what would make a host wait for a device: a number read from a tensor."""
+    """Counter of reads of numbers from tensors, which make a host wait for a device."""
 
     def __init__(self):
         self.n = 0
@@ -109,7 +109,7 @@ def test_losses_are_read_once_per_epoch():
 
 
 @pytest.mark.filterwarnings("ignore:In its last epoch")
-def test_only_matrices_and_kernels_decay():
+def test_weight_decay_applies_to_matrices_and_kernels_only():
     model = AttentionFCNClassifier(device="cpu", max_epochs=1).fit(utterances(8), labels(8))
     decayed, kept = model.net_.optimizer_.param_groups
     assert decayed["weight_decay"] == model.weight_decay

@@ -1,4 +1,4 @@
-"""Training from the weights of another network: in one stage or two, at rates of their own."""
+"""Transfer learning from a fitted network, in one stage or two, with separate learning rates."""
 
 import pickle
 
@@ -41,7 +41,7 @@ def weights(model):
 
 
 class Watch(Callback):
-    """Weights at the end of each epoch, and the rates of the last batch."""
+    """Callback that logs the weights and their learning rates at the end of each epoch."""
 
     def __init__(self, log):
         self.log = log
@@ -64,7 +64,7 @@ class Watch(Callback):
 
 
 @pytest.mark.parametrize("cls", CLASSIFIERS)
-def test_two_stages_to_other_classes(cls, mels, corpus):
+def test_two_stages_first_train_the_head_alone(cls, mels, corpus):
     source = cls(max_epochs=2, **EXACT).fit(mels, corpus.speakers)
     before, log = weights(source), []
     network = cls(max_epochs=3, callbacks=[Watch(log)], **EXACT)
@@ -86,7 +86,7 @@ def test_two_stages_to_other_classes(cls, mels, corpus):
 
 
 @pytest.mark.parametrize("cls", CLASSIFIERS + REGRESSORS)
-def test_one_stage_at_rates_of_their_own(cls, mels, corpus):
+def test_one_stage_scales_the_learning_rate_of_transferred_layers(cls, mels, corpus):
     y = corpus.target if cls in CLASSIFIERS else corpus.frame["activation"]
     meta = TransferClassifier if cls in CLASSIFIERS else TransferRegressor
     source = cls(max_epochs=1, **EXACT).fit(mels, y)
@@ -109,7 +109,7 @@ def test_one_stage_at_rates_of_their_own(cls, mels, corpus):
             assert rate == pytest.approx(model.learning_rate * factor)
 
 
-def test_a_clone_keeps_what_the_weights_come_from(mels, corpus):
+def test_a_clone_keeps_its_source(mels, corpus):
     source = AttentionRNNClassifier(max_epochs=1, **EXACT).fit(mels, corpus.speakers)
     network = AttentionRNNClassifier(max_epochs=1, n_hidden=64, **EXACT)
     model = TransferClassifier(network, source, head_epochs=1)
@@ -119,7 +119,7 @@ def test_a_clone_keeps_what_the_weights_come_from(mels, corpus):
     assert len(scores) == 2
 
 
-def test_the_head_of_other_classes_is_not_taken_over(mels, corpus):
+def test_the_head_is_transferred_only_to_the_same_classes(mels, corpus):
     y = np.where(corpus.target == "anger", "a", "b")
     source = AttentionFCNClassifier(max_epochs=2, **EXACT).fit(mels, y)
     network = AttentionFCNClassifier(max_epochs=1, learning_rate=1e-9, weight_decay=0.0, **EXACT)
@@ -131,7 +131,7 @@ def test_the_head_of_other_classes_is_not_taken_over(mels, corpus):
     assert (others - theirs).abs().max() > 1e-3
 
 
-def test_a_regressor_lends_its_layers_to_a_classifier(mels, corpus):
+def test_a_regressor_transfers_its_layers_to_a_classifier(mels, corpus):
     source = AttentionFCNRegressor(pool_sizes=(2, 2, 2, 1), max_epochs=1, **EXACT)
     source.fit(mels, corpus.frame[["valence", "activation"]])
     network = AttentionFCNClassifier(max_epochs=1, learning_rate=1e-9, **EXACT)
@@ -144,8 +144,8 @@ def test_a_regressor_lends_its_layers_to_a_classifier(mels, corpus):
     )
 
 
-def test_more_epochs_only_where_weights_were_taken_over(mels, corpus):
-    network = AttentionRNNClassifier(max_epochs=2, **EXACT)
+def test_only_a_transfer_trains_additional_head_epochs(mels, corpus):
+    network = AttentionRNNClassifier(max_epochs=2, n_hidden=4, **EXACT)
     assert clone(network).fit(mels, corpus.target).n_iter_ == 2
     source = clone(network).fit(mels, corpus.speakers)
     network.set_params(warm_start=True)
@@ -155,8 +155,8 @@ def test_more_epochs_only_where_weights_were_taken_over(mels, corpus):
     assert model.fit(mels, corpus.target).estimator_.n_iter_ == 5
 
 
-def test_transfer_helps_where_labels_are_few(mels, corpus):
-    """From the speakers' emotions to those of a speaker with two utterances of each."""
+def test_transfer_helps_if_labels_are_few(mels, corpus):
+    # From three speakers to a fourth one, with one labeled utterance of each emotion.
     new = corpus.speakers == np.unique(corpus.speakers)[0]
     source = AttentionFCNClassifier(max_epochs=40, **EXACT).fit(
         mels[np.flatnonzero(~new)], corpus.target[~new]
@@ -181,7 +181,7 @@ def source(mels, corpus):
 
 
 class TestPipelines:
-    def test_the_last_step_of_either_is_what_weights_go_between(self, mels, corpus):
+    def test_weights_are_transferred_between_the_last_steps(self, mels, corpus):
         pipeline = make_pipeline(SequenceScaler(), AttentionFCNClassifier(**SMALL))
         fitted = clone(pipeline).fit(mels, corpus.speakers)
         model = TransferClassifier(pipeline, fitted).fit(mels, corpus.target)
@@ -190,10 +190,13 @@ class TestPipelines:
         np.testing.assert_array_equal(model.predict_proba(mels), alone.predict_proba(X))
         assert not hasattr(pipeline[-1], "net_")
 
-    def test_it_is_the_last_step_of_a_pipeline(self, source, mels, corpus):
+    def test_a_transfer_works_as_the_last_step_of_a_pipeline(self, source, mels, corpus):
         model = TransferClassifier(AttentionFCNClassifier(**SMALL), source)
         pipeline = make_pipeline(SequenceScaler(), model).fit(mels, corpus.target)
-        assert pipeline.predict(mels).shape == (40,)
+        expected = model.fit(SequenceScaler().fit_transform(mels), corpus.target)
+        np.testing.assert_array_equal(
+            pipeline.predict_proba(mels), expected.predict_proba(pipeline[0].transform(mels))
+        )
 
     @pytest.mark.parametrize("routing", [False, True])
     @pytest.mark.parametrize("in_pipeline", [False, True])
@@ -223,7 +226,7 @@ class TestPipelines:
 
     def test_early_stopping_without_groups_warns(self, source, mels, corpus):
         network = AttentionFCNClassifier(early_stopping=True, validation_fraction=0.25, **SMALL)
-        with pytest.warns(UserWarning, match="one speaker into training and validation"):
+        with pytest.warns(UserWarning, match="one speaker into both training and validation"):
             TransferClassifier(network, source).fit(mels, corpus.target)
 
 
@@ -232,7 +235,7 @@ def _unchanged(samples, sampling_rate, random_state):
 
 
 class TestSearches:
-    def test_settings_of_the_network_and_of_the_transfer_in_two_processes(
+    def test_parameters_of_network_and_transfer_are_searched_in_two_processes(
         self, source, mels, corpus
     ):
         model = TransferClassifier(AttentionFCNClassifier(**SMALL), source, head_epochs=1)
@@ -242,19 +245,19 @@ class TestSearches:
         assert search.best_estimator_.source is source
         assert search.predict(mels).shape == (40,)
 
-    def test_several_sources_are_frozen(self, source, mels, corpus):
+    def test_frozen_sources_can_be_searched(self, source, mels, corpus):
         sources = [FrozenEstimator(source), FrozenEstimator(clone(source).fit(mels, corpus.target))]
         model = TransferClassifier(AttentionFCNClassifier(**SMALL), source)
         search = GridSearchCV(model, {"source": sources}, cv=2, error_score="raise")
         assert search.fit(mels, corpus.target).best_params_["source"] in sources
 
-    def test_parameters_of_the_source_are_not_those_of_the_transfer(self, source):
+    def test_parameters_of_the_source_are_not_parameters_of_the_transfer(self, source):
         model = TransferClassifier(AttentionFCNClassifier(**SMALL), source)
         names = set(model.get_params())
         assert {"source", "estimator__dropout"} <= names
         assert not [name for name in names if name.startswith("source__")]
 
-    def test_audio_of_another_rate_leaves_the_source_as_it_was(self, corpus):
+    def test_audio_of_another_rate_leaves_the_source_unchanged(self, corpus):
         mel = MelSpectrogram(n_mels=16, input_sampling_rate=corpus.sampling_rate)
         pipeline = make_pipeline(mel, AttentionFCNClassifier(**SMALL))
         source = clone(pipeline).fit(corpus.data, corpus.speakers)
@@ -283,7 +286,7 @@ def test_the_fitted_network_keeps_no_reference_to_the_source(source, mels, corpu
     assert "_transfer" not in vars(model.estimator_)
 
 
-def test_a_transferred_network_is_a_source_too(source, mels, corpus):
+def test_a_transferred_network_can_be_a_source(source, mels, corpus):
     first = TransferClassifier(AttentionFCNClassifier(**SMALL), source).fit(mels, corpus.target)
     still = {**SMALL, "learning_rate": 1e-9}
     second = TransferClassifier(AttentionFCNClassifier(**still), first).fit(mels, corpus.target)
@@ -296,24 +299,24 @@ class TestWrongInput:
     def network(self):
         return AttentionFCNClassifier(**SMALL)
 
-    def test_a_source_that_is_not_fitted(self, network, mels, corpus):
+    def test_an_unfitted_source_is_rejected(self, network, mels, corpus):
         with pytest.raises(NotFittedError, match="Call its fit first"):
             TransferClassifier(network, clone(network)).fit(mels, corpus.target)
 
-    def test_no_source(self, network, mels, corpus):
+    def test_a_missing_source_is_rejected(self, network, mels, corpus):
         with pytest.raises(ValueError, match="set source to a fitted network"):
             TransferClassifier(network, None).fit(mels, corpus.target)
 
-    def test_a_source_without_weights(self, network, mels, corpus):
+    def test_a_source_without_weights_is_rejected(self, network, mels, corpus):
         with pytest.raises(ValueError, match="source=LogisticRegression has no weights"):
             TransferClassifier(network, LogisticRegression()).fit(mels, corpus.target)
 
     @pytest.mark.parametrize("cls", [LogisticRegression, AttentionFCNRegressor])
-    def test_an_estimator_that_is_no_network_of_its_kind(self, cls, source, mels, corpus):
+    def test_an_estimator_of_another_kind_is_rejected(self, cls, source, mels, corpus):
         with pytest.raises(ValueError, match=f"{cls.__name__} cannot start from copied.*classif"):
             TransferClassifier(cls(), source).fit(mels, corpus.target)
 
-    def test_layers_that_do_not_fit(self, source, mels, corpus):
+    def test_layers_of_other_shapes_are_named(self, source, mels, corpus):
         wider = AttentionFCNClassifier(**{**SMALL, "filters": (4, 16)})
-        with pytest.raises(ValueError, match=r"do not fit: blocks\.1.*the same architecture"):
+        with pytest.raises(ValueError, match=r"network: blocks\.1.*the same architecture"):
             TransferClassifier(wider, source).fit(mels, corpus.target)

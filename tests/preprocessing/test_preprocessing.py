@@ -49,7 +49,7 @@ def test_a_2d_array_shares_one_scale():
     np.testing.assert_allclose(scaled, (X - X.mean()) / X.std(), atol=1e-5)
 
 
-def test_the_input_is_not_written_into(sequences):
+def test_the_input_is_not_modified(sequences):
     before = sequences.values.copy()
     SequenceScaler().fit_transform(sequences)
     np.testing.assert_array_equal(sequences.values, before)
@@ -57,7 +57,7 @@ def test_the_input_is_not_written_into(sequences):
 
 @pytest.mark.parametrize("with_mean", [True, False])
 @pytest.mark.parametrize("with_std", [True, False])
-def test_values_are_those_of_scikit_learn(sequences, with_mean, with_std):
+def test_values_equal_those_of_standard_scaler(sequences, with_mean, with_std):
     scaler = SequenceScaler(with_mean=with_mean, with_std=with_std).fit(sequences)
     reference = StandardScaler(with_mean=with_mean, with_std=with_std).fit(sequences.frames())
     before = sequences.values.copy()

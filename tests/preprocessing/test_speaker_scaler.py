@@ -12,7 +12,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skser.feature_extraction import MelSpectrogram
-from skser.neural_network import AttentionFCNClassifier
 from skser.preprocessing import SpeakerScaler
 from skser.sequences import Sequences
 
@@ -20,7 +19,7 @@ RATE = 16000
 
 
 class Levels(TransformerMixin, BaseEstimator):
-    """Three numbers per utterance: mean, spread, and one that never changes."""
+    """Three features per utterance: mean, standard deviation, and a constant."""
 
     def fit(self, X, y=None):
         self.n_fits_ = getattr(self, "n_fits_", 0) + 1
@@ -34,7 +33,7 @@ class Levels(TransformerMixin, BaseEstimator):
 
 
 class Means(TransformerMixin, BaseEstimator):
-    """Mean and spread of every column over the frames of an utterance."""
+    """Mean and standard deviation of every column over the frames of an utterance."""
 
     def __init__(self, spread=True):
         self.spread = spread
@@ -82,20 +81,20 @@ def test_constant_columns_become_zero(corpus):
     assert (SpeakerScaler(mel()).fit_transform(silence).values == 0).all()
 
 
-def test_other_speakers_in_the_table_change_nothing(corpus):
+def test_other_speakers_in_the_table_have_no_effect(corpus):
     theirs = corpus.speakers == "02"
     scaler = SpeakerScaler(Levels()).fit(corpus.frame[~theirs])
     alone = scaler.transform(corpus.frame[theirs])
     np.testing.assert_array_equal(alone, scaler.transform(corpus.frame)[theirs])
 
 
-def test_other_utterances_of_the_speaker_do(corpus):
+def test_other_utterances_of_the_speaker_have_an_effect(corpus):
     scaler = SpeakerScaler(Levels()).fit(corpus.frame)
     few, all_ = (scaler.transform(corpus.frame[:n])[:5] for n in (5, 10))
     assert np.abs(few[:, :2] - all_[:, :2]).max() > 0.1
 
 
-def test_order_and_interleaving_of_speakers_change_nothing(corpus):
+def test_the_order_of_utterances_has_no_effect(corpus):
     order = np.random.RandomState(0).permutation(40)
     scaler = SpeakerScaler(Levels()).fit(corpus.frame)
     np.testing.assert_allclose(
@@ -103,7 +102,7 @@ def test_order_and_interleaving_of_speakers_change_nothing(corpus):
     )
 
 
-def test_another_column_may_tell_who_speaks(corpus):
+def test_another_column_may_name_the_speakers(corpus):
     table = corpus.frame.assign(session=np.arange(40) % 3)
     X = SpeakerScaler(Levels(), speaker="session").fit_transform(table)
     np.testing.assert_allclose(X[::3, :2].mean(axis=0), 0, atol=1e-9)
@@ -115,11 +114,11 @@ def test_a_speaker_with_one_vector_is_named(corpus):
     with pytest.warns(UserWarning, match=r"a single utterance: \['01', '03'\].*becomes 0"):
         X = SpeakerScaler(Levels()).fit_transform(table)
     assert (X[[0, -1]] == 0).all()
-    # Frames of one utterance have a spread of their own, so nothing is said.
+    # The frames of a single utterance vary, so there is no warning.
     SpeakerScaler(mel()).fit_transform(table)
 
 
-def test_vectors_have_names_and_come_as_asked(corpus):
+def test_set_output_chooses_the_container_of_vectors(corpus):
     table = corpus.frame.set_index(np.arange(40) + 100)
     plain = SpeakerScaler(Levels()).fit_transform(table)
     scaler = SpeakerScaler(Levels()).set_output(transform="pandas")
@@ -135,7 +134,7 @@ def test_vectors_have_names_and_come_as_asked(corpus):
     assert isinstance(sequences, Sequences)
 
 
-def test_names_of_columns_of_frames_are_those_of_the_transformer(corpus):
+def test_feature_names_of_frames_are_those_of_the_transformer(corpus):
     scaler = SpeakerScaler(mel()).fit(corpus.frame)
     assert scaler.get_feature_names_out().tolist() == [f"mel{i}" for i in range(8)]
 
@@ -162,8 +161,8 @@ def test_the_transformer_is_cloned(corpus):
     np.testing.assert_array_equal(again.transform(corpus.frame), scaler.transform(corpus.frame))
 
 
-def test_speakers_are_scaled_apart_under_cross_validation():
-    # Who is aroused speaks half as loud again, but speakers differ by far more than that.
+def test_speakers_are_scaled_separately_in_cross_validation():
+    # Aroused speech is 1.5 times as loud, but speakers differ by far more than that.
     random = np.random.RandomState(0)
     speakers = np.repeat(["a", "b", "c", "d", "e"], 8)
     aroused = np.tile([False, True], 20)
@@ -185,18 +184,23 @@ def test_speakers_are_scaled_apart_under_cross_validation():
 
 
 @pytest.mark.filterwarnings("ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning")
-def test_grid_search_in_two_processes(corpus):
+def test_grid_search_over_vectors_in_processes_and_over_frames(corpus):
+    # Not imported above, so that the processes, which import this module, need not load torch.
+    from skser.neural_network import AttentionFCNClassifier
+
     network = AttentionFCNClassifier(
         filters=(4, 8), strides=2, pool_sizes=1, max_epochs=1, device="cpu", n_threads=1
     )
     vectors = make_pipeline(mel(), Means())
-    for last, transformer, grid in (
-        (LogisticRegression(C=0.1), vectors, {"speakerscaler__transformer__means__spread": [0, 1]}),
-        (network, mel(), {"speakerscaler__transformer__n_mels": [8, 16]}),
+    spread = "speakerscaler__transformer__means__spread"
+
+    for last, transformer, grid, n_jobs in (
+        (LogisticRegression(C=0.1), vectors, {spread: [0, 1]}, 2),
+        (network, mel(), {"speakerscaler__transformer__n_mels": [8, 16]}, None),
     ):
         search = GridSearchCV(
             make_pipeline(SpeakerScaler(transformer), last),
-            grid, cv=GroupKFold(2), scoring="balanced_accuracy", n_jobs=2,
+            grid, cv=GroupKFold(2), scoring="balanced_accuracy", n_jobs=n_jobs,
         )  # fmt: skip
         search.fit(corpus.frame, corpus.target, groups=corpus.speakers)
         assert np.isfinite(search.cv_results_["mean_test_score"]).all()

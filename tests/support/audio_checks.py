@@ -1,6 +1,6 @@
-"""scikit-learn's estimator checks that cannot apply to audio, each done on audio instead.
+"""Replacements on audio for the estimator checks of scikit-learn that need 2-D arrays.
 
-Each function has the name of the check that it stands for and takes its arguments.
+Each function has the name and the arguments of the check that it replaces.
 """
 
 import pickle
@@ -36,7 +36,7 @@ def assert_equal(a, b):
 
 
 def all_values(X):
-    """All numbers of Sequences, of vectors or of an object array of 1-D arrays."""
+    """Concatenate all values of Sequences, of vectors or of an object array of 1-D arrays."""
     return np.concatenate([np.ravel(x) for x in X])
 
 
@@ -78,7 +78,7 @@ def check_readonly_memmap_input(name, transformer, tmp_path):
 
 
 def check_n_features_in_after_fitting(name, transformer):
-    # Audio has no features to count; what comes out is counted instead.
+    # Audio has no features to count, so the columns of the output are counted instead.
     transformer = ready(transformer).fit(speech())
     assert not hasattr(transformer, "n_features_in_")
     X = transformer.transform(speech())
@@ -140,7 +140,7 @@ def check_estimator_sparse_tag(name, transformer):
 
 
 def _check_sparse(transformer, container):
-    with pytest.raises(TypeError, match="list of paths or of 1-D arrays"):
+    with pytest.raises(TypeError, match="list of paths or 1-D arrays"):
         ready(transformer).transform(container(np.eye(3)))
 
 
@@ -164,7 +164,7 @@ def check_estimators_pickle(name, transformer):
 
 
 def check_array_api_input(name, transformer):
-    # A tensor per utterance is a 1-D array as any other.
+    # Each utterance is a 1-D tensor, since utterances differ in length.
     import torch
 
     tensors = [torch.from_numpy(x) for x in speech()]
@@ -181,7 +181,7 @@ def check_f_contiguous_array_estimator(name, transformer):
 def check_transformer_data_not_an_array(name, transformer):
     lists = [x.astype(float).tolist() for x in speech()]
     assert_equal(ready(transformer).transform(lists), ready(transformer).transform(speech()))
-    with pytest.raises(TypeError, match="list of paths or of 1-D arrays"):
+    with pytest.raises(TypeError, match="list of paths or 1-D arrays"):
         ready(transformer).transform(3)
 
 
@@ -219,7 +219,7 @@ def check_fit2d_1sample(name, transformer):
 
 
 def check_fit2d_1feature(name, transformer):
-    # One sample is too short for a frame; trimming keeps what holds no speech, and says so.
+    # A single sample is too short for a frame. Trimming keeps it and warns.
     if isinstance(transformer, VoiceActivityTrimmer):
         with pytest.warns(UserWarning, match="No speech was found in 3 of 3 utterances"):
             trimmed = ready(transformer).fit(speech()).transform(np.ones((3, 1)))
@@ -249,7 +249,7 @@ def check_fit_check_is_fitted(name, transformer):
 
 
 def check_n_features_in(name, transformer):
-    # Utterances of any length are taken after any other.
+    # The length of utterances may differ between fit and transform.
     transformer = ready(transformer).fit(speech())
     assert len(transformer.transform([speech()[0][:2000]])[0]) > 0
 

@@ -1,4 +1,4 @@
-"""Small checkpoints with random weights, of every kind of encoder."""
+"""Small checkpoints with random weights for every type of encoder."""
 
 _SMALL = {
     "hidden_size": 32,
@@ -29,7 +29,7 @@ SPEECH = {
 
 
 def save_speech_checkpoint(kind, folder, seed=0, **save):
-    """Write a checkpoint of the kind into the folder, and return the folder."""
+    """Write a speech checkpoint of the given kind into a folder and return the folder."""
     import torch
     import transformers
 
@@ -59,7 +59,7 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "i", "am", "so", "happy", "sad", "t
 
 
 def save_text_checkpoint(folder, seed=0):
-    """Write a small BERT and its vocabulary into the folder, and return the folder."""
+    """Write a small BERT with its vocabulary into a folder and return the folder."""
     import torch
     import transformers
 

@@ -1,4 +1,4 @@
-"""Made-up copies of corpora in their published layout, with what they hold."""
+"""Synthetic copies of corpora in their published layout, with their expected labels."""
 
 import contextlib
 import io
@@ -22,7 +22,7 @@ SOUND = _sound()
 
 
 def add(root, *names, content=SOUND):
-    """Write files below a folder."""
+    """Write files with the same content below a folder and return the folder."""
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(content)
@@ -31,7 +31,7 @@ def add(root, *names, content=SOUND):
 
 @contextlib.contextmanager
 def open_folder():
-    """A temporary folder that every user may enter, which pytest's are not."""
+    """Create a temporary folder that every user may enter, unlike the folders of pytest."""
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         yield Path(folder)
@@ -39,7 +39,7 @@ def open_folder():
 
 @contextlib.contextmanager
 def without_privileges():
-    """Become a user whom permissions bind, if this is the superuser."""
+    """Run a block as an ordinary user if this is root, who ignores permissions."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(65534)
@@ -50,7 +50,7 @@ def without_privileges():
 
 
 def build_tree(key, root):
-    """One utterance of each label by each of two speakers; the expected (emotion, speaker)."""
+    """Write an utterance of each label by two speakers; return the (emotion, speaker) pairs."""
     return _BUILDERS[key](root, CORPORA[key])
 
 
@@ -59,7 +59,7 @@ def _two_speakers(info):
 
 
 def _acted(name_of):
-    """A corpus whose file names tell everything."""
+    """Return a builder of a corpus whose file names state speaker and emotion."""
 
     def build(root, info):
         expected = []
@@ -74,7 +74,9 @@ def _acted(name_of):
 
 def _crema_d(root, info):
     expected = _acted(lambda s, code: f"AudioWAV/{s}_IEO_{code}_LO.wav")(root, info)
-    _acted(lambda s, code: f"AudioMP3/{s}_IEO_{code}_LO.mp3")(root, info)  # as in the repository
+    _acted(lambda s, code: f"AudioMP3/{s}_IEO_{code}_LO.mp3")(
+        root, info
+    )  # the repository holds both formats
     actors = "".join(
         f'{s},{20 + i},"Male","Asian","Hispanic"\n' for i, s in enumerate(_two_speakers(info))
     )
@@ -134,9 +136,9 @@ def _meld(root, info):
             add(root, f"{folder}/dia3_utt{number}.wav")
             lines.append(f'{number},"Oh, it\x92s {number}",{speaker},{code},neutral,3,{number},1')
             expected.append((emotion, speaker))
-        # \x92 is the apostrophe of Windows-1252, as in the published tables.
+        # The published tables use \x92, the apostrophe of Windows-1252.
         add(root, f"{split}_sent_emo.csv", content="\n".join(lines).encode("latin-1"))
-        add(root, f"{folder}/dia99_utt0.wav")  # a clip that nothing labels
+        add(root, f"{folder}/dia99_utt0.wav")  # a clip without a label
     return expected
 
 

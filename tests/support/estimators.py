@@ -1,4 +1,4 @@
-"""Every public estimator of the package, in a small instance that common tests can fit."""
+"""All public estimators of the package, as small instances that common tests can fit."""
 
 import atexit
 import functools
@@ -39,7 +39,7 @@ def all_estimators():
         module = importlib.import_module(f"skser.{name}")
         for public in getattr(module, "__all__", ()):
             cls = getattr(module, public)
-            if cls in (AudioTransformer, NeuralEstimator):  # bases, not estimators of their own
+            if cls in (AudioTransformer, NeuralEstimator):  # abstract base classes
                 continue
             if inspect.isclass(cls) and issubclass(cls, BaseEstimator) and hasattr(cls, "fit"):
                 yield cls
@@ -73,13 +73,13 @@ def small_checkpoint(cls):
 
 
 def seeded(cls):
-    # The checks seed an estimator's own random_state only.
+    # The checks seed only the outer estimator, not the one inside.
     return instance(cls).set_params(random_state=0)
 
 
 @functools.cache
 def fitted_source(cls):
-    """A network of one-channel sequences, whose layers fit 2-D arrays of any width."""
+    """Fit a network to one-channel sequences, so that its layers fit 2-D arrays of any width."""
     X, y = np.random.RandomState(0).randn(20, 10), np.arange(20) % 2
     return seeded(cls).fit(X, y)
 

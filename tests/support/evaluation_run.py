@@ -1,4 +1,4 @@
-"""A slow evaluation, for the tests to kill: python tests/support/evaluation_run.py FOLDER LOG."""
+"""Slow evaluation that tests kill: python tests/support/evaluation_run.py FOLDER LOG."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ from skser.evaluation import cross_validate_speakers
 
 
 class SlowClassifier(ClassifierMixin, BaseEstimator):
-    """Says a class drawn at random, by seed and utterance, and notes each fit."""
+    """Classifier that predicts random classes by its seed and logs each fit."""
 
     def __init__(self, log=None, pause=0.0, random_state=None):
         self.log = log
@@ -40,6 +40,8 @@ def evaluate(folder, log, pause=0.15, **settings):
 
 
 if __name__ == "__main__":
-    from tests.support import evaluation_run  # whose classifier is the one that the tests know
+    from tests.support import (
+        evaluation_run,
+    )  # not __main__, so that pickles of its classifier load in tests
 
     evaluation_run.evaluate(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""A server on this machine that sends files well or badly."""
+"""Local file server that can fail in controlled ways."""
 
 import re
 import threading
@@ -7,24 +7,25 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class FileServer:
-    """Sends `files` (content by name) until it is left; use with ``with``.
+    """Context manager that serves files over HTTP on this machine.
 
     Parameters
     ----------
     files : dict
-        From name to bytes.
+        Content of each file as bytes, by name.
     breaks_after : list of int, default=()
-        For the first requests, after how many bytes of what was asked for to hang up.
+        Number of bytes after which the connection is closed, for each of the first requests.
     ranges : bool, default=True
-        Whether parts of a file may be asked for.
+        Whether the server supports requests for a range of bytes.
     delay : float, default=0
-        Seconds before each answer.
+        Time in seconds before each response.
 
     Attributes
     ----------
     requests : list of (str, str or None)
-        Name and ``Range`` of each request.
+        Name and ``Range`` header of each request.
     statuses : list of int
+        Status of each response.
     """
 
     def __init__(self, files, breaks_after=(), ranges=True, delay=0):
@@ -56,7 +57,7 @@ class FileServer:
 
     @property
     def address(self):
-        """Of the folder with the files."""
+        """URL of the folder with the files."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def _answer(self, handler):

@@ -1,11 +1,11 @@
-"""Audio files that no honest program writes, and a child process that reads them under watch.
+"""Corrupted and hostile audio files, and a watched child process that reads them.
 
     python -m tests.support.fuzzing FOLDER SEED FIRST LAST
 
-Every file follows from a seed and a number, so that a finding can be repeated by its number. A
-child process writes one file after the other, reads it, gives it to a transformer, and prints a
-line about it; `watched` is the parent, which knows a crash from a hang and starts the next child
-behind it.
+Every file is determined by a seed and a number, so that a finding can be reproduced by its number.
+A child process writes one file after the other, reads it, passes it to a transformer and prints a
+line about it. The parent, `watched`, detects crashes and hangs and starts another child after
+them.
 """
 
 import json
@@ -25,9 +25,9 @@ import numpy as np
 from skser.audio import AudioReadError, Waveform, load_audio, stream_audio
 from tests.support.hostile_audio import HOSTILE, MUTATORS, whole_files
 
-MOST_SECONDS = 10.0  # of the processor: others may be at work on the same machine
+MOST_SECONDS = 10.0  # processor time, which does not depend on other processes
 MOST_BYTES = 2 * 2**30
-# What a child may map beyond what it has mapped when everything is loaded.
+# Bytes that a child may map in addition to what it maps once everything is loaded.
 _HEADROOM = 2**30
 _MOST_SAMPLES = 2**27
 _MOST_SECONDS_TO_START = 600
@@ -44,15 +44,16 @@ _WRONG_SUFFIXES = (
 
 
 def file_of(seed, number):
-    """The file of a number.
+    """Create the file of a seed and a number.
 
     Returns
     -------
     name : str
-        Of the file, without a folder.
+        Name of the file, without a folder.
     content : bytes
+        Content of the file.
     kind : str
-        How it was made.
+        Description of how the file was made.
     """
     random = np.random.default_rng([seed, number])
     if number % 5 == 4:
@@ -71,11 +72,8 @@ def file_of(seed, number):
     return str(random.choice(_NAMES)).format(number, suffix), content, kind
 
 
-# The child ------------------------------------------------------------------------------
-
-
 def transformers(folder):
-    """What every file that can be read is given to, in turn: functions of path and samples."""
+    """Return functions of path, samples and rate by name, of which each file is passed to one."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -127,48 +125,49 @@ def transformers(folder):
 
 
 def judge(path, use):
-    """Read a file in every way, and say what came of it.
+    """Read a file in every way and check that all of them agree.
 
     Parameters
     ----------
     path : str
+        File to read.
     use : callable
-        One of `transformers`.
+        One of the functions of `transformers`.
 
     Returns
     -------
     outcome : str
         "refused" or "read".
-    told : str
-        The reason, or what was read.
+    reason : str
+        Reason of the refusal, or number of samples and rate that were read.
 
     Raises
     ------
     Exception
-        Whatever should not happen.
+        `Finding`, or any other exception but AudioReadError, if something is wrong.
     """
     samples, rate = None, None
     try:
         samples, rate = load_audio(path)
-        told = f"{len(samples)} samples at {rate} Hz"
+        reason = f"{len(samples)} samples at {rate} Hz"
         _check_samples(samples)
     except AudioReadError as error:
-        told = _named(error, path)
+        reason = _named(error, path)
     try:
         pieces = [piece for piece, _ in stream_audio(path)]
-        is_long = samples is None and "hours long" in told  # streams have no limit
-        _require(samples is not None or is_long, f"streamed, but not loaded: {told}")
+        is_long = samples is None and "hours long" in reason  # streams have no limit
+        _require(samples is not None or is_long, f"streamed, but not loaded: {reason}")
         _require(is_long or np.array_equal(np.concatenate(pieces), samples), "streamed others")
     except AudioReadError as error:
         _require(samples is None, f"loaded, but not streamed: {_named(error, path)}")
     try:
         result = use(path, samples, rate)
         values = np.concatenate([np.ravel(part) for part in result])
-        _require(samples is not None, f"features of what cannot be read: {told}")
+        _require(samples is not None, f"features of an unreadable file: {reason}")
         _require(np.isfinite(values).all(), "features that are not finite")
     except AudioReadError as error:
-        told = f"{told}; {_named(error, path)}"
-    return ("refused" if samples is None else "read"), told
+        reason = f"{reason}; {_named(error, path)}"
+    return ("refused" if samples is None else "read"), reason
 
 
 def _check_samples(samples):
@@ -189,7 +188,7 @@ def _named(error, path):
 
 
 class Finding(AssertionError):
-    """What should not happen."""
+    """Result that should not occur."""
 
 
 def _require(holds, otherwise):
@@ -198,25 +197,25 @@ def _require(holds, otherwise):
 
 
 def _most_resident():
-    """Most bytes in memory so far; getrusage would count those of the parent before the fork."""
+    """Return the peak memory in bytes; getrusage would include the parent before the fork."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 def _child(folder, seed, first, last):
     folder = Path(folder)
-    # The libraries behind the reader write to the standard output what they like.
+    # Audio libraries write to standard output, so reports need a descriptor of their own.
     reports = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     table = transformers(folder)
-    os.chdir(folder)  # where what runs a file's code leaves a trace
+    os.chdir(folder)  # where code executed from a file would leave a trace
     warm = folder / "warm.wav"
     warm.write_bytes(whole_files()["WAV PCM_16"][1])
     for use in table.values():
         judge(str(warm), use)
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (mapped + _HEADROOM,) * 2)
-    warnings.simplefilter("ignore", UserWarning)  # no speech found, say
+    warnings.simplefilter("ignore", UserWarning)  # such as "no speech was found"
     warnings.simplefilter("error", RuntimeWarning)  # overflow in a feature
     for number in range(first, last):
         name, content, kind = file_of(seed, number)
@@ -226,19 +225,16 @@ def _child(folder, seed, first, last):
         name = list(table)[number % len(table)]
         started = time.process_time()
         try:
-            outcome, told = judge(str(path), table[name])
+            outcome, reason = judge(str(path), table[name])
             _require(not Path("executed").exists(), "code of a file was executed")
         except Exception as error:
             outcome = "finding"
-            told = "".join(traceback.format_exception(error, limit=-4))
+            reason = "".join(traceback.format_exception(error, limit=-4))
         used = _most_resident()
         seconds = round(time.process_time() - started, 4)
-        report = {"outcome": outcome, "told": told, "s": seconds, "rss": used, "use": name}
+        report = {"outcome": outcome, "reason": reason, "s": seconds, "rss": used, "use": name}
         print(json.dumps(report), file=reports, flush=True)
         path.unlink()
-
-
-# The parent -----------------------------------------------------------------------------
 
 
 def watched(seed, first, last):
@@ -247,15 +243,15 @@ def watched(seed, first, last):
     Parameters
     ----------
     seed, first, last : int
-        The numbers are `first` to ``last - 1``.
+        Seed and range of the files, whose numbers are `first` to ``last - 1``.
 
     Yields
     ------
     dict
-        "number", "kind", "name", and "outcome" with what was "told": "refused" and "read" are as
-        they should be; "finding", "crash", "hang" and "memory" are not. Unless the child came to
-        its end over it, "use" is the transformer that had its turn, "s" the seconds of the
-        processor that all took, and "rss" the most bytes that the child has had in memory so far.
+        Report with "number", "kind", "name", "outcome" and "reason". The outcomes "refused" and
+        "read" are expected; "finding", "crash", "hang" and "memory" are not. Unless the child
+        ended, "use" is the name of the transformer, "s" the processor time in seconds, and "rss"
+        the peak memory of the child so far in bytes.
     """
     root = Path(__file__).parents[2]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
@@ -279,13 +275,13 @@ def watched(seed, first, last):
 
 
 def _reports(child, errors):
-    """Reports of one child, the last one perhaps of its end."""
+    """Yield the reports of one child, including one of its crash or hang."""
     begun = None
     for line in _lines(child.stdout):
         if line is None:
             if begun is None:
                 raise RuntimeError("The child did not start.")
-            yield {**begun, "outcome": "hang", "told": "does not come back"}
+            yield {**begun, "outcome": "hang", "reason": "does not return"}
             return
         content = json.loads(line)
         if "number" in content:
@@ -301,15 +297,15 @@ def _reports(child, errors):
         if report["outcome"] == "memory":
             return
     if child.wait() or begun is not None:
-        told = errors.read_text("utf-8", "replace")[-2000:]
+        reason = errors.read_text("utf-8", "replace")[-2000:]
         if begun is None:
-            raise RuntimeError(f"The child ended with {child.returncode}: {told}")
-        yield {**begun, "outcome": "crash", "told": f"ended with {child.returncode}: {told}"}
+            raise RuntimeError(f"The child ended with {child.returncode}: {reason}")
+        yield {**begun, "outcome": "crash", "reason": f"ended with {child.returncode}: {reason}"}
 
 
 def _lines(stream):
-    """Lines of a pipe; None where one does not come in time."""
-    # Without a buffer of Python's own, in which a line would wait that the selector cannot see.
+    """Yield the lines of a pipe, and None if the next one does not arrive in time."""
+    # Read without Python's buffer, which could hold a line that the selector does not see.
     descriptor, left, started = stream.fileno(), b"", False
     with selectors.DefaultSelector() as selector:
         selector.register(descriptor, selectors.EVENT_READ)

@@ -1,4 +1,4 @@
-"""Whole files of every format, ways to spoil them, and headers that lie."""
+"""Valid files of every format, ways to corrupt them, and files with false headers."""
 
 import functools
 import io
@@ -53,7 +53,7 @@ _MONO_FORMATS = {"HTK", "SDS", "WVE", "SVX", "XI"}
 
 @functools.cache
 def whole_files():
-    """Files that libsndfile wrote, (suffix, content) by format: 0.4 s of made-up speech."""
+    """Write 0.4 s of synthetic speech in every format; return (suffix, content) by format."""
     corpus = make_emotional_speech(1, 2, random_state=0)
     speech = np.concatenate(corpus.data)[2000:8400]
     found = {}
@@ -67,11 +67,8 @@ def whole_files():
     return found
 
 
-# Ways to spoil a file -------------------------------------------------------------------
-
-
 def _cut(random, content):
-    # Half of the cuts within the header.
+    # Half of the cuts are within the header.
     reach = len(content) if random.random() < 0.5 else min(100, len(content))
     return content[: random.integers(reach)]
 
@@ -90,7 +87,7 @@ _EXTREMES = [0, 1, 2, 3, 0x7F, 0x80, 0xFF, 0x400, 0x7FFF, 0x8000, 0xFFFF, 2**24,
 
 
 def _set_fields(random, content):
-    """Overwrite some fields of the header with extreme numbers, of either byte order."""
+    """Overwrite some fields of the header with extreme numbers in either byte order."""
     spoiled = bytearray(content)
     for _ in range(random.integers(1, 4)):
         size = int(random.choice([1, 2, 4, 8]))
@@ -101,7 +98,7 @@ def _set_fields(random, content):
 
 
 def _splice(random, content):
-    """The start of one file, the rest of another."""
+    """Join the start of one file and the rest of another."""
     others = list(whole_files().values())
     other = others[random.integers(len(others))][1]
     return content[: random.integers(200)] + other[random.integers(200) :]
@@ -131,7 +128,7 @@ def _blank(random, content):
 
 
 def _spoil_page(random, content):
-    """Flip bits of an OGG file and make its checksums good again."""
+    """Flip bits of an Ogg file and correct its checksums."""
     return with_page_checksums(_flip(random, content, most=16))
 
 
@@ -153,7 +150,7 @@ MUTATORS = {
 
 
 def with_page_checksums(content):
-    """An OGG file with the checksum that each page should have."""
+    """Return an Ogg file with the correct checksum on each page."""
     content, place = bytearray(content), content.find(b"OggS")
     while 0 <= place < len(content) - 27:
         n_segments = content[place + 26]
@@ -183,9 +180,6 @@ def _page_checksum(page):
     return value
 
 
-# Headers that lie -----------------------------------------------------------------------
-
-
 def _any(random, *values):
     return values[random.integers(len(values))]
 
@@ -194,7 +188,7 @@ def wav(
     rate=16000, channels=1, bits=16, tag=1, align=None, n_bytes=None, riff=None, body=bytes(4000),
     extra=b"", fmt_size=None, before=b"",
 ):  # fmt: skip
-    """A WAV file whose header says whatever it is told to."""
+    """Build a WAV file with any values in its header, true or false."""
     align = (channels * bits // 8) % 2**16 if align is None else align
     fmt = struct.pack("<HHIIHH", tag, channels, rate, rate * align % 2**32, align, bits) + extra
     head = struct.pack("<4sI", b"fmt ", len(fmt) if fmt_size is None else fmt_size) + fmt
@@ -226,7 +220,7 @@ def _wav_bits(random):
 
 
 def _wav_codec(random):
-    """Codecs whose decoders take sizes of their blocks from the header."""
+    """Choose codecs whose decoders read the size of their blocks from the header."""
     tag = int(_any(random, 0, 2, 3, 6, 7, 0x11, 0x31, 0x40, 0x45, 0x55, 0xFFFE, 0x674F, 0xFFFF))
     extra = struct.pack("<HH", _any(random, 0, 2, 32, 65535), _any(random, 0, 1, 505, 65535))
     extra += random.bytes(_any(random, 0, 28, 34))
@@ -237,7 +231,7 @@ def _wav_codec(random):
 
 
 def _wav_sizes(random):
-    """Sizes that contradict each other, or are negative."""
+    """Choose sizes that contradict each other or are negative."""
     sizes = (0, 1, 3, 15, 17, 2**31 - 1, 2**31, 2**32 - 1)
     return ".wav", wav(riff=_any(random, *sizes), fmt_size=_any(random, None, *sizes),
                        n_bytes=_any(random, None, *sizes))  # fmt: skip
@@ -258,7 +252,7 @@ def _rf64(random):
 
 
 def _flac(random):
-    """STREAMINFO with whatever numbers, the frames left, cut or gone."""
+    """Fill STREAMINFO with extreme numbers, and keep, cut or remove the frames."""
     content = bytearray(whole_files()["FLAC PCM_16"][1])
     least, most = (_any(random, 0, 1, 15, 16, 4096, 65535) for _ in range(2))
     rate = _any(random, 0, 1, 16000, 655350, 2**20 - 1)
@@ -270,7 +264,7 @@ def _flac(random):
 
 
 def _flac_blocks(random):
-    """Metadata blocks without end, or larger than the file."""
+    """Insert many metadata blocks, or one larger than the file."""
     content = whole_files()["FLAC PCM_16"][1]
     kind = _any(random, 1, 2, 3, 4, 5, 6, 126)
     size = _any(random, 0, 4, 100, 2**24 - 1)
@@ -279,7 +273,7 @@ def _flac_blocks(random):
 
 
 def _ogg(random):
-    """Pages in other orders, repeated, of other streams and times, with good checksums."""
+    """Reorder, repeat and alter pages, with correct checksums."""
     content = whole_files()[_any(random, "OGG VORBIS", "OGG OPUS")][1]
     pages = [b"OggS" + page for page in content.split(b"OggS")[1:]]
     order = random.integers(0, len(pages), int(_any(random, 3, 10, 300)))
@@ -315,7 +309,7 @@ def _mp3(random):
 
 
 def _aiff(random):
-    """COMM with a rate of 80 bits that is infinite, NaN, negative or vast."""
+    """Write an 80-bit rate that is infinite, NaN, negative or huge into COMM."""
     rate = _any(random, "7fff8000000000000000", "7fffc000000000000000", "c00cfa00000000000000",
                 "43ff8000000000000000", "00000000000000000000", "400cfa00000000000000")  # fmt: skip
     comm = struct.pack(">hIh", _any(random, 0, 1, -1, 1025), _any(random, 0, 100, 2**32 - 1),
@@ -326,7 +320,7 @@ def _aiff(random):
 
 
 def _caf(random):
-    """A description with a rate that is no number, and sizes below zero."""
+    """Write an invalid rate and negative sizes into the description."""
     rate = _any(random, np.nan, np.inf, -np.inf, -1.0, 0.0, 1e300, 0.5, 16000.0)
     desc = struct.pack(">d4sIIIII", rate, _any(random, b"lpcm", b"alac", b"ulaw", b"xxxx"),
                        *(_any(random, 0, 1, 2, 16, 2**32 - 1) for _ in range(5)))  # fmt: skip
@@ -368,7 +362,7 @@ def _no_audio(random):
 
 
 def _silence(random):
-    """What expands most: FLAC of nothing."""
+    """Encode silence as FLAC, which expands the most when decoded."""
     file = io.BytesIO()
     n_samples = int(_any(random, 10**5, 10**6))
     soundfile.write(file, np.zeros(n_samples), 16000, format="FLAC", subtype="PCM_16")

@@ -1,4 +1,4 @@
-"""A problem with a known answer for the adversarial autoencoder, and settings of its tests."""
+"""Synthetic problem with a known answer for the adversarial autoencoder, and its settings."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ TWIN = {"reconstruction_weight": 0.0, "adversarial_weight": 0.0}
 
 
 def emotion_and_style(seed=0, n=900, n_columns=30, n_classes=4, n_style=3):
-    """Vectors of a small emotion factor and a large style, mixed by a rotation, and noise."""
+    """Mix a small emotion factor and a large style factor by a rotation, and add noise."""
     random = np.random.RandomState(seed)
     emotion = random.randint(n_classes, size=n)
     style = random.randn(n, n_style)

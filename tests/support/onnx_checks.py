@@ -1,4 +1,4 @@
-"""Models to export, and what their export must say."""
+"""Models for export to ONNX, and comparisons of their predictions."""
 
 import warnings
 
@@ -18,10 +18,10 @@ SMALL = {"filters": (6, 8), "strides": (2, 1), "pool_sizes": (2, 1), **QUICK}
 
 
 def fitted(model, X, y, judged_on=None):
-    """The model after one epoch, with random weights in place of what it learned.
+    """Fit a model for one epoch, then replace its weights with random ones.
 
-    One epoch leaves outputs near zero, where nothing would be seen of an error; the last layer
-    is scaled such that every output varies by 1 over what it is judged on, or X.
+    Outputs after a single epoch are near zero and would hide errors. The last layer is scaled so
+    that each output has a standard deviation of 1 over `judged_on`, or over X if that is None.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -55,6 +55,6 @@ def exported(model, folder, **settings):
 
 def assert_same(loaded, model, X, tolerance=1e-4, spread=0.05):
     expected = model.predict_proba(X)
-    assert np.ptp(expected, axis=0).max() > spread  # else agreement would mean nothing
+    assert np.ptp(expected, axis=0).max() > spread  # constant outputs would agree trivially
     assert np.abs(loaded.predict_proba(X) - expected).max() < tolerance
     assert (loaded.predict(X) == model.predict(X)).all()

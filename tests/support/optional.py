@@ -1,4 +1,4 @@
-"""Libraries that a test needs and that may not be installed."""
+"""Optional libraries that tests need."""
 
 import warnings
 
@@ -6,7 +6,7 @@ import pytest
 
 
 def installed(name):
-    """Import a library, whatever it warns of, or skip."""
+    """Import a library without its warnings, or skip the test if it is not installed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return pytest.importorskip(name)

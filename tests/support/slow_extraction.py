@@ -1,8 +1,8 @@
-"""Extraction that takes its time and notes what it computes, to be killed by tests.
+"""Slow feature extraction that logs what it computes, for tests to kill.
 
     python -m tests.support.slow_extraction DIRECTORY FILE...
 
-Each utterance takes SKSER_TEST_PAUSE seconds, and adds a line to the file SKSER_TEST_LOG.
+Each utterance takes SKSER_TEST_PAUSE seconds and adds a line to the file SKSER_TEST_LOG.
 """
 
 import os

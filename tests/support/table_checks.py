@@ -1,4 +1,4 @@
-"""scikit-learn's estimator checks on utterance tables: those of audio, unless they differ here."""
+"""Estimator checks on utterance tables, which are those on audio except for the ones below."""
 
 import pandas as pd
 import pytest
@@ -12,9 +12,9 @@ from tests.support.audio_checks import assert_equal, ready, speech
 
 
 class OneSpeakerPerUtterance(SpeakerScaler):
-    """Takes lists of audio, so that the checks can give them, and makes the tables of them.
+    """Speaker scaler that takes lists of audio, as checks pass them, and converts them to tables.
 
-    With one utterance each, speakers do not depend on the company that utterances are in.
+    Each speaker has one utterance, so that the result does not depend on the other utterances.
     """
 
     @staticmethod
@@ -72,7 +72,7 @@ def check_fit_check_is_fitted(name, transformer):
 
 
 def check_transformers_unfitted_stateless(name, transformer):
-    # Which speakers were seen in fit does not matter.
+    # Speakers that `fit` has not seen are scaled like all others.
     assert transformer.__sklearn_tags__().requires_fit
     X = ready(transformer).fit(speech()[:1]).transform(speech())
     assert_equal(X, ready(transformer).transform(speech()))

@@ -1,4 +1,4 @@
-"""scikit-learn's estimator checks that cannot apply to texts, each done on texts instead."""
+"""Replacements on texts for the estimator checks of scikit-learn that need 2-D arrays."""
 
 import pickle
 
@@ -172,7 +172,7 @@ def check_fit_check_is_fitted(name, transformer):
 
 
 def check_n_features_in(name, transformer):
-    # Texts of any length are taken after any other.
+    # The length of texts may differ between fit and transform.
     assert transformer.fit(TEXTS[2:3]).transform(TEXTS[:1]).shape[0] == 1
 
 

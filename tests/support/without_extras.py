@@ -1,4 +1,4 @@
-"""Print what calls say where no extra is installed, as JSON.
+"""Print the messages of calls as JSON, as if no extra was installed.
 
 Run as ``python -m tests.support.without_extras FOLDER``.
 """
@@ -14,7 +14,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 _PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-MODULES = {"pympi-ling": "pympi"}  # of libraries that bear another name than their module
+MODULES = {"pympi-ling": "pympi"}  # modules whose name differs from that of their library
 EXTRAS = {
     extra: [
         MODULES.get(name, name.replace("-", "_"))
@@ -27,7 +27,7 @@ EXTRAS = {
 
 
 class _Hiding(PathFinder):
-    """Finds all modules but those of some libraries, as if they were not installed."""
+    """Path finder that hides some libraries, as if they were not installed."""
 
     hidden = {name for names in EXTRAS.values() for name in names}
 
@@ -165,7 +165,7 @@ def _containers(speech, emotions, folder):
     load_audio(folder / "voice.m4a")
 
 
-# The last needs another extra, which it brings to light again.
+# Adapters come last, because they make the extra embeddings visible again.
 NEEDED_BY = {
     "annotations": [_textgrid, _elan],
     "audb": [_audb],
@@ -180,12 +180,12 @@ NEEDED_BY = {
     "vad": [_vad],
     "adapters": [_adapters],
 }
-# Libraries that the user imports: this package takes what they make, and does without.
+# Libraries that only the user imports; this package accepts their objects.
 NOT_NEEDED_BY = {"augment": [_own_augmentation], "distributed": [_processes]}
 
 
 def _outcome(call, *given):
-    from skser.audio import AudioReadError  # a file that cannot be read costs no other
+    from skser.audio import AudioReadError  # imported here, after the extras are hidden
 
     try:
         call(*given)
@@ -195,7 +195,7 @@ def _outcome(call, *given):
 
 
 def main(folder):
-    """Print the names of all modules, and what each call says."""
+    """Print the names of all modules and the message of each call."""
     assert not _Hiding.hidden & set(sys.modules)
     sys.meta_path[sys.meta_path.index(PathFinder)] = _Hiding
     import numpy as np

@@ -1,1 +1,1 @@
-"""Plain torch modules; nothing of the estimators, nothing of scikit-learn."""
+"""Plain torch modules, independent of the estimators and of scikit-learn."""

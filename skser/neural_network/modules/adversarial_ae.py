@@ -12,12 +12,12 @@ from skser.neural_network.modules.priors import normal_like
 
 
 class GeneratorDropout(nn.Module):
-    """Dropout whose mask comes from a generator, so that each phase has its own numbers.
+    """Dropout whose mask comes from a generator, so that each phase draws its own numbers.
 
     Parameters
     ----------
     share : float
-        Share of the values that are set to zero in training; the others grow accordingly.
+        Share of the values that are set to zero in training. The others are scaled up.
     """
 
     def __init__(self, share):
@@ -25,7 +25,7 @@ class GeneratorDropout(nn.Module):
         self.share = share
 
     def forward(self, x, generator):
-        """Return ``x`` as it is if `generator` is None."""
+        """Return ``x`` with values dropped, or unchanged if `generator` is None."""
         if generator is None or self.share == 0:
             return x
         keep = torch.empty_like(x).bernoulli_(1 - self.share, generator=generator)
@@ -38,9 +38,11 @@ class VectorEncoder(nn.Module):
     Parameters
     ----------
     n_features : int
+        Number of features of a vector.
     hidden_units : sequence of int
+        Number of units of each layer.
     dropout : float
-        Behind each layer.
+        Dropout rate after each layer.
     """
 
     def __init__(self, n_features, hidden_units, dropout):
@@ -56,11 +58,11 @@ class VectorEncoder(nn.Module):
 
     @staticmethod
     def reconstructed(x, lengths):
-        """Return the target of the decoder: the vectors themselves."""
+        """Return the targets of the decoder: the vectors themselves."""
         return x.flatten(1)
 
     def forward(self, x, lengths, generator=None):
-        """Hidden vectors (batch, n_outputs) of ``x`` (batch, 1, 1, n_features)."""
+        """Compute hidden vectors (batch, n_outputs) of ``x`` (batch, 1, 1, n_features)."""
         hidden = x.flatten(1)
         for layer in self.layers:
             hidden = self.dropout(layer(hidden), generator)
@@ -68,21 +70,21 @@ class VectorEncoder(nn.Module):
 
 
 class FrameEncoder(nn.Module):
-    """Convolutions over time, then attention pooling, over sequences of frames.
+    """Convolutions over time and attention pooling, for sequences of frames.
 
     Parameters
     ----------
     n_columns : int
-        Columns of a frame; each is a channel of the first convolution.
+        Number of columns of a frame. Each is an input channel of the first convolution.
     filters : sequence of int
-        Channels of the convolutions, each followed by batch normalisation, a ReLU and
-        maximum pooling of two. The first takes every other frame.
+        Number of output channels of each convolution. Batch normalization, a ReLU and max pooling
+        of size two follow each. The first convolution has stride two.
     kernel_size : int
-        Kernel size of the convolutions, in frames.
+        Kernel size of each convolution, in frames.
     n_heads : int
         Number of heads of the attention pooling.
     dropout : float
-        On the pooled vectors.
+        Dropout rate on the pooled vectors.
     """
 
     def __init__(self, n_columns, filters, kernel_size, n_heads, dropout):
@@ -99,16 +101,16 @@ class FrameEncoder(nn.Module):
 
     @staticmethod
     def reconstructed(x, lengths):
-        """Return the target of the decoder: mean and deviation of every column over time."""
+        """Return the targets of the decoder: mean and standard deviation of columns over time."""
         frames = x.transpose(1, 2).flatten(2)
         mask = time_mask(lengths, frames.shape[1])[:, :, None]
         n_frames = lengths[:, None].to(frames.dtype)
-        mean = frames.sum(dim=1) / n_frames  # zeros in the padding
+        mean = frames.sum(dim=1) / n_frames  # the padding is zero
         squares = ((frames - mean[:, None]) * mask).square().sum(dim=1)
         return torch.cat([mean, torch.sqrt(squares / n_frames)], dim=1)
 
     def forward(self, x, lengths, generator=None):
-        """Pooled vectors (batch, n_outputs) of ``x`` (batch, channels, time, bands)."""
+        """Compute pooled vectors (batch, n_outputs) of ``x`` (batch, channels, time, bands)."""
         x = x.transpose(1, 2).flatten(2).transpose(1, 2).unsqueeze(-1)
         for block in self.blocks:
             x, lengths = block(x, lengths)
@@ -118,17 +120,20 @@ class FrameEncoder(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Tells samples of a prior from codes of the encoder: one logit, high for the prior.
+    """Discriminator between samples of a prior and codes of the encoder.
+
+    Its output is a logit, which is high for samples of the prior.
 
     Parameters
     ----------
     n_inputs : int
+        Number of inputs.
     units : int
         Number of units of each of the two hidden layers.
-    noise : float
-        Standard deviation of what is added to either kind of input in training. Codes of
-        one emotion are points at the corners of a simplex: without it, any code that is not
-        exactly at a corner would be found out, however good.
+    noise : float, default=0.0
+        Standard deviation of the noise added to samples and codes in training. A categorical
+        prior needs it: its samples are exact corners of a simplex, and without noise the
+        discriminator would recognize any code by a tiny distance from a corner.
     """
 
     def __init__(self, n_inputs, units, noise=0.0):
@@ -143,34 +148,35 @@ class Discriminator(nn.Module):
         )
 
     def forward(self, codes, generator=None):
-        """Logits (batch,) of ``codes`` (batch, n_inputs)."""
+        """Compute logits (batch,) of ``codes`` (batch, n_inputs)."""
         if generator is not None and self.noise:
             codes = codes + self.noise * normal_like(codes, generator)
         return self.layers(codes).squeeze(1)
 
 
 class AdversarialAE(nn.Module):
-    """Encoder with two latents, a head on the emotion's, decoder and two discriminators.
+    """Encoder with two latents, head on the emotion latent, decoder and two discriminators.
 
     Parameters
     ----------
     encoder : VectorEncoder or FrameEncoder
+        Encoder of the input.
     emotion : nn.Module
-        From the encoder's vectors to the emotion latent, or its logits if `prior` is
-        "categorical".
+        Layer that computes the emotion latent from the encoder's vectors, or the logits of that
+        latent if `prior` is a `CategoricalPrior`.
     head : nn.Module
-        From these to the outputs.
+        Layer that computes the outputs from the result of `emotion`.
     style : nn.Module
-        From the encoder's vectors to the style latent.
+        Layer that computes the style latent from the encoder's vectors.
     decoder : nn.Module
-        From both latents to what the encoder names as `reconstructed`.
+        Layers that compute the encoder's `reconstructed` from both latents.
     discriminators : dict of nn.Module
-        "emotion" and "style".
+        Discriminators of the latents "emotion" and "style".
     prior : GaussianPrior, CategoricalPrior or MixturePrior
         Prior of the emotion latent, which is a softmax if the prior is categorical. The prior
         of the style latent is standard normal.
     noise : float
-        Standard deviation of what is added to the input in training.
+        Standard deviation of the noise added to the input in training.
 
     References
     ----------
@@ -181,7 +187,7 @@ class AdversarialAE(nn.Module):
     Autoencoders. arXiv:1511.05644.
     """
 
-    # Names of the layers whose shape depends on the number of classes, or on the prior.
+    # Prefixes of the layers whose shape depends on the number of classes, or on the prior.
     class_layers = ("emotion.", "decoder.0.", "discriminators.emotion.", "prior.")
 
     def __init__(self, encoder, emotion, head, style, decoder, discriminators, prior, noise):
@@ -194,42 +200,42 @@ class AdversarialAE(nn.Module):
         self.discriminators = nn.ModuleDict(discriminators)
         self.prior = prior
         self.noise = noise
-        self.register_buffer("centre", torch.zeros(encoder.n_reconstructed))
+        self.register_buffer("center", torch.zeros(encoder.n_reconstructed))
         self.register_buffer("spread", torch.ones(()))
 
     def set_scale(self, wanted):
-        """Take mean and spread of the reconstructions from those wanted (n, n_reconstructed).
+        """Set the mean and spread of reconstructions from their targets (n, n_reconstructed).
 
-        The spread is one for all columns, so that a column counts by its variance.
+        All columns share one spread, so that each contributes to the error by its variance.
         """
-        self.centre.copy_(wanted.mean(dim=0))
+        self.center.copy_(wanted.mean(dim=0))
         spread = wanted.var(dim=0, correction=0).mean().sqrt()
         self.spread.copy_(torch.where(spread > 0, spread, 1.0))
 
     def hidden(self, x, lengths, generator=None):
-        """The encoder's vectors; with a generator, of noisy input and with dropout."""
+        """Compute the encoder's vectors; a generator adds noise to the input, and dropout."""
         if generator is not None and self.noise:
             noise = self.noise * normal_like(x, generator)
             x = x + noise * time_mask(lengths, x.shape[2])[:, None, :, None]
         return self.encoder(x, lengths, generator)
 
     def forward(self, x, lengths, generator=None):
-        """Outputs (batch, n_outputs) of a padded batch (batch, channels, time, bands)."""
+        """Compute outputs (batch, n_outputs) of a padded batch (batch, channels, time, bands)."""
         return self.output(self.emotion(self.hidden(x, lengths, generator)))
 
     def encode(self, x, lengths, generator=None):
-        """Emotion latent (batch, n_emotion) and style latent (batch, n_style)."""
+        """Compute the emotion latent (batch, n_emotion) and the style latent (batch, n_style)."""
         hidden = self.hidden(x, lengths, generator)
         emotion = self.emotion(hidden)
         return self.prior.code(emotion), self.style(hidden)
 
     def decode(self, emotion, style):
-        """Reconstruction (batch, n_reconstructed) from both latents."""
+        """Compute the reconstruction (batch, n_reconstructed) from both latents."""
         codes = torch.cat([emotion, style], dim=1)
-        return self.centre + self.spread * self.decoder(codes).float()
+        return self.center + self.spread * self.decoder(codes).float()
 
     def reconstruction_errors(self, x, lengths, generator=None):
-        """Mean squared error (batch,) in squared spreads: 1 is what giving the mean costs."""
+        """Compute mean squared errors (batch,), scaled so that predicting the mean costs 1."""
         given = self.decode(*self.encode(x, lengths, generator))
         wanted = self.encoder.reconstructed(x, lengths)
         return ((given - wanted) / self.spread).square().mean(dim=1)

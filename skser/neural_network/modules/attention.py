@@ -1,4 +1,4 @@
-"""Attention pooling: a set of annotation vectors becomes one vector."""
+"""Attention pooling of a set of annotation vectors into one vector."""
 
 import math
 
@@ -18,18 +18,18 @@ class AttentionPooling(nn.Module):
         c = \sum_i \alpha_i a_i.
 
     The sum runs over the valid positions of one utterance. :math:`\lambda = 1` is the
-    ordinary softmax and :math:`\lambda = 0` mean pooling.
+    ordinary softmax; :math:`\lambda = 0` is mean pooling.
 
     Parameters
     ----------
     n_features : int
-        Width of an annotation vector.
+        Number of features of an annotation vector.
     n_heads : int, default=1
-        Heads, each with its own :math:`W, b, u`; their outputs are concatenated.
+        Number of heads, each with its own :math:`W, b, u`. Their outputs are concatenated.
     attention_scale : float, default=1.0
-        :math:`\lambda`.
+        Scale :math:`\lambda` of the scores.
     n_hidden : int or None, default=None
-        Rows of :math:`W`; None means `n_features`.
+        Number of rows of :math:`W`. None uses `n_features`.
 
     References
     ----------
@@ -47,30 +47,31 @@ class AttentionPooling(nn.Module):
         nn.init.uniform_(self.context, -1 / math.sqrt(n_hidden), 1 / math.sqrt(n_hidden))
 
     def weights(self, annotations, mask):
-        """Attention weights.
+        """Compute the attention weights.
 
         Parameters
         ----------
         annotations : tensor of shape (batch, positions, features)
+            Annotation vectors.
         mask : bool tensor of shape (batch, positions)
-            True at valid positions; at least one per utterance.
+            Mask that is True at valid positions, of which each utterance has at least one.
 
         Returns
         -------
         tensor of shape (batch, positions, heads)
-            Zero outside the mask; each head sums to 1 over positions.
+            Weights, zero outside the mask. Those of each head sum to 1 over positions.
         """
-        # tanh z = 2 sigmoid(2z) - 1, the softmax does not see the constant, and torch's
-        # sigmoid is ten times as fast as its tanh.
+        # tanh z = 2 sigmoid(2z) - 1. The softmax cancels the constant, and torch's sigmoid is
+        # ten times as fast as its tanh.
         projection = self.projection
         hidden = torch.sigmoid(linear(annotations, 2 * projection.weight, 2 * projection.bias))
-        # One product for all heads, with zeros where a head does not look.
+        # A block-diagonal matrix computes the scores of all heads in one product.
         context = torch.block_diag(*self.context[:, None])
         scores = linear(hidden, 2 * self.attention_scale * context)
         scores = scores.masked_fill(~mask[:, :, None], float("-inf"))
         return torch.softmax(scores, dim=1, dtype=torch.float32)
 
     def forward(self, annotations, mask):
-        """Pooled vectors, (batch, heads * features); arguments as for `weights`."""
+        """Compute pooled vectors (batch, heads * features) from the arguments of `weights`."""
         weights = self.weights(annotations, mask)
         return torch.einsum("nph,npc->nhc", weights, annotations).flatten(1)

@@ -13,30 +13,33 @@ _CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
 
 
 class RecurrentEncoder(nn.Module):
-    """Frames of one modality: standardised, mixed over layers, recurrent, pooled.
+    """Recurrent encoder of the frames of one modality, with attention pooling.
 
-    Without a cell they are not standardised, but the pooled vectors are, over the batch.
+    Frames are standardized, their channels are averaged or concatenated, and recurrent layers
+    follow. Without a cell, the pooled vectors are normalized over the batch instead of the frames.
 
     Parameters
     ----------
     n_channels, n_columns : int
-        Size of the input; columns are those of one channel.
+        Number of channels of the input, and of columns of each channel.
     mix_channels : bool
-        Whether channels are averaged with learned weights, instead of concatenated.
+        If True, channels are averaged with learned weights; if False, they are concatenated.
     cell : {"gru", "lstm"} or None
-        None has no recurrent layer: the frames themselves are pooled.
+        Cell of the recurrent layers. None pools the frames without recurrent layers.
     n_hidden : int
-        Number of units of each direction; without a cell, half the hidden units of the attention.
+        Number of recurrent units per direction. Without a cell, half the number of hidden units
+        of the attention.
     n_layers : int
+        Number of recurrent layers.
     n_heads : int
         Number of heads of the attention pooling.
     dropout : float
-        On what enters the recurrent layers, and between them.
-    encoder_layers : nn.Module or None
-        Layers of a pretrained encoder that come first and are trained too.
+        Dropout rate on the input of the recurrent layers, and between them.
+    encoder_layers : nn.Module or None, default=None
+        Layers of a pretrained encoder that come first and are trained as well.
     """
 
-    generator = None  # of the dropout between recurrent layers
+    generator = None  # for the dropout between recurrent layers, see `drawing_from`
 
     def __init__(
         self,
@@ -76,27 +79,34 @@ class RecurrentEncoder(nn.Module):
         self.pooling = AttentionPooling(self.n_outputs, n_heads, n_hidden=2 * n_hidden)
 
     def states(self, x, lengths):
-        """Return the frames to standardise: the input, or the output of the pretrained layers."""
+        """Return the frames to standardize: the input, or the output of the pretrained layers."""
         return x if self.encoder_layers is None else self.encoder_layers(x, lengths)
 
     def set_scale(self, mean, deviation):
-        """Give the mean and the deviation of every column, (channels, columns)."""
+        """Set mean and standard deviation of the columns, both (channels, columns)."""
         self.center.copy_(mean[:, None])
         self.scale.copy_(torch.where(deviation > 0, deviation, 1.0)[:, None])
 
     def layer_weights(self):
-        """Shares (n_channels,) of the channels, which sum to 1."""
+        """Return the weights (n_channels,) of the channels, which sum to 1."""
         return torch.softmax(self.layer_scores, dim=0)
 
     def forward(self, x, lengths):
-        """Return input and output of the recurrent layers for x (batch, channels, time, columns).
+        """Compute input and output of the recurrent layers.
 
-        An utterance of length 0 counts as one frame of zeros.
+        Parameters
+        ----------
+        x : tensor of shape (batch, channels, time, columns)
+            Padded batch.
+        lengths : int64 tensor of shape (batch,)
+            Number of frames of each utterance. Length 0 counts as one frame of zeros.
 
         Returns
         -------
         inputs : tensor of shape (batch, time, n_inputs)
+            Input of the recurrent layers.
         outputs : tensor of shape (batch, time, n_outputs)
+            Output of the recurrent layers.
         """
         lengths = lengths.clamp(min=1)
         x = self.states(x, lengths)
@@ -113,7 +123,7 @@ class RecurrentEncoder(nn.Module):
             x, lengths.cpu(), batch_first=True, enforce_sorted=False
         )
         draws = self.training and self.recurrent.dropout > 0
-        with as_global(self.generator if draws else None):  # between recurrent layers
+        with as_global(self.generator if draws else None):  # torch's RNNs take no generator
             outputs, _ = self.recurrent(packed)
         outputs, _ = nn.utils.rnn.pad_packed_sequence(
             outputs, batch_first=True, total_length=x.shape[1]
@@ -121,7 +131,7 @@ class RecurrentEncoder(nn.Module):
         return x, outputs
 
     def pool(self, frames, lengths):
-        """Attentive mean (batch, n_pooled) of each head, and deviation after a recurrent layer."""
+        """Pool frames into vectors (batch, n_pooled): means and, with a cell, deviations."""
         if self.recurrent is None:
             mask = time_mask(lengths.clamp(min=1), frames.shape[1])
             weights = self.pooling.weights(layer_norm(frames, frames.shape[2:]), mask)
@@ -131,28 +141,28 @@ class RecurrentEncoder(nn.Module):
 
 
 class PresentBatchNorm(nn.BatchNorm1d):
-    """Batch normalisation that does not see utterances without frames.
+    """Batch normalization that ignores utterances without frames.
 
-    As elsewhere here, its running statistics are the plain average over the last epoch.
+    As in `MaskedBatchNormReLU`, the running statistics are the plain average over the last epoch.
     """
 
     def __init__(self, n_features):
         super().__init__(n_features, momentum=None)
 
     def forward(self, x, present):
-        """Normalise x (batch, features) by the statistics of the rows that are present."""
+        """Normalize x (batch, features) by the statistics of the rows that are present."""
         if not self.training:
             return super().forward(x)
-        if present.sum() < 2:  # of one there are no statistics
+        if present.sum() < 2:  # batch statistics need two rows
             scale = self.weight * torch.rsqrt(self.running_var + self.eps)
             return (x - self.running_mean) * scale + self.bias
-        normalised = torch.zeros_like(x)
-        normalised[present] = super().forward(x[present])
-        return normalised
+        normalized = torch.zeros_like(x)
+        normalized[present] = super().forward(x[present])
+        return normalized
 
 
 def attentive_statistics(pooling, frames, lengths):
-    """Weighted mean and deviation of frames (batch, time, features), head by head."""
+    """Compute weighted means and deviations of frames (batch, time, features) for each head."""
     weights = pooling.weights(frames, time_mask(lengths.clamp(min=1), frames.shape[1]))
     # A difference of squares needs more digits than autocast's bfloat16 has.
     with torch.autocast(frames.device.type, enabled=False):
@@ -166,15 +176,15 @@ def attentive_statistics(pooling, frames, lengths):
 class Alignment(nn.Module):
     """Scaled dot-product attention from each position of one modality to those of the other.
 
-    What is compared is what entered the recurrent layers: what leaves them tells of the whole
-    utterance at every position, and need not look at the right one.
+    The attention compares the inputs of the recurrent layers instead of their outputs. An output
+    summarizes the whole utterance at each position, so it could attend to any position.
 
     Parameters
     ----------
     queries, keys : RecurrentEncoder
-        Encoders of the modality that looks, and of the other.
+        Encoder of the attending modality, and encoder of the other one.
     n_hidden : int
-        Number of dimensions of the space that they are compared in.
+        Number of dimensions of the space in which they are compared.
     n_heads : int
         Number of heads of the attention pooling over aligned pairs.
     """
@@ -188,36 +198,39 @@ class Alignment(nn.Module):
         self.n_pooled = 2 * n_heads * n_hidden
 
     def weights(self, queries, keys, key_lengths):
-        """Weights (batch, n_queries, n_keys) of inputs; each query's sum to 1 over the keys."""
+        """Compute weights (batch, n_queries, n_keys), which sum to 1 over the keys."""
         scores = self.query(queries) @ self.key(keys).transpose(1, 2)
         scores = scores.float() / math.sqrt(self.key.out_features)
         inside = time_mask(key_lengths.clamp(min=1), keys.shape[1])[:, None]
         return torch.softmax(scores.masked_fill(~inside, float("-inf")), dim=2)
 
     def forward(self, queries, keys, query_lengths, key_lengths):
-        """Pooled pairs (batch, n_pooled), of inputs and outputs of either side."""
+        """Compute pooled pairs (batch, n_pooled) from (inputs, outputs) of both encoders."""
         weights = self.weights(queries[0], keys[0], key_lengths)
         pairs = torch.cat([queries[1], weights @ keys[1]], dim=2)
         return attentive_statistics(self.pooling, torch.relu(self.pair(pairs)), query_lengths)
 
 
 class AttentionRNN(nn.Module):
-    """Classifier, or regressor, of acoustic frames, of word pieces, or of both.
+    """Recurrent network for acoustic frames, for word pieces, or for both.
 
     Parameters
     ----------
     audio : RecurrentEncoder
-        Encoder of the only modality, if there is one.
+        Encoder of the frames, or of the only modality.
     text : RecurrentEncoder or None
+        Encoder of the word pieces. None means a single modality.
     alignment : Alignment or None
-        Joins both encoders; None leaves late fusion.
+        Alignment of both encoders. None means late fusion.
     words_look : bool
-        Whether words are the queries of the alignment; else frames are.
+        If True, words are the queries of the alignment; if False, frames are.
     n_outputs : int
+        Number of classes or targets.
     dropout : float
-        On the pooled vectors.
+        Dropout rate on the pooled vectors.
     modality_dropout : float
-        Share of the training utterances that lose either modality, if they have both.
+        Share of the training utterances with both modalities that lose their audio; an equal
+        share loses its text.
 
     References
     ----------
@@ -225,7 +238,7 @@ class AttentionRNN(nn.Module):
     Using Self-supervised Transfer Learning. doi:10.20944/preprints202008.0645.v1.
     """
 
-    generator = None  # of the modality dropout
+    generator = None  # for the modality dropout, see `drawing_from`
 
     def __init__(self, audio, text, alignment, words_look, n_outputs, dropout, modality_dropout):
         super().__init__()
@@ -237,7 +250,7 @@ class AttentionRNN(nn.Module):
         self.output = nn.Linear(n_pooled, n_outputs)
 
     def forward(self, x, lengths, words=None, word_lengths=None):
-        """Outputs (batch, n_outputs) of x (batch, channels, time, columns) and word pieces."""
+        """Compute outputs (batch, n_outputs) of x (batch, channels, time, columns) and words."""
         if self.text is None:
             pooled = self.audio.pool(self.audio(x, lengths)[1], lengths)
         else:
@@ -245,7 +258,7 @@ class AttentionRNN(nn.Module):
         return self.output(self.dropout(pooled))
 
     def align(self, x, lengths, words, word_lengths):
-        """Weights (batch, n_words, n_frames), or (batch, n_frames, n_words) if frames look."""
+        """Compute weights (batch, n_words, n_frames), or transposed if frames are the queries."""
         frames, pieces = self.audio(x, lengths), self.text(words, word_lengths)
         if self.words_look:
             return self.alignment.weights(pieces[0], frames[0], lengths)
@@ -266,9 +279,10 @@ class AttentionRNN(nn.Module):
         return torch.cat(parts, dim=1)
 
     def _present(self, lengths, word_lengths):
-        """Which modalities there are, (batch, 1) each, some of them dropped in training."""
+        """Return masks (batch, 1) of the utterances with audio and text, after modality dropout."""
         has_audio, has_text = ((n > 0)[:, None] for n in (lengths, word_lengths))
         if self.training and self.modality_dropout:
+            # One draw decides for both: an utterance never loses audio and text together.
             draw = torch.rand(has_audio.shape, device=has_audio.device, generator=self.generator)
             both = has_audio & has_text
             has_audio = has_audio & ~(both & (draw < self.modality_dropout))

@@ -1,4 +1,4 @@
-"""Losses of targets of which some are missing."""
+"""Losses that ignore missing targets."""
 
 import torch
 from torch import nn
@@ -8,19 +8,19 @@ class KnownSquaredError(nn.Module):
     """Mean squared error over the targets that are not NaN."""
 
     def forward(self, outputs, targets):
-        """Loss of two tensors (batch, n_targets)."""
+        """Compute the loss of outputs and targets (batch, n_targets)."""
         known = ~torch.isnan(targets)
         errors = torch.where(known, outputs - targets.nan_to_num(), 0.0)
         return errors.square().sum() / known.sum().clamp(min=1)
 
 
 class ConcordanceLoss(nn.Module):
-    r"""One minus the concordance correlation coefficient, the mean over targets.
+    r"""One minus the concordance correlation coefficient, averaged over targets.
 
     .. math:: \rho_c = 2 s_{xy} / (s_x^2 + s_y^2 + (\bar x - \bar y)^2)
 
-    with moments over the batch's utterances whose target is not NaN. Of one such utterance
-    there is no correlation: its squared error counts instead.
+    The moments run over the utterances of the batch whose target is not NaN. A single such
+    utterance has no correlation, so the loss is then its squared error.
 
     References
     ----------
@@ -29,7 +29,7 @@ class ConcordanceLoss(nn.Module):
     """
 
     def forward(self, outputs, targets):
-        """Loss of two tensors (batch, n_targets)."""
+        """Compute the loss of outputs and targets (batch, n_targets)."""
         known = ~torch.isnan(targets)
         n = known.sum(dim=0)
         x = torch.where(known, outputs, 0.0)
@@ -43,7 +43,7 @@ class ConcordanceLoss(nn.Module):
         dy = torch.where(known, targets.nan_to_num() - mean_y, 0.0)
         gap = (mean_x - mean_y).square()
         total = mean(dx.square()) + mean(dy.square()) + gap
-        # Equal constants agree: 0 over 0 is a loss of 0.
+        # _TINY makes the loss of equal constants 0 instead of 0 / 0.
         losses = 1 - (2 * mean(dx * dy) + _TINY) / (total + _TINY)
         losses = torch.where(n > 1, losses, gap)
         return losses.sum() / (n > 0).sum().clamp(min=1)

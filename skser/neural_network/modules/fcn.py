@@ -1,4 +1,4 @@
-"""Fully convolutional encoder with attention over every position."""
+"""Fully convolutional network with attention pooling over all positions."""
 
 import torch
 from torch import nn
@@ -9,25 +9,25 @@ from skser.neural_network.modules.layers import Dropout, MaskedBatchNormReLU, Pa
 
 
 def output_length(length, kernel_size, stride):
-    """Positions that remain of `length` after a convolution or pooling.
+    """Return the number of output positions of a convolution or pooling.
 
-    Every layer pads by half its kernel, so any length of at least 1 leaves at least 1.
+    Each layer pads by half its kernel, so that a length of at least 1 stays at least 1.
     """
     return (length + 2 * (kernel_size // 2) - kernel_size) // stride + 1
 
 
 class ConvolutionBlock(nn.Module):
-    """Convolution, normalisation, ReLU and max pooling, blind to padding.
+    """Convolution, normalization, ReLU and max pooling, unaffected by padding.
 
     Parameters
     ----------
     n_inputs, n_outputs : int
-        Channels.
+        Number of input channels, and of output channels.
     kernel_size, stride, pool_size, pool_stride : tuple of two int
-        Along (time, bands). A pool size of (1, 1) means no pooling.
+        Sizes and strides along (time, bands). A pool size of (1, 1) means no pooling.
     normalization : {"batch", "local_response", "none"}
-        What stands between convolution and ReLU; local response normalisation
-        (Krizhevsky et al. 2012) stands after the ReLU, as published.
+        Normalization between convolution and ReLU. Local response normalization
+        (Krizhevsky et al. 2012) comes after the ReLU, as published.
     """
 
     def __init__(
@@ -59,9 +59,9 @@ class ConvolutionBlock(nn.Module):
             self.steps.append((pool_size, pool_stride))
 
     def forward(self, x, lengths):
-        """Take and return (tensor (batch, channels, time, bands), lengths (batch,)).
+        """Return new x (batch, channels, time, bands) and lengths (batch,).
 
-        Positions of ``x`` beyond an utterance's length must be zero; so they come out.
+        ``x`` must be zero beyond the length of each utterance, and so is the result.
         """
         x = self.convolution(x)
         lengths = output_length(lengths, self.steps[0][0][0], self.steps[0][1][0])
@@ -77,8 +77,8 @@ class ConvolutionBlock(nn.Module):
         if self.local_response is not None:
             x = self.local_response(x)
         if pools:
-            # The zeros of padding never win a maximum over what a ReLU put out, but a window
-            # that begins in the padding may still reach back into the utterance.
+            # Zeros in the padding never exceed the output of a ReLU, but a window whose center is
+            # in the padding may reach back into the utterance, so the result is masked again.
             x = functional.max_pool2d(
                 x, self.pool_size, self.pool_stride, padding=tuple(k // 2 for k in self.pool_size)
             )
@@ -87,22 +87,26 @@ class ConvolutionBlock(nn.Module):
 
 
 class AttentionFCN(nn.Module):
-    """Convolution blocks, attention pooling over every (time, band) cell, linear output.
+    """Convolution blocks, attention pooling over all (time, band) cells, and a linear output.
 
     Parameters
     ----------
     n_channels : int
-        Channels of the input (static features and their differences).
+        Number of input channels (static features and their differences).
     n_outputs : int
+        Number of classes or targets.
     filters : sequence of int
-        Channels of each block.
+        Number of output channels of each block.
     kernel_sizes, strides, pool_sizes, pool_strides : sequence of (int, int)
-        One pair (time, bands) per block.
+        Sizes and strides of each block, as pairs (time, bands).
     normalizations : sequence of {"batch", "local_response", "none"}
-    n_heads, attention_scale
-        See `AttentionPooling`.
+        Normalization of each block.
+    n_heads : int
+        Number of heads of the `AttentionPooling`.
+    attention_scale : float
+        Scale of its scores.
     dropout : float
-        On the pooled vectors.
+        Dropout rate on the pooled vectors.
 
     References
     ----------
@@ -143,17 +147,17 @@ class AttentionFCN(nn.Module):
         self.pooling = AttentionPooling(filters[-1], n_heads, attention_scale)
         self.dropout = Dropout(dropout)
         self.output = nn.Linear(filters[-1] * n_heads, n_outputs)
-        # From equal outputs for all classes the first updates go by the evidence alone.
+        # With zero weights all classes are equally likely at first, and the data alone decide.
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.output.bias)
 
     def steps(self):
-        """(kernel, stride) of every convolution and pooling, along time and along bands."""
+        """Return (kernel size, stride) of each layer, as a list along time and one along bands."""
         steps = [step for block in self.blocks for step in block.steps]
         return tuple([(kernel[axis], stride[axis]) for kernel, stride in steps] for axis in (0, 1))
 
     def _annotations(self, x, lengths):
-        """Cells of the last layer (batch, time, bands, features), and their mask."""
+        """Compute cells (batch, time, bands, features) of the last layer, mask and lengths."""
         for block in self.blocks:
             x, lengths = block(x, lengths)
         cells = x.permute(0, 2, 3, 1)
@@ -161,13 +165,13 @@ class AttentionFCN(nn.Module):
         return cells, mask.flatten(1), lengths
 
     def forward(self, x, lengths):
-        """Outputs (batch, n_outputs) of a padded batch (batch, channels, time, bands)."""
+        """Compute outputs (batch, n_outputs) of a padded batch (batch, channels, time, bands)."""
         cells, mask, _ = self._annotations(x, lengths)
         pooled = self.pooling(cells.flatten(1, 2), mask)
         return self.output(self.dropout(pooled) if self.training else pooled)
 
     def attention(self, x, lengths):
-        """Weights (batch, heads, time, bands), and the utterances' lengths on that grid."""
+        """Compute weights (batch, heads, time, bands), and lengths (batch,) on that grid."""
         cells, mask, lengths = self._annotations(x, lengths)
         weights = self.pooling.weights(cells.flatten(1, 2), mask)
         return weights.transpose(1, 2).unflatten(2, cells.shape[1:3]), lengths

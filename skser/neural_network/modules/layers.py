@@ -1,8 +1,8 @@
-"""Layers that see neither padding nor what other threads draw.
+"""Layers that are independent of padding and of the random numbers of other threads.
 
-Torch's global generator is shared by all threads, which may train, seed and draw at the same time.
-Modules that draw have an attribute `generator`, which `drawing_from` sets for as long as a training
-runs.
+All threads share torch's global generator, and may train, seed and draw at the same time. Modules
+that draw random numbers therefore have an attribute `generator`, which `drawing_from` sets during
+a training.
 """
 
 import contextlib
@@ -13,17 +13,18 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.functional import max_pool2d
 
-# Some of torch takes no generator; whoever needs the global one holds this for a short while.
+# Some functions of torch accept no generator. `as_global` holds this lock while it replaces the
+# global one.
 _GLOBAL_GENERATOR = threading.RLock()
 
 
 class Dropout(nn.Module):
-    """Dropout as torch's, with numbers from `generator` if there is one.
+    """torch's dropout, with random numbers from `generator` if it is set.
 
     Parameters
     ----------
     p : float
-        Share of the elements that become zero in training.
+        Dropout rate: share of the elements that become zero in training.
 
     References
     ----------
@@ -38,7 +39,7 @@ class Dropout(nn.Module):
         self.p = p
 
     def forward(self, x):
-        """Return ``x`` with elements dropped and the others scaled; in evaluation as it is."""
+        """Drop elements of ``x`` and scale up the others; in evaluation, return it unchanged."""
         if not self.training or self.p == 0:
             return x
         if self.generator is None:
@@ -47,19 +48,20 @@ class Dropout(nn.Module):
         return x * kept.div_(1 - self.p)
 
     def extra_repr(self):
-        """Return the share, for the module's text."""
+        """Return the text that the module's repr shows in parentheses."""
         return f"p={self.p}"
 
 
 @contextlib.contextmanager
 def drawing_from(generator, module):
-    """Context in which a module and its parts draw from a generator.
+    """Make a module and its parts draw from a generator within this context.
 
     Parameters
     ----------
     generator : torch.Generator
-        On the module's device.
+        Random generator on the module's device.
     module : nn.Module
+        Module whose parts may have an attribute `generator`.
     """
     parts = [part for part in module.modules() if hasattr(part, "generator")]
     try:
@@ -73,12 +75,12 @@ def drawing_from(generator, module):
 
 @contextlib.contextmanager
 def as_global(generator):
-    """Context in which torch's global generator is `generator`, for one thread at a time.
+    """Replace torch's global generator within this context, for one thread at a time.
 
     Parameters
     ----------
     generator : torch.Generator or None
-        None leaves the global one as it is.
+        Generator to use instead. None leaves the global one in place.
     """
     if generator is None:
         yield
@@ -103,22 +105,21 @@ def _default_generator(device):
 
 
 class MaskedBatchNormReLU(nn.Module):
-    """Batch normalisation over the valid positions of a padded batch, then a ReLU.
+    """Batch normalization over the valid positions of a padded batch, ReLU and max pooling.
 
-    In training the statistics are those of the valid positions alone. The running
-    statistics, used in evaluation, are the plain average over the training batches since
-    the last `reset_running_stats`: fit calls that at the start of each epoch, so a fitted
-    network carries its last epoch's statistics, however few batches there were.
+    In training, the statistics are those of the valid positions of the batch. The running
+    statistics, used in evaluation, are the plain average over the training batches since the last
+    call of `reset_running_stats`. `fit` calls it at the start of each epoch, so that a fitted
+    network has the statistics of its last epoch, even if that has few batches.
 
     Parameters
     ----------
     n_features : int
         Number of channels.
     eps : float, default=1e-5
-        Added to the variance.
-    pool_size, pool_stride : tuple of two int, or None
-        Size and stride of maximum pooling after the ReLU, along (time, bands); None means no
-        pooling.
+        Constant added to the variance for numerical stability.
+    pool_size, pool_stride : tuple of two int, or None, default=None
+        Size and stride of max pooling after the ReLU, along (time, bands). None means no pooling.
 
     References
     ----------
@@ -137,15 +138,15 @@ class MaskedBatchNormReLU(nn.Module):
         self.register_buffer("n_batches", torch.tensor(0.0))
 
     def reset_running_stats(self):
-        """Start the average over batches afresh; the next batch alone sets it."""
+        """Restart the running statistics; the next batch replaces them."""
         self.n_batches.zero_()
 
     def forward(self, x, padding, pooled_padding=None):
-        """Normalise, rectify and pool ``x`` (batch, channels, time, bands).
+        """Normalize, rectify and pool ``x`` (batch, channels, time, bands).
 
-        ``padding`` is the batch's `Padding`, ``pooled_padding`` that after the pooling.
-        Positions in it come out as zero. In training ``x`` is used as working memory: the
-        layer before must not need its own output.
+        ``padding`` is the `Padding` of the batch, and ``pooled_padding`` that after pooling, where
+        the result is zero. Training overwrites ``x``, so the previous layer must not need its
+        own output for its gradient.
         """
         x = x.float()  # statistics need more digits than autocast's bfloat16 has
         pooled_padding = pooled_padding or padding
@@ -168,10 +169,10 @@ class MaskedBatchNormReLU(nn.Module):
 
 
 class _NormalizeReLU(torch.autograd.Function):
-    """Written out because on a CPU the memory traffic of the parts is what training costs.
+    """Fused normalization, ReLU and pooling, because memory traffic limits training on a CPU.
 
-    The ReLU and what multiplies and adds come after the pooling, where fewer values are
-    left. A maximum stays one there because channels of negative weight are mirrored first.
+    Scaling, shifting and the ReLU come after the pooling, where fewer values are left. Channels
+    with a negative weight are mirrored first, so that pooling still finds their maximum.
     """
 
     @staticmethod
@@ -179,8 +180,8 @@ class _NormalizeReLU(torch.autograd.Function):
         count = padding.n_positions * x.shape[3]
         x = padding.fill_with_zero(x.contiguous(memory_format=torch.channels_last))
         mean = _rows(x).sum(dim=0) / count
-        # Centred before squaring: a difference of squares would lose float32's digits on
-        # features that nobody scaled.
+        # Centered before squaring: a difference of squares would lose precision in float32 on
+        # unscaled features.
         sign = torch.copysign(torch.ones_like(weight), weight)
         torch.addcmul(_per_channel(-sign * mean), x, _per_channel(sign), out=x)
         padding.fill_with_zero(x)
@@ -206,7 +207,7 @@ class _NormalizeReLU(torch.autograd.Function):
     def backward(ctx, grad, _mean, _variance):
         x, peaks, places, y, weight, sign, inverse_std, count = ctx.saved_tensors
         grad = grad.contiguous(memory_format=torch.channels_last)
-        grad = torch.ops.aten.threshold_backward(grad, y, 0)  # zero in the padding, as y is
+        grad = torch.ops.aten.threshold_backward(grad, y, 0)  # also zeroes the padding
         grad_bias = _rows(grad).sum(dim=0)
         grad_scale = _rows(grad * peaks).sum(dim=0)
         scale = weight * inverse_std
@@ -226,7 +227,7 @@ class _NormalizeReLU(torch.autograd.Function):
 
 
 def _rows(x):
-    """``x`` (batch, channels, time, bands), in channels-last order, as (positions, channels)."""
+    """View channels-last ``x`` (batch, channels, time, bands) as (positions, channels)."""
     return x.permute(0, 2, 3, 1).view(-1, x.shape[1])
 
 
@@ -235,34 +236,34 @@ def _per_channel(values):
 
 
 class Padding:
-    """Where a padded batch (batch, channels, time, bands) holds no utterance.
+    """Positions of a padded batch (batch, channels, time, bands) beyond the end of utterances.
 
     Parameters
     ----------
     lengths : int64 tensor of shape (batch,)
-        Valid positions of each utterance.
+        Number of valid positions of each utterance.
     n_times : int
-        Positions of the batch, valid or not.
+        Number of positions of the padded batch.
     """
 
     def __init__(self, lengths, n_times):
         self.mask = time_mask(lengths, n_times)
         self.n_positions = lengths.sum().to(torch.float32)
-        # Only the tail after the shortest utterance needs a look. On a GPU the copy is
-        # cheap and asking for the shortest would make the host wait; a compiled graph would
-        # break at the question.
+        # Only positions after the shortest utterance can be padding. On a GPU, reading that
+        # length would make the host wait for longer than masking all positions takes; in a
+        # compiled graph, it would break the graph.
         look_at_all = lengths.device.type != "cpu" or torch.compiler.is_compiling()
         self._first = 0 if look_at_all else int(lengths.min())
         self._tail = self.mask[:, None, self._first :, None]
 
     def fill_with_zero(self, x):
-        """Write zeros into the padding of ``x``, in place, and return it."""
+        """Set the padding of ``x`` to zero, in place, and return ``x``."""
         if self._tail.shape[2]:
             x[:, :, self._first :].mul_(self._tail)
         return x
 
     def fill_with_lowest(self, x):
-        """Write the lowest number into the padding, where there must be zeros now."""
+        """Set the padding of ``x``, which must be zero, to the lowest float; return ``x``."""
         if self._tail.shape[2]:
             lowest = (~self._tail).to(x.dtype) * torch.finfo(x.dtype).min
             x[:, :, self._first :].add_(lowest)
@@ -270,5 +271,5 @@ class Padding:
 
 
 def time_mask(lengths, n_positions):
-    """Bool tensor (batch, n_positions), True before each utterance's length."""
+    """Return a bool tensor (batch, n_positions), True within each utterance's length."""
     return torch.arange(n_positions, device=lengths.device) < lengths[:, None]

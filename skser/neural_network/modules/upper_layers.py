@@ -1,4 +1,4 @@
-"""Layers of a pretrained encoder, to be trained on."""
+"""Layers of a pretrained encoder, for fine-tuning."""
 
 from torch import nn
 
@@ -6,16 +6,16 @@ from skser.neural_network.modules.layers import as_global, time_mask
 
 
 class UpperLayers(nn.Module):
-    """Layers that go on where frozen ones ended.
+    """Upper layers of an encoder, applied to the output of its frozen lower layers.
 
     Parameters
     ----------
     layers : nn.ModuleList
-        Each takes (batch, time, width) and a mask to be added to its attention's scores.
+        Layers that take a tensor (batch, time, width), and a mask to add to attention scores.
     norm : nn.Module or None
-        Behind the last one.
+        Normalization after the last layer. None means none.
     arguments : dict
-        Others that each layer takes.
+        Additional keyword arguments of each layer.
     """
 
     generator = None
@@ -27,11 +27,11 @@ class UpperLayers(nn.Module):
         self.norm = nn.Identity() if norm is None else norm
 
     def forward(self, x, lengths):
-        """Hidden states, like ``x`` (batch, 1, time, width)."""
+        """Compute hidden states of the same shape as ``x`` (batch, 1, time, width)."""
         hidden = x[:, 0]
         inside = time_mask(lengths, hidden.shape[1])[:, None, None]
         mask = hidden.new_zeros(inside.shape).masked_fill(~inside, float("-inf"))
-        with as_global(self.generator if self.training else None):  # of the layers' dropout
+        with as_global(self.generator if self.training else None):  # for the layers' dropout
             for layer in self.layers:
                 output = layer(hidden, mask, **self.arguments)
                 hidden = output[0] if isinstance(output, tuple) else output
