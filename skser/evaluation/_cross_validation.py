@@ -3,7 +3,6 @@
 import hashlib
 import os
 import time
-import warnings
 from collections.abc import Iterable
 from importlib.metadata import version
 from numbers import Integral
@@ -21,11 +20,11 @@ from tqdm import tqdm
 from skser._delegation import HasMethodsOnceFitted
 from skser._fingerprint import digest, without_addresses
 from skser.audio import AudioReadError, audio_inputs, identity
-from skser.compose import group_keywords
 from skser.datasets import SpeechCorpus
 from skser.evaluation._finished_folds import FinishedFolds
 from skser.evaluation._seeds import set_seed
 from skser.evaluation._speaker_evaluation import SpeakerEvaluation, joined
+from skser.evaluation._speaker_routing import fit_with_speakers
 from skser.evaluation._unknown_speakers import (
     UNKNOWN_SPEAKER,
     folds_of_known,
@@ -65,11 +64,13 @@ def cross_validate_speakers(
 ):
     """Train and test a model on speaker-disjoint folds of a corpus.
 
-    No choice inside the model sees a test speaker. Speakers are passed as ``groups`` to a search
-    such as `GridSearchCV`, as the model or as its last step, and to the ``fit`` of a last step
-    that takes ``groups``, as early stopping does. A search whose ``cv`` is a number or None gets
-    a `StratifiedSpeakerKFold` with that number of folds. A search or a `cv` whose splits share
-    speakers is refused. Estimators that tune themselves in other ways, such as
+    No choice inside the model sees a test speaker. Speakers are passed as ``groups`` to every part
+    that splits by them: a search such as `GridSearchCV`, as the model or as its last step, networks
+    that stop early, also inside votes, stacks and other estimators around estimators, and their
+    splitters, as in ``CalibratedClassifierCV(cv=StratifiedSpeakerKFold(2))``. A network that stops
+    early where the speakers cannot reach it is refused. A search whose ``cv`` is a number or None
+    gets a `StratifiedSpeakerKFold` with that number of folds. A search or a `cv` whose splits share
+    speakers is refused. Estimators of other packages that tune themselves, such as
     `LogisticRegressionCV`, are not checked.
 
     Parameters
@@ -115,8 +116,8 @@ def cross_validate_speakers(
     ------
     ValueError
         If the corpus lacks speakers or has only one, if splits share speakers or there are none,
-        if a search cannot be given the speakers, or if `results_dir` holds results of another
-        evaluation.
+        if a search or an early-stopping network cannot be given the speakers, or if `results_dir`
+        holds results of another evaluation.
 
     Examples
     --------
@@ -191,12 +192,8 @@ def _with_speaker_search(model, y, groups, folds):
 def _evaluated(model, X, y, groups, train, test, seed, fold):
     """Fit and predict one fold; return its result in plain types, as JSON stores them."""
     model = set_seed(clone(model), seed)
-    keywords = group_keywords(model, groups[train])
     start = time.perf_counter()
-    with warnings.catch_warnings():
-        # A search scored by recall averages over the classes in its inner fold, as it should.
-        warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")
-        model.fit(_safe_indexing(X, train), y[train], **keywords)
+    fit_with_speakers(model, _safe_indexing(X, train), y[train], groups[train])
     fitted = time.perf_counter()
     X_test = _safe_indexing(X, test)
     predicted = model.predict(X_test)

@@ -158,8 +158,8 @@ class StratifiedSpeakerKFold(BaseCrossValidator):
         Raises
         ------
         ValueError
-            If `groups` is None, there are fewer speakers or sentences than parts, or the training
-            side of a fold lacks a class.
+            If `groups` is None, there are fewer speakers or sentences than parts, only one speaker
+            has some class, or the training side of a fold lacks a class.
         """
         for name in ("n_splits", "n_sentence_splits"):
             n = getattr(self, name)
@@ -175,6 +175,7 @@ class StratifiedSpeakerKFold(BaseCrossValidator):
             table = groups if isinstance(groups, pd.DataFrame) else pd.DataFrame(groups)
             speakers, sentences = (table.iloc[:, i].to_numpy() for i in range(2))
             _refuse_missing(sentences, "groups has no sentence")
+        _refuse_classes_of_one_speaker(speakers, y)
         of_speakers = self._parts(speakers, y, self.n_splits, "speakers", random)
         if sentences is None:
             pairs = [(rows, ~rows) for rows in of_speakers]
@@ -303,6 +304,19 @@ def _speakers(groups, *others):
     check_consistent_length(speakers, *others)
     _refuse_missing(speakers, "groups has no speaker")
     return speakers
+
+
+def _refuse_classes_of_one_speaker(speakers, y):
+    """Raise if only one speaker has some class, as no fold could train and test on it."""
+    counts = pd.crosstab(speakers, y)
+    n_speakers = (counts > 0).sum(axis=0)
+    if len(counts) > 1 and (n_speakers == 1).any():
+        label = n_speakers.idxmin()
+        raise ValueError(
+            f"Only speaker {counts[label].idxmax()!r} has class {label!r}, so no training side has "
+            "it while that speaker is tested. Leave the class out, or use LeaveOneGroupOut, whose "
+            "training side may lack a class."
+        )
 
 
 def _refuse_missing(values, what):
