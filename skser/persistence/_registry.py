@@ -32,8 +32,10 @@ _OURS = {
     ),
     "skser.compose": (
         "AugmentedClassifier",
+        "AugmentedRegressor",
         "FrameUnion",
         "SegmentedClassifier",
+        "SegmentedRegressor",
         "TransferClassifier",
         "TransferRegressor",
     ),
@@ -78,7 +80,10 @@ _SCORES = (
     "class_distribution_distance",
     "concordance_correlation_coefficient",
     "expected_calibration_error",
+    "pearson_correlation",
     "unweighted_average_recall",
+    "vote_cross_entropy",
+    "vote_divergence",
 )
 # Parameters that name places of one machine, or would make a loaded model read what can run code.
 _LEFT_OUT = {"memory": None, "checkpoint_dir": None, "source": None, "allow_pickle": False}
