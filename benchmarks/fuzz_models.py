@@ -322,7 +322,7 @@ def run(n_files, folder):
 
 
 def main():
-    from protocols import RESULTS, versions, write_result
+    from provenance import RESULTS, versions, write_result
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--n-files", type=int, default=N_FILES)
