@@ -255,7 +255,7 @@ def _imports(path):
 
 
 def _files_of(module, name):
-    """Return the files behind ``from module import name``, or behind ``import module``."""
+    """Return the files that ``from module import name`` or ``import module`` leads to."""
     base = ROOT / Path(*module.split("."))
     if module.split(".")[0] != "skser":
         own = HERE / f"{module}.py"
