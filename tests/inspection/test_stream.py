@@ -216,12 +216,15 @@ class TestTurns:
     def test_overlapping_turns_warn_and_turns_beyond_the_recording_raise(self, model, dialogue):
         path, rttm = dialogue
         rttm.write_text("SPEAKER call 1 0 1 x x A x x\nSPEAKER call 1 0.5 1 x x B x x\n")
-        with pytest.warns(UserWarning, match=r"1 turns overlap .*rttm, line 2 and .*line 1\. Each"):
+        with pytest.warns(
+            UserWarning, match=r"1 turns overlap .*rttm, line 2 and .*line 1\. Each"
+        ) as caught:
             emotion_timeline(model, path, segments=rttm)
+        assert [warning.filename for warning in caught] == [__file__]
         rttm.write_text("SPEAKER call 1 0 1 x x A x x\nSPEAKER call 1 98 1 x x B x x\n")
         with pytest.raises(
             AudioReadError,
-            match=r"call.wav, turn of B \(.*call.rttm, line 2\): starts at 98 s, bey",
+            match=r"call.wav, turn of B \(.*call.rttm, line 2\): starts at 98 s, after",
         ):
             emotion_timeline(model, path, segments=rttm)
 
