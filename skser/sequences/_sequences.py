@@ -1,5 +1,6 @@
 """Container of variable-length frame sequences, and the layout of its columns and frames."""
 
+import json
 import os
 import shutil
 import tempfile
@@ -50,6 +51,16 @@ class Layout:
             raise ValueError(
                 f"{len(self.frequencies)} frequencies were given for {self.n_bands} bands."
             )
+
+    def __getstate__(self):
+        # One text: as objects of their own, the names would be most of a small model's file.
+        return {"fields": json.dumps(vars(self))}
+
+    def __setstate__(self, state):
+        fields = json.loads(state["fields"])
+        names, frequencies = fields.pop("feature_names"), fields.pop("frequencies")
+        frequencies = None if frequencies is None else tuple(frequencies)
+        self.__init__(tuple(names), frequencies=frequencies, **fields)
 
     @property
     def n_bands(self):
