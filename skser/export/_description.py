@@ -8,7 +8,7 @@ from numbers import Real
 
 import numpy as np
 
-from skser.persistence import check_sizes, digest, require_same
+from skser.persistence import check_sizes, fingerprint, require_same
 
 METADATA = "skser"  # where an ONNX file keeps it
 _FORMAT = 1
@@ -187,7 +187,7 @@ def described(step):
 
 def described_outside(step):
     """As `described`, with what a transformer makes of a test signal."""
-    return {**described(step), _SIGNAL: digest(step)}
+    return {**described(step), _SIGNAL: fingerprint(step)}
 
 
 def is_rebuilt(step):
@@ -210,7 +210,7 @@ def _outside(step):
         raise ValueError(f"its description holds {step!r}, which is no step")
     theirs = step[_SIGNAL]
     made = _rebuilt({name: value for name, value in step.items() if name != _SIGNAL})
-    require_same(theirs, digest(made), step["class"])
+    require_same(theirs, fingerprint(made), step["class"])
     return made
 
 
