@@ -354,7 +354,8 @@ def test_metadata_requests_survive(few, there_and_back):
 def test_other_ways_to_store_a_network_give_the_same(model, few, tmp_path):
     import joblib
     import skops.io
-    from joblib.externals import cloudpickle
+
+    cloudpickle = pytest.importorskip("cloudpickle")
 
     model = make_pipeline(SequenceScaler(), clone(model)).fit(few[0], targets(model, few))
     joblib.dump(model, tmp_path / "model.joblib")
