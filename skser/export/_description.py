@@ -119,6 +119,17 @@ class Description:
                 raise ValueError(f"its description holds {step!r}, which is no step")
         return cls(**content)
 
+    def inputs(self):
+        """Return the shape of each input of the graph, for one utterance of any length, -1."""
+        shapes = {
+            "waveform": (1, -1),
+            "frames": (1, -1, self.n_columns),
+            "contours": (1, self.n_columns, 1),
+            "vectors": (1, self.n_columns),
+        }
+        name = "frames" if self.form == "contours" else self.form
+        return {name: shapes[self.form]} | ({} if self.form == "vectors" else {"lengths": (1,)})
+
     def labels(self):
         """Labels of the classes, an array."""
         return np.array(self.classes["values"], dtype=self.classes["dtype"])
