@@ -171,7 +171,7 @@ def resized(data, draw):
     elif choice == 3 and array.dtype.kind in "biuf":
         array = array.astype(draw.choice(("i8", "u1", "f2", ">f4", "c8", "?")))
     elif choice == 4 and array.dtype.kind in "biuf":
-        array = (array * 0 + draw.choice((np.inf, np.nan, -1, 2**31, 1e300))).astype("f8")
+        array = np.full(array.shape, draw.choice((np.inf, np.nan, -1, 2**31, 1e300)))
     elif choice == 5:
         array = np.array(["x" * 400] * 9)
     else:
@@ -374,6 +374,8 @@ def _judged(number, folder):
 
 
 def _parent(folder, first, last):
+    import librosa  # noqa: F401
+    import numba  # noqa: F401
     import onnx  # noqa: F401
     import onnxruntime  # noqa: F401
 
