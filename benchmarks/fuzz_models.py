@@ -293,7 +293,7 @@ def watch():
         writes = (
             event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")
         )
-        if event.startswith(WATCHED) or writes:
+        if event.startswith(WATCHED) or (writes and "__pycache__" not in str(arguments[0])):
             seen.append(f"{event} {arguments!r:.100}")
 
     sys.addaudithook(hook)

@@ -1,18 +1,19 @@
 """Check of a graph before onnxruntime sees it: known operators, and shapes within a budget.
 
-The shapes of all values are inferred for three lengths of one utterance. Values that grow faster
-than the utterance, or that are large by themselves, are refused. The walk is linear in the number
-of operators.
+The shapes of all values are inferred for a usual input, for an endless utterance and for endlessly
+many utterances. What grows faster than the input exceeds the budget of the latter two, and what is
+large by itself that of the first. The walk is linear in the number of operators.
 """
 
 import math
+from itertools import zip_longest
 
 import numpy as np
 
 _MOST_NODES = 5000
 # Numbers in all values of a graph: at all, and for each sample, frame and column of the input.
 _MOST_VALUES, _PER_SAMPLE, _PER_FRAME, _PER_COLUMN = 2**24, 2**8, 2**17, 2**6
-_LARGEST = 2**31
+_ENDLESS = 2**40
 _MOST_NEIGHBORS = 1024  # of local response normalization
 
 # Operators that `Graph` writes, and the attributes of each.
@@ -60,57 +61,50 @@ def check_graph(nodes, constants, inputs):
     if len(nodes) > _MOST_NODES:
         raise ValueError(f"it has {len(nodes)} operators")
     shape = next(iter(inputs.values()))
-    step, most = (2**17, _PER_SAMPLE) if len(shape) == 2 else (2**8, _PER_FRAME)
-    sizes = [_size(nodes, constants, inputs, 1, n * step) for n in (1, 2, 3)]
-    batches = [sizes[0], *(_size(nodes, constants, inputs, n, step) for n in (2, 3))]
-    # Frames are rounded to whole ones, utterances are not.
-    for (first, second, third), factor, slack in ((sizes, 1.1, 2**12), (batches, 1, 0)):
-        if third - second > factor * (second - first) + slack:
-            raise ValueError("its values grow faster than the utterances")
-    growth = sizes[1] - sizes[0]
-    most = step * (most + _PER_COLUMN * math.prod(map(abs, shape[2:])))
-    if growth > most or sizes[0] - growth > _MOST_VALUES:
-        raise ValueError(f"its values take {sizes[0]} numbers for {step} samples or frames")
+    length, most = (2**14, _PER_SAMPLE) if len(shape) == 2 else (2**6, _PER_FRAME)
+    most += _PER_COLUMN * math.prod(map(abs, shape[2:]))
+    fixed = {name: _Value(array.shape, array) for name, array in constants.items()}
+    for n, n_places in ((1, length), (1, _ENDLESS), (_ENDLESS, length)):
+        values = dict(fixed)
+        for name, given in inputs.items():
+            values[name] = _Value((n, *(n_places if m == -1 else m for m in given[1:])))
+        limit = _MOST_VALUES + n * most * (n_places if -1 in shape else shape[1])
+        _infer_shapes(nodes, values, limit)
 
 
-def _size(nodes, constants, inputs, n_utterances, length):
-    """Return how many numbers all values of a graph hold for utterances of one length."""
-    known = {**constants}  # arrays that shapes may depend on
-    shapes = {name: array.shape for name, array in constants.items()}
-    for name, shape in inputs.items():
-        shapes[name] = (n_utterances, *(length if n == -1 else n for n in shape[1:]))
+def _infer_shapes(nodes, values, limit):
+    """Add the outputs of all operators to `values`; raise if they exceed the limit."""
     total = 0
     for node in nodes:
         operator = node.operator
         infer = _INFER.get(operator)
         if infer is None:
             raise ValueError(f"it has the operator {operator!r}, which export_onnx never writes")
-        if node.attributes.keys() - _ATTRIBUTES.get(operator, set()):
-            unknown = sorted(node.attributes.keys() - _ATTRIBUTES.get(operator, set()))
-            raise ValueError(f"its operator {operator} has the attributes {unknown}")
-        if len(node.outputs) != 1 or node.outputs[0] in shapes:
+        if unknown := node.attributes.keys() - _ATTRIBUTES.get(operator, set()):
+            raise ValueError(f"its operator {operator} has the attributes {sorted(unknown)}")
+        if len(node.outputs) != 1 or node.outputs[0] in values:
             raise ValueError(f"its operator {operator} has no output of its own")
-        given = [_Value(shapes[name], known.get(name)) if name else None for name in node.inputs]
         try:
+            given = [values[name] if name else None for name in node.inputs]
             found = infer(node.attributes, *given)
         except (TypeError, IndexError, AttributeError, KeyError) as error:
             raise ValueError(f"its operator {operator} has wrong inputs ({error})") from error
         if isinstance(found, np.ndarray):
-            known[node.outputs[0]], found = found, found.shape
-        shape = tuple(int(n) for n in found)
-        if any(not 0 <= n < _LARGEST for n in shape):
-            raise ValueError(f"its operator {operator} gives the shape {shape}")
-        shapes[node.outputs[0]] = shape
-        total += math.prod(shape)
-        if total > 16 * _MOST_VALUES:
-            raise ValueError(f"its operator {operator} gives values of shape {shape}")
-    return total
+            value = _Value(found.shape, found)
+        else:
+            value = _Value(tuple(found))
+        values[node.outputs[0]] = value
+        total += math.prod(value.shape)
+        if min(value.shape, default=0) < 0 or total > limit:
+            raise ValueError(f"its operator {operator} gives values of shape {value.shape}")
 
 
 class _Value:
     """Shape of a value, and the array itself if it is known."""
 
-    def __init__(self, shape, array):
+    __slots__ = ("array", "ndim", "shape")
+
+    def __init__(self, shape, array=None):
         self.shape, self.array = shape, array
         self.ndim = len(shape)
 
@@ -118,7 +112,7 @@ class _Value:
         """Return a known array of numbers that describe a shape."""
         if self.array is None or self.array.dtype.kind != "i" or self.array.size > 16:
             raise ValueError("a shape in it depends on data")
-        return [int(n) for n in np.ravel(self.array)]
+        return self.array.ravel().tolist()
 
     def axes(self, axes):
         """Return axes as numbers from 0."""
@@ -128,8 +122,19 @@ class _Value:
         return axes
 
 
+def _broadcast(*shapes):
+    """As `numpy.broadcast_shapes`, for lengths that no array has."""
+    found = []
+    for lengths in zip_longest(*(shape[::-1] for shape in shapes), fillvalue=1):
+        longer = {n for n in lengths if n != 1}
+        if len(longer) > 1:
+            raise ValueError(f"an operator in it joins values of the shapes {shapes}")
+        found.append(longer.pop() if longer else 1)
+    return found[::-1]
+
+
 def _elementwise(attributes, *values):
-    return np.broadcast_shapes(*(value.shape for value in values))
+    return _broadcast(*(value.shape for value in values))
 
 
 def _unchanged(attributes, x, *weights):
@@ -148,7 +153,7 @@ def _unchanged(attributes, x, *weights):
 def _matmul(attributes, x, y):
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-2]:
         raise ValueError(f"a product in it has the shapes {x.shape} and {y.shape}")
-    return (*np.broadcast_shapes(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1])
+    return (*_broadcast(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1])
 
 
 def _reduced(attributes, x, axes=None):
@@ -178,7 +183,12 @@ def _unsqueezed(attributes, x, axes):
     axes = axes.ints()
     if x.array is not None:
         return np.expand_dims(x.array, tuple(axes))
-    return np.expand_dims(np.broadcast_to(np.float32(0), x.shape), tuple(axes)).shape
+    shape = list(x.shape)
+    for axis in sorted(axes):
+        if not 0 <= axis <= len(shape):
+            raise ValueError(f"it adds the axes {axes} to {x.shape}")
+        shape.insert(axis, 1)
+    return shape
 
 
 def _squeezed(attributes, x, axes):
@@ -196,13 +206,13 @@ def _shape(attributes, x):
 
 def _range(attributes, start, limit, step):
     (start,), (limit,), (step,) = start.ints(), limit.ints(), step.ints()
-    if (start, step) != (0, 1) or not 0 <= limit < _LARGEST:
+    if (start, step) != (0, 1):
         raise ValueError("a range in it is not that of an axis")
     return (limit,)
 
 
 def _expanded(attributes, x, shape):
-    return np.broadcast_shapes(x.shape, tuple(shape.ints()))
+    return _broadcast(x.shape, tuple(shape.ints()))
 
 
 def _concatenated(attributes, *parts):

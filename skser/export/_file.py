@@ -205,26 +205,27 @@ def _signed(number):
 
 def _fields(message):
     """Yield the number and the value of each field: an int, or the bytes."""
-    place = 0
-    while place < len(message):
+    place, end = 0, len(message)
+    while place < end:
         tag, place = _varint(message, place)
         wire = tag & 7
         if wire == 0:
             value, place = _varint(message, place)
-        elif wire in (1, 2, 5):
-            length = {1: 8, 5: 4}.get(wire)
-            if length is None:
-                length, place = _varint(message, place)
-            value = message[place : place + length]
-            place += length
+        elif wire == 2:
+            length, place = _varint(message, place)
+            value = message[place : (place := place + length)]
+        elif wire in (1, 5):
+            value = message[place : (place := place + (8 if wire == 1 else 4))]
         else:
             raise ValueError(f"it holds a wire type {wire}")
-        if place > len(message):
+        if place > end:
             raise ValueError("a field reaches beyond its end")
         yield tag >> 3, value
 
 
 def _varint(message, place):
+    if place < len(message) and message[place] < 128:  # nearly all of them
+        return message[place], place + 1
     value = shift = 0
     while True:
         if place >= len(message) or shift > 63:

@@ -17,116 +17,67 @@ import numpy as np
 from skser.persistence._errors import SavedModelError
 
 _ALLOWED = {
-    "skser.compose": (
-        "AugmentedClassifier",
-        "FrameUnion",
-        "SegmentedClassifier",
-        "TransferClassifier",
+    package: names.split()
+    for package, names in {
+        "skser.compose": "AugmentedClassifier FrameUnion SegmentedClassifier TransferClassifier "
         "TransferRegressor",
-    ),
-    "skser.feature_extraction": (
-        "FrameFeatures",
-        "Functionals",
-        "LevelContour",
-        "MFCC",
-        "MelSpectrogram",
-        "OpenSmile",
-        "Spectrogram",
-    ),
-    "skser.neural_network": (
-        "AdversarialAEClassifier",
-        "AdversarialAERegressor",
-        "AttentionFCNClassifier",
-        "AttentionFCNRegressor",
-        "AttentionRNNClassifier",
-        "AttentionRNNRegressor",
-        "SpecAugment",
-    ),
-    "skser.preprocessing": ("SequenceScaler", "SpeakerScaler", "VoiceActivityTrimmer"),
-    "skser.sequences": ("Layout",),
-    "sklearn.calibration": (
-        "CalibratedClassifierCV",
-        "_CalibratedClassifier",
-        "_SigmoidCalibration",
-        "_TemperatureScaling",
-    ),
-    "sklearn.decomposition": ("PCA",),
-    "sklearn.discriminant_analysis": (
-        "LinearDiscriminantAnalysis",
-        "QuadraticDiscriminantAnalysis",
-    ),
-    "sklearn.ensemble": (
-        "StackingClassifier",
-        "StackingRegressor",
-        "VotingClassifier",
-        "VotingRegressor",
-    ),
-    "sklearn.frozen": ("FrozenEstimator",),
-    "sklearn.isotonic": ("IsotonicRegression",),
-    "sklearn.linear_model": (
-        "BayesianRidge",
-        "ElasticNet",
-        "HuberRegressor",
-        "Lasso",
-        "LinearRegression",
-        "LogisticRegression",
-        "LogisticRegressionCV",
-        "Ridge",
-        "RidgeCV",
-        "RidgeClassifier",
-        "RidgeClassifierCV",
-    ),
-    "sklearn.pipeline": ("FeatureUnion", "Pipeline"),
-    "sklearn.preprocessing": (
-        "LabelBinarizer",
-        "LabelEncoder",
-        "MaxAbsScaler",
-        "MinMaxScaler",
-        "Normalizer",
-        "PowerTransformer",
-        "QuantileTransformer",
-        "RobustScaler",
-        "StandardScaler",
-    ),
-    "sklearn.svm": ("LinearSVC", "LinearSVR"),
+        "skser.feature_extraction": "FrameFeatures Functionals LevelContour MFCC MelSpectrogram "
+        "OpenSmile Spectrogram",
+        "skser.neural_network": "AdversarialAEClassifier AdversarialAERegressor "
+        "AttentionFCNClassifier AttentionFCNRegressor AttentionRNNClassifier "
+        "AttentionRNNRegressor SpecAugment",
+        "skser.preprocessing": "SequenceScaler SpeakerScaler VoiceActivityTrimmer",
+        "skser.sequences": "Layout",
+        "sklearn.calibration": "CalibratedClassifierCV _CalibratedClassifier "
+        "_SigmoidCalibration _TemperatureScaling",
+        "sklearn.decomposition": "PCA",
+        "sklearn.discriminant_analysis": "LinearDiscriminantAnalysis QuadraticDiscriminantAnalysis",
+        "sklearn.ensemble": "StackingClassifier StackingRegressor VotingClassifier VotingRegressor",
+        "sklearn.frozen": "FrozenEstimator",
+        "sklearn.isotonic": "IsotonicRegression",
+        "sklearn.linear_model": "BayesianRidge ElasticNet HuberRegressor Lasso LinearRegression "
+        "LogisticRegression LogisticRegressionCV Ridge RidgeCV RidgeClassifier RidgeClassifierCV",
+        "sklearn.pipeline": "FeatureUnion Pipeline",
+        "sklearn.preprocessing": "LabelBinarizer LabelEncoder MaxAbsScaler MinMaxScaler "
+        "Normalizer PowerTransformer QuantileTransformer RobustScaler StandardScaler",
+        "sklearn.svm": "LinearSVC LinearSVR",
+    }.items()
 }
 # Shapes of arrays by the attribute that holds them. A letter is a length that is the same in all
-# arrays of an object: f columns of X, c classes, o outputs; "*" stands for any shape, of arrays
-# that no prediction reads and of those that `__setstate__` checks.
+# arrays of an object: f columns of X, c classes, o outputs. "*" stands for any shape: no prediction
+# reads these arrays, or `__setstate__` checks them.
 _SHAPES = {
-    **{name: "c" for name in ("classes", "classes_", "priors_")},
-    **{
-        name: "f"
-        for name in (
-            *("center_", "data_max_", "data_min_", "data_range_", "feature_names_in_", "lambdas_"),
-            *("max_abs_", "mean_", "min_", "n_samples_seen_", "scale_", "var_", "xbar_"),
-            *("X_offset_", "X_scale_"),
-        )
-    },
-    **{name: "t" for name in ("X_thresholds_", "y_thresholds_")},
-    **{name: "o" for name in ("_target_mean", "_target_scale", "intercept_")},
-    **{name: "p" for name in ("explained_variance_", "singular_values_")},
-    **{
-        name: "*"
-        for name in (
-            *("C_", "Cs_", "_network", "coefs_paths_", "explained_variance_ratio_", "l1_ratio_"),
-            *("l1_ratios_", "n_iter_", "outliers_", "scores_", "singular_", "weights"),
-        )
-    },
-    "coef_": "of f",
-    "components_": "pf",
-    "covariance_": "ff",
-    "means_": "cf",
-    "quantiles_": "qf",
-    "references_": "q",
-    "rotations_": "fr",
-    "scalings_": "fr r",
-    "sigma_": "ff",
+    name: shapes
+    for shapes, names in {
+        "c": "classes classes_ priors_",
+        "f": "center_ data_max_ data_min_ data_range_ feature_names_in_ lambdas_ max_abs_ mean_ "
+        "min_ n_samples_seen_ scale_ var_ xbar_ X_offset_ X_scale_",
+        "o": "_target_mean _target_scale intercept_",
+        "p": "explained_variance_ singular_values_",
+        "q": "references_",
+        "t": "X_thresholds_ y_thresholds_",
+        "*": "C_ Cs_ _network coefs_paths_ explained_variance_ratio_ l1_ratio_ l1_ratios_ n_iter_ "
+        "outliers_ scores_ singular_ weights",
+        "of f": "coef_",
+        "pf": "components_",
+        "ff": "covariance_ sigma_",
+        "cf": "means_",
+        "qf": "quantiles_",
+        "fr": "rotations_",
+        "fr r": "scalings_",
+    }.items()
+    for name in names.split()
 }
 # Parameters that name places on a machine, or say how one machine works. They are never saved.
-MACHINE_PARAMETERS = (
-    *("allow_pickle", "checkpoint_dir", "memory", "n_jobs", "n_threads", "source", "verbose"),
-)
+MACHINE_PARAMETERS = [
+    "allow_pickle",
+    "checkpoint_dir",
+    "memory",
+    "n_jobs",
+    "n_threads",
+    "source",
+    "verbose",
+]
 # Larger values could only serve to fill the memory of whoever loads a file.
 _LARGEST = {
     "batch_size": 2**16,

@@ -212,11 +212,9 @@ def test_shapes_are_checked_before_onnxruntime_sees_them(forged):
         margins = constant(model, np.array([0, 2**27, 0, 0]))
         insert(model, "Pad", ["vectors", margins])
 
-    for change in (long_range, wide, outer, doubled, padded):
-        reason = forged(change)
-        assert "gives values of shape" in reason or "take" in reason, reason
+    for change in (long_range, wide, outer, doubled, padded, between_utterances):
+        assert "gives values of shape" in forged(change)
     assert "a range in it is not that of an axis" in forged(steps)
-    assert "grow faster than the utterances" in forged(between_utterances)
 
 
 @pytest.mark.parametrize(
