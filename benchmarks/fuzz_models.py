@@ -445,7 +445,7 @@ def main():
         result = run(numbers, Path(folder))
     print(json.dumps(result, indent=1))
     if arguments.number is None:
-        from protocols import RESULTS, versions, write_result
+        from provenance import RESULTS, versions, write_result
 
         result["versions"] = versions("numpy", "scikit-learn", "skops", "onnxruntime", "torch")
         write_result(RESULTS / "fuzz_models.json", result)

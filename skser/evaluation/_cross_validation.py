@@ -3,7 +3,6 @@
 import hashlib
 import os
 import time
-import warnings
 from collections.abc import Iterable
 from importlib.metadata import version
 from numbers import Integral
@@ -14,18 +13,24 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
-from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.parallel import Parallel, delayed
 from tqdm import tqdm
 
 from skser._delegation import HasMethodsOnceFitted
 from skser._fingerprint import digest, without_addresses
 from skser.audio import AudioReadError, audio_inputs, identity
-from skser.compose import group_keywords
 from skser.datasets import SpeechCorpus
 from skser.evaluation._finished_folds import FinishedFolds
 from skser.evaluation._seeds import set_seed
 from skser.evaluation._speaker_evaluation import SpeakerEvaluation, joined
+from skser.evaluation._speaker_routing import fit_with_speakers
+from skser.evaluation._unknown_speakers import (
+    UNKNOWN_SPEAKER,
+    folds_of_known,
+    speaker_facts,
+    speakers_or_unknown,
+)
 from skser.model_selection import StratifiedSpeakerKFold, speaker_disjoint_splits
 
 
@@ -36,6 +41,7 @@ from skser.model_selection import StratifiedSpeakerKFold, speaker_disjoint_split
         "cv": ["cv_object"],
         "n_seeds": [Interval(Integral, 1, None, closed="left")],
         "sentences": ["boolean"],
+        "unknown_speakers": [StrOptions({"drop", "train"})],
         "use_frame": ["boolean"],
         "results_dir": [str, os.PathLike, None],
         "n_jobs": [Integral, None],
@@ -50,6 +56,7 @@ def cross_validate_speakers(
     cv=None,
     n_seeds=1,
     sentences=False,
+    unknown_speakers="drop",
     use_frame=False,
     results_dir=None,
     n_jobs=None,
@@ -57,11 +64,13 @@ def cross_validate_speakers(
 ):
     """Train and test a model on speaker-disjoint folds of a corpus.
 
-    No choice inside the model sees a test speaker. Speakers are passed as ``groups`` to a search
-    such as `GridSearchCV`, as the model or as its last step, and to the ``fit`` of a last step
-    that takes ``groups``, as early stopping does. A search whose ``cv`` is a number or None gets
-    a `StratifiedSpeakerKFold` with that number of folds. A search or a `cv` whose splits share
-    speakers is refused. Estimators that tune themselves in other ways, such as
+    No choice inside the model sees a test speaker. Speakers are passed as ``groups`` to every part
+    that splits by them: a search such as `GridSearchCV`, as the model or as its last step, networks
+    that stop early, also inside votes, stacks and other estimators around estimators, and their
+    splitters, as in ``CalibratedClassifierCV(cv=StratifiedSpeakerKFold(2))``. A network that stops
+    early where the speakers cannot reach it is refused. A search whose ``cv`` is a number or None
+    gets a `StratifiedSpeakerKFold` with that number of folds. A search or a `cv` whose splits share
+    speakers is refused. Estimators of other packages that tune themselves, such as
     `LogisticRegressionCV`, are not checked.
 
     Parameters
@@ -70,7 +79,7 @@ def cross_validate_speakers(
         Classifier of audio, such as a pipeline whose first step is `MelSpectrogram`, or a search
         over one.
     corpus : SpeechCorpus
-        Corpus with at least two speakers.
+        Corpus with at least two known speakers.
     cv : cross-validation generator, iterable, int or None, default=None
         Splitter, such as `published_folds`, or number of folds of a `StratifiedSpeakerKFold`.
         None means five folds.
@@ -79,6 +88,12 @@ def cross_validate_speakers(
     sentences : bool, default=False
         Whether to keep sentences apart as well. `cv`, and the ``cv`` of a search, then get the
         speakers and sentences as two columns, which `StratifiedSpeakerKFold` accepts.
+    unknown_speakers : {"drop", "train"}, default="drop"
+        Use of utterances whose speaker is None. "drop" leaves them out, and "train" adds them to
+        the training side of every fold, where they may share speakers with the test side. Known
+        speakers are kept apart in both cases. If `cv` gives rows, as `GivenSplits` and lists do,
+        its test sides are kept and this applies to its training sides only. The result states how
+        many utterances this concerns.
     use_frame : bool, default=False
         Whether to give the model ``corpus.frame``, an utterance table, rather than
         ``corpus.data``.
@@ -101,8 +116,8 @@ def cross_validate_speakers(
     ------
     ValueError
         If the corpus lacks speakers or has only one, if splits share speakers or there are none,
-        if a search cannot be given the speakers, or if `results_dir` holds results of another
-        evaluation.
+        if a search or an early-stopping network cannot be given the speakers, or if `results_dir`
+        holds results of another evaluation.
 
     Examples
     --------
@@ -119,14 +134,16 @@ def cross_validate_speakers(
     >>> found.fold_results[["fold", "n_train", "n_test"]].to_numpy().tolist()
     [[0, 20, 20], [1, 20, 20]]
     """
-    speakers, y = _speakers_of(corpus), corpus.target.astype(str)
-    X = corpus.frame if use_frame else corpus.data
     if cv is None or isinstance(cv, Integral):
         cv = StratifiedSpeakerKFold(5 if cv is None else int(cv))
+    speakers, y = speakers_or_unknown(corpus, cv), corpus.target.astype(str)
+    X = corpus.frame if use_frame else corpus.data
     groups = _with_sentences(corpus, speakers) if sentences else speakers
-    folds = speaker_disjoint_splits(cv, X, y, groups, "cv")
+    known = speakers != UNKNOWN_SPEAKER
+    folds = folds_of_known(cv, X, y, groups, known, unknown_speakers)
     model = _with_speaker_search(clone(model), y, groups, folds)
     protocol = _protocol(model, corpus, folds, cv, use_frame)
+    protocol |= speaker_facts(cv, folds, speakers)
     kept = FinishedFolds(results_dir, protocol)
     missing = [
         (seed, fold)
@@ -143,25 +160,6 @@ def cross_validate_speakers(
         kept.add(result)
     found = [kept[seed, fold] for seed in range(n_seeds) for fold in range(len(folds))]
     return SpeakerEvaluation(*joined(found, speakers, y), folds, protocol)
-
-
-def _speakers_of(corpus):
-    """Return the speakers of a corpus as text, or raise if folds cannot be made of them."""
-    if corpus.speakers is None:
-        raise ValueError(f"{corpus.name} has no speakers; load it with a speaker column.")
-    missing = pd.isna(corpus.speakers)
-    if missing.any():
-        raise ValueError(
-            f"{corpus.name} has {missing.sum()} utterances without a speaker, the first of them "
-            f"utterance {int(missing.argmax())}; name their speakers, or leave them out."
-        )
-    speakers = corpus.speakers.astype(str)
-    if len(set(speakers)) < 2:
-        raise ValueError(
-            f"{corpus.name} has only one speaker, {str(speakers[0])!r}; training and testing need "
-            "at least two."
-        )
-    return speakers
 
 
 def _with_sentences(corpus, speakers):
@@ -194,12 +192,8 @@ def _with_speaker_search(model, y, groups, folds):
 def _evaluated(model, X, y, groups, train, test, seed, fold):
     """Fit and predict one fold; return its result in plain types, as JSON stores them."""
     model = set_seed(clone(model), seed)
-    keywords = group_keywords(model, groups[train])
     start = time.perf_counter()
-    with warnings.catch_warnings():
-        # A search scored by recall averages over the classes in its inner fold, as it should.
-        warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")
-        model.fit(_safe_indexing(X, train), y[train], **keywords)
+    fit_with_speakers(model, _safe_indexing(X, train), y[train], groups[train])
     fitted = time.perf_counter()
     X_test = _safe_indexing(X, test)
     predicted = model.predict(X_test)

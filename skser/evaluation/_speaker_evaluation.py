@@ -8,6 +8,7 @@ import pandas as pd
 from sklearn.metrics import accuracy_score
 
 from skser.evaluation._intervals import jackknife, leave_one_out
+from skser.evaluation._unknown_speakers import UNKNOWN_SPEAKER, about_speakers
 from skser.metrics import unweighted_average_recall
 
 _PROBA = "proba_"
@@ -21,8 +22,8 @@ class SpeakerEvaluation:
     ----------
     predictions : DataFrame
         One row per seed and utterance, sorted by these: ``seed``, ``fold``, ``utterance`` (its
-        row in the corpus), ``speaker``, ``true``, ``predicted``, and ``proba_anger`` and so on if
-        the model has probabilities.
+        row in the corpus), ``speaker`` ("unknown speaker" if None), ``true``, ``predicted``, and
+        ``proba_anger`` and so on if the model has probabilities.
     fold_results : DataFrame
         One row per fold and seed: ``seed``, ``fold``, ``n_train``, ``n_test``, ``fit_seconds``,
         ``predict_seconds``, ``uar``, ``accuracy``, ``fitted`` (best parameters of a search, number
@@ -30,7 +31,9 @@ class SpeakerEvaluation:
     folds : list of (ndarray of int, ndarray of int)
         Rows of the training and the test side of each fold.
     protocol : dict
-        Description of the model, the splits, the corpus, and the versions of libraries.
+        Description of the model, the splits, the corpus, and the versions of libraries. Where
+        they occur, ``unknown_speakers`` counts utterances of unknown speakers and
+        ``shared_speakers`` the speakers on both sides of a fold.
     """
 
     predictions: pd.DataFrame
@@ -192,7 +195,9 @@ class SpeakerEvaluation:
     def __str__(self):
         n_seeds, n_folds = self.fold_results["seed"].nunique(), self.fold_results["fold"].nunique()
         table = (100 * self.summary()).round(1).to_string()
-        return f"{n_folds} speaker-disjoint folds, {n_seeds} seeds, in %\n{table}"
+        disjoint = "" if "shared_speakers" in self.protocol else "speaker-disjoint "
+        lines = [f"{n_folds} {disjoint}folds, {n_seeds} seeds, in %", table]
+        return "\n".join(lines + about_speakers(self.protocol))
 
 
 def _ignore_constant_predictions():
@@ -243,7 +248,7 @@ def joined(results, speakers, y):
                 "uar": unweighted_average_recall(y[rows], result["predicted"]),
                 "accuracy": accuracy_score(y[rows], result["predicted"]),
                 "fitted": result["fitted"],
-                "held_out": np.unique(speakers[rows]).tolist(),
+                "held_out": np.setdiff1d(speakers[rows], [UNKNOWN_SPEAKER]).tolist(),
             }
         )
     predictions = pd.concat(predictions).sort_values(["seed", "utterance"], kind="stable")

@@ -10,22 +10,6 @@ from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_consistent_length
 
-# For each protocol, the groups of speakers that are held out together.
-_PUBLISHED = {
-    "emodb-loso": tuple((f"{i:02}",) for i in (3, *range(8, 17))),
-    # Luna-Jiménez, C. et al. (2021). Multimodal Emotion Recognition on RAVDESS Dataset Using
-    # Transfer Learning. Sensors 21(22), 7665.
-    "ravdess-5": (
-        ("02", "05", "14", "15", "16"),
-        ("03", "06", "07", "13", "18"),
-        ("10", "11", "12", "19", "20"),
-        ("08", "17", "21", "23", "24"),
-        ("01", "04", "09", "22"),
-    ),
-    # Each of the five sessions has two speakers.
-    "iemocap-5": tuple((f"Ses0{i}F", f"Ses0{i}M") for i in range(1, 6)),
-}
-
 
 class SpeakerFolds(BaseCrossValidator):
     """Cross-validator that holds out given groups of speakers.
@@ -98,49 +82,6 @@ class SpeakerFolds(BaseCrossValidator):
 
     def __repr__(self):
         return f"SpeakerFolds({[list(fold) for fold in self.folds]})"
-
-
-def published_folds(corpus, protocol):
-    """Return the folds of a published protocol.
-
-    Parameters
-    ----------
-    corpus : SpeechCorpus
-        Corpus to split. Its speakers must be those of the protocol.
-    protocol : {"emodb-loso", "ravdess-5", "iemocap-5"}
-        Name of the protocol. "emodb-loso" leaves out one of EmoDB's ten speakers at a time,
-        "ravdess-5" splits RAVDESS' 24 actors into five folds (Luna-Jiménez et al., 2021), and
-        "iemocap-5" leaves out one of IEMOCAP's five sessions at a time.
-
-    Returns
-    -------
-    SpeakerFolds
-
-    Raises
-    ------
-    ValueError
-        If the protocol is unknown, or the corpus has other speakers than the protocol.
-
-    Examples
-    --------
-    >>> from skser.datasets import load_ravdess
-    >>> from skser.model_selection import published_folds
-    >>> corpus = load_ravdess("data/ravdess")  # doctest: +SKIP
-    >>> cv = published_folds(corpus, "ravdess-5")  # doctest: +SKIP
-    """
-    if protocol not in _PUBLISHED:
-        raise ValueError(f"Unknown protocol {protocol!r}; choose one of {sorted(_PUBLISHED)}.")
-    if corpus.speakers is None:
-        raise ValueError(f"{corpus.name} has no speakers; load it with a speaker column.")
-    speakers = sorted({str(speaker) for speaker in corpus.speakers})
-    folds = _PUBLISHED[protocol]
-    published = {speaker for fold in folds for speaker in fold}
-    if published != set(speakers):
-        raise ValueError(
-            f"{protocol} is defined for the speakers {sorted(published)}, but {corpus.name} has "
-            f"{speakers}."
-        )
-    return SpeakerFolds([list(fold) for fold in folds])
 
 
 class StratifiedSpeakerKFold(BaseCrossValidator):
@@ -217,8 +158,8 @@ class StratifiedSpeakerKFold(BaseCrossValidator):
         Raises
         ------
         ValueError
-            If `groups` is None, there are fewer speakers or sentences than parts, or the training
-            side of a fold lacks a class.
+            If `groups` is None, there are fewer speakers or sentences than parts, only one speaker
+            has some class, or the training side of a fold lacks a class.
         """
         for name in ("n_splits", "n_sentence_splits"):
             n = getattr(self, name)
@@ -234,6 +175,7 @@ class StratifiedSpeakerKFold(BaseCrossValidator):
             table = groups if isinstance(groups, pd.DataFrame) else pd.DataFrame(groups)
             speakers, sentences = (table.iloc[:, i].to_numpy() for i in range(2))
             _refuse_missing(sentences, "groups has no sentence")
+        _refuse_classes_of_one_speaker(speakers, y)
         of_speakers = self._parts(speakers, y, self.n_splits, "speakers", random)
         if sentences is None:
             pairs = [(rows, ~rows) for rows in of_speakers]
@@ -326,11 +268,14 @@ def speaker_disjoint_splits(cv, X, y, groups, name):
     Raises
     ------
     ValueError
-        If `cv` yields no folds, or a speaker or sentence is on both sides of one.
+        If `cv` yields no folds, or a speaker or sentence is on both sides of one, unless `cv` is
+        a `GivenSplits` that allows shared speakers.
     """
     folds = splits(check_cv(cv), X, y, groups)
     if not folds:
         raise ValueError(f"{name} yields no splits.")
+    if getattr(cv, "allow_shared_speakers", False):
+        return folds
     for fold, (train, test) in enumerate(folds):
         for what, values in zip(("speakers", "sentences"), np.atleast_2d(groups.T), strict=False):
             shared = np.intersect1d(values[train], values[test])
@@ -359,6 +304,19 @@ def _speakers(groups, *others):
     check_consistent_length(speakers, *others)
     _refuse_missing(speakers, "groups has no speaker")
     return speakers
+
+
+def _refuse_classes_of_one_speaker(speakers, y):
+    """Raise if only one speaker has some class, as no fold could train and test on it."""
+    counts = pd.crosstab(speakers, y)
+    n_speakers = (counts > 0).sum(axis=0)
+    if len(counts) > 1 and (n_speakers == 1).any():
+        label = n_speakers.idxmin()
+        raise ValueError(
+            f"Only speaker {counts[label].idxmax()!r} has class {label!r}, so no training side has "
+            "it while that speaker is tested. Leave the class out, or use LeaveOneGroupOut, whose "
+            "training side may lack a class."
+        )
 
 
 def _refuse_missing(values, what):

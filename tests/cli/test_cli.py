@@ -99,7 +99,7 @@ def test_a_part_of_each_file_is_predicted(shell, files):
     np.testing.assert_allclose(found, wanted, atol=1e-6)
     code, out, messages = shell("predict", files[0], "--start", "60")
     assert (code, out) == (1, "")
-    assert f"{files[0]}: from 60 s: starts at 60 s, beyond the end" in messages
+    assert f"{files[0]}: from 60 s: starts at 60 s, after the end" in messages
 
 
 def test_predict_accepts_an_onnx_file(shell, folder, files, tmp_path):
