@@ -5,7 +5,7 @@
 
 Needs no data. Each file is loaded, and used for a prediction if it loads, in a child of its own
 with a limit on memory, forked from a process that has imported everything and computed nothing;
-such a process forks a hundred children at most. A file must be refused by its name or read, without
+such a process forks a hundred children at most. The result file grows after each of them. A file must be refused by its name or read, without
 a crash, within 10 s of the processor and 2 GB, and without starting a process, connecting,
 unpickling or writing. File n is always the same, so that a finding can be repeated.
 """
@@ -388,7 +388,7 @@ def _parent(folder, first, last):
         print(json.dumps(_judged(number, folder)), flush=True)
 
 
-def run(numbers, folder):
+def run(numbers, folder, report=None):
     """Judge the files of some numbers, and count what became of them.
 
     Parameters
@@ -397,6 +397,12 @@ def run(numbers, folder):
         A third of them are ONNX files.
     folder : Path
         Empty folder to work in.
+    report : callable or None, default=None
+        Function that is given the result so far after each parent.
+
+    Returns
+    -------
+    dict
     """
     from fuzzed_models import write_originals
 
@@ -416,16 +422,20 @@ def run(numbers, folder):
             if wrong or seconds > SECONDS or memory > BYTES:
                 findings.append({"file": number, "of": [original, kind], "wrong": wrong})
                 print(findings[-1], file=sys.stderr, flush=True)
-    return {
-        "n_files": len(numbers),
-        "n_onnx": sum(number % 3 == 2 for number in numbers),
-        "outcomes": dict(sorted(outcomes.items())),
-        "failures": findings,
-        "slowest_seconds": round(slowest[0], 3),
-        "slowest_file": slowest[1],
-        "largest_resident_bytes": most,
-        "limits": {"seconds": SECONDS, "bytes": BYTES},
-    }
+        done = range(numbers.start, last)
+        result = {
+            "n_files": len(done),
+            "n_onnx": sum(number % 3 == 2 for number in done),
+            "outcomes": dict(sorted(outcomes.items())),
+            "failures": findings,
+            "slowest_seconds": round(slowest[0], 3),
+            "slowest_file": slowest[1],
+            "largest_resident_bytes": most,
+            "limits": {"seconds": SECONDS, "bytes": BYTES},
+        }
+        if report is not None:
+            report(result)
+    return result
 
 
 def main():
@@ -441,14 +451,18 @@ def main():
     numbers = range(arguments.n_files)
     if arguments.number is not None:
         numbers = range(arguments.number, arguments.number + 1)
-    with tempfile.TemporaryDirectory() as folder:
-        result = run(numbers, Path(folder))
-    print(json.dumps(result, indent=1))
+    report = None
     if arguments.number is None:
         from provenance import RESULTS, versions, write_result
 
-        result["versions"] = versions("numpy", "scikit-learn", "skops", "onnxruntime", "torch")
-        write_result(RESULTS / "fuzz_models.json", result)
+        found = versions("numpy", "scikit-learn", "skops", "onnxruntime", "torch")
+
+        def report(result):
+            write_result(RESULTS / "fuzz_models.json", result | {"versions": found})
+
+    with tempfile.TemporaryDirectory() as folder:
+        result = run(numbers, Path(folder), report)
+    print(json.dumps(result, indent=1))
     if result["failures"]:
         sys.exit(1)
 
