@@ -5,9 +5,10 @@
 
 Needs no data. Each file is loaded, and used for a prediction if it loads, in a child of its own
 with a limit on memory, forked from a process that has imported everything and computed nothing;
-such a process forks a hundred children at most. The result file grows after each of them. A file must be refused by its name or read, without
-a crash, within 10 s of the processor and 2 GB, and without starting a process, connecting,
-unpickling or writing. File n is always the same, so that a finding can be repeated.
+such a process forks a hundred children at most, after which the result so far is written. A file
+must be refused by its name or read, without a crash, within 10 s of the processor and 2 GB, and
+without starting a process, connecting, unpickling or writing. File n is always the same, so that
+a finding can be repeated.
 """
 
 import argparse
