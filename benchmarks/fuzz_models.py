@@ -362,16 +362,16 @@ def _judged(number, folder):
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
-        told = pipe.read()
+        answer = pipe.read()
     _, status = os.waitpid(child, 0)
     path.unlink()
-    if status or not told:
+    if status or not answer:
         code = os.waitstatus_to_exitcode(status)
         hung = code == -signal.SIGKILL or code == -signal.SIGXCPU
-        told = json.dumps(
+        answer = json.dumps(
             ("hang" if hung else "crash", f"exit {code}", time.perf_counter() - begin, 0)
         )
-    return number, original.stem, kind, *json.loads(told)
+    return number, original.stem, kind, *json.loads(answer)
 
 
 def _parent(folder, first, last):
