@@ -24,7 +24,8 @@ class WindowOutputs:
         self.model = model
         self.names = names
         self.is_proba = hasattr(model, "predict_proba")
-        if not self.is_proba and is_classifier(model):
+        has_tags = hasattr(model, "__sklearn_tags__")  # an OnnxModel has none
+        if not self.is_proba and has_tags and is_classifier(model):
             raise TypeError(
                 f"{type(model).__name__} is not a model implementing 'predict_proba'. Calibrate it "
                 "with sklearn.calibration.CalibratedClassifierCV, or enable its probabilities."
