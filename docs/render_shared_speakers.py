@@ -32,4 +32,4 @@ def write_shared_speakers(docs):
     system = f"The system is ``{result['system']}`` on {result['corpus']}.\n"
     (target / "shared_speakers.rst").write_text(f"{list_table(rows)}\n{system}")
     report = textwrap.indent(result["report"], "   ")
-    (target / "shared_speakers_report.rst").write_text(f".. code-block:: text\n\n{report}\n")
+    (target / "shared_speakers_report.rst").write_text(f"::\n\n{report}\n")

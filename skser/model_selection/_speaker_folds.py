@@ -87,6 +87,8 @@ class SpeakerFolds(BaseCrossValidator):
 class StratifiedSpeakerKFold(BaseCrossValidator):
     """Speaker-disjoint cross-validator whose folds have about equal shares of each class.
 
+    If y is numbers (floats, or a 2-D array), the folds have about equal numbers of utterances.
+
     If `groups` has two columns, speakers and sentences, then no sentence is on both sides either.
     Each fold holds out some speakers saying some sentences, and trains on other speakers saying
     other sentences. Utterances that belong to neither side are not used in that fold. There is one
@@ -145,8 +147,8 @@ class StratifiedSpeakerKFold(BaseCrossValidator):
         ----------
         X : array-like of shape (n_utterances,)
             Utterances, or anything of that length.
-        y : array-like of shape (n_utterances,)
-            Class of each utterance.
+        y : array-like of shape (n_utterances,) or (n_utterances, n_targets)
+            Class of each utterance, or numbers, which are not balanced.
         groups : array-like of shape (n_utterances,) or (n_utterances, 2)
             Speaker of each utterance, or its speaker and sentence.
 
@@ -167,6 +169,8 @@ class StratifiedSpeakerKFold(BaseCrossValidator):
                 raise ValueError(f"{name} must be an integer of at least 2, got {n!r}.")
         if y is None:
             raise ValueError("y must be given, because the folds balance its classes.")
+        if (np.ndim(y) == 2 and np.shape(y)[1] > 1) or np.asarray(y).dtype.kind == "f":
+            y = np.zeros(len(y), dtype=int)
         y = column_or_1d(y)
         _refuse_missing(y, "y has no class")
         random = check_random_state(self.random_state) if self.shuffle else None

@@ -311,7 +311,7 @@ class TestListen:
         assert err == "skser: error: The microphone has stopped. Check that it is plugged in.\n"
         code, _, err = listen("--microphone", "none")
         assert code == 1
-        assert "cannot be opened (No input device matching 'none'): choose another" in err
+        assert "cannot be opened (No input device matching 'none'). Choose another" in err
 
     def test_model_slower_than_the_speech_raises(self, sounddevice):
         # At 800 Hz a block has 40 samples, so the fake delivers more blocks than may wait.

@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 import skser
 from skser.compose import (
     AugmentedClassifier,
+    AugmentedRegressor,
     SegmentedClassifier,
     TransferClassifier,
     TransferRegressor,
@@ -126,7 +127,7 @@ class TestNetworks:
 @pytest.mark.parametrize("cls", ALL, ids=by_name)
 def test_every_estimator_of_the_package_is_saved_unfitted(cls, there_and_back):
     model = instance(cls)
-    needs_trust = cls in (AugmentedClassifier, *EMBEDDINGS)
+    needs_trust = cls in (AugmentedClassifier, AugmentedRegressor, *EMBEDDINGS)
     if needs_trust:
         with pytest.raises(SavedModelError, match="which load does not build without trust"):
             there_and_back(model)
