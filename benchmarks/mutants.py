@@ -25,6 +25,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -38,7 +39,7 @@ SKIPPED = "not (killed or cluster or processes or process or browser or worker o
 RESULT = RESULTS / "mutants.json"
 PRELOADED = (
     "_pytest.doctest", "audmetric", "audiomentations", "joblib", "librosa", "matplotlib.pyplot",
-    "numba", "opensmile", "pandas", "pytest_cov", "scipy.signal", "scipy.stats", "skorch",
+    "numba", "opensmile", "pandas", "scipy.signal", "scipy.stats", "skorch",
     "sklearn.calibration", "sklearn.ensemble", "sklearn.linear_model", "sklearn.model_selection",
     "sklearn.svm", "sklearn.utils.estimator_checks", "soundfile", "soxr", "torch",
     "torchmetrics.functional.classification", "transformers",
@@ -89,6 +90,8 @@ def in_child(function, seconds, output=os.devnull):
         try:
             status = int(function())
         except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
             status = 99
         os._exit(status)
     deadline = time.monotonic() + seconds
@@ -110,7 +113,9 @@ def run_tests(copy, *arguments):
     sys.path.insert(0, str(copy))
     for name in [name for name in sys.modules if name.split(".")[0] in ("skser", "provenance")]:
         del sys.modules[name]  # so that the copy is imported
-    return pytest.main(["-q", "-x", "-p", "no:cacheprovider", "--no-header", *arguments])
+    # Plugins that are loaded already are not rewritten, which matters for their messages only.
+    quiet = ["-q", "-x", "-p", "no:cacheprovider", "--no-header"]
+    return pytest.main([*quiet, "-W", "ignore::pytest.PytestAssertRewriteWarning", *arguments])
 
 
 def covering_tests(copy):
@@ -214,6 +219,10 @@ def main():
         with contextlib.suppress(ImportError):
             importlib.import_module(module)  # once, rather than in each child
     baseline = covering_tests(copy)
+    quickest = sorted(baseline[1], key=baseline[1].get)[:5]
+    output = folder / "unchanged.txt"
+    if in_child(lambda: run_tests(copy, *quickest), 600, output) != 0:
+        raise SystemExit(f"Tests fail without any mutation:\n{output.read_text()[-3000:]}")
     possible = candidates(copy)
     if arguments.only_survivors:
         drawn = [
