@@ -56,11 +56,13 @@ from draw_systems import draw_systems  # noqa: E402
 from render_adversarial import write_adversarial_tables  # noqa: E402
 from render_clients import write_clients  # noqa: E402
 from render_corpora import write_corpora  # noqa: E402
+from render_descriptors import write_descriptors  # noqa: E402
 from render_leaderboard import write_leaderboard  # noqa: E402
 from render_onnx import write_onnx_table  # noqa: E402
 from render_pretrained import write_pretrained_tables  # noqa: E402
 from render_reliability import write_reliability  # noqa: E402
 from render_results import write_tables  # noqa: E402
+from render_shared_speakers import write_shared_speakers  # noqa: E402
 from render_stream import write_stream_table  # noqa: E402
 
 HERE = Path(__file__).parent
@@ -68,10 +70,12 @@ write_tables(HERE)
 write_adversarial_tables(HERE)
 write_clients(HERE)
 write_corpora(HERE)
+write_descriptors(HERE)
 write_leaderboard(HERE)
 write_onnx_table(HERE)
 write_pretrained_tables(HERE)
 draw_architecture(HERE)
 draw_systems(HERE)
 write_reliability(HERE)
+write_shared_speakers(HERE)
 write_stream_table(HERE)

@@ -15,11 +15,63 @@ from skser.audio import resample
 _CODEC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
-def add_noise(samples, sampling_rate, random_state, *, snr=10):
-    """Add white noise at a signal-to-noise ratio in dB, measured over the whole utterance."""
+def add_noise(samples, sampling_rate, random_state, *, snr=10, band=8000, over="utterance"):
+    """Add white noise at a signal-to-noise ratio within the band that models analyze.
+
+    Speech has little power above 8 kHz, but white noise has as much there as below. At a higher
+    sampling rate, a ratio over the whole spectrum would therefore be a weaker noise for a model
+    at 16 kHz.
+
+    Parameters
+    ----------
+    samples : ndarray of shape (n_samples,), float32
+        Mono samples.
+    sampling_rate : float
+        Sampling rate in Hz.
+    random_state : numpy.random.RandomState
+        Generator of the noise.
+    snr : float, default=10
+        Signal-to-noise ratio in dB.
+    band : float, default=8000
+        Highest frequency in Hz of the band in which the ratio is measured: half the sampling rate
+        of the model.
+    over : {"utterance", "speech"}, default="utterance"
+        Part of the utterance over which the level of the signal is measured: all of it, or frames
+        of 20 ms whose level is at most 30 dB below that of the loudest one, so that pauses do not
+        count.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), float64
+    """
+    if over not in ("utterance", "speech"):
+        raise ValueError(f"over must be 'utterance' or 'speech', not {over!r}.")
     noise = random_state.standard_normal(len(samples))
-    level = np.sqrt(np.mean(samples.astype(np.float64) ** 2)) * 10 ** (-snr / 20)
+    heard, heard_noise = samples, noise
+    if sampling_rate > 2 * band:
+        heard, heard_noise = (
+            resample(x.astype(np.float32), sampling_rate, 2 * band) for x in (samples, noise)
+        )
+    power = _mean_square(heard)
+    if over == "speech":
+        power = _speech_power(heard, min(sampling_rate, 2 * band))
+    # The noise that was drawn counts, not its expectation: it varies in short utterances.
+    level = np.sqrt(power / _mean_square(heard_noise)) * 10 ** (-snr / 20)
     return samples + level * noise
+
+
+def _mean_square(samples):
+    """Return the mean power of samples."""
+    return np.mean(samples.astype(np.float64) ** 2)
+
+
+def _speech_power(samples, sampling_rate):
+    """Return the mean power of the frames of 20 ms that are within 30 dB of the loudest one."""
+    length = max(1, round(0.02 * sampling_rate))
+    n_frames = max(1, len(samples) // length)
+    frames = np.array_split(samples.astype(np.float64), n_frames)
+    powers = np.array([np.mean(frame**2) for frame in frames])
+    return powers[powers >= 1e-3 * powers.max()].mean()
 
 
 def clip(samples, sampling_rate, random_state, *, share=0.05):

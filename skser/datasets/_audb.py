@@ -5,12 +5,16 @@ from pathlib import Path
 from skser._docstrings import insert_descriptions
 from skser._optional import import_optional
 from skser.datasets._audformat import (
+    DIMENSIONS,
     chosen_tables,
     corpus_of,
     known_corpus,
     labels,
+    row_keys,
+    rows_of,
     with_metadata,
 )
+from skser.datasets._audformat_votes import rater_votes, votes_of_frame
 from skser.datasets._corpus import finish
 from skser.datasets._download import DownloadError, get_data_home, one_line_errors
 from skser.datasets._parameters import SHARED
@@ -102,7 +106,10 @@ def fetch_audb(
                 f"audb cannot find {name!r}{f' in version {version}' if version else ''} in "
                 f"{places} ({error}). Check the name and the internet connection."
             ) from error
+    keys = row_keys(frame)
+    votes = rater_votes(header, tables, emotion, DIMENSIONS, row_keys, rows_of)
     frame = with_metadata(header, frame)
     frame["audio"] = [str(Path(loaded.root, file)) for file in frame["audio"]]
     summary = f"{name} {version}, as published by audb"
-    return finish(corpus_of(header, name, frame, summary), return_X_y)
+    corpus = corpus_of(header, name, frame, summary, votes_of_frame(votes, keys))
+    return finish(corpus, return_X_y)

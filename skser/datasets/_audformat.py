@@ -9,6 +9,7 @@ import pandas as pd
 
 from skser._docstrings import insert_descriptions
 from skser._optional import import_optional
+from skser.datasets._audformat_votes import rater_votes, votes_of_frame
 from skser.datasets._corpus import SpeechCorpus, finish
 from skser.datasets._parameters import SHARED
 from skser.datasets._registry import CORPORA
@@ -16,7 +17,7 @@ from skser.datasets._registry import CORPORA
 # Names that databases give to the columns for sex, transcript and ratings.
 _SEX = ("sex", "gender")
 _TEXT = ("transcription", "transcript", "text")
-_DIMENSIONS = {"valence": ("valence",), "activation": ("activation", "arousal"),
+DIMENSIONS = {"valence": ("valence",), "activation": ("activation", "arousal"),
                "dominance": ("dominance",)}  # fmt: skip
 NO_AGREEMENT = "no agreement"  # the label that the other loaders use
 _SOME = 3  # number of missing files that a message lists
@@ -47,7 +48,8 @@ def load_audformat(database, table=None, column="emotion", *, root=None, return_
         Paths with the ``start`` and ``end`` of segments and, where the database has them,
         speakers, sexes, sentences, transcripts, and valence, activation and dominance on the
         scale of their scheme. ``frame`` has the column ``split`` and a column
-        ``vote <column>`` per rater.
+        ``vote <column>`` per rater. ``votes`` holds the columns of human raters: those of the
+        list, or those with the scheme of the label, and those with the scheme of a dimension.
 
     Raises
     ------
@@ -97,10 +99,15 @@ def load_audformat(database, table=None, column="emotion", *, root=None, return_
         with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
             db = audformat.Database.load(str(folder), load_data=True)
     tables = chosen_tables(db, db.name, table, column)
-    frame = with_metadata(db, labels(db, db.name, tables, column))
+    frame = labels(db, db.name, tables, column)
+    keys = row_keys(frame)  # before the columns of times may go
+    frame = with_metadata(db, frame)
+    votes = rater_votes(db, tables, column, DIMENSIONS, row_keys, rows_of)
     root = Path(root if root is not None else folder if folder is not None else ".").expanduser()
     frame["audio"] = _existing(frame["audio"], root, db.name)
-    return finish(corpus_of(db, db.name, frame, f"{db.name}, a database in audformat"), return_X_y)
+    summary = f"{db.name}, a database in audformat"
+    corpus = corpus_of(db, db.name, frame, summary, votes_of_frame(votes, keys))
+    return finish(corpus, return_X_y)
 
 
 def chosen_tables(db, name, table, column, known=None, option="column"):
@@ -183,7 +190,7 @@ def labels(db, name, tables, column):
     parts = []
     for key in tables:
         table = db[key].df
-        part = _rows_of(table.index)
+        part = rows_of(table.index)
         votes = {one: table[one].astype(object).to_numpy() for one in columns}
         for one, given in votes.items():
             if pd.isna(given).all():
@@ -218,7 +225,7 @@ def labels(db, name, tables, column):
     return frame.astype({"emotion": str}).reset_index(drop=True)
 
 
-def _rows_of(index):
+def rows_of(index):
     """Return the file, and the start and end in seconds, of each entry of an index."""
     rows = index.to_frame(index=False).rename(columns={"file": "audio"})
     rows["audio"] = rows["audio"].astype(object)
@@ -272,7 +279,7 @@ def with_metadata(db, frame):
             texts.get(code, code) if isinstance(texts.get(code, code), str) else None
             for code in codes
         ]
-    for dimension, names in _DIMENSIONS.items():
+    for dimension, names in DIMENSIONS.items():
         values, scheme = _column(db, frame, names)
         if values is not None:
             frame[dimension] = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(float)
@@ -295,7 +302,7 @@ def _column(db, frame, names):
             if table.type == "filewise":
                 wanted, there = list(frame["audio"]), list(values.index)
             else:
-                wanted, there = _keys(frame), _keys(_rows_of(values.index))
+                wanted, there = row_keys(frame), row_keys(rows_of(values.index))
             known = dict(zip(there, values, strict=True))
             if not known.keys().isdisjoint(wanted):
                 scheme_id = table.columns[name].scheme_id
@@ -304,7 +311,7 @@ def _column(db, frame, names):
     return None, None
 
 
-def _keys(rows):
+def row_keys(rows):
     """Return each row as a tuple that can be compared with others."""
     # NaN is unequal to itself, so an open end needs another value.
     bounds = rows[["start", "end"]].fillna(-1.0)
@@ -337,7 +344,7 @@ def known_corpus(name):
     return next(matching, None)
 
 
-def corpus_of(db, name, frame, summary):
+def corpus_of(db, name, frame, summary, votes=None):
     """Build the corpus of a database, with its license, citation and description.
 
     Parameters
@@ -350,6 +357,8 @@ def corpus_of(db, name, frame, summary):
         Utterance table.
     summary : str
         First paragraph of the corpus's description.
+    votes : DataFrame or None, default=None
+        Votes of the raters, by position in `frame`.
 
     Returns
     -------
@@ -365,13 +374,14 @@ def corpus_of(db, name, frame, summary):
         citation=known.citation if known is not None else (db.author or ""),
         description=f"{summary}\n\n{about}\n",
         dimension_range=_range(db, frame),
+        votes=votes,
     )
 
 
 def _range(db, frame):
     """Return the scale that all ratings share according to their schemes, or None."""
     ranges = set()
-    for dimension, names in _DIMENSIONS.items():
+    for dimension, names in DIMENSIONS.items():
         if dimension in frame:
             scheme = _scheme(db, names)
             if scheme is not None and None not in (scheme.minimum, scheme.maximum):

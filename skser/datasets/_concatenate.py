@@ -3,13 +3,14 @@
 import pandas as pd
 
 from skser.datasets._corpus import SpeechCorpus
+from skser.datasets._votes import SELF
 
 
 def concatenate_corpora(corpora, *, name=None):
     """Join corpora into one, for training or testing across corpora.
 
-    Speakers and sentences are prefixed with the name of their corpus, so that speaker "03" of
-    one corpus and speaker "03" of another remain two speakers. The table gets a column
+    Speakers, sentences and raters are prefixed with the name of their corpus, so that speaker
+    "03" of one corpus and speaker "03" of another remain two speakers. The table gets a column
     ``corpus``; use it as the groups of a cross-validation that leaves out a whole corpus. The
     result may be joined with further corpora. Emotions keep their names, so call
     `SpeechCorpus.harmonize` or `SpeechCorpus.relabel` first if the corpora name them
@@ -73,7 +74,27 @@ def concatenate_corpora(corpora, *, name=None):
         sampling_rate=_common_rate(corpora),
         dimension_range=_common_range(corpora),
         joined=True,
+        votes=_joined_votes(corpora),
     )
+
+
+def _joined_votes(corpora):
+    """Return the votes of all corpora by the positions in the joined one, or None."""
+    parts, before = [], 0
+    for corpus in corpora:
+        if corpus.votes is not None:
+            votes = corpus.votes.assign(utterance=corpus.votes["utterance"] + before)
+            if not corpus.joined:
+                known = votes["rater"].notna()
+                votes["rater"] = (corpus.name + " " + votes["rater"].astype(str)).where(known, None)
+            parts.append(votes)
+        before += len(corpus)
+    if not parts:
+        return None
+    votes = pd.concat(parts, ignore_index=True)
+    if SELF in votes:  # missing where a corpus has no self-evaluations
+        votes[SELF] = votes[SELF].eq(True)
+    return votes
 
 
 def _with_corpus_name(corpus):

@@ -5,8 +5,15 @@ import pandas as pd
 
 from skser.audio import table_rows
 from skser.datasets._registry import HARMONIZED, SHARED_EMOTIONS
+from skser.datasets._votes import (
+    DIMENSIONS,
+    checked_votes,
+    emotions_voted_for,
+    renamed_votes,
+    vote_shares,
+    votes_of_rows,
+)
 
-_DIMENSIONS = ("valence", "activation", "dominance")
 _MOST_ROWS = 30  # rows of speakers that the representation shows
 _ATTRIBUTES = {
     "speakers": "speaker",
@@ -49,6 +56,12 @@ class SpeechCorpus:
     joined : bool, default=False
         Whether `concatenate_corpora` made the corpus. If so, the column ``corpus`` names the
         original corpus of each utterance, and speakers and sentences begin with that name.
+    votes : DataFrame or None, default=None
+        Votes of single raters, one row per utterance and rater: ``utterance`` (position in the
+        table), ``rater`` (str, or None for an anonymous rater), and ``emotion``, ``valence``,
+        ``activation``, ``dominance`` or some of them. A rater who named several emotions has
+        several rows. The optional column ``self_evaluation`` (bool) marks votes of the speakers
+        themselves.
 
     Attributes
     ----------
@@ -66,6 +79,10 @@ class SpeechCorpus:
         Ratings on the corpus's own scale, ``dimension_range``, with NaN for utterances without
         a rating. The whole attribute is None if no utterance is rated. `rescale_dimensions`
         changes the scale.
+    votes : DataFrame or None
+        Votes as above, sorted by utterance. They follow the utterances through indexing,
+        selection, new names and scales, and `concatenate_corpora`. None if nobody's votes are
+        known.
     frame, name, label_map, license, citation, sampling_rate, dimension_range, joined
         The parameters of the same names; the index of ``frame`` counts from 0.
     DESCR : str
@@ -108,6 +125,7 @@ class SpeechCorpus:
         sampling_rate=None,
         dimension_range=None,
         joined=False,
+        votes=None,
     ):
         frame = frame.reset_index(drop=True)
         missing = {"audio", "emotion"} - set(frame.columns)
@@ -135,7 +153,7 @@ class SpeechCorpus:
         self.target_names = sorted(frame["emotion"].unique())
         for plural, singular in _ATTRIBUTES.items():
             setattr(self, plural, column(singular))
-        for key in _DIMENSIONS:
+        for key in DIMENSIONS:
             setattr(self, key, frame[key].to_numpy(dtype=float) if known(key) else None)
         self.frame = frame
         self.name = name
@@ -145,6 +163,7 @@ class SpeechCorpus:
         self.sampling_rate = sampling_rate
         self.dimension_range = dimension_range
         self.joined = joined
+        self.votes = checked_votes(votes, len(frame), name)
         self.DESCR = description
 
     __iter__ = None  # ambiguous, rows or attributes: iterate over `data` instead
@@ -185,8 +204,12 @@ class SpeechCorpus:
                 )
         return self._with_frame(self.frame.iloc[rows])
 
-    def _with_frame(self, frame, label_map=None, dimension_range=None):
-        """Return a corpus with another table and the same information otherwise."""
+    def _with_frame(self, frame, label_map=None, dimension_range=None, votes=None):
+        """Return a corpus with rows of the table and the same information otherwise.
+
+        The index of `frame` holds the present positions of its rows.
+        """
+        votes = self.votes if votes is None else votes
         return SpeechCorpus(
             frame,
             self.name,
@@ -197,6 +220,7 @@ class SpeechCorpus:
             self.sampling_rate,
             dimension_range or self.dimension_range,
             self.joined,
+            votes_of_rows(votes, frame.index.to_numpy()),
         )
 
     def select(self, emotions=None, speakers=None, **columns):
@@ -248,7 +272,8 @@ class SpeechCorpus:
         ----------
         mapping : dict
             New name of every emotion of the corpus. Utterances whose emotion is mapped to None
-            are left out.
+            are left out, and so are votes for it. Emotions that only raters named may be mapped
+            too; without an entry they keep their names.
 
         Returns
         -------
@@ -260,6 +285,7 @@ class SpeechCorpus:
             If the mapping lacks an emotion of the corpus, or has one that the corpus lacks.
         """
         differing = set(mapping) ^ set(self.target_names)
+        differing -= set(emotions_voted_for(self.votes)) - set(self.target_names)
         if differing:
             raise ValueError(
                 f"The mapping must name each of {self.target_names}, and nothing else; "
@@ -267,7 +293,8 @@ class SpeechCorpus:
             )
         frame = self.frame.assign(emotion=self.frame["emotion"].map(mapping))
         label_map = {k: mapping.get(v) for k, v in self.label_map.items()}
-        return self._with_frame(frame[frame["emotion"].notna()], label_map)
+        votes = renamed_votes(self.votes, mapping)
+        return self._with_frame(frame[frame["emotion"].notna()], label_map, votes=votes)
 
     def harmonize(self, emotions=SHARED_EMOTIONS):
         """Rename emotions to the names that all corpora share, and keep some of them.
@@ -290,16 +317,18 @@ class SpeechCorpus:
         ValueError
             If the corpus has an emotion without a common name, or lacks one of `emotions`.
         """
-        unknown = [name for name in self.target_names if name not in HARMONIZED]
+        present = sorted({*self.target_names, *emotions_voted_for(self.votes)})
+        unknown = [name for name in present if name not in HARMONIZED]
         if unknown:
             raise ValueError(
                 f"{self.name} has emotions without a common name: {unknown}. First rename them "
                 f"to some of {sorted(HARMONIZED)} with relabel, or map them to None there."
             )
-        names = {name: HARMONIZED[name] for name in self.target_names}
-        lacking = [] if emotions is None else [e for e in emotions if e not in names.values()]
+        names = {name: HARMONIZED[name] for name in present}
+        of_labels = {names[name] for name in self.target_names}
+        lacking = [] if emotions is None else [e for e in emotions if e not in of_labels]
         if lacking:
-            there = sorted(name for name in set(names.values()) if name is not None)
+            there = sorted(name for name in of_labels if name is not None)
             raise ValueError(f"{self.name} has no emotion {lacking}; it has {there}.")
         kept = {
             old: new if emotions is None or new in emotions else None for old, new in names.items()
@@ -333,12 +362,49 @@ class SpeechCorpus:
         if not low < high:
             raise ValueError(f"low={low!r} is not below high={high!r}. Give an increasing scale.")
         first, last = self.dimension_range
-        frame = self.frame.copy()
-        for key in _DIMENSIONS:
-            if key in frame:
-                share = (frame[key].astype(float) - first) / (last - first)
-                frame[key] = low + share * (high - low)
-        return self._with_frame(frame, dimension_range=(low, high))
+        frame, votes = self.frame.copy(), None if self.votes is None else self.votes.copy()
+        for table in [frame] if votes is None else [frame, votes]:
+            for key in DIMENSIONS:
+                if key in table:
+                    share = (table[key].astype(float) - first) / (last - first)
+                    table[key] = low + share * (high - low)
+        return self._with_frame(frame, dimension_range=(low, high), votes=votes)
+
+    def soft_targets(self, classes=None):
+        """Return the share of the raters who named each emotion.
+
+        Classifiers take the result as ``soft_targets``. Raters who named several emotions split
+        their vote among them. Votes for other emotions than `classes`, and those of the speakers
+        themselves, do not count. An utterance without any vote gets its label.
+
+        Parameters
+        ----------
+        classes : list of str or None, default=None
+            Emotion of each column; None uses ``target_names``, the order of ``classes_`` of a
+            fitted classifier.
+
+        Returns
+        -------
+        ndarray of shape (n_utterances, n_classes), float64
+            Shares that sum to 1 for each utterance.
+
+        Raises
+        ------
+        ValueError
+            If the corpus has no votes for emotions, or a label is not among `classes`.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skser.datasets import SpeechCorpus
+        >>> votes = pd.DataFrame(
+        ...     {"utterance": [0, 0, 0], "rater": ["r", "s", "t"], "emotion": ["a", "a", "b"]}
+        ... )
+        >>> frame = pd.DataFrame({"audio": ["1.wav", "2.wav"], "emotion": ["a", "b"]})
+        >>> SpeechCorpus(frame, "mine", {}, votes=votes).soft_targets().round(2).tolist()
+        [[0.67, 0.33], [0.0, 1.0]]
+        """
+        return vote_shares(self, self.target_names if classes is None else list(classes))
 
     def counts(self):
         """Count the utterances per speaker (rows) and emotion (columns), with totals.

@@ -290,8 +290,8 @@ def warn_of_missing(info, frame, chosen=None):
         )
 
 
-def published_corpus(info, frame):
-    """Build a published corpus with the facts in its registry entry."""
+def published_corpus(info, frame, votes=None):
+    """Build a published corpus with the facts in its registry entry, and the raters' votes."""
     notes = "".join(f"\n- {note}" for note in info.notes)
     return SpeechCorpus(
         frame,
@@ -301,6 +301,7 @@ def published_corpus(info, frame):
         citation=info.citation,
         description=f"{info.title} ({info.name})\n\n{info.description}\n{notes}".rstrip() + "\n",
         dimension_range=info.dimension_range,
+        votes=votes,
     )
 
 

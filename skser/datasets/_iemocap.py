@@ -20,6 +20,7 @@ from skser.datasets._files import (
 )
 from skser.datasets._parameters import SHARED
 from skser.datasets._registry import CORPORA, HARMONIZED, SHARED_EMOTIONS
+from skser.datasets._votes import DIMENSIONS, SELF, emotions_voted_for, votes_by_name
 
 _TURN = r"Ses0(?P<session>[1-5])[FM]_(?P<dialog>(?P<scenario>impro|script)\w+)_(?P<sex>[FM])\w{3}"
 _LABEL = re.compile(
@@ -27,6 +28,16 @@ _LABEL = re.compile(
     r"\t\[(?P<valence>[^],]+), *(?P<activation>[^],]+), *(?P<dominance>[^],]+)\]\s*"
 )
 _SPOKEN = re.compile(rf"(?P<turn>{_TURN})\s*\[[^]]*\]\s*:\s*(?P<text>.*)")
+_VOTE = re.compile(
+    r"[CA]-(?P<kind>[EFM])(?P<number>\d+):\s*(?:"
+    r"(?P<dimensions>val *(?P<val>[^;]*?) *; *act *(?P<act>[^;]*?) *; *dom *(?P<dom>[^;]*?) *;)"
+    r"|(?P<emotions>[^(\t]*))\s*(\(.*)?"
+)
+_VOTED = {
+    "neutral": "neutral", "neutral state": "neutral", "anger": "anger", "happiness": "happiness",
+    "excited": "excitement", "sadness": "sadness", "frustration": "frustration", "fear": "fear",
+    "surprise": "surprise", "disgust": "disgust", "other": "other",
+}  # fmt: skip
 _LABELS = ("all", "4-class")
 _SOUNDS = ("turns", "dialogs")
 _SCENARIOS = {"impro": "improvised", "script": "scripted"}
@@ -67,7 +78,10 @@ def load_iemocap(path, *, labels="all", scenario="all", audio="turns", return_X_
         after. ``frame`` has the columns ``utterance``, ``session``, ``scenario``, ``dialog``
         (the same names in all sessions), and the times of the turn within the dialogue, in
         seconds: ``start`` and ``end`` if `audio` is "dialogs", otherwise ``dialog_start`` and
-        ``dialog_end``.
+        ``dialog_end``. ``votes`` holds what each evaluator chose, where the label files have
+        these lines. An evaluator who named several emotions has a row for each, the first with
+        the dimensions. Votes of the actors on their own turns bear the speaker's name as the
+        rater, and True in the column ``self_evaluation``.
 
     Raises
     ------
@@ -117,7 +131,8 @@ def load_iemocap(path, *, labels="all", scenario="all", audio="turns", return_X_
     files = walk_files(path)
     sounds = _sounds(files, info, audio)
     texts, transcribed = _texts(files)
-    rows = [row for file in _label_files(files) for row in _rows(file, sounds, texts, info)]
+    labels_of, votes = _label_files(files), []
+    rows = [row for file in labels_of for row in _rows(file, sounds, texts, info, votes)]
     if not rows:
         raise FileNotFoundError(
             f"{path} has no labels of {info.name}, such as {info.example}. "
@@ -137,10 +152,11 @@ def load_iemocap(path, *, labels="all", scenario="all", audio="turns", return_X_
     warn_of_missing(info, frame)
     if scenario != "all":
         frame = choose(frame, "scenario", scenario, info)
-    corpus = published_corpus(info, frame)
+    corpus = published_corpus(info, frame, votes_by_name(votes, frame["utterance"]))
     if labels == "4-class":
         # Not `harmonize`, which raises an error if one of the four emotions is missing.
-        common = {name: HARMONIZED[name] for name in corpus.target_names}
+        present = {*corpus.target_names, *emotions_voted_for(corpus.votes)}
+        common = {name: HARMONIZED[name] for name in present}
         corpus = corpus.relabel(
             {old: new if new in SHARED_EMOTIONS else None for old, new in common.items()}
         )
@@ -161,13 +177,18 @@ def _label_files(files):
     return [f for f in files if f.suffix == ".txt" and f.parent.name == "EmoEvaluation"]
 
 
-def _rows(file, sounds, texts, info):
-    """Return a row of the utterance table for each labeled turn of a dialogue."""
-    rows = []
+def _rows(file, sounds, texts, info, votes):
+    """Return a row of the utterance table for each labeled turn of a dialogue.
+
+    The lines of single raters are added to `votes`.
+    """
+    rows, of_turn = [], {}
     for number, line in enumerate(read_text(file).splitlines(), start=1):
-        if not line.startswith("["):
-            continue  # the heading, or the label of a single rater
         where = f"{file}, line {number},"
+        if line.startswith(("C-", "A-")) and rows:
+            _add_vote(of_turn, line, where, rows[-1])
+        if not line.startswith("["):
+            continue  # the heading, or the vote of a single rater
         match = _LABEL.fullmatch(line)
         if match is None:
             raise ValueError(
@@ -191,7 +212,38 @@ def _rows(file, sounds, texts, info):
                 "dialog": match["dialog"],
             }
         )
+    for (turn, rater), vote in of_turn.items():
+        emotions = vote.pop("emotions", [None])
+        votes.append({"utterance": turn, "rater": rater, "emotion": emotions[0], **vote})
+        votes += [
+            {"utterance": turn, "rater": rater, "emotion": emotion, SELF: vote[SELF]}
+            for emotion in emotions[1:]
+        ]
     return rows
+
+
+def _add_vote(votes, line, where, turn):
+    """Add a rater's line to the votes by turn and rater."""
+    match = _VOTE.fullmatch(line)
+    if match is None:
+        raise ValueError(f"{where} cannot be read as the vote of a rater: {line!r}.")
+    own = match["kind"] != "E"
+    rater = f"Ses0{turn['session']}{match['kind']}" if own else f"E{match['number']}"
+    vote = votes.setdefault((turn["utterance"], rater), {SELF: own})
+    if match["dimensions"] is not None:
+        for key, value in zip(DIMENSIONS, match.group("val", "act", "dom"), strict=True):
+            if value:
+                vote[key] = number_in(value, float, where, key)
+        return
+    chosen = [name.strip().lower() for name in match["emotions"].split(";")]
+    for name in filter(None, chosen):
+        if name not in _VOTED:
+            raise ValueError(
+                f"{where} has a vote for {name!r}; the emotions are {', '.join(_VOTED)}."
+            )
+        emotions = vote.setdefault("emotions", [])
+        if _VOTED[name] not in emotions:
+            emotions.append(_VOTED[name])
 
 
 def _texts(files):

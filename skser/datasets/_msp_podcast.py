@@ -18,7 +18,9 @@ from skser.datasets._files import (
     with_audio,
 )
 from skser.datasets._parameters import SHARED
+from skser.datasets._podcast_votes import podcast_votes
 from skser.datasets._registry import CORPORA
+from skser.datasets._votes import votes_by_name
 
 _TABLE = "labels_consensus.csv"
 _DIMENSIONS = {"valence": "EmoVal", "activation": "EmoAct", "dominance": "EmoDom"}
@@ -34,10 +36,11 @@ def load_msp_podcast(path, *, partitions=None, return_X_y=False):
     path : path-like
         Folder that holds, at any depth, ``labels_consensus.csv`` and the audio files that it
         names, as ``Labels`` and ``Audios`` in the published releases. Transcripts are read from
-        ``.txt`` files with the names of the audio files, if they exist.
+        ``.txt`` files with the names of the audio files, and votes from ``labels_detailed.csv``
+        or ``labels_detailed.json``, if they exist.
     partitions : str, list of str or None, default=None
         Partitions to load, by the corpus's own names: "Train", "Development", "Test1",
-        "Test2". None loads all.
+        "Test2", "Test3". None loads all.
     {return_X_y}
 
     Returns
@@ -46,7 +49,8 @@ def load_msp_podcast(path, *, partitions=None, return_X_y=False):
         Paths with speakers, sexes and transcripts (missing where they are unknown), and
         valence, activation and dominance between 1 and 7. ``frame`` has the columns
         ``utterance`` and ``split``. The ten emotions include "other" and "no agreement", for
-        utterances whose raters had no majority.
+        utterances whose raters had no majority. ``votes`` holds the primary emotion and the
+        dimensions that each rater gave; emotions in a rater's own words are "other".
 
     Raises
     ------
@@ -95,7 +99,8 @@ def load_msp_podcast(path, *, partitions=None, return_X_y=False):
         for i, row in zip(table.index, table.to_dict("records"), strict=True)
     ]
     frame = pd.DataFrame(with_audio(rows, info, path))
-    return finish(published_corpus(info, frame), return_X_y)
+    votes = votes_by_name(podcast_votes(files, info), frame["utterance"])
+    return finish(published_corpus(info, frame, votes), return_X_y)
 
 
 def _row(row, where, sounds, texts, info):

@@ -1,5 +1,6 @@
 """Evaluation of models: cross-validation by speaker, comparisons, fairness, robustness, reports."""
 
+from skser.evaluation._agreement import Agreement, agreement
 from skser.evaluation._comparison import (
     PairedComparison,
     RankComparison,
@@ -18,6 +19,7 @@ from skser.evaluation._speaker_evaluation import SpeakerEvaluation
 from skser.evaluation._system_comparison import SystemComparison, compare
 
 __all__ = [
+    "Agreement",
     "EvaluationReport",
     "FairnessGap",
     "LabelEfficiencyCurve",
@@ -26,6 +28,7 @@ __all__ = [
     "RankComparison",
     "SpeakerEvaluation",
     "SystemComparison",
+    "agreement",
     "compare",
     "corrected_resampled_t_test",
     "cross_validate_speakers",

@@ -12,6 +12,7 @@ from sklearn.metrics import brier_score_loss, f1_score
 from skser._optional import import_optional
 from skser.audio import audio_inputs, read_utterance, utterance_name
 from skser.evaluation import leakage_report, recall_gap
+from skser.evaluation._unknown_speakers import about_speakers
 from skser.inspection import (
     CalibrationDisplay,
     ConfusionDisplay,
@@ -173,14 +174,18 @@ class EvaluationReport:
             self._protocol(),
         ]  # fmt: skip
         n_seeds, n_folds = (evaluation.fold_results[name].nunique() for name in ("seed", "fold"))
+        notes = about_speakers(evaluation.protocol)
+        shared = "shared_speakers" in evaluation.protocol
+        apart = "" if shared else " in which no known speaker is on both sides"
+        n_speakers = int(pd.Series(corpus.speakers).nunique())
         return template.render(
             title=self.title or f"Speech emotion recognition on {corpus.name}",
             abstract=(
-                f"{len(corpus.target)} utterances of {len(set(corpus.speakers))} speakers, "
-                f"{n_folds} folds in which no speaker is on both sides, {n_seeds} "
+                f"{len(corpus.target)} utterances of {n_speakers} speakers, "
+                f"{n_folds} folds{apart}, {n_seeds} "
                 f"{'seed' if n_seeds == 1 else 'seeds'}. All scores are for utterances that the "
-                "model was not trained on."
-            ),
+                f"model was not trained on. {' '.join(notes)}"
+            ).strip(),
             sections=[section for section in sections if section],
         )
 
@@ -361,7 +366,8 @@ class EvaluationReport:
 
     def _leakage(self):
         """Make the section of leaks between both sides of a split."""
-        checked = "Every fold was checked: no speaker is on both sides."
+        notes = " ".join(about_speakers(self.evaluation.protocol))
+        checked = notes or "Every fold was checked: no speaker is on both sides."
         if not self.leakage:
             more = "Sentences and recordings were not checked."
             return {"title": "Leakage", "paragraphs": [checked, more]}

@@ -1,5 +1,7 @@
 """Scores of a model on distorted recordings."""
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state
@@ -57,8 +59,8 @@ def robustness_report(
         Whether to give the model ``corpus.frame``, an utterance table, rather than a list of
         audio.
     random_state : int, RandomState instance or None, default=0
-        Seed of the distortions. With an int, the noise of an utterance depends only on its place
-        in the corpus.
+        Seed of the distortions. With an int, the noise of an utterance depends only on its
+        samples, so it is the same in a corpus of other utterances.
 
     Returns
     -------
@@ -109,8 +111,8 @@ def robustness_report(
     for i, item in enumerate(items):
         samples, rate = read_at_rate(item, i, corpus.sampling_rate)
         waves.append(Waveform(samples, rate, utterance_name(item, i), max_amplitude=None))
-    # One seed per utterance: its noise stays the same if other distortions are added or removed.
-    seeds = check_random_state(random_state).randint(2**31 - 1, size=len(waves))
+    base = check_random_state(random_state).randint(2**31 - 1)
+    seeds = [_seed_of(wave, base) for wave in waves]
 
     def outputs(versions):
         X = without_parts(corpus.frame, versions) if use_frame else versions
@@ -148,3 +150,10 @@ def _distorted(wave, distortion, name, seed):
     what = f"The distortion {name!r}"
     samples = altered(samples, rate, distortion, seed, wave.name, what)
     return Waveform(samples, rate, wave.name, max_amplitude=None)  # loud noise may exceed 1
+
+
+def _seed_of(wave, base):
+    """Return a seed for an utterance that depends on its samples and a common seed."""
+    content = hashlib.sha256(np.ascontiguousarray(wave).tobytes())
+    content.update(int(base).to_bytes(8, "little"))
+    return int.from_bytes(content.digest()[:4], "little")

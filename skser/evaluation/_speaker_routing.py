@@ -9,12 +9,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
-from skser.compose import group_keywords
+from skser.compose import group_keywords, soft_target_keywords
 
 _UNGROUPED = "early_stopping without groups"
 
 
-def fit_with_speakers(model, X, y, groups):
+def fit_with_speakers(model, X, y, groups, soft_targets=None):
     """Fit a model, and pass the speakers to its searches, splitters and early stopping.
 
     Pipelines, searches and the estimators of `skser.compose` pass groups on themselves. For votes,
@@ -31,6 +31,8 @@ def fit_with_speakers(model, X, y, groups):
         Targets.
     groups : ndarray of shape (n_utterances,) or (n_utterances, 2)
         Speakers, or speakers and sentences.
+    soft_targets : ndarray of shape (n_utterances, n_classes) or None, default=None
+        Shares of the classes, for a model that takes them. Others are fitted to `y` alone.
 
     Returns
     -------
@@ -49,6 +51,8 @@ def fit_with_speakers(model, X, y, groups):
         # A search scored by recall averages over the classes in its inner fold, as it should.
         warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")
         keywords = _routed(model, groups) if routing else group_keywords(model, groups)
+        if soft_targets is not None:
+            keywords |= soft_target_keywords(model, soft_targets)
         try:
             return model.fit(X, y, **keywords)
         except (UserWarning, TypeError) as error:

@@ -74,11 +74,13 @@ class FrameFeatures(AudioTransformer):
             ``centroid`` and ``bandwidth``, mean and standard deviation of f weighted by P, in
             Hz; ``rolloff25`` and ``rolloff85``, the lowest f below which 25 or 85 % of P lie, in
             Hz; ``flatness``, the geometric over the arithmetic mean of P; ``slope0-500`` and
-            ``slope500-1500``, the regression of P in dB on f in these ranges, in dB per kHz;
-            ``alpha_ratio``, P from 50 Hz to 1 kHz over P from 1 to 5 kHz, in dB;
+            ``slope500-1500``, the regression of P in dB on f in these ranges, in dB per Hz;
+            ``alpha_ratio``, P from 1 to 5 kHz over P from 50 Hz to 1 kHz, in dB;
             ``hammarberg``, the maximum of P up to 2 kHz over that from 2 to 5 kHz, in dB [3]_,
             [4]_; ``flux``, the Euclidean distance between successive 26-band magnitude spectra
-            of sum 1, 0 for the first frame.
+            of sum 1, 0 for the first frame. The slopes, the alpha ratio and the Hammarberg index
+            have the sign and unit of openSMILE's. The flux differs from openSMILE's
+            ``spectralFlux``, which grows with the level of the recording.
         "quality"
             ``HNR``, 10 log10(r / (1 - r)) of the autocorrelation r at the period, in dB, at
             most 40 [1]_; ``jitter`` and ``shimmer``, the mean absolute difference between

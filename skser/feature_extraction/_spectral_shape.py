@@ -106,7 +106,7 @@ class SpectralShape:
                 np.minimum(10 ** (mean_decibels / 10) / mean, 1),
                 slope_low,
                 slope_high,
-                10 * np.log10((low + _FLOOR) / (high + _FLOOR)),
+                10 * np.log10((high + _FLOOR) / (low + _FLOOR)),
                 peaks[0] - peaks[1],
                 *mels,
             ],
@@ -138,9 +138,9 @@ def _within(frequencies, low, high):
 
 
 def _slope_weights(frequencies, low, high):
-    """Return weights such that the weighted sum of decibels is their slope, in dB per kHz."""
+    """Return weights such that the weighted sum of decibels is their slope, in dB per Hz."""
     inside = (frequencies >= low) & (frequencies <= high)
-    centered = np.where(inside, (frequencies - frequencies[inside].mean()) / 1000, 0)
+    centered = np.where(inside, frequencies - frequencies[inside].mean(), 0)
     return (centered / np.square(centered).sum()).astype(np.float32)
 
 

@@ -10,22 +10,6 @@ from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_consistent_length
 
-# For each protocol, the groups of speakers that are held out together.
-_PUBLISHED = {
-    "emodb-loso": tuple((f"{i:02}",) for i in (3, *range(8, 17))),
-    # Luna-Jiménez, C. et al. (2021). Multimodal Emotion Recognition on RAVDESS Dataset Using
-    # Transfer Learning. Sensors 21(22), 7665.
-    "ravdess-5": (
-        ("02", "05", "14", "15", "16"),
-        ("03", "06", "07", "13", "18"),
-        ("10", "11", "12", "19", "20"),
-        ("08", "17", "21", "23", "24"),
-        ("01", "04", "09", "22"),
-    ),
-    # Each of the five sessions has two speakers.
-    "iemocap-5": tuple((f"Ses0{i}F", f"Ses0{i}M") for i in range(1, 6)),
-}
-
 
 class SpeakerFolds(BaseCrossValidator):
     """Cross-validator that holds out given groups of speakers.
@@ -100,51 +84,10 @@ class SpeakerFolds(BaseCrossValidator):
         return f"SpeakerFolds({[list(fold) for fold in self.folds]})"
 
 
-def published_folds(corpus, protocol):
-    """Return the folds of a published protocol.
-
-    Parameters
-    ----------
-    corpus : SpeechCorpus
-        Corpus to split. Its speakers must be those of the protocol.
-    protocol : {"emodb-loso", "ravdess-5", "iemocap-5"}
-        Name of the protocol. "emodb-loso" leaves out one of EmoDB's ten speakers at a time,
-        "ravdess-5" splits RAVDESS' 24 actors into five folds (Luna-Jiménez et al., 2021), and
-        "iemocap-5" leaves out one of IEMOCAP's five sessions at a time.
-
-    Returns
-    -------
-    SpeakerFolds
-
-    Raises
-    ------
-    ValueError
-        If the protocol is unknown, or the corpus has other speakers than the protocol.
-
-    Examples
-    --------
-    >>> from skser.datasets import load_ravdess
-    >>> from skser.model_selection import published_folds
-    >>> corpus = load_ravdess("data/ravdess")  # doctest: +SKIP
-    >>> cv = published_folds(corpus, "ravdess-5")  # doctest: +SKIP
-    """
-    if protocol not in _PUBLISHED:
-        raise ValueError(f"Unknown protocol {protocol!r}; choose one of {sorted(_PUBLISHED)}.")
-    if corpus.speakers is None:
-        raise ValueError(f"{corpus.name} has no speakers; load it with a speaker column.")
-    speakers = sorted({str(speaker) for speaker in corpus.speakers})
-    folds = _PUBLISHED[protocol]
-    published = {speaker for fold in folds for speaker in fold}
-    if published != set(speakers):
-        raise ValueError(
-            f"{protocol} is defined for the speakers {sorted(published)}, but {corpus.name} has "
-            f"{speakers}."
-        )
-    return SpeakerFolds([list(fold) for fold in folds])
-
-
 class StratifiedSpeakerKFold(BaseCrossValidator):
     """Speaker-disjoint cross-validator whose folds have about equal shares of each class.
+
+    If y is numbers (floats, or a 2-D array), the folds have about equal numbers of utterances.
 
     If `groups` has two columns, speakers and sentences, then no sentence is on both sides either.
     Each fold holds out some speakers saying some sentences, and trains on other speakers saying
@@ -204,8 +147,8 @@ class StratifiedSpeakerKFold(BaseCrossValidator):
         ----------
         X : array-like of shape (n_utterances,)
             Utterances, or anything of that length.
-        y : array-like of shape (n_utterances,)
-            Class of each utterance.
+        y : array-like of shape (n_utterances,) or (n_utterances, n_targets)
+            Class of each utterance, or numbers, which are not balanced.
         groups : array-like of shape (n_utterances,) or (n_utterances, 2)
             Speaker of each utterance, or its speaker and sentence.
 
@@ -226,6 +169,8 @@ class StratifiedSpeakerKFold(BaseCrossValidator):
                 raise ValueError(f"{name} must be an integer of at least 2, got {n!r}.")
         if y is None:
             raise ValueError("y must be given, because the folds balance its classes.")
+        if (np.ndim(y) == 2 and np.shape(y)[1] > 1) or np.asarray(y).dtype.kind == "f":
+            y = np.zeros(len(y), dtype=int)
         y = column_or_1d(y)
         _refuse_missing(y, "y has no class")
         random = check_random_state(self.random_state) if self.shuffle else None
@@ -327,11 +272,14 @@ def speaker_disjoint_splits(cv, X, y, groups, name):
     Raises
     ------
     ValueError
-        If `cv` yields no folds, or a speaker or sentence is on both sides of one.
+        If `cv` yields no folds, or a speaker or sentence is on both sides of one, unless `cv` is
+        a `GivenSplits` that allows shared speakers.
     """
     folds = splits(check_cv(cv), X, y, groups)
     if not folds:
         raise ValueError(f"{name} yields no splits.")
+    if getattr(cv, "allow_shared_speakers", False):
+        return folds
     for fold, (train, test) in enumerate(folds):
         for what, values in zip(("speakers", "sentences"), np.atleast_2d(groups.T), strict=False):
             shared = np.intersect1d(values[train], values[test])

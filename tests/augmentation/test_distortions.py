@@ -5,6 +5,7 @@ import pytest
 import scipy.signal
 
 from skser import augmentation as distort
+from skser.audio import resample
 from skser.augmentation import default_distortions
 from skser.datasets import make_emotional_speech
 
@@ -22,6 +23,41 @@ def test_noise_has_the_requested_ratio(speech, snr):
     noise = distort.add_noise(speech, RATE, RANDOM(0), snr=snr) - speech
     ratio = 10 * np.log10(np.mean(speech**2) / np.mean(noise**2))
     assert ratio == pytest.approx(snr, abs=0.2)
+
+
+def decibels(signal, noise):
+    return 10 * np.log10(np.mean(np.square(signal)) / np.mean(np.square(noise)))
+
+
+def test_the_ratio_is_that_in_the_band_of_the_model(speech):
+    high = resample(speech, RATE, 48000)
+    noise = distort.add_noise(high, 48000, RANDOM(0), snr=10) - high
+    heard, heard_noise = (resample(x.astype(np.float32), 48000, RATE) for x in (high, noise))
+    assert decibels(heard, heard_noise) == pytest.approx(10, abs=1e-3)
+    assert decibels(high, noise) == pytest.approx(10 - 10 * np.log10(3), abs=0.3)
+    whole = distort.add_noise(high, 48000, RANDOM(0), snr=10, band=24000) - high
+    assert decibels(high, whole) == pytest.approx(10, abs=1e-3)
+
+
+def test_the_ratio_over_speech_ignores_pauses(speech):
+    padded = np.concatenate([np.zeros(len(speech), np.float32), speech])
+    over = {}
+    for kind in ("utterance", "speech"):
+        noise = distort.add_noise(padded, RATE, RANDOM(0), snr=10, over=kind) - padded
+        over[kind] = decibels(speech, noise)
+    assert over["utterance"] == pytest.approx(10 + 10 * np.log10(2), abs=0.01)
+    loud = np.array_split(speech.astype(float), len(speech) // 320)
+    powers = np.array([np.mean(frame**2) for frame in loud])
+    in_speech = powers[powers >= powers.max() / 1000].mean()
+    assert over["speech"] == pytest.approx(
+        10 + 10 * np.log10(np.mean(speech**2) / in_speech), abs=0.05
+    )
+    with pytest.raises(ValueError, match="over must be 'utterance' or 'speech', not 'pause'"):
+        distort.add_noise(speech, RATE, RANDOM(0), over="pause")
+
+
+def test_silence_stays_silent():
+    assert not distort.add_noise(np.zeros(800, np.float32), RATE, RANDOM(0), over="speech").any()
 
 
 def test_clipping_changes_only_the_largest_samples(speech):

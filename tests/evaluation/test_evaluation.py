@@ -165,9 +165,6 @@ def test_corpora_without_speakers_are_refused(corpus, model):
     none = SpeechCorpus(frame.drop(columns="speaker"), "mine", {}, sampling_rate=16000)
     with pytest.raises(ValueError, match="mine has no speakers"):
         cross_validate_speakers(model, none)
-    some = SpeechCorpus(frame.assign(speaker=[None, *frame["speaker"][1:]]), "mine", {})
-    with pytest.raises(ValueError, match="1 utterances without a speaker, the first .* 0"):
-        cross_validate_speakers(model, some)
 
 
 @pytest.mark.filterwarnings("ignore:All 6 predictions")
@@ -413,7 +410,7 @@ def test_a_cluster_that_loses_a_worker_finishes(tmp_path):
     folder = tmp_path / "folder"
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None,
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=":0",
             silence_logs="CRITICAL",
         ) as cluster,
         distributed.Client(cluster) as client,

@@ -149,7 +149,7 @@ def test_a_protocol_refuses_another_corpus():
         published_folds(corpus, "ravdess-5")
     with pytest.raises(ValueError, match=r"speakers \['03', .*'16'\], but test has \['01', '02'\]"):
         published_folds(corpus, "emodb-loso")
-    with pytest.raises(ValueError, match=r"Unknown protocol 'ravdess'; choose one of \['emodb-"):
+    with pytest.raises(ValueError, match=r"Unknown protocol 'ravdess'; choose one of \['crema-"):
         published_folds(corpus, "ravdess")
     with pytest.raises(ValueError, match="test has no speakers"):
         published_folds(SpeechCorpus(corpus.frame.drop(columns="speaker"), "test", {}), "ravdess-5")

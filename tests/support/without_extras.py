@@ -70,6 +70,13 @@ def _listen(speech, emotions, folder):
     main()
 
 
+def _agreement(speech, emotions, folder):
+    from skser.datasets import make_emotional_speech
+    from skser.evaluation import agreement
+
+    agreement(make_emotional_speech(n_speakers=2, n_utterances_per_speaker=5, random_state=0))
+
+
 def _embeddings(speech, emotions, folder):
     from skser.feature_extraction import SpeechEmbedding
 
@@ -167,6 +174,7 @@ def _containers(speech, emotions, folder):
 
 # Adapters come last, because they make the extra embeddings visible again.
 NEEDED_BY = {
+    "agreement": [_agreement],
     "annotations": [_textgrid, _elan],
     "audb": [_audb],
     "audformat": [_audformat],
