@@ -14,8 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import parselmouth
-from protocols import versions
-from provenance import RESULTS, write_result
+from provenance import RESULTS, versions, write_result
 
 from skser.audio import load_audio
 from skser.datasets import load_emodb
