@@ -1,4 +1,4 @@
-# make demo | test | test-clients | test-oldest | test-minimal | coverage | lint | docs | clean.
+# make demo | test | test-clients | test-oldest | test-minimal | coverage | results-check | lint | docs | clean.
 # Each makes its environment first if it is not there.
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,7 +8,7 @@ EXTRAS := adapters,agreement,annotations,audb,audformat,augment,containers,distr
 REDUCED := env -u SKSER_DATA -u SKSER_MODELS OMP_NUM_THREADS=1
 PYTEST := -m pytest -o addopts=--strict-markers -p no:cacheprovider -q --disable-warnings
 
-.PHONY: demo test test-clients test-oldest test-minimal coverage lint docs clean
+.PHONY: demo test test-clients test-oldest test-minimal coverage results-check lint docs clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -57,6 +57,10 @@ test-minimal: .venv-minimal/installed
 
 coverage: .venv/installed
 	$(BIN)/python -m pytest --cov=skser --cov-report=term
+
+# Lists results that other code made, and summaries that do not follow from their predictions.
+results-check: .venv/installed
+	$(BIN)/python benchmarks/results_check.py
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -17,7 +17,8 @@ import time
 from itertools import product
 
 import numpy as np
-from protocols import PROTOCOLS, RESULTS, load, versions
+from protocols import PROTOCOLS, load
+from provenance import RESULTS, kept_result, versions, write_result
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
@@ -95,7 +96,7 @@ def ablate(protocol, only, result, path):
             "cpu_seconds": round(time.process_time() - start, 1),
             "proba": probabilities.round(4).tolist() if name == "default" else None,
         }
-        path.write_text(json.dumps(result) + "\n")
+        write_result(path, result)
         print(protocol, name, f"UAR {100 * networks[name]['uar']:.1f}", flush=True)
 
     result["linear"] = {}
@@ -109,7 +110,7 @@ def ablate(protocol, only, result, path):
             "alone": uar(y, inner, linear),
             **{f"vote of {w}": uar(y, inner, network + w * linear) for w in WEIGHTS},
         }
-    path.write_text(json.dumps(result) + "\n")
+    write_result(path, result)
     print(protocol, json.dumps(result["linear"], indent=1), flush=True)
 
 
@@ -128,10 +129,9 @@ def main():
             "networks": {},
             "linear": {},
         }
-        if path.exists():
-            kept = json.loads(path.read_text())
-            if all(kept[key] == result[key] for key in ("settings", "versions")):
-                result = kept
+        kept = kept_result(path)
+        if kept and all(kept[key] == result[key] for key in ("settings", "versions")):
+            result = kept
         ablate(protocol, only, result, path)
 
 

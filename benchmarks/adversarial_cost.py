@@ -7,11 +7,10 @@ sides use the default settings and one thread, and take turns in one process. Th
 the median over rounds of the ratio of CPU time per epoch.
 """
 
-import json
 import time
 
 import numpy as np
-from protocols import RESULTS, versions
+from provenance import RESULTS, versions, write_result
 from skorch.callbacks import Callback
 
 from skser.neural_network import AdversarialAEClassifier
@@ -80,7 +79,7 @@ def main():
             "rounds": ratios.round(3).tolist(),
         }
         print(name, result["inputs"][name], flush=True)
-    (RESULTS / "adversarial_cost.json").write_text(json.dumps(result, indent=1) + "\n")
+    write_result(RESULTS / "adversarial_cost.json", result)
 
 
 if __name__ == "__main__":

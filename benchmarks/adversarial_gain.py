@@ -32,14 +32,15 @@ import json
 import time
 
 import numpy as np
-import scipy.stats
-from protocols import RESULTS, load, versions
+from protocols import load
+from provenance import RESULTS, kept_result, versions, write_result
 from sklearn.decomposition import PCA
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
+from skser.evaluation import jackknife_by_speaker
 from skser.feature_extraction import FrameFeatures, Functionals, OpenSmile
 from skser.neural_network import AdversarialAEClassifier
 from skser.preprocessing import SequenceScaler
@@ -188,8 +189,8 @@ def tune(task, kind, shares):
         "versions": versions("scikit-learn", "torch", "skorch", "numpy"),
         "trials": [],
     }
-    if path.exists():
-        result = json.loads(path.read_text())
+    if kept := kept_result(path):
+        result = kept
     paths, y, speakers, folds = load_task(task)
     X = extract(paths, kind)
     parts = [
@@ -219,7 +220,7 @@ def tune(task, kind, shares):
             trial = {"side": side, "settings": settings, METRIC[task]: scores}
             trial["cpu_seconds"] = round(time.process_time() - start, 1)
             result["trials"].append(trial)
-            path.write_text(json.dumps(result, indent=1) + "\n")
+            write_result(path, result)
             print(task, kind, side, settings, scores, trial["cpu_seconds"], flush=True)
 
 
@@ -246,10 +247,9 @@ def attempts():
         "versions": versions("scikit-learn", "torch", "skorch", "numpy", "opensmile"),
         "attempts": {},
     }
-    if path.exists():
-        kept = json.loads(path.read_text())
-        if all(kept[key] == result[key] for key in ("settings", "versions")):
-            result = kept
+    kept = kept_result(path)
+    if kept and all(kept[key] == result[key] for key in ("settings", "versions")):
+        result = kept
     paths, y, speakers, folds = load_task("valence")
     inner = inner_folds(speakers, folds, "vectors")
     emodb = extract(load_task("emodb-loso")[0], "vectors")
@@ -287,7 +287,7 @@ def attempts():
                     )
                     for seed in range(2)
                 ]
-        path.write_text(json.dumps(result, indent=1) + "\n")
+        write_result(path, result)
         print(name, entry["twin"], entry["full"], flush=True)
 
 
@@ -315,16 +315,14 @@ def run(task, kind, shares, systems, n_seeds):
         "versions": versions("scikit-learn", "torch", "skorch", "numpy"),
         "fits": [],
     }
-    if path.exists():
-        kept = json.loads(path.read_text())
-        if kept["versions"] == result["versions"]:
-            # Keep the settings and fits of shares that this run does not cover.
-            result["settings"] = {**kept["settings"], **best}
-            result["fits"] = [
-                fit
-                for fit in kept["fits"]
-                if kept["settings"][str(fit["labels"])] == result["settings"][str(fit["labels"])]
-            ]
+    if (kept := kept_result(path)) and kept["versions"] == result["versions"]:
+        # Keep the settings and fits of shares that this run does not cover.
+        result["settings"] = {**kept["settings"], **best}
+        result["fits"] = [
+            fit
+            for fit in kept["fits"]
+            if kept["settings"][str(fit["labels"])] == result["settings"][str(fit["labels"])]
+        ]
     done = {(f["system"], f["labels"], f["seed"], f["fold"]) for f in result["fits"]}
     X, classes = extract(paths, kind), np.unique(y)
     for fold, held_out in enumerate(folds):
@@ -386,40 +384,42 @@ def summarise(fits, y, speakers, folds):
         twin = complete.get((share, "twin"), {})
         seeds = sorted(set(runs) & set(twin))
         if system != "twin" and seeds:
-            entry["gain"] = compare(runs, twin, seeds, codes, speakers, folds)
+            entry["gain"] = compare(runs, twin, seeds, codes, speakers)
         summary.append(entry)
     return summary
 
 
-def compare(runs, twin, seeds, codes, speakers, folds):
-    """Return the mean gain in accuracy, its interval over speakers and the corrected p-value."""
+def compare(runs, twin, seeds, codes, speakers):
+    """Return the mean gain in accuracy, and its interval and p-value over speakers."""
     gains = np.array(
         [(runs[s] == codes).astype(float) - (twin[s] == codes).astype(float) for s in seeds]
     )
-    mean_gain = gains.mean(axis=0)
-    names = np.unique(speakers)
-    sums = np.array([mean_gain[speakers == name].sum() for name in names])
-    sizes = np.array([(speakers == name).sum() for name in names])
-    draws = np.random.RandomState(0).randint(len(names), size=(10_000, len(names)))
-    resampled = sums[draws].sum(axis=1) / sizes[draws].sum(axis=1)
-    in_fold = [np.isin(speakers, held_out) for held_out in folds]
-    differences = np.array([gain[rows].mean() for gain in gains for rows in in_fold])
-    ratio = 1 / (len(folds) - 1)  # number of test utterances per training utterance
-    scale = np.sqrt((1 / len(differences) + ratio) * differences.var(ddof=1))
-    t = differences.mean() / scale if scale > 0 else 0.0
+    found = jackknife_by_speaker(
+        np.tile(codes, len(seeds)),
+        np.concatenate([runs[s] for s in seeds]),
+        np.concatenate([twin[s] for s in seeds]),
+        np.tile(speakers, len(seeds)),
+        metric=accuracy_score,
+    )
     return {
         "mean": float(gains.mean()),
-        "interval": [float(q) for q in np.quantile(resampled, [0.025, 0.975])],
-        "p": float(2 * scipy.stats.t.sf(abs(t), len(differences) - 1)),
+        "interval": [found.low, found.high],
+        "p": found.p_value,
         "by_seed": [float(gain.mean()) for gain in gains],
     }
 
 
+def recomputed(result):
+    """Return the entries of a result that follow from its predictions."""
+    if "fits" not in result:
+        return {}
+    _, y, speakers, folds = load_task(result["task"])
+    return {"summary": summarise(result["fits"], y, speakers, folds)}
+
+
 def write(path, result):
     """Write the result file, with one line per fit."""
-    text = json.dumps({**result, "fits": []}, indent=1)
-    fits = ",\n".join(json.dumps(fit) for fit in result["fits"])
-    path.write_text(text.replace('"fits": []', f'"fits": [\n{fits}\n]') + "\n")
+    write_result(path, result)
 
 
 def main():

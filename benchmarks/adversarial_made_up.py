@@ -9,10 +9,8 @@ full model, and the scores of linear probes of each latent, for the emotion (acc
 style (R²). There are five problems, one per seed.
 """
 
-import json
-
 import numpy as np
-from protocols import RESULTS, versions
+from provenance import RESULTS, versions, write_result
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from skser.neural_network import AdversarialAEClassifier
@@ -68,7 +66,7 @@ def main():
         result["systems"][name] = {key: [run[key] for run in runs] for key in runs[0]}
         means = {key: round(np.mean(v), 3) for key, v in result["systems"][name].items()}
         print(name, means, flush=True)
-    (RESULTS / "adversarial_made_up.json").write_text(json.dumps(result, indent=1) + "\n")
+    write_result(RESULTS / "adversarial_made_up.json", result)
 
 
 if __name__ == "__main__":

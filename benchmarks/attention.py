@@ -27,11 +27,13 @@ import joblib
 import numpy as np
 import scipy.stats
 from attention_fcn import model_path
-from protocols import RESULTS, load, versions
+from protocols import load
+from provenance import RESULTS, kept_result, versions, write_result
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.pipeline import make_pipeline
 
 from skser.datasets import make_emotional_speech
+from skser.evaluation import jackknife_by_speaker
 from skser.feature_extraction import MelSpectrogram
 from skser.neural_network import AttentionFCNClassifier
 from skser.preprocessing import SequenceScaler
@@ -246,9 +248,28 @@ def summarise_deletion(fits):
     return {
         "uar": {name: mean_and_interval(values) for name, values in uar.items()},
         "attended_costs_more": {
-            way: mean_and_interval(uar[f"random {way}"] - uar[f"attended {way}"]) for way in WAYS
+            way: mean_and_interval(uar[f"random {way}"] - uar[f"attended {way}"])
+            | {"interval": interval_over_speakers(fits, way)}
+            for way in WAYS
         },
     }
+
+
+def interval_over_speakers(fits, way):
+    """Return the interval of the difference between random and attended fifths."""
+    true, random, attended = (
+        np.concatenate([fit[name].split() for fit in fits])
+        for name in ("true", f"random {way}", f"attended {way}")
+    )
+    speakers = np.concatenate([len(fit["true"].split()) * fit["held_out"] for fit in fits])
+    found = jackknife_by_speaker(true, random, attended, speakers)
+    return [found.low, found.high]
+
+
+def recomputed(result):
+    """Return the entries of a result that follow from its predictions."""
+    planted = "span_seconds" in result
+    return {"summary": (summarise_planted if planted else summarise_deletion)(result["fits"])}
 
 
 def main():
@@ -279,10 +300,9 @@ def main():
         if arguments.speakers:
             folds = [[speaker] for speaker in arguments.speakers]
         tasks = [(seed, fold) for seed in range(arguments.seeds) for fold in folds]
-    if path.exists() and not quick:
-        kept = json.loads(path.read_text())
-        if all(kept[key] == result[key] for key in result if key != "fits"):
-            result["fits"] = kept["fits"]
+    kept = None if quick else kept_result(path)
+    if kept and all(kept[key] == result[key] for key in result if key != "fits"):
+        result["fits"] = kept["fits"]
     done = [(fit["seed"], fit.get("held_out")) for fit in result["fits"]]
     for seed, fold in tasks:
         if (seed, fold) in done:
@@ -297,7 +317,7 @@ def main():
         summarise = summarise_planted if arguments.what == "planted" else summarise_deletion
         result["summary"] = summarise(result["fits"])
         if not quick:
-            path.write_text(json.dumps(result, indent=1) + "\n")
+            write_result(path, result)
     print(json.dumps(result["summary"], indent=1))
 
 

@@ -23,14 +23,14 @@ stores the fitted networks, for ``attention.py deletion``.
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 
 import joblib
 import numpy as np
 from joblib import Parallel, delayed
-from protocols import PROTOCOLS, RESULTS, load, versions
+from protocols import PROTOCOLS, load
+from provenance import RESULTS, code_hash, kept_result, versions, write_result
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.pipeline import make_pipeline
 
@@ -62,7 +62,8 @@ def fit_fold(X, y, speakers, held_out, seed, models=None):
 
 def model_path(models, held_out, seed):
     """Return the path that stores the network of a fold and seed."""
-    return Path(models) / f"without-{'-'.join(held_out)}-seed-{seed}.joblib"
+    made_by = code_hash(Path(__file__).resolve())[:16]
+    return Path(models) / f"without-{'-'.join(held_out)}-seed-{seed}-{made_by}.joblib"
 
 
 def fit_functionals(vectors, y, speakers, held_out):
@@ -93,6 +94,18 @@ def systems(fits, linear):
         "networks": [vote],
         "networks + functionals": [average(vote, linear)],
     }
+
+
+def recomputed(result):
+    """Return the entries of a result that follow from its probabilities of networks."""
+    corpus, _ = load(result["protocol"])
+    y, speakers = corpus.target.astype(str), corpus.speakers.astype(str)
+    found = {"summary": dict(result["summary"])}  # systems with the linear model need its fits
+    nothing = {tuple(fit["held_out"]): np.zeros_like(fit["proba"]) for fit in result["fits"]}
+    runs = systems(result["fits"], nothing)
+    for name in ("network", "networks"):
+        found["summary"][name] = summarise(runs[name], y, speakers)
+    return found
 
 
 def average(networks, linear):
@@ -156,11 +169,10 @@ def main():
         "feature_cpu_seconds": round(feature_seconds, 1),
         "fits": [],
     }
-    if path.exists():
-        kept = json.loads(path.read_text())
-        if all(kept[key] == result[key] for key in ("settings", "versions")):
-            result["fits"] = kept["fits"]
-            result["alone"] = kept.get("alone")
+    kept = kept_result(path)
+    if kept and all(kept[key] == result[key] for key in ("settings", "versions")):
+        result["fits"] = kept["fits"]
+        result["alone"] = kept.get("alone")
     y, speakers = corpus.target.astype(str), corpus.speakers.astype(str)
     if arguments.time_alone:
         largest = min(folds, key=lambda fold: np.isin(speakers, fold).sum())
@@ -198,9 +210,7 @@ def main():
 
 def write(path, result):
     """Write the result file, with one line per fit."""
-    text = json.dumps({**result, "fits": []}, indent=1)
-    fits = ",\n".join(json.dumps(fit) for fit in result["fits"])
-    path.write_text(text.replace('"fits": []', f'"fits": [\n{fits}\n]') + "\n")
+    write_result(path, result)
 
 
 if __name__ == "__main__":

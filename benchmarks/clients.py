@@ -9,7 +9,6 @@ are not installed are skipped. The result file is results/clients.json.
 """
 
 import argparse
-import json
 import tempfile
 import time
 import warnings
@@ -17,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from protocols import RESULTS
+from provenance import RESULTS, write_result
 from sklearn import set_config
 from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -713,7 +712,7 @@ def main():
     names = parser.parse_args().names
     results = tried(names)
     if not names:
-        (RESULTS / "clients.json").write_text(json.dumps(results, indent=1) + "\n")
+        write_result(RESULTS / "clients.json", {"clients": results})
     if any(result["outcome"] == "fails" for result in results):
         raise SystemExit(1)
 

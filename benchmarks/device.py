@@ -24,6 +24,7 @@ import librosa
 import numpy as np
 import soundfile
 import torch
+from provenance import write_result
 from sklearn.base import clone
 
 from skser._device import resolve_device
@@ -164,7 +165,7 @@ def main():
     if is_cuda:
         result["peak_device_mb"] = torch.cuda.max_memory_allocated(arguments.device) / 1e6
     if not arguments.quick:
-        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+        write_result(RESULT, result)
     print(json.dumps(result, indent=1))
 
 

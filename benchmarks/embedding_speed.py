@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 import torch
 import transformers
-from protocols import PROTOCOLS, RESULTS, load, versions
+from protocols import PROTOCOLS, load
+from provenance import RESULTS, kept_result, versions, write_result
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -113,10 +114,10 @@ def main():
     what = parser.parse_args().what
     torch.set_num_threads(1)
     path = RESULTS / "embedding_speed.json"
-    result = json.loads(path.read_text()) if path.exists() else {}
+    result = kept_result(path) or {}
     result["versions"] = versions("torch", "transformers", "scikit-learn", "numpy", "soundfile")
     (compare_times if what == "time" else compare_accuracy)(result)
-    path.write_text(json.dumps(result, indent=1) + "\n")
+    write_result(path, result)
 
 
 if __name__ == "__main__":

@@ -28,13 +28,13 @@ import functools
 import json
 import os
 import re
-import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 import soxr
-from protocols import PROTOCOLS, RESULTS, load, versions, write_result
+from protocols import PROTOCOLS, load
+from provenance import RESULTS, cache_folder, kept_result, versions, write_result
 from scipy.special import log_softmax
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -52,7 +52,7 @@ from skser.preprocessing import SpeakerScaler, VoiceActivityTrimmer
 
 PLAIN = {"emodb-loso": (2, 1e-2), "ravdess-5": ((2, 3), 1e-3)}  # layers and C, as published
 ALL = (1, 2, 3, 4)
-MEMORY = Path(tempfile.gettempdir()) / "skser_embeddings"
+MEMORY = cache_folder(__file__)
 SYSTEMS = ("plain", "trimmed", "middle", "transductive", "fine-tuned")
 SEEDED = ("fine-tuned",)
 PENALTY = {"emodb-loso": 0.1, "ravdess-5": 0.01}  # C of "middle"
@@ -142,10 +142,9 @@ def run(protocol, name, n_seeds, only_folds):
         "versions": versions("scikit-learn", "torch", "transformers", "skorch", "numpy", "soxr"),
         "fits": [],
     }
-    if path.exists():
-        kept = json.loads(path.read_text())
-        if all(kept[key] == result[key] for key in ("system", "versions")):
-            result["fits"] = kept["fits"]
+    kept = kept_result(path)
+    if kept and all(kept[key] == result[key] for key in ("system", "versions")):
+        result["fits"] = kept["fits"]
     done = {(fit["seed"], fit["fold"]) for fit in result["fits"]}
     for seed in range(n_seeds) if name in SEEDED else [0]:
         for fold, held_out in enumerate(folds):
@@ -205,6 +204,13 @@ def summary(fits, n_folds):
         "fold_uar": {"mean": float(np.mean(folds)), "sd": float(np.std(folds, ddof=1))},
         "worst_fold": float(np.min(folds)),
     }
+
+
+def recomputed(result):
+    """Return the entries of a result that follow from its predictions."""
+    if "fits" not in result:
+        return {}
+    return {"summary": summary(result["fits"], len(load(result["protocol"])[1]))}
 
 
 def vote(protocol):

@@ -12,7 +12,6 @@ Libraries that are not installed are skipped. The result file is results/feature
 import argparse
 import gc
 import importlib.util
-import json
 import os
 import tempfile
 import threading
@@ -26,7 +25,8 @@ import numpy as np
 import psutil
 import soundfile
 import soxr
-from protocols import RESULTS, load, versions
+from protocols import load
+from provenance import RESULTS, kept_result, versions, write_result
 from threadpoolctl import threadpool_limits
 
 from skser.feature_extraction import (
@@ -257,9 +257,11 @@ def main():
     mel = {"normalize": None, "deltas": 0, "top_db": 60.0, **FRAMES, **BANDS}
     if arguments.processes:
         path = RESULTS / "features.json"
-        result = json.loads(path.read_text())
+        result = kept_result(path)
+        if result is None:
+            raise SystemExit("Other code made features.json: run without --processes first.")
         result["two_processes"] = two_processes(corpora, mel, quick)
-        path.write_text(json.dumps(result, indent=1) + "\n")
+        write_result(path, result)
         return
     result = {
         "protocol": "sides in turn in one process, one thread; medians of the alternations",
@@ -372,7 +374,7 @@ def main():
     result["memory"] = memory(every[:200] if quick else every)
     print("memory:", result["memory"])
     if not quick:
-        (RESULTS / "features.json").write_text(json.dumps(result, indent=1) + "\n")
+        write_result(RESULTS / "features.json", result)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from protocols import RESULTS, versions, write_result
+from provenance import RESULTS, versions, write_result
 
 ROOT = Path(__file__).parents[1]
 LENGTHS = (0.3, 1.0, 2.7, 7.0, 15.0)  # seconds

@@ -13,10 +13,10 @@ outer training fold of each corpus, and no test fold.
 """
 
 import argparse
-import json
 
 import numpy as np
-from protocols import PROTOCOLS, RESULTS, load, versions
+from protocols import PROTOCOLS, load
+from provenance import RESULTS, versions, write_result
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.model_selection import GroupKFold, PredefinedSplit, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -62,7 +62,7 @@ def ablation():
             uar = balanced_accuracy_score(y, predicted)
             result["uar"].setdefault(name, {})[protocol] = uar
             print(f"{protocol} {name}: {100 * uar:.1f}", flush=True)
-    (RESULTS / "functionals_ablation.json").write_text(json.dumps(result, indent=1) + "\n")
+    write_result(RESULTS / "functionals_ablation.json", result)
 
 
 def systems():
@@ -102,7 +102,7 @@ def systems():
                 f"± {100 * np.std(over_folds, ddof=1):.1f}",
                 flush=True,
             )
-    (RESULTS / "functionals.json").write_text(json.dumps(result, indent=1) + "\n")
+    write_result(RESULTS / "functionals.json", result)
 
 
 if __name__ == "__main__":

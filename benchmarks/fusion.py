@@ -10,11 +10,10 @@ finds the frames of the marked word. There are five seeds, each with its own dat
 """
 
 import argparse
-import json
 
 import numpy as np
 import pandas as pd
-from protocols import RESULTS, versions
+from provenance import RESULTS, versions, write_result
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.metrics import balanced_accuracy_score
 
@@ -118,7 +117,7 @@ def main():
         result["without text"].append(score(model, X_test.drop(columns="transcript")))
         result["planted_mass"].append(planted_mass(model, X_test, places))
         print({k: result[k][-1] for k in ("without audio", "without text", "planted_mass")})
-    (RESULTS / "fusion.json").write_text(json.dumps(result, indent=1) + "\n")
+    write_result(RESULTS / "fusion.json", result)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 
 import soundfile
-from protocols import RESULTS, versions, write_result
+from provenance import RESULTS, kept_result, versions, write_result
 
 sys.path.append(str(Path(__file__).parents[1]))
 from tests.support.fuzzing import MOST_BYTES, MOST_SECONDS, watched
@@ -79,8 +79,7 @@ def main():
         "n_done": 0, "outcomes": {}, "findings": [], "slowest_seconds": 0.0, "most_memory": 0,
         "seconds": 0.0, "read_by": {}, "kinds": {},
     }  # fmt: skip
-    if RESULT.exists():
-        before = json.loads(RESULT.read_text())
+    if before := kept_result(RESULT):
         same = all(
             before.get(name) == value
             for name, value in heading(arguments.seed, arguments.files).items()

@@ -1,43 +1,46 @@
-"""Fuzz test of saved models with altered bytes, or with forged contents and valid digests.
+"""Load saved and exported models that were mutated, or forged with right digests.
 
-    python benchmarks/fuzz_models.py
+    python benchmarks/fuzz_models.py                  (2,000 models and 1,000 ONNX files)
+    python benchmarks/fuzz_models.py --number 4711    (one file again)
 
-Needs no data. Loads 2,000 altered files of three small models and of one ONNX export. Files that
-load are used for a prediction. Child processes record the seconds and memory of each file, and
-every attempt to start a process, to connect, to unpickle or to write. A file must be read, or be
-refused with an error that names it. If it was altered without forging its digests and still loads,
-its predictions must be unchanged.
+Needs no data. Each file is loaded, and used for a prediction if it loads, in a child of its own
+with a limit on memory, forked from a process that has imported everything and computed nothing;
+such a process forks a hundred children at most, after which the result so far is written. A file
+must be refused by its name or read, without a crash, within 10 s of the processor and 2 GB, and
+without starting a process, connecting, unpickling or writing. File n is always the same, so that
+a finding can be repeated.
 """
 
 import argparse
 import io
 import json
-import multiprocessing
 import os
 import random
 import resource
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 import warnings
 import zipfile
 from collections import Counter
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-from fuzzed_models import audio, data, exported, models
 
-N_FILES = 2000
+N_MODELS, N_ONNX = 2000, 1000
 SECONDS, BYTES = 10, 2 * 2**30
+CHILDREN = 100  # of one parent
 WATCHED = (
     "os.exec", "os.fork", "os.posix_spawn", "os.remove", "os.rename", "os.system", "pickle.",
     "pty.", "shutil.", "socket.connect", "subprocess.", "webbrowser.", "ctypes.dlopen",
 )  # fmt: skip
-NAMES = ("os.system", "builtins.eval", "builtins.exec", "subprocess.Popen", "sklearn.svm.SVC",
-         "skser.audio.load_audio", "sklearn.utils._bunch.Bunch", "numpy.load", "")  # fmt: skip
+NAMES = ("os.system", "builtins.eval", "subprocess.Popen", "sklearn.svm._classes.SVC",
+         "sklearn.tree._tree.Tree", "sklearn.utils._bunch.Bunch", "numpy.ndarray",
+         "sklearn.pipeline.Pipeline", "")  # fmt: skip
 VALUES = (None, True, -1, 0, 2**31, 2**63, 10**12, 1e308, "nan", "", "x" * 10_000, [], {}, [[]] * 9)
+JSON_VALUES = ("null", "true", "-1", "0", "1e9", "2147483648", '"x"', "[]", "NaN", "x")
 
 
 def members_of(archive):
@@ -47,7 +50,7 @@ def members_of(archive):
 
 
 def packed(members):
-    """Return an archive of the members."""
+    """Return the archive of some members, with the right checksums."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in members.items():
@@ -55,22 +58,8 @@ def packed(members):
     return buffer.getvalue()
 
 
-def forged(members, facts=None):
-    """Return an archive of a model's members with valid sizes and digests in its manifest."""
-    manifest = {**json.loads(members["manifest.json"]), **(facts or {})}
-    manifest["members"] = {
-        name: {"size": len(content), "sha256": sha256(content).hexdigest()}
-        for name, content in members.items()
-        if name != "manifest.json"
-    }
-    manifest.pop("sha256", None)
-    digest = sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-    content = json.dumps({**manifest, "sha256": digest}).encode()
-    return packed({**members, "manifest.json": content})
-
-
 def altered(content, draw):
-    """Return the bytes with some of them flipped, cut, doubled, blanked or moved."""
+    """Return bytes with some of them flipped, cut, doubled, blanked or moved."""
     content = bytearray(content)
     at = draw.randrange(len(content))
     end = min(len(content), at + draw.choice((1, 4, 64, 1000)))
@@ -92,29 +81,32 @@ def altered(content, draw):
     return bytes(content)
 
 
-def altered_tree(tree, draw):
-    """Return the JSON tree with values, keys or names replaced, or nested in lists."""
-    places = []
-
-    def visit(node):
-        items = node.items() if isinstance(node, dict) else enumerate(node)
-        for key, value in items:
+def places_of(tree):
+    """Return every container in a tree of JSON with each of its keys."""
+    places, waiting = [], [tree]
+    while waiting:
+        node = waiting.pop()
+        for key, value in list(node.items() if isinstance(node, dict) else enumerate(node)):
             places.append((node, key))
             if isinstance(value, dict | list):
-                visit(value)
+                waiting.append(value)
+    return places
 
-    visit(tree)
+
+def altered_tree(tree, draw):
+    """Return JSON with a value replaced, swapped, deleted, or buried in lists."""
+    places = places_of(tree)
     for _ in range(draw.choice((1, 1, 1, 3))):
         node, key = draw.choice(places)
         other_node, other_key = draw.choice(places)
-        kind = draw.choice(("value", "value", "number", "name", "swap", "delete", "deep"))
+        kind = draw.choice(("value", "number", "text", "swap", "delete", "deep"))
         try:
             if kind == "value":
                 node[key] = draw.choice(VALUES)
             elif kind == "number" and isinstance(node[key], int | float):
                 node[key] = draw.choice((-1, 10, 10**4, 10**9, 0.5)) * node[key] + 1
-            elif kind == "name" and isinstance(node[key], str):
-                node[key] = draw.choice(NAMES)
+            elif kind == "text" and isinstance(node[key], str):
+                node[key] = draw.choice((*NAMES, *JSON_VALUES))
             elif kind == "swap":
                 node[key] = json.loads(json.dumps(other_node[other_key]))
             elif kind == "delete":
@@ -123,73 +115,186 @@ def altered_tree(tree, draw):
                 for _ in range(draw.choice((10, 200, 800))):
                     node[key] = [node[key]]
         except (KeyError, IndexError, RecursionError):
-            continue  # an earlier alteration has removed this place
+            continue  # an earlier change took this place away
     return tree
 
 
-def mutant(archive, other, draw):
-    """Return one altered archive: its kind, its bytes, and whether its digests were forged."""
-    kind = draw.choice(
-        ("bytes", "bytes", "member", "tree", "tree", "parts", "parts array", "mixed")
-    )
+def forged_schema(schema, members, draw):
+    """Change types, parameters, references and arrays in skops' schema, in place."""
+    nodes = [node[key] for node, key in places_of(schema) if isinstance(node[key], dict)]
+    nodes = [node for node in nodes if "__loader__" in node]
+    of_kind = {}
+    for node in nodes:
+        of_kind.setdefault(node["__loader__"], []).append(node)
+    kind = draw.choice(("type", "value", "value", "reference", "share", "array", "array", "graft"))
+    objects = of_kind["ObjectNode"]
+    if kind == "type":
+        one, other = draw.choice(objects), draw.choice(objects)
+        if draw.random() < 0.3:
+            module, _, name = draw.choice(NAMES).rpartition(".")
+            other = {"__module__": module, "__class__": name}
+        one.update({key: other[key] for key in ("__module__", "__class__")})
+    elif kind == "value":
+        for _ in range(draw.choice((1, 1, 3))):
+            draw.choice(of_kind["JsonNode"])["content"] = draw.choice(JSON_VALUES)
+    elif kind == "reference":
+        numbers = [node["__id__"] for node in nodes if "__id__" in node]
+        node = draw.choice(nodes)
+        node.clear()
+        node.update(__loader__="CachedNode", __id__=draw.choice((*numbers, 10**9, -1)))
+    elif kind == "share":
+        lists = of_kind.get("ListNode", []) + of_kind.get("TupleNode", [])
+        node = draw.choice(lists)
+        part = draw.choice(nodes)
+        node["content"] = [*node["content"], *[part] * draw.choice((1, 10, 5000))]
+    elif kind == "array":
+        node = draw.choice([n for n in of_kind["NdArrayNode"] if "file" in n])
+        members["forged.npy"] = resized(members[node["file"]], draw)
+        node["file"] = "forged.npy"
+    else:
+        one, other = draw.choice(nodes), draw.choice(nodes)
+        copied = json.loads(json.dumps(other))
+        one.clear()
+        one.update(copied)
+    return kind
+
+
+def resized(data, draw):
+    """Return an array of another length, shape or type as the bytes of an .npy file."""
+    array = np.load(io.BytesIO(data))
+    choice = draw.randrange(7)
+    if choice == 0:
+        array = np.resize(array, draw.choice((0, 1, array.size + 1, 60_000)))
+    elif choice == 1:
+        array = np.resize(array, (draw.choice((1, 3, 1000)), draw.choice((1, 5, 400))))
+    elif choice == 2:
+        array = array.reshape(-1)[:, None]
+    elif choice == 3 and array.dtype.kind in "biuf":
+        array = array.astype(draw.choice(("i8", "u1", "f2", ">f4", "c8", "?")))
+    elif choice == 4 and array.dtype.kind in "biuf":
+        array = np.full(array.shape, draw.choice((np.inf, np.nan, -1, 2**31, 1e300)))
+    elif choice == 5:
+        array = np.array(["x" * 400] * 9)
+    else:
+        array = array.T
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    data = buffer.getvalue()
+    if draw.random() < 0.1:
+        data = data.replace(b"(", b"(9", 1)  # a header that promises more
+    return data
+
+
+def mutant(archive, draw):
+    """Return the kind and the bytes of a mutated archive, and whether it was forged."""
+    kind = draw.choice(("bytes", "member", "tree", "schema", "schema", "schema", "schema"))
     if kind == "bytes":
         return kind, altered(archive, draw), False
     members = members_of(archive)
-    if kind == "mixed":
+    if kind == "member":
         name = draw.choice(list(members))
-        taken = members_of(other).get(name, b"")
-        return kind, (forged if draw.random() < 0.5 else packed)({**members, name: taken}), True
-    if kind.startswith("parts") and "sklearn.skops" in members:
-        parts = members_of(members["sklearn.skops"])
-        name = "schema.json" if kind == "parts" else draw.choice(list(parts))
-        parts[name] = _altered_member(name, parts[name], draw)
-        members["sklearn.skops"] = packed(parts)
-        return kind, forged(members), True
-    if kind == "tree":
-        members["model.json"] = _altered_member("model.json", members["model.json"], draw)
-        return kind, forged(members), True
-    name = draw.choice([name for name in members if name != "manifest.json"])
-    return "member", forged({**members, name: altered(members[name], draw)}), True
+        members[name] = altered(members[name], draw)
+    else:
+        name = "schema.json" if kind == "schema" or draw.random() < 0.7 else "skser.json"
+        tree = json.loads(members[name])
+        if kind == "schema":
+            kind = f"schema {forged_schema(tree, members, draw)}"
+        else:
+            tree = altered_tree(tree, draw)
+        try:
+            members[name] = json.dumps(tree).encode()
+        except (RecursionError, ValueError):
+            members[name] = b"[" * 10**5
+    return kind, packed(members), True
 
 
 def mutant_onnx(content, draw):
-    """Return one altered ONNX file, in the same form as `mutant`."""
-    if draw.random() < 0.4:
+    """Return the kind and the bytes of a mutated ONNX file, and whether it was forged."""
+    kind = draw.choice(("bytes", "description", "operator", "attribute", "tensor", "graph"))
+    if kind == "bytes":
         return "onnx bytes", altered(content, draw), False
     import onnx
 
     model = onnx.load_from_string(content)
     del model.metadata_props[-1]  # the seal
-    entry = model.metadata_props[0]
-    entry.value = _altered_member("description.json", entry.value.encode(), draw).decode()
-    return "onnx metadata", sealed(model.SerializeToString()), True
+    graph = model.graph
+    node, other = draw.choice(graph.node), draw.choice(graph.node)
+    tensor = draw.choice(graph.initializer)
+    if kind == "description":
+        entry = model.metadata_props[0]
+        try:
+            entry.value = json.dumps(altered_tree(json.loads(entry.value), draw))
+        except (RecursionError, ValueError):
+            entry.value = "[" * 10**5
+    elif kind == "operator":
+        node.op_type = draw.choice(
+            ("Range", "Expand", "ConstantOfShape", "Tile", "Loop", "Resize", "Pad", other.op_type)
+        )
+    elif kind == "attribute":
+        attribute = draw.choice([a for n in graph.node for a in n.attribute])
+        value = draw.choice((-1, 0, 2, 2**31, 2**62))
+        if attribute.ints:
+            attribute.ints[draw.randrange(len(attribute.ints))] = value
+        elif attribute.s:
+            attribute.s = draw.choice((b"", b"edge", b"reflect", b"x" * 100))
+        else:
+            attribute.i = value
+    elif kind == "tensor":
+        array = onnx.numpy_helper.to_array(tensor)
+        if array.dtype == np.int64 and draw.random() < 0.7:
+            array = array * 0 + draw.choice((-1, 0, 3, 2**31, 2**62))
+        else:
+            array = np.load(io.BytesIO(_valid(array, draw)))
+        tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+    elif draw.random() < 0.5:
+        node.input[draw.randrange(len(node.input))] = draw.choice(
+            [*other.output, *other.input, tensor.name, "nothing"]
+        )
+    else:
+        for _ in range(draw.choice((1, 30))):  # doubles what flows through it
+            node = graph.node[-1]
+            name = node.output[0]
+            node.output[0] = f"{name}_{len(graph.node)}"
+            graph.node.append(onnx.helper.make_node("Concat", [node.output[0]] * 2, [name], axis=0))
+    return f"onnx {kind}", sealed(model.SerializeToString()), True
+
+
+def _valid(array, draw):
+    while True:
+        data = resized(_npy(array), draw)
+        try:
+            loaded = np.load(io.BytesIO(data))
+        except ValueError:
+            continue
+        if loaded.dtype.kind != "U" and loaded.dtype.isnative:
+            return data
+
+
+def _npy(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
 
 
 def sealed(model):
-    """Return the bytes of an ONNX model, followed by their valid digest."""
-    from skser.export._file import _SEAL
+    """Return the bytes of an ONNX model with the right digest after them."""
+    from skser.export._file import seal
 
-    return model + _SEAL + sha256(model).hexdigest().encode()
+    return model + seal(model)
 
 
-def _altered_member(name, content, draw):
-    if not name.endswith(".json"):
-        return altered(content, draw)
-    try:
-        return json.dumps(altered_tree(json.loads(content), draw)).encode()
-    except RecursionError:
-        return b"[" * 10**5
+# A child reads one file -----------------------------------------------------------------
 
 
 def watch():
-    """Return a list to which all following events of WATCHED are appended."""
+    """Return a list that fills with the events of WATCHED as they happen from now on."""
     seen = []
 
     def hook(event, arguments):
         writes = (
             event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")
         )
-        if event.startswith(WATCHED) or writes:
+        if event.startswith(WATCHED) or (writes and "__pycache__" not in str(arguments[0])):
             seen.append(f"{event} {arguments!r:.100}")
 
     sys.addaudithook(hook)
@@ -197,143 +302,168 @@ def watch():
 
 
 def verdict(path, X, expected, is_forged, seen):
-    """Load a file and return the outcome, and a description of the failure or None."""
+    """Return what became of a file in a word, and what was wrong with that, if anything."""
     import skser
 
     del seen[:]
     try:
         onnx = path.suffix == ".onnx"
         model = skser.load_onnx(path, n_threads=1) if onnx else skser.load(path)
-        outcome = "read"
     except skser.persistence.SavedModelError as error:
-        outcome = "refused"
         if os.fspath(path) not in str(error):
-            return outcome, f"refused without its name: {error}"
-    if outcome == "read":
-        try:
-            found = model.predict(X)
-        except Exception:  # a forged model may predict anything or raise any error
-            outcome = "read, cannot predict"
-            if not is_forged:
-                return outcome, "damaged, and not noticed"
-        else:
-            if not is_forged and not np.array_equal(found, expected):
-                return outcome, "damaged, and predicts something else"
+            return "refused", f"refused without its name: {error}"
+        return "refused", f"did {seen[0]}" if seen else None
+    outcome = "read"
+    try:
+        found = model.predict(X)
+    except MemoryError:
+        outcome = "read, cannot predict"
+    except Exception:  # a forged model may predict nonsense, or say that it cannot
+        outcome = "read, cannot predict"
+        if not is_forged:
+            return outcome, "damaged, and not noticed"
+    else:
+        if not is_forged and not np.array_equal(found, expected):
+            return outcome, "damaged, and predicts something else"
     return outcome, f"did {seen[0]}" if seen else None
 
 
-def _child(jobs, first, folder, connection):
-    import onnx  # noqa: F401 - imported before events are watched
+def _judged(number, folder):
+    """Fork a child that reads the file of a number; return its report."""
+    originals = sorted(path for path in folder.glob("*.npz"))
+    draw = random.Random(number)
+    chosen = [p for p in originals if (p.stem == "exported") == (number % 3 == 2)]
+    original = draw.choice(chosen)
+    content = original.with_suffix("").read_bytes()
+    make = mutant_onnx if original.stem == "exported" else mutant
+    kind, content, is_forged = make(content, draw)
+    path = folder / f"file {number}{'.onnx' if make is mutant_onnx else '.skser'}"
+    path.write_bytes(content)
+    reading, writing = os.pipe()
+    begin = time.perf_counter()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * os.sysconf("SC_PAGE_SIZE") + BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+        kept = np.load(original)
+        X = list(kept["X"]) if original.stem == "exported" else kept["X"]
+        warnings.simplefilter("ignore")
+        seen = watch()
+        try:
+            outcome, wrong = verdict(path, X, kept["expected"], is_forged, seen)
+        except BaseException as error:
+            outcome, wrong = "finding", f"{type(error).__name__}: {error}"
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        report = outcome, wrong, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
+        os.write(writing, json.dumps(report).encode()[:60_000])
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        answer = pipe.read()
+    _, status = os.waitpid(child, 0)
+    path.unlink()
+    if status or not answer:
+        code = os.waitstatus_to_exitcode(status)
+        hung = code == -signal.SIGKILL or code == -signal.SIGXCPU
+        answer = json.dumps(
+            ("hang" if hung else "crash", f"exit {code}", time.perf_counter() - begin, 0)
+        )
+    return number, original.stem, kind, *json.loads(answer)
+
+
+def _parent(folder, first, last):
+    import librosa  # noqa: F401
+    import numba  # noqa: F401
+    import onnx  # noqa: F401
+    import onnxruntime  # noqa: F401
 
     import skser
+    import skser.feature_extraction
     import skser.neural_network
+    import skser.preprocessing  # noqa: F401
 
-    warnings.simplefilter("ignore")
-    originals = {}
-    for name in ("network", "compiled", "nested"):
-        path = folder / f"{name}.skser"
-        frames, vectors, _ = data()
-        X = frames if name == "network" else vectors
-        originals[name] = (path.read_bytes(), X, skser.load(path).predict(X))
-    path, (X, _) = folder / "exported.onnx", audio()
-    onnx_original = (path.read_bytes(), X, skser.load_onnx(path, n_threads=1).predict(X))
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * os.sysconf("SC_PAGE_SIZE") + BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    seen = watch()
-    for i in range(first, jobs):
-        draw = random.Random(i)
-        name = draw.choice([*originals, "onnx"])
-        if name == "onnx":
-            content, X, expected = onnx_original
-            kind, content, is_forged = mutant_onnx(content, draw)
-            path = folder / f"{i}.onnx"
-        else:
-            archive, X, expected = originals[name]
-            other = originals[draw.choice(list(originals))][0]
-            kind, content, is_forged = mutant(archive, other, draw)
-            path = folder / f"{i}.skser"
-        path.write_bytes(content)
-        connection.send(("begins", i, name, kind))
-        signal.alarm(SECONDS)  # kills the child if the file takes too long
-        begin = time.perf_counter()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            outcome, wrong = verdict(path, X, expected, is_forged, seen)
-        seconds = time.perf_counter() - begin
-        signal.alarm(0)
-        path.unlink()
-        connection.send(("ends", i, outcome, wrong, seconds, _resident()))
-    connection.send(None)
+    for number in range(first, last):
+        print(json.dumps(_judged(number, folder)), flush=True)
 
 
-def _resident():
-    """Return the peak resident memory so far, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def run(numbers, folder, report=None):
+    """Judge the files of some numbers, and count what became of them.
 
+    Parameters
+    ----------
+    numbers : range
+        A third of them are ONNX files.
+    folder : Path
+        Empty folder to work in.
+    report : callable or None, default=None
+        Function that is given the result so far after each parent.
 
-def run(n_files, folder):
-    """Load altered files in child processes and count the outcomes."""
-    from skser import save
+    Returns
+    -------
+    dict
+    """
+    from fuzzed_models import write_originals
 
-    for name, (model, _) in models().items():
-        save(model, folder / f"{name}.skser")
-    exported(folder / "exported.onnx")
-    outcomes, failures, slowest, most = Counter(), [], (0.0, None), 0
-    first, begun = 0, ("", "")
-    while first < n_files:
-        receiving, sending = multiprocessing.Pipe(duplex=False)
-        spawn = multiprocessing.get_context("spawn")
-        child = spawn.Process(target=_child, args=(n_files, first, folder, sending))
-        child.start()
-        sending.close()
-        before = first
-        while True:
-            try:
-                message = receiving.recv()
-            except EOFError:
-                child.join()
-                failures.append({"file": first, "of": begun, "wrong": f"exit {child.exitcode}"})
-                first += 1
-                break
-            if message is None:
-                first = n_files
-                break
-            if message[0] == "begins":
-                first, begun = message[1], message[2:]
-                continue
-            _, _, outcome, wrong, seconds, memory = message
-            outcomes[f"{begun[1]}: {outcome}"] += 1
-            slowest, most = max(slowest, (seconds, first)), max(most, memory)
-            if wrong:
-                failures.append({"file": first, "of": begun, "wrong": wrong})
-        child.join()
-        if first == before + 1 and first == 1 and failures:
-            raise RuntimeError(f"The child process failed on its first file: {failures}.")
-    return {
-        "n_files": n_files,
-        "outcomes": dict(sorted(outcomes.items())),
-        "failures": failures,
-        "slowest_seconds": round(slowest[0], 3),
-        "slowest_file": slowest[1],
-        "largest_resident_bytes": most,
-        "limits": {"seconds": SECONDS, "bytes": BYTES},
-    }
+    write_originals(folder)
+    outcomes, findings, slowest, most = Counter(), [], (0.0, None), 0
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for first in range(numbers.start, numbers.stop, CHILDREN):
+        last = min(first + CHILDREN, numbers.stop)
+        command = [sys.executable, __file__, "--parent", str(folder), str(first), str(last)]
+        parent = subprocess.run(
+            command, stdout=subprocess.PIPE, text=True, env=environment, check=True
+        )
+        for line in parent.stdout.splitlines():
+            number, original, kind, outcome, wrong, seconds, memory = json.loads(line)
+            outcomes[f"{kind}: {outcome}"] += 1
+            slowest, most = max(slowest, (seconds, number)), max(most, memory)
+            if wrong or seconds > SECONDS or memory > BYTES:
+                findings.append({"file": number, "of": [original, kind], "wrong": wrong})
+                print(findings[-1], file=sys.stderr, flush=True)
+        done = range(numbers.start, last)
+        result = {
+            "n_files": len(done),
+            "n_onnx": sum(number % 3 == 2 for number in done),
+            "outcomes": dict(sorted(outcomes.items())),
+            "failures": findings,
+            "slowest_seconds": round(slowest[0], 3),
+            "slowest_file": slowest[1],
+            "largest_resident_bytes": most,
+            "limits": {"seconds": SECONDS, "bytes": BYTES},
+        }
+        if report is not None:
+            report(result)
+    return result
 
 
 def main():
-    from protocols import RESULTS, versions, write_result
-
     parser = argparse.ArgumentParser()
-    parser.add_argument("--n-files", type=int, default=N_FILES)
-    n_files = parser.parse_args().n_files
+    parser.add_argument("--n-files", type=int, default=N_MODELS + N_ONNX)
+    parser.add_argument("--number", type=int, help="only this file")
+    parser.add_argument("--parent", nargs=3, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.parent:
+        folder, first, last = arguments.parent
+        _parent(Path(folder), int(first), int(last))
+        return
+    numbers = range(arguments.n_files)
+    if arguments.number is not None:
+        numbers = range(arguments.number, arguments.number + 1)
+    report = None
+    if arguments.number is None:
+        from provenance import RESULTS, versions, write_result
+
+        found = versions("numpy", "scikit-learn", "skops", "onnxruntime", "torch")
+
+        def report(result):
+            write_result(RESULTS / "fuzz_models.json", result | {"versions": found})
+
     with tempfile.TemporaryDirectory() as folder:
-        result = run(n_files, Path(folder))
-    result["versions"] = versions(
-        "numpy", "scikit-learn", "skops", "safetensors", "onnxruntime", "torch"
-    )
+        result = run(numbers, Path(folder), report)
     print(json.dumps(result, indent=1))
-    write_result(RESULTS / "fuzz_models.json", result)
     if result["failures"]:
         sys.exit(1)
 

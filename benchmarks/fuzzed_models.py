@@ -1,12 +1,13 @@
-"""Small models of many kinds for `fuzz_models.py`, which alters their files."""
+"""Small models whose files `fuzz_models.py` mutates."""
 
+import os
 import warnings
 
 import numpy as np
 
 
 def data():
-    """Return twelve utterances of 20 frames and 4 columns, their means as vectors, and labels."""
+    """Return twelve utterances of 20 frames and 4 columns, their means, and labels."""
     random = np.random.RandomState(0)
     frames = random.randn(12, 20, 4).astype(np.float32)
     return frames, frames.mean(axis=1), np.array(["calm", "tense", "warm"] * 4)
@@ -19,72 +20,84 @@ def audio():
     return list(noise), data()[2]
 
 
-def exported(path):
-    """Export a network with transformers that ONNX operators cannot express."""
+def _exported():
+    """Return a pipeline whose file has transformers outside of its operators."""
     from sklearn.pipeline import make_pipeline
 
-    from skser import export_onnx
     from skser.feature_extraction import FrameFeatures
     from skser.neural_network import AttentionRNNClassifier
     from skser.preprocessing import VoiceActivityTrimmer
 
     exact = {"max_epochs": 1, "device": "cpu", "n_threads": 1, "random_state": 0}
-    model = make_pipeline(
+    return make_pipeline(
         VoiceActivityTrimmer(input_sampling_rate=16000),
         FrameFeatures(("energy", "spectral"), deltas=1, input_sampling_rate=16000),
         AttentionRNNClassifier(n_hidden=2, **exact),
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        export_onnx(model.fit(*audio()), path)
 
 
 def models():
-    """Return fitted models by name, each with its input."""
-    from sklearn.ensemble import (
-        GradientBoostingClassifier,
-        HistGradientBoostingClassifier,
-        RandomForestClassifier,
-        VotingClassifier,
-    )
+    """Return unfitted models by name, each with its input."""
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.decomposition import PCA
+    from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+    from sklearn.ensemble import StackingClassifier, VotingClassifier
     from sklearn.linear_model import LogisticRegression
-    from sklearn.neighbors import KNeighborsClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import QuantileTransformer, StandardScaler
-    from sklearn.svm import SVC
 
-    from skser.neural_network import AdversarialAEClassifier, AttentionFCNClassifier, SpecAugment
+    from skser.compose import SegmentedClassifier
+    from skser.neural_network import (
+        AdversarialAEClassifier,
+        AttentionFCNClassifier,
+        AttentionRNNClassifier,
+    )
     from skser.preprocessing import SequenceScaler
 
-    frames, vectors, y = data()
-    exact = {"max_epochs": 1, "device": "cpu", "n_threads": 1, "random_state": 0, "batch_size": 4}
-    network = make_pipeline(
-        SequenceScaler(),
-        AttentionFCNClassifier(
-            (4, 4), strides=1, pool_sizes=1, n_heads=2, augment=SpecAugment(), **exact
-        ),
+    frames, vectors, _ = data()
+    exact = {"max_epochs": 1, "device": "cpu", "n_threads": 1, "random_state": 0}
+    network = AttentionFCNClassifier(
+        (3, 4), strides=1, pool_sizes=1, class_weight={"calm": 2.0}, **exact
     )
-    compiled = VotingClassifier(
-        [
-            ("forest", RandomForestClassifier(3, random_state=0)),
-            ("boosting", GradientBoostingClassifier(n_estimators=2)),
-            ("histogram", HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=2)),
-            ("vectors", make_pipeline(StandardScaler(), SVC(probability=False))),
-            ("neighbours", KNeighborsClassifier(3, algorithm="brute")),
-            ("ranks", make_pipeline(QuantileTransformer(n_quantiles=5), LogisticRegression())),
-        ]
+    windows = SegmentedClassifier(AttentionRNNClassifier(n_hidden=2, **exact), 10, 5)
+    linear = make_pipeline(
+        QuantileTransformer(n_quantiles=5),
+        PCA(3),
+        CalibratedClassifierCV(LogisticRegression(), method="isotonic", cv=2),
     )
-    nested = VotingClassifier(
+    vote = VotingClassifier(
         [
             ("network", AdversarialAEClassifier((4,), decoder_units=(4,), **exact)),
-            ("forest", RandomForestClassifier(2, random_state=np.random.RandomState(0))),
+            ("quadratic", QuadraticDiscriminantAnalysis(reg_param=0.5)),
+            ("stack", StackingClassifier([("linear", LogisticRegression())], cv=2)),
         ],
         voting="soft",
     )
+    return {
+        "network": (make_pipeline(SequenceScaler(), network), frames),
+        "windows": (windows, frames),
+        "linear": (make_pipeline(StandardScaler(), linear), vectors),
+        "vote": (vote, vectors),
+    }
+
+
+def write_originals(folder):
+    """Write the file of each model, and beside it the input and the predictions as .npz.
+
+    Parameters
+    ----------
+    folder : Path
+    """
+    from skser import export_onnx, load_onnx, save
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return {
-            "network": (network.fit(frames, y), frames),
-            "compiled": (compiled.fit(vectors, y), vectors),
-            "nested": (nested.fit(vectors, y), vectors),
-        }
+        for name, (model, X) in models().items():
+            model.fit(X, data()[2])
+            save(model, folder / name)
+            np.savez(folder / f"{name}.npz", X=X, expected=model.predict(X))
+        X, y = audio()
+        export_onnx(_exported().fit(X, y), folder / "exported.onnx")
+    expected = load_onnx(folder / "exported.onnx", n_threads=1).predict(X)
+    np.savez(folder / "exported.npz", X=np.array(X), expected=expected)
+    os.replace(folder / "exported.onnx", folder / "exported")

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from protocols import RESULTS, versions, write_result
+from provenance import RESULTS, versions, write_result
 
 from skser.datasets import make_emotional_speech
 from skser.feature_extraction import MelSpectrogram

@@ -12,12 +12,12 @@ outer training fold.
 """
 
 import argparse
-import json
 import os
 from pathlib import Path
 
 import numpy as np
-from protocols import PROTOCOLS, RESULTS, load, versions
+from protocols import PROTOCOLS, load
+from provenance import RESULTS, kept_result, versions, write_result
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import PredefinedSplit
@@ -55,10 +55,9 @@ def main():
         "protocols": {},
     }
     path = RESULTS / "label_efficiency.json"
-    if path.exists():
-        kept = json.loads(path.read_text())
-        if all(kept[key] == result[key] for key in ("n_repeats", "versions")):
-            result["protocols"] = kept["protocols"]
+    kept = kept_result(path)
+    if kept and all(kept[key] == result[key] for key in ("n_repeats", "versions")):
+        result["protocols"] = kept["protocols"]
     for protocol in arguments.protocols:
         corpus, folds = load(protocol)
         y, speakers = corpus.target.astype(str), corpus.speakers.astype(str)
@@ -97,7 +96,7 @@ def main():
             ],
         }
         print(protocol, scores, multiples, sep="\n", flush=True)
-        path.write_text(json.dumps(result, indent=1) + "\n")
+        write_result(path, result)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ import mpg
 import numpy as np
 import soundfile
 from embeddings import system as embedding_system
-from protocols import PROTOCOLS, RESULTS, load, versions, write_result
+from protocols import PROTOCOLS, load
+from provenance import RESULTS, cache_folder, kept_result, versions, write_result
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -64,7 +65,7 @@ from skser.pipelines import fcn_and_functionals, gans2020
 from skser.preprocessing import SequenceScaler
 
 TASKS = (*PROTOCOLS, "mpg-actors")
-MEMORY = Path(tempfile.gettempdir()) / "skser_leaderboard"
+MEMORY = cache_folder(__file__)
 SETS = {"egemaps": "eGeMAPSv02", "compare": "ComParE_2016"}
 ONE_THREAD = {"device": "cpu", "n_threads": 1}
 
@@ -235,10 +236,8 @@ def run(task, name, n_seeds, only_folds):
         ),
         "fits": [],
     }
-    if path.exists():
-        kept = json.loads(path.read_text())
-        if kept["versions"] == result["versions"]:
-            result["fits"] = kept["fits"]
+    if (kept := kept_result(path)) and kept["versions"] == result["versions"]:
+        result["fits"] = kept["fits"]
     done = {(fit["seed"], fit["fold"]) for fit in result["fits"]}
     for seed in range(1 if name in SEEDLESS else n_seeds):
         for fold, test in enumerate(folds):
@@ -281,6 +280,13 @@ def write(path, result, y, speakers, sexes, n_folds):
     write_result(path, result)
 
 
+def recomputed(result):
+    """Return the entries of a result that follow from its predictions."""
+    frame, folds = task_data(result["task"])
+    y, speakers, sexes = (frame[c].to_numpy(str) for c in ("emotion", "speaker", "sex"))
+    return {"summary": summary(result["fits"], y, speakers, sexes, len(folds))}
+
+
 def milliseconds(model, frame):
     """Measure the median time to predict one file, on new copies so that no cache helps."""
     seconds = []
@@ -310,7 +316,7 @@ def summary(fits, y, speakers, sexes, n_folds):
             np.concatenate([fit[key] for fit in of_seed])
             for key in ("predicted", "predicted_in_noise")
         )
-        gap = recall_gap(y[place], predicted, sexes[place], speakers=speakers[place])
+        gap = recall_gap(y[place], predicted, sexes[place], speakers[place])
         rows.append(
             {
                 "uar": unweighted_average_recall(y[place], predicted),

@@ -26,7 +26,7 @@ import os
 from pathlib import Path
 
 import numpy as np
-from protocols import RESULTS, versions
+from provenance import RESULTS, kept_result, versions, write_result
 from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
@@ -185,10 +185,9 @@ def run(name, n_seeds):
         "summary": {},
     }
     path = RESULTS / f"mpg_{name}.json"
-    if path.exists():
-        kept = json.loads(path.read_text())
-        if all(kept[key] == result[key] for key in ("settings", "versions")):
-            result["fits"] = kept["fits"]
+    kept = kept_result(path)
+    if kept and all(kept[key] == result[key] for key in ("settings", "versions")):
+        result["fits"] = kept["fits"]
     done = {tuple(fit[key] for key in ("model", "folds", "seed", "fold")) for fit in result["fits"]}
     for seed in range(n_seeds):
         for key, model in systems(name, seed).items():
@@ -207,14 +206,22 @@ def run(name, n_seeds):
 
 def write(path, result):
     """Summarize the fits so far and write the result file."""
+    result |= recomputed(result)
+    write_result(path, result)
+
+
+def recomputed(result):
+    """Return the entries of a result that follow from its predictions."""
+    if "fits" not in result:
+        return {}
     fits_of = {}
     for fit in result["fits"]:
         fits_of.setdefault(fit["model"], {}).setdefault(fit["folds"], []).append(fit)
-    result["summary"] = {
+    summary = {
         model: {folds: scores(whole_seeds(fits)) for folds, fits in by_folds.items()}
         for model, by_folds in fits_of.items()
     }
-    path.write_text(json.dumps(result, indent=1) + "\n")
+    return {"summary": summary}
 
 
 def search():
@@ -226,10 +233,8 @@ def search():
         "versions": versions("scikit-learn", "torch", "skorch", "numpy"),
         "candidates": {},
     }
-    if path.exists():
-        kept = json.loads(path.read_text())
-        if kept["versions"] == result["versions"]:
-            result["candidates"] = kept["candidates"]
+    if (kept := kept_result(path)) and kept["versions"] == result["versions"]:
+        result["candidates"] = kept["candidates"]
     for name in CANDIDATES:
         settings = settings_of(network(name, 0))
         if result["candidates"].get(name, {}).get("settings") == settings:
@@ -246,7 +251,7 @@ def search():
                 "uar": balanced_accuracy_score(y_train, predicted),
             }
         result["candidates"][name] = entry
-        path.write_text(json.dumps(result, indent=1) + "\n")
+        write_result(path, result)
         print(name, entry["rows"], entry["actors"], flush=True)
 
 

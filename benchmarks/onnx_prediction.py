@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
-from protocols import RESULTS, versions, write_result
+from provenance import RESULTS, versions, write_result
 from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 

@@ -24,7 +24,7 @@ import numpy as np
 import psutil
 import soundfile
 import torch
-from protocols import RESULTS, versions
+from provenance import RESULTS, versions, write_result
 from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
@@ -171,7 +171,7 @@ def main():
         print(json.dumps({key: result[key] for key in ("one_file", "many_files")}, indent=1))
         result["timeline"] = timeline(model, folder, (1, 2) if quick else (6, 60))
     if not quick:
-        (RESULTS / "prediction.json").write_text(json.dumps(result, indent=1) + "\n")
+        write_result(RESULTS / "prediction.json", result)
 
 
 if __name__ == "__main__":

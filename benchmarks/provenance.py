@@ -16,6 +16,7 @@ import platform
 import shlex
 import subprocess
 import sys
+import tempfile
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -103,22 +104,41 @@ def main_script():
     return Path(sys.modules["__main__"].__file__).resolve()
 
 
-def reusable(stored, script=None):
-    """Tell if a stored result or fit was made by the code as it is now.
+def kept_result(path):
+    """Return a stored result if the running script made it with the same code.
 
     Parameters
     ----------
-    stored : dict
-        Content of a result file, or one of its fits.
-    script : Path or None, default=None
-        Script that makes the result. None means the running one.
+    path : Path
+        Path of the JSON file.
 
     Returns
     -------
-    bool
+    dict or None
+        Content of the file. None if there is no such file, or other code made it.
     """
-    found = stored.get("origin", {}).get("code_hash")
-    return found == code_hash(main_script() if script is None else script)
+    if not path.exists():
+        return None
+    stored = json.loads(path.read_text("utf-8"))
+    made_by = stored.get("origin", {}).get("code_hash")
+    return stored if made_by == code_hash(main_script()) else None
+
+
+def cache_folder(script):
+    """Return a folder for intermediate results, which another one replaces if the code changes.
+
+    Parameters
+    ----------
+    script : path-like
+        Script that makes the intermediate results, mostly ``__file__``.
+
+    Returns
+    -------
+    Path
+        Subfolder of the system's folder for temporary files.
+    """
+    path = Path(script).resolve()
+    return Path(tempfile.gettempdir()) / f"skser_{path.stem}_{code_hash(path)[:16]}"
 
 
 def versions(*packages):
@@ -235,7 +255,7 @@ def _imports(path):
 
 
 def _files_of(module, name):
-    """Return the files behind ``from module import name``, or behind ``import module``."""
+    """Return the files that ``from module import name`` or ``import module`` leads to."""
     base = ROOT / Path(*module.split("."))
     if module.split(".")[0] != "skser":
         own = HERE / f"{module}.py"
@@ -279,3 +299,7 @@ def _is_text(node):
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)
     )
+
+
+if Path(getattr(sys.modules["__main__"], "__file__", "")).resolve().parent == HERE:
+    code_hash(main_script())  # now, as the files may change while a long script runs

@@ -28,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from provenance import code_hash, kept_result, write_result
 from sklearn.pipeline import make_pipeline
 
 from skser.datasets import load_ravdess
@@ -185,7 +186,8 @@ def main():
         print(time.perf_counter() - start)
         return
 
-    target = arguments.directory / f"mels_{arguments.gigabytes:g}GB"
+    made_by = code_hash(Path(__file__).resolve())[:16]
+    target = arguments.directory / f"mels_{arguments.gigabytes:g}GB_{made_by}"
     result = {
         "gigabytes": arguments.gigabytes,
         "n_utterances": len(paths),
@@ -196,14 +198,13 @@ def main():
         "versions": {name: version(name) for name in PACKAGES},
     }
     fixed = set(result)
-    if arguments.output.exists():
-        kept = json.loads(arguments.output.read_text())
-        if all(kept.get(key) == result[key] for key in fixed):
-            result = kept
+    kept = kept_result(arguments.output)
+    if kept and all(kept.get(key) == result[key] for key in fixed):
+        result = kept
 
     def keep(name, measured):
         result[name] = measured
-        arguments.output.write_text(json.dumps(result, indent=1) + "\n")
+        write_result(arguments.output, result)
         print(name, json.dumps(measured), flush=True)
 
     if not target.exists():

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from protocols import RESULTS, versions
+from provenance import RESULTS, versions, write_result
 
 from skser.audio import Utterance, load_audio, read_utterance
 
@@ -119,7 +119,7 @@ def main():
         }
     print(json.dumps(result, indent=1))
     if not quick:
-        (RESULTS / "segments.json").write_text(json.dumps(result, indent=1) + "\n")
+        write_result(RESULTS / "segments.json", result)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 
 import numpy as np
-from protocols import RESULTS
+from provenance import RESULTS
 from sklearn.metrics import accuracy_score
 
 import skser

@@ -12,11 +12,11 @@ run resumes from there.
 """
 
 import argparse
-import json
 from itertools import chain
 
 import numpy as np
-from protocols import PROTOCOLS, RESULTS, load, versions, write_result
+from protocols import PROTOCOLS, load
+from provenance import RESULTS, kept_result, versions, write_result
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.pipeline import make_pipeline
 
@@ -42,17 +42,24 @@ def network(seed, **settings):
 
 def prepared(protocol):
     """Return mel spectrograms, labels of all tasks and five speaker-disjoint test masks."""
-    corpus, folds = load(protocol)
-    if len(folds) > 5:
-        folds = [list(chain(*folds[i::5])) for i in range(5)]
-    speakers = corpus.speakers.astype(str)
+    corpus, _ = load(protocol)
+    speakers, tests = load_folds(protocol)
     labels = {
         "emotion": corpus.target.astype(str),
         "speaker": speakers,
         "sentence": corpus.frame["sentence"].to_numpy(str),
     }
     X = MelSpectrogram().transform(corpus.data)
-    return X, labels, [np.isin(speakers, held_out) for held_out in folds]
+    return X, labels, tests
+
+
+def load_folds(protocol):
+    """Return the speakers of all utterances and five speaker-disjoint test masks."""
+    corpus, folds = load(protocol)
+    if len(folds) > 5:
+        folds = [list(chain(*folds[i::5])) for i in range(5)]
+    speakers = corpus.speakers.astype(str)
+    return speakers, [np.isin(speakers, held_out) for held_out in folds]
 
 
 def drawn(train, y, share, random):
@@ -99,6 +106,15 @@ def summarised(fits):
             row["gains"] = [float(gain) for gain in gains]
         rows.append(row)
     return rows
+
+
+def recomputed(result):
+    """Return the entries of a result that follow from its predictions."""
+    speakers, tests = load_folds(result["target"])
+    return {
+        "summary": summarised(result["fits"]),
+        "paired": paired(result["fits"], speakers, tests),
+    }
 
 
 def paired(fits, speakers, tests):
@@ -159,10 +175,9 @@ def main():
         "versions": versions("scikit-learn", "torch", "skorch", "numpy", "librosa"),
         "fits": [],
     }
-    if path.exists():
-        kept = json.loads(path.read_text())
-        if all(kept[key] == result[key] for key in ("network", "systems", "versions")):
-            result["fits"] = kept["fits"]
+    kept = kept_result(path)
+    if kept and all(kept[key] == result[key] for key in ("network", "systems", "versions")):
+        result["fits"] = kept["fits"]
     names = ("source", "share", "system", "seed", "fold")
     done = {tuple(fit[name] for name in names) for fit in result["fits"]}
     for seed in range(arguments.seeds):

@@ -20,7 +20,7 @@ import time
 
 import numpy as np
 import psutil
-from protocols import RESULTS, versions, write_result
+from provenance import RESULTS, versions, write_result
 
 import skser
 from skser.datasets import make_emotional_speech

@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import skorch
 import torch
-from protocols import RESULTS, versions
+from provenance import RESULTS, kept_result, versions, write_result
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 from torch import nn
@@ -320,14 +320,14 @@ def main():
     if arguments.memory_of:
         print(memory_of(arguments.memory_of, arguments.utterances, arguments.epochs))
         return
-    result = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    result = kept_result(RESULT) or {}
     for part in arguments.parts:
         if part == "device" and not torch.cuda.is_available():
             print("No GPU is available: skipped the part 'device'.")
             continue
         result[part] = PARTS[part](arguments)
         result[part]["versions"] = versions("torch", "skorch", "scikit-learn", "numpy")
-        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+        write_result(RESULT, result)
         print(part, json.dumps(result[part]), flush=True)
 
 

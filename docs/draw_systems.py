@@ -1,7 +1,6 @@
 """Diagrams of the systems, with numbers read from their estimators, and example plots."""
 
 import itertools
-import json
 
 import matplotlib
 
@@ -11,6 +10,7 @@ import numpy as np
 from matplotlib.patches import FancyBboxPatch
 from render_results import TITLES
 from sklearn.preprocessing import StandardScaler
+from stored_results import read_result
 
 from skser.compose import TransferClassifier
 from skser.datasets import make_emotional_speech
@@ -274,7 +274,7 @@ def latents():
 
 def label_efficiency(results):
     """Plot UAR by labels per class for pretrained and hand-crafted vectors."""
-    result = json.loads((results / "label_efficiency.json").read_text())
+    result = read_result(results / "label_efficiency.json")
     figure, axes = plt.subplots(1, 2, figsize=(8, 3), sharey=True, layout="constrained")
     for ax, (protocol, entry) in zip(axes, result["protocols"].items(), strict=True):
         for name in ("pretrained", "hand-made"):

@@ -1,9 +1,8 @@
 """Tables of the adversarial autoencoder's results."""
 
-import json
-
 import numpy as np
 from render_results import list_table
+from stored_results import read_result, write_generated
 
 TITLES = {
     "valence": "valence, RAVDESS",
@@ -21,23 +20,23 @@ SYSTEMS = {
 def write_adversarial_tables(docs):
     """Write the tables into ``generated/``."""
     results, target = docs.parent / "benchmarks/results", docs / "generated"
-    (target / "adversarial_gain.rst").write_text(gain(results))
-    (target / "adversarial_attempts.rst").write_text(attempts(results))
-    (target / "adversarial_made_up.rst").write_text(made_up(results))
-    (target / "adversarial_cost.rst").write_text(cost(results))
+    write_generated(target / "adversarial_gain.rst", gain, results)
+    write_generated(target / "adversarial_attempts.rst", attempts, results)
+    write_generated(target / "adversarial_made_up.rst", made_up, results)
+    write_generated(target / "adversarial_cost.rst", cost, results)
 
 
 def gain(results):
     """Return a table of both systems and their difference, by task, input and share of labels."""
     rows = [["task", "input", "labels", "training", "accuracy", "UAR", "gain in accuracy", "p"]]
-    linear = json.loads((results / "functionals.json").read_text())["systems"]["functionals"]
+    linear = read_result(results / "functionals.json")["systems"]["functionals"]
     seeds = set()
     for task, title in TITLES.items():
         if task in linear:
             figures = (f"{100 * linear[task][m]:.1f}" for m in SCORES)
             rows.append([title, "vectors", "100 %", "linear SVM", *figures, "", ""])
         for path in sorted(results.glob(f"adversarial_gain_{task}_*.json"), reverse=True):
-            result = json.loads(path.read_text())
+            result = read_result(path)
             for entry in sorted(result["summary"], key=lambda entry: -entry["labels"]):
                 seeds.add(entry["n_seeds"])
                 system = entry["system"]
@@ -50,8 +49,7 @@ def gain(results):
     n_seeds = " or ".join(map(str, sorted(seeds)))
     return (
         f"{list_table(rows)}\nMean ± standard deviation over {n_seeds} seeds, in percent. The gain "
-        "is given with its 95 % interval (bootstrap over speakers) and the p-value of the "
-        "corrected resampled t-test.\n"
+        "is given with its 95 % interval and its p-value, both over speakers.\n"
     )
 
 
@@ -70,7 +68,7 @@ def attempts(results):
     """Return a table of the accuracy of both systems on inner folds, by setting."""
     path = results / "adversarial_gain_attempts.json"
     rows = [["setting", *(f"{share} % of labels: {side}" for share in (100, 10) for side in SIDES)]]
-    for name, entry in json.loads(path.read_text())["attempts"].items():
+    for name, entry in read_result(path)["attempts"].items():
         row = [name]
         for share in ("1.0", "0.1"):
             twin, full = (100 * np.mean(entry[side][share]) for side in ("twin", "full"))
@@ -84,7 +82,7 @@ SIDES = ("conventional", "adversarial", "gain")
 
 def made_up(results):
     """Return a table of the accuracy and the probes on the synthetic problem."""
-    systems = json.loads((results / "adversarial_made_up.json").read_text())["systems"]
+    systems = read_result(results / "adversarial_made_up.json")["systems"]
     rows = [["measure", *systems]]
     for name in next(iter(systems.values())):
         cells = (100 * np.array(system[name]) for system in systems.values())
@@ -100,7 +98,7 @@ def cost(results):
     """Return a table of the processor time of an epoch with both systems."""
     path = results / "adversarial_cost.json"
     rows = [["input", "conventional, s", "adversarial, s", "ratio", "range over rounds"]]
-    for name, entry in json.loads(path.read_text())["inputs"].items():
+    for name, entry in read_result(path)["inputs"].items():
         rounds = f"{min(entry['rounds']):.2f} to {max(entry['rounds']):.2f}"
         seconds = (f"{entry[f'{side}_seconds']:.3f}" for side in ("twin", "full"))
         rows.append([name, *seconds, f"{entry['ratio']:.2f}", rounds])

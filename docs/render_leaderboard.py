@@ -1,12 +1,11 @@
 """Tables and bar charts of the leaderboard."""
 
-import json
-
 import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from render_results import TITLES, list_table
+from stored_results import read_result, write_generated
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 TASKS = {**TITLES, "mpg-actors": "Emotion in Motion, by actor"}
@@ -14,11 +13,16 @@ TASKS = {**TITLES, "mpg-actors": "Emotion in Motion, by actor"}
 
 def write_leaderboard(docs):
     """Write a table and a picture per task into ``generated/``."""
+    write_generated(docs / "generated/leaderboard.rst", leaderboard, docs)
+
+
+def leaderboard(docs):
+    """Return the tables of all tasks, and draw their pictures."""
     target = docs / "generated"
     parts = []
     for task, title in TASKS.items():
         found = [
-            json.loads(path.read_text())
+            read_result(path)
             for path in sorted((docs.parent / "benchmarks/results").glob(f"leaderboard_{task}_*"))
         ]
         found = [result for result in found if result["summary"]["n_seeds"]]
@@ -32,7 +36,7 @@ def write_leaderboard(docs):
             f"Commands:\n\n.. code-block:: console\n\n"
             + "".join(f"   $ {command(result)}\n" for result in found)
         )
-    (target / "leaderboard.rst").write_text("\n".join(parts) or "Not measured yet.\n")
+    return "\n".join(parts) or "Not measured yet.\n"
 
 
 def command(result):

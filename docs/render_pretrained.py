@@ -1,8 +1,7 @@
 """Tables of the results of pretrained encoders and transfer."""
 
-import json
-
 from render_results import TITLES, list_table
+from stored_results import read_result, write_generated
 
 SYSTEMS = {
     "plain": "middle layers, mean and standard deviation, linear SVM",
@@ -21,11 +20,11 @@ FUSION = ("without audio", "without text")
 def write_pretrained_tables(docs):
     """Write the tables into ``generated/``."""
     results, target = docs.parent / "benchmarks/results", docs / "generated"
-    (target / "embeddings.rst").write_text(embeddings(results))
-    (target / "embedding_speed.rst").write_text(embedding_speed(results))
-    (target / "fusion.rst").write_text(fusion(results))
-    (target / "staged_transfer.rst").write_text(staged_transfer(results))
-    (target / "label_efficiency.rst").write_text(label_efficiency(results))
+    write_generated(target / "embeddings.rst", embeddings, results)
+    write_generated(target / "embedding_speed.rst", embedding_speed, results)
+    write_generated(target / "fusion.rst", fusion, results)
+    write_generated(target / "staged_transfer.rst", staged_transfer, results)
+    write_generated(target / "label_efficiency.rst", label_efficiency, results)
 
 
 def embeddings(results):
@@ -36,7 +35,7 @@ def embeddings(results):
             path = results / f"embeddings_{protocol}_{name}.json"
             if not path.exists():
                 continue
-            result = json.loads(path.read_text())
+            result = read_result(path)
             n_seeds = result["summary"]["n_seeds"]
             if not n_seeds:
                 continue
@@ -75,7 +74,7 @@ def _with_sd(summary):
 
 def embedding_speed(results):
     """Return a table of extraction times with and without padding."""
-    result = json.loads((results / "embedding_speed.json").read_text())
+    result = read_result(results / "embedding_speed.json")
     rows = [["corpus", "with padding to 30 s", "``SpeechEmbedding``", "ratio"]]
     for protocol, entry in result["time"].items():
         each = (entry["seconds"][name] / entry["n_files"] for name in ("usual", "skser"))
@@ -95,7 +94,7 @@ def embedding_speed(results):
 
 def label_efficiency(results):
     """Return a table of UAR by labels per class, and of the labels that the baseline needs."""
-    result = json.loads((results / "label_efficiency.json").read_text())
+    result = read_result(results / "label_efficiency.json")
     rows = [["corpus", "labels per class", "pretrained", "hand-crafted", "label factor"]]
     for protocol, entry in result["protocols"].items():
         scores = {(row["estimator"], row["n_labels"]): row for row in entry["scores"]}
@@ -123,7 +122,7 @@ def label_efficiency(results):
 
 def fusion(results):
     """Return a table of UAR with either modality, with both, and with one of them dropped."""
-    result = json.loads((results / "fusion.json").read_text())
+    result = read_result(results / "fusion.json")
     rows = [["input", "UAR"]]
     for name, values in [*result["uar"].items(), *((name, result[name]) for name in FUSION)]:
         label = f"words look at frames, predicting {name}" if name in FUSION else name
@@ -150,7 +149,7 @@ def staged_transfer(results):
         path = results / f"staged_transfer_{target}.json"
         if not path.exists():
             continue
-        result = json.loads(path.read_text())
+        result = read_result(path)
         uars = {(row["source"], row["share"], row["system"]): row for row in result["summary"]}
         shares = sorted({share for _, share, _ in uars})
         rows = [["source task", "system", *(f"{100 * share:g} % of labels" for share in shares)]]

@@ -1,8 +1,7 @@
 """Tables of the fuzz tests, the interrupted trainings and the fresh installation."""
 
-import json
-
 from render_results import list_table
+from stored_results import read_result, write_generated
 
 
 def write_reliability(docs):
@@ -12,7 +11,8 @@ def write_reliability(docs):
         ("killed_training", killed_training),
         ("fresh_install", fresh_install),
     ):
-        (docs / f"generated/{name}.rst").write_text(table(docs.parent / "benchmarks/results"))
+        results = docs.parent / "benchmarks/results"
+        write_generated(docs / f"generated/{name}.rst", table, results)
 
 
 def fuzz(results):
@@ -20,7 +20,7 @@ def fuzz(results):
     rows = [["kind", "files", "read", "rejected by name", "failures", "slowest", "peak memory"]]
     path = results / "fuzz_audio.json"
     if path.exists():
-        found = json.loads(path.read_text())
+        found = read_result(path)
         rows.append(
             [
                 "audio",
@@ -34,7 +34,7 @@ def fuzz(results):
         )
     path = results / "fuzz_models.json"
     if path.exists():
-        found = json.loads(path.read_text())
+        found = read_result(path)
         outcomes = found["outcomes"]
         rows.append(
             [
@@ -55,7 +55,7 @@ def killed_training(results):
     path = results / "killed_training.json"
     if not path.exists():
         return "Not measured yet.\n"
-    found = json.loads(path.read_text())
+    found = read_result(path)
     rows = [["system", "kills"], *([name, n] for name, n in found["by_system"].items())]
     return (
         f"{found['trainings']} trainings were killed {found['kills']} times; {found['equal']} of "
@@ -69,7 +69,7 @@ def fresh_install(results):
     path = results / "fresh_install.json"
     if not path.exists():
         return "Not measured yet.\n"
-    found = json.loads(path.read_text())
+    found = read_result(path)
     lengths = ", ".join(f"{seconds:g}" for seconds in found["lengths_s"])
     rows = [
         ["step", "result"],

@@ -1,8 +1,9 @@
 """Tables of features, the attention FCN, level contours, training and prediction."""
 
-import json
 import statistics
 from pathlib import Path
+
+from stored_results import read_result, write_generated
 
 TITLES = {"emodb-loso": "EmoDB-LOSO", "ravdess-5": "RAVDESS-5"}
 
@@ -17,19 +18,65 @@ def write_tables(docs):
     """Write the tables into ``generated/``."""
     target = docs / "generated"
     target.mkdir(exist_ok=True)
-    (target / "attention_fcn.rst").write_text(attention_fcn(docs))
-    (target / "ablation.rst").write_text(ablation(docs))
-    (target / "attention_planted.rst").write_text(attention_planted(docs))
-    (target / "attention_deletion.rst").write_text(attention_deletion(docs))
-    (target / "made_up.rst").write_text(made_up(docs))
-    (target / "features.rst").write_text(features(docs))
-    (target / "functionals.rst").write_text(functionals(docs))
-    (target / "functionals_ablation.rst").write_text(functionals_ablation(docs))
-    (target / "scale.rst").write_text(scale(docs))
-    (target / "prediction.rst").write_text(prediction(docs))
-    (target / "mpg.rst").write_text(mpg(docs))
-    (target / "mpg_search.rst").write_text(mpg_search(docs))
-    (target / "training.rst").write_text(training(docs))
+    write_generated(target / "intervals.rst", intervals, docs)
+    write_generated(target / "mutants.rst", mutants, docs)
+    write_generated(target / "attention_fcn.rst", attention_fcn, docs)
+    write_generated(target / "ablation.rst", ablation, docs)
+    write_generated(target / "attention_planted.rst", attention_planted, docs)
+    write_generated(target / "attention_deletion.rst", attention_deletion, docs)
+    write_generated(target / "made_up.rst", made_up, docs)
+    write_generated(target / "features.rst", features, docs)
+    write_generated(target / "functionals.rst", functionals, docs)
+    write_generated(target / "functionals_ablation.rst", functionals_ablation, docs)
+    write_generated(target / "scale.rst", scale, docs)
+    write_generated(target / "prediction.rst", prediction, docs)
+    write_generated(target / "mpg.rst", mpg, docs)
+    write_generated(target / "mpg_search.rst", mpg_search, docs)
+    write_generated(target / "training.rst", training, docs)
+
+
+def intervals(docs):
+    """Return the share of false and of true findings of each test, by design."""
+    result = read_result(docs.parent / "benchmarks/results/intervals.json")
+    designs = result["designs"]
+    heads = [f"{d['n_speakers']} speakers, {d['n_folds']} folds" for d in designs]
+    tables = []
+    for name, title in (("type_1", "false differences, %"), ("power", "real differences, %")):
+        rows = [[title, *heads]]
+        for method in sorted(designs[0][name], key=lambda method: "jackknife" not in method):
+            shown = f"**{method}**" if "jackknife" in method else method
+            rows.append([shown, *(f"{100 * design[name][method]:.1f}" for design in designs)])
+        tables.append(list_table(rows))
+    error = 100 * (result["level"] * (1 - result["level"]) / result["n_simulations"]) ** 0.5
+    covers = ", ".join(f"{100 * design['score_coverage']:.1f}" for design in designs)
+    fair = {name: f"{100 * share:.1f} %" for name, share in result["fairness"].items()}
+    return (
+        f"{tables[0]}\nThe method in bold is the one that the package uses. There were "
+        f"{result['n_simulations']:,} simulations of each design, so a true share of 5 % is "
+        f"measured with a standard error of {error:.1f} points. The intervals of single scores "
+        f"contained the true score in {covers} % of them.\n\nThe next table shows how often each "
+        "method finds a small difference that is real.\n\n"
+        f"{tables[1]}\nOf {result['n_fairness_simulations']:,} models that treat both sexes alike, "
+        f"``recall_gap`` called {fair['by speaker']} unfair when it assigned the sexes to "
+        f"speakers at random, and {fair['by utterance']} when it treated utterances as "
+        "independent.\n"
+    )
+
+
+def mutants(docs):
+    """Return the share of mutants that the tests notice, by room."""
+    path = docs.parent / "benchmarks/results/mutants.json"
+    if not path.exists():
+        return "Not measured yet.\n"
+    result = read_result(path)
+    rows = [["room", "mutants", "noticed", "survived", "not covered", "noticed, %"]]
+    for room, counts in result["rooms"].items():
+        kinds = ("killed", "timeout", "survived", "not covered")
+        killed, timeout, survived, missed = (counts.get(kind, 0) for kind in kinds)
+        total = killed + timeout + survived + missed
+        score = f"{100 * counts['score']:.0f}" if total else "–"
+        rows.append([room, total, killed + timeout, survived, missed, score])
+    return f"{list_table(rows)}\nDrawn at random from {result['n_possible']:,} possible mutants.\n"
 
 
 def scale(docs):
@@ -37,7 +84,7 @@ def scale(docs):
     path = docs.parent / "benchmarks/results/scale.json"
     if not path.exists():
         return "Not measured yet.\n"
-    result = json.loads(path.read_text())
+    result = read_result(path)
     titles = {
         "extraction": f"extraction to disk, ``n_jobs={result['n_jobs']}``",
         "epoch": f"one epoch of ``AttentionFCNClassifier``, ``n_threads={result['n_threads']}``",
@@ -71,7 +118,7 @@ def scale(docs):
 
 def prediction(docs):
     """Return a table of the time of `predict` and its parts, with many files and long ones."""
-    result = json.loads((docs.parent / "benchmarks/results/prediction.json").read_text())
+    result = read_result(docs.parent / "benchmarks/results/prediction.json")
     one, many = result["one_file"], result["many_files"]
     titles = {
         "decode": "reading the samples with soundfile",
@@ -106,7 +153,7 @@ def training(docs):
     path = docs.parent / "benchmarks/results/training.json"
     if not path.exists():
         return "Not measured yet.\n"
-    result = json.loads(path.read_text())
+    result = read_result(path)
     rows = [["quantity", "value"]]
     if "loop" in result:
         loop = result["loop"]
@@ -155,7 +202,7 @@ def list_table(rows):
 def made_up(docs):
     """Return a table of UAR on the synthetic corpus."""
     path = docs.parent / "benchmarks/results/made_up.json"
-    result = json.loads(path.read_text())
+    result = read_result(path)
     titles = {
         "linear": "logistic regression on mean and variance of log-mel bands",
         "attention_fcn": "``AttentionFCNClassifier()``",
@@ -183,7 +230,7 @@ def attention_fcn(docs):
     rows = [["protocol", "system", "UAR", "accuracy", "UAR of first fold", "UAR of worst fold"]]
     costs = []
     for path in results:
-        result = json.loads(path.read_text())
+        result = read_result(path)
         title = TITLES[result["protocol"]]
         for name, system in FCN_SYSTEMS.items():
             summary = result["summary"][name]
@@ -209,7 +256,7 @@ def attention_fcn(docs):
 def ablation(docs):
     """Return tables of UAR on inner folds, of each network and of the linear models."""
     results = [
-        json.loads((docs.parent / f"benchmarks/results/ablation_{protocol}.json").read_text())
+        read_result(docs.parent / f"benchmarks/results/ablation_{protocol}.json")
         for protocol in TITLES
     ]
     heads = [f"{title}: {what}" for title in TITLES.values() for what in ("UAR", "CPU seconds")]
@@ -248,7 +295,7 @@ def mpg(docs):
         path = docs.parent / f"benchmarks/results/mpg_{file}.json"
         if not path.exists():
             continue
-        for model, of_model in json.loads(path.read_text())["summary"].items():
+        for model, of_model in read_result(path)["summary"].items():
             for folds, summary in of_model.items():
                 row = [
                     MPG_TITLES[model],
@@ -266,7 +313,7 @@ def mpg_search(docs):
     """Return a table of accuracy and UAR on inner folds, by setting."""
     path = docs.parent / "benchmarks/results/mpg_search.json"
     rows = [["settings", "by row: accuracy", "by row: UAR", "by actor: accuracy", "by actor: UAR"]]
-    for name, entry in json.loads(path.read_text())["candidates"].items():
+    for name, entry in read_result(path)["candidates"].items():
         measured = [entry[f][score] for f in ("rows", "actors") for score in ("accuracy", "uar")]
         rows.append([name, *(f"{100 * value:.1f}" for value in measured)])
     return list_table(rows)
@@ -283,7 +330,7 @@ def attention_planted(docs):
     path = docs.parent / "benchmarks/results/attention_planted.json"
     if not path.exists():
         return "Not measured yet.\n"
-    result = json.loads(path.read_text())
+    result = read_result(path)
     summary = result["summary"]
     rows = [["replaced by", "attention relative to duration"]]
     rows += [[name, with_sd(ratio)] for name, ratio in summary["times_share"].items()]
@@ -299,7 +346,7 @@ def attention_deletion(docs):
     path = docs.parent / "benchmarks/results/attention_deletion.json"
     if not path.exists():
         return "Not measured yet.\n"
-    summary = json.loads(path.read_text())["summary"]
+    summary = read_result(path)["summary"]
     rows = [["frames are", "random", "most attended", "difference", "95 % interval"]]
     for way, difference in summary["attended_costs_more"].items():
         interval = "to".join(f" {100 * end:.1f} " for end in difference.get("interval", ()))
@@ -314,7 +361,7 @@ def attention_deletion(docs):
 
 def functionals(docs):
     """Return a table of a linear SVM on each kind of sentence-level vector."""
-    result = json.loads((docs.parent / "benchmarks/results/functionals.json").read_text())
+    result = read_result(docs.parent / "benchmarks/results/functionals.json")
     heads = ["vectors", "columns"]
     for protocol in result["protocols"]:
         heads += [f"{TITLES[protocol]} UAR", "accuracy", "UAR over folds", "UAR of first fold"]
@@ -337,7 +384,7 @@ def functionals(docs):
 def functionals_ablation(docs):
     """Return a table of UAR on inner folds without some of the statistics."""
     path = docs.parent / "benchmarks/results/functionals_ablation.json"
-    result = json.loads(path.read_text())
+    result = read_result(path)
     protocols = list(result["uar"]["all"])
     rows = [["statistics", *(protocol.split("-")[0] for protocol in protocols)]]
     rows += [
@@ -349,7 +396,7 @@ def functionals_ablation(docs):
 
 def features(docs):
     """Return a table of extraction speed, with the time of other libraries relative to skser."""
-    result = json.loads((docs.parent / "benchmarks/results/features.json").read_text())
+    result = read_result(docs.parent / "benchmarks/results/features.json")
     rows = [["corpus, feature, input", "skser, times real time", "time relative to skser"]]
     for name, compared in result["comparisons"].items():
         sides = dict(compared["sides"])

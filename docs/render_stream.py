@@ -1,13 +1,17 @@
 """Table of the cost of predicting a stream."""
 
-import json
-
 from render_results import list_table
+from stored_results import read_result, write_generated
 
 
 def write_stream_table(docs):
     """Write the table into ``generated/``."""
-    result = json.loads((docs.parent / "benchmarks/results/stream.json").read_text())
+    write_generated(docs / "generated/stream.rst", stream, docs)
+
+
+def stream(docs):
+    """Return the table of costs, by size of the blocks."""
+    result = read_result(docs.parent / "benchmarks/results/stream.json")
     rows = [
         [
             "samples per block", "rate, Hz", "minutes of audio", "real-time factor",
@@ -22,4 +26,4 @@ def write_stream_table(docs):
             f"{run['real_time_factor']:.3f}", f"{run['audio_beyond_window_ms']:.0f}", computing,
             f"{run['memory_growth_mib']:.1f}",
         ])  # fmt: skip
-    (docs / "generated" / "stream.rst").write_text(list_table(rows))
+    return list_table(rows)

@@ -154,7 +154,7 @@ def problem_with_one(line):
         extras = project["optional-dependencies"]
         return next((f"no extra {e}" for e in asked if e and e.strip() not in extras), None)
     if program == "make":
-        targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M)
+        targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.M)
         return next((f"no target {t}" for t in rest if t not in targets), None)
     scripts = str(Path(sys.executable).parent)
     known = (

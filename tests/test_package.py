@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import re
 import subprocess
 import sys
 import tomllib
@@ -12,6 +13,7 @@ import pytest
 import skser
 
 ROOT = Path(__file__).parents[1]
+CONSTRAINTS = (ROOT / "constraints.txt").read_text()
 # In the order of the data flow: a room imports only from rooms above it. All rooms may import the
 # private files directly under skser/.
 ROOMS = (
@@ -149,3 +151,8 @@ def test_files_are_short():
         for file in (ROOT / "skser").rglob("*.py")
     }
     assert {file: n for file, n in lengths.items() if n > LONGEST} == {}
+
+
+def test_hooks_and_lint_use_the_same_ruff():
+    hooks = set(re.findall(r"ruff==[\d.]+", (ROOT / ".pre-commit-config.yaml").read_text()))
+    assert hooks == set(re.findall(r"^ruff==[\d.]+", CONSTRAINTS, re.MULTILINE))

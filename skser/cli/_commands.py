@@ -64,6 +64,10 @@ TableOrFolder = Annotated[
     ),
 ]
 _MODEL_HELP = "Saved model (.skser, .onnx), or the name of one that skser includes."
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Trust the author of the saved model as the author of a program."),
+]
 Model = Annotated[str, typer.Option(help=_MODEL_HELP)]
 Corpus = Annotated[
     str | None,
@@ -96,6 +100,7 @@ def predict(
         typer.Argument(help="Audio files; - reads audio, or names of files, from a pipe."),
     ],
     model: Model = "emodb-afcn",
+    trust: Trust = False,
     timeline: Annotated[bool, typer.Option(help="Predict window by window.")] = False,
     start: Annotated[float | None, typer.Option(help="Start of the part, in seconds.")] = None,
     end: Annotated[float | None, typer.Option(help="End of the part, in seconds.")] = None,
@@ -113,7 +118,7 @@ def predict(
         raise typer.BadParameter("--json and --csv cannot be combined; give one of them.")
     from skser.cli._predicted_rows import flat, in_words, predicted_rows
 
-    fitted = open_model(model)
+    fitted = open_model(model, trust)
     with tempfile.TemporaryDirectory() as folder:
         named = _named_files(files, Path(folder) / "standard input")
         if (start, end, channel) != (None, None, None):
@@ -139,6 +144,7 @@ def predict(
 @app.command()
 def listen(
     model: Model = "emodb-afcn",
+    trust: Trust = False,
     window: Window = 2.0,
     hop: Hop = 0.5,
     rate: Annotated[int, typer.Option(min=1, help="Sampling rate, in Hz.")] = 16000,
@@ -158,7 +164,7 @@ def listen(
 
     device = int(microphone) if microphone is not None and microphone.isdigit() else microphone
     blocks = _microphone.microphone(rate, device, seconds)
-    fitted = open_model(model)
+    fitted = open_model(model, trust)
     for row in emotion_stream(fitted, blocks, rate, window, hop):
         start, end, *scores = row.values()
         row = {"file": "microphone", "start": start, "end": end}
@@ -235,18 +241,13 @@ def train(
 
 def _check_place(path, holds_model=False):
     """Raise OSError before hours of work if their result could not be written to `path`."""
-    from skser.persistence import MANIFEST
-
     folder = path.absolute().parent
     if not folder.is_dir():
         raise FileNotFoundError(
             f"There is no folder {folder} to write {path.name} to. Create it first."
         )
     if path.is_dir():
-        # A saved model may be a folder, and may replace an earlier one.
-        may_hold = holds_model and not is_onnx(path)
-        if not may_hold or (any(path.iterdir()) and not (path / MANIFEST).is_file()):
-            raise IsADirectoryError(f"{path} is a folder. Give the name of a file to write.")
+        raise IsADirectoryError(f"{path} is a folder. Give the name of a file to write.")
     if path.exists() and not os.access(path, os.W_OK):
         raise PermissionError(f"{path} is write-protected. Choose another file.")
     if holds_model or not path.exists():  # models are written to a new file first, then moved

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 
-def open_model(name):
+def open_model(name, trusted):
     """Load a saved model, an ONNX model, or one that skser includes."""
     from skser.export import load_onnx
     from skser.persistence import list_pretrained, load, load_pretrained
@@ -12,7 +12,7 @@ def open_model(name):
     if name in list_pretrained():
         return load_pretrained(name)
     _require(name)
-    return load_onnx(name) if is_onnx(name) else load(name)
+    return load_onnx(name) if is_onnx(name) else load(name, trusted=trusted)
 
 
 def describe_model(name):

@@ -131,6 +131,38 @@ def group_keywords(estimator, groups):
     return keywords
 
 
+def soft_target_keywords(estimator, soft_targets):
+    """Return the keyword argument that passes shares of the classes to `fit`.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Estimator, Pipeline or search.
+    soft_targets : ndarray of shape (n_utterances, n_classes)
+        Shares of the classes.
+
+    Returns
+    -------
+    dict
+        Keyword arguments of ``estimator.fit``. Empty if it takes no soft targets, or, under
+        scikit-learn's metadata routing, does not request them.
+    """
+    if get_config()["enable_metadata_routing"]:
+        takes = get_routing_for_object(estimator).consumes("fit", ["soft_targets"])
+        return {"soft_targets": soft_targets} if takes else {}
+    part = estimator
+    while part is not None:
+        if isinstance(part, Pipeline):
+            part = part.steps[-1][1]
+            continue
+        if not isinstance(part, BaseSearchCV) and not has_fit_parameter(part, "soft_targets"):
+            return {}
+        # Wrappers take soft targets, but raise if their inner estimator does not.
+        part = getattr(part, "estimator", None)
+    keyword = fit_keyword(estimator, "soft_targets")
+    return {} if keyword is None else {keyword: soft_targets}
+
+
 def routing_to_inner(owner):
     """Return a router that passes all metadata of `fit` to the inner `fit`."""
     return MetadataRouter(owner=owner).add(

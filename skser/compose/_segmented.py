@@ -1,27 +1,18 @@
 """Classifier that is trained on windows of utterances and predicts whole utterances."""
 
-from numbers import Real
-
 import numpy as np
 import pandas as pd
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    MetaEstimatorMixin,
-    _fit_context,
-    clone,
-)
+from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import column_or_1d
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils._param_validation import StrOptions
 
-from skser._base import validate_sequences
 from skser._delegation import HasMethodsOnceFitted
-from skser.compose._metadata import metadata_of_rows, routing_to_inner
+from skser._docstrings import insert_descriptions
+from skser.compose._segmented_base import SEGMENTED, BaseSegmented
 
 
-class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+@insert_descriptions(SEGMENTED)
+class SegmentedClassifier(ClassifierMixin, BaseSegmented):
     """Classifier trained on windows of each utterance, whose probabilities are pooled.
 
     Each window of a training utterance becomes a training sequence with the utterance's label.
@@ -32,13 +23,8 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     ----------
     estimator : estimator
         Classifier of frame sequences with `predict_proba`, or a pipeline that ends in one.
-    window : float, default=2.0
-        Length of a window in seconds, converted with the hop of the frames (``layout.hop``) and
-        rounded to a whole number of frames. For arrays and lists, which have no hop, `window` is
-        a number of frames. A shorter utterance forms one window.
-    hop : float, default=1.0
-        Time between the starts of successive windows, in the unit of `window`. If frames remain
-        at the end, one more window is added that ends with the utterance.
+    {window}
+    {hop}
     pooling : {"mean", "geometric", "max"}, default="mean"
         Function that pools the windows' probabilities: their mean, their geometric mean (mean
         log probability) or their maximum. The latter two are then normalized to sum to 1 over
@@ -85,14 +71,10 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
+        **BaseSegmented._parameter_constraints,
         "estimator": [HasMethodsOnceFitted(["fit", "predict_proba"])],
-        "window": [Interval(Real, 0, None, closed="neither")],
-        "hop": [Interval(Real, 0, None, closed="neither")],
         "pooling": [StrOptions({"mean", "geometric", "max"})],
     }
-
-    # The inner estimator requests these metadata; this one only forwards them.
-    __metadata_request__fit = {"groups": UNUSED, "soft_targets": UNUSED}
 
     def __init__(self, estimator, window=2.0, hop=1.0, pooling="mean"):
         self.estimator = estimator
@@ -127,22 +109,12 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ValueError
             If `window` or `hop` is shorter than one frame.
         """
-        sequences = validate_sequences(self, X, reset=True)
-        if y is None:
-            raise ValueError(
-                "SegmentedClassifier requires y to be passed, but the target y is None."
-            )
-        y = column_or_1d(y, warn=True)
-        check_consistent_length(sequences, y, groups, soft_targets)
-        self._seconds_per_frame = sequences.layout.hop
-        self.window_frames_ = self._in_frames("window")
-        self.hop_frames_ = self._in_frames("hop")
-        windows, utterances = self._windows(sequences)
-        routed = metadata_of_rows(self, utterances, groups, soft_targets)
-        self.estimator_ = clone(self.estimator)
-        self.estimator_.fit(self._as_given(windows), y[utterances], **routed)
+        self._fit(X, y, groups, soft_targets)
         self.classes_ = self.estimator_.classes_
         return self
+
+    def _checked_targets(self, y):
+        return column_or_1d(y, warn=True)
 
     def predict_proba(self, X):
         """Predict class probabilities, pooled over the windows of each utterance.
@@ -157,7 +129,7 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_utterances, n_classes), float64
             Probabilities, in the order of ``classes_``.
         """
-        proba, utterances, _ = self._predict_windows(X)
+        proba, utterances, _ = self._predict_windows(X, "predict_proba")
         first = np.flatnonzero(np.diff(utterances, prepend=-1))  # first window of each utterance
         if self.pooling == "mean":
             return np.add.reduceat(proba, first) / np.bincount(utterances)[:, None]
@@ -203,66 +175,6 @@ class SegmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             probability of each class. Times are in seconds, or in frames if the training frames
             had no hop.
         """
-        proba, utterances, bounds = self._predict_windows(X)
+        proba, utterances, bounds = self._predict_windows(X, "predict_proba")
         table = pd.DataFrame({"utterance": utterances, "start": bounds[0], "end": bounds[1]})
         return pd.concat([table, pd.DataFrame(proba, columns=self.classes_)], axis=1)
-
-    def _predict_windows(self, X):
-        """Return the probabilities of all windows, their utterances and their bounds."""
-        check_is_fitted(self)
-        sequences = validate_sequences(self, X, reset=False)
-        hops = self._seconds_per_frame, sequences.layout.hop
-        if None not in hops and hops[0] != hops[1]:
-            raise ValueError(
-                f"SegmentedClassifier was fitted on frames {hops[0]} s apart, but X has frames "
-                f"{hops[1]} s apart. Compute the features of X with the hop used for training."
-            )
-        windows, utterances = self._windows(sequences)
-        proba = self.estimator_.predict_proba(self._as_given(windows))
-        starts = windows.starts - sequences.starts[utterances]
-        bounds = np.stack([starts, starts + windows.lengths])
-        if self._seconds_per_frame is not None:
-            # Round to nanoseconds, so that 0.15 s does not become 0.15000000000000002 s.
-            bounds = (bounds * self._seconds_per_frame + sequences.layout.offset).round(9)
-        return proba, utterances, bounds
-
-    def _in_frames(self, name):
-        """Convert the parameter `name` to a whole number of frames."""
-        given = getattr(self, name)
-        n_frames = round(given / (self._seconds_per_frame or 1))
-        if n_frames < 1:
-            unit = "frames" if self._seconds_per_frame is None else "s"
-            raise ValueError(f"{name}={given} {unit} is less than one frame. Give a larger {name}.")
-        return n_frames
-
-    def _windows(self, sequences):
-        """Return the windows as views, and the position of each window's utterance."""
-        lengths = np.minimum(sequences.lengths, self.window_frames_)
-        last = sequences.lengths - lengths
-        # Ceiling division counts the additional window that ends with the utterance.
-        counts = 1 - (-last // self.hop_frames_)
-        utterances = np.repeat(np.arange(len(sequences)), counts)
-        # Number of each window within its utterance.
-        nth = np.arange(len(utterances)) - np.repeat(np.cumsum(counts) - counts, counts)
-        starts = np.minimum(nth * self.hop_frames_, last[utterances])
-        index = None if sequences.index is None else sequences.index[utterances]
-        starts = sequences.starts[utterances] + starts
-        return sequences._view(starts, lengths[utterances], index), utterances
-
-    def _as_given(self, windows):
-        return windows.frames().reshape(len(windows), -1) if self._fitted_on_flat else windows
-
-    def get_metadata_routing(self):
-        """Return the metadata routing: `groups` and `soft_targets` go to the inner `fit`.
-
-        Returns
-        -------
-        MetadataRouter
-            Router from this estimator's `fit` to that of `estimator`.
-        """
-        return routing_to_inner(self)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags

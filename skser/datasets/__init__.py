@@ -6,7 +6,7 @@ from skser.datasets._concatenate import concatenate_corpora
 from skser.datasets._corpus import SpeechCorpus
 from skser.datasets._crema_d import load_crema_d
 from skser.datasets._download import DownloadError, get_data_home
-from skser.datasets._emodb import load_emodb
+from skser.datasets._emodb import fetch_emodb, load_emodb
 from skser.datasets._evaluator_weighted import evaluator_weighted_estimator
 from skser.datasets._iemocap import load_iemocap
 from skser.datasets._kaldi import load_kaldi
@@ -29,6 +29,7 @@ __all__ = [
     "concatenate_corpora",
     "evaluator_weighted_estimator",
     "fetch_audb",
+    "fetch_emodb",
     "fetch_ravdess",
     "get_data_home",
     "list_corpora",

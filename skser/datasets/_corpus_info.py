@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 class Archive:
     """ZIP file to download and unpack.
 
-    `checksum` begins with the name of the algorithm, such as ``md5:``. An archive that would
-    unpack to more than `max_bytes` bytes or `max_members` files is refused.
+    `checksum` begins with the name of the algorithm, such as ``md5:``; None if the publisher
+    gives none. An archive that would unpack to more than `max_bytes` bytes or `max_members` files
+    is refused.
     """
 
     url: str
-    checksum: str
+    checksum: str | None
     max_bytes: int
     max_members: int
 

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
@@ -52,15 +53,16 @@ def get_data_home(data_home=None):
     return Path(data_home).expanduser().absolute()
 
 
-def fetch_archive(archive, name, data_home, mirror, progressbar):
-    """Download and unpack an archive unless that was done before.
+def fetch_archive(info, name, data_home, mirror, progressbar):
+    """Download and unpack the archive of a corpus unless that was done before.
 
-    A second process waits for the first. The folder appears complete or not at all.
+    The license is printed before the download. A second process waits for the first. The folder
+    appears complete or not at all.
 
     Parameters
     ----------
-    archive : Archive
-        Archive to download.
+    info : CorpusInfo
+        Corpus with an archive.
     name : str
         Name of the folder below the data home.
     data_home : path-like or None
@@ -88,7 +90,7 @@ def fetch_archive(archive, name, data_home, mirror, progressbar):
             "https:// or http://. To read files that are already on this machine, use the "
             "corpus's loader."
         )
-    home = get_data_home(data_home)
+    archive, home = info.archive, get_data_home(data_home)
     folder = home / name
     with one_line_errors(archive.file_name, home):
         if _filled(folder):
@@ -96,6 +98,8 @@ def fetch_archive(archive, name, data_home, mirror, progressbar):
         home.mkdir(parents=True, exist_ok=True)
         with FileLock(home / f".{name}.lock"):
             if not _filled(folder):  # another process may have filled it meanwhile
+                license = f"{info.name} has the license {info.license}; see {info.url}"
+                print(license, file=sys.stderr, flush=True)
                 downloaded = _download(archive, home, mirror, progressbar)
                 _unpack(archive, downloaded, folder)
                 downloaded.unlink()

@@ -119,8 +119,7 @@ def fetch_ravdess(data_home=None, *, mirror=None, progressbar=False, return_X_y=
     >>> from skser.datasets import fetch_ravdess
     >>> corpus = fetch_ravdess(progressbar=True)  # doctest: +SKIP
     """
-    archive = CORPORA["ravdess"].archive
-    folder = fetch_archive(archive, "ravdess", data_home, mirror, progressbar)
+    folder = fetch_archive(CORPORA["ravdess"], "ravdess", data_home, mirror, progressbar)
     try:
         return load_ravdess(folder, return_X_y=return_X_y)
     except FileNotFoundError as error:  # not unpacked by fetch_archive, which leaves no part

@@ -69,6 +69,12 @@ CORPORA = {
             "share who found it natural; both are NaN if the file of the listening test is "
             "missing."
         ),
+        archive=Archive(
+            "http://emodb.bilderbar.info/download/download.zip",
+            checksum=None,
+            max_bytes=500_000_000,
+            max_members=5_000,
+        ),
         audb=AudbTables("emodb", "emotion"),
     ),
     "ravdess": CorpusInfo(

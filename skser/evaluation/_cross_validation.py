@@ -3,7 +3,6 @@
 import hashlib
 import os
 import time
-import warnings
 from collections.abc import Iterable
 from importlib.metadata import version
 from numbers import Integral
@@ -21,11 +20,12 @@ from tqdm import tqdm
 from skser._delegation import HasMethodsOnceFitted
 from skser._fingerprint import digest, without_addresses
 from skser.audio import AudioReadError, audio_inputs, identity
-from skser.compose import group_keywords
 from skser.datasets import SpeechCorpus
 from skser.evaluation._finished_folds import FinishedFolds
 from skser.evaluation._seeds import set_seed
 from skser.evaluation._speaker_evaluation import SpeakerEvaluation, joined
+from skser.evaluation._speaker_routing import fit_with_speakers
+from skser.evaluation._targets import EMOTION, rated_folds, target_of
 from skser.evaluation._unknown_speakers import (
     UNKNOWN_SPEAKER,
     folds_of_known,
@@ -39,6 +39,8 @@ from skser.model_selection import StratifiedSpeakerKFold, speaker_disjoint_split
     {
         "model": [HasMethodsOnceFitted(["fit", "predict"])],
         "corpus": [SpeechCorpus],
+        "target": [str, list],
+        "unrated": [StrOptions({"drop", "train"})],
         "cv": ["cv_object"],
         "n_seeds": [Interval(Integral, 1, None, closed="left")],
         "sentences": ["boolean"],
@@ -54,10 +56,12 @@ def cross_validate_speakers(
     model,
     corpus,
     *,
+    target="emotion",
     cv=None,
     n_seeds=1,
     sentences=False,
     unknown_speakers="drop",
+    unrated="drop",
     use_frame=False,
     results_dir=None,
     n_jobs=None,
@@ -65,20 +69,30 @@ def cross_validate_speakers(
 ):
     """Train and test a model on speaker-disjoint folds of a corpus.
 
-    No choice inside the model sees a test speaker. Speakers are passed as ``groups`` to a search
-    such as `GridSearchCV`, as the model or as its last step, and to the ``fit`` of a last step
-    that takes ``groups``, as early stopping does. A search whose ``cv`` is a number or None gets
-    a `StratifiedSpeakerKFold` with that number of folds. A search or a `cv` whose splits share
-    speakers is refused. Estimators that tune themselves in other ways, such as
+    No choice inside the model sees a test speaker. Speakers are passed as ``groups`` to every part
+    that splits by them: a search such as `GridSearchCV`, as the model or as its last step, networks
+    that stop early, also inside votes, stacks and other estimators around estimators, and their
+    splitters, as in ``CalibratedClassifierCV(cv=StratifiedSpeakerKFold(2))``. A network that stops
+    early where the speakers cannot reach it is refused. A search whose ``cv`` is a number or None
+    gets a `StratifiedSpeakerKFold` with that number of folds. A search or a `cv` whose splits share
+    speakers is refused. Estimators of other packages that tune themselves, such as
     `LogisticRegressionCV`, are not checked.
 
     Parameters
     ----------
-    model : classifier
-        Classifier of audio, such as a pipeline whose first step is `MelSpectrogram`, or a search
-        over one.
+    model : classifier or regressor
+        Model of audio, such as a pipeline whose first step is `MelSpectrogram`, or a search over
+        one. Dimensions need a regressor.
     corpus : SpeechCorpus
         Corpus with at least two known speakers.
+    target : str or list of str, default="emotion"
+        Target to predict. "emotion": the classes. "valence", "activation" or "dominance": a
+        dimension. A list of dimensions: all at once, as a 2-D y. "votes": the share of the raters
+        who named each emotion, from ``corpus.soft_targets()``. Classifiers are then fitted to the
+        emotions, and to the shares as ``soft_targets`` if they take them, and their probabilities
+        are compared with the shares. Regressors are fitted to the shares as a 2-D y; their
+        predictions are clipped at 0 and scaled to sum to 1. Folds balance the emotions in any
+        case.
     cv : cross-validation generator, iterable, int or None, default=None
         Splitter, such as `published_folds`, or number of folds of a `StratifiedSpeakerKFold`.
         None means five folds.
@@ -93,6 +107,10 @@ def cross_validate_speakers(
         speakers are kept apart in both cases. If `cv` gives rows, as `GivenSplits` and lists do,
         its test sides are kept and this applies to its training sides only. The result states how
         many utterances this concerns.
+    unrated : {"drop", "train"}, default="drop"
+        Use of utterances that lack a rating of some dimension, or any vote. "drop" leaves them
+        out. "train" leaves them out of the test sides only, for models that take NaN in y, such as
+        `AdversarialAERegressor`; an utterance without votes is trained on with its label.
     use_frame : bool, default=False
         Whether to give the model ``corpus.frame``, an utterance table, rather than
         ``corpus.data``.
@@ -114,9 +132,10 @@ def cross_validate_speakers(
     Raises
     ------
     ValueError
-        If the corpus lacks speakers or has only one, if splits share speakers or there are none,
-        if a search cannot be given the speakers, or if `results_dir` holds results of another
-        evaluation.
+        If the corpus lacks the target or the speakers, or has only one speaker; if the model does
+        not predict that kind of target; if splits share speakers or there are none; if a search
+        or an early-stopping network cannot be given the speakers; or if `results_dir` holds
+        results of another evaluation.
 
     Examples
     --------
@@ -135,14 +154,15 @@ def cross_validate_speakers(
     """
     if cv is None or isinstance(cv, Integral):
         cv = StratifiedSpeakerKFold(5 if cv is None else int(cv))
-    speakers, y = speakers_or_unknown(corpus, cv), corpus.target.astype(str)
+    speakers, wanted = speakers_or_unknown(corpus, cv), target_of(corpus, target)
     X = corpus.frame if use_frame else corpus.data
     groups = _with_sentences(corpus, speakers) if sentences else speakers
     known = speakers != UNKNOWN_SPEAKER
-    folds = folds_of_known(cv, X, y, groups, known, unknown_speakers)
-    model = _with_speaker_search(clone(model), y, groups, folds)
+    folds = folds_of_known(cv, X, wanted.labels, groups, known, unknown_speakers)
+    folds = rated_folds(folds, wanted, unrated)
+    model = _with_speaker_search(clone(model), wanted.of_model(model)[0], groups, folds)
     protocol = _protocol(model, corpus, folds, cv, use_frame)
-    protocol |= speaker_facts(cv, folds, speakers)
+    protocol |= speaker_facts(cv, folds, speakers) | wanted.facts(folds)
     kept = FinishedFolds(results_dir, protocol)
     missing = [
         (seed, fold)
@@ -151,14 +171,15 @@ def cross_validate_speakers(
         if (seed, fold) not in kept
     ]
     results = Parallel(n_jobs, return_as="generator_unordered")(
-        delayed(_evaluated)(model, X, y, groups, *folds[fold], seed, fold) for seed, fold in missing
+        delayed(_evaluated)(model, X, wanted, groups, *folds[fold], seed, fold)
+        for seed, fold in missing
     )
     if verbose:
         results = tqdm(results, total=len(missing), desc="folds")
     for result in results:
         kept.add(result)
     found = [kept[seed, fold] for seed in range(n_seeds) for fold in range(len(folds))]
-    return SpeakerEvaluation(*joined(found, speakers, y), folds, protocol)
+    return SpeakerEvaluation(*joined(found, speakers, wanted), folds, protocol)
 
 
 def _with_sentences(corpus, speakers):
@@ -188,18 +209,16 @@ def _with_speaker_search(model, y, groups, folds):
     return model
 
 
-def _evaluated(model, X, y, groups, train, test, seed, fold):
+def _evaluated(model, X, target, groups, train, test, seed, fold):
     """Fit and predict one fold; return its result in plain types, as JSON stores them."""
     model = set_seed(clone(model), seed)
-    keywords = group_keywords(model, groups[train])
+    y, metadata = target.of_model(model)
+    metadata = {name: values[train] for name, values in metadata.items()}
     start = time.perf_counter()
-    with warnings.catch_warnings():
-        # A search scored by recall averages over the classes in its inner fold, as it should.
-        warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")
-        model.fit(_safe_indexing(X, train), y[train], **keywords)
+    fit_with_speakers(model, _safe_indexing(X, train), y[train], groups[train], **metadata)
     fitted = time.perf_counter()
     X_test = _safe_indexing(X, test)
-    predicted = model.predict(X_test)
+    predicted = target.predict(model, X_test)
     end = time.perf_counter()
     result = {
         "seed": seed,
@@ -208,10 +227,10 @@ def _evaluated(model, X, y, groups, train, test, seed, fold):
         "fit_seconds": fitted - start,
         "predict_seconds": end - fitted,
         "utterances": test.tolist(),
-        "predicted": [str(label) for label in predicted],
+        **predicted,
         "fitted": _fitted(model),
     }
-    if hasattr(model, "predict_proba"):
+    if target.name == EMOTION and hasattr(model, "predict_proba"):
         result["classes"] = [str(label) for label in model.classes_]
         result["proba"] = np.asarray(model.predict_proba(X_test), float).tolist()
     return result

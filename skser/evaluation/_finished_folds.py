@@ -1,13 +1,19 @@
 """Storage for the results of finished folds."""
 
+import hashlib
 import json
 from pathlib import Path
 
 from skser._whole_file import whole_file
 
+_FOR_READERS = ("model", "cv", "corpus")  # entries of a protocol that are not compared
+
 
 class FinishedFolds:
     """Results of finished folds, in memory and optionally in one JSON file each.
+
+    Each file carries a checksum of its content and of the evaluation that it belongs to, so that
+    damaged files and files of another evaluation are noticed.
 
     Parameters
     ----------
@@ -15,7 +21,7 @@ class FinishedFolds:
         Folder of the files. None keeps results in memory only.
     protocol : dict
         Description of the evaluation. Its entries ``model``, ``cv`` and ``corpus`` are for human
-        readers; all others must equal those of the results in the folder.
+        readers. All others must equal those of the results in the folder.
 
     Raises
     ------
@@ -26,6 +32,7 @@ class FinishedFolds:
     def __init__(self, path, protocol):
         self.path = None if path is None else Path(path)
         self.results = {}
+        self.evaluation = _checksum(_compared(protocol))
         if path is None:
             return
         self.path.mkdir(parents=True, exist_ok=True)
@@ -40,7 +47,18 @@ class FinishedFolds:
         else:
             self._write("protocol.json", protocol)
         for file in sorted(self.path.glob("seed*_fold*.json")):
-            self._hold(_read(file))
+            self._hold(self._checked(file))
+
+    def _checked(self, file):
+        """Return the result in a file, or raise if it is damaged or of another evaluation."""
+        stored = _read(file)
+        result = stored.get("result")
+        if stored.get("checksum") != _checksum([self.evaluation, result]):
+            raise ValueError(
+                f"{file} does not match its checksum: it was damaged, edited, or copied from "
+                "another evaluation. Delete it to run its fold again."
+            )
+        return result
 
     def _hold(self, result):
         """Keep a result in memory."""
@@ -50,7 +68,11 @@ class FinishedFolds:
         """Store a result. A kill leaves either the whole file or none."""
         self._hold(result)
         if self.path is not None:
-            self._write(f"seed{result['seed']}_fold{result['fold']}.json", result)
+            checksum = _checksum([self.evaluation, result])
+            self._write(
+                f"seed{result['seed']}_fold{result['fold']}.json",
+                {"checksum": checksum, "result": result},
+            )
 
     def _write(self, name, content):
         with whole_file(self.path / name) as file:
@@ -73,7 +95,18 @@ def _read(path):
         ) from error
 
 
+def _compared(protocol):
+    """Return the entries of a protocol that must be equal."""
+    return {name: value for name, value in protocol.items() if name not in _FOR_READERS}
+
+
 def _differences(kept, protocol):
     """Return the names of the entries in which two protocols differ."""
-    names = sorted((set(kept) | set(protocol)) - {"model", "cv", "corpus"})
+    kept, protocol = _compared(kept), _compared(protocol)
+    names = sorted(set(kept) | set(protocol))
     return [name.removesuffix("_hash") for name in names if kept.get(name) != protocol.get(name)]
+
+
+def _checksum(content):
+    """Return the SHA-256 of anything that JSON can hold."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import accuracy_score
 
 from skser.evaluation._intervals import jackknife, leave_one_out
+from skser.evaluation._target_metrics import ignore_constant_predictions, metrics_of, worst
+from skser.evaluation._targets import EMOTION, PROBA, VOTES, about_target
 from skser.evaluation._unknown_speakers import UNKNOWN_SPEAKER, about_speakers
-from skser.metrics import unweighted_average_recall
-
-_PROBA = "proba_"
 
 
 @dataclass(frozen=True)
@@ -23,11 +21,14 @@ class SpeakerEvaluation:
     predictions : DataFrame
         One row per seed and utterance, sorted by these: ``seed``, ``fold``, ``utterance`` (its
         row in the corpus), ``speaker`` ("unknown speaker" if None), ``true``, ``predicted``, and
-        ``proba_anger`` and so on if the model has probabilities.
+        ``proba_anger`` and so on if the model has probabilities. For several dimensions and for
+        votes, ``true_valence``, ``predicted_valence`` and so on replace ``true`` and
+        ``predicted``.
     fold_results : DataFrame
         One row per fold and seed: ``seed``, ``fold``, ``n_train``, ``n_test``, ``fit_seconds``,
-        ``predict_seconds``, ``uar``, ``accuracy``, ``fitted`` (best parameters of a search, number
-        of epochs), ``held_out`` (speakers).
+        ``predict_seconds``, the scores of `metrics` (``uar``, ``accuracy`` and ``macro_f1`` for
+        classes), ``fitted`` (best parameters of a search, number of epochs), ``held_out``
+        (speakers).
     folds : list of (ndarray of int, ndarray of int)
         Rows of the training and the test side of each fold.
     protocol : dict
@@ -42,37 +43,56 @@ class SpeakerEvaluation:
     protocol: dict
 
     @property
+    def target(self):
+        """Name of the target: "emotion", "votes", a dimension or a list of dimensions."""
+        return self.protocol.get("target", EMOTION)
+
+    @property
     def y_true(self):
-        """True classes, in the order of `predictions`."""
-        return self.predictions["true"].to_numpy(dtype=str)
+        """True classes, values or shares, in the order of `predictions`."""
+        return self._values("true")
 
     @property
     def y_pred(self):
-        """Predicted classes, in the order of `predictions`."""
-        return self.predictions["predicted"].to_numpy(dtype=str)
+        """Predicted classes, values or shares, in the order of `predictions`."""
+        return self._values("predicted")
+
+    def _values(self, side):
+        if side in self.predictions:
+            return self.predictions[side].to_numpy(dtype=str if self.target == EMOTION else float)
+        columns = [c for c in self.predictions if c.startswith(f"{side}_")]
+        return self.predictions[columns].to_numpy(dtype=float)
 
     @property
     def labels(self):
-        """Class of each column of `y_proba`; without probabilities, all classes that occur."""
-        columns = [c for c in self.predictions if c.startswith(_PROBA)]
+        """Class of each column of `y_proba`; without probabilities, all classes that occur.
+
+        For votes, the class of each column of `y_true` and `y_pred`. None for dimensions.
+        """
+        if self.target == VOTES:
+            columns = [c for c in self.predictions if c.startswith("true_")]
+            return np.array([c.removeprefix("true_") for c in columns])
+        if self.target != EMOTION:
+            return None
+        columns = [c for c in self.predictions if c.startswith(PROBA)]
         if columns:
-            return np.array([c.removeprefix(_PROBA) for c in columns])
+            return np.array([c.removeprefix(PROBA) for c in columns])
         return np.unique(np.concatenate([self.y_true, self.y_pred]))
 
     @property
     def y_proba(self):
         """Probabilities of shape (n_predictions, n_classes), or None if the model has none."""
-        columns = [c for c in self.predictions if c.startswith(_PROBA)]
+        columns = [c for c in self.predictions if c.startswith(PROBA)]
         return self.predictions[columns].to_numpy(dtype=float) if columns else None
 
     @property
     def metrics(self):
         """Metrics of `summary` by name, the main one first."""
-        return {"uar": unweighted_average_recall, "accuracy": accuracy_score}
+        return metrics_of(self.target)
 
     @property
     def main_metric(self):
-        """Metric that is used where none is given: the UAR."""
+        """Metric that is used where none is given: UAR, CCC, or cross-entropy of votes."""
         return next(iter(self.metrics.values()))
 
     def pooled(self, metric=None):
@@ -97,7 +117,8 @@ class SpeakerEvaluation:
         ----------
         metric : callable or None, default=None
             Score as ``metric(y_true, y_pred)`` -> float. None means `main_metric`. The UAR of a
-            speaker is over the classes that the speaker has.
+            speaker is over the classes that the speaker has, and the CCC of a speaker whose
+            ratings or predictions are constant is 0.
 
         Returns
         -------
@@ -153,7 +174,7 @@ class SpeakerEvaluation:
             return np.mean([metric(true[part], predicted[part]) for part in of_seed])
 
         with warnings.catch_warnings():
-            _ignore_constant_predictions()
+            ignore_constant_predictions()
             return leave_one_out(score, self.predictions["speaker"].to_numpy(dtype=str))
 
     def _scores_of(self, by, metric):
@@ -162,7 +183,7 @@ class SpeakerEvaluation:
         true, predicted = self.y_true, self.y_pred
         with warnings.catch_warnings():
             if by != "seed":
-                _ignore_constant_predictions()
+                ignore_constant_predictions()
             scores = {
                 key: metric(true[rows], predicted[rows])
                 for key, rows in self.predictions.groupby(by).indices.items()
@@ -170,7 +191,7 @@ class SpeakerEvaluation:
         return pd.Series(scores, name=getattr(metric, "__name__", "score"), dtype=np.float64)
 
     def summary(self):
-        """Compute UAR and accuracy in the forms that papers report.
+        """Compute the scores of all `metrics` in the forms that papers report.
 
         Returns
         -------
@@ -178,7 +199,8 @@ class SpeakerEvaluation:
             One row for each score. ``pooled`` is the score over all folds, averaged over seeds,
             and ``sd_seeds`` its standard deviation over seeds (NaN for one seed). ``folds`` is the
             mean score of single folds, ``sd_folds`` its standard deviation and ``worst_fold`` the
-            lowest one.
+            worst one. Several dimensions have the mean of each score over the dimensions, and
+            the score of each dimension, as in ``ccc_valence``.
         """
         rows = {}
         for name, metric in self.metrics.items():
@@ -188,32 +210,33 @@ class SpeakerEvaluation:
                 "sd_seeds": pooled.std(),
                 "folds": folds.mean(),
                 "sd_folds": folds.std(),
-                "worst_fold": folds.min(),
+                "worst_fold": worst(metric, folds),
             }
         return pd.DataFrame.from_dict(rows, orient="index")
 
     def __str__(self):
         n_seeds, n_folds = self.fold_results["seed"].nunique(), self.fold_results["fold"].nunique()
-        table = (100 * self.summary()).round(1).to_string()
+        if self.target == EMOTION:
+            unit, table = "in %", (100 * self.summary()).round(1).to_string()
+        else:
+            name = self.target if isinstance(self.target, str) else ", ".join(self.target)
+            unit, table = name, self.summary().round(3).to_string()
         disjoint = "" if "shared_speakers" in self.protocol else "speaker-disjoint "
-        lines = [f"{n_folds} {disjoint}folds, {n_seeds} seeds, in %", table]
-        return "\n".join(lines + about_speakers(self.protocol))
+        lines = [f"{n_folds} {disjoint}folds, {n_seeds} seeds, {unit}", table]
+        return "\n".join(lines + about_speakers(self.protocol) + about_target(self.protocol))
 
 
-def _ignore_constant_predictions():
-    """Ignore that some of the speakers have constant predictions; the system may have others."""
-    warnings.filterwarnings("ignore", message="All .* predictions are", category=UserWarning)
-
-
-def joined(results, speakers, y):
+def joined(results, speakers, target):
     """Join the results of single folds into tables.
 
     Parameters
     ----------
     results : list of dict
         Results of one fold and seed each.
-    speakers, y : ndarray of shape (n_utterances,), str
-        Speaker and class of each utterance of the corpus.
+    speakers : ndarray of shape (n_utterances,), str
+        Speaker of each utterance of the corpus.
+    target : Target
+        Target of each utterance of the corpus.
 
     Returns
     -------
@@ -222,6 +245,7 @@ def joined(results, speakers, y):
     """
     predictions, fold_results = [], []
     classes = sorted({label for result in results for label in result.get("classes", ())})
+    metrics = metrics_of(target.name)
     for result in results:
         rows = np.array(result["utterances"])
         part = pd.DataFrame(
@@ -230,23 +254,25 @@ def joined(results, speakers, y):
                 "fold": result["fold"],
                 "utterance": rows,
                 "speaker": speakers[rows],
-                "true": y[rows],
-                "predicted": result["predicted"],
             }
         )
+        part = pd.concat([part, target.table(rows, result["predicted"])], axis=1)
         if classes:
             # A fold whose training side lacks a class gives it no probability.
             proba = pd.DataFrame(result["proba"], columns=result["classes"])
-            proba = proba.reindex(columns=classes, fill_value=0.0).add_prefix(_PROBA)
+            proba = proba.reindex(columns=classes, fill_value=0.0).add_prefix(PROBA)
             part = pd.concat([part, proba], axis=1)
         predictions.append(part)
+        true, predicted = target.values[rows], np.asarray(result["predicted"])
+        with warnings.catch_warnings():
+            ignore_constant_predictions()
+            scores = {name: float(metric(true, predicted)) for name, metric in metrics.items()}
         fold_results.append(
             {
                 **{name: result[name] for name in ("seed", "fold", "n_train")},
                 "n_test": len(rows),
                 **{name: result[name] for name in ("fit_seconds", "predict_seconds")},
-                "uar": unweighted_average_recall(y[rows], result["predicted"]),
-                "accuracy": accuracy_score(y[rows], result["predicted"]),
+                **scores,
                 "fitted": result["fitted"],
                 "held_out": np.setdiff1d(speakers[rows], [UNKNOWN_SPEAKER]).tolist(),
             }

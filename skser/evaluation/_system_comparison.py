@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from skser.evaluation._intervals import holm, jackknife
 from skser.evaluation._speaker_evaluation import SpeakerEvaluation
+from skser.evaluation._target_metrics import is_loss
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,10 @@ def compare(evaluations, *, metric=None, confidence_level=0.95):
         Results of `cross_validate_speakers` by the name of the system, all on the same corpus.
         Their folds and their numbers of seeds may differ.
     metric : callable or None, default=None
-        Score as ``metric(y_true, y_pred)`` -> float; higher is better. None means the main metric
-        of the evaluations, which is the UAR for classes.
+        Score as ``metric(y_true, y_pred)`` -> float. Higher is better, except for
+        `vote_cross_entropy`, `vote_divergence` and scikit-learn's `root_mean_squared_error`.
+        None means the main metric of the evaluations: the UAR for classes, the CCC for dimensions
+        and the cross-entropy for votes.
     confidence_level : float, default=0.95
         Confidence level of every interval.
 
@@ -155,8 +158,9 @@ def compare(evaluations, *, metric=None, confidence_level=0.95):
         found = jackknife(*scores[name], confidence_level)
         rows.append({"score": found.estimate, "low": found.low, "high": found.high})
     systems = pd.DataFrame(rows, index=names)
-    systems["rank"] = (-by_speaker.round(12)).rank(axis=1).mean()
-    systems = systems.sort_values("score", ascending=False, kind="stable")
+    loss = is_loss(metric)
+    systems["rank"] = by_speaker.round(12).rank(axis=1, ascending=loss).mean()
+    systems = systems.sort_values("score", ascending=loss, kind="stable")
     pairs = []
     for better, worse in combinations(systems.index, 2):
         (all_better, each_better), (all_worse, each_worse) = scores[better], scores[worse]
@@ -185,9 +189,8 @@ def compare(evaluations, *, metric=None, confidence_level=0.95):
 
 def _check_same_utterances(name_a, a, name_b, b):
     """Raise if two evaluations are of different utterances, targets or speakers."""
-    columns = ["utterance", "speaker", "true"]
     tables = [
-        evaluation.predictions[columns]
+        evaluation.predictions.filter(regex="^(utterance|speaker|true(_.*)?)$")
         .drop_duplicates("utterance")
         .sort_values("utterance")
         .reset_index(drop=True)

@@ -8,7 +8,7 @@ from numbers import Real
 
 import numpy as np
 
-from skser.persistence import check_sizes, digest, require_same
+from skser.persistence import check_sizes, fingerprint, require_same
 
 METADATA = "skser"  # where an ONNX file keeps it
 _FORMAT = 1
@@ -119,6 +119,17 @@ class Description:
                 raise ValueError(f"its description holds {step!r}, which is no step")
         return cls(**content)
 
+    def inputs(self):
+        """Return the shape of each input of the graph, for one utterance of any length, -1."""
+        shapes = {
+            "waveform": (1, -1),
+            "frames": (1, -1, self.n_columns),
+            "contours": (1, self.n_columns, 1),
+            "vectors": (1, self.n_columns),
+        }
+        name = "frames" if self.form == "contours" else self.form
+        return {name: shapes[self.form]} | ({} if self.form == "vectors" else {"lengths": (1,)})
+
     def labels(self):
         """Labels of the classes, an array."""
         return np.array(self.classes["values"], dtype=self.classes["dtype"])
@@ -187,7 +198,7 @@ def described(step):
 
 def described_outside(step):
     """As `described`, with what a transformer makes of a test signal."""
-    return {**described(step), _SIGNAL: digest(step)}
+    return {**described(step), _SIGNAL: fingerprint(step)}
 
 
 def is_rebuilt(step):
@@ -210,7 +221,7 @@ def _outside(step):
         raise ValueError(f"its description holds {step!r}, which is no step")
     theirs = step[_SIGNAL]
     made = _rebuilt({name: value for name, value in step.items() if name != _SIGNAL})
-    require_same(theirs, digest(made), step["class"])
+    require_same(theirs, fingerprint(made), step["class"])
     return made
 
 

@@ -16,8 +16,9 @@ from skser.audio import (
     read_utterance,
     utterance_name,
 )
+from skser.export._check import check_graph
 from skser.export._description import METADATA, Description
-from skser.export._file import read_sealed
+from skser.export._file import parsed, read_sealed
 from skser.persistence import SavedModelError, naming
 from skser.sequences import as_sequences
 
@@ -64,7 +65,7 @@ def load_onnx(path, *, input_sampling_rate=None, n_threads=None):
     >>> load_onnx(path)
     Traceback (most recent call last):
         ...
-    skser.persistence...SavedModelError: ...other.onnx is no model that ...
+    skser.persistence...SavedModelError: ...other.onnx is not a model that ...
     """
     return OnnxModel(path, input_sampling_rate=input_sampling_rate, n_threads=n_threads)
 
@@ -291,44 +292,38 @@ class OnnxModel:
 
 
 def _opened(path, n_threads):
-    """Session and description of a file."""
+    """Return the session and the description of a file, after everything in it was checked."""
     runtime = import_optional("onnxruntime", extra="onnx", purpose="load_onnx")
     model = read_sealed(path)
+    try:
+        nodes, constants, inputs, metadata = parsed(model)
+        description = Description.from_json(metadata.get(METADATA, "null"))
+        if inputs != list(description.inputs()):
+            raise ValueError("its operators are not what it describes")
+        check_graph(nodes, constants, description.inputs())
+    except (ValueError, UnicodeDecodeError, RecursionError) as error:
+        reason = _first_line(error).rstrip(".")
+        raise SavedModelError(f"{path} is refused: {reason}.") from error
     options = runtime.SessionOptions()
     options.log_severity_level = 4  # errors are raised, and need not be printed as well
     options.intra_op_num_threads = n_threads or 0
     try:
         session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own have no other base
+    except Exception as error:  # onnxruntime's own errors have no other base
         raise SavedModelError(f"{path} is refused by onnxruntime: {_first_line(error)}") from error
-    metadata = session.get_modelmeta().custom_metadata_map
-    try:
-        description = Description.from_json(metadata.get(METADATA, "null"))
-    except ValueError as error:
-        raise SavedModelError(f"{path} is refused: {_first_line(error)}.") from error
-    _check_session(session, description, path)
+    outputs = [(value.name, value.shape[-1:]) for value in session.get_outputs()]
+    labels = description.classes and description.classes["values"]
+    if [name for name, _ in outputs] != ["probabilities" if labels else "predictions"]:
+        raise SavedModelError(f"{path} is refused: its operators are not what it describes.")
+    if labels and outputs[0][1] != [len(labels)]:
+        raise SavedModelError(
+            f"{path} is refused: it names {len(labels)} classes for outputs of {outputs[0][1]}."
+        )
     return session, description
 
 
 def _first_line(error):
     return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _check_session(session, description, path):
-    form = "frames" if description.form == "contours" else description.form
-    inputs = [form] if form == "vectors" else [form, "lengths"]
-    if description.classes is None:
-        output, n_outputs = "predictions", None
-    else:
-        output, n_outputs = "probabilities", len(description.classes["values"])
-    found = [value.name for value in session.get_inputs()]
-    outputs = [(value.name, value.shape[-1]) for value in session.get_outputs()]
-    if found != inputs or [name for name, _ in outputs] != [output]:
-        raise SavedModelError(f"{path} is refused: its operators are not what it describes.")
-    if n_outputs not in (None, outputs[0][1]):
-        raise SavedModelError(
-            f"{path} is refused: it names {n_outputs} classes and has {outputs[0][1]} outputs."
-        )
 
 
 def _made(description, path):

@@ -4,11 +4,13 @@
 """
 
 import contextlib
+import errno
 import hashlib
 import io
 import json
 import math
 import os
+import stat
 import warnings
 import zlib
 from pathlib import Path
@@ -21,6 +23,8 @@ from skser.audio import utterance_name
 from skser.sequences import BlockWriter, write_all
 
 _CHECKSUM = 4  # bytes after the array in a cache entry
+# Flags that Windows lacks, where links need permission.
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def _checksum(content, key=""):
@@ -40,6 +44,15 @@ def _array_in(content):
     return np.load(stream, allow_pickle=False)
 
 
+def _plain_content(path):
+    """Read a regular file; a link, a pipe or a device could lead elsewhere or never end."""
+    handle = os.open(path, os.O_RDONLY | _NO_LINK)
+    with os.fdopen(handle, "rb", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        return file.read()
+
+
 class FeatureCache:
     """Folder of arrays, one per utterance and setting.
 
@@ -55,6 +68,8 @@ class FeatureCache:
         Folder of the cache. It is created if necessary.
     setting : str
         Everything that affects the values, as text.
+    like : ndarray or None, default=None
+        Array of the dtype, dimensions and columns that entries must have; None accepts any.
 
     Raises
     ------
@@ -62,7 +77,8 @@ class FeatureCache:
         If the folder does not exist and cannot be created.
     """
 
-    def __init__(self, folder, setting):
+    def __init__(self, folder, setting, like=None):
+        self.like = like
         setting = f"skser {__version__}, checked entries, {setting}"
         digest = hashlib.blake2b(setting.encode("utf-8", "surrogatepass"), digest_size=16)
         self.folder = Path(folder) / digest.hexdigest()
@@ -114,20 +130,34 @@ class FeatureCache:
         """Read an entry; return None if it is missing or damaged."""
         path = self.folder / f"{key}.npy"
         try:
-            content = path.read_bytes()
+            content = _plain_content(path)
             body, written = memoryview(content)[:-_CHECKSUM], content[-_CHECKSUM:]
+            array = None
             if _checksum(body, key).to_bytes(_CHECKSUM, "little") == written:
-                return _array_in(content)
-            reason = "their checksum is wrong"
+                array = _array_in(content)
+            if array is not None and self._fits(array):
+                return array
+            reason = "their checksum is wrong" if array is None else f"their shape is {array.shape}"
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             reason = error.strerror
+        except ValueError:
+            reason = "they are not an array"
         warnings.warn(
             f"The cached features {path} are damaged ({reason}) and are computed again.",
             stacklevel=2,
         )
         return None
+
+    def _fits(self, array):
+        like = self.like
+        if like is None:
+            return True
+        # Frames and samples are of any number, the columns of a vector are not.
+        varies = like.ndim > 1 or not like.size
+        shapes = (array.shape[varies:], like.shape[varies:])
+        return (array.dtype, array.ndim) == (like.dtype, like.ndim) and shapes[0] == shapes[1]
 
     def keep(self, key, array):
         """Write an entry, replacing an earlier one, or warn that it cannot be written."""

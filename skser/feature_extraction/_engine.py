@@ -53,7 +53,10 @@ class ExtractionEngine:
         self.prepared = prepared
         self.reduce = reduce
         memory = transformer.memory
-        self.cache = None if memory is None else FeatureCache(memory, transformer._setting())
+        self.cache = None
+        if memory is not None:
+            like = transformer._empty_result(prepared)
+            self.cache = FeatureCache(memory, transformer._setting(), like)
 
     def run(self, items):
         """Extract the features of every utterance.

@@ -35,6 +35,15 @@ _FILES = [
 _PICKLED = ["pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json"]
 
 
+# Keys of a configuration that name code, kernels, other files or other repositories.
+_CODE = {
+    "_commit_hash", "_name_or_path", "auto_map", "code_revision", "custom_generate",
+    "custom_pipelines", "kernel_config", "quantization_config", "transformers_weights",
+    "trust_remote_code", "use_kernels",
+}  # fmt: skip
+_ATTENTION = ("eager", "sdpa")
+
+
 class CheckpointError(ValueError):
     """A checkpoint that is missing, of the wrong kind, or broken."""
 
@@ -114,6 +123,9 @@ def _downloaded(checkpoint, revision, allow_pickle, purpose):
 def load_settings(folder, types, kind, purpose):
     """Read the configuration of a checkpoint and check the type of its model.
 
+    Keys that name code, kernels or repositories are dropped: transformers would ask the hub for
+    an ``attn_implementation`` that it does not know.
+
     Parameters
     ----------
     folder : Path
@@ -147,14 +159,20 @@ def load_settings(folder, types, kind, purpose):
             f"{', '.join(sorted(types))}."
         )
     try:
-        return transformers.AutoConfig.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
+        return transformers.CONFIG_MAPPING[model_type].from_dict(_without_code(found))
     except Exception as error:  # transformers raises errors of any type for bad values
         raise CheckpointError(
             f"The config.json in {folder} is not usable ({_first_line(error)}): download the "
             "checkpoint again."
         ) from error
+
+
+def _without_code(settings):
+    return {
+        key: _without_code(value) if isinstance(value, dict) else value
+        for key, value in settings.items()
+        if key not in _CODE and "_implementation" not in key
+    }
 
 
 def load_preprocessor(name, folder, purpose):
@@ -188,6 +206,11 @@ def load_weights(folder, config, allow_pickle, purpose):
             f"{folder} holds no weights in safetensors. Pickled weights can run code while they "
             "are loaded: pass allow_pickle=True only if you trust their source."
         )
+    if (folder / "adapter_config.json").exists():
+        raise CheckpointError(
+            f"{folder} holds an adapter, which names another checkpoint: merge the adapter into "
+            "that one and save the result."
+        )
     import torch
 
     try:
@@ -207,6 +230,9 @@ def load_weights(folder, config, allow_pickle, purpose):
             f"The weights in {folder} cannot be read ({_first_line(error)}): download the "
             "checkpoint again."
         ) from error
+    attention = getattr(model.config, "_attn_implementation", None)
+    if attention not in _ATTENTION:
+        raise CheckpointError(f"The attention of {folder} is {attention!r}, which is not built in.")
     # These may be missing: only training masks frames, and decoder and pooler are not used.
     missing = sorted(
         name

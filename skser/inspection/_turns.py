@@ -127,7 +127,7 @@ def _warn_of_overlaps(rows, where):
             f"{where}: {len(pairs)} turns overlap an earlier one, such as {second} and {first}. "
             "Each of them contains both voices. Correct the times, or give a recording with one "
             "channel per speaker.",
-            stacklevel=4,
+            stacklevel=5,  # past scikit-learn's wrapper
         )
 
 

@@ -15,6 +15,8 @@ from skser.metrics._classification import (
 from skser.metrics._concordance import ccc_scorer, concordance_correlation_coefficient
 from skser.metrics._corpus_level import class_distribution_distance, speaker_ranking
 from skser.metrics._groups import group_recalls, worst_group
+from skser.metrics._pearson import pearson_correlation
+from skser.metrics._shares import vote_cross_entropy, vote_divergence
 from skser.metrics._validation import check_attribute, check_labels
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "concordance_correlation_coefficient",
     "expected_calibration_error",
     "group_recalls",
+    "pearson_correlation",
     "recall_per_class",
     "recall_scorers",
     "reliability_curve",
@@ -33,5 +36,7 @@ __all__ = [
     "speaker_ranking",
     "uar_scorer",
     "unweighted_average_recall",
+    "vote_cross_entropy",
+    "vote_divergence",
     "worst_group",
 ]

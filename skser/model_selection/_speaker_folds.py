@@ -87,6 +87,8 @@ class SpeakerFolds(BaseCrossValidator):
 class StratifiedSpeakerKFold(BaseCrossValidator):
     """Speaker-disjoint cross-validator whose folds have about equal shares of each class.
 
+    If y is numbers (floats, or a 2-D array), the folds have about equal numbers of utterances.
+
     If `groups` has two columns, speakers and sentences, then no sentence is on both sides either.
     Each fold holds out some speakers saying some sentences, and trains on other speakers saying
     other sentences. Utterances that belong to neither side are not used in that fold. There is one
@@ -145,8 +147,8 @@ class StratifiedSpeakerKFold(BaseCrossValidator):
         ----------
         X : array-like of shape (n_utterances,)
             Utterances, or anything of that length.
-        y : array-like of shape (n_utterances,)
-            Class of each utterance.
+        y : array-like of shape (n_utterances,) or (n_utterances, n_targets)
+            Class of each utterance, or numbers, which are not balanced.
         groups : array-like of shape (n_utterances,) or (n_utterances, 2)
             Speaker of each utterance, or its speaker and sentence.
 
@@ -158,8 +160,8 @@ class StratifiedSpeakerKFold(BaseCrossValidator):
         Raises
         ------
         ValueError
-            If `groups` is None, there are fewer speakers or sentences than parts, or the training
-            side of a fold lacks a class.
+            If `groups` is None, there are fewer speakers or sentences than parts, only one speaker
+            has some class, or the training side of a fold lacks a class.
         """
         for name in ("n_splits", "n_sentence_splits"):
             n = getattr(self, name)
@@ -167,6 +169,8 @@ class StratifiedSpeakerKFold(BaseCrossValidator):
                 raise ValueError(f"{name} must be an integer of at least 2, got {n!r}.")
         if y is None:
             raise ValueError("y must be given, because the folds balance its classes.")
+        if (np.ndim(y) == 2 and np.shape(y)[1] > 1) or np.asarray(y).dtype.kind == "f":
+            y = np.zeros(len(y), dtype=int)
         y = column_or_1d(y)
         _refuse_missing(y, "y has no class")
         random = check_random_state(self.random_state) if self.shuffle else None
@@ -175,6 +179,7 @@ class StratifiedSpeakerKFold(BaseCrossValidator):
             table = groups if isinstance(groups, pd.DataFrame) else pd.DataFrame(groups)
             speakers, sentences = (table.iloc[:, i].to_numpy() for i in range(2))
             _refuse_missing(sentences, "groups has no sentence")
+        _refuse_classes_of_one_speaker(speakers, y)
         of_speakers = self._parts(speakers, y, self.n_splits, "speakers", random)
         if sentences is None:
             pairs = [(rows, ~rows) for rows in of_speakers]
@@ -303,6 +308,19 @@ def _speakers(groups, *others):
     check_consistent_length(speakers, *others)
     _refuse_missing(speakers, "groups has no speaker")
     return speakers
+
+
+def _refuse_classes_of_one_speaker(speakers, y):
+    """Raise if only one speaker has some class, as no fold could train and test on it."""
+    counts = pd.crosstab(speakers, y)
+    n_speakers = (counts > 0).sum(axis=0)
+    if len(counts) > 1 and (n_speakers == 1).any():
+        label = n_speakers.idxmin()
+        raise ValueError(
+            f"Only speaker {counts[label].idxmax()!r} has class {label!r}, so no training side has "
+            "it while that speaker is tested. Leave the class out, or use LeaveOneGroupOut, whose "
+            "training side may lack a class."
+        )
 
 
 def _refuse_missing(values, what):

@@ -15,7 +15,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from skorch.callbacks import EarlyStopping
 from skorch.helper import predefined_split
-from skorch.history import History
 
 from skser._base import validate_sequences
 from skser._device import autocast, resolve_device, torch_threads
@@ -31,26 +30,14 @@ from skser.neural_network._callbacks import OneCycle, check_that_they_travel, wa
 from skser.neural_network._checkpoint import checkpoints_of, training_key
 from skser.neural_network._net import SequenceNet
 from skser.neural_network._parameters import SHARED, TrainingParameters
+from skser.neural_network._state import architecture, network_state, restore_network
 from skser.neural_network._transfer import frozen
-from skser.neural_network._weights import assign_weights, at_most, weights_of
 from skser.neural_network.modules.layers import as_global, drawing_from
 from skser.sequences import Layout, Sequences
 
 MAX_SEED = 2**31 - 1
 # Minimum number of values in a prediction batch of a 2-D array.
 _FLAT_VALUES = 2**10
-# Attributes of a net that describe its fit. The estimator's parameters may have changed since.
-_NET_STATE = (
-    "lr",
-    "optimizer__weight_decay",
-    "rate_factors",
-    "fresh_statistics",
-    "reconstruction_weight",
-    "adversarial_weight",
-    "supervised_weight",
-    "n_discriminator_updates",
-    "seed",
-)
 
 
 class NeuralEstimator(TrainingParameters):
@@ -80,6 +67,8 @@ class NeuralEstimator(TrainingParameters):
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
+    # Parameters on which the layers do not depend.
+    TRAINING_PARAMETERS = frozenset(_parameter_constraints)
     # False if only the number of columns matters, not how they are arranged in channels.
     _channels_matter = True
     _n_classes = None
@@ -253,6 +242,7 @@ class NeuralEstimator(TrainingParameters):
             module.compile()  # in place, so that names of weights and pickles do not change
         rate_factors |= self._rate_factors()
         self.net_ = self._net_around(module, self._make_criterion(targets), rate_factors)
+        self.net_.made_with = architecture(self)
         return transferred
 
     def _net_around(self, module, criterion, rate_factors):
@@ -346,63 +336,24 @@ class NeuralEstimator(TrainingParameters):
                 batch = padded_batch(sequences, rows)
                 yield indices, {name: t.to(net.device) for name, t in batch.items()}
 
-    def network_state(self):
-        """Return the settings and weights of the fitted net, for `restore_network`.
-
-        Returns
-        -------
-        settings : dict
-            Plain values. The history has one entry for all batches of an epoch, with the number
-            of utterances.
-        weights : dict of ndarray
-            Weights and buffers of module and criterion, by name.
-        """
-        net = self.net_
-        history = [
-            {**row, "batches": [{"train_batch_size": _n_utterances(row)}]} for row in net.history
-        ]
-        settings = {name: getattr(net, name) for name in _NET_STATE if hasattr(net, name)}
-        weights = weights_of("module.", net.module_) | weights_of("criterion.", net.criterion_)
-        return {**settings, "history": history}, weights
-
-    def restore_network(self, settings, weights):
-        """Rebuild the fitted net; all other attributes of the estimator must be set.
-
-        Parameters
-        ----------
-        settings : dict
-            Settings from `network_state`.
-        weights : dict of ndarray
-            Weights from `network_state`.
-
-        Raises
-        ------
-        ValueError
-            If a weight is missing, does not belong to the network, or has another shape than the
-            parameters imply. The message names it. No memory of that size is allocated before.
-        """
-        n_weights = sum(name.startswith("module.") for name in weights)
-        unseen = torch.Generator("cpu")  # leaves torch's global generator untouched
-        with torch.device("meta"), at_most(n_weights), as_global(unseen):
-            module = self._make_module(self._layout, self._n_outputs)
-        assign_weights(module, "module.", weights)
-        module.to(memory_format=torch.channels_last)
-        criterion = self._make_criterion(np.arange(self._n_outputs))
-        assign_weights(criterion, "criterion.", weights)
-        net = self.net_ = self._net_around(module, criterion, settings["rate_factors"])
-        self._new_optimizer()
-        for name in _NET_STATE:
-            if hasattr(net, name):
-                setattr(net, name, settings[name])
-        net.initialize_optimizer()
-        net.history = self.history_ = History(settings["history"])
-        net.module_.eval()
+    def __getstate__(self):
+        """Return arrays and plain values, which every way of storing objects takes."""
+        check_that_they_travel(self.callbacks, type(self).__name__)
+        state = dict(super().__getstate__())
+        if "net_" in state:
+            del state["net_"], state["history_"]
+            state["_network"] = network_state(self)
+        return state
 
     def __setstate__(self, state):
+        state = dict(state)
+        network = state.pop("_network", None)
         super().__setstate__(state)
         # Parameters that did not exist yet when the pickle was written.
         for name, parameter in inspect.signature(type(self)).parameters.items():
             vars(self).setdefault(name, parameter.default)
+        if network is not None:
+            restore_network(self, network)
 
     def __sklearn_clone__(self):
         # Clones share callbacks: one that holds an open file cannot be copied.
@@ -411,10 +362,6 @@ class NeuralEstimator(TrainingParameters):
         copy = super(NeuralEstimator, stand_in).__sklearn_clone__()
         copy.callbacks = self.callbacks
         return copy
-
-    def __getstate__(self):
-        check_that_they_travel(self.callbacks, type(self).__name__)
-        return super().__getstate__()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -438,7 +385,3 @@ def _early_stopping(valid, patience):
 
 def _silent(message):
     """Discard a message of EarlyStopping; n_iter_ and history_ hold the same information."""
-
-
-def _n_utterances(row):
-    return sum(batch.get("train_batch_size", 0) for batch in row["batches"])

@@ -4,7 +4,6 @@ import hashlib
 import inspect
 import io
 import os
-import pickle
 import time
 import warnings
 from numbers import Integral
@@ -114,17 +113,24 @@ class TrainingCheckpoint(Callback):
         try:
             # weights_only: loading a checkpoint must not execute code.
             state = torch.load(self.path, map_location=net.device, weights_only=True)
-        except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
+            self._restore(net, state)
+        except Exception as error:  # a forged file can make torch raise any error
             raise ValueError(
                 f"The checkpoint {self.path} is damaged; delete it to train from the beginning."
             ) from error
+
+    def _restore(self, net, state):
+        """Set the network, its optimizers and callbacks to a state."""
         net.module_.load_state_dict(state["module"])
         for optimizer, found in zip(net.optimizers(), state["optimizers"], strict=True):
+            _check_moments(optimizer, found)
             optimizer.load_state_dict(found)
         for callback, found in zip(_stateful(net), state["callbacks"], strict=True):
             _restore(callback, found)
         net.history = History(state["history"])
         self.n_done_ = state["n_done"]
+        if state["random"].keys() != {"iterator", "generators"}:
+            raise KeyError("random")
         self.waiting_ = state["random"]
 
     def begin(self, net, iterator):
@@ -156,6 +162,15 @@ class TrainingCheckpoint(Callback):
 
     def on_train_end(self, net, **kwargs):
         self.iterator_ = self.waiting_ = None  # not part of a fitted model
+
+
+def _check_moments(optimizer, state):
+    """Raise ValueError if moments do not have their weights' shapes, which fused steps trust."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for place, values in state["state"].items():
+        for name, value in values.items():
+            if value.shape != (() if name == "step" else parameters[place].shape):
+                raise ValueError(f"{name} has shape {tuple(value.shape)}")
 
 
 def _stateful(net):

@@ -3,16 +3,13 @@
 import contextlib
 import copy
 import dis
-import io
 import math
-import pickle
 
 import numpy as np
 import scipy.special
 import torch
 from sklearn.utils import ClassifierTags
 from skorch import NeuralNet
-from skorch.utils import get_map_location
 
 from skser._device import autocast
 from skser.neural_network._batching import SequenceDataset, bucketed_indices
@@ -22,15 +19,6 @@ from skser.sequences import as_sequences
 
 class _TrainingStopped(Exception):
     """Signal that a callback such as EarlyStopping has ended the training."""
-
-
-class _PickleByValue:
-    """Pickle module that writes equal strings identically, whether or not they are one object."""
-
-    class Pickler(pickle._Pickler):
-        def memoize(self, obj):
-            if not isinstance(obj, str):
-                super().memoize(obj)
 
 
 def _is_raised_by_hand(error):
@@ -240,29 +228,6 @@ class SequenceNet(NeuralNet):
         ):
             record[f"{prefix}_loss"] = loss
         self.history.record(f"{prefix}_batch_count", len(losses))
-
-    def __getstate__(self):
-        """As skorch's, but the state of a copy is the same to the byte, and so its `joblib.hash`.
-
-        A pickle of tensors names their places in memory; torch's own format does not.
-        """
-        state = vars(self).copy()
-        on_device = tuple(self.cuda_dependent_attributes_)
-        content = {name: state.pop(name) for name in vars(self) if name.startswith(on_device)}
-        if state["module"] is content.get("module_"):
-            del state["module"]
-        file = io.BytesIO()
-        torch.save(content, file, pickle_module=_PickleByValue)
-        return {**state, "on_device": file.getvalue()}
-
-    def __setstate__(self, state):
-        state = dict(state)
-        location = get_map_location(state["device"])
-        state["device"] = self._check_device(state["device"], location)
-        file = io.BytesIO(state.pop("on_device"))
-        content = torch.load(file, map_location=location, weights_only=False)
-        state.setdefault("module", content.get("module_"))
-        vars(self).update(state | content)
 
     def on_epoch_begin(self, net, **kwargs):
         super().on_epoch_begin(net, **kwargs)

@@ -56,21 +56,21 @@ def assign_weights(module, prefix, weights):
         found = "is missing" if name in expected else "belongs to no layer"
         raise ValueError(f"The weight {name!r} {found}.")
     for name, tensor in expected.items():
-        found = torch.from_numpy(arrays[name])
-        if (found.shape, found.dtype) != (tensor.shape, tensor.dtype):
+        found, dtype = arrays[name], str(tensor.dtype).removeprefix("torch.")
+        if (found.shape, str(found.dtype)) != (tensor.shape, dtype):
             raise ValueError(
-                f"The weight {name!r} has the shape {tuple(found.shape)} and dtype {found.dtype}, "
-                f"but the estimator's parameters imply {tuple(tensor.shape)} and {tensor.dtype}."
+                f"The weight {name!r} is {found.dtype} of shape {found.shape}; the parameters ask "
+                f"for {dtype} of shape {tuple(tensor.shape)}."
             )
-    module.load_state_dict(
-        {name: torch.from_numpy(array) for name, array in arrays.items()}, assign=True
-    )
+    # Copies: arrays may be read-only, mapped from a file, or the weights of another network.
+    copies = {name: torch.tensor(array) for name, array in arrays.items()}
+    module.load_state_dict(copies, assign=True)
     # Non-persistent buffers are not in the state_dict and would stay without memory.
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         if tensor.is_meta:
             raise ValueError(
                 f"The weight {name!r} is not part of a saved model, so this network cannot be "
-                "restored from its weights; pickle it instead."
+                "restored from its weights."
             )
 
 

@@ -1,18 +1,17 @@
-"""Saved models: no pickle, nothing executed, everything checked."""
+"""Saved models: skops archives without pickle, checked before anything is built."""
 
-from skser.persistence._archive import MANIFEST, require_folder
+from skser.persistence._allowed import check_sizes
+from skser.persistence._archive import require_folder
 from skser.persistence._errors import SavedModelError, naming
 from skser.persistence._load import load, read_info
 from skser.persistence._pretrained import list_pretrained, load_pretrained, path_of
-from skser.persistence._registry import check_sizes
-from skser.persistence._save import save
-from skser.persistence._test_signal import digest, require_same
+from skser.persistence._save import save, trusted_types
+from skser.persistence._test_signal import fingerprint, require_same
 
 __all__ = [
-    "MANIFEST",
     "SavedModelError",
     "check_sizes",
-    "digest",
+    "fingerprint",
     "list_pretrained",
     "load",
     "load_pretrained",
@@ -22,4 +21,5 @@ __all__ = [
     "require_folder",
     "require_same",
     "save",
+    "trusted_types",
 ]

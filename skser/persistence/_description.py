@@ -1,23 +1,22 @@
-"""What a manifest tells of a model: labels, features, training, versions."""
+"""The description of a model that is saved beside it: labels, features, training, versions."""
 
 import platform
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from numbers import Real
 
 import numpy as np
 
 import skser
+from skser.persistence._allowed import MACHINE_PARAMETERS
 from skser.persistence._errors import SavedModelError
-from skser.persistence._registry import left_out, name_of
-from skser.persistence._test_signal import digest, require_same
+from skser.persistence._test_signal import fingerprint, require_same
 
 _SIGNAL = "of_test_signal"
 _LIBRARIES = ("numpy", "scikit-learn", "scipy", "skops", "skorch", "torch", "transformers")
 
 
 def versions():
-    """Versions of Python, of this package and of the libraries a model depends on."""
+    """Return the versions of Python, of this package and of the libraries under a model."""
     found = {"python": platform.python_version(), "skser": skser.__version__}
     for name in _LIBRARIES:
         try:
@@ -28,7 +27,7 @@ def versions():
 
 
 def describe(model):
-    """What is told of a model.
+    """Describe a model in plain values.
 
     Parameters
     ----------
@@ -37,11 +36,11 @@ def describe(model):
     Returns
     -------
     dict
-        ``model``, its classes in words; ``labels``, those of a classifier; ``features``, what
-        each transformer gives, also of a test signal, and each network takes; ``training``, one
-        entry per network.
+        ``model``, its classes in words; ``labels`` of a classifier; ``features``, the layout that
+        each transformer gives, with its fingerprint, and that each network takes; ``training``,
+        one entry per network.
     """
-    found = list(_estimators(model, "", set()))
+    found = list(estimators_of(model))
     return {
         "model": _in_words(model),
         "labels": _labels(model),
@@ -51,55 +50,56 @@ def describe(model):
 
 
 def compare(saved, now):
-    """Refuse a model whose features or labels are no longer what the file says of them.
+    """Refuse a model whose labels or features are not those that its file describes.
 
-    Features are compared by their layout, and by what they are of a test signal.
+    Parameters
+    ----------
+    saved, now : dict
+        As from `describe`.
 
     Raises
     ------
     SavedModelError
-        Naming the first difference: what the file says, and what there is.
+        If they differ, with both values of the first difference.
     """
-    for part in ("labels", "features"):
-        difference = _difference(saved.get(part), now[part], part)
-        if difference is not None:
-            where, theirs, ours = difference
-            raise SavedModelError(
-                f"{where} was {_short(theirs)} when the model was saved and would be "
-                f"{_short(ours)} here: its predictions would not be the same."
-            )
-    for theirs, ours in zip(saved["features"], now["features"], strict=True):
-        require_same(theirs.get(_SIGNAL), ours.get(_SIGNAL), ours.get("gives"))
+    _require_equal("labels", saved.get("labels"), now["labels"])
+    theirs, ours = saved.get("features"), now["features"]
+    _require_equal("number of features' steps", _length(theirs), len(ours))
+    for i, (then, here) in enumerate(zip(theirs, ours, strict=True)):
+        _require_equal(f"features[{i}]: keys", sorted(then), sorted(here))
+        for key in [key for key in here if key != _SIGNAL]:
+            for part, (a, b) in _parts(then[key], here[key]).items():
+                _require_equal(f"features[{i}]: {key}{part}", a, b)
+        require_same(then.get(_SIGNAL), here.get(_SIGNAL), here.get("gives"))
 
 
-def _difference(theirs, ours, where):
-    if isinstance(theirs, dict) and isinstance(ours, dict):
-        keys = dict.fromkeys([*ours, *theirs])
-        keys.pop(_SIGNAL, None)  # its numbers are compared less narrowly
-        for key in keys:
-            found = _difference(theirs.get(key), ours.get(key), f"{where}: {key}")
-            if found is not None:
-                return found
-        return None
-    if isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
-        for i, pair in enumerate(zip(theirs, ours, strict=True)):
-            found = _difference(*pair, f"{where}[{i}]")
-            if found is not None:
-                return found
-        return None
-    numbers = type(theirs) in (int, float) and type(ours) in (int, float)
-    # Other versions of NumPy may round the last digit of a frequency otherwise.
-    same = np.isclose(theirs, ours, rtol=1e-9, atol=0) if numbers else theirs == ours
-    return None if same else (where, theirs, ours)
+def _length(entries):
+    return len(entries) if isinstance(entries, list) else entries
 
 
-def _short(value):
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _parts(then, here):
+    """Return pairs to compare, those of a layout one by one."""
+    if isinstance(then, dict) and isinstance(here, dict):
+        return {f": {key}": (then.get(key), here.get(key)) for key in {**here, **then}}
+    return {"": (then, here)}
+
+
+def _require_equal(where, then, here):
+    if then != here:
+        shown = [text if len(text := repr(value)) <= 60 else f"{text[:57]}..."
+                 for value in (then, here)]  # fmt: skip
+        raise SavedModelError(
+            f"{where} was {shown[0]} when the model was saved and is {shown[1]} here: its "
+            "predictions would differ."
+        )
+
+
+def estimators_of(model):
+    """Yield the place and the object of every estimator in a model, itself included."""
+    yield from _estimators(model, "", set())
 
 
 def _estimators(thing, where, seen):
-    """Every estimator inside of another, with its place."""
     if id(thing) in seen:
         return
     if isinstance(thing, list | tuple | np.ndarray):
@@ -107,9 +107,8 @@ def _estimators(thing, where, seen):
             return
         for i, item in enumerate(np.ravel(thing) if isinstance(thing, np.ndarray) else thing):
             named = isinstance(item, tuple) and len(item) > 1 and isinstance(item[0], str)
-            yield from _estimators(
-                item[1] if named else item, _join(where, item[0] if named else str(i)), seen
-            )
+            place = _join(where, item[0] if named else str(i))
+            yield from _estimators(item[1] if named else item, place, seen)
     elif isinstance(thing, dict):
         for key, item in thing.items():
             yield from _estimators(item, _join(where, str(key)), seen)
@@ -118,9 +117,9 @@ def _estimators(thing, where, seen):
         yield where or type(thing).__name__, thing
         attributes = vars(thing)
         for name, value in attributes.items():
-            # What was fitted, rather than what it was cloned from, or started from.
+            # Prefer fitted estimators to the ones that they were cloned from.
             fitted = {f"{name}_", f"named_{name}"} & attributes.keys()
-            if not fitted and name != "source":
+            if not fitted and name not in ("net_", "source"):
                 listed = name in ("steps", "named_estimators_", "transformers_")
                 inner = where if listed else _join(where, name.rstrip("_"))
                 yield from _estimators(value, inner, seen)
@@ -131,22 +130,22 @@ def _join(*parts):
 
 
 def _features(where, estimator):
-    from skser.feature_extraction import AudioTransformer
+    from skser.feature_extraction import AudioTransformer, Functionals
 
     name = type(estimator).__name__
-    if isinstance(estimator, AudioTransformer):
+    if isinstance(estimator, AudioTransformer | Functionals):
         entry = {"at": where, "gives": name, "sampling_rate": None, "layout": None}
-        parameters = estimator.get_params(deep=False)
-        if "checkpoint" in parameters:  # what it gives is in a file of its own
-            entry["checkpoint"] = str(parameters["checkpoint"])
-        elif name != "OpenSmile":  # whose names are in a library that may not be here
-            entry["layout"] = _layout(estimator._layout(estimator._prepare()))
-            entry["sampling_rate"] = float(estimator.sampling_rate)
-            entry[_SIGNAL] = digest(estimator)
-        return entry
-    if name_of(estimator) == "skser.feature_extraction.Functionals":
-        entry = {"at": where, "gives": name, "sampling_rate": None, "layout": None}
-        return {**entry, _SIGNAL: digest(estimator)}
+        if "checkpoint" in estimator.get_params(deep=False):
+            return entry | {"checkpoint": str(estimator.checkpoint)}
+        if isinstance(estimator, Functionals):
+            return entry | {_SIGNAL: fingerprint(estimator)}
+        if name == "OpenSmile":  # its columns are named by a library that may be missing here
+            return entry
+        return entry | {
+            "layout": _layout(estimator._layout(estimator._prepare())),
+            "sampling_rate": _number(estimator.sampling_rate),
+            _SIGNAL: fingerprint(estimator),
+        }
     layout = vars(estimator).get("_layout")
     if layout is not None and hasattr(estimator, "net_"):
         return {"at": where, "takes": name, "layout": _layout(layout)}
@@ -156,16 +155,14 @@ def _features(where, estimator):
 def _layout(layout):
     if layout is None:
         return None
-    facts = asdict(layout)
-    names = [str(name) for name in facts["feature_names"]]
-    frequencies = facts["frequencies"]
+    frequencies = layout.frequencies
     return {
-        "n_columns": len(names),
-        "n_channels": int(facts["n_channels"]),
-        "hop": _number(facts["hop"]),
-        "offset": _number(facts["offset"]),
-        "frequencies": None if frequencies is None else [float(f) for f in frequencies],
-        "names": names,
+        "n_columns": len(layout.feature_names),
+        "n_channels": int(layout.n_channels),
+        "hop": _number(layout.hop),
+        "offset": _number(layout.offset),
+        "frequencies": None if frequencies is None else [_number(f) for f in frequencies],
+        "names": [str(name) for name in layout.feature_names],
     }
 
 
@@ -175,7 +172,6 @@ def _training(where, estimator):
         return None
     last = history[-1]
     sizes = [batch.get("train_batch_size", 0) for batch in last.get("batches", [])]
-    away = left_out(name_of(estimator) or "")
     return {
         "at": where,
         "network": type(estimator).__name__,
@@ -189,7 +185,7 @@ def _training(where, estimator):
         "parameters": {
             key: _number(value) if type(value) is float else value
             for key, value in estimator.get_params(deep=False).items()
-            if key not in away
+            if key not in MACHINE_PARAMETERS
             and (value is None or isinstance(value, bool | int | str) or type(value) is float)
         },
     }
@@ -208,10 +204,11 @@ def _plain(label):
 
 
 def _number(value):
+    """Return a float of nine digits, the same with every version of NumPy."""
     if value is None:
         return None
     value = float(value)
-    return value if np.isfinite(value) else str(value)
+    return float(f"{value:.9g}") if np.isfinite(value) else str(value)
 
 
 def _in_words(estimator):
@@ -222,3 +219,27 @@ def _in_words(estimator):
     name = type(estimator).__name__
     inner = [step for step in inner if hasattr(step, "get_params")]
     return f"{name}({', '.join(map(_in_words, inner))})" if inner else name
+
+
+def plain_requests(request):
+    """Return the metadata that an estimator asks for as a dict, by method."""
+    from sklearn.utils._metadata_requests import SIMPLE_METHODS
+
+    return {m: dict(getattr(request, m).requests) for m in SIMPLE_METHODS if hasattr(request, m)}
+
+
+def set_requests(model):
+    """Replace the dicts of `plain_requests` in a model with scikit-learn's objects."""
+    from sklearn.utils._metadata_requests import SIMPLE_METHODS, MetadataRequest
+
+    for _, estimator in estimators_of(model):
+        requests = vars(estimator).get("_metadata_request")
+        if not isinstance(requests, dict):
+            continue
+        made = MetadataRequest(owner=estimator)
+        for method, asked in requests.items():
+            if method not in SIMPLE_METHODS:
+                raise SavedModelError(f"There is no method {method!r} that takes metadata.")
+            for name, alias in asked.items():
+                getattr(made, method).add_request(param=name, alias=alias)
+        estimator._metadata_request = made

@@ -1,14 +1,14 @@
-"""The one error of this room, and how it comes to name the file."""
+"""The one error of saved models, and a context that adds the file's name to it."""
 
 import os
 
 
 class SavedModelError(ValueError):
-    """A model that cannot be saved, or a file that is refused; the message says why."""
+    """Raised when a model cannot be saved or a file is refused; the message says why."""
 
 
 class naming:
-    """Whatever goes wrong with a file is a `SavedModelError` that names it.
+    """Turn every error about a file into a `SavedModelError` that names the file.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class naming:
     def __exit__(self, kind, error, traceback):
         if error is None or not isinstance(error, Exception):
             return
-        # A library that is not installed, and a file that cannot be opened, name themselves.
+        # Missing libraries and files that cannot be opened already name themselves.
         if isinstance(error, ImportError | OSError):
             return
         reason = str(error) if isinstance(error, SavedModelError) else _in_short(error)
@@ -34,4 +34,4 @@ class naming:
 
 def _in_short(error):
     first = (str(error).strip().splitlines() or [""])[0][:200]
-    return f"Its content makes no model ({type(error).__name__}: {first})."
+    return f"No model can be built from its content ({type(error).__name__}: {first})."

@@ -1,33 +1,41 @@
-"""Load a saved model, and execute nothing that is in it."""
+"""Load saved models without executing anything that is in the file."""
 
 import operator
 import os
 import warnings
 
-from skser.persistence._archive import ARRAYS, CARD, MODEL, PARTS, read_archive, read_json
-from skser.persistence._decoding import Decoder
-from skser.persistence._description import compare, describe, versions
+from skser.persistence._archive import INFO, SCHEMA, packed, parsed, read_archive, read_description
+from skser.persistence._builder import Builder
+from skser.persistence._description import compare, describe, estimators_of, set_requests, versions
 from skser.persistence._errors import SavedModelError, naming
+from skser.persistence._schema import untrusted_types, with_device
 
 
-def load(path, *, device=None):
+def load(path, *, device=None, trusted=False):
     """Load a model that `save` wrote.
 
-    Nothing in the file is executed. Before anything is built, the members must be those of the
-    manifest, of the size and SHA-256 that it says, and scikit-learn's parts hold listed types
-    alone. While the model is built, every class is looked up in a list, and weights must fit the
-    parameters before memory is taken. At last the features are compared with those of training:
-    columns, hop, frequencies, rate, and the numbers that each transformer makes of a test signal.
-    Transformers that need a checkpoint or a library of others (`SpeechEmbedding`,
-    `TextEmbedding`, `OpenSmile`, Silero's `VoiceActivityTrimmer`) are not tried on one.
+    Without trust, only these types are built: networks, transformers and estimators around them
+    of this package, and scikit-learn's scalers, linear models, discriminant analysis,
+    calibration, pipelines, votes and stacks. Each array must fit the others, and memory is
+    limited by the size of the file. Trees, forests, boosting, support vector machines, nearest
+    neighbors, embeddings, functions and everything else need `trusted`.
+
+    The features are compared with those of training: columns, hop, frequencies, sampling rate,
+    and what each transformer makes of a test signal. Transformers that need a checkpoint or
+    another library (`SpeechEmbedding`, `TextEmbedding`, `OpenSmile`, Silero's
+    `VoiceActivityTrimmer`) are compared by name only.
 
     Parameters
     ----------
     path : path-like
-        File or folder.
+        File to read.
     device : str or None, default=None
-        Torch device for every step that has one, such as "cpu" or "auto"; None takes what was
-        saved.
+        Torch device of every step that has one, such as "cpu" or "auto"; None takes the saved
+        one.
+    trusted : bool or list of type or str, default=False
+        True builds whatever the file holds. Types, or their full names, are built in addition to
+        the types above. Trust a file as you would trust a program of the same author: its arrays
+        are not checked.
 
     Returns
     -------
@@ -37,82 +45,117 @@ def load(path, *, device=None):
     Raises
     ------
     SavedModelError
-        Naming the file and what is wrong: damaged, of another format, of a type that is not on
-        the list, or of features that this version computes otherwise.
+        If the file is damaged, has another format, holds types that need trust, or takes features
+        that this version computes differently. The message names the file.
     FileNotFoundError
-        If there is nothing at `path`.
+        If there is no file at `path`.
 
     Warns
     -----
     UserWarning
-        Once, of all versions that differ: if anything of scikit-learn's is in it, and that is of
-        another version; or if NumPy, skser or, of a network, torch is of another major one.
+        If the model holds parts of scikit-learn and that has another version, or if NumPy, skser
+        or (for a network) torch has another major version.
 
     See Also
     --------
     save : Save a model, with an example.
-    read_info : What the file says of the model.
+    read_info : Read the description of a saved model.
 
     Notes
     -----
-    The digests show damage, not who wrote a file. A model from a stranger cannot run code
-    here, but it can predict nonsense.
+    A model from a stranger cannot run code here, but it can predict nonsense.
 
     Examples
     --------
     >>> import skser
     >>> skser.load("emotions.skser").predict(["my recording.wav"])  # doctest: +SKIP
     """
-    model, others = read_model(path, device)
+    model, others = read_model(path, device, trusted)
     if others is not None:
         warnings.warn(
-            f"{os.fspath(path)} was saved with other versions than there are here, and may predict "
-            f"otherwise, or not at all: {others}.",
+            f"{os.fspath(path)} was saved with other versions than those installed, and may "
+            f"predict differently or not at all: {others}.",
             stacklevel=2,
         )
     return model
 
 
-def read_model(path, device=None):
-    """A model, and what to say of versions that differ, or None; see `load`."""
+def read_model(path, device=None, trusted=False):
+    """Return a model and a text that lists versions that differ, or None; see `load`."""
     with naming(path):
-        manifest, members = read_archive(path)
-        tree = read_json(members[MODEL], MODEL)
-        arrays = _arrays(members.get(ARRAYS))
-        parts = []
-        if PARTS in members:
-            from skser.persistence._sklearn_parts import load_parts
-
-            parts = load_parts(members[PARTS])
-        decoder = Decoder(arrays, parts, device)
-        model = decoder.decode(tree)
+        members = read_archive(path)
+        info = read_description(members)
+        members = with_device(members, device)
+        model = _built(members, trusted)
         if not hasattr(model, "get_params"):
-            raise SavedModelError("It holds no estimator.")
-        compare(manifest, describe(model))
-    return model, _differing(manifest["versions"], decoder.names, bool(parts))
+            raise SavedModelError("It does not hold an estimator.")
+        set_requests(model)
+        compare(info, describe(model))
+    return model, _differing(info["versions"], model)
+
+
+def _built(members, trusted):
+    needed = untrusted_types(parsed(members, SCHEMA))
+    if needed:
+        _require_trust(needed, trusted)
+        return _built_by_skops(members)
+    try:
+        return Builder(members).model()
+    except SavedModelError:
+        if trusted is not True:
+            raise
+        return _built_by_skops(members)
+
+
+def _require_trust(needed, trusted):
+    if trusted is True:
+        return
+    names = {
+        kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__name__}"
+        for kind in trusted or ()
+    }
+    missing = [name for name in needed if name not in names]
+    if missing:
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise SavedModelError(
+            f"It holds {', '.join(missing[:5])}{more}, which load does not build without trust. "
+            "If you trust its author as you would trust a program of theirs: "
+            "load(path, trusted=True), trusted=[types], or --trust on the command line."
+        )
+
+
+def _built_by_skops(members):
+    import skops.io
+    from sklearn.exceptions import InconsistentVersionWarning
+
+    data = packed({name: content for name, content in members.items() if name != INFO})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InconsistentVersionWarning)
+        return skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data))
 
 
 def read_info(path):
-    """Read what a saved model says of itself, without building the model.
+    """Read the description of a saved model without building the model.
 
     Parameters
     ----------
     path : path-like
-        File or folder.
+        File to read.
 
     Returns
     -------
     dict
         ``model``, its classes in words; ``format``; ``versions``; ``labels`` or None;
         ``features``, a list of what each transformer gives and each network takes;
-        ``training``, one entry per network; ``card``, Markdown or None; ``size`` in bytes.
+        ``training``, one entry per network; ``card``, Markdown or None; ``trust``, the types that
+        `load` builds with trust only; ``size`` in bytes.
 
     Raises
     ------
     SavedModelError
-        If the file is damaged or no saved model.
+        If the file is damaged or not a saved model.
     FileNotFoundError
-        If there is nothing at `path`.
+        If there is no file at `path`.
 
     Examples
     --------
@@ -121,49 +164,27 @@ def read_info(path):
     ['anger', 'boredom', 'happiness', 'sadness']
     """
     with naming(path):
-        manifest, members = read_archive(path)
-        card = members.get(CARD)
-        info = {
-            name: manifest.get(name)
-            for name in ("model", "format", "versions", "labels", "features", "training")
+        members = read_archive(path)
+        info = read_description(members)
+        names = ("model", "format", "versions", "labels", "features", "training", "card")
+        return {
+            **{name: info.get(name) for name in names},
+            "trust": untrusted_types(parsed(members, SCHEMA)),
+            "size": sum(map(len, members.values())),
         }
-        info["card"] = None if card is None else card.decode()
-        info["size"] = sum(map(len, members.values()))
-        return info
 
 
-def _arrays(data):
-    if data is None:
-        return {}
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as load_arrays
-
-    try:
-        return load_arrays(data)
-    except SafetensorError as error:
-        raise SavedModelError(f"{ARRAYS} is not readable ({error}).") from error
-
-
-def _differing(saved, names, has_parts):
-    """What to say of versions that differ, None if nothing that matters does.
-
-    Parameters
-    ----------
-    saved : dict
-        From the manifest.
-    names : collection of str
-        Classes of the model.
-    has_parts : bool
-        Whether there are parts of skops.
-    """
+def _differing(saved, model):
+    """Return a text that lists versions that differ, None if no difference matters."""
     here = versions()
     pairs = {name: (saved.get(name), here[name]) for name in here}
+    modules = [type(estimator).__module__ for _, estimator in estimators_of(model)]
     matters = ["numpy", "skser"]
-    if any(name.startswith("skser.neural_network.") for name in names):
+    if any(module.startswith("skser.neural_network.") for module in modules):
         matters.append("torch")
     others = any(_series(pairs[name][0]) != _series(pairs[name][1]) for name in matters)
-    if has_parts or any(name.startswith("sklearn.") for name in names):
-        # Attributes of its estimators are its own affair, in any version.
+    if any(module.startswith("sklearn.") for module in modules):
+        # scikit-learn may rename an attribute in any version.
         others |= operator.ne(*pairs["scikit-learn"])
     if not others:
         return None
@@ -173,6 +194,6 @@ def _differing(saved, names, has_parts):
 
 
 def _series(version):
-    """The part of a version that changes when something breaks: 2 of 2.13.0, 0.1 of 0.1.3."""
+    """Return the part of a version that changes when something breaks: 2 of 2.13, 0.1 of 0.1.3."""
     numbers = (version or "").split(".")
     return numbers[:2] if numbers[0] == "0" else numbers[:1]

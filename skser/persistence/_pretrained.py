@@ -8,11 +8,12 @@ _FOLDER = Path(__file__).parent / "models"
 
 
 def list_pretrained():
-    """Names that `load_pretrained` takes.
+    """List the models that come with the package.
 
     Returns
     -------
     list of str
+        Names for `load_pretrained`.
 
     Examples
     --------
@@ -27,26 +28,25 @@ def load_pretrained(name, *, device=None):
     """Load a model that comes with the package.
 
     ``"emodb-afcn"``: the attention FCN of `skser.pipelines.attention_fcn`, trained from random
-    weights on EmoDB (CC0): German, acted, ten sentences, seven emotions. Its card, with what it
-    recognises and what it does not, is `skser.persistence.read_info`'s ``card``, and what
-    ``skser info emodb-afcn`` prints.
+    weights on EmoDB (CC0): German, acted, ten sentences, seven emotions. Its model card says what
+    it recognizes and what it does not: ``skser info emodb-afcn``.
 
     Parameters
     ----------
     name : str
-        Of `list_pretrained`.
+        Name from `list_pretrained`.
     device : str or None, default=None
-        Torch device; None takes "auto".
+        Torch device; None means "auto".
 
     Returns
     -------
     Pipeline
-        Takes audio files of any format and rate, from 25 ms on.
+        Takes audio files of any format and sampling rate, of at least 25 ms.
 
     Raises
     ------
     ValueError
-        If there is none of that name.
+        If no model of that name comes with the package.
 
     Examples
     --------
@@ -60,15 +60,21 @@ def load_pretrained(name, *, device=None):
     >>> model.classes_.tolist()
     ['anger', 'boredom', 'disgust', 'fear', 'happiness', 'neutral', 'sadness']
     """
-    # Tested with every version that the package supports, so nothing is said of versions.
-    return read_model(path_of(name), device)[0]
+    # These files are tested with every version that the package supports: no warning is needed.
+    return read_model(path_of(name), device, trusted=True)[0]
 
 
 def path_of(name):
-    """File of a model that comes with the package."""
+    """Return the file of a model that comes with the package.
+
+    Parameters
+    ----------
+    name : str
+        Name from `list_pretrained`.
+    """
     if name not in list_pretrained():
         raise ValueError(
-            f"No model {name!r} comes with the package; there are {list_pretrained()}. Files are "
-            "loaded by skser.load."
+            f"No model {name!r} comes with the package, which has {list_pretrained()}. Use "
+            "skser.load for files."
         )
     return _FOLDER / f"{name}.skser"

@@ -1,51 +1,52 @@
-"""Save a model without pickle."""
+"""Save models without pickle."""
 
+import copy
+import io
 import json
+import zipfile
 
-from skser.persistence._archive import ARRAYS, CARD, MODEL, PARTS, write_archive
-from skser.persistence._description import describe, versions
-from skser.persistence._encoding import Encoder
+from skser.persistence._allowed import check_sizes
+from skser.persistence._archive import FORMAT, INFO, write_archive
+from skser.persistence._description import describe, estimators_of, plain_requests, versions
 from skser.persistence._errors import SavedModelError
+from skser.persistence._schema import canonical
 
 
 def save(model, path, *, card=None):
     """Save an estimator or a whole pipeline, fitted or not, without pickle.
 
-    Parameters and fitted attributes become JSON, arrays and weights safetensors, scikit-learn's
-    estimators a skops archive. A manifest says what the model takes and gives, how it was
-    trained, with which versions, and the size and SHA-256 of everything. The same model gives
-    the same bytes.
+    The file is an archive of skops, with one more JSON member: versions, labels, features,
+    sampling rate, training and card. The same model gives the same bytes.
 
     Parameters
     ----------
     model : estimator
-        Of this package or of scikit-learn, or a pipeline, vote, stack or search of both.
+        Estimator of this package or of scikit-learn, or a pipeline, vote, stack or search of
+        both.
     path : path-like
-        File to write, by custom ``*.skser``, replaced in one step if it is there. A folder, if
-        it is one or ends with a separator, is written as a folder of the same members.
+        File to write, by custom ``*.skser``. A file that is there is replaced in one step.
     card : str or None, default=None
         Model card in Markdown, kept in the file.
 
     Raises
     ------
     SavedModelError
-        Naming the part that cannot be saved, such as a function as a parameter, or the folder
-        that is not there.
+        If a part cannot be saved, such as a function without a name, or there is no folder for
+        the file.
     OSError
-        If the disk is full or may not be written to; what was there before is as it was.
+        If the disk is full or the file is write-protected; a file that was there is unchanged.
 
     See Also
     --------
     load : Load a saved model.
+    trusted_types : List the types that skops must be told to trust.
 
     Notes
     -----
-    Not saved are `memory` and the `checkpoint_dir` of a network, which name folders of one machine;
-    `n_jobs`, `n_threads` and `verbose`, which are how one machine works, and come back as their
-    defaults; the `source` of a `TransferClassifier`, whose weights are already in the network;
-    `allow_pickle`; the state of the optimiser, with which `partial_fit` would have gone on; and
-    losses of single batches.
-    An embedding is saved by the name of its checkpoint, not with it.
+    Not saved are `memory` and `checkpoint_dir`, which name folders of one machine; `n_jobs`,
+    `n_threads` and `verbose`, which say how one machine works; the `source` of a
+    `TransferClassifier`, whose weights are already in the network; and `allow_pickle`. All come
+    back as None, 0 or False. An embedding is saved by the name of its checkpoint, not with it.
 
     Examples
     --------
@@ -63,18 +64,67 @@ def save(model, path, *, card=None):
     True
     """
     if not hasattr(model, "get_params") or isinstance(model, type):
-        raise SavedModelError(f"{type(model).__name__} is no estimator.")
-    encoder = Encoder()
-    tree = encoder.encode(model, type(model).__name__)
-    members = {MODEL: json.dumps(tree, allow_nan=False).encode()}
-    if encoder.arrays:
-        from safetensors.numpy import save as save_arrays
+        raise SavedModelError(f"{type(model).__name__} is not an estimator.")
+    info = {**describe(model), "format": FORMAT, "versions": versions(), "card": card}
+    for _, estimator in estimators_of(model):
+        check_sizes(estimator)
+    try:
+        members = canonical(_dumped(_with_plain_requests(model)))
+    except SavedModelError as error:
+        raise SavedModelError(f"{type(model).__name__} cannot be saved. {error}") from error
+    text = json.dumps(info, allow_nan=False, separators=(",", ":"))
+    write_archive(path, {INFO: text.encode(), **members})
 
-        members[ARRAYS] = save_arrays(encoder.arrays)
-    if encoder.parts:
-        from skser.persistence._sklearn_parts import dump_parts
 
-        members[PARTS] = dump_parts(encoder.parts)
-    if card is not None:
-        members[CARD] = str(card).encode()
-    write_archive(path, {**describe(model), "versions": versions()}, members)
+def trusted_types(model):
+    """List the types of a model that skops does not trust by default.
+
+    Parameters
+    ----------
+    model : estimator
+
+    Returns
+    -------
+    list of str
+        Full names, for ``skops.io.load(..., trusted=...)`` and
+        ``mlflow.sklearn.log_model(..., skops_trusted_types=...)``.
+
+    Examples
+    --------
+    >>> from skser.persistence import trusted_types
+    >>> from skser.preprocessing import SequenceScaler
+    >>> trusted_types(SequenceScaler())
+    ['skser.preprocessing._scaler.SequenceScaler']
+    """
+    import skops.io
+
+    return skops.io.get_untrusted_types(data=skops.io.dumps(model))
+
+
+def _dumped(model):
+    import skops.io
+
+    try:
+        data = skops.io.dumps(model)
+    except RecursionError as error:
+        raise SavedModelError("It is too deep, or contains itself.") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise SavedModelError(
+            f"A part cannot be stored without pickle ({type(error).__name__}: {error})."
+        ) from error
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _with_plain_requests(model):
+    """Return the model, or a copy whose metadata requests are dicts.
+
+    A request refers back to its estimator, which skops cannot follow.
+    """
+    if not any("_metadata_request" in vars(e) for _, e in estimators_of(model)):
+        return model
+    model = copy.deepcopy(model)
+    for _, estimator in estimators_of(model):
+        if "_metadata_request" in vars(estimator):
+            estimator._metadata_request = plain_requests(estimator._metadata_request)
+    return model

@@ -1,4 +1,4 @@
-"""Features of one made-up signal, by which a changed algorithm is told from the one of training."""
+"""Fingerprints of transformers: eight numbers that change when an algorithm changes."""
 
 from functools import cache
 
@@ -10,14 +10,18 @@ from skser.persistence._errors import SavedModelError
 
 _RATE = 16000
 _FORMANTS = (600.0, 1300.0, 2500.0), (80.0, 120.0, 200.0)  # in Hz, and their widths
-# Far above the last digits that differ between processors, far below what another window does.
-_TOLERANCE = 1e-3
-# Functionals know columns by name alone: one of voice, one of voiced frames, one of any.
+_N_NUMBERS = 8
+# Numbers above this count by their relative change, and numbers below it by their absolute one.
+_FLOOR = 0.1
+# Other processors change the last digits, and so a fingerprint by up to 5e-4 (measured); another
+# window or another band changes it by 0.6 and more. A hash would change with the last digits.
+_TOLERANCE = 0.01
+# Functionals know columns by name only: one of voice, one of voiced frames, and another.
 _COLUMNS = ("F0", "jitter", "loudness")
 
 
-def digest(transformer):
-    """What a transformer makes of the test signal, in a few numbers per column.
+def fingerprint(transformer):
+    """Return what a transformer makes of a test signal, as a few numbers.
 
     Parameters
     ----------
@@ -25,16 +29,20 @@ def digest(transformer):
 
     Returns
     -------
-    dict or None
-        ``n_rows``; ``mean`` and ``spread`` (standard deviation) of each column over them. None
-        if it takes a download or an optional library, or if half a second is too short for it.
+    list of float or None
+        Number of rows; number of columns; eight random sums of the columns' means and standard
+        deviations, on a logarithmic scale. None if the transformer needs a download or an
+        optional library, or if half a second is too short for it.
     """
     values = _values(transformer)
     if values is None:
         return None
-    moments = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
-    mean, spread = ([float(f"{value:.7g}") for value in moment] for moment in moments)
-    return {"n_rows": len(values), "mean": mean, "spread": spread}
+    moments = np.concatenate(
+        [values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)]
+    )
+    signs = np.random.RandomState(0).randint(2, size=(_N_NUMBERS, len(moments))) * 2.0 - 1
+    sums = signs @ np.arcsinh(moments / _FLOOR)
+    return [*map(float, values.shape), *(round(float(number), 5) for number in sums)]
 
 
 def require_same(theirs, ours, name):
@@ -42,38 +50,35 @@ def require_same(theirs, ours, name):
 
     Parameters
     ----------
-    theirs, ours : dict or None
-        As from `digest`.
+    theirs, ours : list of float or None
+        As from `fingerprint`.
     name : str
-        Of the transformer.
+        Name of the transformer.
 
     Raises
     ------
     SavedModelError
+        If the fingerprints differ.
     """
     if theirs is None and ours is None:
         return
-    differ = f"features of {name} differ from those it was trained on"
+    differ = f"The features of {name} are not those that the model was trained on"
     if theirs is None or ours is None:
-        raise SavedModelError(f"{differ}: there is nothing to compare a test signal's with.")
-    if theirs["n_rows"] != ours["n_rows"] or len(theirs["mean"]) != len(ours["mean"]):
-        shapes = [f"{d['n_rows']} x {len(d['mean'])}" for d in (theirs, ours)]
-        raise SavedModelError(f"{differ}: of a test signal they were {shapes[0]}, not {shapes[1]}.")
-    saved, now = (np.array([d["mean"], d["spread"]], dtype=np.float64) for d in (theirs, ours))
-    sizes = np.hypot(*saved)
-    # What should be 0 may be a trace of the large values that it comes from.
-    allowed = _TOLERANCE * (sizes + 1e-3 * sizes.max(initial=0))
-    excess = np.abs(now - saved) - allowed
-    if not (excess <= 0).all():
-        row, column = np.unravel_index(np.argmax(excess), excess.shape)
+        raise SavedModelError(f"{differ}: there is no fingerprint to compare them by.")
+    saved, now = np.array(theirs, np.float64), np.array(ours, np.float64)
+    if saved.shape != now.shape or (saved[:2] != now[:2]).any():
+        shapes = [" x ".join(f"{n:.0f}" for n in values[:2]) for values in (saved, now)]
+        raise SavedModelError(f"{differ}: a test signal gave {shapes[0]} values, now {shapes[1]}.")
+    difference = np.abs(now - saved)[2:].max()
+    if not difference <= _TOLERANCE:
         raise SavedModelError(
-            f"{differ}: of a test signal, the {('mean', 'spread')[row]} of column {column} was "
-            f"{saved[row, column]:.6g} and is {now[row, column]:.6g}."
+            f"{differ}: their fingerprint of a test signal was {theirs[2]:.6g} and is "
+            f"{ours[2]:.6g} (largest difference {difference:.3g})."
         )
 
 
 def _values(transformer):
-    """Rows of numbers, None if there are none to be had."""
+    """Return rows of features of the test signal, None if they cannot be computed here."""
     if isinstance(transformer, Functionals):
         frames = _made_up_frames()
         return describe(
@@ -90,7 +95,7 @@ def _values(transformer):
         rate = transformer.sampling_rate
         samples = read_utterance(Waveform(_speech(), _RATE), 0, None, rate)
         values = transformer._extract(samples, transformer._prepare())
-    except (AudioReadError, UtteranceTooShort):  # windows of more than half a second, say
+    except (AudioReadError, UtteranceTooShort):  # such as windows of more than half a second
         return None
     return values if values.ndim == 2 else values[:, None]
 
@@ -106,7 +111,7 @@ def _is_at_hand(transformer):
 
 @cache
 def _speech():
-    """Half a second of 16 kHz: near silence, a gliding vowel, a hiss."""
+    """Return half a second at 16 kHz: near silence, a gliding vowel, a hiss."""
     time = np.arange(_RATE // 2) / _RATE
     pitch = 130 + 40 * np.sin(2 * np.pi * 2 * time)
     phase = 2 * np.pi * np.cumsum(pitch) / _RATE
@@ -127,7 +132,7 @@ def _speech():
 
 
 def _made_up_frames():
-    """Rises and falls of `_COLUMNS`; F0 is 0 here and there, as where there is no voice."""
+    """Return contours of `_COLUMNS`, with F0 of 0 where speech is unvoiced."""
     time = np.arange(60)[:, None]
     frames = np.sin(time / np.array([5, 7, 11])) + np.cos(0.3 * time**1.5)
     frames = np.maximum(frames + np.array([0, 2, 0]), 0).astype(np.float32)

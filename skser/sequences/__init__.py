@@ -2,7 +2,8 @@
 
 from skser.sequences._forms import as_sequences
 from skser.sequences._index import describe_index, row_index
-from skser.sequences._sequences import Layout, Sequences
+from skser.sequences._layout import Layout
+from skser.sequences._sequences import Sequences
 from skser.sequences._storage import BlockWriter, write_all
 
 __all__ = [

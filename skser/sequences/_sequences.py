@@ -1,65 +1,18 @@
-"""Container of variable-length frame sequences, and the layout of its columns and frames."""
+"""Container of variable-length frame sequences."""
 
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from skser.sequences._index import describe_index
+from skser.sequences._layout import Layout
 from skser.sequences._storage import TemporaryFolder, read_block, write_block
 
 # Values per run when frames are processed in bounded memory: 16 MB of float32.
 _RUN_VALUES = 2**22
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Meaning of the columns and frames of a `Sequences` block.
-
-    Parameters
-    ----------
-    feature_names : tuple of str
-        Name of each column.
-    hop : float or None, default=None
-        Time between the centers of successive frames in seconds; None if it is not known.
-    offset : float, default=0.0
-        Time from the start of the utterance to the center of its first frame in seconds.
-    frequencies : tuple of float or None, default=None
-        Center frequency of each band of a channel in Hz; None if columns are not bands.
-    n_channels : int, default=1
-        Number of channels. Columns are channel-major: all bands of the static features, then all
-        bands of their first differences, and so on.
-    """
-
-    feature_names: tuple
-    hop: float | None = None
-    offset: float = 0.0
-    frequencies: tuple | None = None
-    n_channels: int = 1
-
-    def __post_init__(self):
-        if len(self.feature_names) % self.n_channels:
-            raise ValueError(
-                f"{len(self.feature_names)} columns cannot be divided into {self.n_channels} "
-                "channels of equal width."
-            )
-        if self.frequencies is not None and len(self.frequencies) != self.n_bands:
-            raise ValueError(
-                f"{len(self.frequencies)} frequencies were given for {self.n_bands} bands."
-            )
-
-    @property
-    def n_bands(self):
-        """Number of columns of one channel."""
-        return len(self.feature_names) // self.n_channels
-
-    @classmethod
-    def unnamed(cls, n_columns):
-        """Return a layout with default column names ``x0``, ``x1``, ..."""
-        return cls(tuple(f"x{i}" for i in range(n_columns)))
 
 
 class Sequences:

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from sklearn.ensemble import VotingClassifier
-from sklearn.linear_model import RidgeClassifier
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.linear_model import LinearRegression, RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
 import skser
@@ -99,7 +99,7 @@ def test_a_part_of_each_file_is_predicted(shell, files):
     np.testing.assert_allclose(found, wanted, atol=1e-6)
     code, out, messages = shell("predict", files[0], "--start", "60")
     assert (code, out) == (1, "")
-    assert f"{files[0]}: from 60 s: starts at 60 s, beyond the end" in messages
+    assert f"{files[0]}: from 60 s: starts at 60 s, after the end" in messages
 
 
 def test_predict_accepts_an_onnx_file(shell, folder, files, tmp_path):
@@ -109,6 +109,18 @@ def test_predict_accepts_an_onnx_file(shell, folder, files, tmp_path):
     _, expected, _ = shell("predict", *files, "--model", folder / "model.skser", "--json")
     for one, two in zip(json.loads(out), json.loads(expected), strict=True):
         assert one["probabilities"] == pytest.approx(two["probabilities"], abs=1e-4)
+
+
+def test_predict_asks_for_trust_where_a_model_needs_it(shell, files, tmp_path):
+    features = Functionals(FrameFeatures(("energy",)), ("moments",))
+    model = make_pipeline(features, RandomForestClassifier(3, random_state=0))
+    skser.save(model.fit(files, ["a", "b", "a"]), tmp_path / "forest.skser")
+    command = "predict", files[0], "--model", tmp_path / "forest.skser"
+    code, out, messages = shell(*command)
+    assert (code, out) == (1, "")
+    assert "RandomForestClassifier" in messages
+    assert "--trust" in messages
+    assert shell(*command, "--trust")[0] == 0
 
 
 def test_unreadable_files_are_named_and_the_others_predicted(shell, files, tmp_path):
@@ -187,7 +199,7 @@ def test_a_classifier_without_probabilities_prints_the_emotion(
     model = make_pipeline(Functionals(FrameFeatures(("energy",))), classifier)
     skser.save(model.fit(corpus.data, corpus.target.astype(str)), tmp_path / "hard.skser")
     expected = model.predict(files).tolist()
-    command = ["predict", *files, "--model", tmp_path / "hard.skser"]
+    command = ["predict", *files, "--model", tmp_path / "hard.skser", "--trust"]
     _, out, _ = shell(*command, "--json")
     assert json.loads(out) == [
         {"file": file, "emotion": emotion} for file, emotion in zip(files, expected, strict=True)
@@ -239,7 +251,7 @@ def test_the_timeline_equals_that_of_python(shell, folder, files, tmp_path):
 
 def test_a_regressor_prints_its_values(shell, folder, files, tmp_path):
     corpus = load_table(folder / "table.csv")
-    model = make_pipeline(FrameFeatures(("energy",)), Functionals(), KNeighborsRegressor())
+    model = make_pipeline(FrameFeatures(("energy",)), Functionals(), LinearRegression())
     ratings = corpus.frame[["valence", "activation"]]
     skser.save(model.fit(corpus.data, ratings.to_numpy()), tmp_path / "ratings.skser")
     _, out, _ = shell("predict", files[0], "--model", tmp_path / "ratings.skser", "--json")
@@ -448,7 +460,7 @@ def test_a_pickle_is_recognized(shell, folder, tmp_path, compress):
     for command in (["predict", "a.wav", "--model"], ["info"]):
         code, _, err = shell(*command, tmp_path / "model.joblib")
         assert code == 1
-        assert "a pickle?" in err
+        assert "Pickles are read by joblib.load" in err
         assert "joblib.load" in err
         assert "skser.save" in err
         assert len(err.splitlines()) == 1

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from skser.datasets import DownloadError, fetch_audb, fetch_ravdess, get_data_home
+from skser.datasets import DownloadError, fetch_audb, fetch_emodb, fetch_ravdess, get_data_home
 from skser.datasets import _archive as archive_module
 from skser.datasets import _download as download_module
 from skser.datasets._archive import UnsafeArchiveError, unpack_zip
@@ -297,6 +297,38 @@ class TestFetchRavdess:
         with FileServer({NAME: CONTENT}) as server, warnings.catch_warnings(action="ignore"):
             fetch_ravdess(home, mirror=server.address, progressbar=True)
         assert f"{NAME}: 100%" in capsys.readouterr().err
+
+
+class TestFetchEmodb:
+    CONTENT = make_zip([(f"wav/{name}.wav", SOUND) for name in ("03a01Fa", "14b10Wc")])
+
+    def fetch(self, home, mirror):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "EmoDB is incomplete")
+            return fetch_emodb(home, mirror=mirror)
+
+    def test_the_license_is_printed_before_the_download(self, home, capsys):
+        with FileServer({"download.zip": self.CONTENT}) as server:
+            corpus = self.fetch(home, server.address)
+            message = capsys.readouterr().err
+            assert self.fetch(home, server.address).data.tolist() == corpus.data.tolist()
+        assert server.requests == [("download.zip", None)]
+        assert corpus.target.tolist() == ["happiness", "anger"]
+        assert message.startswith("EmoDB has the license CC0-1.0; see http")
+        assert capsys.readouterr().err == ""
+
+    def test_a_damaged_archive_is_refused_without_a_checksum(self, home):
+        with (
+            FileServer({"download.zip": self.CONTENT[:-30]}) as server,
+            pytest.raises(DownloadError, match="was refused and deleted: File is not"),
+        ):
+            self.fetch(home, server.address)
+
+    def test_other_files_in_the_folder_of_the_corpus_are_named(self, home):
+        (home / "emodb").mkdir(parents=True)
+        (home / "emodb/notes.txt").write_text("mine")
+        with pytest.raises(DownloadError, match="emodb already exists but has no EmoDB file"):
+            self.fetch(home, None)
 
 
 # Code of the processes below: wait for a line, fetch the archive, print the number of utterances.

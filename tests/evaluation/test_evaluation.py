@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from joblib import parallel_config
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -256,6 +257,44 @@ def test_results_are_reused_for_equal_models_and_folds_only(tmp_path, corpus):
         run(grid([*range(40)]))
 
 
+def test_altered_and_foreign_folds_are_refused(tmp_path, corpus):
+    def run(strategy, folder):
+        model = DummyClassifier(strategy=strategy, random_state=0)
+        return cross_validate_speakers(model, corpus, cv=2, results_dir=tmp_path / folder)
+
+    run("uniform", "a")
+    run("stratified", "b")
+    fold = tmp_path / "a/seed0_fold1.json"
+    content = fold.read_text()
+    stored = json.loads(content)
+    first = stored["result"]["predicted"][0]
+    stored["result"]["predicted"][0] = "fear" if first == "anger" else "anger"
+    fold.write_text(json.dumps(stored))
+    with pytest.raises(ValueError, match=r"seed0_fold1\.json does not match its checksum"):
+        run("uniform", "a")
+    fold.write_bytes((tmp_path / "b/seed0_fold1.json").read_bytes())
+    with pytest.raises(ValueError, match="copied from another evaluation"):
+        run("uniform", "a")
+    fold.write_text(content)
+    run("uniform", "a")
+
+
+def test_other_audio_under_the_same_names_is_refused(tmp_path):
+    names = []
+    for i in range(8):
+        names.append(str(tmp_path / f"{i}.wav"))
+        soundfile.write(names[-1], 0.1 * np.random.RandomState(i).randn(800), 16000)
+    frame = pd.DataFrame(
+        {"audio": names, "emotion": ["anger", "fear"] * 4, "speaker": list("aabbccdd")}
+    )
+    corpus = SpeechCorpus(frame, "files", {})
+    model = DummyClassifier(strategy="uniform", random_state=0)
+    cross_validate_speakers(model, corpus, cv=2, results_dir=tmp_path / "kept")
+    soundfile.write(names[3], 0.1 * np.random.RandomState(99).randn(800), 16000)
+    with pytest.raises(ValueError, match="another evaluation, which differs in utterances"):
+        cross_validate_speakers(model, corpus, cv=2, results_dir=tmp_path / "kept")
+
+
 def test_digests_differ_where_reprs_do_not():
     pairs = [
         (lambda: FunctionTransformer(lambda X: X), lambda: FunctionTransformer(lambda X: 2 * X)),
@@ -371,7 +410,7 @@ def test_a_cluster_that_loses_a_worker_finishes(tmp_path):
     folder = tmp_path / "folder"
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None,
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=":0",
             silence_logs="CRITICAL",
         ) as cluster,
         distributed.Client(cluster) as client,

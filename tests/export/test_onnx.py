@@ -231,7 +231,7 @@ def test_features_outside_the_graph_are_compared_with_those_of_training(
         self.values += np.float32(1)
 
     monkeypatch.setattr(NumpyFrames, "to_decibels", louder)
-    with pytest.raises(SavedModelError, match=r"model\.onnx .* features of FrameFeatures differ"):
+    with pytest.raises(SavedModelError, match=r"model\.onnx .* features of FrameFeatures are not"):
         load_onnx(tmp_path / "model.onnx")
 
 

@@ -1,6 +1,5 @@
 """ONNX files that are foreign, damaged or forged are refused, by name."""
 
-import hashlib
 import json
 import sys
 
@@ -56,7 +55,7 @@ def forged(original, refused):
         del model.metadata_props[-1]
         change(model)
         content = model.SerializeToString()
-        return refused(content + files._SEAL + hashlib.sha256(content).hexdigest().encode())
+        return refused(content + files.seal(content))
 
     return load
 
@@ -83,13 +82,13 @@ def test_any_flipped_bit_is_noticed(original, refused):
     for place in range(0, len(original), max(1, len(original) // 300)):
         content = bytearray(original)
         content[place] ^= 1 << place % 8
-        assert "has changed" in (said := refused(bytes(content))) or "is no model" in said
+        assert "has changed" in (reason := refused(bytes(content))) or "is not a model" in reason
 
 
 def test_files_cut_short_or_longer_are_refused(original, refused):
     for n in (0, 1, 50, len(original) // 2, len(original) - 1):
-        assert "is no model that skser.export_onnx has written" in refused(original[:n])
-    assert "is no model" in refused(original + b"\0")
+        assert "is not a model that skser.export_onnx has written" in refused(original[:n])
+    assert "is not a model" in refused(original + b"\0")
     assert "has changed" in refused(original[1:])
 
 
@@ -144,11 +143,110 @@ def test_loops_functions_and_foreign_operators_are_refused(forged):
         assert "which export_onnx never writes" in forged(change)
 
 
-def test_what_onnxruntime_refuses_is_refused(forged):
+def constant(model, array):
+    """Add a constant to a graph and return its name."""
+    name = f"forged_{len(model.graph.initializer)}"
+    model.graph.initializer.append(onnx.numpy_helper.from_array(array, name))
+    return name
+
+
+def insert(model, operator, inputs, **attributes):
+    """Put an operator at the end of a graph; the last one takes the place of its output."""
+    node = onnx.helper.make_node(operator, inputs, ["forged"], **attributes)
+    model.graph.node.insert(len(model.graph.node) - 1, node)
+
+
+def test_operators_and_attributes_that_are_never_written_are_refused(forged):
     def unknown(model):
         model.graph.node[0].op_type = "Nonsense"
 
-    assert "is refused by onnxruntime" in forged(unknown)
+    def filled(model):
+        size = constant(model, np.array([2**30]))
+        insert(model, "ConstantOfShape", [size])
+
+    def attribute(model):
+        node = next(node for node in model.graph.node if node.op_type == "Softmax")
+        node.attribute.append(onnx.helper.make_attribute("nonsense", 1))
+
+    def wrong_type(model):
+        node = next(node for node in model.graph.node if node.op_type == "Softmax")
+        node.attribute[0].type = onnx.AttributeProto.FLOAT
+
+    assert "has the operator 'Nonsense', which export_onnx never writes" in forged(unknown)
+    assert "has the operator 'ConstantOfShape'" in forged(filled)
+    assert "operator Softmax has the attributes ['nonsense']" in forged(attribute)
+    assert "attribute 'axis' of an operator in it has a wrong type" in forged(wrong_type)
+
+
+def test_shapes_are_checked_before_onnxruntime_sees_them(forged):
+    def long_range(model):
+        names = [constant(model, np.int64(n)) for n in (0, 2**30, 1)]
+        insert(model, "Range", names)
+
+    def steps(model):
+        names = [constant(model, np.int64(n)) for n in (0, 10, 2)]
+        insert(model, "Range", names)
+
+    def wide(model):
+        insert(model, "Expand", ["vectors", constant(model, np.array([2**26, 1, 5]))])
+
+    def outer(model):
+        column = constant(model, np.zeros((20_000, 1), np.float32))
+        row = constant(model, np.zeros((1, 20_000), np.float32))
+        insert(model, "Add", [column, row])
+
+    def doubled(model):
+        name = "vectors"
+        for i in range(40):
+            node = onnx.helper.make_node("Concat", [name, name], [f"doubled_{i}"], axis=1)
+            model.graph.node.insert(0 if i == 0 else i, node)
+            name = f"doubled_{i}"
+
+    def between_utterances(model):
+        insert(model, "Add", ["vectors", "turned"])
+        node = onnx.helper.make_node("Unsqueeze", ["vectors", constant(model, np.array([1]))],
+                                     ["turned"])  # fmt: skip
+        model.graph.node.insert(0, node)
+
+    def padded(model):
+        margins = constant(model, np.array([0, 2**27, 0, 0]))
+        insert(model, "Pad", ["vectors", margins])
+
+    for change in (long_range, wide, outer, doubled, padded, between_utterances):
+        assert "gives values of shape" in forged(change)
+    assert "a range in it is not that of an axis" in forged(steps)
+
+
+@pytest.mark.parametrize(
+    ("operator", "attributes"),
+    [("Conv", {"strides": [1, 1]}), ("MaxPool", {"kernel_shape": [3]}), ("GRU", {"hidden_size": 3}),
+     ("LRN", {"size": 2**40}), ("Transpose", {"perm": [0, 7]}), ("Concat", {"axis": 9}),
+     ("MatMul", {}), ("Reshape", {}), ("Cast", {"to": 8})],
+)  # fmt: skip
+def test_operators_with_wrong_inputs_are_refused(forged, operator, attributes):
+    def change(model):
+        given = ["vectors", "vectors"] if operator in ("Conv", "Concat", "MatMul") else ["vectors"]
+        insert(model, operator, given, **attributes)
+
+    assert "is refused: " in forged(change)
+
+
+def test_constants_must_fit_their_data(forged):
+    def longer(model):
+        model.graph.initializer[0].dims[:] = [2**40]
+
+    def twice(model):
+        model.graph.initializer.append(model.graph.initializer[0])
+
+    assert "which does not fit its data" in forged(longer)
+    assert "two constants of one name" in forged(twice)
+
+
+def test_what_onnxruntime_refuses_is_refused(forged):
+    def unordered(model):
+        model.graph.output[0].name = "nothing"
+
+    assert "is refused by onnxruntime" in forged(unordered)
 
 
 def test_files_of_another_format_say_so(forged):
@@ -165,20 +263,23 @@ def test_files_of_another_format_say_so(forged):
         (lambda d: d.update(n_columns="5"), "n_columns='5'"),
         (lambda d: d.update(form="spectra"), "names no input"),
         (lambda d: d.update(form="frames"), "not what it describes"),
-        (lambda d: d["classes"].update(values=["a", "b", "c"]), "names 3 classes and has 2"),
+        (
+            lambda d: d["classes"].update(values=["a", "b", "c"]),
+            "names 3 classes for outputs of [2]",
+        ),
         (lambda d: d["classes"].update(dtype="S9999"), "labels"),
         (lambda d: d["classes"].update(values=[["a"], ["b"]]), "labels"),
         (lambda d: d.update(outside=["FrameFeatures"]), "no step"),
         (lambda d: d.update(outside=[{"class": "MFCC", "parameters": {}}]), "no step"),
         (outside("os.system"), "not rebuilt"),
-        (outside(["MFCC"]), "makes no model (TypeError"),
+        (outside(["MFCC"]), "built from its content (TypeError"),
         (outside("MFCC", memory="features"), "gives MFCC the parameters ['memory']"),
         (outside("MFCC", n_mels="x"), "'n_mels' parameter of MFCC must be an int"),
         (outside("Spectrogram", window=1e9), "window=1000000000.0 is more than 131072 samples"),
         (outside("Spectrogram", n_fft=2**30), "n_fft=1073741824 is more than 65536"),
         (outside("Spectrogram", n_fft=2**16, hop=1 / 16000), "asks for more than"),
         (outside("MelSpectrogram", fmin=9000.0), "fmin"),
-        (outside("MelSpectrogram"), "features of MelSpectrogram differ from those it was trained"),
+        (outside("MelSpectrogram"), "features of MelSpectrogram are not those"),
         (
             outside("Functionals", transformer={"class": "MFCC", "parameters": {"n_mels": 10**6}}),
             "n_mels=1000000 is more than",

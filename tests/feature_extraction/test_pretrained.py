@@ -164,6 +164,35 @@ def test_no_code_of_a_checkpoint_is_run(tmp_path, monkeypatch):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("kind", ["whisper", "wav2vec2"])
+def test_a_kernel_that_a_checkpoint_names_is_never_asked_for(kind, tmp_path, monkeypatch):
+    folder = save_speech_checkpoint(kind, tmp_path / "checkpoint")
+    expected = embed(folder)
+    settings = json.loads((folder / "config.json").read_text())
+    names = {
+        "attn_implementation": "evil/flash-attn",
+        "_attn_implementation": {"": "evil/flash-attn"},
+        "_attn_implementation_internal": "evil/flash-attn",
+        "experts_implementation": "evil/experts",
+        "auto_map": {"AutoModel": "evil/code--modeling.Model"},
+        "quantization_config": {"quant_method": "evil"},
+        "transformers_weights": "../weights.bin",
+    }
+    settings |= names | {"nested": dict(names)}
+    (folder / "config.json").write_text(json.dumps(settings))
+
+    def connect(*args):
+        pytest.fail("something asked the network")
+
+    monkeypatch.setattr("socket.socket.connect", connect)
+    np.testing.assert_array_equal(embed(folder), expected)
+
+
+def test_an_adapter_is_refused(whisper):
+    (whisper / "adapter_config.json").write_text('{"base_model_name_or_path": "evil/model"}')
+    refused(whisper, "holds an adapter, which names another checkpoint")
+
+
 def test_layers_count_from_both_ends():
     assert _pretrained.resolve_layers("all", 3) == (0, 1, 2, 3)
     assert _pretrained.resolve_layers(-1, 3) == (3,)

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -120,6 +121,38 @@ class TestEntriesOfTheCache:
         ):
             assert_same(mel.transform(files[:1]), expected[:1])
         assert left_over(mel.memory) == []
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+    def test_links_pipes_and_devices_are_not_read(self, mel, files, expected, tmp_path):
+        mel.transform(files[:1])
+        (entry,) = entries(mel.memory)
+        whole = entry.read_bytes()
+        elsewhere = tmp_path / "elsewhere.npy"
+        elsewhere.write_bytes(whole)
+        for place in (
+            lambda: entry.symlink_to(elsewhere),
+            lambda: entry.symlink_to("/dev/zero"),
+            lambda: os.mkfifo(entry),
+        ):
+            entry.unlink()
+            place()
+            begin = time.monotonic()
+            with pytest.warns(UserWarning, match=f"{entry.name} are damaged"):
+                assert_same(mel.transform(files[:1]), expected[:1])
+            assert time.monotonic() - begin < 1
+            assert entry.read_bytes() == whole
+            assert not entry.is_symlink()
+
+    def test_entries_of_another_shape_are_computed_again(self, mel, files, expected):
+        mel.transform(files[:1])
+        (entry,) = entries(mel.memory)
+        whole, cache = entry.read_bytes(), _done.FeatureCache(mel.memory, "")
+        cache.folder = entry.parent
+        for array in (np.zeros((50, 3), np.float32), np.zeros(50, np.float32), np.zeros((50, 24))):
+            cache.keep(entry.stem, array)
+            with pytest.warns(UserWarning, match=r"are damaged \(their shape is \(50"):
+                assert_same(mel.transform(files[:1]), expected[:1])
+            assert entry.read_bytes() == whole
 
     def test_identities_of_arrays_depend_on_shape_and_rate(self, tmp_path):
         samples = np.random.RandomState(0).randn(8000).astype(np.float32)

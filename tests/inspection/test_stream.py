@@ -138,7 +138,7 @@ class TestStream:
             (3, TypeError, "blocks is of type int"),
             ([np.zeros(9), np.zeros(9, np.int16)], TypeError, "int16, but .* have type float64"),
             ([np.zeros(9), np.zeros((9, 2))], ValueError, "1 has 2 channels, but .* have 1: pass"),
-            ([b"00"], TypeError, r"block 0 is bytes.*give numpy.frombuffer"),
+            ([b"00"], TypeError, r"block 0 is bytes.*pass an array, for example numpy.frombuffer"),
             ([["a"]], TypeError, "block 0 is not an array of numbers"),
             ([None], TypeError, "block 0 is not an array of numbers"),
             ([np.full(9, np.nan)], AudioReadError, "the stream: holds samples that are NaN"),
@@ -216,12 +216,15 @@ class TestTurns:
     def test_overlapping_turns_warn_and_turns_beyond_the_recording_raise(self, model, dialogue):
         path, rttm = dialogue
         rttm.write_text("SPEAKER call 1 0 1 x x A x x\nSPEAKER call 1 0.5 1 x x B x x\n")
-        with pytest.warns(UserWarning, match=r"1 turns overlap .*rttm, line 2 and .*line 1\. Each"):
+        with pytest.warns(
+            UserWarning, match=r"1 turns overlap .*rttm, line 2 and .*line 1\. Each"
+        ) as caught:
             emotion_timeline(model, path, segments=rttm)
+        assert [warning.filename for warning in caught] == [__file__]
         rttm.write_text("SPEAKER call 1 0 1 x x A x x\nSPEAKER call 1 98 1 x x B x x\n")
         with pytest.raises(
             AudioReadError,
-            match=r"call.wav, turn of B \(.*call.rttm, line 2\): starts at 98 s, bey",
+            match=r"call.wav, turn of B \(.*call.rttm, line 2\): starts at 98 s, after",
         ):
             emotion_timeline(model, path, segments=rttm)
 
@@ -305,15 +308,15 @@ class TestListen:
     def test_microphone_failure_is_reported_on_one_line(self, listen, sounddevice):
         code, out, err = listen("--hop", 1)
         assert (code, len(out.splitlines())) == (1, 4)
-        assert err == "skser: error: The microphone has stopped: is it still plugged in?\n"
+        assert err == "skser: error: The microphone has stopped. Check that it is plugged in.\n"
         code, _, err = listen("--microphone", "none")
         assert code == 1
-        assert "cannot be opened (No input device matching 'none'): choose another" in err
+        assert "cannot be opened (No input device matching 'none'). Choose another" in err
 
     def test_model_slower_than_the_speech_raises(self, sounddevice):
         # At 800 Hz a block has 40 samples, so the fake delivers more blocks than may wait.
         listening = microphone(800)
-        with pytest.raises(OSError, match=r"slower than the speech: .* Give a longer --hop"):
+        with pytest.raises(OSError, match=r"slower than real time: .* Give a longer --hop"):
             next(listening)
 
     def test_missing_library_is_reported_on_one_line(self, listen, monkeypatch, tmp_path):
@@ -329,6 +332,4 @@ class TestListen:
         code, _, err = listen()
         assert code == 1
         assert err.count("\n") == 1
-        assert (
-            "needs PortAudio, which sounddevice does not find (PortAudio library not found)" in err
-        )
+        assert "needs PortAudio, which sounddevice cannot find (PortAudio library not found)" in err

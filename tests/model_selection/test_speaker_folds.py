@@ -89,10 +89,26 @@ def test_bad_groups_are_rejected(table, change, message):
         list(StratifiedSpeakerKFold().split(**arguments))
 
 
-def test_an_error_names_the_class_of_a_single_speaker():
+def test_a_class_of_one_speaker_is_refused_with_a_remedy():
     y = np.array(["anger", "fear"] * 4 + ["joy", "fear"])
-    with pytest.raises(ValueError, match=r"its training side lacks \['joy'\]"):
-        list(StratifiedSpeakerKFold(2).split(y, y, np.repeat(list("abcde"), 2)))
+    speakers = np.repeat(list("abcde"), 2)
+    message = r"Only speaker 'e' has class 'joy', .* or use LeaveOneGroupOut"
+    with pytest.raises(ValueError, match=message):
+        list(StratifiedSpeakerKFold(2).split(y, y, speakers))
+    trained = [set(y[train]) for train, _ in LeaveOneGroupOut().split(y, y, speakers)]
+    assert [{"anger", "fear", "joy"}] * 4 + [{"anger", "fear"}] == trained
+
+
+def test_an_error_names_the_class_that_a_training_side_lacks():
+    # Only sentence 1 has anger, so holding it out leaves none for training.
+    y = np.array(["anger", "joy"] * 4)
+    groups = np.column_stack([np.repeat(list("abcd"), 2), np.tile(["1", "2"], 4)])
+    with pytest.raises(ValueError, match=r"its training side lacks \['anger'\]. Use fewer parts"):
+        list(StratifiedSpeakerKFold(2).split(y, y, groups))
+
+
+def test_numbers_of_parts_must_be_at_least_two():
+    y = np.array(["anger", "fear"] * 5)
     for wrong in (1, 2.5):
         with pytest.raises(ValueError, match="n_splits must be an integer"):
             list(StratifiedSpeakerKFold(wrong).split(y, y, y))

@@ -6,6 +6,7 @@ import pickle
 import killed_training
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from skorch.callbacks import Callback, LRScheduler
 from torch.optim.lr_scheduler import StepLR
@@ -202,9 +203,20 @@ def test_a_damaged_checkpoint_is_named(tmp_path, mels, corpus):
     model = AttentionFCNClassifier(**SMALL | {"max_epochs": 1}, checkpoint_dir=tmp_path)
     model.fit(mels, corpus.target)
     (file,) = tmp_path.iterdir()
+    state = torch.load(file, weights_only=True)
+
+    def refused():
+        with pytest.raises(ValueError, match=rf"The checkpoint {file} is damaged; delete it"):
+            clone(model).fit(mels, corpus.target)
+
     file.write_bytes(file.read_bytes()[:-500])
-    with pytest.raises(ValueError, match=rf"The checkpoint {file} is damaged; delete it"):
-        clone(model).fit(mels, corpus.target)
+    refused()
+    for key in state:
+        torch.save({name: value for name, value in state.items() if name != key}, file)
+        refused()
+    state["optimizers"][0]["state"][0]["exp_avg"] = torch.zeros(1)
+    torch.save(state, file)
+    refused()
 
 
 def test_a_full_disk_is_reported_and_the_last_epoch_is_kept(tmp_path, mels, corpus, monkeypatch):

@@ -1,4 +1,4 @@
-"""The test signal by which changed features are told from those of training."""
+"""Fingerprints of transformers notice a changed algorithm, and nothing else."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from skser.feature_extraction import (
     SpeechEmbedding,
 )
 from skser.persistence import SavedModelError, _test_signal
-from skser.persistence._test_signal import digest, require_same
+from skser.persistence._test_signal import fingerprint, require_same
 from skser.preprocessing import VoiceActivityTrimmer
 
 TRANSFORMERS = [
@@ -34,14 +34,14 @@ TRANSFORMERS = [
 
 
 @pytest.mark.parametrize("transformer", TRANSFORMERS, ids=lambda t: repr(t)[:40])
-def test_last_digits_of_other_processors_are_no_difference(transformer, monkeypatch):
-    expected, speech = digest(transformer), _test_signal._speech()
+def test_last_digits_of_other_processors_change_nothing(transformer, monkeypatch):
+    expected, speech = fingerprint(transformer), _test_signal._speech()
     for seed in range(5):
         noise = np.random.RandomState(seed).standard_normal(len(speech))
         other = (speech * (1 + 2e-7 * noise)).astype(np.float32)
         assert not np.array_equal(other, speech)
         monkeypatch.setattr(_test_signal, "_speech", lambda other=other: other)
-        require_same(expected, digest(transformer), "it")
+        require_same(expected, fingerprint(transformer), "it")
 
 
 @pytest.mark.parametrize(
@@ -59,24 +59,39 @@ def test_last_digits_of_other_processors_are_no_difference(transformer, monkeypa
     ],
     ids=lambda t: repr(t)[:40],
 )
-def test_small_changes_of_the_algorithm_are_seen(transformer, changed):
-    with pytest.raises(SavedModelError, match="features of it differ from those it was trained on"):
-        require_same(digest(transformer), digest(changed), "it")
+def test_small_changes_of_the_algorithm_are_noticed(transformer, changed):
+    with pytest.raises(SavedModelError, match="features of it are not those that the model was"):
+        require_same(fingerprint(transformer), fingerprint(changed), "it")
 
 
-def test_devices_workers_and_rates_of_arrays_are_no_part_of_it(tmp_path):
-    plain = digest(MelSpectrogram())
+def test_devices_workers_and_rates_of_arrays_change_nothing(tmp_path):
+    plain = fingerprint(MelSpectrogram())
     given = {"n_jobs": 2, "memory": tmp_path / "kept", "input_sampling_rate": 8000}
-    assert digest(MelSpectrogram(device="cuda:9", verbose=True, **given)) == plain
+    assert fingerprint(MelSpectrogram(device="cuda:9", verbose=True, **given)) == plain
     assert not (tmp_path / "kept").exists()
 
 
-def test_what_needs_a_download_or_a_library_is_not_tried():
+def test_transformers_that_need_a_download_or_a_library_have_none():
     for transformer in (
         SpeechEmbedding("owner/name"),
         OpenSmile(),
         VoiceActivityTrimmer("silero"),
         MelSpectrogram(window=0.6),  # longer than the signal
     ):
-        assert digest(transformer) is None
+        assert fingerprint(transformer) is None
     require_same(None, None, "it")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "reason"),
+    [
+        ([48, 8, 1.0], None, "no fingerprint to compare"),
+        ([48, 8, 1.0], [47, 8, 1.0], "gave 48 x 8 values, now 47 x 8"),
+        ([48, 8, 1.0], [48, 8, 1.0, 2.0], "gave 48 x 8 values"),
+        ([48, 8, 1.0, 2.0], [48, 8, 1.0, 2.03], "largest difference 0.03"),
+        ([48, 8, float("nan")], [48, 8, 1.0], "largest difference nan"),
+    ],
+)
+def test_differing_fingerprints_are_refused(theirs, ours, reason):
+    with pytest.raises(SavedModelError, match=reason):
+        require_same(theirs, ours, "it")

@@ -11,13 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.svm import SVR
 
 import skser
 from skser.compose import (
     AugmentedClassifier,
+    AugmentedRegressor,
     FrameUnion,
     SegmentedClassifier,
+    SegmentedRegressor,
     TransferClassifier,
     TransferRegressor,
 )
@@ -91,12 +94,17 @@ def instance(cls):
         return cls([("mel", MelSpectrogram()), ("mfcc", MFCC())])
     if cls is SegmentedClassifier:
         return cls(LogisticRegression())
+    if cls is SegmentedRegressor:
+        # One window covers the columns of the checks, and SVR computes in float64, in any order.
+        return cls(SVR(kernel="linear"), window=10)
     if cls in EMBEDDINGS:
         return cls(small_checkpoint(cls))
     if cls is OpenSmile:
         pytest.importorskip("opensmile")
     if cls is AugmentedClassifier:
         return cls(LogisticRegression(), add_noise, input_sampling_rate=16000)
+    if cls is AugmentedRegressor:
+        return cls(Ridge(), add_noise, input_sampling_rate=16000)
     if issubclass(cls, SpeakerScaler):
         return cls(MelSpectrogram())
     if issubclass(cls, NeuralEstimator):

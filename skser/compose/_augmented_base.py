@@ -1,0 +1,220 @@
+"""Base of the estimators that are trained on utterances and altered copies of them."""
+
+import copy
+import hashlib
+import os
+from collections.abc import Iterator, Set
+from numbers import Integral, Real
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.metadata_routing import UNUSED
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+
+from skser._delegation import HasMethodsOnceFitted
+from skser.audio import (
+    PART_COLUMNS,
+    AudioReadError,
+    Utterance,
+    Waveform,
+    as_one_column,
+    audio_inputs,
+    read_utterance,
+    utterance_name,
+    without_parts,
+)
+from skser.augmentation import altered
+from skser.compose._metadata import metadata_of_rows, routing_to_inner
+
+# Parameter descriptions of the classifier and the regressor, for `insert_descriptions`.
+AUGMENTED = {
+    "augment": """augment : callable
+    Function ``augment(samples, sampling_rate, random_state)`` that returns altered samples,
+    or a transform of the library audiomentations, such as a ``Compose``. Samples are 1-D
+    float32 with full scale 1, and their number may change. ``random_state`` is a
+    `numpy.random.RandomState`.""",
+    "sampling_rate": """sampling_rate : float, default=16000
+    Rate at which utterances are read and altered, in Hz. It must be at least the rate of the
+    features.""",
+    "input_sampling_rate": """input_sampling_rate : float or None, default=None
+    Rate of arrays given as X, in Hz.""",
+    "n_jobs": """n_jobs : int or None, default=None
+    Number of processes that read and alter utterances, as in joblib.""",
+    "random_state": """random_state : int, RandomState instance or None, default=None
+    Seed of the alterations. With an int, a copy depends only on the utterance's samples and
+    on the number of the copy. It is then the same in every fold and fit, and the `memory` of
+    the first step can reuse its features.""",
+}
+
+
+class BaseAugmented(MetaEstimatorMixin, BaseEstimator):
+    """Base class of the estimators that are trained on utterances and altered copies of them."""
+
+    _parameter_constraints = {
+        "estimator": [HasMethodsOnceFitted(["fit", "predict"])],
+        "augment": [callable],
+        "n_copies": [Interval(Integral, 0, None, closed="left")],
+        "sampling_rate": [Interval(Real, 0, None, closed="neither")],
+        "input_sampling_rate": [Interval(Real, 0, None, closed="neither"), None],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+
+    # The inner estimator requests these metadata; this one only forwards them.
+    __metadata_request__fit = {"groups": UNUSED, "soft_targets": UNUSED}
+
+    def __init__(
+        self,
+        estimator,
+        augment,
+        n_copies=1,
+        sampling_rate=16000,
+        input_sampling_rate=None,
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.estimator = estimator
+        self.augment = augment
+        self.n_copies = n_copies
+        self.sampling_rate = sampling_rate
+        self.input_sampling_rate = input_sampling_rate
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def _fit(self, X, y, groups, soft_targets=None):
+        """Train a clone of the estimator on the utterances and their copies."""
+        items = self._audio_inputs(X, reset=True)
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        y = self._checked_targets(y)
+        check_consistent_length(items, y, groups, soft_targets)
+        estimator = clone(self.estimator)
+        _take_arrays(estimator, self.sampling_rate, type(self).__name__)
+        utterances = np.tile(np.arange(len(items)), 1 + self.n_copies)
+        routed = metadata_of_rows(self, utterances, groups, soft_targets)
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        versions = self._read(items, [f"{seed} {k}" for k in range(self.n_copies)])
+        # All utterances come first, then the first copy of each, as in `utterances`.
+        samples = [of_one[k] for k in range(1 + self.n_copies) for of_one in versions]
+        self.estimator_ = estimator.fit(_like(X, samples, utterances), y[utterances], **routed)
+        return self
+
+    def _plain(self, X):
+        check_is_fitted(self)
+        items = self._audio_inputs(X, reset=False)
+        samples = [samples for (samples,) in self._read(items, [])]
+        return _like(X, samples, np.arange(len(items)))
+
+    def _audio_inputs(self, X, *, reset):
+        if reset:
+            for attribute in ("n_features_in_", "feature_names_in_"):
+                self.__dict__.pop(attribute, None)
+        X = as_one_column(X)
+        if _is_2d_array(X):
+            # The rows of a 2-D array may have any scale, so their amplitude is not limited.
+            rows = validate_data(self, X, reset=reset)
+            # Audio rejects 64-bit integers, which have no full scale, but tables often hold them.
+            if rows.dtype.itemsize > 4 and rows.dtype.kind in "iu":
+                rows = rows.astype(np.float64)
+            X = [Utterance(row, max_amplitude=None) for row in rows]
+        return audio_inputs(X, self.input_sampling_rate)
+
+    def _read(self, items, seeds):
+        """Read each utterance and return its samples, followed by those of one copy per seed."""
+        augment = copy.deepcopy(self.augment)  # audiomentations transforms change when called
+        rates = self.input_sampling_rate, self.sampling_rate
+        results = Parallel(n_jobs=self.n_jobs)(
+            delayed(_read_one)(item, i, *rates, augment, seeds) for i, item in enumerate(items)
+        )
+        failures = [result for result in results if isinstance(result, tuple)]
+        if failures:
+            raise AudioReadError(failures, len(items))
+        return results
+
+    def get_metadata_routing(self):
+        """Return the metadata routing: `groups` and `soft_targets` go to the inner `fit`.
+
+        Returns
+        -------
+        MetadataRouter
+            Router from this estimator's `fit` to that of `estimator`.
+        """
+        return routing_to_inner(self)
+
+
+def _is_2d_array(X):
+    """Return whether X is a 2-D array or table of numbers, not a collection of audio."""
+    if isinstance(X, list | tuple | str | os.PathLike | Set | Iterator):
+        return False
+    if hasattr(X, "columns"):
+        if "audio" in X.columns:
+            return False
+        return all(d.kind in "biuf" if hasattr(d, "kind") else d.is_numeric() for d in X.dtypes)
+    return getattr(X, "ndim", 2) != 1 or X.dtype.kind in "biufc"
+
+
+def _like(X, samples, utterances):
+    """Return the samples; if X is a table, as the column ``audio`` of its selected rows."""
+    if hasattr(X, "columns") and "audio" in X.columns:
+        if not hasattr(X, "iloc"):  # polars
+            audio = np.empty(len(samples), dtype=object)
+            for i, of_one in enumerate(samples):  # np.array() would stack arrays of equal length
+                audio[i] = of_one
+            audio = type(X["audio"])("audio", list(audio), dtype=object)
+            parts = [column for column in PART_COLUMNS if column in X.columns]
+            return X[utterances].with_columns(audio, **dict.fromkeys(parts))
+        return without_parts(X.iloc[utterances], samples).reset_index(drop=True)
+    return samples
+
+
+def _take_arrays(estimator, sampling_rate, owner):
+    """Set the `input_sampling_rate` of every part of `estimator` that takes audio."""
+    if isinstance(estimator, Pipeline):
+        steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
+        inner = steps[:1]
+    elif isinstance(estimator, FeatureUnion):
+        inner = [t for _, t in estimator.transformer_list if not isinstance(t, str)]
+    elif isinstance(estimator, ColumnTransformer):
+        inner = [t for _, t, _ in estimator.transformers if not isinstance(t, str)]
+    else:
+        parameters = estimator.get_params(deep=False)
+        if "input_sampling_rate" in parameters:
+            rate = parameters.get("sampling_rate") or sampling_rate
+            if rate > sampling_rate:
+                raise ValueError(
+                    f"{type(estimator).__name__} works at sampling_rate={rate} Hz, but "
+                    f"{owner} reads audio at {sampling_rate} Hz. Pass "
+                    f"sampling_rate={rate} to {owner}."
+                )
+            estimator.set_params(input_sampling_rate=sampling_rate)
+            return
+        parameters.pop("source", None)  # the fitted source of a transfer must stay unchanged
+        inner = [p for p in parameters.values() if isinstance(p, BaseEstimator)]
+    for part in inner:
+        _take_arrays(part, sampling_rate, owner)
+
+
+def _read_one(item, index, input_sampling_rate, sampling_rate, augment, seeds):
+    """Return the samples of one utterance and of its copies, or the failure to read it."""
+    try:
+        samples = read_utterance(item, index, input_sampling_rate, sampling_rate)
+    except AudioReadError as error:
+        return error.failures[0]
+    name = utterance_name(item, index)
+    plain = Waveform(samples, sampling_rate, name, max_amplitude=None)  # already checked
+    return [plain, *(_altered(samples, sampling_rate, augment, seed, name) for seed in seeds)]
+
+
+def _altered(samples, sampling_rate, augment, seed, name):
+    # Seeding by content makes a copy independent of the utterance's position and fold.
+    digest = hashlib.blake2b(samples.tobytes(), digest_size=4, key=seed.encode()).digest()
+    seed = int.from_bytes(digest, "little")
+    samples = altered(samples, sampling_rate, augment, seed, name, what="augment")
+    return Waveform(samples, sampling_rate, name, max_amplitude=None)  # may exceed full scale

@@ -1,0 +1,93 @@
+"""Metrics of each kind of target, and which of them are losses."""
+
+import warnings
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from sklearn.metrics import accuracy_score, f1_score, root_mean_squared_error
+
+from skser.evaluation._targets import EMOTION, VOTES
+from skser.metrics import (
+    concordance_correlation_coefficient,
+    pearson_correlation,
+    unweighted_average_recall,
+    vote_cross_entropy,
+    vote_divergence,
+)
+
+macro_f1 = partial(f1_score, average="macro")
+macro_f1.__name__ = "macro_f1"
+
+_OF_NUMBERS = {
+    "ccc": concordance_correlation_coefficient,
+    "pearson": pearson_correlation,
+    "rmse": root_mean_squared_error,
+}
+_LOSSES = (root_mean_squared_error, vote_cross_entropy, vote_divergence)
+
+
+@dataclass(frozen=True)
+class OfColumn:
+    """Metric of one of several dimensions.
+
+    Parameters
+    ----------
+    metric : callable
+        Score as ``metric(y_true, y_pred)`` -> float.
+    column : int
+        Column of the dimension.
+    """
+
+    metric: object
+    column: int
+
+    def __call__(self, y_true, y_pred):
+        """Compute the score of the column of 2-D arrays."""
+        return self.metric(y_true[:, self.column], y_pred[:, self.column])
+
+
+def metrics_of(target):
+    """Return the metrics of a target by name, the main one first.
+
+    Parameters
+    ----------
+    target : str or list of str
+        Name of the target. Several dimensions have the mean of each metric over dimensions,
+        followed by that of each dimension.
+
+    Returns
+    -------
+    dict of callable
+    """
+    if target == EMOTION:
+        return {
+            "uar": unweighted_average_recall,
+            "accuracy": accuracy_score,
+            "macro_f1": macro_f1,
+        }
+    if target == VOTES:
+        return {"cross_entropy": vote_cross_entropy, "divergence": vote_divergence}
+    if isinstance(target, str):
+        return dict(_OF_NUMBERS)
+    return _OF_NUMBERS | {
+        f"{name}_{dimension}": OfColumn(metric, column)
+        for column, dimension in enumerate(target)
+        for name, metric in _OF_NUMBERS.items()
+    }
+
+
+def is_loss(metric):
+    """Return True if lower values of one of our metrics are better."""
+    return getattr(metric, "metric", metric) in _LOSSES
+
+
+def worst(metric, scores):
+    """Return the worst of the scores of a metric."""
+    return np.max(scores) if is_loss(metric) else np.min(scores)
+
+
+def ignore_constant_predictions():
+    """Ignore that some of the speakers have constant predictions; the system may have others."""
+    warnings.filterwarnings("ignore", message="All .* predictions are", category=UserWarning)
+    warnings.filterwarnings("ignore", message="The ratings or predictions", category=UserWarning)

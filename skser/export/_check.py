@@ -1,0 +1,299 @@
+"""Check of a graph before onnxruntime sees it: known operators, and shapes within a budget.
+
+The shapes of all values are inferred for a usual input, for an endless utterance and for endlessly
+many utterances. What grows faster than the input exceeds the budget of the latter two, and what is
+large by itself that of the first. The walk is linear in the number of operators.
+"""
+
+import math
+from itertools import zip_longest
+
+import numpy as np
+
+_MOST_NODES = 5000
+# Numbers in all values of a graph: at all, and for each sample, frame and column of the input.
+_MOST_VALUES, _PER_SAMPLE, _PER_FRAME, _PER_COLUMN = 2**24, 2**8, 2**17, 2**6
+_ENDLESS = 2**40
+_MOST_NEIGHBORS = 1024  # of local response normalization
+
+# Operators that `Graph` writes, and the attributes of each.
+_ELEMENTWISE = ("Add", "Div", "Equal", "Less", "Max", "Min", "Mul", "Sub", "Where")
+_UNCHANGED = (
+    "Cast",
+    "Identity",
+    "LayerNormalization",
+    "LRN",
+    "Log",
+    "Relu",
+    "Softmax",
+    "Sqrt",
+    "Tanh",
+)
+_ATTRIBUTES = {
+    "Cast": {"to"},
+    "Concat": {"axis"},
+    "Conv": {"pads", "strides"},
+    "GRU": {"direction", "hidden_size", "linear_before_reset"},
+    "LRN": {"alpha", "beta", "bias", "size"},
+    "LSTM": {"direction", "hidden_size"},
+    "LayerNormalization": {"epsilon"},
+    "MaxPool": {"kernel_shape", "pads", "strides"},
+    "Pad": {"mode"},
+    "ReduceMax": {"axes"},
+    "ReduceMean": {"axes"},
+    "ReduceSum": {"keepdims"},
+    "Shape": {"end", "start"},
+    "Softmax": {"axis"},
+    "Transpose": {"perm"},
+}
+
+
+def check_graph(nodes, constants, inputs):
+    """Raise ValueError if a graph has unknown operators, or values larger than any real ones.
+
+    Parameters
+    ----------
+    nodes : list of Node
+    constants : dict of ndarray
+    inputs : dict of tuple
+        Shape of each input, in which -1 stands for the length of an utterance.
+    """
+    if len(nodes) > _MOST_NODES:
+        raise ValueError(f"it has {len(nodes)} operators")
+    shape = next(iter(inputs.values()))
+    length, most = (2**14, _PER_SAMPLE) if len(shape) == 2 else (2**6, _PER_FRAME)
+    most += _PER_COLUMN * math.prod(map(abs, shape[2:]))
+    fixed = {name: _Value(array.shape, array) for name, array in constants.items()}
+    for n, n_places in ((1, length), (1, _ENDLESS), (_ENDLESS, length)):
+        values = dict(fixed)
+        for name, given in inputs.items():
+            values[name] = _Value((n, *(n_places if m == -1 else m for m in given[1:])))
+        limit = _MOST_VALUES + n * most * (n_places if -1 in shape else shape[1])
+        _infer_shapes(nodes, values, limit)
+
+
+def _infer_shapes(nodes, values, limit):
+    """Add the outputs of all operators to `values`; raise if they exceed the limit."""
+    total = 0
+    for node in nodes:
+        operator = node.operator
+        infer = _INFER.get(operator)
+        if infer is None:
+            raise ValueError(f"it has the operator {operator!r}, which export_onnx never writes")
+        if unknown := node.attributes.keys() - _ATTRIBUTES.get(operator, set()):
+            raise ValueError(f"its operator {operator} has the attributes {sorted(unknown)}")
+        if len(node.outputs) != 1 or node.outputs[0] in values:
+            raise ValueError(f"its operator {operator} has no output of its own")
+        try:
+            given = [values[name] if name else None for name in node.inputs]
+            found = infer(node.attributes, *given)
+        except (TypeError, IndexError, AttributeError, KeyError) as error:
+            raise ValueError(f"its operator {operator} has wrong inputs ({error})") from error
+        if isinstance(found, np.ndarray):
+            value = _Value(found.shape, found)
+        else:
+            value = _Value(tuple(found))
+        values[node.outputs[0]] = value
+        total += math.prod(value.shape)
+        if min(value.shape, default=0) < 0 or total > limit:
+            raise ValueError(f"its operator {operator} gives values of shape {value.shape}")
+
+
+class _Value:
+    """Shape of a value, and the array itself if it is known."""
+
+    __slots__ = ("array", "ndim", "shape")
+
+    def __init__(self, shape, array=None):
+        self.shape, self.array = shape, array
+        self.ndim = len(shape)
+
+    def ints(self):
+        """Return a known array of numbers that describe a shape."""
+        if self.array is None or self.array.dtype.kind != "i" or self.array.size > 16:
+            raise ValueError("a shape in it depends on data")
+        return self.array.ravel().tolist()
+
+    def axes(self, axes):
+        """Return axes as numbers from 0."""
+        axes = [axis + self.ndim if axis < 0 else axis for axis in axes]
+        if any(not 0 <= axis < self.ndim for axis in axes):
+            raise ValueError(f"an operator in it has an axis of {axes} in the shape {self.shape}")
+        return axes
+
+
+def _broadcast(*shapes):
+    """As `numpy.broadcast_shapes`, for lengths that no array has."""
+    found = []
+    for lengths in zip_longest(*(shape[::-1] for shape in shapes), fillvalue=1):
+        longer = {n for n in lengths if n != 1}
+        if len(longer) > 1:
+            raise ValueError(f"an operator in it joins values of the shapes {shapes}")
+        found.append(longer.pop() if longer else 1)
+    return found[::-1]
+
+
+def _elementwise(attributes, *values):
+    return _broadcast(*(value.shape for value in values))
+
+
+def _unchanged(attributes, x, *weights):
+    if (
+        attributes.get("to", 1) not in (1, 6, 7)
+        or not -x.ndim <= attributes.get("axis", -1) < x.ndim
+    ):
+        raise ValueError("an operator in it has a wrong axis or type")
+    if not 1 <= attributes.get("size", 1) <= _MOST_NEIGHBORS:
+        raise ValueError("local response normalization in it spans too many channels")
+    if any(weight.shape not in (x.shape[-1:], ()) for weight in weights):
+        raise ValueError("a normalization in it has weights that do not fit")
+    return x.shape
+
+
+def _matmul(attributes, x, y):
+    if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-2]:
+        raise ValueError(f"a product in it has the shapes {x.shape} and {y.shape}")
+    return (*_broadcast(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1])
+
+
+def _reduced(attributes, x, axes=None):
+    axes = x.axes(attributes["axes"] if axes is None else axes.ints())
+    keep = attributes.get("keepdims", 1)
+    return [1 if i in axes else n for i, n in enumerate(x.shape) if keep or i not in axes]
+
+
+def _reshaped(attributes, x, shape):
+    wanted = [x.shape[i] if n == 0 else n for i, n in enumerate(shape.ints())]
+    size = math.prod(x.shape)
+    rest = math.prod(n for n in wanted if n != -1)
+    if wanted.count(-1) == 1 and rest > 0:
+        wanted = [size // rest if n == -1 else n for n in wanted]
+    if min(wanted, default=0) < 0 or math.prod(wanted) != size:
+        raise ValueError(f"it gives {x.shape} the shape {wanted}")
+    return wanted
+
+
+def _transposed(attributes, x):
+    if sorted(attributes["perm"]) != list(range(x.ndim)):
+        raise ValueError(f"it orders the axes of {x.shape} as {attributes['perm']}")
+    return [x.shape[i] for i in attributes["perm"]]
+
+
+def _unsqueezed(attributes, x, axes):
+    axes = axes.ints()
+    if x.array is not None:
+        return np.expand_dims(x.array, tuple(axes))
+    shape = list(x.shape)
+    for axis in sorted(axes):
+        if not 0 <= axis <= len(shape):
+            raise ValueError(f"it adds the axes {axes} to {x.shape}")
+        shape.insert(axis, 1)
+    return shape
+
+
+def _squeezed(attributes, x, axes):
+    axes = x.axes(axes.ints())
+    if any(x.shape[i] != 1 for i in axes):
+        raise ValueError(f"it removes the axes {axes} of {x.shape}")
+    if x.array is not None:
+        return np.squeeze(x.array, tuple(axes))
+    return [n for i, n in enumerate(x.shape) if i not in axes]
+
+
+def _shape(attributes, x):
+    return np.array(x.shape[attributes.get("start", 0) : attributes.get("end", x.ndim)], np.int64)
+
+
+def _range(attributes, start, limit, step):
+    (start,), (limit,), (step,) = start.ints(), limit.ints(), step.ints()
+    if (start, step) != (0, 1):
+        raise ValueError("a range in it is not that of an axis")
+    return (limit,)
+
+
+def _expanded(attributes, x, shape):
+    return _broadcast(x.shape, tuple(shape.ints()))
+
+
+def _concatenated(attributes, *parts):
+    (axis,) = parts[0].axes([attributes["axis"]])
+    shapes = {(*part.shape[:axis], *part.shape[axis + 1 :]) for part in parts}
+    if len(shapes) != 1:
+        raise ValueError("it joins values that do not fit")
+    shape = list(parts[0].shape)
+    shape[axis] = sum(part.shape[axis] for part in parts)
+    return shape
+
+
+def _sliced(attributes, x, starts, ends, axes):
+    shape = list(x.shape)
+    for start, end, axis in zip(starts.ints(), ends.ints(), x.axes(axes.ints()), strict=True):
+        shape[axis] = len(range(*slice(start, end).indices(shape[axis])))
+    return shape
+
+
+def _padded(attributes, x, margins):
+    margins = margins.ints()
+    if len(margins) != 2 * x.ndim or min(margins) < 0 or attributes.get("mode", b"edge") != b"edge":
+        raise ValueError(f"it pads {x.shape} by {margins}")
+    return [n + a + b for n, a, b in zip(x.shape, margins, margins[x.ndim :], strict=False)]
+
+
+def _windows(x, kernel, attributes):
+    """Return the shape over time and bands of what slides over `x`."""
+    n, strides = x.ndim - 2, attributes.get("strides")
+    pads = attributes.get("pads", [0] * 2 * n)
+    strides = [1] * n if strides is None else strides
+    fits = len(kernel) == len(strides) == n and len(pads) == 2 * n
+    if not fits or min(*kernel, *strides) < 1 or not all(0 <= p <= max(kernel) for p in pads):
+        raise ValueError(f"windows of {kernel} in it slide by {strides} over {x.shape}")
+    return [
+        (length + pads[i] + pads[n + i] - kernel[i]) // strides[i] + 1
+        for i, length in enumerate(x.shape[2:])
+    ]
+
+
+def _convolved(attributes, x, weight, bias=None):
+    fits = x.ndim == weight.ndim >= 3 and x.shape[1] == weight.shape[1]
+    if not fits or (bias is not None and bias.shape != weight.shape[:1]):
+        raise ValueError(f"a convolution in it has weights of {weight.shape} for {x.shape}")
+    return (x.shape[0], weight.shape[0], *_windows(x, weight.shape[2:], attributes))
+
+
+def _pooled(attributes, x):
+    return (*x.shape[:2], *_windows(x, attributes["kernel_shape"], attributes))
+
+
+def _recurrent(n_gates):
+    def infer(attributes, x, inputs, hidden, bias, lengths):
+        n_hidden = attributes["hidden_size"]
+        rows = n_gates * n_hidden
+        shapes = (2, rows, x.shape[2]), (2, rows, n_hidden), (2, 2 * rows), (x.shape[1],)
+        given = tuple(value.shape for value in (inputs, hidden, bias, lengths))
+        if shapes != given or attributes["direction"] != b"bidirectional" or n_hidden < 1:
+            raise ValueError(f"a recurrent layer in it has weights of {given}")
+        return (x.shape[0], 2, x.shape[1], n_hidden)
+
+    return infer
+
+
+_INFER = {
+    **dict.fromkeys(_ELEMENTWISE, _elementwise),
+    **dict.fromkeys(_UNCHANGED, _unchanged),
+    **dict.fromkeys(("ReduceMax", "ReduceMean", "ReduceSum"), _reduced),
+    "Concat": _concatenated,
+    "Conv": _convolved,
+    "Expand": _expanded,
+    "GRU": _recurrent(3),
+    "LSTM": _recurrent(4),
+    "MatMul": _matmul,
+    "MaxPool": _pooled,
+    "Pad": _padded,
+    "Range": _range,
+    "Reshape": _reshaped,
+    "Shape": _shape,
+    "Slice": _sliced,
+    "Squeeze": _squeezed,
+    "Transpose": _transposed,
+    "Unsqueeze": _unsqueezed,
+}

@@ -1,0 +1,136 @@
+"""Tests of the record of the code that makes the results of benchmarks."""
+
+import json
+import shutil
+
+import provenance
+import pytest
+import results_check
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A small package and a script that uses part of it."""
+    files = {
+        "skser/__init__.py": "__version__ = '1'\n",
+        "skser/metrics/__init__.py": (
+            "from skser.metrics._used import used\nfrom skser.metrics._other import other\n"
+        ),
+        "skser/metrics/_used.py": (
+            '"""Used."""\nfrom skser._base import base\n\n\n'
+            'def used(x):\n    """Double."""\n    if x < 0:\n        raise ValueError("below 0")\n'
+            "    return base(x) * 2  # twice\n"
+        ),
+        "skser/metrics/_other.py": "def other():\n    return 1\n",
+        "skser/_base.py": "def base(x):\n    return x\n",
+        "benchmarks/script.py": "import helper\nfrom skser.metrics import used\n\nprint(used(1))\n",
+        "benchmarks/helper.py": "N = 3\n",
+    }
+    for name, content in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    monkeypatch.setattr(provenance, "HERE", tmp_path / "benchmarks")
+    monkeypatch.setattr(results_check, "ROOT", tmp_path)
+    return tmp_path
+
+
+def code_hash(project):
+    for function in (provenance.code_hash, provenance._imports, provenance._tree):
+        function.cache_clear()
+    return provenance.code_hash(project / "benchmarks/script.py")
+
+
+def test_only_imported_files_count(project):
+    found = provenance.imported_files(project / "benchmarks/script.py")
+    names = {path.relative_to(project).as_posix() for path in found}
+    assert names == {
+        "benchmarks/script.py", "benchmarks/helper.py", "skser/metrics/_used.py", "skser/_base.py"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "changes"),
+    [
+        ("skser/metrics/_used.py", "* 2", "* 3", True),
+        ("skser/metrics/_used.py", "x < 0", "x <= 0", True),
+        ("skser/_base.py", "return x", "return x + 1", True),
+        ("benchmarks/helper.py", "N = 3", "N = 4", True),
+        ("benchmarks/script.py", "used(1)", "used(2)", True),
+        ("skser/metrics/_other.py", "return 1", "return 2", False),
+        ("skser/metrics/_used.py", "Double.", "Return the double.", False),
+        ("skser/metrics/_used.py", "# twice", "# two times", False),
+        ("skser/metrics/_used.py", "below 0", "x is below 0", False),
+        ("skser/metrics/_used.py", "base(x) * 2", "base( x )*2", False),
+    ],
+)
+def test_the_hash_changes_with_code_but_not_with_text(project, file, old, new, changes):
+    before = code_hash(project)
+    path = project / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    assert (code_hash(project) != before) == changes
+
+
+def test_a_result_states_its_origin_and_is_kept_by_the_same_code_only(project, monkeypatch):
+    script = project / "benchmarks/script.py"
+    monkeypatch.setattr(provenance, "main_script", lambda: script)
+    path = project / "result.json"
+    code_hash(project)
+    fits = [{"seed": 1, "uar": 0.5}, {"seed": 0, "uar": 0.25}]
+    provenance.write_result(path, {"fits": fits})
+    stored = json.loads(path.read_text())
+    origin = stored["origin"]
+    assert stored["fits"] == fits
+    assert origin["seeds"] == [0, 1]
+    assert origin["script"] == "benchmarks/script.py"
+    assert {"python", "skser", "numpy"} <= set(origin["versions"])
+    assert {"processor", "n_threads", "blas"} <= set(origin["machine"])
+    assert origin["command"].startswith("python benchmarks/script.py")
+    assert provenance.kept_result(path) == stored
+    assert results_check.status(stored) == "current"
+    script.write_text(script.read_text() + "print(2)\n")
+    code_hash(project)
+    assert provenance.kept_result(path) is None
+    assert results_check.status(stored) == "earlier code"
+    script.unlink()
+    assert results_check.status(stored) == "earlier code"
+    assert results_check.status({"fits": []}) == "unknown code"
+    assert provenance.kept_result(project / "none.json") is None
+
+
+def test_a_cache_folder_changes_with_the_code(project):
+    script = project / "benchmarks/script.py"
+    code_hash(project)
+    before = provenance.cache_folder(script)
+    assert provenance.cache_folder(script) == before
+    script.write_text(script.read_text() + "print(2)\n")
+    code_hash(project)
+    assert provenance.cache_folder(script) != before
+
+
+def test_differences_name_the_entries():
+    stored = {"a": {"b": [1, 2.0]}, "c": 1, "other": 3}
+    assert results_check.differences(stored, {"a": {"b": [1, 2.0 + 1e-12]}, "c": 1}) == []
+    assert results_check.differences(stored, {"a": {"b": [1, 2.1]}, "c": None}) == ["/a/b/1", "/c"]
+    assert results_check.differences(stored, {"a": {"b": [1]}}) == ["/a/b"]
+    assert results_check.differences({}, {"a": 1}) == ["/a"]
+
+
+def test_a_summary_that_does_not_follow_from_predictions_is_found(tmp_path, monkeypatch, capsys):
+    name = "mpg_statistics.json"
+    shutil.copy(provenance.RESULTS / name, tmp_path / name)
+    monkeypatch.setattr(results_check, "RESULTS", tmp_path)
+    monkeypatch.setattr("sys.argv", ["results_check.py"])
+    assert results_check.main() == 0
+    stored = json.loads((tmp_path / name).read_text())
+    model = next(iter(stored["summary"]))
+    stored["summary"][model]["rows"]["uar"]["pooled_mean"] += 0.01
+    (tmp_path / name).write_text(json.dumps(stored))
+    assert results_check.main() == 1
+    assert f"/summary/{model}/rows/uar/pooled_mean" in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", ["results_check.py", "--update"])
+    assert results_check.main() == 0
+    monkeypatch.setattr("sys.argv", ["results_check.py"])
+    assert results_check.main() == 0
