@@ -18,8 +18,8 @@ _MOST_SPEAKERS = 60  # rows of the picture of speakers and emotions
 _MOST_PAIRS = 20
 _MEASURES = {
     "duration": ("duration, s", "Duration"),
-    "level": ("level of speech, dB of full scale", "Level of speech"),
-    "snr": ("signal-to-noise ratio, dB (estimate)", "Signal-to-noise ratio"),
+    "level": ("level, dB of full scale", "Level of speech"),
+    "snr": ("ratio, dB (estimate)", "Signal-to-noise ratio"),
     "silence": ("share of frames below speech", "Silence"),
 }
 
@@ -202,14 +202,12 @@ class CorpusReport:
         """Make the section of durations, levels, noise and silence."""
         recordings, target = self.recordings, self.corpus.target.astype(str)
         emotions = self.corpus.target_names
-        figure, axes = plt.subplots(
-            2, 2, layout="constrained", figsize=(11, 2.5 + 0.6 * len(emotions))
-        )
+        figure, axes = plt.subplots(2, 2, layout="constrained", figsize=(11, 7))
         for ax, (name, (label, title)) in zip(axes.flat, _MEASURES.items(), strict=True):
             values = [recordings.loc[target == emotion, name].to_numpy() for emotion in emotions]
-            ax.boxplot(values, orientation="horizontal", widths=0.6, sym=".")
-            ax.set_yticks(range(1, len(emotions) + 1), emotions)
-            ax.set(xlabel=label, title=title)
+            ax.boxplot(values, widths=0.6, sym=".")
+            ax.set_xticks(range(1, len(emotions) + 1), emotions, rotation=30, ha="right")
+            ax.set(ylabel=label, title=title)
         rows = recordings.groupby(target).mean()
         shown = pd.DataFrame(
             {
