@@ -1,6 +1,5 @@
 """Report of an evaluation as one HTML file."""
 
-import base64
 import functools
 import io
 from pathlib import Path
@@ -12,6 +11,13 @@ from sklearn.metrics import brier_score_loss, f1_score
 from skser._optional import import_optional
 from skser.audio import audio_inputs, read_utterance, utterance_name
 from skser.evaluation import leakage_report, recall_gap
+from skser.evaluation._html_page import (
+    TEMPLATE,
+    data_uri,
+    html_cell,
+    html_picture,
+    html_table,
+)
 from skser.evaluation._unknown_speakers import about_speakers
 from skser.inspection import (
     CalibrationDisplay,
@@ -28,52 +34,6 @@ from skser.metrics import (
 )
 
 _RATE = 16000  # of the sound in the players, in Hz
-
-_TEMPLATE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{{ title }}</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
-  color: #1c1c1c; background: #fff; }
-h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc; }
-table { border-collapse: collapse; margin: 1rem 0; }
-th, td { padding: 0.25rem 0.8rem; text-align: left; border-bottom: 1px solid #e4e4e4; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
-figure { margin: 1rem 0; } figure img { max-width: 100%; height: auto; }
-figcaption { color: #555; } pre { white-space: pre-wrap; background: #f5f5f5; padding: 0.8rem; }
-.warn { border-left: 4px solid #c33; padding-left: 0.8rem; } audio { height: 2rem; }
-</style>
-</head>
-<body>
-<h1>{{ title }}</h1>
-<p>{{ abstract }}</p>
-{% for section in sections %}
-<h2>{{ section.title }}</h2>
-{% for paragraph in section.paragraphs %}<p{% if section.warn %} class="warn"{% endif %}>
-{{- paragraph }}</p>{% endfor %}
-{% for table in section.tables %}
-<table>
-<thead><tr>{% for name in table.columns %}<th>{{ name }}</th>{% endfor %}</tr></thead>
-<tbody>
-{% for row in table.rows %}<tr>{% for cell in row %}
-<td{% if cell.number %} class="number"{% endif %}>
-{%- if cell.audio %}<audio controls preload="metadata" src="{{ cell.audio }}"></audio>
-{%- else %}{{ cell.text }}{% endif %}</td>{% endfor %}</tr>
-{% endfor %}</tbody></table>
-{% endfor %}
-{% for picture in section.pictures %}
-<figure><img src="{{ picture.source }}" alt="{{ picture.caption }}">
-<figcaption>{{ picture.caption }}</figcaption></figure>
-{% endfor %}
-{% if section.text %}<pre>{{ section.text }}</pre>{% endif %}
-{% endfor %}
-</body>
-</html>
-"""
 
 
 class EvaluationReport:
@@ -166,7 +126,7 @@ class EvaluationReport:
         """
         jinja2 = import_optional("jinja2", extra="report", purpose="EvaluationReport")
         # Names of speakers, files and classes may contain markup, so everything is escaped.
-        template = jinja2.Environment(autoescape=True).from_string(_TEMPLATE)
+        template = jinja2.Environment(autoescape=True).from_string(TEMPLATE)
         evaluation, corpus = self.evaluation, self.corpus
         sections = [
             self._scores(), self._classes(), self._speakers(), self._probabilities(),
@@ -212,7 +172,7 @@ class EvaluationReport:
                 f"distance between true and predicted shares of the classes is {share:.3f} "
                 "(0: equal shares, 1: no class in common).",
             ],
-            "tables": [_table(summary.rename_axis("in %").reset_index())],
+            "tables": [html_table(summary.rename_axis("in %").reset_index())],
         }
 
     def _classes(self):
@@ -224,7 +184,7 @@ class EvaluationReport:
         display = ConfusionDisplay.from_predictions(evaluation.y_true, evaluation.y_pred)
         return {
             "title": "Classes",
-            "tables": [_table(table.rename_axis("emotion").reset_index())],
+            "tables": [html_table(table.rename_axis("emotion").reset_index())],
             "pictures": [_picture(display, "Share of each true class, with counts over all seeds")],
         }
 
@@ -302,7 +262,7 @@ class EvaluationReport:
         table = table[list(columns)].rename(columns=columns)
         return {
             "title": "Robustness",
-            "tables": [_table(table.reset_index())],
+            "tables": [html_table(table.reset_index())],
             "pictures": [
                 _picture(
                     RobustnessDisplay.from_report(self.robustness), "Scores on distorted recordings"
@@ -339,11 +299,11 @@ class EvaluationReport:
             probability = "" if sure is None else f"{100 * sure[place]:.0f} %"
             rows.append(
                 [
-                    _cell(Path(utterance_name(item, row.utterance)).name),
-                    _cell(row.speaker),
-                    _cell(row.true),
-                    _cell(row.predicted),
-                    _cell(probability),
+                    html_cell(Path(utterance_name(item, row.utterance)).name),
+                    html_cell(row.speaker),
+                    html_cell(row.true),
+                    html_cell(row.predicted),
+                    html_cell(probability),
                     {"audio": self._sound(item, row.utterance)},
                 ]
             )
@@ -362,7 +322,7 @@ class EvaluationReport:
         # The MP3 encoder clips samples beyond 1.
         samples = samples / max(float(np.abs(samples).max()), 1.0)
         soundfile.write(file, samples, _RATE, format="MP3", subtype="MPEG_LAYER_III")
-        return _data_uri("audio/mpeg", file.getvalue())
+        return data_uri("audio/mpeg", file.getvalue())
 
     def _leakage(self):
         """Make the section of leaks between both sides of a split."""
@@ -397,31 +357,9 @@ class EvaluationReport:
             held_out=[", ".join(names) for names in held_out["held_out"]], uar=100 * held_out["uar"]
         )
         table.columns = ["fold", "speakers held out", "UAR in %"]
-        return {"title": "Protocol", "text": text, "tables": [_table(table)]}
-
-
-def _cell(value):
-    """Format a value for a cell of a table; numbers are aligned to the right."""
-    if isinstance(value, float | np.floating):
-        return {"text": "–" if np.isnan(value) else f"{value:.1f}", "number": True}
-    return {"text": str(value), "number": isinstance(value, int | np.integer)}
-
-
-def _table(frame):
-    """Format a DataFrame for the template."""
-    rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
-    return {"columns": list(frame.columns), "rows": rows}
+        return {"title": "Protocol", "text": text, "tables": [html_table(table)]}
 
 
 def _picture(display, caption):
-    """Return the figure of a display as SVG in a data URI, and close it."""
-    plt = import_optional("matplotlib.pyplot", extra="report", purpose="EvaluationReport")
-    file = io.BytesIO()
-    display.figure_.savefig(file, format="svg")
-    plt.close(display.figure_)
-    return {"source": _data_uri("image/svg+xml", file.getvalue()), "caption": caption}
-
-
-def _data_uri(kind, content):
-    """Return bytes as a data URI, which needs no other file."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    """Return the figure of a display as SVG, and close it."""
+    return html_picture(display.figure_, caption)
