@@ -16,6 +16,7 @@ from skser.evaluation._label_efficiency import LabelEfficiencyCurve, label_effic
 from skser.evaluation._leakage import LeakageReport, leakage_report
 from skser.evaluation._report import EvaluationReport
 from skser.evaluation._robustness import robustness_report
+from skser.evaluation._score_gap import score_gap
 from skser.evaluation._speaker_evaluation import SpeakerEvaluation
 from skser.evaluation._system_comparison import SystemComparison, compare
 
@@ -40,5 +41,6 @@ __all__ = [
     "leakage_report",
     "recall_gap",
     "robustness_report",
+    "score_gap",
     "wilcoxon_test",
 ]

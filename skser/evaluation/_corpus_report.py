@@ -10,7 +10,7 @@ from skser.audio import audio_inputs, utterance_name
 from skser.datasets import SpeechCorpus
 from skser.evaluation._agreement import agreement
 from skser.evaluation._corpus_statistics import guessed_attributes, recording_statistics
-from skser.evaluation._html_page import TEMPLATE, html_picture, html_table
+from skser.evaluation._html_page import TEMPLATE, picture, table
 from skser.evaluation._leakage import similar_recordings
 from skser.feature_extraction import FrameFeatures, Functionals
 
@@ -145,26 +145,26 @@ class CorpusReport:
 
     def _guessed(self, plt):
         """Make the section on what a linear model guesses."""
-        table = self.guessed
-        if table.empty:
+        guessed = self.guessed
+        if guessed.empty:
             return None
-        figure, ax = plt.subplots(layout="constrained", figsize=(8, 0.8 + 0.4 * len(table)))
-        names = table.index[::-1]
-        ax.barh(names, 100 * table.loc[names, "uar"], color="#4477aa", label="linear model")
+        figure, ax = plt.subplots(layout="constrained", figsize=(8, 0.8 + 0.4 * len(guessed)))
+        names = guessed.index[::-1]
+        ax.barh(names, 100 * guessed.loc[names, "uar"], color="#4477aa", label="linear model")
         for place, name in enumerate(names):
-            chance = 100 * table.loc[name, "chance"]
+            chance = 100 * guessed.loc[name, "chance"]
             label = "chance" if place == 0 else None
             ax.plot([chance] * 2, [place - 0.4, place + 0.4], color="#cc3311", label=label)
         ax.set(xlabel="UAR, %", xlim=(0, 100))
         ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         shown = pd.DataFrame(
             {
-                "attribute": table.index,
-                "UAR in %": 100 * table["uar"],
-                "chance in %": 100 * table["chance"],
-                "classes": table["classes"],
-                "utterances": table["utterances"],
-                "tested on other": table["split"] + "s",
+                "attribute": guessed.index,
+                "UAR in %": 100 * guessed["uar"],
+                "chance in %": 100 * guessed["chance"],
+                "classes": guessed["classes"],
+                "utterances": guessed["utterances"],
+                "tested on other": guessed["split"] + "s",
             }
         )
         return {
@@ -173,15 +173,15 @@ class CorpusReport:
                 "A linear model guesses each attribute from the audio. What it guesses far above "
                 "chance, a model of emotion may use as well, if it goes along with emotion."
             ],
-            "pictures": [html_picture(figure, "Attributes guessed by a linear model")],
-            "tables": [html_table(shown)],
+            "pictures": [picture(figure, "Attributes guessed by a linear model")],
+            "tables": [table(shown)],
         }
 
     def _counts(self, plt):
         """Make the section of emotions and speakers."""
         counts = self.corpus.counts()
         cells = counts.drop(index="all", columns="all")
-        pictures, tables = [], [html_table(counts.reset_index())]
+        pictures, tables = [], [table(counts.reset_index())]
         if len(cells) <= _MOST_SPEAKERS:
             size = (2 + 0.9 * cells.shape[1], 1.2 + 0.3 * len(cells))
             figure, ax = plt.subplots(layout="constrained", figsize=size)
@@ -189,13 +189,13 @@ class CorpusReport:
             ax.set_xticks(range(cells.shape[1]), cells.columns, rotation=30, ha="right")
             ax.set_yticks(range(len(cells)), cells.index)
             figure.colorbar(image, label="utterances")
-            pictures.append(html_picture(figure, "Utterances of each speaker and emotion"))
+            pictures.append(picture(figure, "Utterances of each speaker and emotion"))
         else:
             figure, ax = plt.subplots(layout="constrained", figsize=(7, 3))
             ax.bar(cells.columns, cells.sum())
             ax.set(ylabel="utterances")
-            pictures.append(html_picture(figure, "Utterances of each emotion"))
-            tables = [html_table(counts.loc[["all"]].reset_index(drop=True))]
+            pictures.append(picture(figure, "Utterances of each emotion"))
+            tables = [table(counts.loc[["all"]].reset_index(drop=True))]
         return {"title": "Emotions and speakers", "pictures": pictures, "tables": tables}
 
     def _recordings(self, plt):
@@ -227,8 +227,8 @@ class CorpusReport:
                 f"Sampling rates: {listed}. {clipped} utterances are clipped. If "
                 "emotions differ in duration, level or noise, a model may learn these instead."
             ],
-            "pictures": [html_picture(figure, "Recordings of each emotion")],
-            "tables": [html_table(shown)],
+            "pictures": [picture(figure, "Recordings of each emotion")],
+            "tables": [table(shown)],
         }
 
     def _raters(self, plt):
@@ -243,7 +243,7 @@ class CorpusReport:
                 ax.plot(x[use], y[use], ".", label=emotion, alpha=0.6)
             ax.set(xlabel=rated[0], ylabel=rated[1])
             ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-            section["pictures"].append(html_picture(figure, "Ratings of each utterance"))
+            section["pictures"].append(picture(figure, "Ratings of each utterance"))
         if corpus.votes is not None:
             section |= self._agreement()
         return section if section["pictures"] or corpus.votes is not None else None
@@ -265,7 +265,7 @@ class CorpusReport:
                 "Krippendorff's alpha is 1 for full agreement and 0 for that of chance. The score "
                 "of one rater against the consensus of the others is a ceiling for models."
             ],
-            "tables": [html_table(shown.rename(columns=columns))],
+            "tables": [table(shown.rename(columns=columns))],
         }
 
     def _duplicates(self):
@@ -287,7 +287,7 @@ class CorpusReport:
             "title": "Duplicates",
             "warn": True,
             "paragraphs": [f"{len(self.similar)} pairs of recordings are alike{shown}."],
-            "tables": [html_table(pairs)],
+            "tables": [table(pairs)],
         }
 
     def _source(self):

@@ -6,6 +6,9 @@ import io
 import numpy as np
 
 from skser._optional import import_optional
+from skser.audio import read_utterance
+
+_RATE = 16000  # of the sound in the players, in Hz
 
 TEMPLATE = """<!DOCTYPE html>
 <html lang="en">
@@ -54,28 +57,41 @@ figcaption { color: #555; } pre { white-space: pre-wrap; background: #f5f5f5; pa
 """
 
 
-def html_cell(value):
+def cell(value):
     """Format a value for a cell of a table; numbers are aligned to the right."""
     if isinstance(value, float | np.floating):
         return {"text": "–" if np.isnan(value) else f"{value:.1f}", "number": True}
     return {"text": str(value), "number": isinstance(value, int | np.integer)}
 
 
-def html_table(frame):
+def table(frame):
     """Format a DataFrame for the template."""
-    rows = [[html_cell(value) for value in row] for row in frame.itertuples(index=False)]
+    rows = [[cell(value) for value in row] for row in frame.itertuples(index=False)]
     return {"columns": list(frame.columns), "rows": rows}
 
 
-def html_picture(figure, caption):
-    """Return a figure as SVG in a data URI, and close it."""
-    plt = import_optional("matplotlib.pyplot", extra="report", purpose="a report")
+def picture(drawn, caption):
+    """Return a figure, or that of a display, as SVG in a data URI, and close it."""
+    plt = import_optional("matplotlib.pyplot", extra="report", purpose="A report")
+    figure = getattr(drawn, "figure_", drawn)
     file = io.BytesIO()
     figure.savefig(file, format="svg")
     plt.close(figure)
-    return {"source": data_uri("image/svg+xml", file.getvalue()), "caption": caption}
+    return {"source": _data_uri("image/svg+xml", file.getvalue()), "caption": caption}
 
 
-def data_uri(kind, content):
+def sound(corpus, item, i):
+    """Return an utterance of a corpus as an MP3 file in a data URI."""
+    import soundfile
+
+    samples = read_utterance(item, i, corpus.sampling_rate, _RATE)
+    file = io.BytesIO()
+    # The MP3 encoder clips samples beyond 1.
+    samples = samples / max(float(np.abs(samples).max()), 1.0)
+    soundfile.write(file, samples, _RATE, format="MP3", subtype="MPEG_LAYER_III")
+    return _data_uri("audio/mpeg", file.getvalue())
+
+
+def _data_uri(kind, content):
     """Return bytes as a data URI, which needs no other file."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

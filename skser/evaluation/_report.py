@@ -1,7 +1,6 @@
 """Report of an evaluation as one HTML file."""
 
 import functools
-import io
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +8,11 @@ import pandas as pd
 from sklearn.metrics import brier_score_loss, f1_score
 
 from skser._optional import import_optional
-from skser.audio import audio_inputs, read_utterance, utterance_name
+from skser.audio import audio_inputs, utterance_name
 from skser.evaluation import leakage_report, recall_gap
-from skser.evaluation._html_page import (
-    TEMPLATE,
-    data_uri,
-    html_cell,
-    html_picture,
-    html_table,
-)
+from skser.evaluation._html_page import TEMPLATE, cell, picture, sound, table
+from skser.evaluation._report_values import ValueSections
+from skser.evaluation._targets import EMOTION, target_of
 from skser.evaluation._unknown_speakers import about_speakers
 from skser.inspection import (
     CalibrationDisplay,
@@ -33,8 +28,6 @@ from skser.metrics import (
     worst_group,
 )
 
-_RATE = 16000  # of the sound in the players, in Hz
-
 
 class EvaluationReport:
     """HTML report with the scores, pictures, protocol and worst errors of an evaluation.
@@ -46,7 +39,7 @@ class EvaluationReport:
     evaluation : SpeakerEvaluation
         Result of `skser.evaluation.cross_validate_speakers`.
     corpus : SpeechCorpus
-        Corpus of the evaluation.
+        Corpus of the evaluation, with its target.
     leakage : bool, default=True
         Whether to search for sentences and recordings on both sides of a split, which reads all
         audio. Speakers have been checked by the evaluation.
@@ -56,7 +49,8 @@ class EvaluationReport:
         Further displays to include by caption, such as an `AttentionDisplay`. Their figures are
         closed.
     n_errors : int, default=10
-        Number of errors to list with a player, the most confident ones first.
+        Number of errors to list with a player, the most confident ones first; for dimensions and
+        votes, the largest ones.
     title : str or None, default=None
         Title of the report. None means a title that names the corpus.
 
@@ -86,8 +80,11 @@ class EvaluationReport:
     ):
         predictions = evaluation.predictions
         rows = predictions["utterance"].to_numpy()
-        target = corpus.target.astype(str)
-        if rows.max() >= len(target) or (target[rows] != evaluation.y_true).any():
+        try:
+            values = target_of(corpus, evaluation.target).values
+        except ValueError:  # the corpus lacks the target
+            values = np.empty(0)
+        if rows.max() >= len(values) or not np.array_equal(values[rows], evaluation.y_true):
             raise ValueError(
                 f"{corpus.name} is not the corpus of this evaluation, which has other utterances "
                 "or labels."
@@ -128,10 +125,17 @@ class EvaluationReport:
         # Names of speakers, files and classes may contain markup, so everything is escaped.
         template = jinja2.Environment(autoescape=True).from_string(TEMPLATE)
         evaluation, corpus = self.evaluation, self.corpus
+        if evaluation.target == EMOTION:
+            first = [
+                self._scores(), self._classes(), self._speakers(), self._probabilities(),
+            ]  # fmt: skip
+            errors = self._errors()
+        else:
+            values = ValueSections(evaluation, corpus)
+            first = [values.scores(), values.values(), values.speakers()]
+            errors = values.errors(self.n_errors)
         sections = [
-            self._scores(), self._classes(), self._speakers(), self._probabilities(),
-            self._robustness(), self._further(), self._errors(), self._leakage(),
-            self._protocol(),
+            *first, self._robustness(), self._further(), errors, self._leakage(), self._protocol(),
         ]  # fmt: skip
         n_seeds, n_folds = (evaluation.fold_results[name].nunique() for name in ("seed", "fold"))
         notes = about_speakers(evaluation.protocol)
@@ -172,7 +176,7 @@ class EvaluationReport:
                 f"distance between true and predicted shares of the classes is {share:.3f} "
                 "(0: equal shares, 1: no class in common).",
             ],
-            "tables": [html_table(summary.rename_axis("in %").reset_index())],
+            "tables": [table(summary.rename_axis("in %").reset_index())],
         }
 
     def _classes(self):
@@ -180,12 +184,14 @@ class EvaluationReport:
         evaluation = self.evaluation
         recalls = 100 * recall_per_class(evaluation.y_true, evaluation.y_pred)
         counts = pd.Series(self.corpus.target.astype(str)).value_counts()
-        table = pd.DataFrame({"recall in %": recalls, "utterances": counts.reindex(recalls.index)})
+        classes = pd.DataFrame(
+            {"recall in %": recalls, "utterances": counts.reindex(recalls.index)}
+        )
         display = ConfusionDisplay.from_predictions(evaluation.y_true, evaluation.y_pred)
         return {
             "title": "Classes",
-            "tables": [html_table(table.rename_axis("emotion").reset_index())],
-            "pictures": [_picture(display, "Share of each true class, with counts over all seeds")],
+            "tables": [table(classes.rename_axis("emotion").reset_index())],
+            "pictures": [picture(display, "Share of each true class, with counts over all seeds")],
         }
 
     def _speakers(self):
@@ -200,7 +206,7 @@ class EvaluationReport:
         return {
             "title": "Speakers",
             "paragraphs": paragraphs,
-            "pictures": [_picture(display, "UAR of each speaker, none of whom was trained on")],
+            "pictures": [picture(display, "UAR of each speaker, none of whom was trained on")],
         }
 
     def _sexes(self, true, predicted, speakers):
@@ -234,11 +240,11 @@ class EvaluationReport:
         y_proba = evaluation.y_proba / evaluation.y_proba.sum(axis=1, keepdims=True)
         brier = brier_score_loss(evaluation.y_true, y_proba, **labels, scale_by_half=False)
         pictures = [
-            _picture(
+            picture(
                 CalibrationDisplay.from_predictions(*given, **labels),
                 "Accuracy of the most probable class, over its probability",
             ),
-            _picture(
+            picture(
                 RiskCoverageDisplay.from_predictions(*given, **labels),
                 "Error rate among the most confident predictions, over their share",
             ),
@@ -255,16 +261,20 @@ class EvaluationReport:
         """Make the section of scores on distorted recordings, if a report was given."""
         if self.robustness is None:
             return None
-        table = self.robustness.copy()
-        table[["score", "change", "same"]] *= 100
-        table.index.names = ["distortion", "level"]
-        columns = {"score": "score in %", "change": "change", "same": "same prediction in %"}
-        table = table[list(columns)].rename(columns=columns)
+        scores = self.robustness.copy()
+        scores.index.names = ["distortion", "level"]
+        if self.evaluation.target == EMOTION:
+            scores[["score", "change", "same"]] *= 100
+            columns = {"score": "score in %", "change": "change", "same": "same prediction in %"}
+        else:
+            columns = {"score": "score", "change": "change", "shift": "shift of predictions"}
+            scores = scores.map("{:.3f}".format)
+        scores = scores[list(columns)].rename(columns=columns)
         return {
             "title": "Robustness",
-            "tables": [html_table(table.reset_index())],
+            "tables": [table(scores.reset_index())],
             "pictures": [
-                _picture(
+                picture(
                     RobustnessDisplay.from_report(self.robustness), "Scores on distorted recordings"
                 )
             ],
@@ -274,7 +284,7 @@ class EvaluationReport:
         """Make the section of the caller's own pictures, if any were given."""
         if not self.displays:
             return None
-        pictures = [_picture(display, caption) for caption, display in self.displays.items()]
+        pictures = [picture(display, caption) for caption, display in self.displays.items()]
         return {"title": "Further pictures", "pictures": pictures}
 
     def _errors(self):
@@ -299,12 +309,12 @@ class EvaluationReport:
             probability = "" if sure is None else f"{100 * sure[place]:.0f} %"
             rows.append(
                 [
-                    html_cell(Path(utterance_name(item, row.utterance)).name),
-                    html_cell(row.speaker),
-                    html_cell(row.true),
-                    html_cell(row.predicted),
-                    html_cell(probability),
-                    {"audio": self._sound(item, row.utterance)},
+                    cell(Path(utterance_name(item, row.utterance)).name),
+                    cell(row.speaker),
+                    cell(row.true),
+                    cell(row.predicted),
+                    cell(probability),
+                    {"audio": sound(self.corpus, item, row.utterance)},
                 ]
             )
         columns = ["utterance", "speaker", "true", "predicted", "probability", "listen"]
@@ -312,17 +322,6 @@ class EvaluationReport:
             "title": title,
             "tables": [{"columns": columns, "rows": rows}],
         }
-
-    def _sound(self, item, i):
-        """Return an utterance as an MP3 file in a data URI."""
-        import soundfile
-
-        samples = read_utterance(item, i, self.corpus.sampling_rate, _RATE)
-        file = io.BytesIO()
-        # The MP3 encoder clips samples beyond 1.
-        samples = samples / max(float(np.abs(samples).max()), 1.0)
-        soundfile.write(file, samples, _RATE, format="MP3", subtype="MPEG_LAYER_III")
-        return data_uri("audio/mpeg", file.getvalue())
 
     def _leakage(self):
         """Make the section of leaks between both sides of a split."""
@@ -340,9 +339,10 @@ class EvaluationReport:
 
     def _protocol(self):
         """Make the section on the corpus, the model, the splits and the versions."""
-        protocol = self.evaluation.protocol
+        evaluation = self.evaluation
+        protocol = evaluation.protocol
         versions = "\n".join(f"{name} {version}" for name, version in protocol["versions"].items())
-        results = self.evaluation.fold_results
+        results = evaluation.fold_results
         seconds = results["predict_seconds"].sum() / results["n_test"].sum()
         text = (
             f"{protocol['corpus']}\nlicence: {self.corpus.license}\n{self.corpus.citation}\n\n"
@@ -350,16 +350,10 @@ class EvaluationReport:
             f"fit {results['fit_seconds'].mean():.1f} s per fold, predict {1000 * seconds:.1f} ms "
             "per utterance\n"
         )
-        held_out = results.loc[
-            results["seed"] == results["seed"].min(), ["fold", "held_out", "uar"]
-        ]
-        table = held_out.assign(
-            held_out=[", ".join(names) for names in held_out["held_out"]], uar=100 * held_out["uar"]
-        )
-        table.columns = ["fold", "speakers held out", "UAR in %"]
-        return {"title": "Protocol", "text": text, "tables": [html_table(table)]}
-
-
-def _picture(display, caption):
-    """Return the figure of a display as SVG, and close it."""
-    return html_picture(display.figure_, caption)
+        name, of_classes = next(iter(evaluation.metrics)), evaluation.target == EMOTION
+        held_out = results.loc[results["seed"] == results["seed"].min(), ["fold", "held_out", name]]
+        names = [", ".join(speakers) for speakers in held_out["held_out"]]
+        score = 100 * held_out[name] if of_classes else held_out[name].map("{:.3f}".format)
+        scores = pd.DataFrame({"fold": held_out["fold"], "speakers held out": names})
+        scores["UAR in %" if of_classes else name] = score
+        return {"title": "Protocol", "text": text, "tables": [table(scores)]}
