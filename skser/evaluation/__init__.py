@@ -9,6 +9,7 @@ from skser.evaluation._comparison import (
     jackknife_by_speaker,
     wilcoxon_test,
 )
+from skser.evaluation._corpus_report import CorpusReport
 from skser.evaluation._cross_validation import cross_validate_speakers
 from skser.evaluation._fairness import FairnessGap, recall_gap
 from skser.evaluation._label_efficiency import LabelEfficiencyCurve, label_efficiency_curve
@@ -21,6 +22,7 @@ from skser.evaluation._system_comparison import SystemComparison, compare
 
 __all__ = [
     "Agreement",
+    "CorpusReport",
     "EvaluationReport",
     "FairnessGap",
     "LabelEfficiencyCurve",

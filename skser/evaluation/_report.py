@@ -10,7 +10,7 @@ from sklearn.metrics import brier_score_loss, f1_score
 from skser._optional import import_optional
 from skser.audio import audio_inputs, utterance_name
 from skser.evaluation import leakage_report, recall_gap
-from skser.evaluation._report_parts import TEMPLATE, cell, picture, sound, table
+from skser.evaluation._html_page import TEMPLATE, cell, picture, sound, table
 from skser.evaluation._report_values import ValueSections, name_of
 from skser.evaluation._targets import EMOTION, target_of
 from skser.evaluation._unknown_speakers import about_speakers

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from skser.audio import audio_inputs, utterance_name
-from skser.evaluation._report_parts import cell, picture, sound, table
+from skser.evaluation._html_page import cell, picture, sound, table
 from skser.evaluation._score_gap import score_gap
 from skser.evaluation._target_metrics import is_loss
 from skser.evaluation._targets import VOTES, about_target

@@ -1,8 +1,9 @@
 """Check of a graph before onnxruntime sees it: known operators, and shapes within a budget.
 
 The shapes of all values are inferred for a usual input, for an endless utterance and for endlessly
-many utterances. What grows faster than the input exceeds the budget of the latter two, and what is
-large by itself that of the first. The walk is linear in the number of operators.
+many utterances. Values that grow faster than the input exceed the budget of the latter two, and
+values that are large by themselves exceed that of the first. The walk is linear in the number of
+operators.
 """
 
 import math
@@ -61,14 +62,16 @@ def check_graph(nodes, constants, inputs):
     if len(nodes) > _MOST_NODES:
         raise ValueError(f"it has {len(nodes)} operators")
     shape = next(iter(inputs.values()))
-    length, most = (2**14, _PER_SAMPLE) if len(shape) == 2 else (2**6, _PER_FRAME)
-    most += _PER_COLUMN * math.prod(map(abs, shape[2:]))
+    length, most = (2**14, _PER_SAMPLE) if shape == (1, -1) else (2**6, _PER_FRAME)
+    most += _PER_COLUMN * shape[-1] if shape[-1] > 0 else 0
     fixed = {name: _Value(array.shape, array) for name, array in constants.items()}
     for n, n_places in ((1, length), (1, _ENDLESS), (_ENDLESS, length)):
         values = dict(fixed)
         for name, given in inputs.items():
             values[name] = _Value((n, *(n_places if m == -1 else m for m in given[1:])))
-        limit = _MOST_VALUES + n * most * (n_places if -1 in shape else shape[1])
+        # Vectors and contours are of one length.
+        n_frames = n_places if -1 in shape else math.prod(shape[1:-1])
+        limit = _MOST_VALUES + n * n_frames * most
         _infer_shapes(nodes, values, limit)
 
 
@@ -240,7 +243,7 @@ def _padded(attributes, x, margins):
 
 
 def _windows(x, kernel, attributes):
-    """Return the shape over time and bands of what slides over `x`."""
+    """Return the shape over time and bands of the outputs of windows that slide over `x`."""
     n, strides = x.ndim - 2, attributes.get("strides")
     pads = attributes.get("pads", [0] * 2 * n)
     strides = [1] * n if strides is None else strides

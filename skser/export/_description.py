@@ -1,4 +1,4 @@
-"""What an exported network says of itself: its input, its outputs, and what comes before it."""
+"""Description of an exported network: its input, its outputs, and the steps before it."""
 
 import dataclasses
 import importlib
@@ -10,11 +10,11 @@ import numpy as np
 
 from skser.persistence import check_sizes, fingerprint, require_same
 
-METADATA = "skser"  # where an ONNX file keeps it
+METADATA = "skser"  # entry of an ONNX file's metadata
 _FORMAT = 1
 FORMS = ("waveform", "frames", "contours", "vectors")
 
-# Transformers that are rebuilt from their parameters, and the module of each.
+# Transformers that are rebuilt from their parameters, with the module of each.
 _REBUILT = {
     "FrameFeatures": "skser.feature_extraction",
     "Functionals": "skser.feature_extraction",
@@ -25,7 +25,7 @@ _REBUILT = {
     "Spectrogram": "skser.feature_extraction",
     "VoiceActivityTrimmer": "skser.preprocessing",
 }
-# They say how features are computed here, and not which.
+# Parameters that do not change the features.
 _LEFT_OUT = {"device", "memory", "n_jobs", "on_error", "verbose"}
 _SIGNAL = "of_test_signal"
 _DTYPES = {"U": "str", "b": "bool", "f": "float64", "i": "int64", "u": "int64"}
@@ -33,7 +33,7 @@ _DTYPES = {"U": "str", "b": "bool", "f": "float64", "i": "int64", "u": "int64"}
 
 @dataclass(frozen=True)
 class Description:
-    """What is kept beside the operators, as JSON.
+    """Description that is stored with the operators, as JSON.
 
     Parameters
     ----------
@@ -42,27 +42,26 @@ class Description:
     estimator : str
         Class of the network.
     form : {"waveform", "frames", "contours", "vectors"}
-        Input of the operators: samples; frames (n_frames, n_columns); one-channel sequences of
-        one length, a row each; a vector per utterance.
+        Input of the operators: samples; frames (n_frames, n_columns); rows that are one-channel
+        sequences of one length; or a vector per utterance.
     n_columns : int or None
-        Of a frame, or of a row.
+        Number of columns of a frame or a row.
     sampling_rate : float or None
-        In Hz, of a waveform.
+        Sampling rate of a waveform, in Hz.
     shortest : int or None
-        Samples that a waveform must have.
+        Smallest number of samples of a waveform.
     input_sampling_rate : float or None
-        Of arrays given in place of files, in Hz.
+        Sampling rate of arrays that are given instead of files, in Hz.
     classes : dict or None
         ``dtype`` and ``values`` of a classifier's labels.
     targets : dict or None
         ``names`` (or None) of a regressor's targets, and whether y was ``one_dimensional``.
     outside : list of dict
-        Steps that are computed before the operators, by this package, and what they make of a
-        test signal.
+        Steps that this package computes before the operators, with their fingerprints.
     inside : list of dict
-        Steps that the operators hold.
+        Steps that are part of the operators.
     missing : list of dict
-        Steps that have to be computed by others.
+        Steps that the user has to compute.
     """
 
     skser: str
@@ -79,17 +78,17 @@ class Description:
     missing: list
 
     def to_json(self):
-        """The description as text."""
+        """Return the description as text."""
         return json.dumps({"format": _FORMAT, **dataclasses.asdict(self)}, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text):
-        """Check a text and take it.
+        """Read and check a description.
 
         Raises
         ------
         ValueError
-            Saying what is wrong.
+            If the text is not a valid description.
         """
         content = json.loads(text)
         if not isinstance(content, dict) or not isinstance(content.get("format"), int):
@@ -108,15 +107,15 @@ class Description:
         if content["form"] not in FORMS or (content["classes"] is None) == (
             content["targets"] is None
         ):
-            raise ValueError("its description names no input or no task")
+            raise ValueError("its description has no known input or no task")
         _check_labels(content["classes"])
         _check_numbers(content)
         targets = content["targets"]
         if targets is not None and not isinstance(targets.get("one_dimensional"), bool):
-            raise ValueError(f"its description holds targets that are none: {targets!r}")
+            raise ValueError(f"its description has invalid targets: {targets!r}")
         for step in content["missing"]:
             if not isinstance(step, dict) or not isinstance(step.get("class"), str):
-                raise ValueError(f"its description holds {step!r}, which is no step")
+                raise ValueError(f"its description has an invalid step: {step!r}")
         return cls(**content)
 
     def inputs(self):
@@ -131,16 +130,17 @@ class Description:
         return {name: shapes[self.form]} | ({} if self.form == "vectors" else {"lengths": (1,)})
 
     def labels(self):
-        """Labels of the classes, an array."""
+        """Return the labels of the classes as an array."""
         return np.array(self.classes["values"], dtype=self.classes["dtype"])
 
     def transformers(self):
-        """Those to be computed before the operators, made anew and checked.
+        """Rebuild and check the transformers to compute before the operators.
 
         Raises
         ------
         ValueError
-            If one is not on the list, asks for too much, or gives other features than it did.
+            If one is not on the list, asks for too much memory, or gives other features than at
+            export.
         """
         return [_outside(step) for step in self.outside]
 
@@ -166,11 +166,11 @@ def _check_labels(classes):
     kinds = {"str": str, "object": str, "bool": bool, "float64": float, "int64": int}
     kind, values = kinds.get(classes.get("dtype")), classes.get("values")
     if kind is None or not isinstance(values, list) or any(type(v) is not kind for v in values):
-        raise ValueError(f"its description holds labels that are none: {classes!r}")
+        raise ValueError(f"its description has invalid labels: {classes!r}")
 
 
 def described_labels(classes):
-    """`classes_` of a classifier, for `Description`."""
+    """Return `classes_` of a classifier as plain values, for `Description`."""
     kind = _DTYPES.get(classes.dtype.kind)
     if classes.dtype.kind == "O" and all(isinstance(label, str) for label in classes):
         kind = "object"
@@ -183,7 +183,7 @@ def described_labels(classes):
 
 
 def described(step):
-    """Class and plain parameters of a step, for people and, if `is_rebuilt`, for `Description`."""
+    """Return class and plain parameters of a step, for readers and for rebuilding it."""
     parameters = step.get_params(deep=False) if hasattr(step, "get_params") else {}
     plain = {}
     for name, value in parameters.items():
@@ -197,12 +197,12 @@ def described(step):
 
 
 def described_outside(step):
-    """As `described`, with what a transformer makes of a test signal."""
+    """Return class, parameters and fingerprint of a transformer."""
     return {**described(step), _SIGNAL: fingerprint(step)}
 
 
 def is_rebuilt(step):
-    """Whether a step can be made anew from what `described` says, without torch."""
+    """Return whether a step can be rebuilt from its description, without torch."""
     kind = type(step)
     if kind.__name__ not in _REBUILT or not kind.__module__.startswith("skser."):
         return False
@@ -218,7 +218,7 @@ def is_rebuilt(step):
 
 def _outside(step):
     if not isinstance(step, dict) or _SIGNAL not in step:
-        raise ValueError(f"its description holds {step!r}, which is no step")
+        raise ValueError(f"its description has an invalid step: {step!r}")
     theirs = step[_SIGNAL]
     made = _rebuilt({name: value for name, value in step.items() if name != _SIGNAL})
     require_same(theirs, fingerprint(made), step["class"])
@@ -227,10 +227,10 @@ def _outside(step):
 
 def _rebuilt(step):
     if not isinstance(step, dict) or set(step) != {"class", "parameters"}:
-        raise ValueError(f"its description holds {step!r}, which is no step")
+        raise ValueError(f"its description has an invalid step: {step!r}")
     name, parameters = step["class"], step["parameters"]
     if name not in _REBUILT or not isinstance(parameters, dict):
-        raise ValueError(f"its description asks for {name!r}, which is not rebuilt")
+        raise ValueError(f"its description has the step {name!r}, which cannot be rebuilt")
     kind = getattr(importlib.import_module(_REBUILT[name]), name)
     unknown = sorted(set(parameters) - (set(kind._parameter_constraints) - _LEFT_OUT))
     if unknown:

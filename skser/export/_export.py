@@ -1,4 +1,4 @@
-"""Export of networks to ONNX, with the features before them where these are spectra."""
+"""Export of networks to ONNX, together with spectral features."""
 
 import math
 import os
@@ -27,59 +27,57 @@ from skser.preprocessing import SequenceScaler
 
 
 def export_onnx(model, path):
-    """Write a fitted network, and what goes before it, as an ONNX file.
+    """Write a fitted network and the steps before it as an ONNX file.
 
-    `load_onnx` predicts with it, and so does any ONNX runtime; neither needs torch. The extra
-    ``onnx`` installs what both need.
+    `load_onnx` and any other ONNX runtime predict with the file, without torch. The extra
+    ``onnx`` installs the libraries for export and prediction.
 
-    What the file holds:
-
-    - Behind `Spectrogram`, `MelSpectrogram`, `MFCC` or `LevelContour` everything from samples
-      to probabilities is in one graph.
-    - Other transformers of this package that need no torch (`FrameFeatures`, `Functionals`,
-      `OpenSmile`, `VoiceActivityTrimmer` by energy) stay outside the graph: the file keeps their
+    - `Spectrogram`, `MelSpectrogram`, `MFCC` and `LevelContour` become part of the graph, which
+      then computes everything from samples to probabilities.
+    - Other transformers of this package that do not need torch (`FrameFeatures`, `Functionals`,
+      `OpenSmile`, `VoiceActivityTrimmer` by energy) stay outside the graph. The file stores their
       parameters, and `load_onnx` computes them with NumPy.
-    - Behind anything else (`SpeechEmbedding`, transformers of your own) the graph takes what
-      that gives, and so does the loaded model; a warning says so.
+    - After any other step (`SpeechEmbedding`, your own transformers) the graph and the loaded
+      model take the output of that step, and a warning names it.
 
     Parameters
     ----------
     model : estimator
-        A fitted network of `skser.neural_network`, a Pipeline that ends in one, or a search over
-        such, of which the best is taken.
+        Fitted network of `skser.neural_network`, Pipeline that ends in one, or search over
+        these, whose best estimator is exported.
     path : path-like
-        File to write, in a folder that is there; a file that is there is replaced.
+        File to write, in an existing folder. An existing file is replaced.
 
     Raises
     ------
     TypeError
-        If the model ends in anything but a network, saying what of it can be exported.
+        If the model does not end in a network. The message names parts that can be exported.
     ValueError
-        If the network takes audio and text together, or trains layers of an encoder.
+        If the network takes audio and text together, or has fine-tuned layers of an encoder.
     NotFittedError
-        If it is not fitted.
+        If the model is not fitted.
     SavedModelError
-        If there is no folder for the file.
+        If the folder of the file does not exist.
 
     Warns
     -----
     UserWarning
-        Naming the steps that the file does not hold, if there are any.
+        If steps are missing from the file. The message names them.
 
     Notes
     -----
-    Inputs of the graph, with batch and length free:
+    Inputs of the graph, of any batch size and length:
 
     - ``waveform`` (batch, samples), float32, at the sampling rate in the description, or
-      ``frames`` (batch, time, columns), float32, with ``lengths`` (batch,), int64, in samples or
-      frames. What stands beyond the length of an utterance changes nothing.
+      ``frames`` (batch, time, columns), float32, together with ``lengths`` (batch,), int64, in
+      samples or frames. Values after the end of an utterance are ignored.
     - ``vectors`` (batch, columns), float32, alone.
 
     Output: ``probabilities`` (batch, classes) in the order of ``classes_``, or ``predictions``
-    (batch, targets) in units of y; float32. A description, as JSON, is the entry ``skser`` of
-    the file's metadata, and a SHA-256 of all else its last entry.
+    (batch, targets) in units of y; float32. The metadata entry ``skser`` holds a description as
+    JSON, and the last entry a SHA-256 of everything before it.
 
-    All is computed in float32, whatever the network's `precision`.
+    Everything is computed in float32, whatever the network's `precision`.
 
     Examples
     --------
@@ -122,14 +120,14 @@ def export_onnx(model, path):
     if missing:
         names = " and ".join(type(step).__name__ for step in missing)
         warnings.warn(
-            f"{os.fspath(path)} takes what {names} gives, and not what {names} takes: export_onnx "
-            "has no operators for all of it. Compute it before the exported model.",
+            f"{os.fspath(path)} takes the output of {names}, not its input, since export_onnx has "
+            "no operators for it. Compute this step before the exported model.",
             stacklevel=2,
         )
 
 
 def _steps(model):
-    """Steps of a model and of the pipelines in it, the last one its final estimator."""
+    """Return the steps of a model and of the pipelines in it; the last is its estimator."""
     if hasattr(model, "best_estimator_"):
         return _steps(model.best_estimator_)
     if isinstance(model, TransferClassifier | TransferRegressor):
@@ -146,7 +144,7 @@ def _refusal(model):
     parts = [key for key, part in _parts(model) if _ends_in_network(part)]
     hint = f"; of this one {' and '.join(parts)} can be exported" if parts else ""
     return (
-        "export_onnx takes a network of skser.neural_network, or a Pipeline that ends in one, "
+        "export_onnx takes a network of skser.neural_network or a Pipeline that ends in one, "
         f"not {name}{hint}."
     )
 
@@ -165,15 +163,17 @@ def _ends_in_network(model):
 
 
 def _own_transformers(network):
-    """Transformers that a network brings along, after what cannot be exported is refused."""
+    """Return the transformers inside a network, or raise if it cannot be exported."""
     own = getattr(network, "transformers_", {})
     name = type(network).__name__
     if len(own) > 1:
-        raise ValueError(f"A {name} of audio and text together cannot be exported to ONNX.")
+        raise ValueError(
+            f"A {name} of audio and text together cannot be exported to ONNX. Use skser.save."
+        )
     if getattr(network, "n_fine_tuned_layers", 0):
         raise ValueError(
             f"A {name} with n_fine_tuned_layers={network.n_fine_tuned_layers} cannot be exported "
-            "to ONNX: the layers are those of another library."
+            "to ONNX, because the layers belong to another library. Use skser.save."
         )
     return list(own.values())
 
@@ -193,7 +193,7 @@ def _description(network, scaler, features, outside, missing):
     if form == "contours":
         n_columns = int(network.n_features_in_)
     first = (outside or [features])[0]
-    # Functionals say it of the transformer inside.
+    # Functionals have the rate of the transformer inside.
     first = getattr(first, "transformer", None) or first
     rate = getattr(first, "input_sampling_rate", None)
     inside = [step for step in (features, scaler) if step is not None]
@@ -214,7 +214,7 @@ def _description(network, scaler, features, outside, missing):
 
 
 def _model(network, scaler, features, description):
-    """The bytes of the ONNX model."""
+    """Return the bytes of the ONNX model."""
     form, module = description.form, network.net_.module_
     n_channels, n_bands = _input_shape(network, form)
     lengths = {"lengths": (np.int64, ["batch"])}
@@ -235,11 +235,11 @@ def _model(network, scaler, features, description):
         x, lengths = graph.add("Transpose", x, perm=[0, 2, 1, 3]), "lengths"
     if scaler is not None:
         check_is_fitted(scaler)
-        fitted = getattr(scaler, "_scaler", scaler)  # a mean that is not subtracted is there too
+        fitted = getattr(scaler, "_scaler", scaler)  # has a mean even if it is not subtracted
         steps = [("Sub", fitted.mean_)] if fitted.with_mean else []
         steps += [("Div", fitted.scale_)] if fitted.with_std else []
         for operator, values in steps:
-            # Contours that StandardScaler has scaled have a value per place in time.
+            # StandardScaler has a mean per place in time of contours.
             x = graph.add(operator, x, np.reshape(values, (n_channels, -1, n_bands)))
     if form != "vectors":
         x = blank(graph, x, lengths)
@@ -260,7 +260,7 @@ def _ones(graph):
 
 
 def _input_shape(network, form):
-    """Channels and bands of what the network takes."""
+    """Return the number of channels and bands of the network's input."""
     from skser.neural_network.modules.attention_rnn import AttentionRNN
     from skser.neural_network.modules.fcn import AttentionFCN
 
@@ -270,7 +270,7 @@ def _input_shape(network, form):
     if isinstance(module, AttentionRNN):
         n_channels, _, n_bands = module.audio.center.shape
         return n_channels, n_bands
-    # The adversarial autoencoder takes all columns alike.
+    # The adversarial autoencoder does not distinguish channels.
     fcn = isinstance(module, AttentionFCN)
     n_channels = module.blocks[0].convolution.in_channels if fcn else 1
     return n_channels, network._n_columns // n_channels

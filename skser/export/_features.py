@@ -9,31 +9,31 @@ SPECTRAL = (LevelContour, MFCC, MelSpectrogram, Spectrogram)
 
 
 def shortest(transformer):
-    """Samples that an utterance must have at least."""
+    """Return the smallest number of samples that an utterance must have."""
     return _first(transformer) + len(transformer._prepare().fourier.window)
 
 
 def add_features(graph, transformer, waveform, lengths):
-    """Append what `transformer` computes, one of `SPECTRAL`.
+    """Append the operators of a spectral transformer.
 
-    Every utterance's frames are those that it has alone: the zeros behind it are those that the
-    transformer assumes there, and frames that begin beyond its length count nowhere.
+    The frames of an utterance do not depend on the batch: the transformer assumes zeros after an
+    utterance, and frames that begin after its end are ignored.
 
     Parameters
     ----------
     graph : Graph
     transformer : transformer of audio
     waveform : str
-        Value (batch, samples), float32, zero beyond each utterance.
+        Value (batch, samples), float32, zero after each utterance.
     lengths : str
-        Value (batch,), int64: samples of each utterance.
+        Value (batch,), int64: number of samples of each utterance.
 
     Returns
     -------
     x : str
-        Value (batch, channels, time, bands); anything beyond each utterance.
+        Value (batch, channels, time, bands), undefined after each utterance.
     lengths : str
-        Value (batch,), int64: frames of each utterance.
+        Value (batch,), int64: number of frames of each utterance.
     """
     prepared = transformer._prepare()
     fourier = prepared.fourier
@@ -78,7 +78,7 @@ def _cut(graph, transformer, waveform, lengths):
 
 
 def _power(graph, fourier, waveform, bins):
-    """Power spectra (batch, bins, time)."""
+    """Return power spectra (batch, bins, time)."""
     n_window = len(fourier.window)
     # A convolution frames, tapers and transforms at once; onnxruntime's STFT takes 2 to 25 times
     # as long, and its transforms of other lengths than powers of two lose digits.
@@ -98,7 +98,7 @@ def _power(graph, fourier, waveform, bins):
 
 
 class _Frames:
-    """Values (batch, bands, time), and which of them belong to an utterance."""
+    """Values (batch, bands, time), and a mask of the frames inside each utterance."""
 
     def __init__(self, graph, values, lengths):
         self.graph, self.values, self.lengths = graph, values, lengths
@@ -132,7 +132,7 @@ class _Frames:
         self.values = add("Sub", self.values, mean)
 
     def with_deltas(self, n_deltas):
-        """All channels, (batch, channels, time, bands)."""
+        """Return all channels, (batch, channels, time, bands)."""
         add = self.graph.add
         channels = [self.values]
         for _ in range(n_deltas):

@@ -1,4 +1,4 @@
-"""A graph of ONNX operators, written down node by node."""
+"""Graph of ONNX operators, written node by node."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ _OPSET, _IR_VERSION = 17, 8
 
 
 class Graph:
-    """Operators of one ONNX graph; values are known by their names.
+    """Operators of one ONNX graph, whose values are referred to by name.
 
     Parameters
     ----------
@@ -30,10 +30,10 @@ class Graph:
         Parameters
         ----------
         operator : str
-            Of the default domain.
+            Name of an operator of the default domain.
         *inputs : str, None, or array-like
-            Names of values; None leaves an optional input out; all else becomes a constant,
-            float32 or int64 or bool.
+            Names of values. None leaves an optional input out. Anything else becomes a constant of
+            float32, int64 or bool.
         **attributes : int, float, str, or list of int
         """
         names = [
@@ -55,28 +55,28 @@ class Graph:
         return self._constants[key].name
 
     def length(self, value, axis):
-        """Length of an axis, int64 of shape (1,)."""
+        """Return the length of an axis, int64 of shape (1,)."""
         return self.add("Shape", value, start=axis, end=axis + 1)
 
     def reshape(self, value, *shape):
-        """As ``numpy.reshape``; 0 keeps the length of an axis."""
+        """Reshape a value; 0 keeps the length of an axis."""
         return self.add("Reshape", value, np.array(shape))
 
     def positions(self, value, axis):
-        """Numbers 0, 1, ... of the places along an axis, int64 of shape (length,)."""
+        """Return the indices 0, 1, ... along an axis, int64 of shape (length,)."""
         n = self.add("Squeeze", self.length(value, axis), np.array([0]))
         return self.add("Range", np.int64(0), n, np.int64(1))
 
     def inside(self, value, axis, lengths):
-        """Bool (batch, length of an axis), true before the length (batch,) of each utterance."""
+        """Return a mask (batch, length of an axis) of the places inside each utterance."""
         return self.add("Less", self.positions(value, axis), self.column(lengths))
 
     def column(self, lengths):
-        """Values (batch,) as (batch, 1)."""
+        """Return values (batch,) as (batch, 1)."""
         return self.add("Unsqueeze", lengths, np.array([1]))
 
     def serialized(self, outputs, metadata):
-        """The bytes of an ONNX model.
+        """Return the bytes of an ONNX model.
 
         Parameters
         ----------

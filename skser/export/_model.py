@@ -22,25 +22,26 @@ from skser.export._file import parsed, read_sealed
 from skser.persistence import SavedModelError, naming
 from skser.sequences import as_sequences
 
-# Utterances of one run, and values of its padded input at most, if it is more than one utterance.
+# Largest number of utterances in a run, and of values in its padded input.
 _BATCH_SIZE, _BATCH_VALUES = 16, 2**22
-# Samples that are read before they are sorted by length and computed.
+# Number of samples that are read before they are sorted by length and computed.
 _SAMPLES_AT_ONCE = 2**23
 
 
 def load_onnx(path, *, input_sampling_rate=None, n_threads=None):
-    """Load what `export_onnx` has written. Needs onnxruntime, and no torch.
+    """Load a file that `export_onnx` has written, with onnxruntime and without torch.
 
-    Nothing in the file is executed but ONNX's own operators. A file that has changed since it
-    was written, by a single bit, is refused before anything else looks at it.
+    The file's digest, operators, attributes and shapes are checked before onnxruntime sees it.
 
     Parameters
     ----------
     path : path-like
+        File to read.
     input_sampling_rate : float or None, default=None
-        Rate of arrays given to the model, in Hz; None means that of the exported transformer.
+        Sampling rate of arrays given to the model, in Hz; None means that of the exported
+        transformer.
     n_threads : int or None, default=None
-        Threads that onnxruntime works with; None means one per core.
+        Number of threads of onnxruntime; None means one per core.
 
     Returns
     -------
@@ -49,13 +50,13 @@ def load_onnx(path, *, input_sampling_rate=None, n_threads=None):
     Raises
     ------
     SavedModelError
-        Naming the file, and why it is refused.
+        If the file is refused. The message names it and the reason.
     OSError
         If the file cannot be read.
 
     Examples
     --------
-    See `export_onnx`. Anything else is refused:
+    See `export_onnx`. Other files are refused:
 
     >>> import os, tempfile
     >>> from skser.export import load_onnx
@@ -75,30 +76,32 @@ def _is_classifier(model):
 
 
 class OnnxModel:
-    """A network of `export_onnx`, made by `load_onnx`.
+    """Exported network, as returned by `load_onnx`.
 
     Parameters
     ----------
     path : path-like
+        File to read.
     input_sampling_rate : float or None, default=None
-        Rate of arrays given to the model, in Hz; None means that of the exported transformer.
+        Sampling rate of arrays given to the model, in Hz; None means that of the exported
+        transformer.
     n_threads : int or None, default=None
-        Threads that onnxruntime works with; None means one per core.
+        Number of threads of onnxruntime; None means one per core.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels; of a classifier only.
+        Class labels. Defined only for classifiers.
     description : dict
-        Version, class, form of input, labels, and the steps that the graph holds (``inside``),
-        that are computed before it (``outside``), and that it has to be given (``missing``).
+        Version, class, form of input, labels, and the steps that are part of the graph
+        (``inside``), computed before it (``outside``), or left to the user (``missing``).
 
     Notes
     -----
-    X may be what the exported model took: paths, arrays of samples, `skser.audio.Waveform` or an
-    utterance table; frame sequences or vectors, if the file holds no transformer of audio.
-    `skser.inspection.emotion_timeline` takes the model too. Pickled, it is the path alone.
-    Padding, order and company of utterances change no output beyond rounding (1e-6).
+    X may be anything that the exported model took: paths, arrays of samples,
+    `skser.audio.Waveform` or an utterance table; or frame sequences or vectors if the file holds no
+    transformer of audio. `skser.inspection.emotion_timeline` takes the model too. A pickle holds
+    the path only. Padding, order and batches change no output beyond rounding (1e-6).
 
     Examples
     --------
@@ -136,21 +139,21 @@ class OnnxModel:
 
     @property
     def sampling_rate(self):
-        """Rate in Hz that the graph's features are computed at; None if they are outside it."""
+        """Sampling rate in Hz of the graph's features; None if they are outside it."""
         return self._description.sampling_rate
 
     @property
     def description(self):
-        """What the file says of itself."""
+        """Description in the file, as a dict."""
         return dict(vars(self._description))
 
     def predict(self, X):
-        """The most probable class, or the targets, of every utterance.
+        """Predict the most probable class, or the targets, of each utterance.
 
         Parameters
         ----------
         X : list, array, DataFrame or Sequences
-            Audio, frame sequences or vectors; see the notes of the class.
+            Audio, frame sequences or vectors, as in the notes of the class.
 
         Returns
         -------
@@ -159,7 +162,7 @@ class OnnxModel:
         Raises
         ------
         AudioReadError
-            Naming each utterance that could not be used, after the others were read.
+            If utterances cannot be read. The message names all of them.
         """
         outputs = self._outputs(X)
         if _is_classifier(self):
@@ -168,12 +171,12 @@ class OnnxModel:
 
     @available_if(_is_classifier)
     def predict_proba(self, X):
-        """Probabilities of the classes.
+        """Predict the probabilities of the classes.
 
         Parameters
         ----------
         X : list, array, DataFrame or Sequences
-            Audio, frame sequences or vectors; see the notes of the class.
+            Audio, frame sequences or vectors, as in the notes of the class.
 
         Returns
         -------
@@ -183,12 +186,12 @@ class OnnxModel:
         Raises
         ------
         AudioReadError
-            As `predict`.
+            If utterances cannot be read. The message names all of them.
         """
         return self._outputs(X)
 
     def _outputs(self, X):
-        """One float64 row per utterance, in the order of X."""
+        """Return one float64 row per utterance, in the order of X."""
         form = self._description.form
         rate = self.input_sampling_rate
         for transformer in self._transformers:
@@ -240,7 +243,7 @@ class OnnxModel:
         return self._of_sequences(lengths, lambda i: waveforms[i], "waveform")
 
     def _of_sequences(self, lengths, values, name="frames"):
-        """Outputs of utterances of some lengths, whose values a function gives."""
+        """Return the outputs of utterances, whose values the function `values` returns."""
         outputs = None
         for indices in _batches(lengths, self._description.n_columns or 1):
             first = values(indices[0])
@@ -340,7 +343,7 @@ def _set_rate(transformer, rate):
 
 
 def _batches(lengths, n_columns):
-    """Numbers of utterances of similar length, a few at a time."""
+    """Yield positions of utterances of similar length, a few at a time."""
     batch, order = [], np.argsort(lengths, kind="stable")
     for i in order:
         size = (len(batch) + 1) * int(lengths[i]) * n_columns

@@ -1,19 +1,19 @@
-"""Networks of a padded batch of frames, as ONNX operators."""
+"""Networks as ONNX operators, on a padded batch of frames."""
 
 import numpy as np
 
 
 def add_network(graph, module, x, lengths):
-    """Append what a network computes in prediction.
+    """Append the operators of a network in prediction.
 
     Parameters
     ----------
     graph : Graph
     module : AttentionFCN, AttentionRNN of one modality, or AdversarialAE
     x : str
-        Value (batch, channels, time, bands), zero beyond each utterance.
+        Value (batch, channels, time, bands), zero after each utterance.
     lengths : str
-        Value (batch,), int64: frames of each utterance, at least 1.
+        Value (batch,), int64: number of frames of each utterance, at least 1.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def _linear(graph, layer, x):
 
 
 def _block(graph, block, x, lengths):
-    """A `ConvolutionBlock`; batch normalisation is part of the convolution's weights."""
+    """Append a `ConvolutionBlock`, with batch normalization folded into the convolution."""
     convolution, norm = block.convolution, block.batch_norm
     weight = _array(convolution.weight)
     bias = np.zeros(len(weight)) if convolution.bias is None else _array(convolution.bias)
@@ -88,7 +88,7 @@ def _margins(kernel):
 
 
 def _blanked(graph, x, lengths, kernel, stride):
-    """Zeros beyond each utterance of what a layer has put out, and the new lengths."""
+    """Set the outputs of a layer after each utterance to zero; return them and the new lengths."""
     margin = np.int64(2 * (kernel[0] // 2) - kernel[0])
     steps = graph.add("Div", graph.add("Add", lengths, margin), np.int64(stride[0]))
     lengths = graph.add("Add", steps, np.int64(1))
@@ -96,7 +96,7 @@ def _blanked(graph, x, lengths, kernel, stride):
 
 
 def blank(graph, x, lengths):
-    """Zeros beyond each utterance in ``x`` (batch, channels, time, bands)."""
+    """Set ``x`` (batch, channels, time, bands) to zero after each utterance."""
     inside = graph.add("Cast", graph.inside(x, 2, lengths), to=1)
     return graph.add("Mul", x, graph.add("Unsqueeze", inside, np.array([1, 3])))
 
@@ -105,7 +105,7 @@ def blank(graph, x, lengths):
 
 
 def _pooled_cells(graph, pooling, x, lengths):
-    """Pooled vectors of every cell of ``x`` (batch, features, time, bands)."""
+    """Append attention pooling over all cells of ``x`` (batch, features, time, bands)."""
     cells = graph.add("Transpose", x, perm=[0, 2, 3, 1])
     inside = graph.add("Unsqueeze", graph.inside(cells, 1, lengths), np.array([2, 3]))
     scores = graph.add("Where", inside, _scores(graph, pooling, cells), -np.inf)
@@ -116,14 +116,14 @@ def _pooled_cells(graph, pooling, x, lengths):
 
 
 def _weights(graph, pooling, frames, lengths):
-    """Attention weights (batch, heads, time) of frames (batch, time, features)."""
+    """Return attention weights (batch, heads, time) of frames (batch, time, features)."""
     inside = graph.add("Unsqueeze", graph.inside(frames, 1, lengths), np.array([2]))
     scores = graph.add("Where", inside, _scores(graph, pooling, frames), -np.inf)
     return _softmax_over_positions(graph, scores)
 
 
 def _scores(graph, pooling, annotations):
-    """Scores (..., heads) of annotations (..., features)."""
+    """Return scores (..., heads) of annotations (..., features)."""
     projection, context = pooling.projection, _array(pooling.context)
     product = graph.add("MatMul", annotations, _array(projection.weight).T)
     hidden = graph.add("Tanh", graph.add("Add", product, _array(projection.bias)))
@@ -143,7 +143,7 @@ def _softmax_over_positions(graph, scores):
 
 
 def _recurrent(graph, encoder, x, lengths):
-    """Pooled vectors of a `RecurrentEncoder`."""
+    """Append a `RecurrentEncoder` and return its pooled vectors."""
     if encoder.recurrent is not None:
         center, scale = _array(encoder.center), _array(encoder.scale)
         x = graph.add("Div", graph.add("Sub", x, center), scale)
@@ -172,7 +172,7 @@ def _channels_as_columns(graph, x, n_columns):
 
 
 def _recurrent_layer(graph, layers, i, frames, lengths):
-    """Both directions of layer `i`, over frames (time, batch, n_inputs)."""
+    """Append both directions of layer `i`, over frames (time, batch, n_inputs)."""
     # torch has the gates in the order r, z, n or i, f, g, o; ONNX in z, r, n or i, o, f, g.
     operator, gates = {"GRU": ("GRU", (1, 0, 2)), "LSTM": ("LSTM", (0, 3, 1, 2))}[layers.mode]
 
@@ -201,7 +201,7 @@ def _recurrent_layer(graph, layers, i, frames, lengths):
 
 
 def _pooled_frames(graph, pooling, frames, lengths):
-    """Attentive means of frames that nothing has normalised, (batch, heads * features)."""
+    """Return attentive means of frames that are not normalized, (batch, heads * features)."""
     n_features = pooling.projection.in_features
     normalised = graph.add("LayerNormalization", frames, np.ones(n_features))
     pooled = graph.add("MatMul", _weights(graph, pooling, normalised, lengths), frames)
@@ -209,7 +209,7 @@ def _pooled_frames(graph, pooling, frames, lengths):
 
 
 def _statistics(graph, pooling, frames, lengths):
-    """Attentive means and deviations, (batch, 2 * heads * features)."""
+    """Return attentive means and standard deviations, (batch, 2 * heads * features)."""
     weights = _weights(graph, pooling, frames, lengths)
     mean = graph.add("MatMul", weights, frames)
     square = graph.add("MatMul", weights, graph.add("Mul", frames, frames))
@@ -224,7 +224,7 @@ def _statistics(graph, pooling, frames, lengths):
 
 
 def _encoded(graph, encoder, x, lengths):
-    """Vectors of a `VectorEncoder` or a `FrameEncoder`."""
+    """Append a `VectorEncoder` or `FrameEncoder` and return its vectors."""
     if hasattr(encoder, "layers"):
         x = graph.reshape(x, 0, encoder.n_reconstructed)
         for linear, norm, _ in encoder.layers:

@@ -239,7 +239,7 @@ def set_requests(model):
         made = MetadataRequest(owner=estimator)
         for method, asked in requests.items():
             if method not in SIMPLE_METHODS:
-                raise SavedModelError(f"There is no method {method!r} that takes metadata.")
+                raise SavedModelError(f"{method!r} is not a method that takes metadata.")
             for name, alias in asked.items():
                 getattr(made, method).add_request(param=name, alias=alias)
         estimator._metadata_request = made

@@ -39,7 +39,7 @@ def save(model, path, *, card=None):
     See Also
     --------
     load : Load a saved model.
-    trusted_types : List the types that skops must be told to trust.
+    trusted_types : List the types that skops does not trust by default.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Exported pipelines say of audio what the pipelines say, also where there is no torch."""
+"""Exported pipelines predict from audio as the pipelines do, also without torch."""
 
 import pickle
 import subprocess
@@ -209,7 +209,7 @@ class Louder(TransformerMixin, BaseEstimator):
 def test_a_warning_names_what_the_file_does_not_hold(corpus, tmp_path):
     features = MelSpectrogram(n_mels=16, input_sampling_rate=RATE)
     model = audio_pipeline(make_pipeline(Louder(), features), corpus)
-    with pytest.warns(UserWarning, match=r"model\.onnx takes what Louder and MelSpectrogram gi"):
+    with pytest.warns(UserWarning, match=r"model\.onnx takes the output of Louder and Mel"):
         loaded = exported(model, tmp_path)
     assert loaded.description["form"] == "frames"
     X = model[:-1].transform(corpus.data[:4])

@@ -1,4 +1,4 @@
-"""ONNX files that are foreign, damaged or forged are refused, by name."""
+"""ONNX files that are foreign, damaged or forged are refused by name."""
 
 import json
 import sys
@@ -261,7 +261,7 @@ def test_files_of_another_format_say_so(forged):
     [
         (lambda d: d.pop("classes"), "differs in the fields ['classes']"),
         (lambda d: d.update(n_columns="5"), "n_columns='5'"),
-        (lambda d: d.update(form="spectra"), "names no input"),
+        (lambda d: d.update(form="spectra"), "no known input"),
         (lambda d: d.update(form="frames"), "not what it describes"),
         (
             lambda d: d["classes"].update(values=["a", "b", "c"]),
@@ -269,9 +269,9 @@ def test_files_of_another_format_say_so(forged):
         ),
         (lambda d: d["classes"].update(dtype="S9999"), "labels"),
         (lambda d: d["classes"].update(values=[["a"], ["b"]]), "labels"),
-        (lambda d: d.update(outside=["FrameFeatures"]), "no step"),
-        (lambda d: d.update(outside=[{"class": "MFCC", "parameters": {}}]), "no step"),
-        (outside("os.system"), "not rebuilt"),
+        (lambda d: d.update(outside=["FrameFeatures"]), "invalid step"),
+        (lambda d: d.update(outside=[{"class": "MFCC", "parameters": {}}]), "invalid step"),
+        (outside("os.system"), "cannot be rebuilt"),
         (outside(["MFCC"]), "built from its content (TypeError"),
         (outside("MFCC", memory="features"), "gives MFCC the parameters ['memory']"),
         (outside("MFCC", n_mels="x"), "'n_mels' parameter of MFCC must be an int"),
@@ -288,9 +288,9 @@ def test_files_of_another_format_say_so(forged):
         (lambda d: d.update(input_sampling_rate=float("nan")), "has input_sampling_rate=nan"),
         (lambda d: d.update(n_columns=None), "has no n_columns"),
         (lambda d: d.update(form="waveform"), "has no sampling_rate"),
-        (lambda d: d.update(missing=[{}]), "no step"),
+        (lambda d: d.update(missing=[{}]), "invalid step"),
         (lambda d: d["classes"].update(dtype="int64", values=[0, 2**70]), "OverflowError"),
-        (lambda d: d.update(classes=None, targets={}), "targets that are none"),
+        (lambda d: d.update(classes=None, targets={}), "invalid targets"),
     ],
 )
 def test_descriptions_are_checked(forged, change, reason):

@@ -1,4 +1,4 @@
-"""Exported networks say what the networks say, from frames and vectors; what is not exported."""
+"""Exported networks predict from frames and vectors as the networks do; others are refused."""
 
 import warnings
 
@@ -62,7 +62,7 @@ LOCAL = {
         (AdversarialAEClassifier(hidden_units=(8, 6), **QUICK), True),
     ],
 )
-def test_every_network_says_the_same(network, flat, frames, tmp_path):
+def test_every_network_predicts_the_same(network, flat, frames, tmp_path):
     X = VECTORS if flat else frames
     y = np.arange(len(X)) % 3
     model = fitted(network, X, y)
@@ -118,11 +118,11 @@ class Smoother(TransformerMixin, BaseEstimator):
         return True
 
 
-def test_behind_an_unknown_step_the_graph_takes_what_it_gives(frames, tmp_path):
+def test_after_an_unknown_step_the_graph_takes_its_output(frames, tmp_path):
     network = AttentionFCNClassifier(**SMALL)
     model = make_pipeline(Smoother(), SequenceScaler(), network)
     fitted(model, frames, np.arange(10) % 2)
-    with pytest.warns(UserWarning, match="model.onnx takes what Smoother gives"):
+    with pytest.warns(UserWarning, match="model.onnx takes the output of Smoother"):
         loaded = exported(model, tmp_path)
     assert_same(loaded, model, frames, 1e-5)
     as_list = loaded.predict_proba(frames.to_list())
@@ -144,10 +144,10 @@ class OwnFrames(Smoother):
         return MelSpectrogram(n_mels=8, input_sampling_rate=16000).transform(X)
 
 
-def test_what_a_network_brings_along_may_be_missing_too(corpus, tmp_path):
+def test_the_transformer_inside_a_network_may_be_missing_too(corpus, tmp_path):
     X = corpus.data[:8]
     model = fitted(AttentionRNNClassifier(OwnFrames(), n_hidden=4, **QUICK), X, corpus.target[:8])
-    with pytest.warns(UserWarning, match="model.onnx takes what OwnFrames gives"):
+    with pytest.warns(UserWarning, match="model.onnx takes the output of OwnFrames"):
         loaded = exported(model, tmp_path)
     given = loaded.predict_proba(OwnFrames().transform(X))
     assert np.abs(given - model.predict_proba(X)).max() < 1e-4
@@ -164,7 +164,7 @@ def test_labels_keep_their_type(labels, tmp_path):
     assert (predicted == model.predict(VECTORS)).all()
 
 
-def test_of_a_search_the_best_is_exported(tmp_path):
+def test_the_best_estimator_of_a_search_is_exported(tmp_path):
     y = np.resize(["b", "a"], len(VECTORS))
     network = AttentionRNNClassifier(n_hidden=4, **QUICK)
     search = GridSearchCV(network, {"n_heads": [1]}, cv=2)
@@ -178,14 +178,14 @@ def test_of_a_search_the_best_is_exported(tmp_path):
 # What is not exported -----------------------------------------------------------------
 
 
-def test_of_a_transfer_the_network_is_exported(frames, tmp_path):
+def test_the_network_of_a_transfer_is_exported(frames, tmp_path):
     source = fitted(AttentionFCNClassifier(**SMALL), frames, np.arange(10) % 3)
     model = TransferClassifier(AttentionFCNClassifier(**SMALL), source)
     model = fitted(make_pipeline(SequenceScaler(), model), frames, np.arange(10) % 2)
     assert_same(exported(model, tmp_path), model, frames, 1e-5)
 
 
-def test_models_that_end_in_no_network_are_refused(tmp_path):
+def test_models_that_do_not_end_in_a_network_are_refused(tmp_path):
     path = tmp_path / "model.onnx"
     network = make_pipeline(MelSpectrogram(), AttentionFCNClassifier())
     with pytest.raises(TypeError, match="ends in one, not LogisticRegression"):
@@ -206,7 +206,7 @@ def test_networks_of_audio_and_text_are_refused(tmp_path):
         export_onnx(network, tmp_path / "model.onnx")
 
 
-def test_an_unfitted_model_leaves_the_file_that_is_there(tmp_path):
+def test_an_unfitted_model_leaves_an_existing_file(tmp_path):
     path = tmp_path / "model.onnx"
     path.write_bytes(b"as it was")
     with pytest.raises(NotFittedError):

@@ -11,5 +11,6 @@ def test_60_mutated_files_are_refused_or_read(tmp_path):
     assert result["failures"] == []
     assert sum(result["outcomes"].values()) == 60
     refused = {kind for kind in result["outcomes"] if kind.endswith(": refused")}
-    assert {"bytes: refused", "onnx bytes: refused", "schema type: refused"} <= refused
+    assert {"bytes: refused", "onnx bytes: refused"} <= refused
+    assert len(refused) > 5
     assert result["slowest_seconds"] < 10

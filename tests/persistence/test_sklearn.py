@@ -1,4 +1,4 @@
-"""Round trips of scikit-learn's own estimators, and of what holds them."""
+"""Round trips of scikit-learn's estimators, alone and around networks."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Template of the report, and its tables, pictures and sounds."""
+"""HTML page of a report, which needs no other file."""
 
 import base64
 import io
@@ -36,6 +36,10 @@ figcaption { color: #555; } pre { white-space: pre-wrap; background: #f5f5f5; pa
 <h2>{{ section.title }}</h2>
 {% for paragraph in section.paragraphs %}<p{% if section.warn %} class="warn"{% endif %}>
 {{- paragraph }}</p>{% endfor %}
+{% for picture in section.pictures %}
+<figure><img src="{{ picture.source }}" alt="{{ picture.caption }}">
+<figcaption>{{ picture.caption }}</figcaption></figure>
+{% endfor %}
 {% for table in section.tables %}
 <table>
 <thead><tr>{% for name in table.columns %}<th>{{ name }}</th>{% endfor %}</tr></thead>
@@ -46,27 +50,11 @@ figcaption { color: #555; } pre { white-space: pre-wrap; background: #f5f5f5; pa
 {%- else %}{{ cell.text }}{% endif %}</td>{% endfor %}</tr>
 {% endfor %}</tbody></table>
 {% endfor %}
-{% for picture in section.pictures %}
-<figure><img src="{{ picture.source }}" alt="{{ picture.caption }}">
-<figcaption>{{ picture.caption }}</figcaption></figure>
-{% endfor %}
 {% if section.text %}<pre>{{ section.text }}</pre>{% endif %}
 {% endfor %}
 </body>
 </html>
 """
-
-
-def sound(corpus, item, i):
-    """Return an utterance of a corpus as an MP3 file in a data URI."""
-    import soundfile
-
-    samples = read_utterance(item, i, corpus.sampling_rate, _RATE)
-    file = io.BytesIO()
-    # The MP3 encoder clips samples beyond 1.
-    samples = samples / max(float(np.abs(samples).max()), 1.0)
-    soundfile.write(file, samples, _RATE, format="MP3", subtype="MPEG_LAYER_III")
-    return _data_uri("audio/mpeg", file.getvalue())
 
 
 def cell(value):
@@ -82,13 +70,26 @@ def table(frame):
     return {"columns": list(frame.columns), "rows": rows}
 
 
-def picture(display, caption):
-    """Return the figure of a display as SVG in a data URI, and close it."""
-    plt = import_optional("matplotlib.pyplot", extra="report", purpose="EvaluationReport")
+def picture(drawn, caption):
+    """Return a figure, or that of a display, as SVG in a data URI, and close it."""
+    plt = import_optional("matplotlib.pyplot", extra="report", purpose="A report")
+    figure = getattr(drawn, "figure_", drawn)
     file = io.BytesIO()
-    display.figure_.savefig(file, format="svg")
-    plt.close(display.figure_)
+    figure.savefig(file, format="svg")
+    plt.close(figure)
     return {"source": _data_uri("image/svg+xml", file.getvalue()), "caption": caption}
+
+
+def sound(corpus, item, i):
+    """Return an utterance of a corpus as an MP3 file in a data URI."""
+    import soundfile
+
+    samples = read_utterance(item, i, corpus.sampling_rate, _RATE)
+    file = io.BytesIO()
+    # The MP3 encoder clips samples beyond 1.
+    samples = samples / max(float(np.abs(samples).max()), 1.0)
+    soundfile.write(file, samples, _RATE, format="MP3", subtype="MPEG_LAYER_III")
+    return _data_uri("audio/mpeg", file.getvalue())
 
 
 def _data_uri(kind, content):
