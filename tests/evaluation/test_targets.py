@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import VotingRegressor
@@ -272,8 +273,10 @@ class TestVotes:
                 return np.tile(self.mean_, (len(X), 1))
 
         corpus = made_up(votes=votes_of())
-        for model in (Soft(), make_pipeline("passthrough", Soft())):
-            found = cross_validate_speakers(model, corpus, target="votes", cv=2)
+        pipeline = make_pipeline("passthrough", Soft())
+        for model, routing in ((Soft(), False), (pipeline, False), (pipeline, True)):
+            with config_context(enable_metadata_routing=routing):
+                found = cross_validate_speakers(model, corpus, target="votes", cv=2)
             for train, test in found.folds:
                 expected = corpus.soft_targets()[train].mean(axis=0)
                 rows = np.isin(found.predictions["utterance"], test)
