@@ -200,7 +200,8 @@ def about_target(protocol):
     if unrated is None:
         return []
     name, n = protocol["target"], unrated["n"]
-    name = name if isinstance(name, str) else ", ".join(name)
+    if not isinstance(name, str):
+        name = " or ".join([", ".join(name[:-1]), name[-1]] if len(name) > 1 else name)
     share = 100 * n / unrated["n_utterances"]
     use = f"{unrated['trained_on']} are trained on" if unrated["trained_on"] else "left out"
     return [f"{n} of {unrated['n_utterances']} utterances ({share:.1f} %) lack {name}: {use}."]

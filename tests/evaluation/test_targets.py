@@ -23,7 +23,9 @@ from skser.metrics import (
     vote_divergence,
 )
 from skser.neural_network import AdversarialAERegressor, AttentionFCNClassifier
+from tests.support.estimators import NETWORKS, by_name, instance
 
+REGRESSORS = [cls for cls in NETWORKS if issubclass(cls, RegressorMixin)]
 SPEAKERS = ["a", "b", "c", "d"]
 RANDOM = np.random.RandomState(0)
 N = 48
@@ -121,7 +123,7 @@ class TestDimensions:
         assert sorted(found.predictions["utterance"]) == list(range(6, N))
         assert found.protocol["unrated"] == {"n": 6, "n_utterances": N, "trained_on": 0}
         assert (found.fold_results["n_train"] + found.fold_results["n_test"] == N - 6).all()
-        assert "6 of 48 utterances (12.5 %) lack valence, activation: left out." in str(found)
+        assert "6 of 48 utterances (12.5 %) lack valence or activation: left out." in str(found)
 
     def test_unrated_utterances_are_trained_on_where_the_model_takes_them(self):
         class Recorder(RegressorMixin, BaseEstimator):
@@ -143,17 +145,32 @@ class TestDimensions:
         assert found.protocol["unrated"]["trained_on"] == 8
 
     def test_the_adversarial_autoencoder_learns_from_missing_ratings(self):
-        valence = np.where(np.arange(N) % 12 < 4, np.nan, VALENCE)
+        missing = np.arange(N) % 12
+        frame = made_up().frame.assign(
+            valence=np.where(missing < 4, np.nan, VALENCE),
+            dominance=np.where((missing > 2) & (missing < 6), np.nan, FEATURES[:, 2]),
+        )
         model = AdversarialAERegressor(max_epochs=60, batch_size=16, device="cpu", n_threads=1)
         found = cross_validate_speakers(
             of_features(model),
-            made_up(valence),
-            target=["valence", "activation"],
+            SpeechCorpus(frame, "three", {}),
+            target=["valence", "activation", "dominance"],
             unrated="train",
             cv=2,
         )
         assert found.fold_results["n_train"].tolist() == [24, 24]
+        assert found.fold_results["n_test"].sum() == np.sum(missing > 5)
+        assert found.protocol["unrated"] == {"n": 24, "n_utterances": N, "trained_on": 24}
         assert found.summary().loc["ccc_activation", "pooled"] > 0.3
+
+    @pytest.mark.filterwarnings("ignore:In its last epoch")
+    @pytest.mark.parametrize("cls", REGRESSORS, ids=by_name)
+    def test_every_network_for_regression_is_evaluated_on_two_dimensions(self, cls):
+        found = cross_validate_speakers(
+            of_features(instance(cls)), made_up(), target=["valence", "activation"], cv=2
+        )
+        assert found.y_pred.shape == (N, 2)
+        assert np.isfinite(found.summary()["pooled"]).all()
 
     def test_a_corpus_without_ratings_on_a_side_of_a_fold_raises(self):
         valence = np.where(np.isin(made_up().speakers, ["a", "b"]), np.nan, VALENCE)

@@ -63,7 +63,7 @@ def test_a_report_of_dimensions_holds_scores_pictures_errors_and_sexes(evaluatio
         assert f"{value:.3f}" in html, name
     for text in ("CCC of valence", "RMSE of activation", "Between the sexes, CCC differs by"):
         assert text in html
-    assert "1 of 24 utterances (4.2 %) lack valence, activation: left out." in html
+    assert "1 of 24 utterances (4.2 %) lack valence or activation: left out." in html
     assert html.count("<audio") == 2
     assert html.count("<img") == 2
     error = np.abs(evaluation.y_true - evaluation.y_pred).mean(axis=1).max()
