@@ -148,7 +148,10 @@ def soft_target_keywords(estimator, soft_targets):
         scikit-learn's metadata routing, does not request them.
     """
     if get_config()["enable_metadata_routing"]:
-        takes = get_routing_for_object(estimator).consumes("fit", ["soft_targets"])
+        try:
+            takes = get_routing_for_object(estimator).consumes("fit", ["soft_targets"])
+        except NotImplementedError:  # an estimator around estimators that passes nothing on
+            return {}
         return {"soft_targets": soft_targets} if takes else {}
     part = estimator
     while part is not None:

@@ -11,7 +11,7 @@ from skser._optional import import_optional
 from skser.audio import audio_inputs, utterance_name
 from skser.evaluation import leakage_report, recall_gap
 from skser.evaluation._html_page import TEMPLATE, cell, picture, sound, table
-from skser.evaluation._report_values import ValueSections
+from skser.evaluation._report_values import ValueSections, name_of
 from skser.evaluation._targets import EMOTION, target_of
 from skser.evaluation._unknown_speakers import about_speakers
 from skser.inspection import (
@@ -355,5 +355,5 @@ class EvaluationReport:
         names = [", ".join(speakers) for speakers in held_out["held_out"]]
         score = 100 * held_out[name] if of_classes else held_out[name].map("{:.3f}".format)
         scores = pd.DataFrame({"fold": held_out["fold"], "speakers held out": names})
-        scores["UAR in %" if of_classes else name] = score
+        scores["UAR in %" if of_classes else name_of(name)] = score
         return {"title": "Protocol", "text": text, "tables": [table(scores)]}

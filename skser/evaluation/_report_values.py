@@ -17,8 +17,8 @@ _NAMES = {
     "ccc": "CCC",
     "pearson": "Pearson's r",
     "rmse": "RMSE",
-    "cross_entropy": "cross-entropy in nats",
-    "divergence": "Jensen-Shannon divergence in bits",
+    "cross_entropy": "cross-entropy",
+    "divergence": "Jensen-Shannon divergence",
 }
 
 
@@ -49,7 +49,7 @@ class ValueSections:
         evaluation = self.evaluation
         found = evaluation.summary()
         texts = found.map(lambda value: "–" if np.isnan(value) else f"{value:.3f}")
-        texts.index = [_name_of(name) for name in found.index]
+        texts.index = [name_of(name) for name in found.index]
         texts.columns = [
             "pooled, mean of seeds", "sd of seeds", "mean of folds", "sd of folds", "worst fold",
         ]  # fmt: skip
@@ -58,7 +58,10 @@ class ValueSections:
             bounds = [f"{low:.3f} to {high:.3f}" for low, high in intervals]
             texts.insert(1, "95 % interval over speakers", bounds)
         if self.of_votes:
-            about = "The raters' shares are compared with predicted shares; lower is better."
+            about = (
+                "Predicted shares of the classes are compared with those of the raters' votes. The "
+                "cross-entropy is in nats and the divergence in bits; lower is better."
+            )
         else:
             about = (
                 "CCC and Pearson's r are at most 1; RMSE is in the unit of the ratings, and lower "
@@ -76,11 +79,12 @@ class ValueSections:
         display = PredictedValuesDisplay.from_predictions(true, predicted, names=self.columns)
         true, predicted = (values.reshape(len(values), -1) for values in (true, predicted))
         rows = {"mean": np.mean, "sd": np.std}
+        sides = {"votes" if self.of_votes else "ratings": true, "predictions": predicted}
         found = pd.DataFrame(
             {
                 f"{name} of {side}": [f"{value:.3f}" for value in of(values, axis=0)]
                 for name, of in rows.items()
-                for side, values in (("ratings", true), ("predictions", predicted))
+                for side, values in sides.items()
             },
             index=self.columns,
         )
@@ -94,20 +98,19 @@ class ValueSections:
 
     def speakers(self):
         """Make the section of speakers and groups of speakers."""
-        scores = self.evaluation.by_speaker().rename(_name_of(self.name))
+        scores = self.evaluation.by_speaker().rename(name_of(self.name))
         loss = is_loss(self.evaluation.main_metric)
         worst = scores.idxmax() if loss else scores.idxmin()
         display = SpeakerScoresDisplay.from_scores(scores)
+        caption = f"{name_of(self.name)} of each speaker, none of whom was trained on"
         return {
             "title": "Speakers",
             "paragraphs": [
-                f"The speaker with the worst {_name_of(self.name)} is {worst}, with "
+                f"The speaker with the worst {name_of(self.name)} is {worst}, with "
                 f"{scores[worst]:.3f}.",
                 *self._sexes(),
             ],
-            "pictures": [
-                picture(display, f"{_name_of(self.name)} of each speaker, none trained on")
-            ],
+            "pictures": [picture(display, caption[0].upper() + caption[1:])],
         }
 
     def _sexes(self):
@@ -130,7 +133,7 @@ class ValueSections:
         )
         verdict = "which chance explains" if gap.is_fair else "more than chance explains"
         return [
-            f"Between the sexes, {_name_of(self.name)} differs by {gap.gap:.3f} ({gap.worst} "
+            f"Between the sexes, {name_of(self.name)} differs by {gap.gap:.3f} ({gap.worst} "
             f"worse), {verdict}. If the sexes are assigned to the speakers at random, the "
             f"difference is at most {gap.threshold:.3f} in {100 * gap.confidence_level:.0f} % of "
             "cases."
@@ -175,7 +178,7 @@ class ValueSections:
         return ", ".join(f"{self.columns[i]} {values[i]:.2f}" for i in order)
 
 
-def _name_of(metric):
+def name_of(metric):
     """Return the name of a metric for readers, such as "CCC of valence"."""
     for short, name in _NAMES.items():
         if metric == short:

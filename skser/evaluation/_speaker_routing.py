@@ -52,6 +52,8 @@ def fit_with_speakers(model, X, y, groups, soft_targets=None):
         warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")
         keywords = _routed(model, groups) if routing else group_keywords(model, groups)
         if soft_targets is not None:
+            if routing:
+                _request_soft_targets(model)
             keywords |= soft_target_keywords(model, soft_targets)
         try:
             return model.fit(X, y, **keywords)
@@ -67,6 +69,16 @@ def fit_with_speakers(model, X, y, groups, soft_targets=None):
                 "Pipeline, or in an estimator that supports scikit-learn's metadata routing. "
                 f"({error})"
             ) from error
+
+
+def _request_soft_targets(model):
+    """Request soft targets for every `fit` that takes them and has no request."""
+    for part in [model, *model.get_params().values()]:
+        request = getattr(part, "_get_metadata_request", None)
+        if request is None or not hasattr(part, "set_fit_request"):
+            continue
+        if request().fit.requests.get("soft_targets", False) is None:
+            part.set_fit_request(soft_targets=True)
 
 
 def _has_parts_out_of_reach(model):

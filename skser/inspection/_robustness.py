@@ -61,7 +61,10 @@ class RobustnessDisplay:
             If the report contains only clean recordings, or if there are fewer `axes` than kinds
             of distortion.
         """
-        clean = 100 * self.report["score"].iloc[0]
+        # Scores of classes are shares; those of dimensions and votes may have any range.
+        is_share = "same" in self.report
+        scores = self.report["score"] * (100 if is_share else 1)
+        clean = scores.iloc[0]
         kinds = list(dict.fromkeys(self.report.index.get_level_values(0)[1:]))
         if not kinds:
             raise ValueError(
@@ -83,13 +86,15 @@ class RobustnessDisplay:
         for ax in axes[len(kinds) :]:
             ax.set_axis_off()
         for ax, kind in zip(axes, kinds, strict=False):
-            part = 100 * self.report.loc[kind]["score"]
+            part = scores.loc[kind]
             names = ["clean", *map(str, part.index)]
             ax.axhline(clean, color="grey", linestyle="--", linewidth=1)
             ax.plot(range(len(names)), [clean, *part], marker="o", color="tab:blue")
             ax.set_xticks(range(len(names)), names, rotation=40, ha="right", fontsize="small")
-            ax.set(title=kind, ylim=(0, 105), xlim=(-0.3, len(names) - 0.7))
+            ax.set(title=kind, xlim=(-0.3, len(names) - 0.7))
+            if is_share:
+                ax.set_ylim(0, 105)
         for ax in axes[:: min(4, len(kinds))]:
-            ax.set_ylabel("score in %")
+            ax.set_ylabel("score in %" if is_share else "score")
         self.axes_, self.figure_ = axes[: len(kinds)], axes[0].figure
         return self

@@ -35,7 +35,7 @@ class WindowOutputs:
         """Return the outputs for some windows, of shape (n_windows, n_columns)."""
         if self.is_proba:
             return self.model.predict_proba(windows)
-        return np.asarray(self.model.predict(windows)).reshape(len(windows), -1)
+        return np.asarray(self.model.predict(windows), np.float64).reshape(len(windows), -1)
 
     def columns(self, n_columns):
         """Return the names of the columns: the classes, or `names`.

@@ -49,6 +49,17 @@ def test_folds_can_be_sentence_disjoint_as_well(table):
         np.testing.assert_array_equal(np.sort(held_out), np.arange(400))
 
 
+@pytest.mark.parametrize("columns", [1, 2])
+def test_folds_of_numbers_have_about_equal_numbers_of_utterances(columns):
+    speakers = np.repeat(list("abcd"), [9, 1, 6, 4])
+    y = np.random.RandomState(0).randn(20, columns)
+    y[3] = np.nan  # a missing rating
+    y = y[:, 0] if columns == 1 else y
+    folds = list(StratifiedSpeakerKFold(2).split(y, y, speakers))
+    assert [len(test) for _, test in folds] == [9, 11]
+    assert all(set(speakers[train]).isdisjoint(speakers[test]) for train, test in folds)
+
+
 def test_scikit_learn_accepts_groups_of_two_columns(table):
     speakers, y, sentences = table
     X = np.random.RandomState(0).randn(400, 2)

@@ -1,0 +1,151 @@
+"""Tests of reports, group gaps and robustness of dimensions and shares of votes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import pearsonr
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import root_mean_squared_error
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skser.datasets import SpeechCorpus, make_emotional_speech
+from skser.evaluation import (
+    EvaluationReport,
+    cross_validate_speakers,
+    robustness_report,
+    score_gap,
+)
+from skser.feature_extraction import FrameFeatures, Functionals
+from skser.inspection import RobustnessDisplay
+from skser.metrics import concordance_correlation_coefficient, vote_cross_entropy
+
+pytest.importorskip("jinja2")
+pytest.importorskip("matplotlib").use("Agg")
+RATE = 16000
+DIMENSIONS = ["valence", "activation"]
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    made = make_emotional_speech(4, 6, ("anger", "sadness", "neutral"), random_state=0)
+    votes = pd.DataFrame(
+        [
+            {"utterance": i, "rater": str(r), "emotion": emotion if r else "neutral"}
+            for i, emotion in enumerate(made.target)
+            for r in range(3)
+        ]
+    )
+    valence = np.where(np.arange(len(made)) == 2, np.nan, made.valence)
+    frame = made.frame.assign(valence=valence)
+    return SpeechCorpus(frame, "made-up", {}, sampling_rate=RATE, votes=votes)
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory):
+    memory = tmp_path_factory.mktemp("memory")
+    return Functionals(FrameFeatures(("energy",), input_sampling_rate=RATE, memory=memory))
+
+
+@pytest.fixture(scope="module")
+def regressor(features):
+    return make_pipeline(features, StandardScaler(), Ridge(100.0))
+
+
+@pytest.fixture(scope="module")
+def evaluation(regressor, corpus):
+    return cross_validate_speakers(regressor, corpus, target=DIMENSIONS, cv=2)
+
+
+def test_a_report_of_dimensions_holds_scores_pictures_errors_and_sexes(evaluation, corpus):
+    html = EvaluationReport(evaluation, corpus, n_errors=2, leakage=False).to_html()
+    for name, value in evaluation.summary()["pooled"].items():
+        assert f"{value:.3f}" in html, name
+    for text in ("CCC of valence", "RMSE of activation", "Between the sexes, CCC differs by"):
+        assert text in html
+    assert "1 of 24 utterances (4.2 %) lack valence, activation: left out." in html
+    assert html.count("<audio") == 2
+    assert html.count("<img") == 2
+    error = np.abs(evaluation.y_true - evaluation.y_pred).mean(axis=1).max()
+    assert f"{error:.3f}" in html
+    assert "UAR in %" not in html
+
+
+def test_a_report_of_votes_names_classes_and_the_largest_divergence(features, corpus):
+    model = make_pipeline(features, StandardScaler(), LogisticRegression(max_iter=1000))
+    found = cross_validate_speakers(model, corpus, target="votes", cv=2)
+    html = EvaluationReport(found, corpus, n_errors=1, leakage=False).to_html()
+    for text in ("cross-entropy", "Jensen-Shannon divergence", "anger", "Shares of votes"):
+        assert text in html
+    assert f"{found.summary().loc['cross_entropy', 'pooled']:.3f}" in html
+
+
+def test_a_corpus_without_the_target_is_refused(evaluation, corpus):
+    bare = SpeechCorpus(corpus.frame.drop(columns="valence"), "bare", {}, sampling_rate=RATE)
+    with pytest.raises(ValueError, match="bare is not the corpus of this evaluation"):
+        EvaluationReport(evaluation, bare)
+
+
+def test_robustness_of_dimensions_is_the_shift_of_predictions(regressor, corpus):
+    rated = corpus[~np.isnan(corpus.valence)]
+    model = regressor.fit(rated.data, rated.valence)
+    softer = {"softer": lambda samples, rate, random: samples / 3}
+    found = robustness_report(model, corpus, distortions=softer, target="valence")
+    clean, soft = (model.predict([x / scale for x in rated.data]) for scale in (1, 3))
+    scores = [concordance_correlation_coefficient(rated.valence, y) for y in (clean, soft)]
+    assert found["score"].tolist() == pytest.approx(scores, abs=1e-4)
+    assert found["shift"].tolist() == pytest.approx([0, np.abs(soft - clean).mean()], abs=1e-3)
+    assert "same" not in found
+    display = RobustnessDisplay.from_report(found)
+    assert display.axes_[0].get_ylabel() == "score"
+    np.testing.assert_allclose(display.axes_[0].lines[1].get_ydata(), found["score"])
+
+
+class TestScoreGap:
+    speakers = np.repeat(np.arange(12), 10)
+    sex = np.where(speakers < 6, "female", "male")
+    true = np.tile(np.linspace(-1, 1, 10), 12)
+
+    def test_gap_is_the_difference_of_ccc(self):
+        predicted = np.where(self.sex == "male", self.true / 3, self.true)
+        found = score_gap(self.true, predicted, self.sex, self.speakers)
+        third = concordance_correlation_coefficient(self.true[:10], self.true[:10] / 3)
+        assert found.gap == pytest.approx(1 - third)
+        assert (found.best, found.worst) == ("female", "male")
+        assert found.p_value < 0.05
+        assert not found.is_fair
+
+    def test_the_group_with_more_loss_is_worse(self):
+        predicted = np.where(self.sex == "male", self.true + 0.5, self.true)
+        found = score_gap(
+            self.true, predicted, self.sex, self.speakers, metric=root_mean_squared_error
+        )
+        assert (found.gap, found.worst) == (pytest.approx(0.5), "male")
+
+    def test_gaps_of_models_that_treat_groups_equally_are_rarely_flagged(self):
+        random, flagged = np.random.RandomState(0), 0
+        for _ in range(60):
+            scale = random.uniform(0.2, 1, 12)[self.speakers]
+            found = score_gap(
+                self.true, self.true * scale, self.sex, self.speakers, n_simulations=99
+            )
+            flagged += not found.is_fair
+        assert flagged <= 8
+
+    def test_shares_of_votes_have_a_gap_too(self):
+        true = np.tile([[0.5, 0.5]], (120, 1))
+        predicted = np.where((self.sex == "male")[:, None], [[0.9, 0.1]], true)
+        found = score_gap(true, predicted, self.sex, self.speakers, metric=vote_cross_entropy)
+        assert found.gap == pytest.approx(-np.log([0.9, 0.1]).mean() - np.log(2))
+
+    def test_bad_groups_raise(self):
+        with pytest.raises(ValueError, match="groups holds only 'one'"):
+            score_gap(self.true, self.true, ["one"] * 120, self.speakers)
+        with pytest.raises(ValueError, match="Speaker 0 is in more than one group"):
+            score_gap(self.true, self.true, np.arange(120) % 2, self.speakers)
+
+
+def test_intervals_and_pearson_agree_with_scipy(evaluation):
+    true, predicted = evaluation.y_true[:, 0], evaluation.y_pred[:, 0]
+    pooled = evaluation.summary()["pooled"]
+    assert pooled["pearson_valence"] == pytest.approx(pearsonr(true, predicted).statistic)
