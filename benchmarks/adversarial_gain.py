@@ -20,11 +20,10 @@ each class that depends on the seed; the rest of the training fold is then unlab
 ``tune`` draws the same number of settings for either side. It scores them on speaker-disjoint inner
 folds of the first outer training fold, by accuracy for valence and by UAR for classes, with all
 labels (seed 0) and with a share of them (seeds 0 to 2; for frames, seeds 0 and 1). ``run`` uses the
-best settings of each side for each share. It reports differences of pooled accuracy, with a
-bootstrap interval over speakers and the p-value of the corrected resampled t-test over folds and
-seeds (Nadeau and Bengio 2003, Machine Learning 52). ``attempts`` changes one setting at a time in
-both sides, on the inner folds of valence from sentence vectors, with seeds 0 and 1. Finished fits
-are stored in the result files.
+best settings of each side for each share. It reports differences of pooled accuracy, with
+intervals and p-values over speakers, by leaving out one speaker at a time. ``attempts`` changes one
+setting at a time in both sides, on the inner folds of valence from sentence vectors, with seeds 0
+and 1. Finished fits are stored in the result files.
 """
 
 import argparse

@@ -10,11 +10,11 @@ frames, so ours are smoothed likewise before that comparison.
 
 import argparse
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import parselmouth
-from protocols import versions
 from provenance import RESULTS, write_result
 
 from skser.audio import load_audio
@@ -147,7 +147,7 @@ def main():
             add("Praat", name, mine, theirs, voiced & (theirs != 0) & (mine != 0))
     result = {
         "corpus": f"{corpus.name}, {len(corpus)} utterances",
-        "versions": versions("opensmile", "praat-parselmouth", "numpy"),
+        "versions": {name: version(name) for name in ("opensmile", "praat-parselmouth")},
         **{
             program: {
                 name: row(

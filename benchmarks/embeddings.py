@@ -253,7 +253,9 @@ def vote(protocol):
             "all_seeds": {"n_networks": len(complete), **summary(everyone, n_folds)},
             "against_plain": against_plain(protocol, everyone),
         }
-        write_result(RESULTS / f"embeddings_{protocol}_{name}.json", result)
+        parts = filter(None, ["fine-tuned", partner, "plain"])
+        inputs = [RESULTS / f"embeddings_{protocol}_{part}.json" for part in parts]
+        write_result(RESULTS / f"embeddings_{protocol}_{name}.json", result, inputs=inputs)
         uars = [100 * result[key]["uar"]["mean"] for key in ("summary", "all_seeds")]
         print(protocol, name, *np.round(uars, 1), result["against_plain"])
 

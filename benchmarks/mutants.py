@@ -6,21 +6,26 @@
 Mutants are drawn at random, without replacement, from all that Cosmic Ray's operators can make of
 the rooms below. Each runs the tests that execute its line, known from one run with coverage, the
 quickest first and at most `budget` seconds of them. Tests of real data and tests that start other
-processes are left out. A mutant is killed if a test fails or if the tests take ten times as long as
+processes are left out. A mutant is killed if a test fails or if the tests take much longer than
 usual. It survives if all of them pass.
 
 Results: results/mutants.json.
 """
 
 import argparse
+import contextlib
 import difflib
+import functools
+import importlib
 import json
+import multiprocessing
 import os
 import shutil
 import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -32,17 +37,24 @@ from provenance import RESULTS, ROOT, write_result
 ROOMS = ("metrics", "model_selection", "evaluation", "feature_extraction")
 SKIPPED = "not (killed or cluster or processes or process or browser or worker or import_ or dask)"
 RESULT = RESULTS / "mutants.json"
+PRELOADED = (
+    "_pytest.doctest", "audmetric", "audiomentations", "joblib", "librosa", "matplotlib.pyplot",
+    "numba", "opensmile", "pandas", "scipy.signal", "scipy.stats", "skorch",
+    "sklearn.calibration", "sklearn.ensemble", "sklearn.linear_model", "sklearn.model_selection",
+    "sklearn.svm", "sklearn.utils.estimator_checks", "soundfile", "soxr", "torch",
+    "torchmetrics.functional.classification", "transformers",
+)  # fmt: skip
 
 
-def candidates():
-    """Return every possible mutant as (file, operator, occurrence, line)."""
+def candidates(copy):
+    """Return every possible mutant of a copy as (file, operator, occurrence, line)."""
     import parso
     from cosmic_ray.ast import ast_nodes
     from cosmic_ray.plugins import get_operator, operator_names
 
     found = []
     for room in ROOMS:
-        for path in sorted((ROOT / "skser" / room).rglob("*.py")):
+        for path in sorted((copy / "skser" / room).rglob("*.py")):
             nodes = list(ast_nodes(parso.parse(path.read_text("utf-8"))))
             for name in sorted(operator_names()):
                 if name == "core/NoOp":
@@ -53,7 +65,7 @@ def candidates():
                     continue
                 places = (place for node in nodes for place in operator.mutation_positions(node))
                 for occurrence, ((line, _), _) in enumerate(places):
-                    found.append((path.relative_to(ROOT).as_posix(), name, occurrence, line))
+                    found.append((path.relative_to(copy).as_posix(), name, occurrence, line))
     return found
 
 
@@ -78,6 +90,8 @@ def in_child(function, seconds, output=os.devnull):
         try:
             status = int(function())
         except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
             status = 99
         os._exit(status)
     deadline = time.monotonic() + seconds
@@ -99,7 +113,9 @@ def run_tests(copy, *arguments):
     sys.path.insert(0, str(copy))
     for name in [name for name in sys.modules if name.split(".")[0] in ("skser", "provenance")]:
         del sys.modules[name]  # so that the copy is imported
-    return pytest.main(["-q", "-x", "-p", "no:cacheprovider", "--no-header", *arguments])
+    # Plugins that are loaded already are not rewritten, which matters for their messages only.
+    quiet = ["-q", "-x", "-p", "no:cacheprovider", "--no-header"]
+    return pytest.main([*quiet, "-W", "ignore::pytest.PytestAssertRewriteWarning", *arguments])
 
 
 def covering_tests(copy):
@@ -107,12 +123,13 @@ def covering_tests(copy):
     from coverage import CoverageData
 
     report = copy / "durations.json"
-    (copy / "conftest.py").write_text(CONFTEST.format(report=str(report)))
-    rooms = [part for room in ROOMS for part in (f"tests/{room}", f"skser/{room}")]
-    tests = ["--cov=skser", "--cov-context=test", "--cov-report=", "--maxfail=1000"]
-    tests += ["-m", "not real_data", "-k", SKIPPED, *rooms]
-    in_child(lambda: run_tests(copy, *tests), 3600, copy.parent / "baseline.txt")
-    (copy / "conftest.py").unlink()
+    if not report.exists():
+        (copy / "conftest.py").write_text(CONFTEST.format(report=str(report)))
+        rooms = [part for room in ROOMS for part in (f"tests/{room}", f"skser/{room}")]
+        tests = ["--cov=skser", "--cov-context=test", "--cov-report=", "--maxfail=1000"]
+        tests += ["-m", "not real_data", "-k", SKIPPED, *rooms]
+        in_child(lambda: run_tests(copy, *tests), 3600, copy.parent / "baseline.txt")
+        (copy / "conftest.py").unlink()
     # Tests that fail without any mutation cannot notice one.
     passed = json.loads(report.read_text())
     if not passed:
@@ -154,62 +171,83 @@ def chosen_tests(path, line, covering, seconds, budget):
     return chosen, total
 
 
+def tried(mutant, folder, baseline, budget):
+    """Try one mutant in this process's copy of the project; return its entry of the result."""
+    path, name, occurrence, line = mutant
+    copy = folder / f"copy-{os.getpid()}"
+    if not copy.exists():
+        shutil.copytree(folder / "project", copy)
+    source = (copy / path).read_text("utf-8")
+    changed = mutated(source, name, occurrence)
+    tests, usual = chosen_tests(path, line, *baseline, budget)
+    outcome = "not covered"
+    if tests:
+        (copy / path).write_text(changed, "utf-8")
+        status = in_child(lambda: run_tests(copy, *tests), 30 + 5 * usual)
+        (copy / path).write_text(source, "utf-8")
+        outcome = {None: "timeout", 0: "survived"}.get(status, "killed")
+    change = difflib.unified_diff(source.splitlines(), changed.splitlines(), n=0, lineterm="")
+    return {
+        "file": path,
+        "line": line,
+        "operator": name,
+        "occurrence": occurrence,
+        "outcome": outcome,
+        "change": [text for text in change if text[:3] not in ("---", "+++", "@@ ")],
+        "n_tests": len(tests),
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mutants", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--budget", type=float, default=20.0, help="seconds of tests per mutant")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--folder", type=Path, help="keeps the copy and its run with coverage")
     parser.add_argument("--only-survivors", action="store_true", help="of the result file")
     arguments = parser.parse_args()
-    possible = candidates()
-    if arguments.only_survivors:
-        before = json.loads(RESULT.read_text())
-        drawn = [
-            (m["file"], m["operator"], m["occurrence"], m["line"])
-            for m in before["mutants"]
-            if m["outcome"] == "survived"
-        ]
-    else:
-        rows = np.random.RandomState(arguments.seed).permutation(len(possible))
-        drawn = [possible[i] for i in rows[: arguments.mutants]]
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder).resolve() / "project"
+    folder = (arguments.folder or Path(tempfile.mkdtemp())).resolve()
+    copy = folder / "project"
+    if not copy.exists():
         ignored = shutil.ignore_patterns("__pycache__", ".venv*", ".git", "_build", "results")
         for name in ("skser", "tests", "benchmarks"):
             shutil.copytree(ROOT / name, copy / name, ignore=ignored)
         for name in ("pyproject.toml", "README.md", "CHANGELOG.md"):
             shutil.copy(ROOT / name, copy / name)
-        for module in ("sklearn.ensemble", "pandas", "torch", "librosa", "matplotlib.pyplot"):
-            __import__(module)  # once, rather than in each child
-        covering, seconds = covering_tests(copy)
-        print(f"{len(possible)} mutants are possible, {len(seconds)} tests pass", flush=True)
-        mutants = []
-        for path, name, occurrence, line in drawn:
-            source = (copy / path).read_text("utf-8")
-            changed = mutated(source, name, occurrence)
-            tests, usual = chosen_tests(path, line, covering, seconds, arguments.budget)
-            outcome = "not covered"
-            if tests:
-                (copy / path).write_text(changed, "utf-8")
-                status = in_child(lambda: run_tests(copy, *tests), 60 + 10 * usual)  # noqa: B023
-                (copy / path).write_text(source, "utf-8")
-                outcome = {None: "timeout", 0: "survived"}.get(status, "killed")
-            change = difflib.unified_diff(
-                source.splitlines(), changed.splitlines(), n=0, lineterm=""
-            )
-            mutants.append(
-                {
-                    "file": path,
-                    "line": line,
-                    "operator": name,
-                    "occurrence": occurrence,
-                    "outcome": outcome,
-                    "change": [text for text in change if text[:3] not in ("---", "+++", "@@ ")],
-                    "n_tests": len(tests),
-                }
-            )
-            print(len(mutants), outcome, path, line, *mutants[-1]["change"], flush=True)
+    for module in PRELOADED:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)  # once, rather than in each child
+    baseline = covering_tests(copy)
+    quickest = sorted(baseline[1], key=baseline[1].get)[:5]
+    output = folder / "unchanged.txt"
+    if in_child(lambda: run_tests(copy, *quickest), 600, output) != 0:
+        raise SystemExit(f"Tests fail without any mutation:\n{output.read_text()[-3000:]}")
+    possible = candidates(copy)
+    if arguments.only_survivors:
+        drawn = [
+            tuple(mutant[key] for key in ("file", "operator", "occurrence", "line"))
+            for mutant in json.loads(RESULT.read_text())["mutants"]
+            if mutant["outcome"] == "survived"
+        ]
+    else:
+        rows = np.random.RandomState(arguments.seed).permutation(len(possible))
+        drawn = [possible[i] for i in rows[: arguments.mutants]]
+    print(f"{len(possible)} mutants are possible, {len(baseline[1])} tests pass", flush=True)
+    try_one = functools.partial(
+        tried, folder=folder, baseline=baseline, budget=arguments.budget
+    )  # fmt: skip
+    mutants = []
+    with multiprocessing.get_context("fork").Pool(arguments.jobs) as pool:
+        for mutant in pool.imap(try_one, drawn):
+            mutants.append(mutant)
+            print(
+                len(mutants), mutant["outcome"], mutant["file"], mutant["line"],
+                *mutant["change"], flush=True,
+            )  # fmt: skip
             write_result(RESULT, summary(mutants, len(possible)), seeds=[arguments.seed])
+    if arguments.folder is None:
+        shutil.rmtree(folder)
 
 
 def summary(mutants, n_possible):

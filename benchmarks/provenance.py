@@ -29,7 +29,7 @@ RESULTS = HERE / "results"
 PACKAGES = ("skser", "numpy", "scipy", "scikit-learn", "torch", "librosa", "joblib")
 
 
-def write_result(path, result, *, seeds=None):
+def write_result(path, result, *, seeds=None, inputs=()):
     """Write a result file with its origin, in one step: a kill leaves the old one or the new one.
 
     Parameters
@@ -40,12 +40,17 @@ def write_result(path, result, *, seeds=None):
         Result to write. Its entry "origin" is replaced.
     seeds : list of int or None, default=None
         Seeds that the result depends on. None means those of the result's fits.
+    inputs : list of Path, default=()
+        Result files that this result is made of. It is out of date if one of them is.
     """
     if seeds is None:
         seeds = sorted({fit["seed"] for fit in result.get("fits", ()) if "seed" in fit}) or None
     path = Path(path)
     part = path.with_suffix(".part")
-    part.write_text(as_text(result | {"origin": origin(main_script(), seeds)}))
+    record = origin(main_script(), seeds)
+    if inputs:
+        record["inputs"] = [Path(file).name for file in inputs]
+    part.write_text(as_text(result | {"origin": record}))
     part.replace(path)
 
 

@@ -42,8 +42,12 @@ def status(stored):
     if origin is None:
         return "unknown code"
     script = ROOT / origin["script"]
-    same = script.exists() and code_hash(script) == origin["code_hash"]
-    return "current" if same else "earlier code"
+    if not script.exists() or code_hash(script) != origin["code_hash"]:
+        return "earlier code"
+    found = [
+        status(json.loads((RESULTS / name).read_text("utf-8"))) for name in origin.get("inputs", ())
+    ]
+    return next((state for state in found if state != "current"), "current")
 
 
 def recomputed(name, stored):

@@ -58,7 +58,7 @@ def embeddings(results):
     return (
         f"{list_table(rows)}\nAll values are in percent over all folds, as mean ± standard "
         "deviation over seeds. The gain is the difference in UAR to the first row of the corpus, "
-        "with a 95 % interval over resampled speakers.\n"
+        "with a 95 % interval over speakers.\n"
     )
 
 

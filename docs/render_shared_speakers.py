@@ -1,19 +1,23 @@
 """Table and leakage report of folds that share speakers."""
 
-import json
 import textwrap
 
 from render_results import list_table
+from stored_results import read_result, write_generated
 
 
 def write_shared_speakers(docs):
     """Write the table and the report into ``generated/``."""
-    target, path = docs / "generated", docs.parent / "benchmarks/results/shared_speakers.json"
+    path = docs.parent / "benchmarks/results/shared_speakers.json"
+    for name, make in (("shared_speakers", table), ("shared_speakers_report", report)):
+        write_generated(docs / f"generated/{name}.rst", make, path)
+
+
+def table(path):
+    """Return the table of scores, by kind of folds."""
     if not path.exists():
-        for name in ("shared_speakers", "shared_speakers_report"):
-            (target / f"{name}.rst").write_text("Not measured yet.\n")
-        return
-    result = json.loads(path.read_text())
+        return "Not measured yet.\n"
+    result = read_result(path)
     rows = [
         ["folds", "number of folds", "speakers on both sides", "sentences on both sides", "UAR, %",
          "accuracy, %"]
@@ -30,6 +34,11 @@ def write_shared_speakers(docs):
             ]
         )
     system = f"The system is ``{result['system']}`` on {result['corpus']}.\n"
-    (target / "shared_speakers.rst").write_text(f"{list_table(rows)}\n{system}")
-    report = textwrap.indent(result["report"], "   ")
-    (target / "shared_speakers_report.rst").write_text(f"::\n\n{report}\n")
+    return f"{list_table(rows)}\n{system}"
+
+
+def report(path):
+    """Return the leakage report of EmoBox's folds."""
+    if not path.exists():
+        return "Not measured yet.\n"
+    return f"::\n\n{textwrap.indent(read_result(path)['report'], '   ')}\n"

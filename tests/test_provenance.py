@@ -100,6 +100,19 @@ def test_a_result_states_its_origin_and_is_kept_by_the_same_code_only(project, m
     assert provenance.kept_result(project / "none.json") is None
 
 
+def test_a_result_is_out_of_date_if_one_of_its_inputs_is(project, monkeypatch):
+    monkeypatch.setattr(provenance, "main_script", lambda: project / "benchmarks/script.py")
+    monkeypatch.setattr(results_check, "RESULTS", project)
+    code_hash(project)
+    provenance.write_result(project / "made.json", {})
+    (project / "old.json").write_text("{}")
+    inputs = [project / "made.json", project / "old.json"]
+    for given, expected in ((inputs[:1], "current"), (inputs, "unknown code")):
+        provenance.write_result(project / "vote.json", {}, inputs=given)
+        stored = json.loads((project / "vote.json").read_text())
+        assert results_check.status(stored) == expected
+
+
 def test_a_cache_folder_changes_with_the_code(project):
     script = project / "benchmarks/script.py"
     code_hash(project)

@@ -71,19 +71,20 @@ for name, evaluation in found.items():
 # Test the difference
 # -------------------
 #
-# With eight other speakers, the difference would not be the same.
-# :func:`~skser.evaluation.jackknife_by_speaker` leaves out one speaker after the other and returns
-# a confidence interval for the difference.
+# With eight other speakers, the difference would not be the same. :func:`~skser.evaluation.compare`
+# leaves out one speaker after the other, and returns confidence intervals for the scores and for
+# their difference.
 
-from skser.evaluation import jackknife_by_speaker
+from skser.evaluation import compare
+from skser.inspection import ComparisonDisplay
 
-voice, cepstra = found["voice"], found["cepstra"]
-speakers = voice.predictions["speaker"]
-comparison = jackknife_by_speaker(voice.y_true, voice.y_pred, cepstra.y_pred, speakers)
-print(
-    f"difference of UAR {comparison.difference:+.3f}, "
-    f"confidence interval {comparison.low:+.3f} to {comparison.high:+.3f}"
-)
+comparison = compare(found)
+print(comparison)
+
+# %%
+# The dots show the score of each speaker:
+
+ComparisonDisplay.from_comparison(comparison)
 
 # %%
 # Compare speakers
@@ -93,6 +94,8 @@ print(
 
 from skser.inspection import CalibrationDisplay, SpeakerRecallDisplay
 
+voice = found["voice"]
+speakers = voice.predictions["speaker"]
 SpeakerRecallDisplay.from_predictions(voice.y_true, voice.y_pred, speakers=speakers)
 
 # %%

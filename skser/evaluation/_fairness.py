@@ -14,12 +14,13 @@ from skser.metrics import check_attribute, check_labels
 
 @dataclass(frozen=True)
 class FairnessGap:
-    """Largest gap in UAR between groups, with the gap that chance alone would produce.
+    """Largest gap in a score between groups, with the gap that chance alone would produce.
 
     Attributes
     ----------
     gap : float
-        Largest difference of UAR between two groups, over the classes that both have.
+        Largest difference of the score between two groups. For the UAR, it is over the classes
+        that both have.
     threshold : float
         Quantile at `confidence_level` of the gaps in simulations where groups do not matter.
     p_value : float

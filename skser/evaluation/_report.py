@@ -1,8 +1,6 @@
 """Report of an evaluation as one HTML file."""
 
-import base64
 import functools
-import io
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +8,11 @@ import pandas as pd
 from sklearn.metrics import brier_score_loss, f1_score
 
 from skser._optional import import_optional
-from skser.audio import audio_inputs, read_utterance, utterance_name
+from skser.audio import audio_inputs, utterance_name
 from skser.evaluation import leakage_report, recall_gap
+from skser.evaluation._html_page import TEMPLATE, cell, picture, sound, table
+from skser.evaluation._report_values import ValueSections
+from skser.evaluation._targets import EMOTION, target_of
 from skser.evaluation._unknown_speakers import about_speakers
 from skser.inspection import (
     CalibrationDisplay,
@@ -27,54 +28,6 @@ from skser.metrics import (
     worst_group,
 )
 
-_RATE = 16000  # of the sound in the players, in Hz
-
-_TEMPLATE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{{ title }}</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
-  color: #1c1c1c; background: #fff; }
-h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc; }
-table { border-collapse: collapse; margin: 1rem 0; }
-th, td { padding: 0.25rem 0.8rem; text-align: left; border-bottom: 1px solid #e4e4e4; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
-figure { margin: 1rem 0; } figure img { max-width: 100%; height: auto; }
-figcaption { color: #555; } pre { white-space: pre-wrap; background: #f5f5f5; padding: 0.8rem; }
-.warn { border-left: 4px solid #c33; padding-left: 0.8rem; } audio { height: 2rem; }
-</style>
-</head>
-<body>
-<h1>{{ title }}</h1>
-<p>{{ abstract }}</p>
-{% for section in sections %}
-<h2>{{ section.title }}</h2>
-{% for paragraph in section.paragraphs %}<p{% if section.warn %} class="warn"{% endif %}>
-{{- paragraph }}</p>{% endfor %}
-{% for table in section.tables %}
-<table>
-<thead><tr>{% for name in table.columns %}<th>{{ name }}</th>{% endfor %}</tr></thead>
-<tbody>
-{% for row in table.rows %}<tr>{% for cell in row %}
-<td{% if cell.number %} class="number"{% endif %}>
-{%- if cell.audio %}<audio controls preload="metadata" src="{{ cell.audio }}"></audio>
-{%- else %}{{ cell.text }}{% endif %}</td>{% endfor %}</tr>
-{% endfor %}</tbody></table>
-{% endfor %}
-{% for picture in section.pictures %}
-<figure><img src="{{ picture.source }}" alt="{{ picture.caption }}">
-<figcaption>{{ picture.caption }}</figcaption></figure>
-{% endfor %}
-{% if section.text %}<pre>{{ section.text }}</pre>{% endif %}
-{% endfor %}
-</body>
-</html>
-"""
-
 
 class EvaluationReport:
     """HTML report with the scores, pictures, protocol and worst errors of an evaluation.
@@ -86,7 +39,7 @@ class EvaluationReport:
     evaluation : SpeakerEvaluation
         Result of `skser.evaluation.cross_validate_speakers`.
     corpus : SpeechCorpus
-        Corpus of the evaluation.
+        Corpus of the evaluation, with its target.
     leakage : bool, default=True
         Whether to search for sentences and recordings on both sides of a split, which reads all
         audio. Speakers have been checked by the evaluation.
@@ -96,7 +49,8 @@ class EvaluationReport:
         Further displays to include by caption, such as an `AttentionDisplay`. Their figures are
         closed.
     n_errors : int, default=10
-        Number of errors to list with a player, the most confident ones first.
+        Number of errors to list with a player, the most confident ones first; for dimensions and
+        votes, the largest ones.
     title : str or None, default=None
         Title of the report. None means a title that names the corpus.
 
@@ -126,8 +80,11 @@ class EvaluationReport:
     ):
         predictions = evaluation.predictions
         rows = predictions["utterance"].to_numpy()
-        target = corpus.target.astype(str)
-        if rows.max() >= len(target) or (target[rows] != evaluation.y_true).any():
+        try:
+            values = target_of(corpus, evaluation.target).values
+        except ValueError:  # the corpus lacks the target
+            values = np.empty(0)
+        if rows.max() >= len(values) or not np.array_equal(values[rows], evaluation.y_true):
             raise ValueError(
                 f"{corpus.name} is not the corpus of this evaluation, which has other utterances "
                 "or labels."
@@ -166,12 +123,19 @@ class EvaluationReport:
         """
         jinja2 = import_optional("jinja2", extra="report", purpose="EvaluationReport")
         # Names of speakers, files and classes may contain markup, so everything is escaped.
-        template = jinja2.Environment(autoescape=True).from_string(_TEMPLATE)
+        template = jinja2.Environment(autoescape=True).from_string(TEMPLATE)
         evaluation, corpus = self.evaluation, self.corpus
+        if evaluation.target == EMOTION:
+            first = [
+                self._scores(), self._classes(), self._speakers(), self._probabilities(),
+            ]  # fmt: skip
+            errors = self._errors()
+        else:
+            values = ValueSections(evaluation, corpus)
+            first = [values.scores(), values.values(), values.speakers()]
+            errors = values.errors(self.n_errors)
         sections = [
-            self._scores(), self._classes(), self._speakers(), self._probabilities(),
-            self._robustness(), self._further(), self._errors(), self._leakage(),
-            self._protocol(),
+            *first, self._robustness(), self._further(), errors, self._leakage(), self._protocol(),
         ]  # fmt: skip
         n_seeds, n_folds = (evaluation.fold_results[name].nunique() for name in ("seed", "fold"))
         notes = about_speakers(evaluation.protocol)
@@ -212,7 +176,7 @@ class EvaluationReport:
                 f"distance between true and predicted shares of the classes is {share:.3f} "
                 "(0: equal shares, 1: no class in common).",
             ],
-            "tables": [_table(summary.rename_axis("in %").reset_index())],
+            "tables": [table(summary.rename_axis("in %").reset_index())],
         }
 
     def _classes(self):
@@ -220,12 +184,14 @@ class EvaluationReport:
         evaluation = self.evaluation
         recalls = 100 * recall_per_class(evaluation.y_true, evaluation.y_pred)
         counts = pd.Series(self.corpus.target.astype(str)).value_counts()
-        table = pd.DataFrame({"recall in %": recalls, "utterances": counts.reindex(recalls.index)})
+        classes = pd.DataFrame(
+            {"recall in %": recalls, "utterances": counts.reindex(recalls.index)}
+        )
         display = ConfusionDisplay.from_predictions(evaluation.y_true, evaluation.y_pred)
         return {
             "title": "Classes",
-            "tables": [_table(table.rename_axis("emotion").reset_index())],
-            "pictures": [_picture(display, "Share of each true class, with counts over all seeds")],
+            "tables": [table(classes.rename_axis("emotion").reset_index())],
+            "pictures": [picture(display, "Share of each true class, with counts over all seeds")],
         }
 
     def _speakers(self):
@@ -240,7 +206,7 @@ class EvaluationReport:
         return {
             "title": "Speakers",
             "paragraphs": paragraphs,
-            "pictures": [_picture(display, "UAR of each speaker, none of whom was trained on")],
+            "pictures": [picture(display, "UAR of each speaker, none of whom was trained on")],
         }
 
     def _sexes(self, true, predicted, speakers):
@@ -274,11 +240,11 @@ class EvaluationReport:
         y_proba = evaluation.y_proba / evaluation.y_proba.sum(axis=1, keepdims=True)
         brier = brier_score_loss(evaluation.y_true, y_proba, **labels, scale_by_half=False)
         pictures = [
-            _picture(
+            picture(
                 CalibrationDisplay.from_predictions(*given, **labels),
                 "Accuracy of the most probable class, over its probability",
             ),
-            _picture(
+            picture(
                 RiskCoverageDisplay.from_predictions(*given, **labels),
                 "Error rate among the most confident predictions, over their share",
             ),
@@ -295,16 +261,20 @@ class EvaluationReport:
         """Make the section of scores on distorted recordings, if a report was given."""
         if self.robustness is None:
             return None
-        table = self.robustness.copy()
-        table[["score", "change", "same"]] *= 100
-        table.index.names = ["distortion", "level"]
-        columns = {"score": "score in %", "change": "change", "same": "same prediction in %"}
-        table = table[list(columns)].rename(columns=columns)
+        scores = self.robustness.copy()
+        scores.index.names = ["distortion", "level"]
+        if self.evaluation.target == EMOTION:
+            scores[["score", "change", "same"]] *= 100
+            columns = {"score": "score in %", "change": "change", "same": "same prediction in %"}
+        else:
+            columns = {"score": "score", "change": "change", "shift": "shift of predictions"}
+            scores = scores.map("{:.3f}".format)
+        scores = scores[list(columns)].rename(columns=columns)
         return {
             "title": "Robustness",
-            "tables": [_table(table.reset_index())],
+            "tables": [table(scores.reset_index())],
             "pictures": [
-                _picture(
+                picture(
                     RobustnessDisplay.from_report(self.robustness), "Scores on distorted recordings"
                 )
             ],
@@ -314,7 +284,7 @@ class EvaluationReport:
         """Make the section of the caller's own pictures, if any were given."""
         if not self.displays:
             return None
-        pictures = [_picture(display, caption) for caption, display in self.displays.items()]
+        pictures = [picture(display, caption) for caption, display in self.displays.items()]
         return {"title": "Further pictures", "pictures": pictures}
 
     def _errors(self):
@@ -339,12 +309,12 @@ class EvaluationReport:
             probability = "" if sure is None else f"{100 * sure[place]:.0f} %"
             rows.append(
                 [
-                    _cell(Path(utterance_name(item, row.utterance)).name),
-                    _cell(row.speaker),
-                    _cell(row.true),
-                    _cell(row.predicted),
-                    _cell(probability),
-                    {"audio": self._sound(item, row.utterance)},
+                    cell(Path(utterance_name(item, row.utterance)).name),
+                    cell(row.speaker),
+                    cell(row.true),
+                    cell(row.predicted),
+                    cell(probability),
+                    {"audio": sound(self.corpus, item, row.utterance)},
                 ]
             )
         columns = ["utterance", "speaker", "true", "predicted", "probability", "listen"]
@@ -352,17 +322,6 @@ class EvaluationReport:
             "title": title,
             "tables": [{"columns": columns, "rows": rows}],
         }
-
-    def _sound(self, item, i):
-        """Return an utterance as an MP3 file in a data URI."""
-        import soundfile
-
-        samples = read_utterance(item, i, self.corpus.sampling_rate, _RATE)
-        file = io.BytesIO()
-        # The MP3 encoder clips samples beyond 1.
-        samples = samples / max(float(np.abs(samples).max()), 1.0)
-        soundfile.write(file, samples, _RATE, format="MP3", subtype="MPEG_LAYER_III")
-        return _data_uri("audio/mpeg", file.getvalue())
 
     def _leakage(self):
         """Make the section of leaks between both sides of a split."""
@@ -380,9 +339,10 @@ class EvaluationReport:
 
     def _protocol(self):
         """Make the section on the corpus, the model, the splits and the versions."""
-        protocol = self.evaluation.protocol
+        evaluation = self.evaluation
+        protocol = evaluation.protocol
         versions = "\n".join(f"{name} {version}" for name, version in protocol["versions"].items())
-        results = self.evaluation.fold_results
+        results = evaluation.fold_results
         seconds = results["predict_seconds"].sum() / results["n_test"].sum()
         text = (
             f"{protocol['corpus']}\nlicence: {self.corpus.license}\n{self.corpus.citation}\n\n"
@@ -390,38 +350,10 @@ class EvaluationReport:
             f"fit {results['fit_seconds'].mean():.1f} s per fold, predict {1000 * seconds:.1f} ms "
             "per utterance\n"
         )
-        held_out = results.loc[
-            results["seed"] == results["seed"].min(), ["fold", "held_out", "uar"]
-        ]
-        table = held_out.assign(
-            held_out=[", ".join(names) for names in held_out["held_out"]], uar=100 * held_out["uar"]
-        )
-        table.columns = ["fold", "speakers held out", "UAR in %"]
-        return {"title": "Protocol", "text": text, "tables": [_table(table)]}
-
-
-def _cell(value):
-    """Format a value for a cell of a table; numbers are aligned to the right."""
-    if isinstance(value, float | np.floating):
-        return {"text": "–" if np.isnan(value) else f"{value:.1f}", "number": True}
-    return {"text": str(value), "number": isinstance(value, int | np.integer)}
-
-
-def _table(frame):
-    """Format a DataFrame for the template."""
-    rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
-    return {"columns": list(frame.columns), "rows": rows}
-
-
-def _picture(display, caption):
-    """Return the figure of a display as SVG in a data URI, and close it."""
-    plt = import_optional("matplotlib.pyplot", extra="report", purpose="EvaluationReport")
-    file = io.BytesIO()
-    display.figure_.savefig(file, format="svg")
-    plt.close(display.figure_)
-    return {"source": _data_uri("image/svg+xml", file.getvalue()), "caption": caption}
-
-
-def _data_uri(kind, content):
-    """Return bytes as a data URI, which needs no other file."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+        name, of_classes = next(iter(evaluation.metrics)), evaluation.target == EMOTION
+        held_out = results.loc[results["seed"] == results["seed"].min(), ["fold", "held_out", name]]
+        names = [", ".join(speakers) for speakers in held_out["held_out"]]
+        score = 100 * held_out[name] if of_classes else held_out[name].map("{:.3f}".format)
+        scores = pd.DataFrame({"fold": held_out["fold"], "speakers held out": names})
+        scores["UAR in %" if of_classes else name] = score
+        return {"title": "Protocol", "text": text, "tables": [table(scores)]}

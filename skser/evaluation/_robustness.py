@@ -16,7 +16,8 @@ from skser.audio import (
     without_parts,
 )
 from skser.augmentation import altered, default_distortions
-from skser.metrics import unweighted_average_recall
+from skser.evaluation._target_metrics import metrics_of
+from skser.evaluation._targets import EMOTION, target_of
 
 _CLEAN = "clean"
 
@@ -25,7 +26,8 @@ _CLEAN = "clean"
     {
         "model": [HasMethods("predict")],
         "distortions": [dict, None],
-        "metric": [callable],
+        "target": [str, list],
+        "metric": [callable, None],
         "use_frame": ["boolean"],
         "random_state": ["random_state"],
     },
@@ -36,7 +38,8 @@ def robustness_report(
     corpus,
     *,
     distortions=None,
-    metric=unweighted_average_recall,
+    target="emotion",
+    metric=None,
     use_frame=False,
     random_state=0,
 ):
@@ -45,7 +48,7 @@ def robustness_report(
     Parameters
     ----------
     model : fitted estimator
-        Classifier of audio, such as a pipeline whose first step is `MelSpectrogram`.
+        Classifier or regressor of audio, such as a pipeline whose first step is `MelSpectrogram`.
     corpus : SpeechCorpus
         Corpus of speakers that the model was not trained on; see `SpeechCorpus.select`.
     distortions : dict of callable or None, default=None
@@ -53,8 +56,12 @@ def robustness_report(
         ``distortion(samples, sampling_rate, random_state)`` with mono float32 samples and returns
         samples, possibly of another length. Transforms of the library audiomentations work as
         well. None means `default_distortions`.
-    metric : callable, default=unweighted_average_recall
-        Score as ``metric(y_true, y_pred)`` -> float.
+    target : str or list of str, default="emotion"
+        Target that the model predicts, as in `cross_validate_speakers`. Utterances without it are
+        left out.
+    metric : callable or None, default=None
+        Score as ``metric(y_true, y_pred)`` -> float. None means the UAR for the emotion, the CCC
+        for dimensions and the cross-entropy for votes.
     use_frame : bool, default=False
         Whether to give the model ``corpus.frame``, an utterance table, rather than a list of
         audio.
@@ -67,8 +74,9 @@ def robustness_report(
     DataFrame
         One row for the clean recordings and one for each distortion, indexed by ``kind`` and
         ``level``. ``score`` is the score and ``change`` its difference from the clean one.
-        ``same`` is the share of utterances whose prediction did not change. If the model has
-        probabilities, ``shift`` is their mean absolute difference from the clean ones.
+        For the emotion, ``same`` is the share of utterances whose prediction did not change, and
+        ``shift``, if the model has probabilities, is their mean absolute difference from the
+        clean ones. For other targets, ``shift`` is that of the predictions.
 
     Raises
     ------
@@ -104,7 +112,12 @@ def robustness_report(
         raise ValueError(
             f"A distortion cannot be named {_CLEAN!r}, which names the row of undistorted audio."
         )
-    y_true = corpus.target.astype(str)
+    wanted = target_of(corpus, target)
+    wanted.of_model(model)
+    metric = next(iter(metrics_of(wanted.name).values())) if metric is None else metric
+    y_true = wanted.values[wanted.rated]
+    if not wanted.rated.all():
+        corpus = corpus[wanted.rated]
     items = audio_inputs(corpus.data, corpus.sampling_rate)
     check_consistent_length(items, y_true)
     waves = []
@@ -116,30 +129,31 @@ def robustness_report(
 
     def outputs(versions):
         X = without_parts(corpus.frame, versions) if use_frame else versions
-        predicted = np.asarray(model.predict(X)).astype(str)
+        predicted = np.asarray(wanted.predict(model, X)["predicted"])
+        if wanted.name != EMOTION:
+            return predicted, predicted
         proba = model.predict_proba(X) if hasattr(model, "predict_proba") else None
         return predicted, proba
 
     clean, clean_proba = outputs(waves)
     best = metric(y_true, clean)
-    rows = {(_CLEAN, ""): {"score": best, "change": 0.0, "same": 1.0}}
-    if clean_proba is not None:
-        rows[_CLEAN, ""]["shift"] = 0.0
+    rows = {}
+
+    def add(key, predicted, proba):
+        score = metric(y_true, predicted)
+        rows[key] = {"score": score, "change": score - best}
+        if wanted.name == EMOTION:
+            rows[key]["same"] = float(np.mean(predicted == clean))
+        if proba is not None:
+            rows[key]["shift"] = float(np.abs(proba - clean_proba).mean())
+
+    add((_CLEAN, ""), clean, clean_proba)
     for name, distortion in distortions.items():
         versions = [
             _distorted(wave, distortion, name, seed)
             for wave, seed in zip(waves, seeds, strict=True)
         ]
-        predicted, proba = outputs(versions)
-        key = name if isinstance(name, tuple) else (str(name), "")
-        score = metric(y_true, predicted)
-        rows[key] = {
-            "score": score,
-            "change": score - best,
-            "same": float(np.mean(predicted == clean)),
-        }
-        if proba is not None:
-            rows[key]["shift"] = float(np.abs(proba - clean_proba).mean())
+        add(name if isinstance(name, tuple) else (str(name), ""), *outputs(versions))
     index = pd.MultiIndex.from_tuples(rows, names=["kind", "level"])
     return pd.DataFrame(list(rows.values()), index=index)
 

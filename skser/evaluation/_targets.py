@@ -59,9 +59,9 @@ class Target:
         ValueError
             If the model predicts classes and the target is numbers, or vice versa.
         """
-        classifies = is_classifier(model)
+        classifies = _is(is_classifier, model)
         if self.name == EMOTION:
-            if is_regressor(model):
+            if _is(is_regressor, model):
                 raise ValueError(
                     f"{type(model).__name__} is a regressor, but the target is the emotion. Give a "
                     "classifier, or pass target= with a dimension such as 'valence'."
@@ -80,7 +80,7 @@ class Target:
         """Return the entries of a fold's result that hold predictions, in plain types."""
         if self.name == EMOTION:
             return {"predicted": [str(label) for label in model.predict(X)]}
-        if self.name == VOTES and is_classifier(model):
+        if self.name == VOTES and _is(is_classifier, model):
             if not hasattr(model, "predict_proba"):
                 raise ValueError(
                     f"{type(model).__name__} has no predict_proba, so its shares of the classes "
@@ -204,6 +204,11 @@ def about_target(protocol):
     share = 100 * n / unrated["n_utterances"]
     use = f"{unrated['trained_on']} are trained on" if unrated["trained_on"] else "left out"
     return [f"{n} of {unrated['n_utterances']} utterances ({share:.1f} %) lack {name}: {use}."]
+
+
+def _is(kind, model):
+    """Return whether a model is of a kind; models without scikit-learn's tags are of none."""
+    return hasattr(model, "__sklearn_tags__") and kind(model)
 
 
 def _has_votes(corpus):

@@ -7,20 +7,22 @@ from sklearn.utils._param_validation import HasMethods, Interval, validate_param
 from sklearn.utils.validation import check_is_fitted
 
 from skser.audio import stream_blocks
+from skser.inspection._window_outputs import WindowOutputs
 from skser.inspection._windows import cut_windows, working_rate
 
 
 @validate_params(
     {
-        "model": [HasMethods("predict_proba")],
+        "model": [HasMethods("predict_proba"), HasMethods("predict")],
         "blocks": "no_validation",
         "sampling_rate": [Interval(Real, 0, None, closed="neither")],
         "window": [Interval(Real, 0, None, closed="neither")],
         "hop": [Interval(Real, 0, None, closed="neither")],
+        "names": [list, None],
     },
     prefer_skip_nested_validation=True,
 )
-def emotion_stream(model, blocks, sampling_rate, window=2.0, hop=0.5):
+def emotion_stream(model, blocks, sampling_rate, window=2.0, hop=0.5, names=None):
     """Predict the emotions in successive windows while the audio arrives.
 
     This is a generator. It predicts a window as soon as its last sample has arrived. It holds
@@ -29,7 +31,7 @@ def emotion_stream(model, blocks, sampling_rate, window=2.0, hop=0.5):
     Parameters
     ----------
     model : fitted estimator or OnnxModel
-        Model that takes audio and has `predict_proba`, as in `emotion_timeline`.
+        Classifier of audio with `predict_proba`, or regressor, as in `emotion_timeline`.
     blocks : iterable of array-like of shape (n_samples,) or (n_samples, n_channels)
         Audio in the order of its arrival, for example from a microphone or a socket. The size of
         the blocks may vary, but their type and number of channels may not. Integers are scaled by
@@ -38,13 +40,15 @@ def emotion_stream(model, blocks, sampling_rate, window=2.0, hop=0.5):
         Sampling rate of the blocks, in Hz.
     window, hop : float, default=2.0 and 0.5
         Length of a window and time between the starts of successive windows, in seconds.
+    names : list of str or None, default=None
+        Name of each number that a regressor predicts, as in `emotion_timeline`.
 
     Yields
     ------
     dict
         ``start`` and ``end`` of the window, in seconds from the first sample, and the probability
-        of each class. When the blocks end, the last window ends with them, as in
-        `emotion_timeline`. An empty stream yields nothing.
+        of each class, or each number that a regressor predicts. When the blocks end, the last
+        window ends with them, as in `emotion_timeline`. An empty stream yields nothing.
 
     Raises
     ------
@@ -96,11 +100,13 @@ def emotion_stream(model, blocks, sampling_rate, window=2.0, hop=0.5):
     """
     if hasattr(model, "fit"):  # an OnnxModel is always fitted
         check_is_fitted(model)
-    return _rows(model, stream_blocks(blocks, sampling_rate, working_rate(model)), window, hop)
+    pieces = stream_blocks(blocks, sampling_rate, working_rate(model))
+    return _rows(WindowOutputs(model, names), pieces, window, hop)
 
 
-def _rows(model, pieces, window, hop):
+def _rows(outputs, pieces, window, hop):
     for bounds, waveform in cut_windows(pieces, window, hop, "the stream"):
         start, end = np.round(bounds, 9).tolist()
-        (proba,) = model.predict_proba([waveform])
-        yield {"start": start, "end": end} | dict(zip(model.classes_, proba.tolist(), strict=True))
+        (values,) = outputs.predict([waveform])
+        columns = outputs.columns(len(values))
+        yield {"start": start, "end": end} | dict(zip(columns, values.tolist(), strict=True))

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skser.audio import Utterance, Waveform, audio_inputs, read_at_rate, stream_audio
 from skser.inspection._turns import turns_of
+from skser.inspection._window_outputs import WindowOutputs
 from skser.inspection._windows import cut_windows, working_rate
 
 _SAMPLES_AT_ONCE = 2**21
@@ -17,15 +18,16 @@ _SAMPLES_AT_ONCE = 2**21
 
 @validate_params(
     {
-        "model": [HasMethods("predict_proba")],
+        "model": [HasMethods("predict_proba"), HasMethods("predict")],
         "path": [str, os.PathLike, bytes, Utterance, Waveform, dict, tuple, HasMethods("read")],
         "window": [Interval(Real, 0, None, closed="neither")],
         "hop": [Interval(Real, 0, None, closed="neither")],
         "segments": [str, os.PathLike, pd.DataFrame, None],
+        "names": [list, None],
     },
     prefer_skip_nested_validation=True,
 )
-def emotion_timeline(model, path, window=2.0, hop=0.5, segments=None):
+def emotion_timeline(model, path, window=2.0, hop=0.5, segments=None, names=None):
     """Predict the emotions in successive windows, or speakers' turns, of a recording.
 
     The recording is read, cut and predicted piece by piece, so memory does not grow with its
@@ -34,9 +36,10 @@ def emotion_timeline(model, path, window=2.0, hop=0.5, segments=None):
     Parameters
     ----------
     model : fitted estimator or OnnxModel
-        Model that takes audio and has `predict_proba`: a pipeline that begins with a transformer
-        such as `MelSpectrogram`, or a search, a voting classifier or a calibration of such
-        pipelines. Its parameters are not changed. It may have been trained on paths or on arrays.
+        Classifier of audio with `predict_proba`, or regressor of audio: a pipeline that begins
+        with a transformer such as `MelSpectrogram`, or a search, a voting classifier or a
+        calibration of such pipelines. Its parameters are not changed. It may have been trained on
+        paths or on arrays.
     path : str, path-like, bytes, binary file, Waveform, Utterance or another source of audio
         Recording: any file that `skser.audio.load_audio` can read, samples with their sampling
         rate, or a `skser.audio.Utterance` of either. It may have any sampling rate, number of
@@ -51,19 +54,24 @@ def emotion_timeline(model, path, window=2.0, hop=0.5, segments=None):
         table with columns ``start`` and ``end``, in seconds from the start of the file, and
         optionally ``speaker`` and ``channel``. Each turn is one utterance of any length, and
         `window` and `hop` are ignored. With None, sliding windows are used.
+    names : list of str or None, default=None
+        Name of each number that a regressor predicts, such as "valence". None means "prediction",
+        or "target0", "target1" and so on for several. It is ignored for classifiers.
 
     Returns
     -------
     DataFrame of shape (n_windows, 2 + n_classes) or (n_turns, 3 + n_classes)
         Columns ``start`` and ``end`` of the window or turn, in seconds from the start of the
-        file, and the probability of each class, in the order of ``model.classes_``. With
-        `segments`, there is also a column ``speaker``, which is None if the speaker is unknown.
-        Turns are sorted by their start.
+        file, and the probability of each class, in the order of ``model.classes_``, or each
+        number that a regressor predicts. With `segments`, there is also a column ``speaker``,
+        which is None if the speaker is unknown. Turns are sorted by their start.
 
     Raises
     ------
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
+    TypeError
+        If the model is a classifier without `predict_proba`.
     AudioReadError
         If the file cannot be read, or if a window is too short for the model's features.
     ValueError
@@ -116,6 +124,7 @@ def emotion_timeline(model, path, window=2.0, hop=0.5, segments=None):
     """
     if hasattr(model, "fit"):  # an OnnxModel is always fitted
         check_is_fitted(model)
+    outputs = WindowOutputs(model, names)
     (item,) = audio_inputs([path])
     part = item if isinstance(item, Utterance) else Utterance(item)
     # The limit on the duration of an utterance does not apply to a whole recording.
@@ -125,11 +134,10 @@ def emotion_timeline(model, path, window=2.0, hop=0.5, segments=None):
     )  # fmt: skip
     if segments is not None:
         turns, utterances = turns_of(part, segments)
-        proba = [
-            model.predict_proba([waveform for _, waveform in batch])
-            for batch in _batches(utterances)
+        values = [
+            outputs.predict([waveform for _, waveform in batch]) for batch in _batches(utterances)
         ]
-        return pd.concat([turns, _table(proba, model)], axis=1)
+        return pd.concat([turns, _table(values, outputs)], axis=1)
     name = part.name or (part.source if isinstance(part.source, str) else "the recording")
     rate = working_rate(model)
     if isinstance(part.source, str | bytes):
@@ -137,17 +145,18 @@ def emotion_timeline(model, path, window=2.0, hop=0.5, segments=None):
     else:
         pieces = [read_at_rate(part, 0, None, rate)]
     windows = cut_windows(pieces, window, hop, name, part.start or 0.0, part.max_amplitude)
-    bounds, proba = [], []
+    bounds, values = [], []
     for batch in _batches(windows):
         bounds += [span for span, _ in batch]
-        proba.append(model.predict_proba([waveform for _, waveform in batch]))
+        values.append(outputs.predict([waveform for _, waveform in batch]))
     # Round to nanoseconds, so that 0.15 s does not become 0.15000000000000002 s.
     bounds = pd.DataFrame(np.round(bounds, 9), columns=["start", "end"])
-    return pd.concat([bounds, _table(proba, model)], axis=1)
+    return pd.concat([bounds, _table(values, outputs)], axis=1)
 
 
-def _table(proba, model):
-    return pd.DataFrame(np.concatenate(proba), columns=model.classes_)
+def _table(values, outputs):
+    values = np.concatenate(values)
+    return pd.DataFrame(values, columns=outputs.columns(values.shape[1]))
 
 
 def _batches(windows):

@@ -1,5 +1,7 @@
 """Plot of emotions over the time of a recording."""
 
+import numpy as np
+
 from skser.inspection._drawing import axes_for
 from skser.inspection._timeline import emotion_timeline
 
@@ -7,9 +9,11 @@ _HEIGHT = 0.8  # height of a turn's bar, as a share of its lane
 
 
 class TimelineDisplay:
-    """Stacked plot of the emotions' probabilities over the time of a recording.
+    """Plot of predictions over the time of a recording.
 
-    A timeline of speakers' turns is drawn with one lane per speaker.
+    Probabilities are stacked, and numbers such as valence are drawn as lines. Columns count as
+    probabilities if none is negative and each row sums to 1. A timeline of speakers' turns is
+    drawn with one lane per speaker.
 
     Parameters
     ----------
@@ -28,13 +32,15 @@ class TimelineDisplay:
         self.timeline = timeline
 
     @classmethod
-    def from_estimator(cls, estimator, path, *, window=2.0, hop=0.5, segments=None, ax=None):
+    def from_estimator(
+        cls, estimator, path, *, window=2.0, hop=0.5, segments=None, names=None, ax=None
+    ):
         """Plot a fitted model's predictions over the time of a recording.
 
         Parameters
         ----------
-        estimator : fitted classifier
-            Classifier of audio with `predict_proba`.
+        estimator : fitted classifier or regressor
+            Classifier of audio with `predict_proba`, or regressor of audio.
         path : path-like
             Recording.
         window, hop : float, default=2.0 and 0.5
@@ -42,6 +48,9 @@ class TimelineDisplay:
         segments : path-like, DataFrame or None, default=None
             Speakers' turns, as in `skser.inspection.emotion_timeline`. With None, sliding windows
             are used.
+        names : list of str or None, default=None
+            Name of each number that a regressor predicts, as in
+            `skser.inspection.emotion_timeline`.
         ax : matplotlib Axes or None, default=None
             Axes to draw on. With None, a new figure is created.
 
@@ -50,7 +59,7 @@ class TimelineDisplay:
         TimelineDisplay
             Display with the plot.
         """
-        timeline = emotion_timeline(estimator, path, window, hop, segments)
+        timeline = emotion_timeline(estimator, path, window, hop, segments, names)
         return cls.from_predictions(timeline, ax=ax)
 
     @classmethod
@@ -72,7 +81,7 @@ class TimelineDisplay:
         return cls(timeline).plot(ax=ax)
 
     def plot(self, *, ax=None):
-        """Draw each window's probabilities at its center, or each turn's in its speaker's lane.
+        """Draw each window's predictions at its center, or each turn's in its speaker's lane.
 
         Parameters
         ----------
@@ -91,24 +100,31 @@ class TimelineDisplay:
         centers = (self.timeline["start"] + self.timeline["end"]) / 2
         # Repeat the first and last rows, so that the plot covers the whole recording.
         times = [self.timeline["start"].iloc[0], *centers, self.timeline["end"].iloc[-1]]
-        rows = [0, *range(len(proba)), len(proba) - 1]
-        ax.stackplot(
-            times, proba.iloc[rows].to_numpy().T, labels=[str(c) for c in proba], alpha=0.8
-        )
-        ax.set(xlim=(times[0], times[-1]), ylim=(0, 1), xlabel="seconds", ylabel="probability")
+        values = proba.iloc[[0, *range(len(proba)), len(proba) - 1]].to_numpy()
+        names = [str(c) for c in proba]
+        if _are_probabilities(proba):
+            ax.stackplot(times, values.T, labels=names, alpha=0.8)
+            ax.set(ylim=(0, 1), ylabel="probability")
+        else:
+            ax.plot(times, values, label=names)
+            ax.set(ylabel=names[0] if len(names) == 1 else "prediction")
+        ax.set(xlim=(times[0], times[-1]), xlabel="seconds")
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
     def _plot_lanes(self, ax):
-        """Draw one bar per turn in its speaker's lane, divided by the probabilities."""
+        """Draw one bar per turn in its speaker's lane, divided by probabilities, or its values."""
         speakers = self.timeline["speaker"].fillna("unknown").astype(str)
         lanes = list(dict.fromkeys(speakers))
         ax = axes_for(self, ax, figsize=(9, 1.2 + 0.8 * len(lanes)))
         start, length = self.timeline["start"], self.timeline["end"] - self.timeline["start"]
         bottom = speakers.map(lanes.index).astype(float) + (1 - _HEIGHT) / 2
         proba = self.timeline.drop(columns=["start", "end", "speaker"])
-        for i, emotion in enumerate(proba):
+        are_probabilities = _are_probabilities(proba)
+        if not are_probabilities:
+            self._draw_values(ax, proba, start, length, bottom)
+        for i, emotion in enumerate(proba if are_probabilities else ()):
             height = _HEIGHT * proba[emotion]
             ax.bar(
                 start, height, length, bottom, align="edge", alpha=0.8, color=f"C{i}",
@@ -125,3 +141,18 @@ class TimelineDisplay:
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small")
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _draw_values(self, ax, values, start, length, bottom):
+        """Draw each value of a turn as a line, high values at the top of the lane."""
+        low, high = values.min().min(), values.max().max()
+        scale = _HEIGHT / (high - low) if high > low else 0.0
+        for i, name in enumerate(values):
+            height = bottom + (high - values[name]) * scale
+            label = f"{name} ({low:.2g} to {high:.2g} in a lane)"
+            ax.hlines(height, start, start + length, color=f"C{i}", linewidth=2, label=label)
+
+
+def _are_probabilities(values):
+    """Return True if no value is negative and each row sums to 1."""
+    values = values.to_numpy(dtype=float)
+    return bool((values >= 0).all() and np.allclose(values.sum(axis=1), 1, atol=1e-4))

@@ -9,8 +9,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skser._base import unlabeled
 from skser._docstrings import insert_descriptions
-from skser.neural_network._adversarial_latents import ADVERSARIAL, AdversarialLatents
-from skser.neural_network._adversarial_training import is_labeled
+from skser.neural_network._adversarial_batches import is_labeled
+from skser.neural_network._adversarial_latents import AdversarialLatents
+from skser.neural_network._adversarial_parameters import ADVERSARIAL
 from skser.neural_network._base import MAX_SEED
 from skser.neural_network._classification import SequenceClassifier
 from skser.neural_network._parameters import extend_signature
@@ -54,7 +55,7 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
     {reconstruction_weight}
     {adversarial_weight}
     {supervised_weight}
-    {n_discriminator_updates}
+    {objectives}
     {noise}
     {dropout}
     {latent}

@@ -8,7 +8,8 @@ from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils._param_validation import StrOptions
 
 from skser._docstrings import insert_descriptions
-from skser.neural_network._adversarial_latents import ADVERSARIAL, AdversarialLatents
+from skser.neural_network._adversarial_latents import AdversarialLatents
+from skser.neural_network._adversarial_parameters import ADVERSARIAL
 from skser.neural_network._parameters import extend_signature
 from skser.neural_network._regression import SequenceRegressor
 from skser.neural_network.modules.concordance import ConcordanceLoss, KnownSquaredError
@@ -38,7 +39,7 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
     {reconstruction_weight}
     {adversarial_weight}
     {supervised_weight}
-    {n_discriminator_updates}
+    {objectives}
     {noise}
     {dropout}
     {latent}

@@ -14,15 +14,22 @@ from torch import nn
 from skser._base import in_container
 from skser._device import torch_threads
 from skser._docstrings import insert_descriptions
-from skser.neural_network._adversarial_training import (
-    AdversarialNet,
+from skser.neural_network._adversarial_batches import (
     PhaseBatches,
-    WarnOfFailedParts,
+    groups_of,
     is_labeled,
+    matching_statistics,
 )
+from skser.neural_network._adversarial_parameters import (
+    ADVERSARIAL,
+    check_objectives,
+    has_teacher,
+    needs_groups,
+)
+from skser.neural_network._adversarial_training import AdversarialNet, WarnOfFailedParts
 from skser.neural_network._base import MAX_SEED, NeuralEstimator
 from skser.neural_network._batching import BatchIterator, SequenceDataset
-from skser.neural_network._parameters import SHARED, extend_signature
+from skser.neural_network._parameters import extend_signature
 from skser.neural_network.modules.adversarial_ae import (
     AdversarialAE,
     Discriminator,
@@ -36,101 +43,6 @@ from skser.neural_network.modules.priors import CategoricalPrior
 # their exact zeros and ones.
 _CORNER_NOISE = 0.2
 _KERNEL_SIZE = 5  # frames
-ADVERSARIAL = SHARED | {
-    "hidden_units": """\
-hidden_units : tuple of int, default=(256,)
-    Number of units of each layer of the encoder, if X is a 2-D array.""",
-    "filters": """\
-filters : tuple of int, default=(64, 64, 64)
-    Number of channels of each convolution of the encoder over time, if X holds frames. Kernels
-    span five frames, the first convolution has stride two, and max pooling of size two follows
-    each. Attention pools the output of the last layer.""",
-    "n_heads": """\
-n_heads : int, default=4
-    Number of heads of the attention pooling, if X holds frames.""",
-    "n_style": """\
-n_style : int, default=32
-    Number of nodes of the style latent.""",
-    "decoder_units": """\
-decoder_units : tuple of int, default=(64,)
-    Number of units of each hidden layer of the decoder.""",
-    "discriminator_units": """\
-discriminator_units : int, default=64
-    Number of units of each of the two hidden layers of the discriminators.""",
-    "reconstruction_weight": """\
-reconstruction_weight : float, default=0.1
-    Learning rate of the reconstruction phase, as a multiple of `learning_rate`.""",
-    "adversarial_weight": """\
-adversarial_weight : float, default=0.1
-    Learning rate of the generator phase, in which the encoder learns to fool the
-    discriminators, as a multiple of `learning_rate`. If both this and `reconstruction_weight` are
-    0, training is plain supervised training, bit for bit.""",
-    "supervised_weight": """\
-supervised_weight : float, default=1.0
-    Learning rate of the supervision phase, as a multiple of `learning_rate`.""",
-    "n_discriminator_updates": """\
-n_discriminator_updates : int, default=1
-    Number of updates of the discriminators per batch, at `learning_rate`.""",
-    "noise": """\
-noise : float, default=0.5
-    Standard deviation of the Gaussian noise added to the input in training, in the units of the
-    input. Scale the input to unit variance first.""",
-    "dropout": """\
-dropout : float, default=0.5
-    Dropout rate on the hidden values of the encoder.""",
-    "latent": """\
-latent : {"emotion", "style"}, default="emotion"
-    Latent that `transform` returns.""",
-    "max_epochs": """\
-max_epochs : int, default=40
-    Number of epochs that `fit` trains for. The number of batches per epoch counts all utterances,
-    labeled or not.""",
-    "batch_size": """\
-batch_size : int, default=32
-    Maximum number of labeled utterances per supervised update, and of utterances per batch in
-    prediction. The other phases run at every second batch, on twice as many utterances.""",
-    "learning_rate": """\
-learning_rate : float, default=0.003
-    Peak learning rate of AdamW.""",
-    "early_stopping": """\
-early_stopping : bool, default=False
-    If True, `fit` holds out labeled utterances, stops when their supervised loss no longer falls,
-    and keeps the weights of the best epoch.""",
-    "validation_fraction": """\
-validation_fraction : float, default=0.1
-    Share of the labeled utterances that `early_stopping` holds out. If `fit` gets `groups`, whole
-    groups are held out, and their unlabeled utterances are not used for training. A classifier
-    stratifies the split by class.""",
-    "augment": """\
-augment : callable or None, default=None
-    Augmentation of the training batches, drawn anew in each epoch. None trains without.""",
-    "callbacks": """\
-callbacks : sequence of skorch callbacks, default=()
-    Additional callbacks of the training. Each fit works on copies of them. A learning rate
-    scheduler changes the supervision phase only.""",
-    "compile": """\
-compile : bool, default=False
-    If True, predictions run through ``torch.compile``, which needs a C compiler. A model that was
-    pickled and loaded runs uncompiled.""",
-    "random_state": """\
-random_state : int, RandomState instance or None, default=None
-    Seed or generator of all random numbers. Encoder and head, decoder, discriminators, order of
-    batches and noise of each phase get separate seeds, so that turning a phase off does not
-    change the random numbers of the others. Pass an int for reproducible fits.""",
-    "history_": """\
-history_ : skorch.history.History
-    Statistics of each epoch: ``train_loss``, the supervised loss; ``reconstruction_loss``, the
-    squared error as a multiple of that of predicting the mean of the training data;
-    ``emotion_discriminator_loss``, ``emotion_discriminator_accuracy`` and
-    ``emotion_generator_loss``, and the same for ``style``; ``style_deviation``, the standard
-    deviation of the style latent over utterances.""",
-    "reconstructed_features_": """\
-reconstructed_features_ : ndarray of str
-    Names of the columns that `reconstruct` and `sample` return.""",
-    "X": """\
-X : 2-D array, Sequences, list of 2-D arrays (n_frames, n_columns), or 3-D array
-    Utterances: vectors or frames, as in `fit`.""",
-}
 
 
 class AdversarialLatents(TransformerMixin, NeuralEstimator):
@@ -149,7 +61,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
         "adversarial_weight": [Interval(Real, 0, None, closed="left")],
         "supervised_weight": [Interval(Real, 0, None, closed="left")],
-        "n_discriminator_updates": [Interval(Integral, 1, None, closed="left")],
+        "objectives": [dict, None],
         "noise": [Interval(Real, 0, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "latent": [StrOptions({"emotion", "style"})],
@@ -169,7 +81,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         reconstruction_weight=0.1,
         adversarial_weight=0.1,
         supervised_weight=1.0,
-        n_discriminator_updates=1,
+        objectives=None,
         noise=0.5,
         dropout=0.5,
         latent="emotion",
@@ -188,7 +100,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         self.reconstruction_weight = reconstruction_weight
         self.adversarial_weight = adversarial_weight
         self.supervised_weight = supervised_weight
-        self.n_discriminator_updates = n_discriminator_updates
+        self.objectives = objectives
         self.noise = noise
         self.dropout = dropout
         self.latent = latent
@@ -243,7 +155,8 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
             seeds=seeds[:2],
             augment=augment,
             device=net.device,
-            supervised_only=not (net.reconstruction_weight or net.adversarial_weight),
+            supervised_only=not self._uses_unlabeled,
+            groups=self._training_groups,
         )
 
     def _own_callbacks(self):
@@ -253,7 +166,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         # Set here instead of in _make_net: a warm start may change the weights of a fitted net.
         for name in ("reconstruction", "adversarial", "supervised"):
             setattr(self.net_, f"{name}_weight", getattr(self, f"{name}_weight"))
-        self.net_.n_discriminator_updates = self.n_discriminator_updates
+        self.net_.objectives = check_objectives(self.objectives)
         super()._new_optimizer()
 
     def _initialize(self, sequences, targets):
@@ -267,7 +180,51 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
             )
         return transferred
 
+    _training_groups = None
+
+    @property
+    def _uses_unlabeled(self):
+        return bool(
+            self.reconstruction_weight
+            or self.adversarial_weight
+            or has_teacher(check_objectives(self.objectives))
+        )
+
     def _split(self, dataset, strata, groups):
+        objectives = check_objectives(self.objectives)
+        needing = needs_groups(objectives)
+        if needing is not None and groups is None:
+            raise ValueError(
+                f"objectives[{needing!r}]={objectives[needing]!r} needs the speakers; pass them to "
+                "fit as groups."
+            )
+        train, valid = self._split_labeled(dataset, strata, groups)
+        self._training_groups = None
+        if needing is not None:
+            self._training_groups = groups_of(train.sequences, dataset.sequences, groups)
+        if not self._uses_unlabeled:
+            return train, valid
+        known, choice = is_labeled(train.targets), objectives["match_statistics"]
+        matched = matching_statistics(train.sequences, known, choice)
+        return SequenceDataset(matched, train.targets), valid
+
+    def _train(self, train, valid, epochs, checkpoint=None, in_part=False):
+        net = self.net_
+        if in_part:
+            if (needing := needs_groups(net.objectives)) is not None:
+                raise ValueError(
+                    f"objectives[{needing!r}] needs the speakers, which partial_fit does not "
+                    "take. Use fit with groups."
+                )
+            self._training_groups = None
+        n_batches = epochs * -(-len(train) // self.batch_size)
+        net.n_warm_up = 0 if in_part else net.objectives["warm_up"] * n_batches
+        try:
+            super()._train(train, valid, epochs, checkpoint, in_part)
+        finally:
+            vars(self).pop("_training_groups", None)
+
+    def _split_labeled(self, dataset, strata, groups):
         """Hold out labeled utterances only, and keep each group on one side."""
         labeled = np.flatnonzero(is_labeled(strata))
         if not self.early_stopping or len(labeled) == len(strata):

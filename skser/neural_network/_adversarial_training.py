@@ -7,7 +7,13 @@ from skorch.callbacks import Callback
 from torch.nn import functional
 
 from skser._device import autocast
-from skser.neural_network._batching import BatchIterator, SequenceDataset
+from skser.neural_network._adversarial_objectives import (
+    agreement_loss,
+    gradient_penalty,
+    tilt,
+    untracked,
+)
+from skser.neural_network._adversarial_parameters import OBJECTIVES, has_teacher
 from skser.neural_network._callbacks import warn_caller
 from skser.neural_network._net import SequenceNet
 from skser.neural_network.modules.priors import normal_like
@@ -37,8 +43,11 @@ class AdversarialNet(SequenceNet):
         Factors of the learning rates of the phases. (Weighting the losses instead would have no
         effect, as Adam's steps do not depend on the scale of a loss.) A phase of weight 0 is
         skipped.
-    n_discriminator_updates : int
-        Number of discriminator updates per batch.
+    objectives : dict or None, default=None
+        Further objectives, as `check_objectives` returns them. None means `OBJECTIVES`.
+    n_warm_up : float, default=0
+        Number of batches over which the generator's learning rate and the weight of the
+        consistency rise from 0.
     seed : int
         Seed of the noise. Each phase derives its own seed from it.
     """
@@ -49,7 +58,8 @@ class AdversarialNet(SequenceNet):
         reconstruction_weight=1.0,
         adversarial_weight=1.0,
         supervised_weight=1.0,
-        n_discriminator_updates=1,
+        objectives=None,
+        n_warm_up=0,
         seed=0,
         **kwargs,
     ):
@@ -57,7 +67,8 @@ class AdversarialNet(SequenceNet):
         self.reconstruction_weight = reconstruction_weight
         self.adversarial_weight = adversarial_weight
         self.supervised_weight = supervised_weight
-        self.n_discriminator_updates = n_discriminator_updates
+        self.objectives = objectives or OBJECTIVES
+        self.n_warm_up = n_warm_up
         self.seed = seed
 
     def initialize_optimizer(self, *args, **kwargs):
@@ -108,6 +119,9 @@ class AdversarialNet(SequenceNet):
         self._generators = {}
         for i, phase in enumerate(PHASES):
             self._generators[phase] = torch.Generator(self.device).manual_seed(self.seed + i)
+        # Of its own, so that the noise of the phases is that of a training without objectives.
+        views = torch.Generator(self.device).manual_seed(self.seed + len(PHASES))
+        self._generators["views"] = views
 
     def on_train_end(self, net, **kwargs):
         super().on_train_end(net, **kwargs)
@@ -117,15 +131,37 @@ class AdversarialNet(SequenceNet):
         inputs, targets = batch
         inputs = dict(inputs)
         everything = inputs.pop("everything", None)
+        rows, speakers = inputs.pop("rows"), inputs.pop("speakers")
         module = self.module_
         if not module.training:
             self._set_training(True)
+        self._n_batches += 1
         if everything is not None:
+            all_rows = everything.pop("rows")
             if self.reconstruction_weight:
                 self._reconstruct(module, **everything)
             if self.adversarial_weight:
                 self._regularize(module, **everything)
+            # Half of these utterances for this supervision, half for the next.
+            parts = (everything["x"], everything["lengths"], all_rows)
+            self._waiting = list(zip(*(part.tensor_split(2) for part in parts), strict=True))
+        if self._waiting and has_teacher(self.objectives):
+            inputs["views"] = (speakers, *self._waiting.pop(0))
+        x, lengths = inputs["x"], inputs["lengths"]
+        if self.objectives["speaker_swap"]:
+            x = self._swapped(speakers, x, lengths, rows)
+        if share := self.objectives["centered_share"]:
+            x = speakers.centered(x, lengths, rows, share, self._generators["views"])
+        inputs["x"] = x
         return self._supervise(module, inputs, targets)
+
+    def _warmth(self):
+        """Return the share of its final value that a weight with a warm-up has now."""
+        return min(1.0, self._n_batches / self.n_warm_up) if self.n_warm_up else 1.0
+
+    def _swapped(self, speakers, x, lengths, rows):
+        share = self.objectives["speaker_swap"]
+        return speakers.swapped(x, lengths, rows, share, self._generators["views"])
 
     def _reconstruct(self, module, x, lengths, classes):
         with autocast(self.device, self.precision):
@@ -141,7 +177,7 @@ class AdversarialNet(SequenceNet):
             prior_codes = module.prior.conditions(classes)
         emotion, style = emotion.float(), style.float()
         codes = {"emotion": torch.cat([emotion, prior_codes], dim=1), "style": style}
-        for _ in range(self.n_discriminator_updates):
+        for _ in range(self.objectives["n_discriminator_updates"]):
             self._discriminate(module, codes, prior_codes, classes)
         losses = [
             functional.softplus(-module.discriminators[name](code, generator)).mean()
@@ -165,6 +201,9 @@ class AdversarialNet(SequenceNet):
             both = torch.cat([draws[name], code.detach()])
             of_prior, of_codes = module.discriminators[name](both, generator).chunk(2)
             loss = functional.softplus(-of_prior).mean() + functional.softplus(of_codes).mean()
+            if penalty := self.objectives["gradient_penalty"]:
+                discriminator = module.discriminators[name]
+                loss = loss + penalty * gradient_penalty(discriminator, both, generator)
             right = torch.cat([of_prior > 0, of_codes <= 0]).float().mean()
             self._note(f"{name}_discriminator_loss", loss)
             self._note(f"{name}_discriminator_accuracy", right)
@@ -173,14 +212,57 @@ class AdversarialNet(SequenceNet):
 
     def _supervise(self, module, inputs, targets):
         generator = self._generators["supervision"]
+        views = inputs.pop("views", None)
         # With weight 0 the loss is still computed, for the history.
         with torch.set_grad_enabled(self.supervised_weight > 0):
             with autocast(self.device, self.precision):
                 outputs = module(**inputs, generator=generator).float()
             loss = self.get_loss(outputs, targets, X=inputs, training=True)
+            total = loss
+            if views is not None:
+                agreement = self._disagreement(module, *views)
+                self._note("agreement_loss", agreement)
+                total = loss + self._warmth() * agreement
         if self.supervised_weight:
-            self._step("supervision", self.optimizer_, loss)
+            self._step("supervision", self.optimizer_, total)
         return {"loss": loss, "y_pred": outputs}
+
+    def _disagreement(self, module, speakers, x, lengths, rows):
+        """Compute the loss between two views of utterances, labeled or not.
+
+        The outputs for the clean view, with the mean of the speaker removed if so chosen, are the
+        targets of the outputs for the view with noise, dropout and swapped speakers.
+        """
+        generator = self._generators["views"]
+        wanted = self._taught(module, speakers, x, lengths, rows)
+        if self.objectives["speaker_swap"]:
+            x = self._swapped(speakers, x, lengths, rows)
+        with autocast(self.device, self.precision):
+            outputs = module(x, lengths, generator=generator).float()
+        is_regressor = self.n_classes is None
+        return agreement_loss(outputs, wanted, self._tilt, self.objectives, is_regressor)
+
+    def _taught(self, module, speakers, x, lengths, rows):
+        """Compute outputs for the clean view, without a trace in running statistics."""
+        if self.objectives["view"] == "centered":
+            x = speakers.centered(x, lengths, rows)
+        with torch.no_grad(), untracked(module), autocast(self.device, self.precision):
+            return module(x, lengths).float()
+
+    def _find_tilt(self, batches):
+        """Find the factors that give the pseudo-labels of an epoch the class shares of the labels.
+
+        They are computed anew in each epoch, so that a checkpoint need not hold them.
+        """
+        module = self.module_
+        self._set_training(True)
+        outputs = torch.cat(
+            [
+                self._taught(module, batches.speakers, inputs["x"], inputs["lengths"], rows)
+                for inputs, rows in batches.in_order()
+            ]
+        )
+        return tilt(torch.softmax(outputs, dim=1), batches.class_shares(outputs.shape[1]))
 
     def _step(self, phase, optimizer, loss):
         """Update the parameters of a phase without leaving gradients on any others."""
@@ -192,7 +274,14 @@ class AdversarialNet(SequenceNet):
         for parameter, gradient in zip(named.values(), gradients, strict=True):
             parameter.grad = gradient
         self.notify("on_grad_computed", named_parameters=named.items(), training=True)
+        rates = [group["lr"] for group in optimizer.param_groups]
+        if phase == "generator":
+            # For this step only: a schedule computes the next rate from its own.
+            for group in optimizer.param_groups:
+                group["lr"] *= self._warmth()
         optimizer.step()
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
         optimizer.zero_grad()
 
     def _note(self, name, value):
@@ -201,6 +290,12 @@ class AdversarialNet(SequenceNet):
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Run an epoch as the base class does, and record the mean of each phase's terms."""
         self._terms = {}
+        if training:  # from the history, as a checkpoint may have completed epochs
+            self._n_batches = (len(self.history) - 1) * len(iterator)
+            self._waiting, self._tilt = [], None
+            matches = self.n_classes is not None and self.objectives["match_shares"]
+            if matches and has_teacher(self.objectives):
+                self._tilt = self._find_tilt(iterator)
         super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
         if training and self._terms:
             # Read all terms in one transfer: each .item() would wait for the device.
@@ -208,91 +303,8 @@ class AdversarialNet(SequenceNet):
             for name, mean in zip(self._terms, means.tolist(), strict=True):
                 self.history.record(name, mean)
         del self._terms
-
-
-class PhaseBatches:
-    """Batches of labeled utterances; every second one comes with a batch of all utterances.
-
-    An epoch goes once over all utterances, labeled or not. It draws the same number of labeled
-    utterances, repeating them if there are fewer. Batches of all utterances are twice as large,
-    because discriminators compare distributions.
-
-    Parameters
-    ----------
-    dataset : SequenceDataset
-        Utterances and their targets. See `is_labeled`.
-    batch_size : int
-        Maximum number of labeled utterances per batch.
-    seeds : (int, int)
-        Seed of the labeled batches, and seed of the batches of all utterances.
-    augment : callable or None
-        Augmentation, as for `BatchIterator`.
-    device : str or torch.device
-        Device of the batches.
-    supervised_only : bool
-        If True, batches of all utterances are left out.
-    """
-
-    def __init__(self, dataset, batch_size, *, seeds, augment, device, supervised_only):
-        self.n_batches = -(-len(dataset) // batch_size)
-        rows = np.flatnonzero(is_labeled(dataset.targets))
-        known = SequenceDataset(dataset.sequences[rows], dataset.targets[rows])
-        self.labeled = BatchIterator(known, batch_size, seeds[0], augment, device=device)
-        self.everything = None
-        if not supervised_only:
-            self.everything = BatchIterator(
-                dataset, 2 * batch_size, seeds[1], augment, device=device, block=self.labeled.block
-            )
-        self._supply = self._labeled_batches()
-
-    def __len__(self):
-        return self.n_batches
-
-    def _labeled_batches(self):
-        """Iterate over the labeled utterances endlessly; an epoch may end within a pass."""
-        while True:
-            self._pass, self._n_taken = self.labeled.state(), 0
-            for batch in self.labeled:
-                self._n_taken += 1
-                yield batch
-
-    def state(self):
-        """Return the state of shuffling and augmentation, between two epochs."""
-        others = None if self.everything is None else self.everything.state()
-        return {"pass": self._pass, "n_taken": self._n_taken, "everything": others}
-
-    def set_state(self, state):
-        """Continue from a `state`."""
-        self.labeled.set_state(state["pass"])
-        self._supply = self._labeled_batches()
-        for _ in range(state["n_taken"]):
-            next(self._supply)
-        if self.everything is not None:
-            self.everything.set_state(state["everything"])
-
-    def __iter__(self):
-        others = None if self.everything is None else iter(self.everything)
-        for i in range(self.n_batches):
-            inputs, targets = next(self._supply)
-            if others is not None and i % 2 == 0:
-                everything, any_targets = next(others)
-                everything["classes"] = _classes(any_targets)
-                inputs["everything"] = everything
-            yield inputs, targets
-
-
-def is_labeled(targets):
-    """Return a mask of the rows with a target: a class other than -1, or a row not all NaN."""
-    if targets.ndim == 1:
-        return targets >= 0
-    return ~np.isnan(targets).all(axis=1)
-
-
-def _classes(targets):
-    """Return the class of each utterance, the largest one for shares; -1 means unlabeled."""
-    if targets.ndim == 1:
-        return targets
-    return torch.where(targets.isnan().any(dim=1), -1, targets.nan_to_num().argmax(dim=1))
+        if training:
+            del self._n_batches, self._waiting, self._tilt
 
 
 class WarnOfFailedParts(Callback):

@@ -122,6 +122,48 @@ def test_the_interval_reflects_the_spread_of_speakers_and_repeats():
     assert (narrow["high"] - narrow["low"] < poor["high"] - poor["low"]).all()
 
 
+def made_up_curve(right_of):
+    """A curve of two estimators, from ``right_of(name, n, repeat, speaker)`` -> share right."""
+    rows = [
+        (name, float(n), repeat, 10 * speaker + i, speaker, 1, int(i < 10 * share))
+        for name in ("a", "b")
+        for n in (4, 8, 16)
+        for repeat in range(4)
+        for speaker in range(6)
+        for share in [right_of(name, n, repeat, speaker)]
+        for i in range(10)
+    ]
+    names = ["estimator", "n_labels", "repeat", "utterance", "group", "true", "predicted"]
+    return LabelEfficiencyCurve(
+        pd.DataFrame(rows, columns=names), lambda true, predicted: np.mean(true == predicted)
+    )
+
+
+def test_the_interval_resamples_repeats_as_well_as_speakers():
+    sizes = {4: 0.2, 8: 0.4, 16: 0.6}
+    # All speakers are alike, and a is better in half of the repeats.
+    by_repeat = made_up_curve(lambda name, n, repeat, speaker: sizes[n] + 0.1 * (repeat % 2))
+    luck = made_up_curve(
+        lambda name, n, repeat, speaker: sizes[n] + (0.2 * (repeat % 2) if name == "a" else 0)
+    )
+    found = luck.multiples("a", "b").loc[4]
+    assert found["multiple"] == pytest.approx(2**0.5, rel=0.01)
+    assert (found["low"], found["high"]) == pytest.approx((1, 2))
+    # Both get the same repeats, so a spread that they share has no effect.
+    assert by_repeat.multiples("a", "b").loc[8].tolist() == pytest.approx([1, 1, 1])
+
+
+def test_the_interval_resamples_speakers_as_well_as_repeats():
+    sizes = {4: 0.2, 8: 0.4, 16: 0.6}
+    luck = made_up_curve(
+        lambda name, n, repeat, speaker: sizes[n] + (0.2 * (speaker % 2) if name == "a" else 0)
+    )
+    found = luck.multiples("a", "b").loc[4]
+    assert found["multiple"] == pytest.approx(2**0.5, rel=0.01)
+    assert found["low"] < 1.2
+    assert found["high"] > 1.7
+
+
 def test_scores_are_over_all_folds(curve):
     scores = curve.scores()
     assert len(scores) == 2 * 6 * 3

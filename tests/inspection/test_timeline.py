@@ -259,8 +259,9 @@ def test_bad_input_raises(corpus, wav, tmp_path):
         emotion_timeline(model, path, window=1e-5)
     with pytest.raises(AudioReadError, match="none.wav: no such file"):
         emotion_timeline(model, tmp_path / "none.wav")
-    with pytest.raises(ValueError, match="implementing 'predict_proba'"):
-        emotion_timeline(clone(model).set_params(logisticregression=SVC()), path)
+    without = clone(model).set_params(logisticregression=SVC()).fit(corpus.data, corpus.target)
+    with pytest.raises(TypeError, match="implementing 'predict_proba'"):
+        emotion_timeline(without, path)
     of_frames = network(input_sampling_rate=RATE).fit(corpus.data, corpus.target)[1:]
     with pytest.raises(TypeError, match="takes frame sequences, not audio"):
         emotion_timeline(of_frames, path)

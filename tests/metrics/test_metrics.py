@@ -184,6 +184,20 @@ def test_equal_confidences_share_a_bin():
         assert error == pytest.approx(0)
 
 
+def test_a_bin_includes_its_upper_edge():
+    # 0.75 is the upper edge of the third of four bins, and 0.8 is in the fourth.
+    y_proba = [[0.75, 0.25], [0.75, 0.25], [0.8, 0.2], [0.2, 0.8]]
+    curve = metrics.reliability_curve(["a", "b", "a", "b"], y_proba, n_bins=4)
+    assert curve.index.tolist() == [2, 3]
+    assert curve["n"].tolist() == [2, 2]
+    assert curve["accuracy"].tolist() == [0.5, 1.0]
+    assert curve["confidence"].tolist() == [0.75, 0.8]
+    error = metrics.expected_calibration_error(["a", "b", "a", "b"], y_proba, n_bins=4)
+    assert error == pytest.approx((0.25 * 2 + 0.2 * 2) / 4)
+    sure = metrics.reliability_curve(["a", "b"], [[1.0, 0.0], [0.0, 1.0]], n_bins=4)
+    assert sure.index.tolist() == [3]
+
+
 def test_labels_give_the_order_of_the_columns(labels, probabilities):
     order = [2, 0, 3, 1]
     shuffled = probabilities[:, order]

@@ -154,5 +154,5 @@ class TestBadInput:
         with pytest.warns(ConvergenceWarning, match="discriminator of the style latent"):
             AdversarialAEClassifier(
                 max_epochs=40, adversarial_weight=1e-9, reconstruction_weight=1.0,
-                n_discriminator_updates=5, noise=0.0, dropout=0.0, **EXACT,
+                objectives={"n_discriminator_updates": 5}, noise=0.0, dropout=0.0, **EXACT,
             ).fit(20 * X, y)  # fmt: skip

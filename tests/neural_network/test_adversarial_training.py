@@ -42,9 +42,9 @@ class TestPhases:
     @pytest.mark.parametrize("prior", ["categorical", "gaussian", "mixture"])
     def test_phases_run_in_order_and_update_their_own_parts(self, spied, prior):
         X, y, _ = emotion_and_style(n=64)
-        AdversarialAEClassifier(prior=prior, max_epochs=1, n_discriminator_updates=2, **EXACT).fit(
-            X, y
-        )
+        AdversarialAEClassifier(
+            prior=prior, max_epochs=1, objectives={"n_discriminator_updates": 2}, **EXACT
+        ).fit(X, y)
         order = ["reconstruction", "discrimination", "discrimination", "generator", "supervision"]
         assert [phase for phase, _ in spied] == [*order, "supervision"]  # two batches
         allowed = {

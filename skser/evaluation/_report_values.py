@@ -1,0 +1,185 @@
+"""Sections of the report of an evaluation of dimensions or of shares of votes."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from skser.audio import audio_inputs, utterance_name
+from skser.evaluation._html_page import cell, picture, sound, table
+from skser.evaluation._score_gap import score_gap
+from skser.evaluation._target_metrics import is_loss
+from skser.evaluation._targets import VOTES, about_target
+from skser.inspection import PredictedValuesDisplay, SpeakerScoresDisplay
+from skser.metrics import vote_divergence
+
+_NAMES = {
+    "ccc": "CCC",
+    "pearson": "Pearson's r",
+    "rmse": "RMSE",
+    "cross_entropy": "cross-entropy in nats",
+    "divergence": "Jensen-Shannon divergence in bits",
+}
+
+
+class ValueSections:
+    """Sections of a report that depend on the target.
+
+    Parameters
+    ----------
+    evaluation : SpeakerEvaluation
+        Evaluation of dimensions or of shares of votes.
+    corpus : SpeechCorpus
+        Its corpus.
+    """
+
+    def __init__(self, evaluation, corpus):
+        self.evaluation = evaluation
+        self.corpus = corpus
+        target = evaluation.target
+        self.of_votes = target == VOTES
+        if self.of_votes:
+            self.columns = evaluation.labels.tolist()
+        else:
+            self.columns = [target] if isinstance(target, str) else list(target)
+        self.name = next(iter(evaluation.metrics))
+
+    def scores(self):
+        """Make the section of scores."""
+        evaluation = self.evaluation
+        found = evaluation.summary()
+        texts = found.map(lambda value: "–" if np.isnan(value) else f"{value:.3f}")
+        texts.index = [_name_of(name) for name in found.index]
+        texts.columns = [
+            "pooled, mean of seeds", "sd of seeds", "mean of folds", "sd of folds", "worst fold",
+        ]  # fmt: skip
+        if evaluation.predictions["speaker"].nunique() > 1:
+            intervals = [evaluation.interval(metric) for metric in evaluation.metrics.values()]
+            bounds = [f"{low:.3f} to {high:.3f}" for low, high in intervals]
+            texts.insert(1, "95 % interval over speakers", bounds)
+        if self.of_votes:
+            about = "The raters' shares are compared with predicted shares; lower is better."
+        else:
+            about = (
+                "CCC and Pearson's r are at most 1; RMSE is in the unit of the ratings, and lower "
+                "is better."
+            )
+        return {
+            "title": "Scores",
+            "paragraphs": [about, *about_target(evaluation.protocol)],
+            "tables": [table(texts.rename_axis("score").reset_index())],
+        }
+
+    def values(self):
+        """Make the section of predicted against true values."""
+        true, predicted = self.evaluation.y_true, self.evaluation.y_pred
+        display = PredictedValuesDisplay.from_predictions(true, predicted, names=self.columns)
+        true, predicted = (values.reshape(len(values), -1) for values in (true, predicted))
+        rows = {"mean": np.mean, "sd": np.std}
+        found = pd.DataFrame(
+            {
+                f"{name} of {side}": [f"{value:.3f}" for value in of(values, axis=0)]
+                for name, of in rows.items()
+                for side, values in (("ratings", true), ("predictions", predicted))
+            },
+            index=self.columns,
+        )
+        caption = "Predicted over true values of all utterances and seeds, with the CCC of each"
+        what = "emotion" if self.of_votes else "dimension"
+        return {
+            "title": "Shares of votes" if self.of_votes else "Dimensions",
+            "tables": [table(found.rename_axis(what).reset_index())],
+            "pictures": [picture(display, caption)],
+        }
+
+    def speakers(self):
+        """Make the section of speakers and groups of speakers."""
+        scores = self.evaluation.by_speaker().rename(_name_of(self.name))
+        loss = is_loss(self.evaluation.main_metric)
+        worst = scores.idxmax() if loss else scores.idxmin()
+        display = SpeakerScoresDisplay.from_scores(scores)
+        return {
+            "title": "Speakers",
+            "paragraphs": [
+                f"The speaker with the worst {_name_of(self.name)} is {worst}, with "
+                f"{scores[worst]:.3f}.",
+                *self._sexes(),
+            ],
+            "pictures": [
+                picture(display, f"{_name_of(self.name)} of each speaker, none trained on")
+            ],
+        }
+
+    def _sexes(self):
+        """Compare the sexes in a sentence, if the corpus names both."""
+        if self.corpus.sexes is None:
+            return []
+        predictions = self.evaluation.predictions
+        sexes = self.corpus.sexes[predictions["utterance"].to_numpy()]
+        # Only one seed, because repeated predictions of an utterance add no evidence.
+        rows = (predictions["seed"] == predictions["seed"].min()).to_numpy() & ~pd.isna(sexes)
+        sexes, speakers = sexes[rows].astype(str), predictions["speaker"].to_numpy()[rows]
+        if len(set(sexes)) < 2:
+            return []
+        gap = score_gap(
+            self.evaluation.y_true[rows],
+            self.evaluation.y_pred[rows],
+            sexes,
+            speakers,
+            metric=self.evaluation.main_metric,
+        )
+        verdict = "which chance explains" if gap.is_fair else "more than chance explains"
+        return [
+            f"Between the sexes, {_name_of(self.name)} differs by {gap.gap:.3f} ({gap.worst} "
+            f"worse), {verdict}. If the sexes are assigned to the speakers at random, the "
+            f"difference is at most {gap.threshold:.3f} in {100 * gap.confidence_level:.0f} % of "
+            "cases."
+        ]
+
+    def errors(self, n_errors):
+        """Make the section of the largest errors, with players."""
+        true, predicted = self.evaluation.y_true, self.evaluation.y_pred
+        if self.of_votes:
+            name = "divergence"
+            size = [vote_divergence(t[None], p[None]) for t, p in zip(true, predicted, strict=True)]
+        else:
+            name = "absolute error"
+            size = np.abs(true - predicted).reshape(len(true), -1).mean(axis=1)
+        found = self.evaluation.predictions.assign(size=size)
+        # Several seeds may make the same error; it is listed once.
+        found = found.sort_values("size", ascending=False, kind="stable")
+        found = found.drop_duplicates("utterance").head(n_errors)
+        items = audio_inputs(self.corpus.data, self.corpus.sampling_rate)
+        rows = [
+            [
+                cell(Path(utterance_name(items[utterance], utterance)).name),
+                cell(speaker),
+                cell(self._text(true[place])),
+                cell(self._text(predicted[place])),
+                cell(f"{error:.3f}"),
+                {"audio": sound(self.corpus, items[utterance], utterance)},
+            ]
+            for place, utterance, speaker, error in zip(
+                found.index, found["utterance"], found["speaker"], found["size"], strict=True
+            )
+        ]
+        columns = ["utterance", "speaker", "true", "predicted", name, "listen"]
+        return {"title": "Largest errors", "tables": [{"columns": columns, "rows": rows}]}
+
+    def _text(self, values):
+        """Format the values of an utterance, the largest shares of votes only."""
+        values = np.atleast_1d(values)
+        if len(values) == 1:
+            return f"{values[0]:.2f}"
+        order = np.argsort(-values)[:2] if self.of_votes else range(len(values))
+        return ", ".join(f"{self.columns[i]} {values[i]:.2f}" for i in order)
+
+
+def _name_of(metric):
+    """Return the name of a metric for readers, such as "CCC of valence"."""
+    for short, name in _NAMES.items():
+        if metric == short:
+            return name
+        if metric.startswith(f"{short}_"):
+            return f"{name} of {metric.removeprefix(f'{short}_')}"
+    return metric

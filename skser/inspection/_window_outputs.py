@@ -1,0 +1,57 @@
+"""Predictions of a model for windows: probabilities of classes, or numbers."""
+
+import numpy as np
+from sklearn.base import is_classifier
+
+
+class WindowOutputs:
+    """Method that predicts windows, and the names of its columns.
+
+    Parameters
+    ----------
+    model : fitted estimator or OnnxModel
+        Classifier with `predict_proba`, or regressor.
+    names : list of str or None
+        Name of each number that a regressor predicts.
+
+    Raises
+    ------
+    TypeError
+        If the model is a classifier without `predict_proba`.
+    """
+
+    def __init__(self, model, names):
+        self.model = model
+        self.names = names
+        self.is_proba = hasattr(model, "predict_proba")
+        has_tags = hasattr(model, "__sklearn_tags__")  # an OnnxModel has none
+        if not self.is_proba and has_tags and is_classifier(model):
+            raise TypeError(
+                f"{type(model).__name__} is not a model implementing 'predict_proba'. Calibrate it "
+                "with sklearn.calibration.CalibratedClassifierCV, or enable its probabilities."
+            )
+
+    def predict(self, windows):
+        """Return the outputs for some windows, of shape (n_windows, n_columns)."""
+        if self.is_proba:
+            return self.model.predict_proba(windows)
+        return np.asarray(self.model.predict(windows)).reshape(len(windows), -1)
+
+    def columns(self, n_columns):
+        """Return the names of the columns: the classes, or `names`.
+
+        Raises
+        ------
+        ValueError
+            If the number of names is not that of the columns.
+        """
+        if self.is_proba:
+            return self.model.classes_
+        if self.names is None:
+            return ["prediction"] if n_columns == 1 else [f"target{i}" for i in range(n_columns)]
+        if len(self.names) != n_columns:
+            raise ValueError(
+                f"names={list(self.names)} are {len(self.names)}, but the model predicts "
+                f"{n_columns} numbers. Give one name for each."
+            )
+        return list(self.names)
