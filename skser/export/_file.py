@@ -98,7 +98,7 @@ def parsed(model):
     Returns
     -------
     nodes : list of Node
-        In the order of the file.
+        Operators in the order of the file.
     constants : dict of ndarray
         Views on the bytes, by name.
     inputs : list of str

@@ -63,8 +63,9 @@ def restore_network(estimator, state):
     Parameters
     ----------
     estimator : NeuralEstimator
+        Estimator without a network.
     state : dict
-        As from `network_state`.
+        State that `network_state` returned.
 
     Raises
     ------

@@ -32,6 +32,7 @@ def describe(model):
     Parameters
     ----------
     model : estimator
+        Estimator, fitted or not.
 
     Returns
     -------
@@ -55,7 +56,7 @@ def compare(saved, now):
     Parameters
     ----------
     saved, now : dict
-        As from `describe`.
+        Descriptions that `describe` returned.
 
     Raises
     ------

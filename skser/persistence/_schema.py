@@ -40,7 +40,7 @@ def canonical(members):
     Parameters
     ----------
     members : dict of bytes
-        As skops writes them.
+        Members that skops wrote.
 
     Returns
     -------

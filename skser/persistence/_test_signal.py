@@ -51,7 +51,7 @@ def require_same(theirs, ours, name):
     Parameters
     ----------
     theirs, ours : list of float or None
-        As from `fingerprint`.
+        Fingerprints that `fingerprint` returned.
     name : str
         Name of the transformer.
 
@@ -64,7 +64,7 @@ def require_same(theirs, ours, name):
         return
     differ = f"The features of {name} are not those that the model was trained on"
     if theirs is None or ours is None:
-        raise SavedModelError(f"{differ}: there is no fingerprint to compare them by.")
+        raise SavedModelError(f"{differ}: their fingerprints are missing.")
     saved, now = np.array(theirs, np.float64), np.array(ours, np.float64)
     if saved.shape != now.shape or (saved[:2] != now[:2]).any():
         shapes = [" x ".join(f"{n:.0f}" for n in values[:2]) for values in (saved, now)]

@@ -400,14 +400,14 @@ def test_fetch_ignores_case_and_shows_its_progress(shell, folder, monkeypatch):
         calls.append((*given, options["progressbar"]))
         return corpus
 
-    monkeypatch.setattr(datasets, "fetch_audb", record)
-    monkeypatch.setattr(datasets, "fetch_ravdess", record)
+    for name in ("fetch_audb", "fetch_emodb", "fetch_ravdess"):
+        monkeypatch.setattr(datasets, name, record)
     for command in (
         ["EmoDB"], ["nemo"], ["RAVDESS"], ["ravdess", "--version", "1.1.3"],
     ):  # fmt: skip
         assert shell("fetch", *command)[0] == 0
     assert calls == [
-        ("emodb", None, True),
+        (None, True),
         ("nemo", None, True),
         (None, True),
         ("ravdess", "1.1.3", True),

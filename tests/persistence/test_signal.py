@@ -85,7 +85,7 @@ def test_transformers_that_need_a_download_or_a_library_have_none():
 @pytest.mark.parametrize(
     ("theirs", "ours", "reason"),
     [
-        ([48, 8, 1.0], None, "no fingerprint to compare"),
+        ([48, 8, 1.0], None, "their fingerprints are missing"),
         ([48, 8, 1.0], [47, 8, 1.0], "gave 48 x 8 values, now 47 x 8"),
         ([48, 8, 1.0], [48, 8, 1.0, 2.0], "gave 48 x 8 values"),
         ([48, 8, 1.0, 2.0], [48, 8, 1.0, 2.03], "largest difference 0.03"),
