@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import make_scorer
-from sklearn.utils import check_array
-from sklearn.utils.validation import check_consistent_length
+
+from skser.metrics._validation import check_dimensions
 
 
 def concordance_correlation_coefficient(y_true, y_pred, *, multioutput="uniform_average"):
@@ -52,17 +52,7 @@ def concordance_correlation_coefficient(y_true, y_pred, *, multioutput="uniform_
         raise ValueError(
             f"multioutput must be 'uniform_average' or 'raw_values', got {multioutput!r}."
         )
-    true, predicted = (
-        check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
-        for y, name in ((y_true, "y_true"), (y_pred, "y_pred"))
-    )
-    check_consistent_length(true, predicted)
-    true, predicted = (y.reshape(len(y), -1) for y in (true, predicted))
-    if true.shape != predicted.shape:
-        raise ValueError(
-            f"y_true has {true.shape[1]} dimensions and y_pred has {predicted.shape[1]}; they must "
-            "have the same number."
-        )
+    true, predicted = check_dimensions(y_true, y_pred)
     difference = true.mean(axis=0) - predicted.mean(axis=0)
     covariance = ((true - true.mean(axis=0)) * (predicted - predicted.mean(axis=0))).mean(axis=0)
     scale = true.var(axis=0) + predicted.var(axis=0) + difference**2

@@ -4,8 +4,8 @@ import warnings
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.utils import check_array
-from sklearn.utils.validation import check_consistent_length
+
+from skser.metrics._validation import check_dimensions
 
 
 def pearson_correlation(y_true, y_pred):
@@ -36,17 +36,7 @@ def pearson_correlation(y_true, y_pred):
     >>> pearson_correlation([1, 2, 3], [2, 4, 6])
     1.0
     """
-    true, predicted = (
-        check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
-        for y, name in ((y_true, "y_true"), (y_pred, "y_pred"))
-    )
-    check_consistent_length(true, predicted)
-    true, predicted = (y.reshape(len(y), -1) for y in (true, predicted))
-    if true.shape != predicted.shape:
-        raise ValueError(
-            f"y_true has {true.shape[1]} dimensions and y_pred has {predicted.shape[1]}; they must "
-            "have the same number."
-        )
+    true, predicted = check_dimensions(y_true, y_pred)
     undefined = (np.ptp(true, axis=0) == 0) | (np.ptp(predicted, axis=0) == 0)
     if undefined.any():
         warnings.warn(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import column_or_1d
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_consistent_length
 
@@ -30,6 +30,37 @@ def check_labels(y_true, y_pred):
     y_true, y_pred = (_labels(y, name) for y, name in ((y_true, "y_true"), (y_pred, "y_pred")))
     check_consistent_length(y_true, y_pred)
     return y_true, y_pred, unique_labels(y_true, y_pred)
+
+
+def check_dimensions(y_true, y_pred):
+    """Check ratings and predictions of dimensions, and return them as arrays.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_utterances,) or (n_utterances, n_dimensions)
+        Ratings and predictions.
+
+    Returns
+    -------
+    y_true, y_pred : ndarray of shape (n_utterances, n_dimensions), float64
+
+    Raises
+    ------
+    ValueError
+        If one is empty or not finite, or if their shapes differ.
+    """
+    true, predicted = (
+        check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
+        for y, name in ((y_true, "y_true"), (y_pred, "y_pred"))
+    )
+    check_consistent_length(true, predicted)
+    true, predicted = (y.reshape(len(y), -1) for y in (true, predicted))
+    if true.shape != predicted.shape:
+        raise ValueError(
+            f"y_true has {true.shape[1]} dimensions and y_pred has {predicted.shape[1]}; they must "
+            "have the same number."
+        )
+    return true, predicted
 
 
 def _labels(y, name):
