@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from skorch.callbacks import Callback
 
 from skser.neural_network import AdversarialAEClassifier, AdversarialAERegressor
 from skser.neural_network._adversarial_batches import SpeakerMeans, matching_statistics
 from skser.neural_network._adversarial_objectives import agreement_loss, tilt
 from skser.neural_network._adversarial_parameters import OBJECTIVES
+from skser.persistence import load, save
 from skser.sequences import Sequences, as_sequences
 from tests.support.made_up import EXACT, TWIN
 
@@ -140,6 +142,31 @@ class TestSpeakers:
         assert len(rows) < len(X)
         of_row = {row.tobytes(): g for row, g in zip(X, groups, strict=True)}
         assert [of_row[row.tobytes()] for row in rows] == speakers.tolist()
+
+    def test_the_speakers_are_not_part_of_the_model(self, few_labels, tmp_path):
+        X, _, hidden, groups = few_labels
+        model = AdversarialAEClassifier(objectives=SPEAKERS, unlabeled=-1, max_epochs=1, **EXACT)
+        model.fit(X, hidden, groups=groups)
+        assert not any("groups" in name for name in vars(model))
+        save(model, tmp_path / "model.skser")
+        loaded = load(tmp_path / "model.skser")
+        assert loaded.objectives == SPEAKERS
+        np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+    def test_a_resumed_training_equals_one_in_one_go(self, few_labels, tmp_path):
+        class Stop(Callback):
+            def on_epoch_end(self, net, **kwargs):
+                if len(net.history) == 2:
+                    raise RuntimeError("stop")
+
+        X, _, hidden, groups = few_labels
+        model = AdversarialAEClassifier(objectives=SPEAKERS, unlabeled=-1, max_epochs=4, **EXACT)
+        expected = clone(model).fit(X, hidden, groups=groups).predict_proba(X)
+        model.set_params(checkpoint_dir=tmp_path)
+        with pytest.raises(RuntimeError, match="stop"):
+            clone(model).set_params(callbacks=[Stop()]).fit(X, hidden, groups=groups)
+        resumed = model.fit(X, hidden, groups=groups).predict_proba(X)
+        np.testing.assert_array_equal(resumed, expected)
 
     def test_frames_and_regressors_work(self):
         X, y, groups = speakers_and_classes(4, 16)
