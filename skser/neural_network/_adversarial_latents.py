@@ -208,21 +208,23 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
         matched = matching_statistics(train.sequences, known, choice)
         return SequenceDataset(matched, train.targets), valid
 
+    def _fit(self, X, y, groups, soft_targets=None):
+        try:
+            return super()._fit(X, y, groups, soft_targets)
+        finally:
+            vars(self).pop("_training_groups", None)  # not part of a fitted model
+
     def _train(self, train, valid, epochs, checkpoint=None, in_part=False):
         net = self.net_
-        if in_part:
-            if (needing := needs_groups(net.objectives)) is not None:
-                raise ValueError(
-                    f"objectives[{needing!r}] needs the speakers, which partial_fit does not "
-                    "take. Use fit with groups."
-                )
-            self._training_groups = None
+        needing = needs_groups(net.objectives)
+        if in_part and needing is not None:
+            raise ValueError(
+                f"objectives[{needing!r}] needs the speakers, which partial_fit does not take. Use "
+                "fit with groups."
+            )
         n_batches = epochs * -(-len(train) // self.batch_size)
         net.n_warm_up = 0 if in_part else net.objectives["warm_up"] * n_batches
-        try:
-            super()._train(train, valid, epochs, checkpoint, in_part)
-        finally:
-            vars(self).pop("_training_groups", None)
+        super()._train(train, valid, epochs, checkpoint, in_part)
 
     def _split_labeled(self, dataset, strata, groups):
         """Hold out labeled utterances only, and keep each group on one side."""

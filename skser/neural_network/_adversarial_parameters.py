@@ -45,8 +45,8 @@ objectives : dict or None, default=None
       (Mescheder et al. 2018), which steadies them where codes and prior hardly overlap.
     - "match_statistics", "auto" or bool, default "auto": whether training shifts and scales the
       columns of the unlabeled utterances to the mean and standard deviation of the labeled ones.
-      "auto" does so, with a warning, if the means differ by more than half a standard
-      deviation, as they do for speech of another corpus."""
+      "auto" does so, with a warning, if the means differ by more than 0.6 standard deviations, as
+      they do for speech of another corpus."""
 _VIEWS = ("centered", "same")
 ADVERSARIAL = SHARED | {
     "hidden_units": """\
