@@ -142,10 +142,11 @@ class AdversarialNet(SequenceNet):
                 self._reconstruct(module, **everything)
             if self.adversarial_weight:
                 self._regularize(module, **everything)
-            # Half of these utterances for this supervision, half for the next.
-            parts = (everything["x"], everything["lengths"], all_rows)
-            self._waiting = list(zip(*(part.tensor_split(2) for part in parts), strict=True))
-        if self._waiting and has_teacher(self.objectives):
+            if has_teacher(self.objectives):
+                # Half of these utterances for this supervision, half for the next.
+                parts = (everything["x"], everything["lengths"], all_rows)
+                self._waiting = list(zip(*(part.tensor_split(2) for part in parts), strict=True))
+        if self._waiting:
             inputs["views"] = (speakers, *self._waiting.pop(0))
         x, lengths = inputs["x"], inputs["lengths"]
         if self.objectives["speaker_swap"]:
@@ -274,14 +275,16 @@ class AdversarialNet(SequenceNet):
         for parameter, gradient in zip(named.values(), gradients, strict=True):
             parameter.grad = gradient
         self.notify("on_grad_computed", named_parameters=named.items(), training=True)
-        rates = [group["lr"] for group in optimizer.param_groups]
-        if phase == "generator":
-            # For this step only: a schedule computes the next rate from its own.
+        if phase == "generator" and self.n_warm_up:
+            # For this step only, as a schedule may set the rate once per epoch.
+            rates = [group["lr"] for group in optimizer.param_groups]
             for group in optimizer.param_groups:
                 group["lr"] *= self._warmth()
-        optimizer.step()
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate
+            optimizer.step()
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate
+        else:
+            optimizer.step()
         optimizer.zero_grad()
 
     def _note(self, name, value):
