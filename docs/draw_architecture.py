@@ -17,7 +17,7 @@ from render_results import list_table
 WIDTH, HEIGHT = 2.02, 1.16  # of a box, in inches
 LANE = 0.3  # room for an arrow that passes a layer
 LAYER = 1.7  # distance between the centers of layers
-FIGURE_WIDTH = 10.2
+FIGURE_WIDTH = 11.6
 COLORS = ("#dfe7f1", "#e3efe2", "#fbf3d4", "#fbe3c8", "#f3dbe4", "#e4e0f0", "#e4e4e4")
 
 
