@@ -304,16 +304,9 @@ def run(task, kind, shares, systems, n_seeds):
     """Fit all folds and seeds that are missing from the result file."""
     best = best_settings(task, kind, shares)
     path = RESULTS / f"adversarial_gain_{task}_{kind}.json"
-    paths, y, speakers, folds = load_task(task)
-    result = {
-        "task": task,
-        "input": kind,
-        "protocol": "speaker-disjoint, as published: " + task.replace("valence", "ravdess-5"),
-        "transductive": False,
-        "settings": best,
-        "versions": versions("scikit-learn", "torch", "skorch", "numpy"),
-        "fits": [],
-    }
+    table = load_task(task)
+    y = table[1]
+    result = new_result(task, kind, best)
     if (kept := kept_result(path)) and kept["versions"] == result["versions"]:
         # Keep the settings and fits of shares that this run does not cover.
         result["settings"] = {**kept["settings"], **best}
@@ -322,25 +315,47 @@ def run(task, kind, shares, systems, n_seeds):
             for fit in kept["fits"]
             if kept["settings"][str(fit["labels"])] == result["settings"][str(fit["labels"])]
         ]
+
+    def fit(system, share, seed, train, in_train, test):
+        settings, unlabeled = settings_of(system, share, best)
+        return fit_predict(train, y[in_train], test, share, seed, settings, unlabeled)
+
+    plan = [
+        (system, share, seed) for share in shares for seed in range(n_seeds) for system in systems
+    ]
+    complete(path, result, extract(table[0], kind), table, plan, fit)
+
+
+def new_result(task, kind, settings):
+    """Return a result without fits."""
+    return {
+        "task": task,
+        "input": kind,
+        "protocol": "speaker-disjoint, as published: " + task.replace("valence", "ravdess-5"),
+        "transductive": False,
+        "settings": settings,
+        "versions": versions("scikit-learn", "torch", "skorch", "numpy"),
+        "fits": [],
+    }
+
+
+def complete(path, result, X, table, plan, fit):
+    """Add the missing fits and the summary to a result, and write it after each fit.
+
+    `plan` lists (system, share of labels, seed) in the order of the fits of a fold, and
+    ``fit(system, share, seed, train, in_train, test)`` returns predictions and seconds.
+    """
+    _, y, speakers, folds = table
+    classes = np.unique(y)
     done = {(f["system"], f["labels"], f["seed"], f["fold"]) for f in result["fits"]}
-    X, classes = extract(paths, kind), np.unique(y)
     for fold, held_out in enumerate(folds):
-        todo = [
-            (system, share, seed)
-            for share in shares
-            for seed in range(n_seeds)
-            for system in systems
-            if (system, share, seed, fold) not in done
-        ]
+        todo = [planned for planned in plan if (*planned, fold) not in done]
         if not todo:
             continue
         in_test = np.isin(speakers, held_out)
         train, test = scaled(X, np.flatnonzero(~in_test), np.flatnonzero(in_test))
         for system, share, seed in todo:
-            settings, unlabeled = settings_of(system, share, best)
-            predicted, seconds = fit_predict(
-                train, y[~in_test], test, share, seed, settings, unlabeled
-            )
+            predicted, seconds = fit(system, share, seed, train, ~in_test, test)
             result["fits"].append(
                 {
                     "system": system,
@@ -352,7 +367,7 @@ def run(task, kind, shares, systems, n_seeds):
                 }
             )
             write(path, result)
-        print(task, kind, f"fold {fold}", flush=True)
+        print(result["task"], result["input"], f"fold {fold}", flush=True)
     result["summary"] = summarise(result["fits"], y, speakers, folds)
     write(path, result)
     print(json.dumps(result["summary"], indent=1))

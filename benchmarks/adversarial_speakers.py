@@ -30,13 +30,13 @@ from adversarial_gain import (
     SPACE,
     TASKS,
     TWIN,
+    complete,
     extract,
     inner_folds,
     labeled,
     load_task,
+    new_result,
     scaled,
-    summarise,
-    write,
 )
 from protocols import RESULTS, versions
 from sklearn.linear_model import LogisticRegression
@@ -176,55 +176,27 @@ def run(task, kind, shares, systems, n_seeds):
     for trial in sorted(tuning["trials"], key=lambda trial: trial["accuracy"]):
         best.setdefault(str(trial["labels"]), {})[trial["system"]] = trial["settings"]
     path = RESULTS / f"adversarial_speakers_{task}_{kind}.json"
-    paths, y, speakers, folds = load_task(task)
-    result = {
-        "task": task,
-        "input": kind,
-        "protocol": "speaker-disjoint, as published: " + task.replace("valence", "ravdess-5"),
-        "transductive": False,
-        "settings": best,
-        "versions": versions("scikit-learn", "torch", "skorch", "numpy"),
-        "fits": [],
-    }
+    table = load_task(task)
+    _, y, speakers, _ = table
+    result = new_result(task, kind, best)
     if path.exists():
         kept = json.loads(path.read_text())
         if kept["versions"] == result["versions"] and kept["settings"] == best:
             result["fits"] = kept["fits"]
-    done = {(f["system"], f["labels"], f["seed"], f["fold"]) for f in result["fits"]}
-    X, classes = features(paths, kind), np.unique(y)
-    for fold, held_out in enumerate(folds):
-        in_test = np.isin(speakers, held_out)
-        train, test = scaled(X, np.flatnonzero(~in_test), np.flatnonzero(in_test))
-        for share in shares:
-            for seed in range(n_seeds):
-                for system in systems_of(kind, systems):
-                    if (system, share, seed, fold) in done:
-                        continue
-                    predicted, seconds = fit_predict(
-                        system,
-                        train,
-                        y[~in_test],
-                        speakers[~in_test],
-                        test,
-                        share,
-                        seed,
-                        best[str(share)][system],
-                    )
-                    result["fits"].append(
-                        {
-                            "system": system,
-                            "labels": share,
-                            "seed": seed,
-                            "fold": fold,
-                            "cpu_seconds": seconds,
-                            "predicted": np.searchsorted(classes, predicted).tolist(),
-                        }
-                    )
-                    write(path, result)
-        print(task, kind, f"fold {fold}", flush=True)
-    result["summary"] = summarise(result["fits"], y, speakers, folds)
-    write(path, result)
-    print(json.dumps(result["summary"], indent=1))
+
+    def fit(system, share, seed, train, in_train, test):
+        settings = best[str(share)][system]
+        return fit_predict(
+            system, train, y[in_train], speakers[in_train], test, share, seed, settings
+        )
+
+    plan = [
+        (system, share, seed)
+        for share in shares
+        for seed in range(n_seeds)
+        for system in systems_of(kind, systems)
+    ]
+    complete(path, result, features(table[0], kind), table, plan, fit)
 
 
 def collapse(n_seeds):
