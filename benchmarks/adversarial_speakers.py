@@ -38,7 +38,7 @@ from adversarial_gain import (
     new_result,
     scaled,
 )
-from protocols import RESULTS, versions
+from provenance import RESULTS, kept_result, versions, write_result
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
@@ -132,8 +132,7 @@ def tune(task, kind, shares, systems):
         "versions": versions("scikit-learn", "torch", "skorch", "numpy"),
         "trials": [],
     }
-    if path.exists():
-        result = json.loads(path.read_text())
+    result = kept_result(path) or result
     paths, y, speakers, folds = load_task(task)
     X = features(paths, kind)
     parts = [
@@ -165,7 +164,7 @@ def tune(task, kind, shares, systems):
                         "cpu_seconds": round(seconds, 1),
                     }
                 )
-                path.write_text(json.dumps(result, indent=1) + "\n")
+                write_result(path, result)
                 print(task, kind, *key, round(float(np.mean(scores)), 4), flush=True)
 
 
@@ -179,10 +178,8 @@ def run(task, kind, shares, systems, n_seeds):
     table = load_task(task)
     _, y, speakers, _ = table
     result = new_result(task, kind, best)
-    if path.exists():
-        kept = json.loads(path.read_text())
-        if kept["versions"] == result["versions"] and kept["settings"] == best:
-            result["fits"] = kept["fits"]
+    if (kept := kept_result(path)) and kept["settings"] == best:
+        result["fits"] = kept["fits"]
 
     def fit(system, share, seed, train, in_train, test):
         settings = best[str(share)][system]
@@ -247,8 +244,7 @@ def collapse(n_seeds):
                     }
                 )
                 print(result["scores"][-1], flush=True)
-                path = RESULTS / "adversarial_collapse.json"
-                path.write_text(json.dumps(result, indent=1) + "\n")
+                write_result(RESULTS / "adversarial_collapse.json", result)
 
 
 def main():
