@@ -64,8 +64,8 @@ def save_text_checkpoint(folder, seed=0):
     import transformers
 
     folder.mkdir(exist_ok=True)
-    (folder / "vocab.txt").write_text("\n".join(WORDS))
-    transformers.BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
+    vocabulary = {word: i for i, word in enumerate(WORDS)}
+    transformers.BertTokenizer(vocabulary).save_pretrained(folder)
     config = transformers.BertConfig(vocab_size=len(WORDS), max_position_embeddings=24, **_SMALL)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
