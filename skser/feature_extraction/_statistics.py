@@ -23,11 +23,8 @@ def moments(rows, segments):
     safe = np.where(varies, variance, 1)
     skewness = segments.mean(square * centered) / safe**1.5
     kurtosis = segments.mean(square * square) / safe**2
-    # The steps of a contour that ends where it began have a mean of 0, up to the rounding of the
-    # frames. A scaler fitted to such remainders would blow up any other mean.
-    rounding = np.finfo(np.float32).eps * np.sqrt(variance + mean**2)
     return {
-        "mean": np.where(np.abs(mean) > rounding, mean, 0),
+        "mean": mean,
         "std": np.sqrt(variance),
         "skewness": np.where(varies, skewness, 0),
         "kurtosis": np.where(varies, kurtosis, 0),

@@ -59,18 +59,6 @@ def test_moments_and_percentiles_agree_with_scipy(sequences):
                 assert X.loc[i, f"f{j}_{name}"] == pytest.approx(value, rel=1e-4, abs=1e-5), name
 
 
-def test_the_mean_of_steps_that_cancel_is_zero_and_a_small_mean_stays():
-    contour = np.sin(np.linspace(0, 2 * np.pi, 50)).astype(np.float32)
-    contour[-1] = contour[0]
-    steps = np.diff(contour)[:, None]
-    assert abs(steps.astype(float).mean()) > 0  # float32 rounds each step
-    layout = Layout(("f0",))
-    shifted = steps + np.float32(1e-6)
-    X = described(Sequences.from_list([steps, shifted], layout), "moments")
-    assert X.loc[0, "f0_mean"] == 0
-    assert X.loc[1, "f0_mean"] == pytest.approx(1e-6, rel=0.01)
-
-
 def test_slopes_are_those_of_rising_and_falling_steps():
     X = Sequences.from_list([[[0.0], [2.0], [3.0], [3.0], [-1.0]], [[5.0], [4.0], [3.0]]])
     slopes = described(X, "slopes")
