@@ -64,7 +64,7 @@ class TestStream:
         path = wav(speech, subtype="FLOAT")
         expected = emotion_timeline(model, path, window=1.5, hop=0.5)
         found = pd.DataFrame(emotion_stream(model, blocks_of(speech, size), RATE, 1.5, 0.5))
-        pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=0, atol=1e-6)
+        pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=0, atol=1e-7)
 
     @pytest.mark.parametrize("size", [1, 441, 44100])
     def test_resampled_rows_are_prompt_and_equal_those_of_a_file(self, size, model, speech, wav):
