@@ -6,8 +6,16 @@ from skser.datasets._concatenate import concatenate_corpora
 from skser.datasets._corpus import SpeechCorpus
 from skser.datasets._crema_d import load_crema_d
 from skser.datasets._download import DownloadError, get_data_home
-from skser.datasets._emodb import fetch_emodb, load_emodb
+from skser.datasets._emodb import load_emodb
 from skser.datasets._evaluator_weighted import evaluator_weighted_estimator
+from skser.datasets._fetchers import (
+    fetch_crema_d,
+    fetch_emodb,
+    fetch_emovo,
+    fetch_nemo,
+    fetch_ravdess,
+    fetch_tess,
+)
 from skser.datasets._files import READABLE_SUFFIXES
 from skser.datasets._iemocap import load_iemocap
 from skser.datasets._kaldi import load_kaldi
@@ -15,8 +23,9 @@ from skser.datasets._load_corpus import load_corpus
 from skser.datasets._manifests import load_emobox, load_nkululeko
 from skser.datasets._meld import load_meld
 from skser.datasets._msp_podcast import load_msp_podcast
+from skser.datasets._nemo import load_nemo
 from skser.datasets._own import load_folder, load_table
-from skser.datasets._ravdess import fetch_ravdess, load_ravdess
+from skser.datasets._ravdess import load_ravdess
 from skser.datasets._registry import CORPORA, list_corpora
 from skser.datasets._rttm import read_rttm
 from skser.datasets._small_acted import load_emovo, load_savee, load_tess
@@ -31,8 +40,12 @@ __all__ = [
     "concatenate_corpora",
     "evaluator_weighted_estimator",
     "fetch_audb",
+    "fetch_crema_d",
     "fetch_emodb",
+    "fetch_emovo",
+    "fetch_nemo",
     "fetch_ravdess",
+    "fetch_tess",
     "get_data_home",
     "list_corpora",
     "load_audformat",
@@ -47,6 +60,7 @@ __all__ = [
     "load_kaldi",
     "load_meld",
     "load_msp_podcast",
+    "load_nemo",
     "load_nkululeko",
     "load_ravdess",
     "load_savee",
