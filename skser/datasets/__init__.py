@@ -16,6 +16,7 @@ from skser.datasets._fetchers import (
     fetch_ravdess,
     fetch_tess,
 )
+from skser.datasets._files import READABLE_SUFFIXES
 from skser.datasets._iemocap import load_iemocap
 from skser.datasets._kaldi import load_kaldi
 from skser.datasets._load_corpus import load_corpus
@@ -33,6 +34,7 @@ from skser.datasets._tiers import load_elan, load_textgrid
 
 __all__ = [
     "CORPORA",
+    "READABLE_SUFFIXES",
     "DownloadError",
     "SpeechCorpus",
     "concatenate_corpora",
