@@ -22,7 +22,7 @@ _ALLOWED = {
         "skser.compose": "AugmentedClassifier AugmentedRegressor FrameUnion SegmentedClassifier "
         "SegmentedRegressor TransferClassifier TransferRegressor",
         "skser.feature_extraction": "FrameFeatures Functionals LevelContour MFCC MelSpectrogram "
-        "OpenSmile Spectrogram",
+        "OpenSmile Spectrogram SpeechProbability",
         "skser.neural_network": "AdversarialAEClassifier AdversarialAERegressor "
         "AttentionFCNClassifier AttentionFCNRegressor AttentionRNNClassifier "
         "AttentionRNNRegressor SpecAugment",
