@@ -1,7 +1,5 @@
 """Registry of the corpora that have a loader, with all facts about them."""
 
-import pandas as pd
-
 from skser.datasets._corpus_info import Archive, AudbTables, CorpusInfo, counted, sexes
 
 # Common name for each emotion of any corpus; None leaves the emotion out.
@@ -403,5 +401,7 @@ def list_corpora():
         }
         for key, info in CORPORA.items()
     }
+    import pandas as pd
+
     table = pd.DataFrame.from_dict(rows, orient="index")
     return table.astype({"n_utterances": "Int64", "n_speakers": "Int64"})
