@@ -4,16 +4,25 @@ from ._concatenate import concatenate_corpora
 from ._corpus import SpeechCorpus
 from ._crema_d import load_crema_d
 from ._download import DownloadError, get_data_home
-from ._emodb import fetch_emodb, load_emodb
+from ._emodb import load_emodb
 from ._evaluator_weighted import evaluator_weighted_estimator
+from ._fetchers import (
+    fetch_crema_d,
+    fetch_emodb,
+    fetch_emovo,
+    fetch_nemo,
+    fetch_ravdess,
+    fetch_tess,
+)
 from ._iemocap import load_iemocap
 from ._kaldi import load_kaldi
 from ._load_corpus import load_corpus
 from ._manifests import load_emobox, load_nkululeko
 from ._meld import load_meld
 from ._msp_podcast import load_msp_podcast
+from ._nemo import load_nemo
 from ._own import load_folder, load_table
-from ._ravdess import fetch_ravdess, load_ravdess
+from ._ravdess import load_ravdess
 from ._registry import CORPORA, list_corpora
 from ._rttm import read_rttm
 from ._small_acted import load_emovo, load_savee, load_tess
@@ -27,8 +36,12 @@ __all__ = [
     "concatenate_corpora",
     "evaluator_weighted_estimator",
     "fetch_audb",
+    "fetch_crema_d",
     "fetch_emodb",
+    "fetch_emovo",
+    "fetch_nemo",
     "fetch_ravdess",
+    "fetch_tess",
     "get_data_home",
     "list_corpora",
     "load_audformat",
@@ -43,6 +56,7 @@ __all__ = [
     "load_kaldi",
     "load_meld",
     "load_msp_podcast",
+    "load_nemo",
     "load_nkululeko",
     "load_ravdess",
     "load_savee",

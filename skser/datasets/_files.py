@@ -1,5 +1,6 @@
 """Search for the files of a corpus, and reading of its tables."""
 
+import csv
 import io
 import os
 import warnings
@@ -143,10 +144,17 @@ def read_text(path):
         return content.decode("cp1252", errors="replace")
 
 
-def read_table(path, columns):
+def read_table(path, columns, sep=","):
     """Read a CSV file as strings, or raise ValueError if it lacks one of the columns."""
+    quoting = csv.QUOTE_MINIMAL if sep == "," else csv.QUOTE_NONE
     try:
-        table = pd.read_csv(io.StringIO(read_text(path)), dtype=str, keep_default_na=False)
+        table = pd.read_csv(
+            io.StringIO(read_text(path)),
+            dtype=str,
+            keep_default_na=False,
+            sep=sep,
+            quoting=quoting,
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ValueError(f"{path} cannot be read as a CSV table: {error}") from error
     table.columns = table.columns.str.strip()

@@ -216,6 +216,7 @@ CORPORA = {
             "One file of OAF is named `OA_bite_neutral`.",
             "Two speakers are too few for speaker-independent evaluation.",
         ),
+        doi="10.5683/SP2/E8H2MF",
     ),
     "emovo": CorpusInfo(
         name="EMOVO",
@@ -243,6 +244,45 @@ CORPORA = {
         description=(
             "588 utterances of 14 Italian sentences, five of them nonsense, by six actors "
             "(three women, three men) in seven emotions."
+        ),
+        archive=Archive(
+            "https://drive.usercontent.google.com/download"
+            "?id=1SUtaKeA-LYnKaD3qv87Y5wYgihJiNJAo&export=download&confirm=t",
+            checksum=None,
+            max_bytes=2_000_000_000,
+            max_members=5_000,
+            name="emovo.zip",
+        ),
+    ),
+    "nemo": CorpusInfo(
+        name="nEMO",
+        title="nEMO, Polish emotional speech",
+        loader="load_nemo",
+        example="SM0_anger_10.wav",
+        language="Polish",
+        speech="acted, 90 sentences",
+        labels={
+            "anger": "anger", "fear": "fear", "happiness": "happiness", "neutral": "neutral",
+            "sadness": "sadness", "surprised": "surprise",
+        },
+        n_speakers=9,
+        sexes=sexes(("EB0", "IC0", "KD0", "MK0"), ("KS0", "MP0", "SM0", "TP0", "WR0")),
+        license="CC-BY-NC-SA-4.0",
+        citation=(
+            "Christop (2024). nEMO: Dataset of Emotional Speech in Polish. LREC-COLING, "
+            "arXiv:2404.06292."
+        ),
+        url="https://github.com/amu-cai/nEMO",
+        description=(
+            "4481 utterances of 90 Polish sentences by nine actors (four women, five men) in six "
+            "emotions, three hours at 24 kHz."
+        ),
+        archive=Archive(
+            "https://github.com/amu-cai/nEMO/archive/06f1f83dde8f1a780443a57d53b2af3971af34ab.zip",
+            checksum=None,
+            max_bytes=2_000_000_000,
+            max_members=10_000,
+            name="nemo.zip",
         ),
     ),
     "iemocap": CorpusInfo(
@@ -383,6 +423,8 @@ def list_corpora():
     >>> corpora.loc["iemocap", "dimension_range"]
     (1.0, 5.0)
     """
+    import pandas as pd
+
     rows = {
         key: {
             "name": info.name,
@@ -401,7 +443,5 @@ def list_corpora():
         }
         for key, info in CORPORA.items()
     }
-    import pandas as pd
-
     table = pd.DataFrame.from_dict(rows, orient="index")
     return table.astype({"n_utterances": "Int64", "n_speakers": "Int64"})
