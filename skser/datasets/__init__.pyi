@@ -1,5 +1,6 @@
 from ._audb import fetch_audb
 from ._audformat import load_audformat
+from ._audio_files import audio_files_in
 from ._concatenate import concatenate_corpora
 from ._corpus import SpeechCorpus
 from ._crema_d import load_crema_d
@@ -23,7 +24,7 @@ from ._msp_podcast import load_msp_podcast
 from ._nemo import load_nemo
 from ._own import load_folder, load_table
 from ._ravdess import load_ravdess
-from ._registry import CORPORA, list_corpora
+from ._registry import CORPORA, corpus_facts, list_corpora
 from ._rttm import read_rttm
 from ._small_acted import load_emovo, load_savee, load_tess
 from ._synthesis import make_emotional_speech
@@ -33,7 +34,9 @@ __all__ = [
     "CORPORA",
     "DownloadError",
     "SpeechCorpus",
+    "audio_files_in",
     "concatenate_corpora",
+    "corpus_facts",
     "evaluator_weighted_estimator",
     "fetch_audb",
     "fetch_crema_d",
