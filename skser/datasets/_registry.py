@@ -1,7 +1,5 @@
 """Registry of the corpora that have a loader, with all facts about them."""
 
-import pandas as pd
-
 from skser.datasets._corpus_info import Archive, AudbTables, CorpusInfo, counted, sexes
 
 # Common name for each emotion of any corpus; None leaves the emotion out.
@@ -401,6 +399,34 @@ CORPORA = {
 }  # fmt: skip
 
 
+def corpus_facts():
+    """Return the rows of `list_corpora` as plain values, by the names of the corpora.
+
+    Returns
+    -------
+    dict of dict
+        Columns of `list_corpora`; None where a value is missing.
+    """
+    return {
+        key: {
+            "name": info.name,
+            "title": info.title,
+            "loader": info.loader,
+            "download": info.fetcher,
+            "language": info.language,
+            "speech": info.speech,
+            "n_utterances": info.n_utterances,
+            "n_speakers": info.n_speakers,
+            "emotions": sorted(set(info.labels.values())),
+            "dimension_range": info.dimension_range,
+            "license": info.license,
+            "citation": info.citation,
+            "url": info.url,
+        }
+        for key, info in CORPORA.items()
+    }
+
+
 def list_corpora():
     """List the corpora that have a loader.
 
@@ -425,23 +451,7 @@ def list_corpora():
     >>> corpora.loc["iemocap", "dimension_range"]
     (1.0, 5.0)
     """
-    rows = {
-        key: {
-            "name": info.name,
-            "title": info.title,
-            "loader": info.loader,
-            "download": info.fetcher,
-            "language": info.language,
-            "speech": info.speech,
-            "n_utterances": info.n_utterances,
-            "n_speakers": info.n_speakers,
-            "emotions": sorted(set(info.labels.values())),
-            "dimension_range": info.dimension_range,
-            "license": info.license,
-            "citation": info.citation,
-            "url": info.url,
-        }
-        for key, info in CORPORA.items()
-    }
-    table = pd.DataFrame.from_dict(rows, orient="index")
+    import pandas as pd
+
+    table = pd.DataFrame.from_dict(corpus_facts(), orient="index")
     return table.astype({"n_utterances": "Int64", "n_speakers": "Int64"})

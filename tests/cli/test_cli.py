@@ -103,7 +103,7 @@ def test_a_part_of_each_file_is_predicted(shell, files):
 
 
 def test_predict_accepts_an_onnx_file(shell, folder, files, tmp_path):
-    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
     skser.export_onnx(skser.load(folder / "model.skser"), tmp_path / "model.onnx")
     _, out, _ = shell("predict", *files, "--model", tmp_path / "model.onnx", "--json")
     _, expected, _ = shell("predict", *files, "--model", folder / "model.skser", "--json")
@@ -289,7 +289,7 @@ def test_train_shows_the_progress_of_every_part_of_a_vote(shell, folder, tmp_pat
 
 
 def test_train_writes_onnx_if_the_name_ends_in_onnx(shell, folder, files, tmp_path):
-    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
     code, _, err = shell(
         "train", folder / "table.csv", "--out", tmp_path / "m.onnx", "--max-epochs", 3,
         "--device", "cpu",
@@ -443,7 +443,7 @@ def test_info_prints_labels_and_card(shell):
 
 
 def test_info_accepts_an_onnx_file(shell, folder, tmp_path):
-    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
     model = skser.load(folder / "model.skser")
     skser.export_onnx(model, tmp_path / "model.onnx")
     _, out, _ = shell("info", tmp_path / "model.onnx", "--json")
