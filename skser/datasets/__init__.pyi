@@ -17,6 +17,7 @@ from ._fetchers import (
 )
 from ._iemocap import load_iemocap
 from ._kaldi import load_kaldi
+from ._list_corpora import corpus_facts, list_corpora
 from ._load_corpus import load_corpus
 from ._manifests import load_emobox, load_nkululeko
 from ._meld import load_meld
@@ -24,7 +25,7 @@ from ._msp_podcast import load_msp_podcast
 from ._nemo import load_nemo
 from ._own import load_folder, load_table
 from ._ravdess import load_ravdess
-from ._registry import CORPORA, corpus_facts, list_corpora
+from ._registry import CORPORA
 from ._rttm import read_rttm
 from ._small_acted import load_emovo, load_savee, load_tess
 from ._synthesis import make_emotional_speech
