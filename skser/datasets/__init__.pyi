@@ -3,6 +3,7 @@ from ._audformat import load_audformat
 from ._audio_files import audio_files_in
 from ._concatenate import concatenate_corpora
 from ._corpus import SpeechCorpus
+from ._corpus_list import corpus_facts, list_corpora
 from ._crema_d import load_crema_d
 from ._download import DownloadError, get_data_home
 from ._emodb import load_emodb
