@@ -8,6 +8,7 @@ from skser.datasets._crema_d import load_crema_d
 from skser.datasets._download import DownloadError, get_data_home
 from skser.datasets._emodb import fetch_emodb, load_emodb
 from skser.datasets._evaluator_weighted import evaluator_weighted_estimator
+from skser.datasets._files import READABLE_SUFFIXES
 from skser.datasets._iemocap import load_iemocap
 from skser.datasets._kaldi import load_kaldi
 from skser.datasets._load_corpus import load_corpus
@@ -24,6 +25,7 @@ from skser.datasets._tiers import load_elan, load_textgrid
 
 __all__ = [
     "CORPORA",
+    "READABLE_SUFFIXES",
     "DownloadError",
     "SpeechCorpus",
     "concatenate_corpora",

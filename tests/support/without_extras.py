@@ -143,6 +143,12 @@ def _report(speech, emotions, folder):
     EvaluationReport(evaluation, corpus, leakage=False).save(folder / "report.html")
 
 
+def _rooms(speech, emotions, folder):
+    from skser.augmentation import simulate_rooms
+
+    simulate_rooms(1)
+
+
 def _vad(speech, emotions, folder):
     from skser.preprocessing import VoiceActivityTrimmer
 
@@ -185,6 +191,7 @@ NEEDED_BY = {
     "opensmile": [_opensmile],
     "plot": [_plot],
     "report": [_report],
+    "rooms": [_rooms],
     "vad": [_vad],
     "adapters": [_adapters],
 }
