@@ -18,7 +18,6 @@ from ._fetchers import (
 )
 from ._iemocap import load_iemocap
 from ._kaldi import load_kaldi
-from ._list_corpora import corpus_facts, list_corpora
 from ._load_corpus import load_corpus
 from ._manifests import load_emobox, load_nkululeko
 from ._meld import load_meld
