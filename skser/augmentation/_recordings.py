@@ -16,7 +16,7 @@ from skser.audio import (
     resample,
     utterance_name,
 )
-from skser.datasets import READABLE_SUFFIXES
+from skser.datasets import audio_files_in
 
 # Samples of the voices that babble is drawn from: 35 minutes at 16 kHz, 134 MB.
 _ENOUGH = 2**25
@@ -65,11 +65,7 @@ def _files_of(path, what):
         return [str(path)]
     if not path.is_dir():
         raise FileNotFoundError(f"{what}={str(path)!r} does not exist. Give a folder or a list.")
-    files = sorted(
-        str(file)
-        for file in path.rglob("*")
-        if file.suffix.lower() in READABLE_SUFFIXES and not file.name.startswith(".")
-    )
+    files = [str(file) for file in audio_files_in(path)]
     if not files:
         raise ValueError(f"{what}={str(path)!r} holds no audio files.")
     return files

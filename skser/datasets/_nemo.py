@@ -5,15 +5,9 @@ import re
 import pandas as pd
 
 from skser._docstrings import insert_descriptions
+from skser.datasets._audio_files import walk_files
 from skser.datasets._corpus import finish
-from skser.datasets._files import (
-    find_audio,
-    in_row,
-    number_in,
-    published_corpus,
-    read_table,
-    walk_files,
-)
+from skser.datasets._files import find_audio, in_row, number_in, published_corpus, read_table
 from skser.datasets._parameters import SHARED
 from skser.datasets._registry import CORPORA
 

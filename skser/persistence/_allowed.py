@@ -23,7 +23,7 @@ _ALLOWED = {
         "skser.compose": "AugmentedClassifier AugmentedRegressor FrameUnion SegmentedClassifier "
         "SegmentedRegressor TransferClassifier TransferRegressor",
         "skser.feature_extraction": "FrameFeatures Functionals LevelContour MFCC MelSpectrogram "
-        "OpenSmile Spectrogram",
+        "OpenSmile Spectrogram SpeechProbability",
         "skser.neural_network": "AdversarialAEClassifier AdversarialAERegressor "
         "AttentionFCNClassifier AttentionFCNRegressor AttentionRNNClassifier "
         "AttentionRNNRegressor SpecAugment",
@@ -95,6 +95,18 @@ _LONGEST_PERIODS = 0.1  # seconds: three of the lowest pitch
 _MOST_VALUES = 2**24  # of the transforms of one second
 
 
+def is_listed(name):
+    """Return whether a full name is that of a listed class, without importing the class.
+
+    Parameters
+    ----------
+    name : str
+        Module and class; private modules inside a listed package stand for the package.
+    """
+    package, short = ".".join(name.split(".")[:2]), name.rpartition(".")[2]
+    return short in _ALLOWED.get(package, ())
+
+
 @cache
 def class_of(name):
     """Return the listed class of a full name, None if it is not listed.
@@ -104,9 +116,9 @@ def class_of(name):
     name : str
         Module and class; private modules inside a listed package stand for the package.
     """
-    package, short = ".".join(name.split(".")[:2]), name.rpartition(".")[2]
-    if short not in _ALLOWED.get(package, ()):
+    if not is_listed(name):
         return None
+    package, short = ".".join(name.split(".")[:2]), name.rpartition(".")[2]
     return getattr(importlib.import_module(package), short)
 
 

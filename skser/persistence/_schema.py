@@ -5,7 +5,7 @@ import json
 import os
 from collections import deque
 
-from skser.persistence._allowed import MACHINE_PARAMETERS, class_of
+from skser.persistence._allowed import MACHINE_PARAMETERS, is_listed
 from skser.persistence._archive import SCHEMA, parsed
 from skser.persistence._errors import SavedModelError
 
@@ -139,7 +139,7 @@ def untrusted_types(schema):
                 if loader == "MethodNode":
                     name = f"{name}.{node['content']['func']}"
                 is_built = name in _PLAIN.get(loader, ()) or (
-                    loader == "ObjectNode" and class_of(name) is not None
+                    loader == "ObjectNode" and is_listed(name)
                 )
                 if not is_built:
                     found[name] = None
