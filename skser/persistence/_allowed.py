@@ -19,8 +19,9 @@ from skser.persistence._errors import SavedModelError
 _ALLOWED = {
     package: names.split()
     for package, names in {
-        "skser.compose": "AugmentedClassifier AugmentedRegressor FrameUnion SegmentedClassifier "
-        "SegmentedRegressor TransferClassifier TransferRegressor",
+        "skser.compose": "AdaptedClassifier AdaptedRegressor AugmentedClassifier "
+        "AugmentedRegressor FrameUnion SegmentedClassifier SegmentedRegressor TransferClassifier "
+        "TransferRegressor",
         "skser.feature_extraction": "FrameFeatures Functionals LevelContour MFCC MelSpectrogram "
         "OpenSmile Spectrogram",
         "skser.neural_network": "AdversarialAEClassifier AdversarialAERegressor "
