@@ -36,13 +36,13 @@ def fetch(
     if table is not None:
         check_place(table)
     known = {key: i for k, i in CORPORA.items() for key in (k, i.name.lower())}.get(name.lower())
-    if known is not None and known.archive is not None and version is None:
-        fetch_it = getattr(datasets, known.loader.replace("load_", "fetch_"))
+    if known is not None and version is None:
+        if known.fetcher is None:
+            raise ValueError(
+                f"{known.name} is distributed only by its publishers. Request it at {known.url}"
+            )
+        fetch_it = getattr(datasets, known.fetcher.removesuffix("()"))
         data = fetch_it(data_home, progressbar=True)
-    elif known is not None and known.fetcher is None and version is None:
-        raise ValueError(
-            f"{known.name} is distributed only by its publishers. Request it at {known.url}"
-        )
     else:
         name = known.audb.name if known is not None and known.audb is not None else name
         data = datasets.fetch_audb(name, version, data_home=data_home, progressbar=True)

@@ -3,6 +3,7 @@ from ._audformat import load_audformat
 from ._audio_files import audio_files_in
 from ._concatenate import concatenate_corpora
 from ._corpus import SpeechCorpus
+from ._corpus_list import corpus_facts, list_corpora
 from ._crema_d import load_crema_d
 from ._download import DownloadError, get_data_home
 from ._emodb import load_emodb
@@ -24,7 +25,7 @@ from ._msp_podcast import load_msp_podcast
 from ._nemo import load_nemo
 from ._own import load_folder, load_table
 from ._ravdess import load_ravdess
-from ._registry import CORPORA, corpus_facts, list_corpora
+from ._registry import CORPORA
 from ._rttm import read_rttm
 from ._small_acted import load_emovo, load_savee, load_tess
 from ._synthesis import make_emotional_speech

@@ -400,17 +400,18 @@ def test_fetch_ignores_case_and_shows_its_progress(shell, folder, monkeypatch):
         calls.append((*given, options["progressbar"]))
         return corpus
 
-    for name in ("fetch_audb", "fetch_emodb", "fetch_ravdess"):
+    for name in ("fetch_audb", "fetch_crema_d", "fetch_emodb", "fetch_ravdess"):
         monkeypatch.setattr(datasets, name, record)
     for command in (
-        ["EmoDB"], ["nemo"], ["RAVDESS"], ["ravdess", "--version", "1.1.3"],
+        ["EmoDB"], ["vadtoolkit"], ["RAVDESS"], ["ravdess", "--version", "1.1.3"], ["crema-d"],
     ):  # fmt: skip
         assert shell("fetch", *command)[0] == 0
     assert calls == [
         (None, True),
-        ("nemo", None, True),
+        ("vadtoolkit", None, True),
         (None, True),
         ("ravdess", "1.1.3", True),
+        (None, True),
     ]
     code, _, err = shell("fetch", "Iemocap")
     assert code == 1
@@ -418,7 +419,7 @@ def test_fetch_ignores_case_and_shows_its_progress(shell, folder, monkeypatch):
         "skser: error: IEMOCAP is distributed only by its publishers. Request it at "
         "https://sail.usc.edu/iemocap/\n"
     )
-    assert len(calls) == 4
+    assert len(calls) == 5
 
 
 def test_corpora_lists_the_loaders(shell):
