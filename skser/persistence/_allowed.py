@@ -19,6 +19,7 @@ from skser.persistence._errors import SavedModelError
 _ALLOWED = {
     package: names.split()
     for package, names in {
+        "skser.augmentation": "Conditions",
         "skser.compose": "AugmentedClassifier AugmentedRegressor FrameUnion SegmentedClassifier "
         "SegmentedRegressor TransferClassifier TransferRegressor",
         "skser.feature_extraction": "FrameFeatures Functionals LevelContour MFCC MelSpectrogram "
@@ -72,9 +73,11 @@ _SHAPES = {
 MACHINE_PARAMETERS = [
     "allow_pickle",
     "checkpoint_dir",
+    "impulse_responses",
     "memory",
     "n_jobs",
     "n_threads",
+    "noise",
     "source",
     "verbose",
 ]
@@ -146,6 +149,9 @@ def check_attributes(cls, attributes):
     for parameter in MACHINE_PARAMETERS:
         if parameter in parameters and attributes.get(parameter):
             raise SavedModelError(f"It sets {name}.{parameter}, which is never saved.")
+    babble = attributes.get("babble") if "babble" in parameters else None
+    if babble is not None and not (isinstance(babble, str) and babble == "training"):
+        raise SavedModelError(f"It sets {name}.babble to recordings, which are never saved.")
     lengths = {}
     for attribute in ("n_features_in_", "_n_columns"):
         if type(n_columns := attributes.get(attribute)) is int:

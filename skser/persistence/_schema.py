@@ -100,6 +100,9 @@ def _portable(node):
             attributes[name] = {**_JSON, "content": silent if name == "verbose" else "null"}
             if name == "allow_pickle":
                 attributes[name]["content"] = "false"
+        training = {**_JSON, "content": '"training"'}
+        if attributes.get("babble", training) not in (training, {**_JSON, "content": "null"}):
+            attributes["babble"] = training  # recordings, which are never saved either
     elif loader == "ConstructorFromReduceNode" and node["__module__"].startswith("pathlib"):
         parts = [json.loads(part["content"]) for part in content["content"]]
         return {**_JSON, "content": json.dumps(os.path.join(*parts))}
