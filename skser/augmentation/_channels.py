@@ -108,7 +108,8 @@ def encode(samples, sampling_rate, random_state, *, format="MP3", compression=0.
     # Samples beyond full scale would be clipped, which is a different distortion.
     peak = max(float(np.abs(samples).max()), 1.0)
     rate = sampling_rate if sampling_rate in rates else rates[-1]
-    settings = {} if container == "WAV" else {"compression_level": compression}
+    most = 0.99 if format == "MP3" else 1.0  # libsndfile refuses to make the smallest MP3
+    settings = {} if container == "WAV" else {"compression_level": min(compression, most)}
 
     def coded(narrow):
         import soundfile

@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval
 from skser.augmentation._channels import encode, limit_band, telephone, tilt_spectrum
 from skser.augmentation._distortions import change_gain, change_speed, clip
 from skser.augmentation._noise import add_noise, add_recording, add_voices
-from skser.augmentation._recordings import Voices, digest, listed, voices_of
+from skser.augmentation._recordings import Voices, listed, voices_of
 from skser.augmentation._rooms import apply_room, reverberate
 
 # Probability of each kind of condition in a copy. Of each group below, at most one is drawn.
@@ -39,7 +39,7 @@ _GROUPS = [
     ("telephone", "band", "codec"),
     ("level",),
 ]
-_CODECS = [("MP3", 0.8), ("MP3", 1.0), ("OGG", 1.0), ("OPUS", 0.9), ("ULAW", None), ("ALAW", None)]
+_CODECS = ("MP3", "OGG", "OPUS", "ULAW", "ALAW")
 
 
 class Conditions(BaseEstimator):
@@ -209,8 +209,7 @@ class Conditions(BaseEstimator):
             If a parameter is invalid.
         """
         probabilities = self._checked()
-        own = digest(samples)
-        available = {"recordings": self.noise is not None, "babble": self._has_voices(own)}
+        available = {"recordings": self.noise is not None, "babble": self._has_voices(samples)}
         result = samples
         for group in _GROUPS:
             kind = _drawn({kind: probabilities.get(kind, 0) for kind in group}, available,
@@ -226,10 +225,10 @@ class Conditions(BaseEstimator):
             result = result * (allowed / largest)
         return np.asarray(result, dtype=np.float32)
 
-    def _has_voices(self, own):
-        """Return whether babble can be added to the utterance with the digest `own`."""
+    def _has_voices(self, samples):
+        """Return whether babble can be added to an utterance."""
         if _is_training(self.babble):
-            return self._voices is not None and bool((self._voices.digests != own).any())
+            return self._voices is not None and self._voices.has_others(samples)
         return self.babble is not None
 
     def _noisy(self, kind, samples, sampling_rate, random_state, original):
@@ -267,8 +266,8 @@ class Conditions(BaseEstimator):
             low, high = random_state.uniform(50, 300), random_state.uniform(3000, 7000)
             return limit_band(*given, low=min(low, sampling_rate / 8), high=high)
         if kind == "codec":
-            format, compression = _CODECS[random_state.randint(len(_CODECS))]
-            return encode(*given, format=format, compression=compression)
+            format = _CODECS[random_state.randint(len(_CODECS))]
+            return encode(*given, format=format, compression=random_state.uniform(0.8, 1))
         return change_gain(*given, decibels=_uniform(self.gain, random_state))
 
     def _checked(self):

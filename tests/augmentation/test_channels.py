@@ -41,10 +41,11 @@ def test_a_tilt_is_a_slope_per_octave_at_the_same_level(white):
     assert np.mean(tilted**2) == pytest.approx(np.mean(white.astype(float) ** 2), rel=1e-6)
 
 
-@pytest.mark.parametrize("format", ["OPUS", "ULAW", "ALAW"])
-def test_more_codecs_change_samples_slightly(format):
+@pytest.mark.parametrize("format", ["MP3", "OGG", "OPUS", "ULAW", "ALAW"])
+@pytest.mark.parametrize("compression", [0, 0.9, 1])
+def test_all_codecs_change_samples_slightly(format, compression):
     speech = make_emotional_speech(1, 5, random_state=0).data[0]
-    decoded = encode(speech, RATE, RANDOM(0), format=format)
+    decoded = encode(speech, RATE, RANDOM(0), format=format, compression=compression)
     assert decoded.shape == speech.shape
     assert np.abs(decoded - speech).max() > 1e-4
     assert np.corrcoef(decoded, speech)[0, 1] > 0.9

@@ -208,3 +208,12 @@ def test_bad_recordings_are_named_when_they_are_bound_or_read(waves, wav):
     silent = wav(np.zeros(10), name="silent.wav")
     with pytest.raises(AudioReadError, match=r"silent\.wav: is silent"):
         Conditions({"recordings": 1.0}, noise=[silent])(waves[0], RATE, RANDOM(0))
+
+
+def test_a_large_corpus_is_represented_by_some_of_its_voices(monkeypatch):
+    monkeypatch.setattr("skser.augmentation._recordings._ENOUGH", 4 * RATE)
+    waves = [hum(150 * (i + 1), seconds=1.0) for i in range(20)]
+    bound = Conditions({"babble": 1.0}, snr=-40, n_voices=1).bind(waves, np.arange(20) // 2)
+    voices = {round(frequency_of(bound(waves[0], RATE, RANDOM(seed))), -1) for seed in range(60)}
+    assert len(voices) in (3, 4)
+    assert len(bound._voices.block) == 4 * RATE

@@ -114,12 +114,6 @@ def _export_onnx(speech, emotions, folder):
     export_onnx(network, folder / "model.onnx")
 
 
-def _load_onnx(speech, emotions, folder):
-    from skser import load_onnx
-
-    load_onnx(folder / "model.onnx")
-
-
 def _opensmile(speech, emotions, folder):
     from skser.feature_extraction import OpenSmile
 
@@ -187,7 +181,7 @@ NEEDED_BY = {
     "containers": [_containers],
     "embeddings": [_embeddings, _text_embeddings],
     "live": [_listen],
-    "onnx": [_export_onnx, _load_onnx],
+    "onnx": [_export_onnx],
     "opensmile": [_opensmile],
     "plot": [_plot],
     "report": [_report],
