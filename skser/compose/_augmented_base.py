@@ -232,7 +232,12 @@ def _take_arrays(estimator, sampling_rate, owner):
             estimator.set_params(input_sampling_rate=sampling_rate)
             return
         parameters.pop("source", None)  # the fitted source of a transfer must stay unchanged
-        inner = [p for p in parameters.values() if isinstance(p, BaseEstimator)]
+        # An ensemble has its estimators in a list, mostly as pairs of name and estimator.
+        listed = [
+            part for value in parameters.values() if isinstance(value, list) for part in value
+        ]
+        parts = [p for part in listed for p in (part if isinstance(part, tuple) else (part,))]
+        inner = [p for p in [*parameters.values(), *parts] if isinstance(p, BaseEstimator)]
     for part in inner:
         _take_arrays(part, sampling_rate, owner)
 
