@@ -68,8 +68,9 @@ def test_a_model_trained_in_conditions_is_cloned_pickled_and_saved(
 
 @systems
 def test_processes_change_nothing(system, corpus, memory):
-    one, two = (small(system, corpus, n_jobs=n).fit(corpus.data[:6], corpus.target[:6])
-                for n in (None, 2))  # fmt: skip
+    one, two = (
+        small(system, corpus, n_jobs=n).fit(corpus.data[:6], corpus.target[:6]) for n in (None, 2)
+    )
     np.testing.assert_array_equal(
         one.predict_proba(corpus.data[:4]), two.predict_proba(corpus.data[:4])
     )

@@ -59,7 +59,7 @@ class Conditions(BaseEstimator):
         five kinds of noise is applied to a copy, and at most one of telephone, band and codec, so
         their probabilities must not add up to more than 1. Without recordings, or without
         voices for babble, the other kinds of noise take over their share. None means {default}.
-    snr : float or (float, float), default=(0, 20)
+    snr : float or (float, float), default=(-5, 20)
         Signal-to-noise ratio in dB over the utterance, below 8 kHz; a pair is the range from
         which it is drawn uniformly, as in the following parameters.
     noise : path-like, list of audio or None, default=None
@@ -130,7 +130,7 @@ class Conditions(BaseEstimator):
     def __init__(
         self,
         probabilities=None,
-        snr=(0, 20),
+        snr=(-5, 20),
         noise=None,
         babble="training",
         n_voices=6,

@@ -112,7 +112,7 @@ def add_recording(
     """
     recordings = listed(recordings, "recordings")
     i = random_state.randint(len(recordings))
-    noise = excerpt(read(recordings, i, sampling_rate, "recordings"), len(samples), random_state)
+    noise = excerpt(read(recordings, i, sampling_rate), len(samples), random_state)
     return _mixed(samples, noise, sampling_rate, snr, band, over)
 
 

@@ -71,7 +71,7 @@ def _files_of(path, what):
     return files
 
 
-def read(recordings, i, sampling_rate, what, *, offset=False):
+def read(recordings, i, sampling_rate, *, offset=False):
     """Read one recording at a rate in Hz, without digital silence at its ends.
 
     Unless `offset` is set, its constant offset is removed as well.
@@ -91,7 +91,7 @@ def read(recordings, i, sampling_rate, what, *, offset=False):
         samples = samples[sound[0] : sound[-1] + 1]
     if not samples.any() or not (offset or np.ptp(samples)):
         name = utterance_name(recordings[i], i)
-        raise AudioReadError([(name, f"is silent: remove it from {what}")])
+        raise AudioReadError([(name, "is silent: remove it")])
     return samples if offset else samples - samples.mean()
 
 
@@ -131,7 +131,7 @@ def voices_of(recordings, samples, seed, n, sampling_rate):
             break
         plain = read_utterance(recordings[i], i, None, sampling_rate)
         if not np.array_equal(plain, samples):
-            found.append(read(recordings, i, sampling_rate, "voices"))
+            found.append(read(recordings, i, sampling_rate))
     if not found:
         raise ValueError("Babble needs a voice other than the utterance that it is added to.")
     return found
