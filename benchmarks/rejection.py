@@ -14,7 +14,6 @@ Areas under ROC tell clean speech of EmoDB's unheard speakers from everything el
 frames that are speech, by the distance from training, and by confidence.
 """
 
-
 import numpy as np
 import pandas as pd
 from altered_recordings import RATE, altered, everyday_sounds, read
