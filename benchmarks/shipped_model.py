@@ -5,10 +5,10 @@
     python benchmarks/rejection.py
     python benchmarks/shipped_model.py emodb-whisper --train
 
-Needs SKSER_DATA; `emodb-whisper` also needs the extras "embeddings" and "onnx". Models are trained
-on all of EmoDB, and on two copies of each utterance in other conditions, whose noise is ESC-10's
-folds 1 to 3 among others. EmoDB is in the public domain (CC0), the clips of ESC-10 are CC0 or
-CC BY (a file beside the models credits their authors), and Whisper has the MIT license, so the
+Needs SKSER_DATA and the extra "onnx", and for `emodb-whisper` the extra "embeddings". Models are
+trained on all of EmoDB, and on two copies of each utterance in other conditions, whose noise is
+ESC-10's folds 1 to 3 among others. EmoDB is in the public domain (CC0), the clips of ESC-10 are CC0
+or CC BY (a file beside the models credits their authors), and Whisper has the MIT license, so the
 models may be distributed with the package. No other corpus is in their training.
 
 The figures on the card are those of the same system in the result files of the other scripts.
@@ -86,8 +86,11 @@ def main():
     model = trained(arguments.name) if arguments.train else skser.load_pretrained(arguments.name)
     text = card(arguments.name, SYSTEMS[arguments.name], model)
     skser.save(model, path, card=text)
+    # The command line predicts with ONNX files, which load faster.
     if arguments.name == "emodb-whisper":
         export_onnx(model, path.with_suffix(".onnx"), weights=ENCODER)
+    elif arguments.name == "emodb-afcn":
+        export_onnx(model, path.with_suffix(".onnx"))
     write_credits()
     print(text, f"\n{path.stat().st_size / 1000:.0f} kB")
 
