@@ -3,19 +3,20 @@
     python benchmarks/conditions.py --tasks emodb-loso --systems whisper-tiny functionals
     python benchmarks/conditions.py --tasks emodb-loso --systems fcn-and-functionals --seeds 1
 
-Needs SKSER_DATA, SKSER_MODELS for the systems with Whisper, and the extras "embeddings", "rooms"
-and "containers". Every system is trained clean, and in conditions: with two altered copies of each
-training utterance by `Conditions`, whose noise is white, pink and brown, ESC-10's folds 1 to 3, and
-babble of the training fold. altered_recordings.py describes the conditions of the tests, none of
-which shares recordings with training. The seed draws the copies, and the weights of the network.
-Nothing was chosen on a test fold; pipelines.py states how the settings were.
+Needs SKSER_DATA, and the extras "embeddings", "rooms" and "containers". Every system is trained
+clean, and in conditions: with two altered copies of each training utterance by `Conditions`, whose
+noise is white, pink and brown, ESC-10's folds 1 to 3, and babble of the training fold.
+altered_recordings.py describes the conditions of the tests, which share no recording with training.
+The seed draws the copies, and the weights of the network.
 
 Finished folds are stored in a temporary folder, and a later run resumes from there. Systems are
 summarized when a seed has all folds.
 """
 
 import argparse
+import itertools
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -47,8 +48,7 @@ def training_sounds():
 
 
 def whisper(conditions, seed):
-    checkpoint = Path(os.environ["SKSER_MODELS"]) / "whisper-tiny-encoder"
-    return whisper_linear(checkpoint, conditions=conditions, device="cpu", random_state=seed)
+    return whisper_linear(conditions=conditions, device="cpu", random_state=seed)
 
 
 def vectors(conditions, seed):
@@ -72,32 +72,53 @@ def built(name, in_conditions, seed):
     return model
 
 
-def run(task, name, in_conditions, n_seeds):
+def run(task, systems, training, n_seeds):
+    """Test every system on every fold, one fold after the other, and write the results."""
     corpus, folds = load(task)
-    frame, y = corpus.frame, corpus.target.astype(str)
-    speakers = corpus.speakers.astype(str)
     voices = [read(source) for source in load(OTHER[task])[0].data]
-    label = name + "-in-conditions" * in_conditions
+    speakers = corpus.speakers.astype(str)
     MEMORY.mkdir(exist_ok=True)
-    for seed in range(n_seeds if in_conditions or name not in SEEDLESS else 1):
-        for fold, held_out in enumerate(folds):
-            path = MEMORY / f"{task}_{label}_{seed}_{fold}.npy"
-            if path.exists():
+    for fold, held_out in enumerate(folds):
+        test = np.isin(speakers, held_out)
+        recordings = {}
+        for name, trained, seed in itertools.product(systems, training, range(n_seeds)):
+            path = finished(task, name, trained, seed, fold)
+            if path.exists() or (seed and trained == "clean" and name in SEEDLESS):
                 continue
-            test = np.isin(speakers, held_out)
-            model = built(name, in_conditions, seed)
-            routed = {"groups": speakers[~test]} if in_conditions else {}
-            model.fit(frame[~test], y[~test], **routed)
-            samples = [read(source) for source in corpus.data[test]]
-            found = [
-                model.predict_proba([altered(x, condition, voices) for x in samples])
-                for condition in CONDITIONS
-            ]
-            np.save(path, np.array(found, np.float32))
-            uars = [uar_of(y[test], proba, model.classes_) for proba in found]
-            print(task, label, f"seed {seed} fold {fold} clean {100 * uars[0]:.1f}, mean of others "
-                  f"{100 * np.mean(uars[1:]):.1f}", flush=True)  # fmt: skip
-    write(task, label, corpus, folds)
+            if not recordings:
+                samples = [read(source) for source in corpus.data[test]]
+                for condition in CONDITIONS:
+                    recordings[condition] = [altered(x, condition, voices) for x in samples]
+            proba, seconds = probabilities_of(name, trained, seed, corpus[~test], recordings)
+            np.save(path, proba)
+            uars = uar_of(corpus.target[test].astype(str), proba)
+            scores = f"clean {uars[0]:.1f}, others {np.mean(uars[1:]):.1f}"
+            print(path.stem, f"{seconds:.0f} s, {scores}", flush=True)
+    for name, trained in itertools.product(systems, training):
+        write(task, name, trained, corpus, folds)
+
+
+def finished(task, name, trained, seed, fold):
+    """Return the path of the probabilities of a fold."""
+    return MEMORY / f"{task}_{name}_{trained}_{seed}_{fold}.npy"
+
+
+def probabilities_of(name, trained, seed, corpus, recordings):
+    """Train a system on a corpus.
+
+    Returns
+    -------
+    ndarray of shape (n_conditions, n_utterances, n_classes), float32
+        Probabilities of the recordings.
+    float
+        Seconds of processor time.
+    """
+    start = time.process_time()
+    model = built(name, trained == "conditions", seed)
+    routed = {"groups": corpus.speakers.astype(str)} if trained == "conditions" else {}
+    model.fit(corpus.frame, corpus.target.astype(str), **routed)
+    found = [model.predict_proba(of_condition) for of_condition in recordings.values()]
+    return np.array(found, np.float32), time.process_time() - start
 
 
 def tested(corpus, folds):
@@ -106,15 +127,18 @@ def tested(corpus, folds):
     return np.concatenate([y[np.isin(speakers, held_out)] for held_out in folds])
 
 
-def uar_of(y, proba, classes):
-    return unweighted_average_recall(y, np.asarray(classes)[proba.argmax(axis=1)])
+def uar_of(y, proba):
+    """Return the UAR in percent of each condition, for classes in alphabetical order."""
+    classes = np.unique(y)
+    return [100 * unweighted_average_recall(y, classes[of_one.argmax(axis=1)]) for of_one in proba]
 
 
-def write(task, label, corpus, folds):
+def write(task, name, trained, corpus, folds):
     """Write the predictions and the summary of all seeds whose folds are finished."""
+    label = f"{name}_{trained}"
     fits, probabilities = [], {}
     for seed in range(100):
-        paths = [MEMORY / f"{task}_{label}_{seed}_{fold}.npy" for fold in range(len(folds))]
+        paths = [finished(task, name, trained, seed, fold) for fold in range(len(folds))]
         if not all(path.exists() for path in paths):
             continue
         probabilities[seed] = [np.load(path) for path in paths]
@@ -128,7 +152,8 @@ def write(task, label, corpus, folds):
     y = tested(corpus, folds)
     result = {
         "task": task,
-        "system": label,
+        "system": name,
+        "trained": trained,
         "classes": sorted(set(y)),
         "conditions": list(CONDITIONS),
         "summary": summary(fits, y),
@@ -193,6 +218,4 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
     for of_task in arguments.tasks:
-        for chosen in arguments.systems:
-            for training in arguments.training:
-                run(of_task, chosen, training == "conditions", arguments.seeds)
+        run(of_task, arguments.systems, arguments.training, arguments.seeds)

@@ -2,7 +2,7 @@
 
     python benchmarks/foreign.py
 
-Needs SKSER_DATA, SKSER_MODELS and the extra "embeddings". Systems are trained on EmoDB, RAVDESS,
+Needs SKSER_DATA, and the extra "embeddings". Systems are trained on EmoDB, RAVDESS,
 IndoWave, or the first two together, clean and in conditions (see conditions.py), and tested on each
 corpus that they have not seen. They decide among the labels that both corpora have, and only
 utterances with these labels count; recordings for adaptation are drawn from all utterances of the

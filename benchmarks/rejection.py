@@ -2,7 +2,7 @@
 
     python benchmarks/rejection.py
 
-Needs SKSER_DATA, SKSER_MODELS, and the extras "embeddings", "rooms" and "containers". The system is
+Needs SKSER_DATA, and the extras "embeddings", "rooms" and "containers". The system is
 Whisper tiny with a linear head, trained on EmoDB in conditions (conditions.py), within a
 `RejectingClassifier`. Each speaker of EmoDB is tested by a model that was trained on the others, on
 clean recordings and in four conditions. RAVDESS, IndoWave and what is no speech (silence, white
@@ -13,7 +13,6 @@ whose emotion EmoDB has. Nothing was chosen on these tests.
 Areas under ROC tell clean speech of EmoDB's unheard speakers from everything else: by the share of
 frames that are speech, by the distance from training, and by confidence.
 """
-
 
 import numpy as np
 import pandas as pd

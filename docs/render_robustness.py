@@ -32,6 +32,7 @@ def write_robustness(docs):
     write_generated(target / "conditions.rst", conditions, docs)
     write_generated(target / "calibration_in_conditions.rst", calibration, docs)
     write_generated(target / "foreign.rst", foreign, docs)
+    write_generated(target / "rejection.rst", rejection, docs)
 
 
 def results_of(docs, start):
@@ -154,6 +155,33 @@ def foreign(docs):
             )
         parts.append(f"{title}\n{'~' * len(title)}\n\n{list_table(rows)}")
     return "\n".join(parts) or "Not measured yet.\n"
+
+
+def rejection(docs):
+    """Return a table of what was rejected and why, and one of the risk over coverage."""
+    path = docs.parent / "benchmarks/results/rejection.json"
+    if not path.exists():
+        return "Not measured yet.\n"
+    kinds = read_result(path)["kinds"]
+    reasons = ("accepted", "no speech", "unlike training", "unsure")
+    areas = ("speech", "distance", "confidence")
+    rows = [["recordings", "number", *(f"{reason}, %" for reason in reasons),
+             *(f"area under ROC by {name}" for name in areas)]]  # fmt: skip
+    for row in kinds:
+        shares = [f"{100 * row[reason]:.1f}" for reason in reasons]
+        scores = [
+            f"{row[key]:.3f}" if key in row else "" for key in map("area by {}".format, areas)
+        ]
+        rows.append([row["kind"], row["n"], *shares, *scores])
+    labeled = [row for row in kinds if "risk" in row]
+    risks = [["recordings", "calibration error", "mean confidence", "errors among accepted, %",
+              *(f"errors at coverage {share}, %" for share in labeled[0]["risk"])]]  # fmt: skip
+    for row in labeled:
+        figures = [f"{row[name]:.3f}" for name in ("ece", "confidence")]
+        errors = [row["risk_of_accepted"], *row["risk"].values()]
+        figures += ["" if error is None else f"{100 * error:.1f}" for error in errors]
+        risks.append([row["kind"], *figures])
+    return f"{list_table(rows)}\n{list_table(risks)}"
 
 
 def beside_the_clean_figure(docs, task):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from skser._docstrings import insert_descriptions
+from skser._wording import counted
 from skser.audio import (
     PART_COLUMNS,
     Utterance,
@@ -376,10 +377,11 @@ def _warn_of_overlaps(corpus, rows, where, unit):
     if emotions[0] == emotions[1]:
         labels = f"one emotion, {emotions[0]!r}"
     shown = "two emotions in some of them" if several else labels
+    verb = "overlaps" if len(pairs) == 1 else "overlap"
     warnings.warn(
-        f"{where}: {len(pairs)} pairs of utterances overlap in their file, with {shown}, such as "
-        f"{unit}s {rows[first]} and {rows[second]}. Keep each pair on one side of a split, or "
-        "correct the times.",
+        f"{where}: {counted(len(pairs), 'pair')} of utterances {verb} in their file, with "
+        f"{shown}, such as {unit}s {rows[first]} and {rows[second]}. Keep each pair on one side "
+        "of a split, or correct the times.",
         stacklevel=3,
     )
 
