@@ -15,6 +15,7 @@ import soundfile
 import skser
 from skser.audio import Utterance, load_audio
 from skser.cli import _console
+from skser.compose import adapt
 
 ROOT = Path(__file__).parents[2]
 
@@ -142,3 +143,48 @@ def test_completion_names_the_commands():
         _SKSER_COMPLETE="complete_bash", COMP_WORDS="skser pre", COMP_CWORD="1"
     )  # fmt: skip
     assert result.stdout.split() == ["predict"]
+
+
+def test_a_folder_is_predicted_by_a_model_adapted_to_it(shell, folder, tmp_path):
+    speech = folder / "speech"
+    paths = sorted(map(str, speech.iterdir()))
+    expected = adapt(skser.load(folder / "model.skser"), paths).predict_proba(paths)
+    code, out, err = shell(
+        "predict", speech, "--adapt", "--model", folder / "model.skser", "--json"
+    )
+    assert code == 0
+    assert "adapted to 24 recordings" in err
+    found = [list(row["probabilities"].values()) for row in json.loads(out)]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    plain = skser.load(folder / "model.skser").predict_proba(paths)
+    assert np.abs(expected - plain).max() > 0.01
+
+
+def test_adaptation_leaves_out_what_cannot_be_read(shell, folder, files, tmp_path):
+    (tmp_path / "broken.wav").write_text("no audio")
+    given = [files[0], tmp_path / "broken.wav", files[1]]
+    code, out, err = shell(
+        "predict", *given, "--adapt", "--model", folder / "model.skser", "--json"
+    )
+    assert code == 1
+    assert "adapted to 2 recordings" in err
+    assert f"skser: error: {tmp_path / 'broken.wav'}: cannot be read as audio" in err
+    expected = adapt(skser.load(folder / "model.skser"), files[:2]).predict_proba(files[:2])
+    found = [list(row["probabilities"].values()) for row in json.loads(out)]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_adaptation_to_one_recording_is_said_to_change_nothing(shell, files):
+    code, out, err = shell("predict", files[0], "--adapt", "--json")
+    assert code == 0
+    assert err.startswith("skser: warning: --adapt with one recording changes nothing")
+    _, plain, _ = shell("predict", files[0], "--json")
+    found, expected = (json.loads(text)[0]["probabilities"] for text in (out, plain))
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_an_onnx_file_is_not_adapted(shell, files):
+    graph = skser.persistence.path_of("emodb-afcn").with_suffix(".onnx")
+    code, _, err = shell("predict", *files, "--adapt", "--model", graph)
+    assert code == 1
+    assert "Give a --model saved as .skser" in err
