@@ -1,5 +1,8 @@
-"""Meta-estimators: data augmentation, windows, transfer learning and unions of frames."""
+"""Meta-estimators: augmentation, adaptation, windows, transfer learning and unions of frames."""
 
+from skser.compose._adapted import AdaptedClassifier
+from skser.compose._adapted_model import adapt
+from skser.compose._adapted_regressor import AdaptedRegressor
 from skser.compose._augmented import AugmentedClassifier
 from skser.compose._augmented_regressor import AugmentedRegressor
 from skser.compose._frame_union import FrameUnion
@@ -9,6 +12,8 @@ from skser.compose._segmented_regressor import SegmentedRegressor
 from skser.compose._transfer import TransferClassifier, TransferRegressor
 
 __all__ = [
+    "AdaptedClassifier",
+    "AdaptedRegressor",
     "AugmentedClassifier",
     "AugmentedRegressor",
     "FrameUnion",
@@ -16,6 +21,7 @@ __all__ = [
     "SegmentedRegressor",
     "TransferClassifier",
     "TransferRegressor",
+    "adapt",
     "group_keywords",
     "soft_target_keywords",
 ]

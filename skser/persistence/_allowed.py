@@ -20,8 +20,9 @@ _ALLOWED = {
     package: names.split()
     for package, names in {
         "skser.augmentation": "Conditions",
-        "skser.compose": "AugmentedClassifier AugmentedRegressor FrameUnion SegmentedClassifier "
-        "SegmentedRegressor TransferClassifier TransferRegressor",
+        "skser.compose": "AdaptedClassifier AdaptedRegressor AugmentedClassifier "
+        "AugmentedRegressor FrameUnion SegmentedClassifier SegmentedRegressor TransferClassifier "
+        "TransferRegressor",
         "skser.feature_extraction": "FrameFeatures Functionals LevelContour MFCC MelSpectrogram "
         "OpenSmile Spectrogram SpeechProbability",
         "skser.neural_network": "AdversarialAEClassifier AdversarialAERegressor "
