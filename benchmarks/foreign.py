@@ -76,7 +76,10 @@ def uar_of(model, table):
 
 
 def adapted(model, table, method):
-    """Return the UAR after adaptation to some recordings of the table, by their number."""
+    """Return the UAR after adaptation to some recordings of the table, by their number.
+
+    CORAL needs a model that was fitted within `AdaptedClassifier`.
+    """
     paths = table["audio"].to_numpy(str)
     found = {}
     for number in NUMBERS:
@@ -85,7 +88,12 @@ def adapted(model, table, method):
             random = np.random.RandomState(draw)
             size = len(paths) if number == "all" else number
             drawn = random.choice(len(paths), size, replace=False)
-            values.append(uar_of(adapt(model, paths[drawn].tolist(), method=method), table))
+            recordings = paths[drawn].tolist()
+            if method == "coral":
+                moved = copy.deepcopy(model).adapt(recordings)
+            else:
+                moved = adapt(model, recordings)
+            values.append(uar_of(moved, table))
         sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
         found[str(number)] = {"mean": float(np.mean(values)), "sd": sd}
     return found
