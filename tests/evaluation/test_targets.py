@@ -81,7 +81,7 @@ class TestDimensions:
         folds = found.fold_results
         assert summary.loc["ccc", "worst_fold"] == folds["ccc"].min()
         assert summary.loc["rmse", "worst_fold"] == folds["rmse"].max()
-        assert str(found).startswith("2 speaker-disjoint folds, 1 seeds, valence")
+        assert str(found).startswith("2 speaker-disjoint folds, 1 seed, valence")
 
     def test_scores_of_a_speaker_are_those_of_their_utterances(self):
         found = cross_validate_speakers(of_features(Ridge()), made_up(), target="valence", cv=2)
