@@ -11,6 +11,7 @@ recordings are repeated 20 times. Nothing was chosen on these tests.
 """
 
 import argparse
+import copy
 import os
 from pathlib import Path
 

@@ -11,6 +11,7 @@ STAR = " \\*"  # of systems with weights that were trained on other data
 SYSTEMS = {
     "whisper-tiny": f"Whisper tiny{STAR}",
     "functionals": "functionals",
+    "attention-fcn": "attention FCN",
     "fcn-and-functionals": "FCN and functionals",
 }
 MEAN = "mean of all but clean"
@@ -23,7 +24,7 @@ CORPORA = {
     "indowave": "IndoWave",
     "emodb+ravdess": "EmoDB and RAVDESS",
 }
-COLORS = ("tab:blue", "tab:orange", "tab:green")
+COLORS = ("tab:blue", "tab:orange", "tab:red", "tab:green")
 
 
 def write_robustness(docs):
