@@ -46,7 +46,7 @@ def listed(recordings, what):
     FileNotFoundError
         If the folder or file does not exist.
     TypeError, ValueError
-        If an element is not audio, an array has no sampling rate, or there are no recordings.
+        If an element is not audio, an array has no sampling rate, or the list or folder is empty.
     """
     if isinstance(recordings, Listed):
         return recordings
@@ -115,14 +115,14 @@ def voices_of(recordings, samples, seed, n, sampling_rate):
     Returns
     -------
     list of ndarray of shape (n_samples,), float32
-        Voices; fewer than `n` if there are no more.
+        Voices; fewer than `n` if `recordings` is shorter.
 
     Raises
     ------
     AudioReadError
         If a recording cannot be read, or is silent.
     ValueError
-        If there is no recording other than `samples`.
+        If all recordings are `samples`.
     """
     recordings = listed(recordings, "voices")
     found = []
@@ -133,7 +133,7 @@ def voices_of(recordings, samples, seed, n, sampling_rate):
         if not np.array_equal(plain, samples):
             found.append(read(recordings, i, sampling_rate, "voices"))
     if not found:
-        raise ValueError("There is no voice other than the utterance that babble is added to.")
+        raise ValueError("Babble needs a voice other than the utterance that it is added to.")
     return found
 
 

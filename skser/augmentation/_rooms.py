@@ -70,7 +70,7 @@ def apply_room(samples, sampling_rate, random_state, *, impulse_responses):
     AudioReadError
         If the chosen response cannot be read, or is silent.
     ValueError
-        If there are no responses.
+        If `impulse_responses` is empty.
     """
     responses = listed(impulse_responses, "impulse_responses")
     i = random_state.randint(len(responses))

@@ -191,7 +191,7 @@ def test_parameters_can_be_searched():
         ({"snr": (20, 0)}, "snr=.* must be a number, or a pair of numbers in order"),
         ({"snr": "loud"}, "'snr' parameter"),
         ({"speed": (0, 1)}, "speed=.* pair of positive numbers in order"),
-        ({"babble": ""}, "babble='' is no folder"),
+        ({"babble": ""}, "babble='' is not a folder"),
         ({"n_voices": 0}, "'n_voices' parameter"),
     ],
 )
