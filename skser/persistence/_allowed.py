@@ -62,6 +62,8 @@ _SHAPES = {
         "outliers_ scores_ singular_ weights",
         "of f": "coef_",
         "pf": "components_",
+        "d": "linear_means_",
+        "dd": "linear_covariances_",
         "ff": "covariance_ sigma_",
         "cf": "means_",
         "qf": "quantiles_",
