@@ -39,6 +39,8 @@ SEEDLESS = ("whisper-tiny", "functionals")  # if trained clean
 TRAINING = ("clean", "conditions")
 NETWORK = "attention-fcn"  # part of the vote
 MEAN = "mean of all but clean"
+SNR = (-5, 20)  # in training
+COPIES = {}  # altered samples of the present fold
 
 
 def training_sounds():
@@ -63,9 +65,29 @@ def vote(conditions, seed):
 SYSTEMS = {"whisper-tiny": whisper, "functionals": vectors, "fcn-and-functionals": vote}
 
 
+class Remembered:
+    """Alteration whose results are kept, as all systems of a fold and seed share their copies."""
+
+    def __init__(self, alteration):
+        self.alteration = alteration
+
+    def bind(self, utterances, speakers=None):
+        """Return the alteration for the utterances of training."""
+        return Remembered(self.alteration.bind(utterances, speakers))
+
+    def __call__(self, samples, sampling_rate, random_state):
+        """Return the altered samples."""
+        key = hash((samples.tobytes(), random_state.get_state()[1].tobytes()))
+        if key not in COPIES:
+            COPIES[key] = self.alteration(samples, sampling_rate, random_state)
+        return COPIES[key]
+
+
 def built(name, in_conditions, seed):
     """Return a system whose vectors are computed once for all folds, seeds and conditions."""
-    conditions = Conditions(noise=training_sounds()) if in_conditions else False
+    conditions = (
+        Remembered(Conditions(noise=training_sounds(), snr=SNR)) if in_conditions else False
+    )
     model = SYSTEMS[name](conditions, seed)
     for place, part in model.get_params().items():
         if isinstance(part, Functionals | SpeechEmbedding):
@@ -73,15 +95,18 @@ def built(name, in_conditions, seed):
     return model
 
 
-def run(task, systems, training, n_seeds):
+def run(task, systems, training, n_seeds, only_folds):
     """Test every system on every fold, one fold after the other, and write the results."""
     corpus, folds = load(task)
     voices = [read(source) for source in load(OTHER[task])[0].data]
     speakers = corpus.speakers.astype(str)
     MEMORY.mkdir(exist_ok=True)
     for fold, held_out in enumerate(folds):
+        if fold not in (only_folds or range(len(folds))):
+            continue
         test = np.isin(speakers, held_out)
         recordings = {}
+        COPIES.clear()
         for name, trained, seed in itertools.product(systems, training, range(n_seeds)):
             path = finished(task, name, trained, seed, fold)
             if path.exists() or (seed and trained == "clean" and name in SEEDLESS):
@@ -223,6 +248,7 @@ if __name__ == "__main__":
     parser.add_argument("--tasks", nargs="+", choices=PROTOCOLS, default=PROTOCOLS)
     parser.add_argument("--training", nargs="+", choices=TRAINING, default=TRAINING)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--folds", type=int, nargs="+")
     arguments = parser.parse_args()
     for of_task in arguments.tasks:
-        run(of_task, arguments.systems, arguments.training, arguments.seeds)
+        run(of_task, arguments.systems, arguments.training, arguments.seeds, arguments.folds)
