@@ -1,5 +1,8 @@
-"""Meta-estimators: augmentation, rejection, windows, transfer learning and unions of frames."""
+"""Meta-estimators: augmentation, adaptation, rejection, windows, transfer, unions of frames."""
 
+from skser.compose._adapted import AdaptedClassifier
+from skser.compose._adapted_model import adapt
+from skser.compose._adapted_regressor import AdaptedRegressor
 from skser.compose._augmented import AugmentedClassifier
 from skser.compose._augmented_regressor import AugmentedRegressor
 from skser.compose._frame_union import FrameUnion
@@ -10,6 +13,8 @@ from skser.compose._segmented_regressor import SegmentedRegressor
 from skser.compose._transfer import TransferClassifier, TransferRegressor
 
 __all__ = [
+    "AdaptedClassifier",
+    "AdaptedRegressor",
     "AugmentedClassifier",
     "AugmentedRegressor",
     "FrameUnion",
@@ -18,6 +23,7 @@ __all__ = [
     "SegmentedRegressor",
     "TransferClassifier",
     "TransferRegressor",
+    "adapt",
     "group_keywords",
     "soft_target_keywords",
 ]

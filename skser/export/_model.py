@@ -2,13 +2,10 @@
 
 import functools
 import os
+import types
 
 import numpy as np
-from sklearn.utils import check_array
-from sklearn.utils.metaestimators import available_if
 
-from skser._base import check_sequences
-from skser._optional import import_optional
 from skser.audio import (
     AudioReadError,
     Utterance,
@@ -20,7 +17,6 @@ from skser.export._check import check_graph
 from skser.export._description import METADATA, Description
 from skser.export._file import parsed, read_sealed
 from skser.persistence import SavedModelError, naming
-from skser.sequences import as_sequences
 
 # Largest number of utterances in a run, and of values in its padded input.
 _BATCH_SIZE, _BATCH_VALUES = 16, 2**22
@@ -73,6 +69,21 @@ def load_onnx(path, *, input_sampling_rate=None, n_threads=None):
 
 def _is_classifier(model):
     return model._description.classes is not None
+
+
+class _classifiers_only:
+    """Method that regressors lack, as by `available_if`, which would import scikit-learn."""
+
+    def __init__(self, method):
+        self._method = method
+        functools.update_wrapper(self, method)
+
+    def __get__(self, model, owner=None):
+        if model is None:
+            return self._method
+        if not _is_classifier(model):
+            raise AttributeError(f"This {owner.__name__} has no {self._method.__name__!r}")
+        return types.MethodType(self._method, model)
 
 
 class OnnxModel:
@@ -169,7 +180,7 @@ class OnnxModel:
             return self.classes_[outputs.argmax(axis=1)]
         return outputs[:, 0] if self._description.targets["one_dimensional"] else outputs
 
-    @available_if(_is_classifier)
+    @_classifiers_only
     def predict_proba(self, X):
         """Predict the probabilities of the classes.
 
@@ -260,6 +271,9 @@ class OnnxModel:
         return self._session.run(None, inputs)[0].astype(np.float64)
 
     def _frames(self, X):
+        from skser._base import check_sequences
+        from skser.sequences import as_sequences
+
         self._refuse_audio(X)
         sequences = as_sequences(X)
         check_sequences(sequences)
@@ -267,6 +281,8 @@ class OnnxModel:
         return sequences
 
     def _vectors(self, X):
+        from sklearn.utils import check_array
+
         self._refuse_audio(X)
         vectors = check_array(X, dtype=np.float32)
         self._check_width(vectors.shape[1])
@@ -296,7 +312,8 @@ class OnnxModel:
 
 def _opened(path, n_threads):
     """Return the session and the description of a file, after everything in it was checked."""
-    runtime = import_optional("onnxruntime", extra="onnx", purpose="load_onnx")
+    import onnxruntime as runtime
+
     model = read_sealed(path)
     try:
         nodes, constants, inputs, metadata = parsed(model)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from skser._wording import counted
 from skser.datasets import CORPORA
 from skser.model_selection._given_splits import GivenSplits
 from skser.model_selection._speaker_folds import SpeakerFolds
@@ -189,8 +190,8 @@ def _emobox(corpus, folder):
             missing = [name for name in listed if name not in row_of]
             if missing:
                 raise ValueError(
-                    f"{fold} lists {len(missing)} utterances that {corpus.name} lacks, such as "
-                    f"{missing[0]}."
+                    f"{fold} lists {counted(len(missing), 'utterance')} that {corpus.name} lacks, "
+                    f"such as {missing[0]}."
                 )
             sides.append(np.array([row_of[name] for name in listed], dtype=np.int64))
         folds.append(tuple(sides))

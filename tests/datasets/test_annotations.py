@@ -266,7 +266,7 @@ class TestElan:
         eaf.to_file(tmp_path / "call01.eaf")
         with pytest.warns(
             UserWarning,
-            match="1 pairs of utterances overlap.*1 of tier 'Ann' and 1 of tier 'Bob'. Keep",
+            match="1 pair of utterances overlaps.*1 of tier 'Ann' and 1 of tier 'Bob'. Keep",
         ):
             load_elan(tmp_path / "call01.eaf", ["Ann", "Bob"])
         with pytest.raises(ValueError, match=r"has no tier 'Eve'; choose .*'Ann', 'Bob'"):

@@ -65,7 +65,7 @@ def test_shared_sentences_are_counted_and_named(table):
 def test_missing_values_do_not_count_as_leaks():
     report = leakage_report([None, None, "a", None], [([0, 1], [2, 3])])
     assert report.is_clean
-    assert str(report) == "1 folds, checked for shared speaker. Nothing is on both sides."
+    assert str(report) == "1 fold, checked for shared speaker. Nothing is on both sides."
 
 
 def encoded(samples, format, subtype):

@@ -137,9 +137,7 @@ class TestEmoBox:
         with pytest.raises(FileNotFoundError, match="has no folders fold_1"):
             published_folds(corpus, "emobox", folds_dir=tmp_path)
         write_lists(tmp_path, {1: {"train": ["0"], "test": ["7"]}})
-        with pytest.raises(
-            ValueError, match="fold_1 lists 1 utterances that test lacks, such as 7"
-        ):
+        with pytest.raises(ValueError, match="fold_1 lists 1 utterance that test lacks, such as 7"):
             published_folds(corpus, "emobox", folds_dir=tmp_path)
         (tmp_path / "fold_1/mine_test_fold_1.jsonl").write_text('{"key": "1"}\n')
         with pytest.raises(ValueError, match=r"test_fold_1.jsonl, line 1, is not a JSON object"):

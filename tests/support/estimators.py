@@ -16,6 +16,8 @@ from sklearn.svm import SVR
 
 import skser
 from skser.compose import (
+    AdaptedClassifier,
+    AdaptedRegressor,
     AugmentedClassifier,
     AugmentedRegressor,
     FrameUnion,
@@ -105,6 +107,10 @@ def instance(cls):
         return cls(small_checkpoint(cls))
     if cls is OpenSmile:
         pytest.importorskip("opensmile")
+    if cls is AdaptedClassifier:
+        return cls(LogisticRegression())
+    if cls is AdaptedRegressor:
+        return cls(Ridge())
     if cls is AugmentedClassifier:
         return cls(LogisticRegression(), add_noise, input_sampling_rate=16000)
     if cls is AugmentedRegressor:
