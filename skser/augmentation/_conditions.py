@@ -57,9 +57,9 @@ class Conditions(BaseEstimator):
         applied. The kinds are "speed", "room", "white", "pink", "brown", "recordings", "babble",
         "microphone", "clipping", "telephone", "band", "codec" and "level". At most one of the
         five kinds of noise is applied to a copy, and at most one of telephone, band and codec, so
-        their probabilities must not add up to more than 1. Where there are no recordings, or no
+        their probabilities must not add up to more than 1. Without recordings, or without
         voices for babble, the other kinds of noise take over their share. None means {default}.
-    snr : float or (float, float), default=(0, 20)
+    snr : float or (float, float), default=(-5, 20)
         Signal-to-noise ratio in dB over the utterance, below 8 kHz; a pair is the range from
         which it is drawn uniformly, as in the following parameters.
     noise : path-like, list of audio or None, default=None
@@ -130,7 +130,7 @@ class Conditions(BaseEstimator):
     def __init__(
         self,
         probabilities=None,
-        snr=(0, 20),
+        snr=(-5, 20),
         noise=None,
         babble="training",
         n_voices=6,
@@ -281,7 +281,9 @@ class Conditions(BaseEstimator):
         for name in ("snr", "reverberation", "tilt", "gain", "speed"):
             _check_range(name, getattr(self, name), name in ("reverberation", "speed"))
         if isinstance(self.babble, str) and not self.babble:
-            raise ValueError("babble='' is no folder; pass 'training', a folder, a list or None.")
+            raise ValueError(
+                "babble='' is not a folder; pass 'training', a folder, a list or None."
+            )
         probabilities = _DEFAULT if self.probabilities is None else self.probabilities
         for kind, probability in probabilities.items():
             if kind not in _DEFAULT:

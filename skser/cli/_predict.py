@@ -37,6 +37,14 @@ def predict(
     window: Window = 2.0,
     hop: Hop = 0.5,
     target: Targets = None,
+    adapt: Annotated[
+        bool,
+        typer.Option(
+            "--adapt",
+            help="Adapt the model to these files before predicting them. No labels are needed, but "
+            "the files should vary in emotion.",
+        ),
+    ] = False,
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ):
@@ -45,11 +53,15 @@ def predict(
         raise typer.BadParameter("--json and --csv cannot be combined; give one of them.")
     from skser.cli._predicted_rows import in_words, predicted_rows
 
-    fitted = open_model(model, trust)
+    fitted = open_model(model, trust, needs_estimator=adapt)
     with tempfile.TemporaryDirectory() as folder:
         named = named_files(files, Path(folder) / "standard input")
         if (start, end, channel) != (None, None, None):
             named = [(name, _part(path, start, end, channel)) for name, path in named]
+        if adapt:
+            from skser.cli._adaptation import adapted
+
+            fitted = adapted(fitted, [path for _, path in named])
         windows = (window, hop) if timeline else None
         rows, failures = predicted_rows(fitted, named, windows, target, messages)
     if as_json:

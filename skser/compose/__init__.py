@@ -1,4 +1,4 @@
-"""Meta-estimators: augmentation, adaptation, rejection, windows, transfer, unions of frames."""
+"""Meta-estimators: augmentation, adaptation, rejection, windows, transfer and unions of frames."""
 
 from skser.compose._adapted import AdaptedClassifier
 from skser.compose._adapted_model import adapt

@@ -33,12 +33,15 @@ class AdaptedClassifier(ClassifierMixin, BaseAdapted):
     estimator : estimator
         Classifier, usually a Pipeline with a scaler.
     {setting}
+    {method}
     {prior_weight}
 
     Attributes
     ----------
     {estimator_}
     {adapted_}
+    {linear_means_}
+    {linear_covariances_}
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     {n_features_in_}
@@ -52,6 +55,10 @@ class AdaptedClassifier(ClassifierMixin, BaseAdapted):
     Notes
     -----
     {notes}
+
+    References
+    ----------
+    Sun, B., Feng, J. and Saenko, K. (2016). Return of Frustratingly Easy Domain Adaptation. AAAI.
 
     Examples
     --------

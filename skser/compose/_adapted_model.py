@@ -148,7 +148,7 @@ def adapt(model, recordings, *, prior_weight=4.0):
     n_recordings = _num_samples(recordings)
     if n_recordings == 0:
         raise ValueError("recordings is empty: give at least 2 recordings of the new setting.")
-    if not _has_statistics(model):
+    if not contains(model, statistics_of):
         raise ValueError(
             f"{type(model).__name__} has nothing to adapt: it contains no fitted scaler and no "
             "batch normalization. Train a Pipeline with a scaler, such as StandardScaler for "
@@ -159,7 +159,12 @@ def adapt(model, recordings, *, prior_weight=4.0):
         return adapted
     share = (n_recordings - 1) / (n_recordings - 1 + prior_weight)
     replaced = []
-    _replace(adapted, recordings, replaced)
+
+    def replace(part, X):
+        replaced.append((part, statistics_of(part)))
+        replace_statistics(part, X)
+
+    visit(adapted, recordings, statistics_of, replace)
     for part, before in replaced:
         now = statistics_of(part)
         mixed = {name: before[name] + share * (now[name] - before[name]) for name in before}
@@ -180,31 +185,57 @@ def first_with_statistics(pipeline):
     int
         Number of steps that adaptation does not change.
     """
-    found = [_has_statistics(step) for _, step in pipeline.steps]
+    found = [contains(step, statistics_of) for _, step in pipeline.steps]
     return found.index(True) if True in found else len(found)
 
 
-def _replace(part, X, replaced):
-    """Replace all statistics in a part by those of X, and list their owners and old values."""
-    if statistics := statistics_of(part):
-        replaced.append((part, statistics))
-        replace_statistics(part, X)
+def visit(part, X, is_wanted, act):
+    """Call a function on every wanted estimator in a fitted model, with the input it receives.
+
+    Inputs are computed while the model is visited, so they follow changes that `act` makes.
+
+    Parameters
+    ----------
+    part : estimator
+        Fitted model.
+    X : any input that `part` takes
+        Input of the model.
+    is_wanted : callable
+        Function of an estimator; what is inside a wanted one is not visited.
+    act : callable
+        Function of a wanted estimator and its input.
+    """
+    if is_wanted(part):
+        act(part, X)
     elif isinstance(part, Pipeline):
-        last = max(i for i, (_, step) in enumerate(part.steps) if _has_statistics(step))
-        for _, step in part.steps[: last + 1]:
-            if _has_statistics(step):
-                _replace(step, X, replaced)
-            if step is not part.steps[last][1] and step not in (None, "passthrough"):
+        steps = [step for _, step in part.steps if step not in (None, "passthrough")]
+        wanted = [contains(step, is_wanted) for step in steps]
+        n_visited = max((i + 1 for i, found in enumerate(wanted) if found), default=0)
+        for i, step in enumerate(steps[:n_visited]):
+            visit(step, X, is_wanted, act)
+            if i + 1 < n_visited:
                 X = step.transform(X)
     else:
         for inner, rows_of in _inner(part):
-            if _has_statistics(inner):
-                _replace(inner, rows_of(X), replaced)
+            if contains(inner, is_wanted):
+                visit(inner, rows_of(X), is_wanted, act)
 
 
-def _has_statistics(part):
-    """Return whether a part or anything inside it has fitted statistics."""
-    return bool(statistics_of(part)) or any(_has_statistics(inner) for inner, _ in _inner(part))
+def contains(part, is_wanted):
+    """Return whether a part is wanted, or anything inside it.
+
+    Parameters
+    ----------
+    part : object
+        Estimator, fitted or not, or a placeholder of one.
+    is_wanted : callable
+        Function of an estimator.
+
+    Returns
+    -------
+    bool
+    """
+    return bool(is_wanted(part)) or any(contains(inner, is_wanted) for inner, _ in _inner(part))
 
 
 def _inner(part):
@@ -256,7 +287,7 @@ def _refuse_unknown(part):
             if (
                 name not in parameters
                 and isinstance(inner, BaseEstimator)
-                and _has_statistics(inner)
+                and contains(inner, statistics_of)
             ):
                 raise TypeError(
                     f"{type(part).__name__} contains a fitted {type(inner).__name__} in {name}, "

@@ -19,12 +19,15 @@ class AdaptedRegressor(RegressorMixin, BaseAdapted):
     estimator : estimator
         Regressor, usually a Pipeline with a scaler.
     {setting}
+    {method}
     {prior_weight}
 
     Attributes
     ----------
     {estimator_}
     {adapted_}
+    {linear_means_}
+    {linear_covariances_}
     {n_features_in_}
     {feature_names_in_}
 
@@ -37,6 +40,10 @@ class AdaptedRegressor(RegressorMixin, BaseAdapted):
     {notes}
 
     Adaptation assumes that the targets have about the same mean and spread in every setting.
+
+    References
+    ----------
+    Sun, B., Feng, J. and Saenko, K. (2016). Return of Frustratingly Easy Domain Adaptation. AAAI.
 
     Examples
     --------

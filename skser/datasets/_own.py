@@ -106,19 +106,12 @@ def read_utterances(table):
     Parameters
     ----------
     table : path-like
-        CSV file as for `load_table`, of which only ``audio``, ``start``, ``end`` and ``channel``
-        are used.
+        CSV file as for `load_table`. Its columns ``audio``, ``start``, ``end`` and ``channel`` are
+        used, and its errors are those of `load_table`.
 
     Returns
     -------
     list of str or Utterance
-
-    Raises
-    ------
-    FileNotFoundError
-        If the CSV file or audio files do not exist.
-    ValueError
-        If the column ``audio`` or a path in it is missing, or a time or channel is invalid.
     """
     frame, root, where, unit = _read(table, None)
     frame = as_values(with_known_names(frame, where))

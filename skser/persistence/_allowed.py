@@ -63,6 +63,8 @@ _SHAPES = {
         "outliers_ scores_ singular_ weights",
         "of f": "coef_",
         "pf": "components_",
+        "d": "linear_means_",
+        "dd": "linear_covariances_",
         "ff": "covariance_ sigma_",
         "cf": "means_",
         "qf": "quantiles_",
@@ -75,14 +77,14 @@ _SHAPES = {
 MACHINE_PARAMETERS = [
     "allow_pickle",
     "checkpoint_dir",
-    "impulse_responses",
     "memory",
     "n_jobs",
     "n_threads",
-    "noise",
     "source",
     "verbose",
 ]
+# Parameters of Conditions that hold recordings, which only training needs, by their defaults.
+RECORDINGS = {"babble": "training", "impulse_responses": None, "noise": None}
 # Larger values could only serve to fill the memory of whoever loads a file.
 _LARGEST = {
     "batch_size": 2**16,
@@ -151,9 +153,11 @@ def check_attributes(cls, attributes):
     for parameter in MACHINE_PARAMETERS:
         if parameter in parameters and attributes.get(parameter):
             raise SavedModelError(f"It sets {name}.{parameter}, which is never saved.")
-    babble = attributes.get("babble") if "babble" in parameters else None
-    if babble is not None and not (isinstance(babble, str) and babble == "training"):
-        raise SavedModelError(f"It sets {name}.babble to recordings, which are never saved.")
+    if cls.__name__ == "Conditions":
+        for parameter, kept in RECORDINGS.items():
+            value = attributes.get(parameter)
+            if value is not None and not (isinstance(value, str) and value == kept):
+                raise SavedModelError(f"It sets {name}.{parameter}, which is never saved.")
     lengths = {}
     for attribute in ("n_features_in_", "_n_columns"):
         if type(n_columns := attributes.get(attribute)) is int:

@@ -3,7 +3,7 @@
 from skser._docstrings import insert_descriptions
 from skser.feature_extraction import LevelContour, MelSpectrogram, Spectrogram
 from skser.neural_network import AttentionFCNClassifier
-from skser.pipelines._parts import DESCRIPTIONS, with_scaler
+from skser.pipelines._parts import DESCRIPTIONS, in_conditions, with_scaler
 
 
 def _published_network(**settings):
@@ -23,6 +23,7 @@ def _published_network(**settings):
 def attention_fcn(
     *,
     max_epochs=50,
+    conditions=False,
     input_sampling_rate=None,
     n_jobs=None,
     memory=None,
@@ -39,15 +40,17 @@ def attention_fcn(
     Parameters
     ----------
     {max_epochs}
+    {clean_or_conditions}
     {audio}
     {torch}
     random_state : int, RandomState instance or None, default=None
-        Seed of the initial weights, the order of batches, dropout and masking.
+        Seed of the initial weights, the order of batches, dropout, masking and altered copies.
 
     Returns
     -------
-    Pipeline
-        Steps ``features``, ``scaler`` and ``classifier``.
+    Pipeline or AugmentedClassifier
+        Steps ``features``, ``scaler`` and ``classifier``; if trained in conditions, a classifier
+        around this pipeline.
 
     Examples
     --------
@@ -64,7 +67,13 @@ def attention_fcn(
     classifier = AttentionFCNClassifier(
         max_epochs=max_epochs, device=device, n_threads=n_threads, random_state=random_state
     )
-    return with_scaler(features, classifier)
+    return in_conditions(
+        with_scaler(features, classifier),
+        conditions,
+        input_sampling_rate=input_sampling_rate,
+        n_jobs=n_jobs,
+        random_state=random_state,
+    )
 
 
 @insert_descriptions(DESCRIPTIONS)

@@ -6,13 +6,15 @@ from skser.augmentation import Conditions
 from skser.compose import AugmentedClassifier
 from skser.preprocessing import SequenceScaler
 
+_CONDITIONS = """conditions : bool or callable, default={default}
+    Training in recording conditions: True adds two copies of each training utterance, altered by
+    `skser.augmentation.Conditions`; a callable, such as ``Conditions(noise="recordings/")``,
+    replaces it. False trains on the utterances as they are."""
 DESCRIPTIONS = {
     "max_epochs": """max_epochs : int, default=50
     Number of epochs that train the network.""",
-    "conditions": """conditions : bool or callable, default=True
-    Training in recording conditions: True adds two copies of each training utterance, altered by
-    `skser.augmentation.Conditions`; a callable, such as ``Conditions(noise="recordings/")``,
-    replaces it. False trains on the utterances as they are.""",
+    "conditions": _CONDITIONS.format(default=True),
+    "clean_or_conditions": _CONDITIONS.format(default=False),
     "audio": """input_sampling_rate : float or None, default=None
     Sampling rate in Hz of arrays of samples; files state their own.
 n_jobs : int or None, default=None

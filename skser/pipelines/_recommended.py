@@ -16,6 +16,7 @@ from skser.pipelines._parts import DESCRIPTIONS, in_conditions, with_scaler
 def fcn_and_functionals(
     *,
     max_epochs=50,
+    conditions=False,
     input_sampling_rate=None,
     n_jobs=None,
     memory=None,
@@ -33,16 +34,18 @@ def fcn_and_functionals(
     Parameters
     ----------
     {max_epochs}
+    {clean_or_conditions}
     {audio}
     {torch}
     random_state : int, RandomState instance or None, default=None
-        Seed of the network, and of the draw of utterances that deciles are estimated from if
-        there are more than 10,000.
+        Seed of the network, of altered copies, and of the draw of utterances that deciles are
+        estimated from if there are more than 10,000.
 
     Returns
     -------
-    VotingClassifier
-        Vote of two pipelines, ``network`` and ``functionals``.
+    VotingClassifier or AugmentedClassifier
+        Vote of two pipelines, ``network`` and ``functionals``; if trained in conditions, a
+        classifier around this vote.
 
     Notes
     -----
@@ -78,8 +81,15 @@ def fcn_and_functionals(
             ("classifier", LogisticRegression(class_weight="balanced", max_iter=1000)),
         ]
     )
-    return VotingClassifier(
+    vote = VotingClassifier(
         [("network", network), ("functionals", vectors)], voting="soft", weights=[1, 2]
+    )
+    return in_conditions(
+        vote,
+        conditions,
+        input_sampling_rate=input_sampling_rate,
+        n_jobs=n_jobs,
+        random_state=random_state,
     )
 
 

@@ -6,13 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from scipy.linalg import sqrtm
 from sklearn.base import clone
+from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 import skser
 from skser.compose import AdaptedClassifier, AdaptedRegressor, SegmentedClassifier, adapt
@@ -176,6 +179,76 @@ class TestSettings:
         n_rows.clear()
         model.predict(test[0])
         assert n_rows == [len(test[0])]
+
+
+class TestCovariance:
+    """Correlation alignment."""
+
+    def test_vectors_are_whitened_and_colored_before_the_linear_model(self, train):
+        X, y = train[0].drop(columns="who").to_numpy(), train[1]
+        model = AdaptedClassifier(logistic(), method="coral", prior_weight=3).fit(X, y)
+        mixing = np.array([[1, 0.9, 0], [0, 1, 0.9], [0.9, 0, 1]])
+        new = X[:15] @ mixing
+        statistics = adapt(model.estimator_, new, prior_weight=3)
+        Z, Z_new = model.estimator_[0].transform(X), statistics[0].transform(new)
+        trained, found = np.cov(Z.T), np.cov(Z_new.T)
+        n_directions = np.trace(trained) ** 2 / (trained**2).sum()
+        share = 14 / (14 + 3 + n_directions)
+        found = share * found + (1 - share) * trained
+        ridge = [np.trace(c) / 3 * np.eye(3) for c in (found, trained)]
+        aligned = Z_new @ np.linalg.inv(sqrtm(found + ridge[0])) @ sqrtm(trained + ridge[1])
+        expected = model.estimator_[1].decision_function(aligned)
+        np.testing.assert_allclose(model.adapt(new).decision_function(new), expected, rtol=1e-5)
+
+    def test_recordings_of_the_training_set_change_nothing(self, train):
+        X = train[0].drop(columns="who")
+        for kind, inner, y in (
+            (AdaptedClassifier, make_pipeline(StandardScaler(), LinearSVC()), train[1]),
+            (AdaptedRegressor, make_pipeline(StandardScaler(), Ridge()), X.to_numpy()[:, :2]),
+        ):
+            model = kind(inner, method="coral").fit(X, y)
+            values = getattr(model, "decision_function", model.predict)
+            before = values(X)
+            assert np.abs(before).max() > 1
+            model.adapt(X)
+            np.testing.assert_allclose(values(X), before, atol=1e-5)
+
+    def test_one_recording_changes_nothing(self, train):
+        X = train[0].drop(columns="who")
+        model = AdaptedClassifier(logistic(), method="coral").fit(X, train[1])
+        before = model.predict_proba(X)
+        np.testing.assert_array_equal(model.adapt(X[:1] + 9).predict_proba(X), before)
+
+    def test_every_setting_has_its_own_covariance(self, train, test):
+        model = AdaptedClassifier(logistic(), "who", method="coral").fit(*train)
+        alone = clone(model).set_params(setting=None)
+        alone.fit(train[0].drop(columns="who"), train[1])
+        rows = (test[0]["who"] == "s2").to_numpy()
+        X = test[0][rows].drop(columns="who")
+        expected = alone.adapt(X).predict_proba(X)
+        np.testing.assert_allclose(model.predict_proba(test[0])[rows], expected)
+
+    def test_files_hold_the_covariance(self, train, tmp_path):
+        X = train[0].drop(columns="who")
+        vote = VotingClassifier([("a", logistic()), ("b", logistic())], voting="soft")
+        model = AdaptedClassifier(vote, method="coral").fit(X, train[1])
+        assert [c.shape for c in model.linear_covariances_] == [(3, 3), (3, 3)]
+        skser.save(model, tmp_path / "model.skser")
+        loaded = skser.load(tmp_path / "model.skser").adapt(2 * X[:9])
+        expected = model.adapt(2 * X[:9]).predict_proba(X)
+        np.testing.assert_array_equal(loaded.predict_proba(X), expected)
+
+    def test_what_it_needs_is_said(self, train):
+        X, y = train[0].drop(columns="who"), train[1]
+        trees = make_pipeline(StandardScaler(), DecisionTreeClassifier())
+        with pytest.raises(ValueError, match="method='coral' .* linear model, but Pipeline cont"):
+            AdaptedClassifier(trees, method="coral").fit(X, y)
+        model = AdaptedClassifier(logistic()).fit(X, y).set_params(method="coral")
+        with pytest.raises(ValueError, match="call fit again after setting the method"):
+            model.adapt(X)
+        model = AdaptedClassifier(logistic(), "who", method="coral").fit(*train)
+        with pytest.raises(ValueError, match="setting='who' or to recordings, not to both"):
+            model.adapt(X)
 
 
 class TestAmongOthers:
