@@ -1,12 +1,12 @@
 """Fuzz test of the audio reader and transformers with damaged and hostile files.
 
-    python benchmarks/fuzz_audio.py                (10,000 files; about 5 minutes)
+    python benchmarks/fuzz_audio.py                (10,000 files; about 30 minutes)
     python benchmarks/fuzz_audio.py --number 4711  (one file again, with a full report)
 
 Files of all formats are damaged or get false headers (`tests/support/hostile_audio.py`). Each must
 be read as finite samples, or be refused with an error that names it, in less than 10 s of CPU time
-and 2 GB of memory, without crashing or executing anything. A child process reads the files and
-passes each to one of the transformers in turn. A file that takes more than a minute counts as a
+and 2 GB of memory, without crashing or executing anything. A child process of its own reads each
+file and passes it to one of the transformers. A file that takes more than a minute counts as a
 hang. File n of a seed is always the same, so a finding can be reproduced. An interrupted run
 resumes from the result file, results/fuzz_audio.json.
 """

@@ -62,6 +62,7 @@ from render_onnx import write_onnx_table  # noqa: E402
 from render_pretrained import write_pretrained_tables  # noqa: E402
 from render_reliability import write_reliability  # noqa: E402
 from render_results import write_tables  # noqa: E402
+from render_robustness import write_robustness  # noqa: E402
 from render_shared_speakers import write_shared_speakers  # noqa: E402
 from render_stream import write_stream_table  # noqa: E402
 
@@ -77,5 +78,6 @@ write_pretrained_tables(HERE)
 draw_architecture(HERE)
 draw_systems(HERE)
 write_reliability(HERE)
+write_robustness(HERE)
 write_shared_speakers(HERE)
 write_stream_table(HERE)

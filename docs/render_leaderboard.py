@@ -5,6 +5,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from render_results import TITLES, list_table
+from render_robustness import beside_the_clean_figure
 from stored_results import read_result, write_generated
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -32,6 +33,7 @@ def leaderboard(docs):
         draw(found, target / f"leaderboard_{task}.svg")
         parts.append(
             f"{title}\n{'-' * len(title)}\n\n{scores(found)}\n{costs(found)}\n"
+            f"{beside_the_clean_figure(docs, task)}"
             f".. image:: /generated/leaderboard_{task}.svg\n   :alt: UAR, {title}\n\n"
             f"Commands:\n\n.. code-block:: console\n\n"
             + "".join(f"   $ {command(result)}\n" for result in found)

@@ -31,6 +31,11 @@ def emodb_path():
 
 
 @pytest.fixture(scope="session")
+def esc10_path():
+    return _real_data("esc10")
+
+
+@pytest.fixture(scope="session")
 def ravdess_path():
     return _real_data("ravdess")
 

@@ -105,7 +105,7 @@ TimelineDisplay.from_predictions(timeline)
 # ---------------------
 #
 # An ONNX file contains the network, and also the features if ONNX can express them. It needs only
-# onnxruntime (extra ``onnx``), not torch.
+# onnxruntime, not torch.
 
 skser.export_onnx(model, folder / "emotions.onnx")
 small = skser.load_onnx(folder / "emotions.onnx")

@@ -1,9 +1,9 @@
 """Predictions for audio files, as rows for people and for programs."""
 
 from rich.progress import track
-from sklearn.base import is_classifier
 
 from skser.audio import AudioReadError, printable
+from skser.inspection import WindowOutputs
 
 _AT_ONCE = 16  # number of files per batch, and per step of the progress bar
 
@@ -85,23 +85,26 @@ def _rows(model, batch, windows):
     """Return the rows of a batch."""
     paths = [path for _, path in batch]
     if windows is not None:
-        from skser.inspection import emotion_timeline
-
+        outputs = WindowOutputs(model, None)
         return [
             {"file": name, "start": start, "end": end} | scored(model.classes_, scores)
             for name, path in batch
-            for start, end, *scores in emotion_timeline(model, path, *windows).itertuples(
-                index=False
-            )
+            for bounds, values in outputs.timeline(path, *windows)
+            for (start, end), scores in zip(bounds.tolist(), values, strict=True)
         ]
     if hasattr(model, "predict_proba"):
         found = [scored(model.classes_, scores) for scores in model.predict_proba(paths)]
-    elif hasattr(model, "__sklearn_tags__") and is_classifier(model):
+    elif _is_classifier(model):
         found = [{"emotion": str(label)} for label in model.predict(paths)]
     else:
         values = model.predict(paths).reshape(len(paths), -1).tolist()
         found = [{f"output {i}": v for i, v in enumerate(row)} for row in values]
     return [{"file": name} | row for (name, _), row in zip(batch, found, strict=True)]
+
+
+def _is_classifier(model):
+    tags = getattr(model, "__sklearn_tags__", None)  # an OnnxModel has none
+    return tags is not None and tags().estimator_type == "classifier"
 
 
 def scored(classes, scores):

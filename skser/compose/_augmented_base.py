@@ -30,6 +30,9 @@ from skser.audio import (
 )
 from skser.augmentation import altered
 from skser.compose._metadata import metadata_of_rows, routing_to_inner
+from skser.compose._sample_file import SampleFile
+
+_TASKS_AT_ONCE = 512
 
 # Parameter descriptions of the classifier and the regressor, for `insert_descriptions`.
 AUGMENTED = {
@@ -100,17 +103,39 @@ class BaseAugmented(MetaEstimatorMixin, BaseEstimator):
         utterances = np.tile(np.arange(len(items)), 1 + self.n_copies)
         routed = metadata_of_rows(self, utterances, groups, soft_targets)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        versions = self._read(items, [f"{seed} {k}" for k in range(self.n_copies)])
-        # All utterances come first, then the first copy of each, as in `utterances`.
-        samples = [of_one[k] for k in range(1 + self.n_copies) for of_one in versions]
-        self.estimator_ = estimator.fit(_like(X, samples, utterances), y[utterances], **routed)
+        with SampleFile() as file:
+            for samples in self._read(items):
+                file.append(samples)
+            names = [utterance_name(item, i) for i, item in enumerate(items)]
+            samples = self._waveforms(file.arrays(), names)
+            augment = self._bound_alteration(samples, _speakers_of(X, groups))
+            # All utterances come first, then the first copy of each, as in `utterances`.
+            for k in range(self.n_copies):
+                for altered_samples in self._copies(samples[: len(items)], augment, f"{seed} {k}"):
+                    file.append(altered_samples)
+                samples += self._waveforms(file.arrays(), names)
+            X = _like(X, samples, utterances)
+            self.estimator_ = estimator.fit(X, y[utterances], **routed)
         return self
+
+    def _bound_alteration(self, samples, speakers):
+        """Return the alteration, which may need to know the utterances of training."""
+        if hasattr(self.augment, "bind"):
+            return self.augment.bind(samples, speakers)
+        return copy.deepcopy(self.augment)  # audiomentations transforms change when called
+
+    def _waveforms(self, samples, names):
+        # Copies may exceed full scale, and the samples of utterances have been checked.
+        return [
+            Waveform(of_one, self.sampling_rate, name, max_amplitude=None)
+            for of_one, name in zip(samples, names, strict=True)
+        ]
 
     def _plain(self, X):
         check_is_fitted(self)
         items = self._audio_inputs(X, reset=False)
-        samples = [samples for (samples,) in self._read(items, [])]
-        return _like(X, samples, np.arange(len(items)))
+        names = [utterance_name(item, i) for i, item in enumerate(items)]
+        return _like(X, self._waveforms(self._read(items), names), np.arange(len(items)))
 
     def _audio_inputs(self, X, *, reset):
         if reset:
@@ -126,17 +151,26 @@ class BaseAugmented(MetaEstimatorMixin, BaseEstimator):
             X = [Utterance(row, max_amplitude=None) for row in rows]
         return audio_inputs(X, self.input_sampling_rate)
 
-    def _read(self, items, seeds):
-        """Read each utterance and return its samples, followed by those of one copy per seed."""
-        augment = copy.deepcopy(self.augment)  # audiomentations transforms change when called
+    def _read(self, items):
+        """Return the samples of each utterance."""
         rates = self.input_sampling_rate, self.sampling_rate
-        results = Parallel(n_jobs=self.n_jobs)(
-            delayed(_read_one)(item, i, *rates, augment, seeds) for i, item in enumerate(items)
-        )
+        tasks = [(item, i, *rates) for i, item in enumerate(items)]
+        results = list(self._parallel(_read_one, tasks))
         failures = [result for result in results if isinstance(result, tuple)]
         if failures:
             raise AudioReadError(failures, len(items))
         return results
+
+    def _copies(self, waveforms, augment, seed):
+        """Yield the samples of an altered copy of each utterance."""
+        return self._parallel(_altered_one, [(samples, augment, seed) for samples in waveforms])
+
+    def _parallel(self, function, tasks):
+        """Yield ``function(*task)`` for each task; few results at a time are in memory."""
+        with Parallel(n_jobs=self.n_jobs) as parallel:
+            for start in range(0, len(tasks), _TASKS_AT_ONCE):
+                some = tasks[start : start + _TASKS_AT_ONCE]
+                yield from parallel(delayed(function)(*task) for task in some)
 
     def get_metadata_routing(self):
         """Return the metadata routing: `groups` and `soft_targets` go to the inner `fit`.
@@ -201,20 +235,25 @@ def _take_arrays(estimator, sampling_rate, owner):
         _take_arrays(part, sampling_rate, owner)
 
 
-def _read_one(item, index, input_sampling_rate, sampling_rate, augment, seeds):
-    """Return the samples of one utterance and of its copies, or the failure to read it."""
+def _speakers_of(X, groups):
+    """Return the speakers: `groups`, or the column of an utterance table, or None."""
+    if groups is None and hasattr(X, "columns") and {"audio", "speaker"} <= set(X.columns):
+        return np.asarray(X["speaker"])
+    return groups
+
+
+def _read_one(item, index, input_sampling_rate, sampling_rate):
+    """Return the samples of one utterance, or the failure to read it."""
     try:
-        samples = read_utterance(item, index, input_sampling_rate, sampling_rate)
+        return read_utterance(item, index, input_sampling_rate, sampling_rate)
     except AudioReadError as error:
         return error.failures[0]
-    name = utterance_name(item, index)
-    plain = Waveform(samples, sampling_rate, name, max_amplitude=None)  # already checked
-    return [plain, *(_altered(samples, sampling_rate, augment, seed, name) for seed in seeds)]
 
 
-def _altered(samples, sampling_rate, augment, seed, name):
+def _altered_one(waveform, augment, seed):
+    """Return the samples of an altered copy."""
+    samples, name = np.asarray(waveform), waveform.name
     # Seeding by content makes a copy independent of the utterance's position and fold.
-    digest = hashlib.blake2b(samples.tobytes(), digest_size=4, key=seed.encode()).digest()
-    seed = int.from_bytes(digest, "little")
-    samples = altered(samples, sampling_rate, augment, seed, name, what="augment")
-    return Waveform(samples, sampling_rate, name, max_amplitude=None)  # may exceed full scale
+    code = hashlib.blake2b(samples.tobytes(), digest_size=4, key=seed.encode()).digest()
+    seed = int.from_bytes(code, "little")
+    return altered(samples, waveform.sampling_rate, augment, seed, name, what="augment")

@@ -1,5 +1,6 @@
 """Databases published through audEERING's audb."""
 
+import sys
 from pathlib import Path
 
 from skser._docstrings import insert_descriptions
@@ -35,8 +36,8 @@ def fetch_audb(
 
     audb (extra ``audb``) publishes databases with versions and checksums, among them EmoDB,
     CREMA-D, RAVDESS and nEMO; see https://audeering.github.io/datasets for a list. Only the
-    audio files of the chosen tables are downloaded, and later calls reuse them. To use other
-    repositories, set ``audb.config.REPOSITORIES``.
+    audio files of the chosen tables are downloaded, after the license is printed, and later calls
+    reuse them. To use other repositories, set ``audb.config.REPOSITORIES``.
 
     Parameters
     ----------
@@ -92,6 +93,7 @@ def fetch_audb(
         try:
             # The labels come first: they say which audio files are needed at all.
             version = version or audb.latest_version(name)
+            new = not (home / "audb" / name / version).exists()
             header = audb.load(
                 name, version=version, only_metadata=True, full_path=False, **settings
             )
@@ -99,6 +101,9 @@ def fetch_audb(
             tables = chosen_tables(header, name, table, emotion, known, "emotion")
             frame = labels(header, name, tables, emotion)
             media = list(frame["audio"].unique())
+            if new:
+                license = f"{name} has the license {header.license}; see {header.source}"
+                print(license, file=sys.stderr, flush=True)
             loaded = audb.load(name, version=version, tables=tables, media=media, **settings)
         except (RuntimeError, audbackend.BackendError) as error:
             places = ", ".join(f"{r.host}/{r.name}" for r in audb.config.REPOSITORIES)

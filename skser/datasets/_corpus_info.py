@@ -9,18 +9,19 @@ class Archive:
 
     `checksum` begins with the name of the algorithm, such as ``md5:``; None if the publisher
     gives none. An archive that would unpack to more than `max_bytes` bytes or `max_members` files
-    is refused.
+    is refused. `name` is the name of the file, if it is not the last part of the address.
     """
 
     url: str
     checksum: str | None
     max_bytes: int
     max_members: int
+    name: str | None = None
 
     @property
     def file_name(self):
-        """Last part of the address."""
-        return self.url.rsplit("/", 1)[1]
+        """Name of the file."""
+        return self.name or self.url.rsplit("/", 1)[1]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class CorpusInfo:
     `labels` maps the corpus's own codes to emotions. `published` holds the number of utterances
     for each value of the column `counted_by` of the utterance table, and `emotions` the number
     for each emotion; both are empty if the numbers differ from release to release. `absent`
-    names labeled utterances whose audio was never published or cannot be decoded.
+    names labeled utterances whose audio was never published or cannot be decoded. `doi` is that
+    of a data repository that holds the files one by one.
     """
 
     name: str
@@ -64,6 +66,7 @@ class CorpusInfo:
     absent: frozenset = frozenset()
     notes: tuple = ()
     archive: Archive | None = None
+    doi: str | None = None
     audb: AudbTables | None = None
 
     @property
@@ -74,9 +77,9 @@ class CorpusInfo:
     @property
     def fetcher(self):
         """Call that downloads the corpus, or None if only its publishers distribute it."""
-        if self.archive is not None:
-            return f"fetch_{self.loader.removeprefix('load_')}()"
-        return f"fetch_audb({self.audb.name!r})" if self.audb is not None else None
+        if self.archive is None and self.doi is None and self.audb is None:
+            return None
+        return f"fetch_{self.loader.removeprefix('load_')}()"
 
     def emotion(self, code, where):
         """Return the emotion of a code, or raise ValueError if the corpus has no such code.

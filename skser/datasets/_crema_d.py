@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from skser._docstrings import insert_descriptions
+from skser.datasets._audio_files import walk_files
 from skser.datasets._corpus import finish
 from skser.datasets._files import (
     find_audio,
@@ -13,7 +14,6 @@ from skser.datasets._files import (
     number_in,
     published_corpus,
     read_table,
-    walk_files,
     warn_of_missing,
 )
 from skser.datasets._parameters import SHARED

@@ -92,18 +92,104 @@ def fetch_archive(info, name, data_home, mirror, progressbar):
         )
     archive, home = info.archive, get_data_home(data_home)
     folder = home / name
-    with one_line_errors(archive.file_name, home):
-        if _filled(folder):
-            return folder
-        home.mkdir(parents=True, exist_ok=True)
-        with FileLock(home / f".{name}.lock"):
-            if not _filled(folder):  # another process may have filled it meanwhile
-                license = f"{info.name} has the license {info.license}; see {info.url}"
-                print(license, file=sys.stderr, flush=True)
-                downloaded = _download(archive, home, mirror, progressbar)
-                _unpack(archive, downloaded, folder)
-                downloaded.unlink()
+    with _to_fill(folder, info, archive.file_name) as empty:
+        if empty:
+            downloaded = _download(archive, home, mirror, progressbar)
+            _unpack(archive, downloaded, folder)
+            downloaded.unlink()
     return folder
+
+
+def fetch_files(info, name, data_home, progressbar):
+    """Download the files of a data repository unless that was done before.
+
+    The repository gives the MD5 of each file, which pooch verifies. Files that were downloaded
+    before an interruption are kept. The folder appears complete or not at all.
+
+    Parameters
+    ----------
+    info : CorpusInfo
+        Corpus with a DOI.
+    name : str
+        Name of the folder below the data home.
+    data_home : path-like or None
+        Folder for downloads, as in `get_data_home`.
+    progressbar : bool
+        If True, show a progress bar over the files.
+
+    Returns
+    -------
+    Path
+        Folder with the files.
+
+    Raises
+    ------
+    DownloadError
+        If a file cannot be downloaded or verified.
+    """
+    import pooch
+    import requests
+    from tqdm import tqdm
+
+    folder = get_data_home(data_home) / name
+    with _to_fill(folder, info, f"the corpus {info.name}") as empty:
+        if not empty:
+            return folder
+        temporary = folder.with_name(f".{name}.part")
+        log = pooch.get_logger()
+        level = log.level
+        log.setLevel("WARNING")  # or pooch would print a line for each file
+        files = pooch.create(temporary, base_url=f"doi:{info.doi}/", retry_if_failed=_ATTEMPTS - 1)
+        try:
+            repository = pooch.downloaders.doi_to_repository(info.doi, timeout=_TIMEOUT)
+            repository.populate_registry(files)
+            if odd := [file for file in files.registry if Path(file).name != file]:
+                raise ValueError(f"{odd[0]!r} is not the name of a file")
+            for file in tqdm(sorted(files.registry), desc=info.name, disable=not progressbar):
+                # Without this downloader, pooch would ask for the list of files once per file.
+                files.fetch(file, downloader=_from(repository))
+        except (requests.exceptions.RequestException, ValueError) as error:
+            raise DownloadError(
+                f"{info.name} cannot be downloaded from doi:{info.doi} ({_reason(error)}). Check "
+                f"the internet connection. The files received so far are kept in {temporary}, and "
+                "the next call resumes from there."
+            ) from error
+        finally:
+            log.setLevel(level)
+        if folder.is_dir():
+            folder.rmdir()
+        os.replace(temporary, folder)
+    return folder
+
+
+def _from(repository):
+    """Return a downloader for pooch of the files of a data repository."""
+    import pooch
+
+    http = pooch.HTTPDownloader(timeout=_TIMEOUT)
+
+    def download(url, output_file, pooch):
+        http(repository.download_url(url.rsplit("/", 1)[1]), output_file, pooch)
+
+    return download
+
+
+@contextlib.contextmanager
+def _to_fill(folder, info, what):
+    """Lock the folder of a corpus and print the license; the value is False if it is filled."""
+    home = folder.parent
+    with one_line_errors(what, home):
+        if _filled(folder):
+            yield False
+            return
+        home.mkdir(parents=True, exist_ok=True)
+        with FileLock(home / f".{folder.name}.lock"):
+            if _filled(folder):  # by another process in the meantime
+                yield False
+                return
+            license = f"{info.name} has the license {info.license}; see {info.url}"
+            print(license, file=sys.stderr, flush=True)
+            yield True
 
 
 def _filled(folder):

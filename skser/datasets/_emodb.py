@@ -6,15 +6,14 @@ import numpy as np
 import pandas as pd
 
 from skser._docstrings import insert_descriptions
+from skser.datasets._audio_files import walk_files
 from skser.datasets._corpus import finish
-from skser.datasets._download import DownloadError, fetch_archive
 from skser.datasets._files import (
     find_audio,
     in_row,
     number_in,
     published_corpus,
     read_text,
-    walk_files,
     warn_of_missing,
 )
 from skser.datasets._parameters import SHARED
@@ -102,51 +101,6 @@ def load_emodb(path, *, return_X_y=False):
     frame["recognition"] = [test.get(name, (np.nan, np.nan))[0] for name in names]
     frame["naturalness"] = [test.get(name, (np.nan, np.nan))[1] for name in names]
     return finish(published_corpus(info, frame), return_X_y)
-
-
-@insert_descriptions(SHARED)
-def fetch_emodb(data_home=None, *, mirror=None, progressbar=False, return_X_y=False):
-    """Download EmoDB if necessary, and load it.
-
-    The archive has 40 MB. Its publisher gives no checksum and no encrypted connection;
-    ``fetch_audb("emodb", "1.4.1")`` downloads the same recordings with checksums. An interrupted
-    download is resumed, and several processes that fetch at the same time download it only once.
-    The license is CC0-1.0.
-
-    Parameters
-    ----------
-    {data_home}
-    mirror : str or None, default=None
-        Address of a folder that holds ``download.zip``; None means the publisher's.
-    {progressbar}
-    {return_X_y}
-
-    Returns
-    -------
-    SpeechCorpus
-        Corpus as `load_emodb` returns it.
-
-    Raises
-    ------
-    DownloadError
-        If the connection fails, the archive is damaged, or the folder cannot be written, is full
-        or already holds something else under the name of the corpus.
-    ValueError
-        If `mirror` is not a web address.
-
-    Examples
-    --------
-    >>> from skser.datasets import fetch_emodb
-    >>> corpus = fetch_emodb(progressbar=True)  # doctest: +SKIP
-    """
-    folder = fetch_archive(CORPORA["emodb"], "emodb", data_home, mirror, progressbar)
-    try:
-        return load_emodb(folder, return_X_y=return_X_y)
-    except FileNotFoundError as error:  # not unpacked by fetch_archive, which leaves no part
-        raise DownloadError(
-            f"{folder} already exists but has no EmoDB file. Delete or move it to download the "
-            "corpus, or choose another folder with data_home=."
-        ) from error
 
 
 def _listening_test(path):

@@ -1,74 +1,14 @@
 """Search for the files of a corpus, and reading of its tables."""
 
+import csv
 import io
-import os
 import warnings
 from pathlib import Path
 
 import pandas as pd
 
+from skser.datasets._audio_files import audio_files, existing_folder, walk_files
 from skser.datasets._corpus import SpeechCorpus
-
-AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff"}
-# Formats that libsndfile or PyAV reads, for users' own files.
-READABLE_SUFFIXES = AUDIO_SUFFIXES | {
-    ".aac", ".aifc", ".amr", ".asf", ".au", ".caf", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp2",
-    ".mp4", ".oga", ".opus", ".rf64", ".snd", ".sph", ".3g2", ".3gp", ".w64", ".wave", ".weba",
-    ".webm", ".wma",
-}  # fmt: skip
-_LFS = b"version https://git-lfs"
-_LFS_MAX = 1024  # bytes; Git LFS keeps its placeholders smaller than this
-
-
-def existing_folder(path):
-    """Return `path` as a Path, or raise FileNotFoundError if it is not a folder."""
-    path = Path(path).expanduser()
-    if not path.is_dir():
-        what = "is a file, not a folder" if path.exists() else "does not exist"
-        raise FileNotFoundError(f"{path} {what}. Give the path of a folder.")
-    return path
-
-
-def walk_files(root):
-    """Return every file below a folder, sorted.
-
-    Links are followed, but each folder is entered only once. Names that begin with a dot are
-    skipped; they include the files that macOS adds to archives.
-    """
-
-    def refuse(error):
-        raise error
-
-    files, entered = [], set()
-    for folder, subfolders, names in os.walk(root, onerror=refuse, followlinks=True):
-        # Two paths to one folder have the same device and inode: this ends circles of links.
-        status = os.stat(folder)
-        identity = (status.st_dev, status.st_ino)
-        if identity in entered:
-            subfolders.clear()
-            continue
-        entered.add(identity)
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        files += [Path(folder, name) for name in names if not name.startswith(".")]
-    return sorted(files)
-
-
-def audio_files(files, suffixes=AUDIO_SUFFIXES):
-    """Return the audio files among `files`.
-
-    Raises
-    ------
-    ValueError
-        If an audio file is a placeholder of Git LFS.
-    """
-    sounds = [f for f in files if f.suffix.lower() in suffixes and f.is_file()]
-    for file in sounds:
-        if file.stat().st_size < _LFS_MAX and file.read_bytes().startswith(_LFS):
-            raise ValueError(
-                f"{file} is a placeholder of Git LFS, not audio. Run 'git lfs pull' in the "
-                "repository to download the audio files."
-            )
-    return sounds
 
 
 def find_audio(path, pattern, info, depth=1, preferred=None):
@@ -143,10 +83,17 @@ def read_text(path):
         return content.decode("cp1252", errors="replace")
 
 
-def read_table(path, columns):
+def read_table(path, columns, sep=","):
     """Read a CSV file as strings, or raise ValueError if it lacks one of the columns."""
+    quoting = csv.QUOTE_MINIMAL if sep == "," else csv.QUOTE_NONE
     try:
-        table = pd.read_csv(io.StringIO(read_text(path)), dtype=str, keep_default_na=False)
+        table = pd.read_csv(
+            io.StringIO(read_text(path)),
+            dtype=str,
+            keep_default_na=False,
+            sep=sep,
+            quoting=quoting,
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ValueError(f"{path} cannot be read as a CSV table: {error}") from error
     table.columns = table.columns.str.strip()

@@ -6,15 +6,14 @@ import warnings
 import pandas as pd
 
 from skser._docstrings import insert_descriptions
+from skser.datasets._audio_files import existing_folder, walk_files
 from skser.datasets._corpus import finish
 from skser.datasets._files import (
     audio_by_name,
     choose,
-    existing_folder,
     number_in,
     published_corpus,
     read_text,
-    walk_files,
     warn_of_missing,
     with_audio,
 )

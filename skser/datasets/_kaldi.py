@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from skser._docstrings import insert_descriptions
+from skser.datasets._audio_files import existing_folder
 from skser.datasets._corpus import finish
-from skser.datasets._files import existing_folder
 from skser.datasets._own import labeled_corpus
 from skser.datasets._parameters import SHARED
 from skser.datasets._table_file import decoded

@@ -5,17 +5,16 @@ import re
 import pandas as pd
 
 from skser._docstrings import insert_descriptions
+from skser.datasets._audio_files import existing_folder, walk_files
 from skser.datasets._corpus import finish
 from skser.datasets._files import (
     audio_by_name,
     choose,
-    existing_folder,
     find_table,
     in_row,
     number_in,
     published_corpus,
     read_table,
-    walk_files,
     warn_of_missing,
     with_audio,
 )

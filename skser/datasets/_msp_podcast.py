@@ -3,18 +3,17 @@
 import pandas as pd
 
 from skser._docstrings import insert_descriptions
+from skser.datasets._audio_files import existing_folder, walk_files
 from skser.datasets._corpus import finish
 from skser.datasets._files import (
     audio_by_name,
     choose,
-    existing_folder,
     find_table,
     in_row,
     number_in,
     published_corpus,
     read_table,
     read_text,
-    walk_files,
     with_audio,
 )
 from skser.datasets._parameters import SHARED

@@ -16,8 +16,8 @@ from skser.audio import (
     overlapping,
     seconds,
 )
+from skser.datasets._audio_files import audio_files_in, existing_folder
 from skser.datasets._corpus import SpeechCorpus, finish
-from skser.datasets._files import READABLE_SUFFIXES, audio_files, existing_folder, walk_files
 from skser.datasets._parameters import SHARED
 from skser.datasets._table_file import as_values, read_any_table, with_known_names
 
@@ -400,7 +400,7 @@ def load_folder(root, *, return_X_y=False):
         raise FileNotFoundError(f"{root} has no subfolders; expected one per emotion.")
     rows, empty = [], []
     for folder in folders:
-        files = audio_files(walk_files(folder), READABLE_SUFFIXES)
+        files = audio_files_in(folder)
         rows += [{"audio": str(file), "emotion": folder.name} for file in files]
         if not files:
             empty.append(folder.name)

@@ -12,3 +12,18 @@ data_home : path-like or None, default=None
 progressbar : bool, default=False
     If True, show a progress bar of the download.""",
 }
+
+# For the functions that download an archive.
+FETCHED = {
+    "behavior": """\
+The license is printed before the download. An interrupted download is resumed, and several
+processes that fetch at the same time download the corpus only once.""",
+    "raises": """\
+Raises
+------
+DownloadError
+    If the connection fails, a checksum differs, the archive is damaged, or the folder cannot be
+    written, is full or already holds something else under the name of the corpus.
+ValueError
+    If `mirror` is not a web address.""",
+}

@@ -6,7 +6,6 @@ import pandas as pd
 
 from skser._docstrings import insert_descriptions
 from skser.datasets._corpus import finish
-from skser.datasets._download import DownloadError, fetch_archive
 from skser.datasets._files import find_audio, published_corpus, warn_of_missing
 from skser.datasets._parameters import SHARED
 from skser.datasets._registry import CORPORA
@@ -82,48 +81,3 @@ def load_ravdess(path, *, return_X_y=False):
     )
     warn_of_missing(info, frame)
     return finish(published_corpus(info, frame), return_X_y)
-
-
-@insert_descriptions(SHARED)
-def fetch_ravdess(data_home=None, *, mirror=None, progressbar=False, return_X_y=False):
-    """Download the speech of RAVDESS if necessary, and load it.
-
-    The archive on Zenodo has 208 MB and unpacks to 590 MB. Its checksum is verified, an
-    interrupted download is resumed, and several processes that fetch at the same time download
-    it only once. The license is CC-BY-NC-SA-4.0, which excludes commercial use.
-
-    Parameters
-    ----------
-    {data_home}
-    mirror : str or None, default=None
-        Address of a folder that holds ``Audio_Speech_Actors_01-24.zip``; None means Zenodo. The
-        checksum of the file is verified in both cases.
-    {progressbar}
-    {return_X_y}
-
-    Returns
-    -------
-    SpeechCorpus
-        Corpus as `load_ravdess` returns it.
-
-    Raises
-    ------
-    DownloadError
-        If the connection fails, the checksum differs, the archive is damaged, or the folder
-        cannot be written, is full or already holds something else under the name of the corpus.
-    ValueError
-        If `mirror` is not a web address.
-
-    Examples
-    --------
-    >>> from skser.datasets import fetch_ravdess
-    >>> corpus = fetch_ravdess(progressbar=True)  # doctest: +SKIP
-    """
-    folder = fetch_archive(CORPORA["ravdess"], "ravdess", data_home, mirror, progressbar)
-    try:
-        return load_ravdess(folder, return_X_y=return_X_y)
-    except FileNotFoundError as error:  # not unpacked by fetch_archive, which leaves no part
-        raise DownloadError(
-            f"{folder} already exists but has no RAVDESS file. Delete or move it to download the "
-            "corpus, or choose another folder with data_home=."
-        ) from error

@@ -1,7 +1,5 @@
 """Registry of the corpora that have a loader, with all facts about them."""
 
-import pandas as pd
-
 from skser.datasets._corpus_info import Archive, AudbTables, CorpusInfo, counted, sexes
 
 # Common name for each emotion of any corpus; None leaves the emotion out.
@@ -218,6 +216,7 @@ CORPORA = {
             "One file of OAF is named `OA_bite_neutral`.",
             "Two speakers are too few for speaker-independent evaluation.",
         ),
+        doi="10.5683/SP2/E8H2MF",
     ),
     "emovo": CorpusInfo(
         name="EMOVO",
@@ -245,6 +244,45 @@ CORPORA = {
         description=(
             "588 utterances of 14 Italian sentences, five of them nonsense, by six actors "
             "(three women, three men) in seven emotions."
+        ),
+        archive=Archive(
+            "https://drive.usercontent.google.com/download"
+            "?id=1SUtaKeA-LYnKaD3qv87Y5wYgihJiNJAo&export=download&confirm=t",
+            checksum=None,
+            max_bytes=2_000_000_000,
+            max_members=5_000,
+            name="emovo.zip",
+        ),
+    ),
+    "nemo": CorpusInfo(
+        name="nEMO",
+        title="nEMO, Polish emotional speech",
+        loader="load_nemo",
+        example="SM0_anger_10.wav",
+        language="Polish",
+        speech="acted, 90 sentences",
+        labels={
+            "anger": "anger", "fear": "fear", "happiness": "happiness", "neutral": "neutral",
+            "sadness": "sadness", "surprised": "surprise",
+        },
+        n_speakers=9,
+        sexes=sexes(("EB0", "IC0", "KD0", "MK0"), ("KS0", "MP0", "SM0", "TP0", "WR0")),
+        license="CC-BY-NC-SA-4.0",
+        citation=(
+            "Christop (2024). nEMO: Dataset of Emotional Speech in Polish. LREC-COLING, "
+            "arXiv:2404.06292."
+        ),
+        url="https://github.com/amu-cai/nEMO",
+        description=(
+            "4481 utterances of 90 Polish sentences by nine actors (four women, five men) in six "
+            "emotions, three hours at 24 kHz."
+        ),
+        archive=Archive(
+            "https://github.com/amu-cai/nEMO/archive/06f1f83dde8f1a780443a57d53b2af3971af34ab.zip",
+            checksum=None,
+            max_bytes=2_000_000_000,
+            max_members=10_000,
+            name="nemo.zip",
         ),
     ),
     "iemocap": CorpusInfo(
@@ -359,49 +397,3 @@ CORPORA = {
         ),
     ),
 }  # fmt: skip
-
-
-def list_corpora():
-    """List the corpora that have a loader.
-
-    Returns
-    -------
-    DataFrame
-        Table with one row per corpus, whose index is the name for `load_corpus`. Its columns
-        are ``name``, ``title``, ``loader``, ``download`` (call that downloads the corpus;
-        missing if only its publishers distribute it), ``language``, ``speech``,
-        ``n_utterances`` and ``n_speakers`` (missing if they differ from release to release or
-        were not counted), ``emotions`` (list of str), ``dimension_range`` (scale of valence,
-        activation and dominance), ``license``, ``citation`` and ``url``.
-
-    Examples
-    --------
-    >>> from skser.datasets import list_corpora
-    >>> corpora = list_corpora()
-    >>> corpora.loc["ravdess", ["loader", "download"]].tolist()
-    ['load_ravdess', 'fetch_ravdess()']
-    >>> int(corpora["n_utterances"].max())
-    13708
-    >>> corpora.loc["iemocap", "dimension_range"]
-    (1.0, 5.0)
-    """
-    rows = {
-        key: {
-            "name": info.name,
-            "title": info.title,
-            "loader": info.loader,
-            "download": info.fetcher,
-            "language": info.language,
-            "speech": info.speech,
-            "n_utterances": info.n_utterances,
-            "n_speakers": info.n_speakers,
-            "emotions": sorted(set(info.labels.values())),
-            "dimension_range": info.dimension_range,
-            "license": info.license,
-            "citation": info.citation,
-            "url": info.url,
-        }
-        for key, info in CORPORA.items()
-    }
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    return table.astype({"n_utterances": "Int64", "n_speakers": "Int64"})

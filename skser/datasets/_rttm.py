@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from skser.datasets._files import READABLE_SUFFIXES
+from skser.datasets._audio_files import READABLE_SUFFIXES
 from skser.datasets._table_file import decoded
 
 _FIELDS = "type, file, channel, start, duration, spelling, subtype, speaker"

@@ -8,8 +8,8 @@ import pandas as pd
 
 from skser._docstrings import insert_descriptions
 from skser._optional import import_optional
+from skser.datasets._audio_files import READABLE_SUFFIXES, walk_files
 from skser.datasets._corpus import finish
-from skser.datasets._files import READABLE_SUFFIXES, walk_files
 from skser.datasets._own import labeled_corpus
 from skser.datasets._parameters import SHARED
 from skser.datasets._table_file import decoded

@@ -108,9 +108,10 @@ def cross_validate_speakers(
         its test sides are kept and this applies to its training sides only. The result states how
         many utterances this concerns.
     unrated : {"drop", "train"}, default="drop"
-        Use of utterances that lack a rating of some dimension, or any vote. "drop" leaves them
-        out. "train" leaves them out of the test sides only, for models that take NaN in y, such as
-        `AdversarialAERegressor`; an utterance without votes is trained on with its label.
+        Use in training of utterances that lack a rating of some dimension, or any vote. "drop"
+        leaves them out. "train" keeps them, for models that take NaN in y, such as
+        `AdversarialAERegressor`; an utterance without votes is trained on with its label. In both
+        cases, each dimension is scored over the test utterances with a rating of it.
     use_frame : bool, default=False
         Whether to give the model ``corpus.frame``, an utterance table, rather than
         ``corpus.data``.

@@ -103,7 +103,7 @@ def leave_one_out(statistic, speakers):
         which = f"without speaker {without[0]!r}" if without else "for all utterances"
         raise ValueError(
             f"The metric is not finite {which}; it must be finite for any speakers, even if a "
-            "class is missing."
+            "class, or a rating of some dimension, is missing."
         )
     return float(estimate), left_out
 

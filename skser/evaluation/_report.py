@@ -11,7 +11,7 @@ from skser._optional import import_optional
 from skser.audio import audio_inputs, utterance_name
 from skser.evaluation import leakage_report, recall_gap
 from skser.evaluation._html_page import TEMPLATE, cell, picture, sound, table
-from skser.evaluation._report_values import ValueSections, name_of
+from skser.evaluation._report_values import ValueSections, name_of, number
 from skser.evaluation._targets import EMOTION, target_of
 from skser.evaluation._unknown_speakers import about_speakers
 from skser.inspection import (
@@ -84,7 +84,7 @@ class EvaluationReport:
             values = target_of(corpus, evaluation.target).values
         except ValueError:  # the corpus lacks the target
             values = np.empty(0)
-        if rows.max() >= len(values) or not np.array_equal(values[rows], evaluation.y_true):
+        if rows.max() >= len(values) or not _equal(values[rows], evaluation.y_true):
             raise ValueError(
                 f"{corpus.name} is not the corpus of this evaluation, which has other utterances "
                 "or labels."
@@ -353,7 +353,13 @@ class EvaluationReport:
         name, of_classes = next(iter(evaluation.metrics)), evaluation.target == EMOTION
         held_out = results.loc[results["seed"] == results["seed"].min(), ["fold", "held_out", name]]
         names = [", ".join(speakers) for speakers in held_out["held_out"]]
-        score = 100 * held_out[name] if of_classes else held_out[name].map("{:.3f}".format)
+        score = 100 * held_out[name] if of_classes else held_out[name].map(number)
         scores = pd.DataFrame({"fold": held_out["fold"], "speakers held out": names})
         scores["UAR in %" if of_classes else name_of(name)] = score
         return {"title": "Protocol", "text": text, "tables": [table(scores)]}
+
+
+def _equal(a, b):
+    """Return whether two arrays are equal, and lack the same values."""
+    missing = pd.isna(a)
+    return np.array_equal(missing, pd.isna(b)) and np.array_equal(a[~missing], b[~missing])

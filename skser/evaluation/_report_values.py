@@ -8,7 +8,7 @@ import pandas as pd
 from skser.audio import audio_inputs, utterance_name
 from skser.evaluation._html_page import cell, picture, sound, table
 from skser.evaluation._score_gap import score_gap
-from skser.evaluation._target_metrics import is_loss
+from skser.evaluation._target_metrics import OfColumn, is_loss
 from skser.evaluation._targets import VOTES, about_target
 from skser.inspection import PredictedValuesDisplay, SpeakerScoresDisplay
 from skser.metrics import vote_divergence
@@ -48,15 +48,17 @@ class ValueSections:
         """Make the section of scores."""
         evaluation = self.evaluation
         found = evaluation.summary()
-        texts = found.map(lambda value: "–" if np.isnan(value) else f"{value:.3f}")
+        counts = found.pop("n") if "n" in found else None
+        texts = found.map(number)
         texts.index = [name_of(name) for name in found.index]
         texts.columns = [
             "pooled, mean of seeds", "sd of seeds", "mean of folds", "sd of folds", "worst fold",
         ]  # fmt: skip
         if evaluation.predictions["speaker"].nunique() > 1:
-            intervals = [evaluation.interval(metric) for metric in evaluation.metrics.values()]
-            bounds = [f"{low:.3f} to {high:.3f}" for low, high in intervals]
+            bounds = [self._interval(metric) for metric in evaluation.metrics.values()]
             texts.insert(1, "95 % interval over speakers", bounds)
+        if counts is not None:
+            texts["utterances"] = counts.to_numpy()
         if self.of_votes:
             about = (
                 "Predicted shares of the classes are compared with those of the raters' votes. The "
@@ -73,12 +75,23 @@ class ValueSections:
             "tables": [table(texts.rename_axis("score").reset_index())],
         }
 
+    def _interval(self, metric):
+        """Format the interval of a metric, if no single speaker has all ratings of a dimension."""
+        known = ~np.isnan(self.evaluation.y_true.reshape(len(self.evaluation.y_true), -1))
+        if isinstance(metric, OfColumn):
+            known = known[:, [metric.column]]
+        speakers = self.evaluation.predictions["speaker"]
+        if pd.DataFrame(known).groupby(speakers).any().sum().min() < 2:
+            return "–"
+        low, high = self.evaluation.interval(metric)
+        return f"{low:.3f} to {high:.3f}"
+
     def values(self):
         """Make the section of predicted against true values."""
         true, predicted = self.evaluation.y_true, self.evaluation.y_pred
         display = PredictedValuesDisplay.from_predictions(true, predicted, names=self.columns)
         true, predicted = (values.reshape(len(values), -1) for values in (true, predicted))
-        rows = {"mean": np.mean, "sd": np.std}
+        rows = {"mean": np.nanmean, "sd": np.nanstd}
         sides = {"votes" if self.of_votes else "ratings": true, "predictions": predicted}
         found = pd.DataFrame(
             {
@@ -99,15 +112,24 @@ class ValueSections:
     def speakers(self):
         """Make the section of speakers and groups of speakers."""
         scores = self.evaluation.by_speaker().rename(name_of(self.name))
+        if scores.isna().all():
+            return {
+                "title": "Speakers",
+                "paragraphs": ["No speaker has ratings of every dimension.", *self._sexes()],
+            }
         loss = is_loss(self.evaluation.main_metric)
         worst = scores.idxmax() if loss else scores.idxmin()
+        unrated = scores.index[scores.isna()].tolist()
+        scores = scores.dropna()
         display = SpeakerScoresDisplay.from_scores(scores)
         caption = f"{name_of(self.name)} of each speaker, none of whom was trained on"
+        missing = f"Speakers without a rating of some dimension: {', '.join(unrated)}."
         return {
             "title": "Speakers",
             "paragraphs": [
                 f"The speaker with the worst {name_of(self.name)} is {worst}, with "
                 f"{scores[worst]:.3f}.",
+                *([missing] if unrated else []),
                 *self._sexes(),
             ],
             "pictures": [picture(display, caption[0].upper() + caption[1:])],
@@ -121,6 +143,9 @@ class ValueSections:
         sexes = self.corpus.sexes[predictions["utterance"].to_numpy()]
         # Only one seed, because repeated predictions of an utterance add no evidence.
         rows = (predictions["seed"] == predictions["seed"].min()).to_numpy() & ~pd.isna(sexes)
+        rated = ~np.isnan(self.evaluation.y_true.reshape(len(rows), -1)).any(axis=1)
+        rows &= rated
+        among = "" if rated.all() else f" among the {rows.sum()} utterances with all ratings"
         sexes, speakers = sexes[rows].astype(str), predictions["speaker"].to_numpy()[rows]
         if len(set(sexes)) < 2:
             return []
@@ -134,7 +159,7 @@ class ValueSections:
         verdict = "which chance explains" if gap.is_fair else "more than chance explains"
         return [
             f"Between the sexes, {name_of(self.name)} differs by {gap.gap:.3f} ({gap.worst} "
-            f"worse), {verdict}. If the sexes are assigned to the speakers at random, the "
+            f"worse){among}, {verdict}. If the sexes are assigned to the speakers at random, the "
             f"difference is at most {gap.threshold:.3f} in {100 * gap.confidence_level:.0f} % of "
             "cases."
         ]
@@ -147,7 +172,7 @@ class ValueSections:
             size = [vote_divergence(t[None], p[None]) for t, p in zip(true, predicted, strict=True)]
         else:
             name = "absolute error"
-            size = np.abs(true - predicted).reshape(len(true), -1).mean(axis=1)
+            size = np.nanmean(np.abs(true - predicted).reshape(len(true), -1), axis=1)
         found = self.evaluation.predictions.assign(size=size)
         # Several seeds may make the same error; it is listed once.
         found = found.sort_values("size", ascending=False, kind="stable")
@@ -175,7 +200,7 @@ class ValueSections:
         if len(values) == 1:
             return f"{values[0]:.2f}"
         order = np.argsort(-values)[:2] if self.of_votes else range(len(values))
-        return ", ".join(f"{self.columns[i]} {values[i]:.2f}" for i in order)
+        return ", ".join(f"{self.columns[i]} {number(values[i], 2)}" for i in order)
 
 
 def name_of(metric):
@@ -186,3 +211,8 @@ def name_of(metric):
         if metric.startswith(f"{short}_"):
             return f"{name} of {metric.removeprefix(f'{short}_')}"
     return metric
+
+
+def number(value, digits=3):
+    """Format a number, or a missing one as a dash."""
+    return "–" if np.isnan(value) else f"{value:.{digits}f}"

@@ -16,7 +16,7 @@ from skser.audio import (
     without_parts,
 )
 from skser.augmentation import altered, default_distortions
-from skser.evaluation._target_metrics import metrics_of
+from skser.evaluation._target_metrics import metrics_of, over_ratings
 from skser.evaluation._targets import EMOTION, target_of
 
 _CLEAN = "clean"
@@ -58,7 +58,7 @@ def robustness_report(
         well. None means `default_distortions`.
     target : str or list of str, default="emotion"
         Target that the model predicts, as in `cross_validate_speakers`. Utterances without it are
-        left out.
+        left out, and each of several dimensions is scored over the utterances with a rating of it.
     metric : callable or None, default=None
         Score as ``metric(y_true, y_pred)`` -> float. None means the UAR for the emotion, the CCC
         for dimensions and the cross-entropy for votes.
@@ -115,9 +115,11 @@ def robustness_report(
     wanted = target_of(corpus, target)
     wanted.of_model(model)
     metric = next(iter(metrics_of(wanted.name).values())) if metric is None else metric
-    y_true = wanted.values[wanted.rated]
-    if not wanted.rated.all():
-        corpus = corpus[wanted.rated]
+    rated = wanted.partly_rated
+    y_true = wanted.values[rated]
+    if not rated.all():
+        corpus = corpus[rated]
+    metric = over_ratings(metric, y_true)
     items = audio_inputs(corpus.data, corpus.sampling_rate)
     check_consistent_length(items, y_true)
     waves = []

@@ -7,7 +7,13 @@ import numpy as np
 import pandas as pd
 
 from skser.evaluation._intervals import jackknife, leave_one_out
-from skser.evaluation._target_metrics import ignore_constant_predictions, metrics_of, worst
+from skser.evaluation._target_metrics import (
+    OfColumn,
+    ignore_constant_predictions,
+    metrics_of,
+    over_ratings,
+    worst,
+)
 from skser.evaluation._targets import EMOTION, PROBA, VOTES, about_target
 from skser.evaluation._unknown_speakers import UNKNOWN_SPEAKER, about_speakers
 
@@ -23,7 +29,7 @@ class SpeakerEvaluation:
         row in the corpus), ``speaker`` ("unknown speaker" if None), ``true``, ``predicted``, and
         ``proba_anger`` and so on if the model has probabilities. For several dimensions and for
         votes, ``true_valence``, ``predicted_valence`` and so on replace ``true`` and
-        ``predicted``.
+        ``predicted``; missing ratings are NaN.
     fold_results : DataFrame
         One row per fold and seed: ``seed``, ``fold``, ``n_train``, ``n_test``, ``fit_seconds``,
         ``predict_seconds``, the scores of `metrics` (``uar``, ``accuracy`` and ``macro_f1`` for
@@ -49,7 +55,7 @@ class SpeakerEvaluation:
 
     @property
     def y_true(self):
-        """True classes, values or shares, in the order of `predictions`."""
+        """True classes, values (NaN where not rated) or shares, in the order of `predictions`."""
         return self._values("true")
 
     @property
@@ -87,7 +93,11 @@ class SpeakerEvaluation:
 
     @property
     def metrics(self):
-        """Metrics of `summary` by name, the main one first."""
+        """Metrics of `summary` by name, the main one first.
+
+        Those of several dimensions score each one over the utterances with a rating of it. They
+        are NaN where a dimension has none.
+        """
         return metrics_of(self.target)
 
     @property
@@ -101,7 +111,8 @@ class SpeakerEvaluation:
         Parameters
         ----------
         metric : callable or None, default=None
-            Score as ``metric(y_true, y_pred)`` -> float. None means `main_metric`.
+            Score as ``metric(y_true, y_pred)`` -> float. None means `main_metric`. Where ratings
+            are missing, it is applied to each dimension and averaged.
 
         Returns
         -------
@@ -117,8 +128,9 @@ class SpeakerEvaluation:
         ----------
         metric : callable or None, default=None
             Score as ``metric(y_true, y_pred)`` -> float. None means `main_metric`. The UAR of a
-            speaker is over the classes that the speaker has, and the CCC of a speaker whose
-            ratings or predictions are constant is 0.
+            speaker is over the classes that the speaker has, the CCC of a speaker whose ratings or
+            predictions are constant is 0, and the score of a speaker without a rating of some
+            dimension is NaN.
 
         Returns
         -------
@@ -165,8 +177,8 @@ class SpeakerEvaluation:
         left_out : ndarray of shape (n_speakers,)
             Score without each speaker, in sorted order.
         """
-        metric = self.main_metric if metric is None else metric
         true, predicted = self.y_true, self.y_pred
+        metric = over_ratings(self.main_metric if metric is None else metric, true)
         seeds = self.predictions["seed"].to_numpy()
 
         def score(rows):
@@ -179,8 +191,8 @@ class SpeakerEvaluation:
 
     def _scores_of(self, by, metric):
         """Compute the score of each group of predictions."""
-        metric = self.main_metric if metric is None else metric
         true, predicted = self.y_true, self.y_pred
+        metric = over_ratings(self.main_metric if metric is None else metric, true)
         with warnings.catch_warnings():
             if by != "seed":
                 ignore_constant_predictions()
@@ -199,8 +211,9 @@ class SpeakerEvaluation:
             One row for each score. ``pooled`` is the score over all folds, averaged over seeds,
             and ``sd_seeds`` its standard deviation over seeds (NaN for one seed). ``folds`` is the
             mean score of single folds, ``sd_folds`` its standard deviation and ``worst_fold`` the
-            worst one. Several dimensions have the mean of each score over the dimensions, and
-            the score of each dimension, as in ``ccc_valence``.
+            worst one. Several dimensions have the mean of each score over the dimensions, the
+            score of each dimension, as in ``ccc_valence``, and the column ``n``: the number of
+            utterances with a rating of the dimension, or of any.
         """
         rows = {}
         for name, metric in self.metrics.items():
@@ -212,7 +225,17 @@ class SpeakerEvaluation:
                 "sd_folds": folds.std(),
                 "worst_fold": worst(metric, folds),
             }
+            if isinstance(self.target, list):
+                rows[name]["n"] = self._n_rated(metric)
         return pd.DataFrame.from_dict(rows, orient="index")
+
+    def _n_rated(self, metric):
+        """Return the number of utterances that a metric of several dimensions is over."""
+        first = ~self.predictions.duplicated("utterance").to_numpy()  # of several seeds
+        rated = ~np.isnan(self.y_true[first])
+        if isinstance(metric, OfColumn):
+            return int(rated[:, metric.column].sum())
+        return int(rated.any(axis=1).sum())
 
     def __str__(self):
         n_seeds, n_folds = self.fold_results["seed"].nunique(), self.fold_results["fold"].nunique()

@@ -43,8 +43,35 @@ class OfColumn:
     column: int
 
     def __call__(self, y_true, y_pred):
-        """Compute the score of the column of 2-D arrays."""
-        return self.metric(y_true[:, self.column], y_pred[:, self.column])
+        """Compute the score of a column of 2-D arrays over its ratings; NaN if it has none."""
+        rated = ~np.isnan(y_true[:, self.column])
+        if not rated.any():
+            return np.nan
+        return self.metric(y_true[rated, self.column], y_pred[rated, self.column])
+
+
+@dataclass(frozen=True)
+class MeanOverColumns:
+    """Mean of a metric over dimensions, each scored over the utterances with a rating of it.
+
+    Parameters
+    ----------
+    metric : callable
+        Score as ``metric(y_true, y_pred)`` -> float.
+    """
+
+    metric: object
+
+    def __call__(self, y_true, y_pred):
+        """Compute the mean score of the columns of 2-D arrays; NaN if one has no ratings."""
+        # A mean over fewer dimensions would be another score than that of other speakers.
+        scores = [OfColumn(self.metric, i)(y_true, y_pred) for i in range(y_true.shape[1])]
+        return float(np.mean(scores))
+
+    @property
+    def __name__(self):
+        """Name of the metric."""
+        return getattr(self.metric, "__name__", "score")
 
 
 def metrics_of(target):
@@ -70,11 +97,33 @@ def metrics_of(target):
         return {"cross_entropy": vote_cross_entropy, "divergence": vote_divergence}
     if isinstance(target, str):
         return dict(_OF_NUMBERS)
-    return _OF_NUMBERS | {
+    means = {name: MeanOverColumns(metric) for name, metric in _OF_NUMBERS.items()}
+    return means | {
         f"{name}_{dimension}": OfColumn(metric, column)
         for column, dimension in enumerate(target)
         for name, metric in _OF_NUMBERS.items()
     }
+
+
+def over_ratings(metric, y_true):
+    """Return a metric of y_true, which is averaged over dimensions if y_true lacks ratings.
+
+    Parameters
+    ----------
+    metric : callable
+        Score as ``metric(y_true, y_pred)`` -> float.
+    y_true : ndarray of shape (n_utterances,) or (n_utterances, n_columns)
+        Classes, ratings (NaN where missing) or shares.
+
+    Returns
+    -------
+    callable
+        The same metric if nothing is missing.
+    """
+    partly = y_true.dtype.kind == "f" and y_true.ndim == 2 and np.isnan(y_true).any()
+    if not partly or isinstance(metric, OfColumn | MeanOverColumns):
+        return metric
+    return MeanOverColumns(metric)
 
 
 def is_loss(metric):

@@ -43,13 +43,23 @@ class Target:
             return {}
         facts = {"target": self.name, "target_hash": digest(self.values)}
         if not self.rated.all():
-            trained = np.unique(np.concatenate([train for train, _ in folds]))
+            trained, tested = (np.unique(np.concatenate(side)) for side in zip(*folds, strict=True))
             facts["unrated"] = {
                 "n": int((~self.rated).sum()),
                 "n_utterances": len(self.rated),
                 "trained_on": int((~self.rated[trained]).sum()),
             }
+            if self.columns and self.name != VOTES:
+                counts = (~np.isnan(self.values[tested])).sum(axis=0).tolist()
+                facts["unrated"]["tested_on"] = dict(zip(self.columns, counts, strict=True))
         return facts
+
+    @property
+    def partly_rated(self):
+        """Whether any dimension of each utterance is rated, or the whole of another target."""
+        if self.name == VOTES or not self.columns:
+            return self.rated
+        return ~np.isnan(self.values).all(axis=1)
 
     def of_model(self, model):
         """Return the y that a model is fitted to, and the keyword ``soft_targets`` if it applies.
@@ -161,6 +171,8 @@ def target_of(corpus, target):
 def rated_folds(folds, target, use):
     """Return the folds without utterances whose target is unknown.
 
+    Utterances with ratings of some of several dimensions remain in the test sides.
+
     Parameters
     ----------
     folds : list of (ndarray, ndarray)
@@ -168,7 +180,7 @@ def rated_folds(folds, target, use):
     target : Target
         Target, which may be unknown for some utterances.
     use : {"drop", "train"}
-        Whether these utterances are left out of the training sides too.
+        Whether utterances that lack any part of the target are left out of the training sides.
 
     Returns
     -------
@@ -177,20 +189,29 @@ def rated_folds(folds, target, use):
     Raises
     ------
     ValueError
-        If nothing is left on a side of a fold.
+        If nothing is left on a side of a fold, or no test side has a rating of a dimension.
     """
     if target.rated.all():
         return folds
     kept = []
     for fold, (train, test) in enumerate(folds):
-        rated_train, test = train[target.rated[train]], test[target.rated[test]]
+        needed = target.partly_rated if use == "train" else target.rated
+        rated_train, test = train[needed[train]], test[target.partly_rated[test]]
         for name, side in (("training", rated_train), ("test", test)):
             if not len(side):
                 raise ValueError(
-                    f"The {name} side of fold {fold} has no utterance with a known {target.name}. "
-                    "Use fewer folds, or leave out unrated utterances with corpus[rows]."
+                    f"The {name} side of fold {fold} has no utterance with a known "
+                    f"{_listed(target.name, 'and')}. Use fewer folds, or leave out unrated "
+                    "utterances with corpus[rows]."
                 )
         kept.append((train if use == "train" else rated_train, test))
+    tested = np.concatenate([test for _, test in kept])
+    for column, name in enumerate(target.columns):
+        if np.isnan(target.values[tested, column]).all():
+            raise ValueError(
+                f"No test side has a rating of {name}, so {name} cannot be scored. Leave it out of "
+                "target, or use other folds."
+            )
     return kept
 
 
@@ -199,12 +220,23 @@ def about_target(protocol):
     unrated = protocol.get("unrated")
     if unrated is None:
         return []
-    name, n = protocol["target"], unrated["n"]
-    if not isinstance(name, str):
-        name = " or ".join([", ".join(name[:-1]), name[-1]] if len(name) > 1 else name)
+    name, n = _listed(protocol["target"], "or"), unrated["n"]
+    tested = unrated.get("tested_on")
     share = 100 * n / unrated["n_utterances"]
-    use = f"{unrated['trained_on']} are trained on" if unrated["trained_on"] else "left out"
-    return [f"{n} of {unrated['n_utterances']} utterances ({share:.1f} %) lack {name}: {use}."]
+    left_out = "left out" if tested is None else "left out of training"
+    use = f"{unrated['trained_on']} are trained on" if unrated["trained_on"] else left_out
+    found = [f"{n} of {unrated['n_utterances']} utterances ({share:.1f} %) lack {name}: {use}."]
+    if tested is not None:
+        counts = ", ".join(f"{n} of {dimension}" for dimension, n in tested.items())
+        found.append(f"Each dimension is scored over the utterances with a rating: {counts}.")
+    return found
+
+
+def _listed(target, conjunction):
+    """Return the name of a target, or those of several dimensions, as text."""
+    if isinstance(target, str):
+        return target
+    return f" {conjunction} ".join(filter(None, [", ".join(target[:-1]), target[-1]]))
 
 
 def _is(kind, model):

@@ -1,6 +1,6 @@
 """Models for other programs: ONNX."""
 
-from skser.export._export import export_onnx
-from skser.export._model import OnnxModel, load_onnx
+import lazy_loader
 
-__all__ = ["OnnxModel", "export_onnx", "load_onnx"]
+# Names load on first use, so that the command line starts without pandas and scikit-learn.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -6,7 +6,6 @@ import os
 
 import numpy as np
 
-from skser._optional import import_optional
 from skser.audio import (
     AudioReadError,
     Utterance,
@@ -325,7 +324,8 @@ def _batches(sizes, most):
 
 def _opened(path, n_threads):
     """Return the session and the description of a file, after everything in it was checked."""
-    runtime = import_optional("onnxruntime", extra="onnx", purpose="load_onnx")
+    import onnxruntime as runtime
+
     model = read_sealed(path)
     try:
         nodes, constants, inputs, metadata = parsed(model)

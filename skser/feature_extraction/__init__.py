@@ -11,6 +11,7 @@ from skser.feature_extraction._spectral import DELTA_REACH
 from skser.feature_extraction._spectrogram import Spectrogram
 from skser.feature_extraction._speech_embedding import SpeechEmbedding
 from skser.feature_extraction._speech_encoder import load_encoder, other_arguments
+from skser.feature_extraction._speech_probability import SpeechProbability
 from skser.feature_extraction._text_embedding import TextEmbedding
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "OpenSmile",
     "Spectrogram",
     "SpeechEmbedding",
+    "SpeechProbability",
     "TextEmbedding",
     "UtteranceTooShort",
     "describe",

@@ -32,6 +32,10 @@ _FILES = [
     "special_tokens_map.json", "added_tokens.json",
     "model.safetensors", "model-*.safetensors", "model.safetensors.index.json",
 ]  # fmt: skip
+# Checkpoints that come with the package lie below the folder of the models that use them, since an
+# ONNX file can refer only to weights in its own folder or below.
+_SHIPPED_FOLDER = Path(__file__).parents[1] / "persistence/models"
+SHIPPED_CHECKPOINTS = ("whisper-tiny-lower",)
 _PICKLED = ["pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json"]
 
 
@@ -59,7 +63,8 @@ def find_checkpoint(checkpoint, revision, allow_pickle, purpose):
     Parameters
     ----------
     checkpoint : path-like
-        Folder, or name on the hub such as ``"openai/whisper-tiny"``.
+        Name in `SHIPPED_CHECKPOINTS`, folder, or name on the hub such as
+        ``"openai/whisper-tiny"``.
     revision : str or None
         Branch, tag or commit on the hub.
     allow_pickle : bool
@@ -76,6 +81,13 @@ def find_checkpoint(checkpoint, revision, allow_pickle, purpose):
     CheckpointError
         If the checkpoint does not exist, or is not in the cache while the hub is out of reach.
     """
+    if checkpoint in SHIPPED_CHECKPOINTS:
+        if revision is not None:
+            raise CheckpointError(
+                f"revision={revision!r} selects a version on the Hugging Face hub, but "
+                f"{checkpoint!r} comes with this package: leave revision=None."
+            )
+        return _SHIPPED_FOLDER / checkpoint
     checkpoint = os.path.expanduser(os.fspath(checkpoint))
     if os.path.isdir(checkpoint):
         return Path(checkpoint).resolve()
@@ -93,7 +105,8 @@ def _downloaded(checkpoint, revision, allow_pickle, purpose):
     except errors.HFValidationError as error:
         raise CheckpointError(
             f"checkpoint={checkpoint!r} is neither an existing folder nor a valid name on the "
-            "Hugging Face hub, such as 'openai/whisper-tiny'."
+            "Hugging Face hub, such as 'openai/whisper-tiny', nor one of the checkpoints that come "
+            f"with skser: {', '.join(SHIPPED_CHECKPOINTS)}."
         ) from error
     except errors.GatedRepoError as error:
         raise CheckpointError(
@@ -277,10 +290,11 @@ def _digest(folder, signature):
     return digest.hexdigest()
 
 
-def resolve_layers(layers, depth):
+def resolve_layers(layers, depth, original_depth=None):
     """Return nonnegative indices into the ``hidden_states`` of a model of `depth` layers.
 
-    They are in the order of `layers`.
+    They are in the order of `layers`. If the checkpoint holds only the lower layers of a model
+    with `original_depth` layers, the message of an error says so.
 
     Raises
     ------
@@ -298,9 +312,12 @@ def resolve_layers(layers, depth):
         and -depth - 1 <= layer <= depth
     )
     if len(found) < len(given) or not given or len(set(found)) < len(found):
+        held = f"the encoder has {depth} layers"
+        if original_depth is not None and original_depth > depth:
+            held = f"the checkpoint holds the lower {depth} of {original_depth} layers"
         raise ValueError(
             f"layers={layers!r} must be integers from {-depth - 1} to {depth}, each at most once: "
-            f"the encoder has {depth} layers, and 0 is the input of the first."
+            f"{held}, and 0 is the input of the first."
         )
     return found
 

@@ -32,11 +32,14 @@ class SpeechEmbedding(AudioTransformer, auto_wrap_output_keys=("transform",)):
     Parameters
     ----------
     checkpoint : path-like, default="openai/whisper-tiny"
-        Folder of the checkpoint, or its name on the Hugging Face hub.
+        Folder of the checkpoint, or its name on the Hugging Face hub. ``"whisper-tiny-lower"``,
+        the lower two of the four layers of OpenAI's Whisper tiny, comes with this package and
+        needs no download.
     layers : int, tuple of int or "all", default="all"
         Layers to return, as indices into the model's ``hidden_states``. Index 0 is the input of
         the first layer; the last index, or -1, is the encoder's output (before the adapter that
-        some checkpoints have). Low and middle layers predict emotion better than the highest.
+        some checkpoints have), or the highest layer in a truncated checkpoint. Low and middle
+        layers predict emotion better than the highest.
     pooling : {"mean", "mean+std", "percentiles", "mean+std+percentiles"} or None, \
 default="mean+std"
         Statistics over the frames of an utterance. The percentiles are the 10th, 25th, 50th,
@@ -159,7 +162,7 @@ default="mean+std"
     def _prepare(self):
         library("transformers", type(self).__name__)
         facts = self._facts()
-        layers = resolve_layers(self.layers, facts.depth)
+        layers = resolve_layers(self.layers, facts.depth, facts.original_depth)
         window = int(self.window * facts.rate) // facts.hop * facts.hop
         if facts.longest and window > facts.longest:
             raise ValueError(

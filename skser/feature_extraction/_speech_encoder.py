@@ -20,6 +20,8 @@ from skser.feature_extraction._pretrained import (
 )
 
 WAVEFORM_TYPES = {"wav2vec2", "hubert", "wavlm", "data2vec-audio"}
+# Key in the config.json of a Whisper checkpoint whose upper layers were removed.
+ORIGINAL_DEPTH = "original_encoder_layers"
 _PURPOSE = "SpeechEmbedding"
 
 
@@ -39,6 +41,8 @@ class EncoderFacts:
         Sampling rate of the training audio, in Hz.
     width, depth : int
         Number of columns of a hidden state, and number of layers.
+    original_depth : int
+        Number of layers before the checkpoint was truncated; `depth` if it was not.
     hop, center, shortest : int
         Number of samples between frames, up to the center of the first frame, and in the
         shortest utterance that has a frame.
@@ -52,6 +56,7 @@ class EncoderFacts:
     rate: int
     width: int
     depth: int
+    original_depth: int
     hop: int
     center: int
     shortest: int
@@ -73,6 +78,7 @@ def _facts(folder, signature):
         hop = 2 * mel_hop  # the second convolution's stride
         return EncoderFacts(
             folder, signature, "whisper", rate, config.d_model, config.encoder_layers,
+            getattr(config, ORIGINAL_DEPTH, config.encoder_layers),
             hop, 0, n_fft, hop * config.max_source_positions,
         )  # fmt: skip
     reach = 1
@@ -80,7 +86,7 @@ def _facts(folder, signature):
         reach = (reach - 1) * stride + kernel
     return EncoderFacts(
         folder, signature, config.model_type, rate, config.hidden_size, config.num_hidden_layers,
-        math.prod(config.conv_stride), reach // 2, reach, None,
+        config.num_hidden_layers, math.prod(config.conv_stride), reach // 2, reach, None,
     )  # fmt: skip
 
 
@@ -187,7 +193,7 @@ class WhisperStates(_HiddenStates):
         for layer in encoder.layers:
             x = first_of(layer(x, mask, **self._arguments))
             states.append(x)
-        if self.highest == self.facts.depth:
+        if self.highest == self.facts.original_depth:
             states[-1] = encoder.layer_norm(x)
         return states, lengths
 

@@ -2,13 +2,10 @@
 
 from numbers import Real
 
-import numpy as np
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from skser.audio import stream_blocks
 from skser.inspection._window_outputs import WindowOutputs
-from skser.inspection._windows import cut_windows, working_rate
 
 
 @validate_params(
@@ -100,13 +97,10 @@ def emotion_stream(model, blocks, sampling_rate, window=2.0, hop=0.5, names=None
     """
     if hasattr(model, "fit"):  # an OnnxModel is always fitted
         check_is_fitted(model)
-    pieces = stream_blocks(blocks, sampling_rate, working_rate(model))
-    return _rows(WindowOutputs(model, names), pieces, window, hop)
+    return _rows(WindowOutputs(model, names), blocks, sampling_rate, window, hop)
 
 
-def _rows(outputs, pieces, window, hop):
-    for bounds, waveform in cut_windows(pieces, window, hop, "the stream"):
-        start, end = np.round(bounds, 9).tolist()
-        (values,) = outputs.predict([waveform])
+def _rows(outputs, *given):
+    for start, end, values in outputs.stream(*given):
         columns = outputs.columns(len(values))
         yield {"start": start, "end": end} | dict(zip(columns, values.tolist(), strict=True))

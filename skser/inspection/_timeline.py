@@ -8,12 +8,9 @@ import pandas as pd
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from skser.audio import Utterance, Waveform, audio_inputs, read_at_rate, stream_audio
+from skser.audio import Utterance, Waveform
 from skser.inspection._turns import turns_of
-from skser.inspection._window_outputs import WindowOutputs
-from skser.inspection._windows import cut_windows, working_rate
-
-_SAMPLES_AT_ONCE = 2**21
+from skser.inspection._window_outputs import WindowOutputs, batches, recording
 
 
 @validate_params(
@@ -125,49 +122,17 @@ def emotion_timeline(model, path, window=2.0, hop=0.5, segments=None, names=None
     if hasattr(model, "fit"):  # an OnnxModel is always fitted
         check_is_fitted(model)
     outputs = WindowOutputs(model, names)
-    (item,) = audio_inputs([path])
-    part = item if isinstance(item, Utterance) else Utterance(item)
-    # The limit on the duration of an utterance does not apply to a whole recording.
-    part = Utterance(
-        part.source, part.start, part.end, part.channel, name=part.name,
-        max_duration=None, max_amplitude=part.max_amplitude,
-    )  # fmt: skip
     if segments is not None:
-        turns, utterances = turns_of(part, segments)
+        turns, utterances = turns_of(recording(path), segments)
         values = [
-            outputs.predict([waveform for _, waveform in batch]) for batch in _batches(utterances)
+            outputs.predict([waveform for _, waveform in batch]) for batch in batches(utterances)
         ]
         return pd.concat([turns, _table(values, outputs)], axis=1)
-    name = part.name or (part.source if isinstance(part.source, str) else "the recording")
-    rate = working_rate(model)
-    if isinstance(part.source, str | bytes):
-        pieces = stream_audio(part, rate)
-    else:
-        pieces = [read_at_rate(part, 0, None, rate)]
-    windows = cut_windows(pieces, window, hop, name, part.start or 0.0, part.max_amplitude)
-    bounds, values = [], []
-    for batch in _batches(windows):
-        bounds += [span for span, _ in batch]
-        values.append(outputs.predict([waveform for _, waveform in batch]))
-    # Round to nanoseconds, so that 0.15 s does not become 0.15000000000000002 s.
-    bounds = pd.DataFrame(np.round(bounds, 9), columns=["start", "end"])
+    bounds, values = zip(*outputs.timeline(path, window, hop), strict=True)
+    bounds = pd.DataFrame(np.concatenate(bounds), columns=["start", "end"])
     return pd.concat([bounds, _table(values, outputs)], axis=1)
 
 
 def _table(values, outputs):
     values = np.concatenate(values)
     return pd.DataFrame(values, columns=outputs.columns(values.shape[1]))
-
-
-def _batches(windows):
-    """Yield lists of windows with a bounded total number of samples."""
-    # The first window forms its own batch, so that an error in all windows is reported once.
-    batch, size = [], _SAMPLES_AT_ONCE
-    for window in windows:
-        batch.append(window)
-        size += len(window[1])
-        if size >= _SAMPLES_AT_ONCE:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch

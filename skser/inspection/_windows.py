@@ -3,7 +3,6 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from skser.audio import Waveform, printable
 
@@ -16,7 +15,7 @@ def working_rate(model):
         if id(part) in seen:  # estimators may share parts or refer to each other
             continue
         seen.add(id(part))
-        if isinstance(part, BaseEstimator) or part is model:
+        if part is model or (hasattr(part, "get_params") and not isinstance(part, type)):
             rate = getattr(part, "sampling_rate", None)
             if isinstance(rate, Real):
                 rates.append(rate)

@@ -30,7 +30,12 @@ from skser.neural_network._callbacks import OneCycle, check_that_they_travel, wa
 from skser.neural_network._checkpoint import checkpoints_of, training_key
 from skser.neural_network._net import SequenceNet
 from skser.neural_network._parameters import SHARED, TrainingParameters
-from skser.neural_network._state import architecture, network_state, restore_network
+from skser.neural_network._state import (
+    PostponedOptimizer,
+    architecture,
+    network_state,
+    restore_network,
+)
 from skser.neural_network._transfer import frozen
 from skser.neural_network.modules.layers import as_global, drawing_from
 from skser.sequences import Layout, Sequences
@@ -245,13 +250,13 @@ class NeuralEstimator(TrainingParameters):
         self.net_.made_with = architecture(self)
         return transferred
 
-    def _net_around(self, module, criterion, rate_factors):
+    def _net_around(self, module, criterion, rate_factors, optimizer=torch.optim.AdamW):
         """Return an initialized skorch net of a module, on the device."""
         device = resolve_device(self.device)
         return self._make_net(
             module,
             criterion=criterion,
-            optimizer=torch.optim.AdamW,
+            optimizer=optimizer,
             optimizer__fused=torch.device(device).type in ("cpu", "cuda"),
             device=device,
             precision=self.precision,
@@ -281,6 +286,8 @@ class NeuralEstimator(TrainingParameters):
         ]
         net.initialize_callbacks()
         net.generator_ = torch.Generator(net.device).manual_seed(self._random.randint(MAX_SEED))
+        if isinstance(net.optimizer_, PostponedOptimizer):
+            net.initialize_optimizer()
         with torch_threads(self.n_threads), drawing_from(net.generator_, net.module_):
             net.partial_fit(train, epochs=epochs)
         del net.generator_  # not part of a fitted model

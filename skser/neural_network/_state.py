@@ -57,6 +57,31 @@ def network_state(estimator):
     }
 
 
+class PostponedOptimizer(torch.optim.Optimizer):
+    """Stand-in for the optimizer of a net that has only predicted since it was loaded.
+
+    The first optimizer of a process imports torch's compiler, which takes seconds. `_train`
+    creates the optimizer before it is needed.
+
+    Parameters
+    ----------
+    groups : list of dict
+        Parameter groups.
+    **settings
+        Settings of the optimizer, which are not used.
+    """
+
+    def __init__(self, groups, **settings):  # not the parent's, which imports the compiler
+        self.param_groups = groups
+
+    def state_dict(self):
+        """Return an empty state."""
+        return {"state": {}}
+
+    def load_state_dict(self, state):
+        """Do nothing, since there is no state yet."""
+
+
 def restore_network(estimator, state):
     """Rebuild the network of an estimator whose other attributes are all set.
 
@@ -84,12 +109,14 @@ def restore_network(estimator, state):
     module.to(memory_format=torch.channels_last)
     criterion = maker._make_criterion(np.arange(maker._n_outputs))
     assign_weights(criterion, "criterion.", weights)
-    net = estimator._net_around(module, criterion, settings["rate_factors"])
+    net = estimator._net_around(module, criterion, settings["rate_factors"], PostponedOptimizer)
+    net.optimizer = torch.optim.AdamW
     for name in _SETTINGS:
         if name in settings:
             setattr(net, name, settings[name])
-    net.initialize_optimizer()
-    _restore_optimizers(net, state["optimizers"])
+    if state["optimizers"]:
+        net.initialize_optimizer()
+        _restore_optimizers(net, state["optimizers"])
     net.history = estimator.history_ = History(json.loads(state["history"]))
     net.module_.eval()
     net.made_with = architecture(maker)

@@ -19,10 +19,11 @@ from skser.persistence._errors import SavedModelError
 _ALLOWED = {
     package: names.split()
     for package, names in {
+        "skser.augmentation": "Conditions",
         "skser.compose": "AugmentedClassifier AugmentedRegressor FrameUnion SegmentedClassifier "
         "SegmentedRegressor TransferClassifier TransferRegressor",
         "skser.feature_extraction": "FrameFeatures Functionals LevelContour MFCC MelSpectrogram "
-        "OpenSmile Spectrogram",
+        "OpenSmile Spectrogram SpeechProbability",
         "skser.neural_network": "AdversarialAEClassifier AdversarialAERegressor "
         "AttentionFCNClassifier AttentionFCNRegressor AttentionRNNClassifier "
         "AttentionRNNRegressor SpecAugment",
@@ -72,9 +73,11 @@ _SHAPES = {
 MACHINE_PARAMETERS = [
     "allow_pickle",
     "checkpoint_dir",
+    "impulse_responses",
     "memory",
     "n_jobs",
     "n_threads",
+    "noise",
     "source",
     "verbose",
 ]
@@ -92,6 +95,18 @@ _LONGEST_PERIODS = 0.1  # seconds: three of the lowest pitch
 _MOST_VALUES = 2**24  # of the transforms of one second
 
 
+def is_listed(name):
+    """Return whether a full name is that of a listed class, without importing the class.
+
+    Parameters
+    ----------
+    name : str
+        Module and class; private modules inside a listed package stand for the package.
+    """
+    package, short = ".".join(name.split(".")[:2]), name.rpartition(".")[2]
+    return short in _ALLOWED.get(package, ())
+
+
 @cache
 def class_of(name):
     """Return the listed class of a full name, None if it is not listed.
@@ -101,9 +116,9 @@ def class_of(name):
     name : str
         Module and class; private modules inside a listed package stand for the package.
     """
-    package, short = ".".join(name.split(".")[:2]), name.rpartition(".")[2]
-    if short not in _ALLOWED.get(package, ()):
+    if not is_listed(name):
         return None
+    package, short = ".".join(name.split(".")[:2]), name.rpartition(".")[2]
     return getattr(importlib.import_module(package), short)
 
 
@@ -134,6 +149,9 @@ def check_attributes(cls, attributes):
     for parameter in MACHINE_PARAMETERS:
         if parameter in parameters and attributes.get(parameter):
             raise SavedModelError(f"It sets {name}.{parameter}, which is never saved.")
+    babble = attributes.get("babble") if "babble" in parameters else None
+    if babble is not None and not (isinstance(babble, str) and babble == "training"):
+        raise SavedModelError(f"It sets {name}.babble to recordings, which are never saved.")
     lengths = {}
     for attribute in ("n_features_in_", "_n_columns"):
         if type(n_columns := attributes.get(attribute)) is int:

@@ -5,7 +5,7 @@ import json
 import os
 from collections import deque
 
-from skser.persistence._allowed import MACHINE_PARAMETERS, class_of
+from skser.persistence._allowed import MACHINE_PARAMETERS, is_listed
 from skser.persistence._archive import SCHEMA, parsed
 from skser.persistence._errors import SavedModelError
 
@@ -100,6 +100,9 @@ def _portable(node):
             attributes[name] = {**_JSON, "content": silent if name == "verbose" else "null"}
             if name == "allow_pickle":
                 attributes[name]["content"] = "false"
+        training = {**_JSON, "content": '"training"'}
+        if attributes.get("babble", training) not in (training, {**_JSON, "content": "null"}):
+            attributes["babble"] = training  # recordings, which are never saved either
     elif loader == "ConstructorFromReduceNode" and node["__module__"].startswith("pathlib"):
         parts = [json.loads(part["content"]) for part in content["content"]]
         return {**_JSON, "content": json.dumps(os.path.join(*parts))}
@@ -136,7 +139,7 @@ def untrusted_types(schema):
                 if loader == "MethodNode":
                     name = f"{name}.{node['content']['func']}"
                 is_built = name in _PLAIN.get(loader, ()) or (
-                    loader == "ObjectNode" and class_of(name) is not None
+                    loader == "ObjectNode" and is_listed(name)
                 )
                 if not is_built:
                     found[name] = None

@@ -5,7 +5,6 @@ from functools import cache
 import numpy as np
 
 from skser.audio import AudioReadError, Waveform, read_utterance
-from skser.feature_extraction import AudioTransformer, Functionals, UtteranceTooShort, describe
 from skser.persistence._errors import SavedModelError
 
 _RATE = 16000
@@ -79,6 +78,8 @@ def require_same(theirs, ours, name):
 
 def _values(transformer):
     """Return rows of features of the test signal, None if they cannot be computed here."""
+    from skser.feature_extraction import Functionals, UtteranceTooShort, describe
+
     if isinstance(transformer, Functionals):
         frames = _made_up_frames()
         return describe(
@@ -101,6 +102,8 @@ def _values(transformer):
 
 
 def _is_at_hand(transformer):
+    from skser.feature_extraction import AudioTransformer
+
     return (
         isinstance(transformer, AudioTransformer)
         and type(transformer).__name__ != "OpenSmile"

@@ -103,7 +103,7 @@ def test_a_part_of_each_file_is_predicted(shell, files):
 
 
 def test_predict_accepts_an_onnx_file(shell, folder, files, tmp_path):
-    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
     skser.export_onnx(skser.load(folder / "model.skser"), tmp_path / "model.onnx")
     _, out, _ = shell("predict", *files, "--model", tmp_path / "model.onnx", "--json")
     _, expected, _ = shell("predict", *files, "--model", folder / "model.skser", "--json")
@@ -289,7 +289,7 @@ def test_train_shows_the_progress_of_every_part_of_a_vote(shell, folder, tmp_pat
 
 
 def test_train_writes_onnx_if_the_name_ends_in_onnx(shell, folder, files, tmp_path):
-    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
     code, _, err = shell(
         "train", folder / "table.csv", "--out", tmp_path / "m.onnx", "--max-epochs", 3,
         "--device", "cpu",
@@ -400,17 +400,18 @@ def test_fetch_ignores_case_and_shows_its_progress(shell, folder, monkeypatch):
         calls.append((*given, options["progressbar"]))
         return corpus
 
-    for name in ("fetch_audb", "fetch_emodb", "fetch_ravdess"):
+    for name in ("fetch_audb", "fetch_crema_d", "fetch_emodb", "fetch_ravdess"):
         monkeypatch.setattr(datasets, name, record)
     for command in (
-        ["EmoDB"], ["nemo"], ["RAVDESS"], ["ravdess", "--version", "1.1.3"],
+        ["EmoDB"], ["vadtoolkit"], ["RAVDESS"], ["ravdess", "--version", "1.1.3"], ["crema-d"],
     ):  # fmt: skip
         assert shell("fetch", *command)[0] == 0
     assert calls == [
         (None, True),
-        ("nemo", None, True),
+        ("vadtoolkit", None, True),
         (None, True),
         ("ravdess", "1.1.3", True),
+        (None, True),
     ]
     code, _, err = shell("fetch", "Iemocap")
     assert code == 1
@@ -418,7 +419,7 @@ def test_fetch_ignores_case_and_shows_its_progress(shell, folder, monkeypatch):
         "skser: error: IEMOCAP is distributed only by its publishers. Request it at "
         "https://sail.usc.edu/iemocap/\n"
     )
-    assert len(calls) == 4
+    assert len(calls) == 5
 
 
 def test_corpora_lists_the_loaders(shell):
@@ -443,7 +444,7 @@ def test_info_prints_labels_and_card(shell):
 
 
 def test_info_accepts_an_onnx_file(shell, folder, tmp_path):
-    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
     model = skser.load(folder / "model.skser")
     skser.export_onnx(model, tmp_path / "model.onnx")
     _, out, _ = shell("info", tmp_path / "model.onnx", "--json")

@@ -68,9 +68,9 @@ class TestRegistry:
         table = list_corpora()
         assert table.index.tolist() == list(CORPORA)
         assert table.loc["crema-d", "n_utterances"] == 7442
-        assert table.loc["crema-d", "download"] == "fetch_audb('crema-d')"
+        assert table.loc["crema-d", "download"] == "fetch_crema_d()"
         assert pd.isna(table.loc["msp-podcast", "n_utterances"])
-        assert table["download"].isna().sum() == 6
+        assert table["download"].isna().sum() == 4
         assert table.loc["msp-podcast", "dimension_range"] == (1, 7)
 
     def test_the_documentation_lists_every_entry(self, tmp_path, monkeypatch):
@@ -179,6 +179,7 @@ UNKNOWN_LABELS = {
     "savee": ("AudioData/DC/x01.wav", "the unknown label 'x'"),
     "tess": ("OAF_back_bored.wav", "the unknown label 'bored'"),
     "emovo": ("noi-f1-b1.wav", "the unknown label 'noi'"),
+    "nemo": ("EB0_bored_3.wav", "the unknown label 'bored'"),
 }
 
 
@@ -197,7 +198,7 @@ def test_an_unknown_label_is_named_with_its_file(key, case, tmp_path):
     ("emodb", "copy/03a01Wa.flac"), ("crema-d", "AudioWAV/copy/1001_IEO_ANG_LO.wav"),
     ("savee", "flat/DC_a01.wav"), ("tess", "TESS/OAF_back_angry.wav"),
     ("iemocap", "copy/Ses01F_impro01_F000.wav"), ("msp-podcast", "b/MSP-PODCAST_0000_0000.wav"),
-    ("meld", "train/b/dia3_utt0.flac"),
+    ("meld", "train/b/dia3_utt0.flac"), ("nemo", "copy/EB0_anger_10.flac"),
 ])  # fmt: skip
 def test_an_utterance_that_occurs_twice_is_refused(key, copy, tmp_path):
     build_tree(key, tmp_path)
@@ -290,6 +291,22 @@ def test_irregular_names_of_savee_and_tess_are_read(tmp_path):
     assert tess.target.tolist() == ["neutral", "surprise"]
     assert tess.speakers.tolist() == ["OAF", "YAF"]
     assert tess.transcripts[1] == "Say the word dog."
+
+
+def test_texts_and_ages_of_nemo_are_read(tmp_path):
+    heading = "file_id\temotion\traw_text\tnormalized_text\tspeaker_id\tgender\tage\n"
+    row = 'SM0_anger_9.wav\tanger\t„Ród smoka", to.\tród smoka to\t        SM0\tmale\t24\n'
+    add(tmp_path / "samples", "SM0_anger_9.wav", "EB0_fear_2.wav")
+    (tmp_path / "data.tsv").write_text(heading + row, "utf-8")
+    corpus = load("nemo", tmp_path)
+    assert corpus.speakers.tolist() == ["EB0", "SM0"]
+    assert corpus.sexes.tolist() == ["female", "male"]
+    assert corpus.sentences.tolist() == ["2", "9"]
+    assert corpus.transcripts.tolist() == [None, '„Ród smoka", to.']
+    assert corpus.frame["age"].tolist()[1] == 24
+    (tmp_path / "data.tsv").write_text(heading + row.replace("24", "old"), "utf-8")
+    with pytest.raises(ValueError, match=r"data.tsv, line 2, has 'old' in age; expected a number"):
+        load("nemo", tmp_path)
 
 
 class TestIEMOCAP:

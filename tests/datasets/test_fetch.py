@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import io
+import json
 import os
 import signal
 import stat
@@ -17,8 +18,17 @@ import pandas as pd
 import pytest
 import soundfile
 
-from skser.datasets import DownloadError, fetch_audb, fetch_emodb, fetch_ravdess, get_data_home
-from skser.datasets import _archive as archive_module
+from skser.datasets import (
+    DownloadError,
+    fetch_audb,
+    fetch_crema_d,
+    fetch_emodb,
+    fetch_emovo,
+    fetch_nemo,
+    fetch_ravdess,
+    fetch_tess,
+    get_data_home,
+)
 from skser.datasets import _download as download_module
 from skser.datasets._archive import UnsafeArchiveError, unpack_zip
 from skser.datasets._corpus_info import Archive
@@ -227,7 +237,7 @@ class TestFetchRavdess:
         publish(CONTENT)
         with FileServer({NAME: CONTENT}) as server:
             with monkeypatch.context() as patch:
-                patch.setattr(archive_module, "open", open_full_disk, raising=False)
+                patch.setattr(zipfile, "open", open_full_disk, raising=False)
                 with pytest.raises(DownloadError, match=r"disk of .*home is full"):
                     fetch(home, server.address)
             assert sorted(os.listdir(home)) == [".ravdess.lock", NAME]
@@ -329,6 +339,113 @@ class TestFetchEmodb:
         (home / "emodb/notes.txt").write_text("mine")
         with pytest.raises(DownloadError, match="emodb already exists but has no EmoDB file"):
             self.fetch(home, None)
+
+
+@pytest.mark.parametrize(
+    ("fetch_corpus", "archive", "members", "emotions"),
+    [
+        (fetch_emovo, "emovo.zip", ["EMOVO/f1/gio-f1-b1.wav", "EMOVO/documents/a.pdf"],
+         ["happiness"]),
+        (fetch_nemo, "nemo.zip", [f"nEMO-06f1f83/samples/{n}.wav" for n in
+                                  ("EB0_anger_1", "SM0_surprised_90")], ["anger", "surprise"]),
+    ],
+)  # fmt: skip
+def test_emovo_and_nemo_are_downloaded_once(fetch_corpus, archive, members, emotions, home, capsys):
+    content = make_zip([(name, SOUND) for name in members])
+    with FileServer({archive: content}) as server, warnings.catch_warnings(action="ignore"):
+        corpus = fetch_corpus(home, mirror=server.address)
+        assert f"{corpus.name} has the license {corpus.license}; see " in capsys.readouterr().err
+        again = fetch_corpus(home, mirror=server.address)
+    assert server.requests == [(archive, None)]
+    assert corpus.target.tolist() == emotions
+    assert again.data.tolist() == corpus.data.tolist()
+    assert capsys.readouterr().err == ""
+
+
+class TestFetchTess:
+    NAMES = ("OAF_back_angry.wav", "YAF_back_ps.wav")
+    LIST = "api/datasets/:persistentId?persistentId=doi:10.5683/SP2/E8H2MF"
+
+    @pytest.fixture
+    def served(self, monkeypatch):
+        """Return a function that makes a server the repository of TESS, with some files."""
+        import pooch
+
+        def files(contents, checksum):
+            entries = [
+                {"dataFile": {"id": number, "filename": name, "md5": checksum}}
+                for number, name in enumerate(self.NAMES)
+            ]
+            answer = json.dumps({"data": {"latestVersion": {"files": entries}}}).encode()
+            return {self.LIST: answer} | {
+                f"api/access/datafile/{number}": content for number, content in contents.items()
+            }
+
+        def serve(contents, checksum=None):
+            server = FileServer(files(contents, checksum or hashlib.md5(SOUND).hexdigest()))
+            monkeypatch.setattr(
+                pooch.downloaders, "doi_to_url", lambda doi, **_: f"{server.address}/dataset"
+            )
+            return server
+
+        return serve
+
+    def fetch(self, home):
+        with warnings.catch_warnings(action="ignore"):
+            return fetch_tess(home)
+
+    def test_each_file_is_verified_and_downloaded_once(self, served, home, capsys):
+        with served({0: SOUND, 1: SOUND}) as server:
+            corpus = self.fetch(home)
+            assert "TESS has the license CC-BY-NC-ND-4.0" in capsys.readouterr().err
+            assert self.fetch(home).data.tolist() == corpus.data.tolist()
+        assert corpus.target.tolist() == ["anger", "surprise"]
+        assert [name for name, _ in server.requests] == [
+            self.LIST, "api/access/datafile/0", "api/access/datafile/1",
+        ]  # fmt: skip
+        assert sorted(os.listdir(home)) == [".tess.lock", "tess"]
+
+    def test_the_next_call_resumes_with_the_missing_files(self, served, home, monkeypatch):
+        monkeypatch.setattr(download_module, "_ATTEMPTS", 1)
+        with (
+            served({0: SOUND}),
+            pytest.raises(DownloadError, match="TESS cannot be downloaded from doi:10.5683") as e,
+        ):
+            self.fetch(home)
+        assert "\n" not in str(e.value)
+        assert not (home / "tess").exists()
+        with served({0: b"not asked for", 1: SOUND}) as server:
+            assert len(self.fetch(home).target) == 2
+        assert [name for name, _ in server.requests] == [self.LIST, "api/access/datafile/1"]
+
+    def test_a_wrong_checksum_is_an_error(self, served, home, monkeypatch):
+        monkeypatch.setattr(download_module, "_ATTEMPTS", 1)
+        with (
+            served({0: SOUND, 1: SOUND}, checksum="0" * 32),
+            pytest.raises(DownloadError, match="does not match the known hash"),
+        ):
+            self.fetch(home)
+        assert not (home / "tess").exists()
+
+    def test_a_name_outside_the_folder_is_refused(self, served, home, monkeypatch):
+        monkeypatch.setattr(TestFetchTess, "NAMES", ("../evil.wav",))
+        with (
+            served({0: SOUND}),
+            pytest.raises(DownloadError, match="'../evil.wav' is not the name of a file"),
+        ):
+            self.fetch(home)
+        assert not list(home.rglob("evil.wav"))
+
+    def test_without_a_connection_the_remedy_is_named(self, monkeypatch, home):
+        import pooch
+        import requests
+
+        def refuse(doi, **_):
+            raise requests.exceptions.ConnectionError("Connection refused")
+
+        monkeypatch.setattr(pooch.downloaders, "doi_to_url", refuse)
+        with pytest.raises(DownloadError, match=r"Connection refused.* Check the internet"):
+            fetch_tess(home)
 
 
 # Code of the processes below: wait for a line, fetch the archive, print the number of utterances.
@@ -561,6 +678,17 @@ class TestFetchAudb:
         (tmp_path / "host").rename(tmp_path / "gone")
         again = fetch_audb("emodb", "1.0.0", data_home=tmp_path / "home")
         assert again.data.tolist() == corpus.data.tolist()
+
+    def test_crema_d_comes_from_audb_after_its_license(self, tmp_path, repository, capsys):
+        files = ["AudioWAV/1001_IEO_ANG_LO.wav", "AudioWAV/1002_IEO_HAP_LO.wav"]
+        emotions = dict(zip(files, ("anger", "happiness"), strict=True))
+        tables = [labels("emotion.categories.desired.train", emotions)]
+        publish_database(tmp_path, "crema-d", tables, files, license="ODbL-1.0")
+        corpus = fetch_crema_d(tmp_path / "home")
+        assert corpus.target.tolist() == ["anger", "happiness"]
+        assert "crema-d has the license ODbL-1.0; see https://" in capsys.readouterr().err
+        fetch_crema_d(tmp_path / "home", version="1.0.0")
+        assert "license" not in capsys.readouterr().err
 
     def test_the_table_of_another_database_must_be_chosen(self, tmp_path, repository):
         publish_database(

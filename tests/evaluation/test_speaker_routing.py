@@ -8,7 +8,7 @@ import pytest
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
@@ -191,3 +191,110 @@ def test_copies_of_an_augmented_network_keep_their_speakers(corpus, lengths):
     evaluate(VotingClassifier([("a", inner)]), corpus)
     assert all(len(groups) == 2 * len(corpus.target) // 2 for groups in SEEN)
     assert all(len(set(groups)) == 3 for groups in SEEN)
+
+
+@pytest.mark.parametrize("routing", [False, True])
+@pytest.mark.parametrize("at_the_end", [False, True])
+def test_a_search_without_scoring_around_a_vote_is_scored(corpus, lengths, at_the_end, routing):
+    vote = VotingClassifier([("a", Stopping()), ("b", LogisticRegression())], voting="soft")
+    choices = {"weights": [[1, 0], [0, 1]]}
+    if at_the_end:
+        search = make_pipeline(lengths, GridSearchCV(vote, choices, cv=2))
+    else:
+        choices = {f"votingclassifier__{name}": values for name, values in choices.items()}
+        search = GridSearchCV(make_pipeline(lengths, vote), choices, cv=2)
+    with config_context(enable_metadata_routing=routing):
+        found = evaluate(search, corpus)
+    # Accuracies of the inner folds: each class has half of the utterances.
+    for fitted in found.fold_results["fitted"]:
+        assert float(fitted["best_score_"]) >= 0.5
+
+
+@pytest.fixture(scope="module")
+def voted(corpus):
+    votes = pd.DataFrame(
+        {
+            "utterance": np.repeat(np.arange(48), 4),
+            "rater": ["1", "2", "3", "4"] * 48,
+            "emotion": ["anger", "anger", "anger", "fear"] * 48,
+        }
+    )
+    return SpeechCorpus(corpus.frame, "voted", {}, sampling_rate=16000, votes=votes)
+
+
+class TestSoftTargets:
+    """The shares of votes reach every part that learns them, or the call is refused."""
+
+    class Learner(ClassifierMixin, BaseEstimator):
+        """Predicts the mean shares of its training set, and notes them."""
+
+        def fit(self, X, y, soft_targets=None):
+            self.classes_ = np.unique(y)
+            self.shares_ = [0.0, 0.0] if soft_targets is None else soft_targets.mean(axis=0)
+            assert soft_targets is None or len(soft_targets) == len(X)
+            return self
+
+        def predict_proba(self, X):
+            return np.tile(self.shares_, (len(X), 1))
+
+        def predict(self, X):
+            return np.resize(self.classes_, len(X))
+
+    @pytest.mark.parametrize("routing", [False, True])
+    @pytest.mark.parametrize(
+        "around",
+        [
+            lambda inner: VotingClassifier([("a", inner)], voting="soft"),
+            lambda inner: VotingClassifier(
+                [("a", VotingClassifier([("b", inner)], voting="soft"))], voting="soft"
+            ),
+            lambda inner: GridSearchCV(VotingClassifier([("a", inner)], voting="soft"), {}, cv=2),
+            lambda inner: BaggingClassifier(inner, n_estimators=2),
+        ],
+        ids=["vote", "vote of votes", "search", "bagging"],
+    )
+    def test_parts_of_other_estimators_get_them(self, voted, lengths, around, routing):
+        model = make_pipeline(lengths, around(self.Learner()))
+        with config_context(enable_metadata_routing=routing):
+            found = cross_validate_speakers(model, voted, target="votes", cv=2)
+        np.testing.assert_allclose(found.y_pred, [[0.75, 0.25]] * 48)
+
+    def test_a_network_in_a_vote_is_trained_on_them(self, voted):
+        network = AttentionFCNClassifier(max_epochs=2, random_state=0, device="cpu", n_threads=1)
+        spectrogram = MelSpectrogram(n_mels=16, input_sampling_rate=voted.sampling_rate)
+        alone = make_pipeline(spectrogram, network)
+        vote = VotingClassifier([("a", alone)], voting="soft")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="All .* predictions|In its last epoch")
+            first, second = (
+                cross_validate_speakers(model, voted, target="votes", cv=2)
+                for model in (alone, vote)
+            )
+        np.testing.assert_allclose(first.y_pred, second.y_pred, atol=1e-6)
+
+    @pytest.mark.parametrize(
+        "around",
+        [
+            Passing,
+            PassingWithoutRouting,
+            # It passes them on to its final estimator too, which does not take them.
+            lambda inner: StackingClassifier([("a", inner)], cv=2),
+        ],
+    )
+    def test_a_part_that_they_cannot_reach_is_refused(self, voted, lengths, around):
+        model = make_pipeline(lengths, around(self.Learner()))
+        with pytest.raises(ValueError, match="takes soft_targets but cannot be given the shares"):
+            cross_validate_speakers(model, voted, target="votes", cv=2)
+        cross_validate_speakers(model, voted, cv=2)
+
+    def test_a_request_against_them_is_kept(self, voted, lengths):
+        with config_context(enable_metadata_routing=True):
+            inner = self.Learner().set_fit_request(soft_targets=False)
+            model = make_pipeline(
+                lengths,
+                VotingClassifier([("a", inner), ("b", LogisticRegression())], voting="soft"),
+            )
+            found = cross_validate_speakers(model, voted, target="votes", cv=2)
+        # The mean of zeros and the probabilities of the other model, scaled to shares.
+        assert np.isfinite(found.y_pred).all()
+        assert not np.allclose(found.y_pred, [[0.75, 0.25]])

@@ -115,15 +115,96 @@ class TestDimensions:
         voted = cross_validate_speakers(vote, made_up(), target="valence", cv=2)
         assert voted.summary().loc["ccc", "pooled"] > 0.7
 
-    def test_unrated_utterances_are_left_out_and_counted(self):
+    def test_utterances_without_any_rating_are_left_out_and_counted(self):
         valence = np.where(np.arange(N) < 6, np.nan, VALENCE)
         found = cross_validate_speakers(
-            of_features(Ridge()), made_up(valence), target=["valence", "activation"], cv=2
+            of_features(Ridge()), made_up(valence), target="valence", cv=2
         )
         assert sorted(found.predictions["utterance"]) == list(range(6, N))
         assert found.protocol["unrated"] == {"n": 6, "n_utterances": N, "trained_on": 0}
         assert (found.fold_results["n_train"] + found.fold_results["n_test"] == N - 6).all()
-        assert "6 of 48 utterances (12.5 %) lack valence or activation: left out." in str(found)
+        assert "6 of 48 utterances (12.5 %) lack valence: left out." in str(found)
+        assert "n" not in found.summary()
+
+    def test_each_dimension_is_scored_over_the_utterances_with_a_rating_of_it(self):
+        missing = {"valence": np.arange(N) < 6, "activation": (np.arange(N) % 16) < 2}
+        truth = {"valence": VALENCE, "activation": ACTIVATION}
+        frame = made_up().frame.assign(
+            **{name: np.where(missing[name], np.nan, truth[name]) for name in truth}
+        )
+        names = list(truth)
+        found = cross_validate_speakers(
+            of_features(Ridge()), SpeechCorpus(frame, "partly", {}), target=names, cv=2
+        )
+        # Rows 0 and 1 lack both; a further 4 lack valence and a further 4 activation.
+        assert sorted(found.predictions["utterance"]) == list(range(2, N))
+        assert found.fold_results["n_train"].sum() == N - 10
+        assert found.protocol["unrated"] == {
+            "n": 10, "n_utterances": N, "trained_on": 0,
+            "tested_on": {"valence": 42, "activation": 42},
+        }  # fmt: skip
+        summary = found.summary()
+        assert summary["n"].tolist() == [46] * 3 + [42] * 6
+        rows = found.predictions["utterance"]
+        for i, (name, y) in enumerate(truth.items()):
+            rated = ~missing[name][rows]
+            y, predicted = y[rows[rated]], found.y_pred[rated, i]
+            pooled = summary["pooled"]
+            assert pooled[f"ccc_{name}"] == pytest.approx(
+                concordance_correlation_coefficient(y, predicted)
+            )
+            assert pooled[f"rmse_{name}"] == pytest.approx(np.sqrt(np.mean((y - predicted) ** 2)))
+            of_fold = found.predictions["fold"].to_numpy()[rated] == 1
+            assert found.fold_results.loc[1, f"pearson_{name}"] == pytest.approx(
+                np.corrcoef(y[of_fold], predicted[of_fold])[0, 1]
+            )
+        for name in ("ccc", "pearson", "rmse"):
+            mean = pooled[[f"{name}_valence", f"{name}_activation"]].mean()
+            assert pooled[name] == pytest.approx(mean)
+        said = str(found).splitlines()[-2:]
+        assert said == [
+            "10 of 48 utterances (20.8 %) lack valence or activation: left out of training.",
+            "Each dimension is scored over the utterances with a rating: 42 of valence, 42 of "
+            "activation.",
+        ]
+        # A metric of the caller's is applied in the same way.
+        assert found.pooled(root_mean_squared_error)[0] == pytest.approx(pooled["rmse"])
+        assert found.interval(root_mean_squared_error) == found.interval(found.metrics["rmse"])
+
+    def test_a_speaker_without_ratings_of_a_dimension_has_no_mean_score(self):
+        valence = np.where(made_up().speakers == "c", np.nan, VALENCE)
+        names = ["valence", "activation"]
+        runs = {
+            str(alpha): cross_validate_speakers(
+                of_features(Ridge(alpha)), made_up(valence), target=names, cv=4
+            )
+            for alpha in (1.0, 100.0)
+        }
+        found = runs["1.0"]
+        scores = found.by_speaker()
+        assert scores.index[scores.isna()].tolist() == ["c"]
+        activation = found.by_speaker(found.metrics["ccc_activation"])
+        rows = (found.predictions["speaker"] == "c").to_numpy()
+        assert activation["c"] == pytest.approx(
+            concordance_correlation_coefficient(found.y_true[rows, 1], found.y_pred[rows, 1])
+        )
+        fold = found.fold_results["held_out"].tolist().index(["c"])
+        assert np.isnan(found.fold_results.loc[fold, ["ccc", "ccc_valence"]].tolist()).all()
+        assert found.fold_results.loc[fold, "ccc_activation"] == pytest.approx(activation["c"])
+        assert found.summary().loc["ccc", "folds"] == pytest.approx(scores.mean())
+        compared = compare(runs)
+        assert compared.metric == "concordance_correlation_coefficient"
+        assert compared.systems["rank"].to_dict() == {"1.0": 1.0, "100.0": 2.0}
+        assert np.isfinite(compared.pairs["p_value"]).all()
+
+    def test_a_dimension_without_ratings_on_any_test_side_raises(self):
+        valence = np.where(made_up().speakers == "c", np.nan, VALENCE)
+        test = made_up().speakers == "c"
+        cv = [(np.flatnonzero(~test), np.flatnonzero(test))]
+        with pytest.raises(ValueError, match="No test side has a rating of valence, so valence"):
+            cross_validate_speakers(
+                of_features(Ridge()), made_up(valence), target=["activation", "valence"], cv=cv
+            )
 
     def test_unrated_utterances_are_trained_on_where_the_model_takes_them(self):
         class Recorder(RegressorMixin, BaseEstimator):
@@ -141,8 +222,9 @@ class TestDimensions:
             Recorder(), made_up(valence), target=["valence", "activation"], unrated="train", cv=2
         )
         assert set(found.y_pred.ravel()) == {4.0}
-        assert len(found.predictions) == N - 8
+        assert len(found.predictions) == N
         assert found.protocol["unrated"]["trained_on"] == 8
+        assert found.protocol["unrated"]["tested_on"] == {"valence": N - 8, "activation": N}
 
     def test_the_adversarial_autoencoder_learns_from_missing_ratings(self):
         missing = np.arange(N) % 12
@@ -159,8 +241,14 @@ class TestDimensions:
             cv=2,
         )
         assert found.fold_results["n_train"].tolist() == [24, 24]
-        assert found.fold_results["n_test"].sum() == np.sum(missing > 5)
-        assert found.protocol["unrated"] == {"n": 24, "n_utterances": N, "trained_on": 24}
+        assert found.fold_results["n_test"].sum() == N  # activation is always known
+        rated = {"valence": 32, "activation": N, "dominance": 36}
+        assert found.protocol["unrated"] == {
+            "n": 24, "n_utterances": N, "trained_on": 24, "tested_on": rated
+        }  # fmt: skip
+        assert "lack valence, activation or dominance: 24 are trained on." in str(found)
+        n = found.summary()["n"]
+        assert [n[f"ccc_{name}"] for name in rated] == list(rated.values())
         assert found.summary().loc["ccc_activation", "pooled"] > 0.3
 
     @pytest.mark.filterwarnings("ignore:In its last epoch")

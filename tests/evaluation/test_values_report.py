@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import pearsonr
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import root_mean_squared_error
 from sklearn.pipeline import make_pipeline
@@ -24,6 +25,17 @@ pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib").use("Agg")
 RATE = 16000
 DIMENSIONS = ["valence", "activation"]
+
+
+class KnownMean(RegressorMixin, BaseEstimator):
+    """Regressor that predicts the mean of the known ratings, plus a little of the first feature."""
+
+    def fit(self, X, y):
+        self.mean_ = np.nanmean(np.where(np.isnan(y).all(axis=0), 0.0, y), axis=0)
+        return self
+
+    def predict(self, X):
+        return self.mean_ + 0.01 * np.asarray(X)[:, :1]
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +75,38 @@ def test_a_report_of_dimensions_holds_scores_pictures_errors_and_sexes(evaluatio
         assert f"{value:.3f}" in html, name
     for text in ("CCC of valence", "RMSE of activation", "Between the sexes, CCC differs by"):
         assert text in html
-    assert "1 of 24 utterances (4.2 %) lack valence or activation: left out." in html
+    assert "1 of 24 utterances (4.2 %) lack valence or activation: left out of training." in html
+    assert "with a rating: 23 of valence, 24 of activation." in html
+    assert "worse) among the 23 utterances with all ratings, " in html
     assert html.count("<audio") == 2
     assert html.count("<img") == 2
-    error = np.abs(evaluation.y_true - evaluation.y_pred).mean(axis=1).max()
+    error = np.nanmean(np.abs(evaluation.y_true - evaluation.y_pred), axis=1).max()
     assert f"{error:.3f}" in html
     assert "UAR in %" not in html
+    assert ">nan" not in html
+
+
+def test_a_report_leaves_out_what_missing_ratings_do_not_allow(regressor, corpus):
+    speakers = corpus.speakers
+    frame = corpus.frame.assign(
+        valence=np.where(speakers == "01", corpus.valence, np.nan),
+        activation=np.where(speakers == "02", np.nan, corpus.activation),
+    )
+    partly = SpeechCorpus(frame, "partly", {}, sampling_rate=RATE)
+    folds = [
+        (np.flatnonzero(speakers != name), np.flatnonzero(speakers == name))
+        for name in ("01", "03")
+    ]
+    # Only the first speaker has both, so a model must take missing ratings.
+    model = make_pipeline(regressor[:-1], KnownMean())
+    found = cross_validate_speakers(model, partly, target=DIMENSIONS, cv=folds, unrated="train")
+    html = EvaluationReport(found, partly, leakage=False).to_html()
+    assert "Speakers without a rating of some dimension: 03." in html
+    assert "Between the sexes" not in html
+    row = html[html.index("CCC of valence") :]
+    assert row[: row.index("</tr>")].count("–") >= 1
+    assert "valence –, activation" in html
+    assert ">nan" not in html
 
 
 def test_a_report_of_votes_names_classes_and_the_largest_divergence(features, corpus):
@@ -99,6 +137,22 @@ def test_robustness_of_dimensions_is_the_shift_of_predictions(regressor, corpus)
     display = RobustnessDisplay.from_report(found)
     assert display.axes_[0].get_ylabel() == "score"
     np.testing.assert_allclose(display.axes_[0].lines[1].get_ydata(), found["score"])
+
+
+def test_robustness_scores_each_dimension_over_its_ratings(regressor, corpus):
+    rated = ~np.isnan(corpus.valence)
+    y = np.column_stack([corpus.valence, corpus.activation])
+    model = regressor.fit(
+        [x for x, known in zip(corpus.data, rated, strict=True) if known], y[rated]
+    )
+    softer = {"softer": lambda samples, rate, random: samples / 3}
+    for metric in (None, root_mean_squared_error):
+        options = {"distortions": softer, "target": DIMENSIONS, "metric": metric}
+        found = robustness_report(model, corpus, **options)
+        score = metric or concordance_correlation_coefficient
+        predicted = model.predict(list(corpus.data))
+        expected = (score(y[rated, 0], predicted[rated, 0]) + score(y[:, 1], predicted[:, 1])) / 2
+        assert found.loc[("clean", ""), "score"] == pytest.approx(expected, abs=1e-4)
 
 
 class TestScoreGap:
@@ -146,6 +200,8 @@ class TestScoreGap:
 
 
 def test_intervals_and_pearson_agree_with_scipy(evaluation):
-    true, predicted = evaluation.y_true[:, 0], evaluation.y_pred[:, 0]
+    rated = ~np.isnan(evaluation.y_true[:, 0])
+    assert rated.sum() == len(rated) - 1
+    true, predicted = evaluation.y_true[rated, 0], evaluation.y_pred[rated, 0]
     pooled = evaluation.summary()["pooled"]
     assert pooled["pearson_valence"] == pytest.approx(pearsonr(true, predicted).statistic)

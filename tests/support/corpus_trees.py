@@ -55,7 +55,7 @@ def build_tree(key, root):
 
 
 def _two_speakers(info):
-    return list(info.published)[:2]
+    return list(info.published or info.sexes)[:2]
 
 
 def _acted(name_of):
@@ -149,6 +149,7 @@ _BUILDERS = {
     "savee": _acted(lambda s, code: f"AudioData/{s}/{code}01.wav"),
     "tess": _acted(lambda s, code: f"{s}_{code}/{s}_back_{code}.wav"),
     "emovo": _acted(lambda s, code: f"EMOVO/{s}/{code}-{s}-b1.wav"),
+    "nemo": _acted(lambda s, code: f"samples/{s}_{code}_10.wav"),
     "iemocap": _iemocap,
     "msp-podcast": _msp_podcast,
     "meld": _meld,

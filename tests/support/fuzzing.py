@@ -3,9 +3,9 @@
     python -m tests.support.fuzzing FOLDER SEED FIRST LAST
 
 Every file is determined by a seed and a number, so that a finding can be reproduced by its number.
-A child process writes one file after the other, reads it, passes it to a transformer and prints a
-line about it. The parent, `watched`, detects crashes and hangs and starts another child after
-them.
+A process writes one file after the other. For each it forks a child, which reads the file, passes
+it to a transformer and prints a line about it. `watched` detects crashes and hangs, and starts
+another process after them and after a hundred files.
 """
 
 import json
@@ -30,6 +30,7 @@ MOST_BYTES = 2 * 2**30
 # Bytes that a child may map in addition to what it maps once everything is loaded.
 _HEADROOM = 2**30
 _MOST_SAMPLES = 2**27
+_CHILDREN = 100  # of one process
 _MOST_SECONDS_TO_START = 600
 _RATE = 16000
 _NAMES = (
@@ -222,19 +223,29 @@ def _child(folder, seed, first, last):
         path = folder / name
         path.write_bytes(content)
         print(json.dumps({"number": number, "kind": kind, "name": name}), file=reports, flush=True)
-        name = list(table)[number % len(table)]
-        started = time.process_time()
-        try:
-            outcome, reason = judge(str(path), table[name])
-            _require(not Path("executed").exists(), "code of a file was executed")
-        except Exception as error:
-            outcome = "finding"
-            reason = "".join(traceback.format_exception(error, limit=-4))
-        used = _most_resident()
-        seconds = round(time.process_time() - started, 4)
-        report = {"outcome": outcome, "reason": reason, "s": seconds, "rss": used, "use": name}
-        print(json.dumps(report), file=reports, flush=True)
+        child = os.fork()
+        if child == 0:
+            name = list(table)[number % len(table)]
+            print(json.dumps(_report(path, name, table[name])), file=reports, flush=True)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
         path.unlink()
+        if status:
+            os._exit(os.waitstatus_to_exitcode(status) % 256)
+
+
+def _report(path, name, use):
+    """Judge a file with a transformer, and return the report."""
+    started = time.process_time()
+    try:
+        outcome, reason = judge(str(path), use)
+        _require(not Path("executed").exists(), "code of a file was executed")
+    except Exception as error:
+        outcome = "finding"
+        reason = "".join(traceback.format_exception(error, limit=-4))
+    seconds = round(time.process_time() - started, 4)
+    used = _most_resident()
+    return {"outcome": outcome, "reason": reason, "s": seconds, "rss": used, "use": name}
 
 
 def watched(seed, first, last):
@@ -259,7 +270,8 @@ def watched(seed, first, last):
         while first < last:
             errors = Path(folder) / "stderr.txt"
             with errors.open("wb") as stderr:
-                arguments = [folder, *map(str, (seed, first, last))]
+                end = min(first + _CHILDREN, last)
+                arguments = [folder, *map(str, (seed, first, end))]
                 child = subprocess.Popen(
                     [sys.executable, "-m", "tests.support.fuzzing", *arguments],
                     stdout=subprocess.PIPE, stderr=stderr, cwd=root, env=environment,

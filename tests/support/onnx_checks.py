@@ -11,7 +11,6 @@ from sklearn.pipeline import Pipeline
 from skser.export import export_onnx, load_onnx
 
 pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
 
 QUICK = {"max_epochs": 1, "device": "cpu", "random_state": 0}
 SMALL = {"filters": (6, 8), "strides": (2, 1), "pool_sizes": (2, 1), **QUICK}

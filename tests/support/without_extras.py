@@ -114,12 +114,6 @@ def _export_onnx(speech, emotions, folder):
     export_onnx(network, folder / "model.onnx")
 
 
-def _load_onnx(speech, emotions, folder):
-    from skser import load_onnx
-
-    load_onnx(folder / "model.onnx")
-
-
 def _opensmile(speech, emotions, folder):
     from skser.feature_extraction import OpenSmile
 
@@ -141,6 +135,12 @@ def _report(speech, emotions, folder):
     corpus = make_emotional_speech(n_speakers=2, n_utterances_per_speaker=5, random_state=0)
     evaluation = cross_validate_speakers(DummyClassifier(strategy="prior"), corpus, cv=2)
     EvaluationReport(evaluation, corpus, leakage=False).save(folder / "report.html")
+
+
+def _rooms(speech, emotions, folder):
+    from skser.augmentation import simulate_rooms
+
+    simulate_rooms(1)
 
 
 def _vad(speech, emotions, folder):
@@ -181,10 +181,11 @@ NEEDED_BY = {
     "containers": [_containers],
     "embeddings": [_embeddings, _text_embeddings],
     "live": [_listen],
-    "onnx": [_export_onnx, _load_onnx],
+    "onnx": [_export_onnx],
     "opensmile": [_opensmile],
     "plot": [_plot],
     "report": [_report],
+    "rooms": [_rooms],
     "vad": [_vad],
     "adapters": [_adapters],
 }

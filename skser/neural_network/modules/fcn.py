@@ -42,7 +42,8 @@ class ConvolutionBlock(nn.Module):
             padding=tuple(k // 2 for k in kernel_size),
             bias=normalization != "batch",
         )
-        nn.init.kaiming_normal_(self.convolution.weight, nonlinearity="relu")
+        if not self.convolution.weight.is_meta:  # normal_ would import torch's compiler there
+            nn.init.kaiming_normal_(self.convolution.weight, nonlinearity="relu")
         pools = max(pool_size) > 1
         self.batch_norm = None
         if normalization == "batch":

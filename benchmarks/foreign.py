@@ -1,0 +1,128 @@
+"""UAR on corpora that a system was not trained on, before and after adaptation without labels.
+
+    python benchmarks/foreign.py
+
+Needs SKSER_DATA, SKSER_MODELS and the extra "embeddings". Systems are trained on EmoDB, RAVDESS,
+IndoWave, or the first two together, clean and in conditions (see conditions.py), and tested on each
+corpus that they have not seen. They decide among the labels that both corpora have, and only
+utterances with these labels count; recordings for adaptation are drawn from all utterances of the
+new corpus, without labels, and are utterances of the test as well. Draws of 5, 10, 20 and 50
+recordings are repeated 20 times. Nothing was chosen on these tests.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from conditions import MEMORY, built
+from protocols import load
+from provenance import RESULTS, write_result
+
+from skser.compose import adapt
+from skser.metrics import unweighted_average_recall
+
+SYSTEMS = ("whisper-tiny", "functionals")
+METHODS = ("statistics", "coral")
+NUMBERS = (5, 10, 20, 50, "all")
+N_DRAWS = 20
+DIRECTIONS = (
+    ("emodb", "ravdess"),
+    ("emodb", "indowave"),
+    ("emodb+ravdess", "indowave"),
+    ("ravdess", "emodb"),
+    ("ravdess", "indowave"),
+    ("indowave", "emodb"),
+    ("indowave", "ravdess"),
+)
+OF_INDOWAVE = {
+    "01": "neutral",
+    "02": "happiness",
+    "03": "surprise",
+    "04": "disgust",
+    "05": "disappointment",
+}
+
+
+def corpora(names):
+    """Return one table of the paths, emotions and speakers of some corpora."""
+    tables = []
+    for name in names.split("+"):
+        if name == "indowave":
+            paths = sorted((Path(os.environ["SKSER_DATA"]) / name).glob("*.flac"))
+            parts = [path.stem.split("-") for path in paths]
+            table = pd.DataFrame(
+                {
+                    "audio": [str(path) for path in paths],
+                    "emotion": [OF_INDOWAVE[part[1]] for part in parts],
+                    "speaker": [part[0] for part in parts],
+                }
+            )
+        else:
+            corpus, _ = load({"emodb": "emodb-loso", "ravdess": "ravdess-5"}[name])
+            table = corpus.frame[["audio", "emotion", "speaker"]].astype(str)
+        tables.append(table.assign(speaker=f"{name} " + table["speaker"].astype(str)))
+    return pd.concat(tables, ignore_index=True)
+
+
+def uar_of(model, table):
+    """Return the UAR among the labels that the model and the table have."""
+    shared = np.isin(model.classes_, table["emotion"].unique())
+    table = table[table["emotion"].isin(model.classes_)]
+    proba = model.predict_proba(table["audio"].tolist())[:, shared]
+    predicted = np.asarray(model.classes_)[shared][proba.argmax(axis=1)]
+    return unweighted_average_recall(table["emotion"].to_numpy(str), predicted)
+
+
+def adapted(model, table, method):
+    """Return the UAR after adaptation to some recordings of the table, by their number."""
+    paths = table["audio"].to_numpy(str)
+    found = {}
+    for number in NUMBERS:
+        values = []
+        for draw in range(1 if number == "all" else N_DRAWS):
+            random = np.random.RandomState(draw)
+            size = len(paths) if number == "all" else number
+            drawn = random.choice(len(paths), size, replace=False)
+            values.append(uar_of(adapt(model, paths[drawn].tolist(), method=method), table))
+        sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
+        found[str(number)] = {"mean": float(np.mean(values)), "sd": sd}
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=SYSTEMS)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the altered copies")
+    arguments = parser.parse_args()
+    MEMORY.mkdir(exist_ok=True)
+    for name in arguments.systems:
+        directions = []
+        fitted = {}
+        for trained_on, tested_on in DIRECTIONS:
+            train, test = corpora(trained_on), corpora(tested_on)
+            for in_conditions in (False, True):
+                if (trained_on, in_conditions) not in fitted:
+                    model = built(name, in_conditions, arguments.seed)
+                    routed = {"groups": train["speaker"].to_numpy()} if in_conditions else {}
+                    model.fit(train, train["emotion"].to_numpy(str), **routed)
+                    # Test recordings are at 16 kHz already, so no copy of them has to be read.
+                    fitted[trained_on, in_conditions] = getattr(model, "estimator_", model)
+                model = fitted[trained_on, in_conditions]
+                entry = {
+                    "trained_on": trained_on,
+                    "tested_on": tested_on,
+                    "in_conditions": in_conditions,
+                    "n_labels": len(set(train["emotion"]) & set(test["emotion"])),
+                    "inductive": uar_of(model, test),
+                    "adapted": {method: adapted(model, test, method) for method in METHODS},
+                }
+                directions.append(entry)
+                print(name, entry, flush=True)
+        result = {"system": name, "n_draws": N_DRAWS, "directions": directions}
+        write_result(RESULTS / f"foreign_{name}.json", result, seeds=[arguments.seed])
+
+
+if __name__ == "__main__":
+    main()

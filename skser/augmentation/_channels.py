@@ -1,0 +1,133 @@
+"""Channels between a speaker and a model: microphones, telephones, bands and codecs."""
+
+import io
+
+import numpy as np
+import scipy.fft
+import scipy.signal
+
+from skser.audio import resample
+
+# Formats of `encode` as libsndfile names them, and the rates in Hz that they support, if not all.
+_MPEG_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+_CODECS = {
+    "MP3": ("MP3", "MPEG_LAYER_III", _MPEG_RATES),
+    "OGG": ("OGG", "VORBIS", _MPEG_RATES),
+    "OPUS": ("OGG", "OPUS", (8000, 12000, 16000, 24000, 48000)),
+    "ULAW": ("WAV", "ULAW", (8000,)),
+    "ALAW": ("WAV", "ALAW", (8000,)),
+}
+_BLOCK = 2**20  # samples; libsndfile crashes on much longer blocks of Ogg
+
+
+def telephone(samples, sampling_rate, random_state, *, band=(300, 3400)):
+    """Simulate a telephone: a narrow band at 8 kHz with 8-bit mu-law companding (ITU-T G.711).
+
+    The band is given in Hz.
+    """
+
+    def companded(narrow):
+        filters = scipy.signal.butter(4, band, "bandpass", fs=8000, output="sos")
+        narrow = scipy.signal.sosfilt(filters, narrow)
+        peak = np.abs(narrow).max() or 1.0  # avoids a division by 0 for silence
+        mu = 255
+        codes = np.sign(narrow) * np.log1p(mu * np.abs(narrow) / peak) / np.log1p(mu)
+        codes = np.round(codes * 127) / 127
+        return peak * np.sign(codes) * np.expm1(np.abs(codes) * np.log1p(mu)) / mu
+
+    return _at_rate(samples, sampling_rate, 8000, companded)
+
+
+def _at_rate(samples, sampling_rate, rate, change):
+    """Apply a change at another rate, without changing the number of samples."""
+    narrow = resample(samples, sampling_rate, rate)
+    if not len(narrow):  # samples too few to have any at that rate
+        return samples
+    changed = resample(change(narrow).astype(np.float32), rate, sampling_rate)[: len(samples)]
+    return np.concatenate([changed, np.zeros(len(samples) - len(changed), np.float32)])
+
+
+def limit_band(samples, sampling_rate, random_state, *, low=None, high=None):
+    """Remove frequencies below `low` and above `high`, as loudspeakers and narrow channels do.
+
+    Parameters
+    ----------
+    samples : ndarray of shape (n_samples,), float32
+        Mono samples.
+    sampling_rate : float
+        Sampling rate in Hz.
+    random_state : numpy.random.RandomState
+        Not used.
+    low, high : float or None, default=None
+        Frequencies in Hz at which the level is 3 dB lower. Beyond them, it falls by 48 dB per
+        octave. None does not limit the band on that side, and neither does a `high` of half the
+        sampling rate or more.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), float64
+
+    Raises
+    ------
+    ValueError
+        If `low` is not below `high` and half the sampling rate.
+    """
+    if low is not None and low >= min(high or np.inf, sampling_rate / 2):
+        raise ValueError(
+            f"low={low} Hz must be below high={high} and half the sampling rate of "
+            f"{sampling_rate:g} Hz."
+        )
+    for frequency, kind in ((low, "highpass"), (high, "lowpass")):
+        if frequency is not None and frequency < sampling_rate / 2:
+            filters = scipy.signal.butter(8, frequency, kind, fs=sampling_rate, output="sos")
+            samples = scipy.signal.sosfilt(filters, samples)
+    return samples
+
+
+def tilt_spectrum(samples, sampling_rate, random_state, *, slope=3.0):
+    """Tilt the spectrum by `slope` dB per octave, as microphones do, at an unchanged mean level.
+
+    Below 50 Hz and above 8 kHz the gain stays the same.
+    """
+    # Padding keeps the filter from wrapping the end around to the start.
+    n_fft = scipy.fft.next_fast_len(len(samples) + round(0.05 * sampling_rate), real=True)
+    octaves = np.log2(np.clip(scipy.fft.rfftfreq(n_fft, 1 / sampling_rate), 50, 8000) / 1000)
+    spectrum = scipy.fft.rfft(samples.astype(np.float64), n_fft) * 10 ** (slope * octaves / 20)
+    tilted = scipy.fft.irfft(spectrum, n_fft)[: len(samples)]
+    power = np.sum(tilted**2)
+    return tilted * np.sqrt(np.sum(samples.astype(np.float64) ** 2) / power) if power else tilted
+
+
+def encode(samples, sampling_rate, random_state, *, format="MP3", compression=0.9):
+    """Encode with a lossy codec and decode again; `compression` ranges from 0 (good) to 1 (small).
+
+    The format is "MP3", "OGG" (Vorbis), "OPUS", or "ULAW" or "ALAW" (ITU-T G.711 at 8 kHz, whose
+    rate is fixed). Samples beyond full scale are encoded at a lower level.
+    """
+    container, subtype, rates = _CODECS[format]
+    # Samples beyond full scale would be clipped, which is a different distortion.
+    peak = max(float(np.abs(samples).max()), 1.0)
+    rate = sampling_rate if sampling_rate in rates else rates[-1]
+    most = 0.99 if format == "MP3" else 1.0  # libsndfile refuses to make the smallest MP3
+    settings = {} if container == "WAV" else {"compression_level": min(compression, most)}
+
+    def coded(narrow):
+        import soundfile
+
+        file = io.BytesIO()
+        with soundfile.SoundFile(
+            file, "w", int(rate), 1, subtype, format=container, **settings
+        ) as opened:
+            for start in range(0, len(narrow), _BLOCK):
+                opened.write(narrow[start : start + _BLOCK])
+        file.seek(0)
+        return soundfile.read(file, dtype="float32")[0]
+
+    return _at_rate(samples / peak, sampling_rate, rate, coded) * peak
+
+
+def resample_badly(samples, sampling_rate, random_state, *, rate=8000):
+    """Resample to `rate` in Hz and back by linear interpolation, without a filter."""
+    times = np.arange(len(samples)) / sampling_rate
+    coarse = np.arange(max(2, round(len(samples) * rate / sampling_rate))) / rate
+    return np.interp(times, coarse, np.interp(coarse, times, samples))

@@ -1,0 +1,53 @@
+"""Arguments and options that several commands share."""
+
+import enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class System(enum.StrEnum):
+    """Functions of `skser.pipelines`."""
+
+    attention_fcn = "attention-fcn"
+    fcn_and_functionals = "fcn-and-functionals"
+    zhang2018 = "zhang2018"
+    gans2020 = "gans2020"
+
+
+MODEL_HELP = "Saved model (.skser, .onnx), or the name of one that skser includes."
+
+TableOrFolder = Annotated[
+    Path,
+    typer.Argument(
+        help="CSV file with the columns audio, emotion and speaker, or the folder of a corpus."
+    ),
+]
+Model = Annotated[str, typer.Option(help=MODEL_HELP)]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Trust the author of the saved model as the author of a program."),
+]
+Corpus = Annotated[
+    str | None,
+    typer.Option(help="Name of the corpus in the folder, such as emodb; see: skser corpora."),
+]
+ChosenSystem = Annotated[System, typer.Option(help="System to train.")]
+Epochs = Annotated[
+    int | None,
+    typer.Option(min=1, help="Number of training epochs; by default that of the system."),
+]
+Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]
+Memory = Annotated[
+    Path | None, typer.Option(help="Folder that caches features; a later run reuses them.")
+]
+Jobs = Annotated[int, typer.Option(help="Number of processes that compute features.")]
+Device = Annotated[str, typer.Option(help="Torch device: auto, cpu, cuda or mps.")]
+Window = Annotated[float, typer.Option(min=0, help="Length of a window, in seconds.")]
+Hop = Annotated[float, typer.Option(min=0, help="Time between the starts of windows, in seconds.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Home = Annotated[
+    Path | None,
+    typer.Option(help="Folder for downloads; by default $SKSER_HOME, or ~/skser_data."),
+]

@@ -1,0 +1,143 @@
+"""Commands that train systems and evaluate them."""
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skser._optional import import_optional
+from skser.audio import printable
+from skser.cli._console import messages, output
+from skser.cli._files import check_place, is_onnx
+from skser.cli._options import (
+    ChosenSystem,
+    Corpus,
+    Device,
+    Epochs,
+    Jobs,
+    Json,
+    Memory,
+    Seed,
+    System,
+    TableOrFolder,
+)
+
+
+def train(
+    table: TableOrFolder,
+    out: Annotated[str, typer.Option(help="File to write, such as model.skser or model.onnx.")],
+    corpus: Corpus = None,
+    system: ChosenSystem = System.attention_fcn,
+    max_epochs: Epochs = None,
+    seed: Seed = 0,
+    memory: Memory = None,
+    jobs: Jobs = 1,
+    device: Device = "auto",
+):
+    """Train a model on all utterances of a table or corpus, and save it."""
+    from skser.export import export_onnx
+    from skser.persistence import save
+
+    check_place(Path(out), holds_model=True)
+    model = _system(system, max_epochs, seed, memory, jobs, device)
+    if is_onnx(out):
+        import_optional("onnx", extra="onnx", purpose="--out *.onnx")
+        if not hasattr(model, "steps"):
+            raise ValueError(
+                f"{system} combines several models, but an ONNX file holds only one. Give --out "
+                "the name of a .skser file."
+            )
+    data = _corpus(table, corpus)
+    messages.print(f"training {system} on {len(data.target)} utterances")
+    _show_progress(model)
+    model.fit(data.data, data.target.astype(str))
+    if is_onnx(out):
+        export_onnx(model, Path(out))
+    else:
+        save(model, out)
+    messages.print(
+        f"{printable(out)}: {system}, {len(data.target_names)} emotions, trained on all "
+        f"{len(data.target)} utterances. To test it on unknown speakers: skser evaluate."
+    )
+
+
+def _show_progress(model):
+    """Switch on the progress bars of a system's features; `save` does not keep the setting."""
+    names = [
+        name for name in model.get_params() if re.search(r"(^|__)features__(.*__)?verbose$", name)
+    ]
+    model.set_params(**dict.fromkeys(names, True))
+
+
+def evaluate(
+    table: TableOrFolder,
+    corpus: Corpus = None,
+    system: ChosenSystem = System.attention_fcn,
+    report: Annotated[Path | None, typer.Option(help="HTML report to write.")] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="Name of published folds, such as emodb-loso or ravdess-5."),
+    ] = None,
+    folds: Annotated[
+        int, typer.Option(min=2, help="Number of speaker-disjoint folds without --protocol.")
+    ] = 5,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds to train each fold with.")] = 1,
+    results_dir: Annotated[
+        Path | None,
+        typer.Option(help="Folder that stores finished folds; a later run resumes from there."),
+    ] = None,
+    max_epochs: Epochs = None,
+    memory: Memory = None,
+    jobs: Annotated[int, typer.Option(help="Number of processes over folds and seeds.")] = 1,
+    device: Device = "auto",
+    as_json: Json = False,
+):
+    """Evaluate a system on speakers that it was not trained on."""
+    from skser.evaluation import EvaluationReport, cross_validate_speakers
+    from skser.model_selection import published_folds
+
+    if report is not None:
+        check_place(report)
+        for library in ("jinja2", "matplotlib"):
+            import_optional(library, extra="report", purpose="--report")
+    data = _corpus(table, corpus)
+    evaluation = cross_validate_speakers(
+        _system(system, max_epochs, 0, memory, 1, device),
+        data,
+        cv=folds if protocol is None else published_folds(data, protocol),
+        n_seeds=seeds,
+        results_dir=results_dir,
+        n_jobs=jobs,
+        verbose=True,
+    )
+    if as_json:
+        summary = evaluation.summary().astype(object)
+        print(json.dumps(summary.where(summary.notna(), None).to_dict("index"), indent=1))
+    else:
+        output.print(str(evaluation))
+    if report is not None:
+        written = EvaluationReport(evaluation, data).save(report)
+        messages.print(f"report: {printable(written)}")
+
+
+def _corpus(path, name):
+    """Load the utterance table in a CSV file, or the corpus in a folder."""
+    from skser.datasets import load_corpus, load_table
+
+    if name is not None:
+        return load_corpus(name, path)
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder. Name the corpus in it with --corpus.")
+    return load_table(path)
+
+
+def _system(system, max_epochs, seed, memory, jobs, device):
+    """Build an unfitted system of `skser.pipelines`."""
+    from skser import pipelines
+
+    given = {} if max_epochs is None else {"max_epochs": max_epochs}
+    return getattr(pipelines, system.replace("-", "_"))(
+        random_state=seed, memory=memory, n_jobs=jobs, device=device, **given
+    )
