@@ -66,6 +66,9 @@ def from_json(text):
         _check_input(given)
     if not content["inputs"] or (content["classes"] is None) == (content["targets"] is None):
         raise ValueError("its description has no known input or no task")
+    names = [name for given in content["inputs"] for name in given["names"]]
+    if len(set(names)) < len(names):
+        raise ValueError(f"its description names the inputs {names}")
     _check_labels(content["classes"])
     targets = content["targets"]
     if targets is not None and not isinstance(targets.get("one_dimensional"), bool):

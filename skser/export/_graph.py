@@ -192,5 +192,4 @@ class Graph:
             opset_imports=[helper.make_opsetid("", _OPSET)],
         )
         helper.set_model_props(model, metadata)
-        self._onnx.checker.check_model(model)
         return model.SerializeToString(deterministic=True)

@@ -159,7 +159,10 @@ class OnnxModel:
     @property
     def description(self):
         """Description in the file, as a dict."""
-        return copy.deepcopy(self._description)
+        content = copy.deepcopy(self._description)
+        for given in content["inputs"]:
+            del given["archive"]  # bytes, whose steps ``outside`` names
+        return content
 
     def predict(self, X):
         """Predict the most probable class, or the targets, of each utterance.
@@ -332,9 +335,9 @@ def _opened(path, n_threads):
         description = from_json(metadata.get(METADATA, "null"))
         if inputs != list(shapes_of(description)):
             raise ValueError("its operators are not what it describes")
-        limits = [given["longest"] for given in description["inputs"] if given["longest"]]
-        check_graph(nodes, constants, shapes_of(description), min(limits, default=None))
         outside = read_outside(constants, description["weights"], path)
+        limits = [given["longest"] for given in description["inputs"] if given["longest"]]
+        check_graph(nodes, constants | outside, shapes_of(description), min(limits, default=None))
     except (ValueError, UnicodeDecodeError, RecursionError) as error:
         reason = _first_line(error).rstrip(".")
         raise SavedModelError(f"{path} is refused: {reason}.") from error

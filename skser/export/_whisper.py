@@ -76,9 +76,7 @@ def _encoder(transformer):
     found = load_encoder(facts, max(layers), transformer.allow_pickle, "cpu")
     encoder = found.encoder
     activation = getattr(getattr(encoder, "config", None), "activation_function", None)
-    return SimpleNamespace(
-        encoder=encoder, preprocessor=found.preprocessor, activation=activation
-    )
+    return SimpleNamespace(encoder=encoder, preprocessor=found.preprocessor, activation=activation)
 
 
 def _weights(graph):

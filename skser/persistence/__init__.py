@@ -1,18 +1,14 @@
 """Saved models: skops archives without pickle, checked before anything is built."""
 
-from skser.persistence._allowed import check_sizes
 from skser.persistence._archive import require_folder
 from skser.persistence._errors import SavedModelError, naming
 from skser.persistence._load import load, loads, read_info
 from skser.persistence._pretrained import list_pretrained, load_pretrained, path_of
 from skser.persistence._save import dumps, save, trusted_types
-from skser.persistence._test_signal import fingerprint, require_same
 
 __all__ = [
     "SavedModelError",
-    "check_sizes",
     "dumps",
-    "fingerprint",
     "list_pretrained",
     "load",
     "load_pretrained",
@@ -21,7 +17,6 @@ __all__ = [
     "path_of",
     "read_info",
     "require_folder",
-    "require_same",
     "save",
     "trusted_types",
 ]
