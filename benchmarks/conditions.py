@@ -3,19 +3,20 @@
     python benchmarks/conditions.py --tasks emodb-loso --systems whisper-tiny functionals
     python benchmarks/conditions.py --tasks emodb-loso --systems fcn-and-functionals --seeds 1
 
-Needs SKSER_DATA, SKSER_MODELS for the systems with Whisper, and the extras "embeddings", "rooms"
-and "containers". Every system is trained clean, and in conditions: with two altered copies of each
-training utterance by `Conditions`, whose noise is white, pink and brown, ESC-10's folds 1 to 3, and
-babble of the training fold. altered_recordings.py describes the conditions of the tests, none of
-which shares recordings with training. The seed draws the copies, and the weights of the network.
-Nothing was chosen on a test fold; pipelines.py states how the settings were.
+Needs SKSER_DATA, and the extras "embeddings", "rooms" and "containers". Every system is trained
+clean, and in conditions: with two altered copies of each training utterance by `Conditions`, whose
+noise is white, pink and brown, ESC-10's folds 1 to 3, and babble of the training fold.
+altered_recordings.py describes the conditions of the tests, which share no recording with training.
+The seed draws the copies, and the weights of the network.
 
 Finished folds are stored in a temporary folder, and a later run resumes from there. Systems are
 summarized when a seed has all folds.
 """
 
 import argparse
+import itertools
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,10 @@ ONE_THREAD = {"device": "cpu", "n_threads": 1}
 OTHER = {"emodb-loso": "ravdess-5", "ravdess-5": "emodb-loso"}
 SEEDLESS = ("whisper-tiny", "functionals")  # if trained clean
 TRAINING = ("clean", "conditions")
+NETWORK = "attention-fcn"  # part of the vote
 MEAN = "mean of all but clean"
+SNR = (-5, 20)  # in training
+COPIES = {}  # altered samples of the present fold
 
 
 def training_sounds():
@@ -47,8 +51,7 @@ def training_sounds():
 
 
 def whisper(conditions, seed):
-    checkpoint = Path(os.environ["SKSER_MODELS"]) / "whisper-tiny-encoder"
-    return whisper_linear(checkpoint, conditions=conditions, device="cpu", random_state=seed)
+    return whisper_linear(conditions=conditions, device="cpu", random_state=seed)
 
 
 def vectors(conditions, seed):
@@ -62,9 +65,29 @@ def vote(conditions, seed):
 SYSTEMS = {"whisper-tiny": whisper, "functionals": vectors, "fcn-and-functionals": vote}
 
 
+class Remembered:
+    """Alteration whose results are kept, as all systems of a fold and seed share their copies."""
+
+    def __init__(self, alteration):
+        self.alteration = alteration
+
+    def bind(self, utterances, speakers=None):
+        """Return the alteration for the utterances of training."""
+        return Remembered(self.alteration.bind(utterances, speakers))
+
+    def __call__(self, samples, sampling_rate, random_state):
+        """Return the altered samples."""
+        key = hash((samples.tobytes(), random_state.get_state()[1].tobytes()))
+        if key not in COPIES:
+            COPIES[key] = self.alteration(samples, sampling_rate, random_state)
+        return COPIES[key]
+
+
 def built(name, in_conditions, seed):
     """Return a system whose vectors are computed once for all folds, seeds and conditions."""
-    conditions = Conditions(noise=training_sounds()) if in_conditions else False
+    conditions = (
+        Remembered(Conditions(noise=training_sounds(), snr=SNR)) if in_conditions else False
+    )
     model = SYSTEMS[name](conditions, seed)
     for place, part in model.get_params().items():
         if isinstance(part, Functionals | SpeechEmbedding):
@@ -72,32 +95,62 @@ def built(name, in_conditions, seed):
     return model
 
 
-def run(task, name, in_conditions, n_seeds):
+def run(task, systems, training, n_seeds, only_folds):
+    """Test every system on every fold, one fold after the other, and write the results."""
     corpus, folds = load(task)
-    frame, y = corpus.frame, corpus.target.astype(str)
-    speakers = corpus.speakers.astype(str)
     voices = [read(source) for source in load(OTHER[task])[0].data]
-    label = name + "-in-conditions" * in_conditions
+    speakers = corpus.speakers.astype(str)
     MEMORY.mkdir(exist_ok=True)
-    for seed in range(n_seeds if in_conditions or name not in SEEDLESS else 1):
-        for fold, held_out in enumerate(folds):
-            path = MEMORY / f"{task}_{label}_{seed}_{fold}.npy"
-            if path.exists():
+    for fold, held_out in enumerate(folds):
+        if fold not in (only_folds or range(len(folds))):
+            continue
+        test = np.isin(speakers, held_out)
+        recordings = {}
+        COPIES.clear()
+        for name, trained, seed in itertools.product(systems, training, range(n_seeds)):
+            path = finished(task, name, trained, seed, fold)
+            if path.exists() or (seed and trained == "clean" and name in SEEDLESS):
                 continue
-            test = np.isin(speakers, held_out)
-            model = built(name, in_conditions, seed)
-            routed = {"groups": speakers[~test]} if in_conditions else {}
-            model.fit(frame[~test], y[~test], **routed)
-            samples = [read(source) for source in corpus.data[test]]
-            found = [
-                model.predict_proba([altered(x, condition, voices) for x in samples])
-                for condition in CONDITIONS
-            ]
-            np.save(path, np.array(found, np.float32))
-            uars = [uar_of(y[test], proba, model.classes_) for proba in found]
-            print(task, label, f"seed {seed} fold {fold} clean {100 * uars[0]:.1f}, mean of others "
-                  f"{100 * np.mean(uars[1:]):.1f}", flush=True)  # fmt: skip
-    write(task, label, corpus, folds)
+            if not recordings:
+                samples = [read(source) for source in corpus.data[test]]
+                for condition in CONDITIONS:
+                    recordings[condition] = [altered(x, condition, voices) for x in samples]
+            start = time.process_time()
+            for of_name, proba in probabilities(name, trained, seed, corpus[~test], recordings):
+                path = finished(task, of_name, trained, seed, fold)
+                np.save(path, proba)
+                uars = uar_of(corpus.target[test].astype(str), proba)
+                scores = f"clean {uars[0]:.1f}, others {np.mean(uars[1:]):.1f}"
+                print(path.stem, f"{time.process_time() - start:.0f} s, {scores}", flush=True)
+    for name, trained in itertools.product([*systems, NETWORK], training):
+        write(task, name, trained, corpus, folds)
+
+
+def finished(task, name, trained, seed, fold):
+    """Return the path of the probabilities of a fold."""
+    return MEMORY / f"{task}_{name}_{trained}_{seed}_{fold}.npy"
+
+
+def probabilities(name, trained, seed, corpus, recordings):
+    """Train a system on a corpus, and yield the probabilities of recordings.
+
+    Yields
+    ------
+    str
+        Name of the system. The network of a vote has a name of its own.
+    ndarray of shape (n_conditions, n_utterances, n_classes), float32
+        Its probabilities.
+    """
+    model = built(name, trained == "conditions", seed)
+    routed = {"groups": corpus.speakers.astype(str)} if trained == "conditions" else {}
+    model.fit(corpus.frame, corpus.target.astype(str), **routed)
+    models = {name: model}
+    if name == "fcn-and-functionals":
+        # The recordings are at 16 kHz already, as the inner estimator takes them.
+        models[NETWORK] = getattr(model, "estimator_", model).named_estimators_["network"]
+    for of_name, of_model in models.items():
+        found = [of_model.predict_proba(of_condition) for of_condition in recordings.values()]
+        yield of_name, np.array(found, np.float32)
 
 
 def tested(corpus, folds):
@@ -106,19 +159,22 @@ def tested(corpus, folds):
     return np.concatenate([y[np.isin(speakers, held_out)] for held_out in folds])
 
 
-def uar_of(y, proba, classes):
-    return unweighted_average_recall(y, np.asarray(classes)[proba.argmax(axis=1)])
+def uar_of(y, proba):
+    """Return the UAR in percent of each condition, for classes in alphabetical order."""
+    classes = np.unique(y)
+    return [100 * unweighted_average_recall(y, classes[of_one.argmax(axis=1)]) for of_one in proba]
 
 
-def write(task, label, corpus, folds):
+def write(task, name, trained, corpus, folds):
     """Write the predictions and the summary of all seeds whose folds are finished."""
-    fits, probabilities = [], {}
+    label = name + "-in-conditions" * (trained == "conditions")
+    fits, of_seeds = [], {}
     for seed in range(100):
-        paths = [MEMORY / f"{task}_{label}_{seed}_{fold}.npy" for fold in range(len(folds))]
+        paths = [finished(task, name, trained, seed, fold) for fold in range(len(folds))]
         if not all(path.exists() for path in paths):
             continue
-        probabilities[seed] = [np.load(path) for path in paths]
-        for fold, proba in enumerate(probabilities[seed]):
+        of_seeds[seed] = [np.load(path) for path in paths]
+        for fold, proba in enumerate(of_seeds[seed]):
             digits = proba.argmax(axis=2).astype(str)  # one digit for each utterance
             predicted = {c: "".join(row) for c, row in zip(CONDITIONS, digits, strict=True)}
             fits.append({"seed": seed, "fold": fold, "predicted": predicted})
@@ -128,11 +184,12 @@ def write(task, label, corpus, folds):
     y = tested(corpus, folds)
     result = {
         "task": task,
-        "system": label,
+        "system": name,
+        "trained": trained,
         "classes": sorted(set(y)),
         "conditions": list(CONDITIONS),
         "summary": summary(fits, y),
-        "calibration": calibration(probabilities, y),
+        "calibration": calibration(of_seeds, y),
         "fits": fits,
     }
     write_result(RESULTS / f"conditions_{task}_{label}.json", result)
@@ -164,12 +221,12 @@ def summary(fits, y):
     }
 
 
-def calibration(probabilities, y):
+def calibration(of_seeds, y):
     """Return the calibration error and mean confidence, clean and over all other recordings."""
     found = {}
     for name, rows in (("clean", slice(0, 1)), (MEAN, slice(1, None))):
         errors, confidence = [], []
-        for of_folds in probabilities.values():
+        for of_folds in of_seeds.values():
             proba = np.concatenate(of_folds, axis=1)[rows]
             n_conditions, _, n_classes = proba.shape
             proba = proba.reshape(-1, n_classes)
@@ -191,8 +248,7 @@ if __name__ == "__main__":
     parser.add_argument("--tasks", nargs="+", choices=PROTOCOLS, default=PROTOCOLS)
     parser.add_argument("--training", nargs="+", choices=TRAINING, default=TRAINING)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--folds", type=int, nargs="+")
     arguments = parser.parse_args()
     for of_task in arguments.tasks:
-        for chosen in arguments.systems:
-            for training in arguments.training:
-                run(of_task, chosen, training == "conditions", arguments.seeds)
+        run(of_task, arguments.systems, arguments.training, arguments.seeds, arguments.folds)

@@ -11,6 +11,7 @@ STAR = " \\*"  # of systems with weights that were trained on other data
 SYSTEMS = {
     "whisper-tiny": f"Whisper tiny{STAR}",
     "functionals": "functionals",
+    "attention-fcn": "attention FCN",
     "fcn-and-functionals": "FCN and functionals",
 }
 MEAN = "mean of all but clean"
@@ -23,7 +24,8 @@ CORPORA = {
     "indowave": "IndoWave",
     "emodb+ravdess": "EmoDB and RAVDESS",
 }
-COLORS = ("tab:blue", "tab:orange", "tab:green")
+METHODS = {"statistics": "adapted", "coral": "CORAL"}
+COLORS = ("tab:blue", "tab:orange", "tab:red", "tab:green")
 
 
 def write_robustness(docs):
@@ -32,6 +34,7 @@ def write_robustness(docs):
     write_generated(target / "conditions.rst", conditions, docs)
     write_generated(target / "calibration_in_conditions.rst", calibration, docs)
     write_generated(target / "foreign.rst", foreign, docs)
+    write_generated(target / "rejection.rst", rejection, docs)
 
 
 def results_of(docs, start):
@@ -135,25 +138,49 @@ def foreign(docs):
     for name, title in SYSTEMS.items():
         if name not in found:
             continue
-        result = found[name]
-        numbers = list(result["directions"][0]["adapted"]["statistics"])
-        rows = [["trained on", "tested on (labels)", "trained", "inductive",
-                 *(f"statistics, {number}" for number in numbers),
-                 *(f"CORAL, {number}" for number in numbers[2:])]]  # fmt: skip
-        for entry in result["directions"]:
-            adapted = entry["adapted"]
+        directions = found[name]["directions"]
+        columns = [(m, n) for m, by_number in directions[0]["adapted"].items() for n in by_number]
+        heads = [f"{METHODS[method]}, {number}" for method, number in columns]
+        rows = [["trained on", "tested on (labels)", "trained", "inductive", *heads]]
+        for entry in directions:
             rows.append(
                 [
                     CORPORA[entry["trained_on"]],
                     f"{CORPORA[entry['tested_on']]} ({entry['n_labels']})",
                     trained(entry["in_conditions"]),
                     f"{100 * entry['inductive']:.1f}",
-                    *(percent(adapted["statistics"][number]) for number in numbers),
-                    *(percent(adapted["coral"][number]) for number in numbers[2:]),
+                    *(percent(entry["adapted"][method][number]) for method, number in columns),
                 ]
             )
         parts.append(f"{title}\n{'~' * len(title)}\n\n{list_table(rows)}")
     return "\n".join(parts) or "Not measured yet.\n"
+
+
+def rejection(docs):
+    """Return a table of what was rejected and why, and one of the risk over coverage."""
+    path = docs.parent / "benchmarks/results/rejection.json"
+    if not path.exists():
+        return "Not measured yet.\n"
+    kinds = read_result(path)["kinds"]
+    reasons = ("accepted", "no speech", "unlike training", "unsure")
+    areas = ("speech", "distance", "confidence")
+    rows = [["recordings", "number", *(f"{reason}, %" for reason in reasons),
+             *(f"area under ROC by {name}" for name in areas)]]  # fmt: skip
+    for row in kinds:
+        shares = [f"{100 * row[reason]:.1f}" for reason in reasons]
+        scores = [
+            f"{row[key]:.3f}" if key in row else "" for key in map("area by {}".format, areas)
+        ]
+        rows.append([row["kind"], row["n"], *shares, *scores])
+    labeled = [row for row in kinds if "risk" in row]
+    risks = [["recordings", "calibration error", "mean confidence", "errors among accepted, %",
+              *(f"errors at coverage {share}, %" for share in labeled[0]["risk"])]]  # fmt: skip
+    for row in labeled:
+        figures = [f"{row[name]:.3f}" for name in ("ece", "confidence")]
+        errors = [row["risk_of_accepted"], *row["risk"].values()]
+        figures += ["" if error is None else f"{100 * error:.1f}" for error in errors]
+        risks.append([row["kind"], *figures])
+    return f"{list_table(rows)}\n{list_table(risks)}"
 
 
 def beside_the_clean_figure(docs, task):

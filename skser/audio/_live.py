@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from skser._wording import counted
 from skser.audio._arrays import scaled, warn_if_cancelled
 from skser.audio._checks import check_amplitude, check_rates, check_values
 from skser.audio._utterance import MAX_AMPLITUDE
@@ -137,8 +138,8 @@ def _alike(numbered, name):
         if kind[1] != first[1][1]:
             counts = [(shape or (1,))[0] for shape in (kind[1], first[1][1])]
             raise ValueError(
-                f"{name}: block {i} has {counts[0]} channels, but the blocks before have "
-                f"{counts[1]}: pass the same channels in all blocks."
+                f"{name}: block {i} has {counted(counts[0], 'channel')}, but the blocks before "
+                f"have {counts[1]}: pass the same channels in all blocks."
             )
         if array.size:
             yield array

@@ -39,7 +39,7 @@ _GROUPS = [
     ("telephone", "band", "codec"),
     ("level",),
 ]
-_CODECS = ("MP3", "OGG", "OPUS", "ULAW", "ALAW")
+_CODECS = ("MP3", "OPUS", "ULAW", "ALAW")
 
 
 class Conditions(BaseEstimator):
@@ -57,9 +57,9 @@ class Conditions(BaseEstimator):
         applied. The kinds are "speed", "room", "white", "pink", "brown", "recordings", "babble",
         "microphone", "clipping", "telephone", "band", "codec" and "level". At most one of the
         five kinds of noise is applied to a copy, and at most one of telephone, band and codec, so
-        their probabilities must not add up to more than 1. Where there are no recordings, or no
+        their probabilities must not add up to more than 1. Without recordings, or without
         voices for babble, the other kinds of noise take over their share. None means {default}.
-    snr : float or (float, float), default=(0, 20)
+    snr : float or (float, float), default=(-5, 20)
         Signal-to-noise ratio in dB over the utterance, below 8 kHz; a pair is the range from
         which it is drawn uniformly, as in the following parameters.
     noise : path-like, list of audio or None, default=None
@@ -130,7 +130,7 @@ class Conditions(BaseEstimator):
     def __init__(
         self,
         probabilities=None,
-        snr=(0, 20),
+        snr=(-5, 20),
         noise=None,
         babble="training",
         n_voices=6,
@@ -210,15 +210,20 @@ class Conditions(BaseEstimator):
         """
         probabilities = self._checked()
         available = {"recordings": self.noise is not None, "babble": self._has_voices(samples)}
+        # Everything that is drawn before the pool of voices is the same in each fold.
+        kinds = [
+            _drawn({kind: probabilities.get(kind, 0) for kind in group}, available, random_state)
+            for group in _GROUPS
+        ]
+        seeds = random_state.randint(2**31 - 1, size=len(_GROUPS))
         result = samples
-        for group in _GROUPS:
-            kind = _drawn({kind: probabilities.get(kind, 0) for kind in group}, available,
-                          random_state)  # fmt: skip
+        for kind, seed in zip(kinds, seeds, strict=True):
+            given = result, sampling_rate, np.random.RandomState(seed)
             if kind in _NOISES:
                 # The voices must be those of others: the unaltered samples tell them apart.
-                result = self._noisy(kind, result, sampling_rate, random_state, samples)
+                result = self._noisy(kind, *given, samples)
             elif kind is not None:
-                result = self._applied(kind, result, sampling_rate, random_state)
+                result = self._applied(kind, *given)
         largest = np.abs(result).max()
         allowed = max(1.0, np.abs(samples).max())
         if largest > allowed:
@@ -276,7 +281,9 @@ class Conditions(BaseEstimator):
         for name in ("snr", "reverberation", "tilt", "gain", "speed"):
             _check_range(name, getattr(self, name), name in ("reverberation", "speed"))
         if isinstance(self.babble, str) and not self.babble:
-            raise ValueError("babble='' is no folder; pass 'training', a folder, a list or None.")
+            raise ValueError(
+                "babble='' is not a folder; pass 'training', a folder, a list or None."
+            )
         probabilities = _DEFAULT if self.probabilities is None else self.probabilities
         for kind, probability in probabilities.items():
             if kind not in _DEFAULT:

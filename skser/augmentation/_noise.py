@@ -96,7 +96,7 @@ def add_recording(
     AudioReadError
         If the chosen recording cannot be read, or is silent.
     ValueError
-        If there are no recordings, or `over` is not one of the above.
+        If `recordings` is empty, or `over` is not one of the above.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def add_recording(
     """
     recordings = listed(recordings, "recordings")
     i = random_state.randint(len(recordings))
-    noise = excerpt(read(recordings, i, sampling_rate, "recordings"), len(samples), random_state)
+    noise = excerpt(read(recordings, i, sampling_rate), len(samples), random_state)
     return _mixed(samples, noise, sampling_rate, snr, band, over)
 
 
@@ -151,7 +151,7 @@ def add_babble(
     AudioReadError
         If a drawn utterance cannot be read, or is silent.
     ValueError
-        If there is no voice other than the utterance itself, or `over` is not one of the above.
+        If all voices are the utterance itself, or `over` is not one of the above.
     """
     seed = random_state.randint(2**31 - 1)
     lines = voices_of(voices, samples, seed, n_voices, sampling_rate)

@@ -46,7 +46,7 @@ def listed(recordings, what):
     FileNotFoundError
         If the folder or file does not exist.
     TypeError, ValueError
-        If an element is not audio, an array has no sampling rate, or there are no recordings.
+        If an element is not audio, an array has no sampling rate, or the list or folder is empty.
     """
     if isinstance(recordings, Listed):
         return recordings
@@ -71,7 +71,7 @@ def _files_of(path, what):
     return files
 
 
-def read(recordings, i, sampling_rate, what, *, offset=False):
+def read(recordings, i, sampling_rate, *, offset=False):
     """Read one recording at a rate in Hz, without digital silence at its ends.
 
     Unless `offset` is set, its constant offset is removed as well.
@@ -91,7 +91,7 @@ def read(recordings, i, sampling_rate, what, *, offset=False):
         samples = samples[sound[0] : sound[-1] + 1]
     if not samples.any() or not (offset or np.ptp(samples)):
         name = utterance_name(recordings[i], i)
-        raise AudioReadError([(name, f"is silent: remove it from {what}")])
+        raise AudioReadError([(name, "is silent: remove it")])
     return samples if offset else samples - samples.mean()
 
 
@@ -115,14 +115,14 @@ def voices_of(recordings, samples, seed, n, sampling_rate):
     Returns
     -------
     list of ndarray of shape (n_samples,), float32
-        Voices; fewer than `n` if there are no more.
+        Voices; fewer than `n` if `recordings` is shorter.
 
     Raises
     ------
     AudioReadError
         If a recording cannot be read, or is silent.
     ValueError
-        If there is no recording other than `samples`.
+        If all recordings are `samples`.
     """
     recordings = listed(recordings, "voices")
     found = []
@@ -131,9 +131,9 @@ def voices_of(recordings, samples, seed, n, sampling_rate):
             break
         plain = read_utterance(recordings[i], i, None, sampling_rate)
         if not np.array_equal(plain, samples):
-            found.append(read(recordings, i, sampling_rate, "voices"))
+            found.append(read(recordings, i, sampling_rate))
     if not found:
-        raise ValueError("There is no voice other than the utterance that babble is added to.")
+        raise ValueError("Babble needs a voice other than the utterance that it is added to.")
     return found
 
 

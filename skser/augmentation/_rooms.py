@@ -70,11 +70,11 @@ def apply_room(samples, sampling_rate, random_state, *, impulse_responses):
     AudioReadError
         If the chosen response cannot be read, or is silent.
     ValueError
-        If there are no responses.
+        If `impulse_responses` is empty.
     """
     responses = listed(impulse_responses, "impulse_responses")
     i = random_state.randint(len(responses))
-    response = read(responses, i, sampling_rate, "impulse_responses", offset=True)
+    response = read(responses, i, sampling_rate, offset=True)
     response = response[np.abs(response).argmax() :].astype(np.float64)
     heard = scipy.signal.fftconvolve(samples, response)[: len(samples)]
     power = np.sum(heard**2)

@@ -2,13 +2,13 @@
 
 import os
 import sys
+import warnings
 from typing import Annotated
 
 import typer
 
 import skser
-from skser.audio import printable
-from skser.cli._console import messages
+from skser.cli._console import complain, messages
 from skser.cli._corpora import corpora, fetch
 from skser.cli._info import info, versions
 from skser.cli._predict import listen, predict
@@ -60,10 +60,16 @@ def main():
 
     With the environment variable ``SKSER_TRACEBACK`` set, they are raised instead.
     """
-    try:
-        app(prog_name="skser")
-    except (ImportError, OSError, TypeError, ValueError) as error:
-        if os.environ.get("SKSER_TRACEBACK"):
-            raise
-        messages.print(f"skser: error: {printable(' '.join(str(error).split()))}")
-        sys.exit(1)
+    with warnings.catch_warnings():
+        warnings.showwarning = _print_warning
+        try:
+            app(prog_name="skser")
+        except (ImportError, OSError, TypeError, ValueError) as error:
+            if os.environ.get("SKSER_TRACEBACK"):
+                raise
+            complain(error)
+            sys.exit(1)
+
+
+def _print_warning(message, *place, **more):
+    complain(message, "warning")

@@ -65,8 +65,8 @@ def _require(name):
 def named_files(files, standard_input):
     """Return a pair of name to print and path for each audio file.
 
-    A folder stands for the audio files in it. For ``-``, standard input is either audio, which is
-    copied to a file, or the names of files, one per line.
+    A folder stands for the audio files in it, and a table for its rows. For ``-``, standard input
+    is either audio, which is copied to a file, or the names of files, one per line.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def named_files(files, standard_input):
 
     Returns
     -------
-    list of (str, str)
+    list of (str, str or Utterance)
 
     Raises
     ------
@@ -90,6 +90,8 @@ def named_files(files, standard_input):
             named += _piped(standard_input)
         elif os.path.isdir(file):
             named += [(path, path) for path in _files_in(file)]
+        elif Path(file).suffix.lower() in (".csv", ".tsv"):
+            named += _rows_of(file)
         else:
             named.append((file, file))
     return named
@@ -102,6 +104,12 @@ def _files_in(folder):
     if not found:
         raise ValueError(f"The folder {folder} holds no audio files. Give the names of files.")
     return list(map(str, found))
+
+
+def _rows_of(table):
+    from skser.datasets import read_utterances
+
+    return [(getattr(row, "source", row), row) for row in read_utterances(table)]
 
 
 def _piped(standard_input):

@@ -44,6 +44,13 @@ Memory = Annotated[
 ]
 Jobs = Annotated[int, typer.Option(help="Number of processes that compute features.")]
 Device = Annotated[str, typer.Option(help="Torch device: auto, cpu, cuda or mps.")]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target",
+        help="Dimension, such as valence, in place of the emotion; may be given several times.",
+    ),
+]
 Window = Annotated[float, typer.Option(min=0, help="Length of a window, in seconds.")]
 Hop = Annotated[float, typer.Option(min=0, help="Time between the starts of windows, in seconds.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -1,4 +1,4 @@
-"""Commands that predict: files, folders and the microphone."""
+"""Commands that predict: files, folders, tables and the microphone."""
 
 import csv
 import json
@@ -10,19 +10,24 @@ from typing import Annotated
 import typer
 
 from skser.audio import Utterance, printable
-from skser.cli._console import messages, output
+from skser.cli._console import complain, messages, output
 from skser.cli._files import named_files, open_model
-from skser.cli._options import Hop, Json, Model, Trust, Window
+from skser.cli._options import Hop, Json, Model, Targets, Trust, Window
+
+DEFAULT_MODEL = "emodb-afcn"
 
 
 def predict(
     files: Annotated[
         list[str],
-        typer.Argument(help="Audio files; - reads audio, or names of files, from a pipe."),
+        typer.Argument(
+            help="Audio files, folders of them, or tables (CSV) with a column audio; - reads "
+            "audio, or names of files, from a pipe."
+        ),
     ],
-    model: Model = "emodb-afcn",
+    model: Model = DEFAULT_MODEL,
     trust: Trust = False,
-    timeline: Annotated[bool, typer.Option(help="Predict window by window.")] = False,
+    timeline: Annotated[bool, typer.Option("--timeline", help="Predict window by window.")] = False,
     start: Annotated[float | None, typer.Option(help="Start of the part, in seconds.")] = None,
     end: Annotated[float | None, typer.Option(help="End of the part, in seconds.")] = None,
     channel: Annotated[
@@ -31,42 +36,73 @@ def predict(
     ] = None,
     window: Window = 2.0,
     hop: Hop = 0.5,
+    target: Targets = None,
+    adapt: Annotated[
+        bool,
+        typer.Option(
+            "--adapt",
+            help="Adapt the model to these files before predicting them. No labels are needed, but "
+            "the files should vary in emotion.",
+        ),
+    ] = False,
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ):
     """Predict the emotion portrayed in each file, with probabilities."""
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv cannot be combined; give one of them.")
-    from skser.cli._predicted_rows import flat, in_words, predicted_rows
+    from skser.cli._predicted_rows import in_words, predicted_rows
 
-    fitted = open_model(model, trust)
+    fitted = open_model(model, trust, needs_estimator=adapt)
     with tempfile.TemporaryDirectory() as folder:
         named = named_files(files, Path(folder) / "standard input")
         if (start, end, channel) != (None, None, None):
-            named = [(name, Utterance(path, start, end, channel)) for name, path in named]
+            named = [(name, _part(path, start, end, channel)) for name, path in named]
+        if adapt:
+            from skser.cli._adaptation import adapted
+
+            fitted = adapted(fitted, [path for _, path in named])
         windows = (window, hop) if timeline else None
-        rows, failures = predicted_rows(fitted, named, windows, messages)
+        rows, failures = predicted_rows(fitted, named, windows, target, messages)
     if as_json:
         print(json.dumps(rows, indent=1))
     elif as_csv:
-        columns = list(flat(rows[0])) if rows else ["file"]
-        writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(map(flat, rows))
+        _print_csv(rows)
     else:
         for row in rows:
             output.print(in_words(row))
     for name, reason in failures:
-        messages.print(f"skser: error: {printable(name)}: {reason}")
+        complain(f"{printable(name)}: {reason}")
     if failures:
         raise typer.Exit(1)
 
 
+def _part(path, start, end, channel):
+    """Return a part of a file, which must not be a part already."""
+    if isinstance(path, Utterance):
+        raise ValueError(
+            "The table states parts of recordings. Leave out --start, --end and --channel."
+        )
+    return Utterance(path, start, end, channel)
+
+
+def _print_csv(rows):
+    from skser.cli._predicted_rows import flat
+
+    rows = list(map(flat, rows))
+    # A column that only some rows have, such as the end of a part, is empty in the others.
+    columns = dict.fromkeys(name for row in rows for name in row) or ["file"]
+    writer = csv.DictWriter(sys.stdout, list(columns), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
 def listen(
-    model: Model = "emodb-afcn",
+    model: Model = DEFAULT_MODEL,
     trust: Trust = False,
     window: Window = 2.0,
     hop: Hop = 0.5,
+    target: Targets = None,
     rate: Annotated[int, typer.Option(min=1, help="Sampling rate, in Hz.")] = 16000,
     microphone: Annotated[
         str | None, typer.Option(help="Number of a device, or a part of its name.")
@@ -79,13 +115,9 @@ def listen(
 ):
     """Predict the emotion portrayed in speech from the microphone, window by window."""
     from skser.cli import _microphone
-    from skser.cli._predicted_rows import in_words, scored
-    from skser.inspection import WindowOutputs
+    from skser.cli._predicted_rows import Rows, in_words
 
     device = int(microphone) if microphone is not None and microphone.isdigit() else microphone
     blocks = _microphone.microphone(rate, device, seconds)
-    fitted = open_model(model, trust)
-    for start, end, scores in WindowOutputs(fitted, None).stream(blocks, rate, window, hop):
-        row = {"file": "microphone", "start": start, "end": end}
-        row |= scored(fitted.classes_, scores)
+    for row in Rows(open_model(model, trust), target).of_stream(blocks, rate, window, hop):
         print(json.dumps(row) if as_json else in_words(row), flush=True)

@@ -2,13 +2,14 @@
 
 from rich.progress import track
 
-from skser.audio import AudioReadError, printable
+from skser.audio import AudioReadError, Utterance, printable
+from skser.cli._console import in_options
 from skser.inspection import WindowOutputs
 
 _AT_ONCE = 16  # number of files per batch, and per step of the progress bar
 
 
-def predicted_rows(model, files, windows=None, console=None):
+def predicted_rows(model, files, windows=None, targets=None, console=None):
     """Predict audio files; a file that fails does not affect the others.
 
     Parameters
@@ -19,49 +20,50 @@ def predicted_rows(model, files, windows=None, console=None):
         Name to print, and path or part of a file. A name may occur twice.
     windows : (float, float) or None, default=None
         Length and hop of the windows of a timeline, in seconds; None predicts whole files.
+    targets : list of str or None, default=None
+        Name of each number that a regressor predicts; None numbers them.
     console : rich.console.Console or None, default=None
         Terminal that shows the progress; None shows none.
 
     Returns
     -------
     rows : list of dict
-        Prediction for each file, or for each window of it. The keys are ``file``, for windows
-        ``start`` and ``end`` in seconds, and either ``emotion``, with ``probabilities`` if the
-        model computes them, or the outputs of a regressor.
+        Prediction for each file, or for each window of it. The keys are ``file``, for windows and
+        parts ``start`` and ``end`` in seconds, and either ``emotion``, with ``probabilities`` if
+        the model computes them, or the outputs of a regressor.
     failures : list of (str, str)
         Name of each file without a row, and the reason on one line.
 
     Raises
     ------
     ValueError
-        If `windows` is given and the model has no probabilities.
+        If `windows` is given and the model is a classifier without probabilities, or if
+        `targets` do not fit the model.
     """
-    if windows is not None and not hasattr(model, "predict_proba"):
-        raise ValueError(
-            "A timeline needs probabilities, but this model has no predict_proba. Leave out "
-            "--timeline, or choose another --model."
-        )
+    maker = Rows(model, targets)
+    if windows is not None:
+        maker.require_outputs()
     # The windows of a single file already fill batches.
     size = _AT_ONCE if windows is None else 1
     batches = [files[i : i + size] for i in range(0, len(files), size)]
     silent = console is None or not console.is_terminal or len(batches) == 1
     rows, failures = [], []
     for batch in track(batches, "predicting", console=console, transient=True, disable=silent):
-        found, failed = _attempted(model, batch, windows)
+        found, failed = _attempted(maker, batch, windows)
         rows += found
         failures += failed
     return rows, failures
 
 
-def _attempted(model, batch, windows):
+def _attempted(maker, batch, windows):
     """Return rows and failures of a batch; if it fails as a whole, predict file by file."""
     try:
-        return _rows(model, batch, windows), []
+        return maker.of_files(batch, windows), []
     except (OSError, RuntimeError, ValueError) as error:
         if len(batch) == 1:
             ((name, path),) = batch
             return [], [(name, _reason(error, path))]
-    parts = [_attempted(model, [file], windows) for file in batch]
+    parts = [_attempted(maker, [file], windows) for file in batch]
     return [row for rows, _ in parts for row in rows], [
         one for _, failed in parts for one in failed
     ]
@@ -78,33 +80,88 @@ def _reason(error, path):
             for name, reason in error.failures
         ]
         reason = "; ".join(": ".join(filter(None, place)) for place in places)
-    return printable(" ".join(reason.split()))
+    return in_options(reason)
 
 
-def _rows(model, batch, windows):
-    """Return the rows of a batch."""
-    paths = [path for _, path in batch]
-    if windows is not None:
-        outputs = WindowOutputs(model, None)
+class Rows:
+    """Rows of one model: an emotion with probabilities, or numbers.
+
+    Parameters
+    ----------
+    model : fitted estimator or OnnxModel
+    targets : list of str or None
+        Name of each number that a regressor predicts.
+    """
+
+    def __init__(self, model, targets=None):
+        self.model = model
+        self.targets = targets
+        self.has_shares = hasattr(model, "predict_proba")
+        tags = getattr(model, "__sklearn_tags__", None)  # an OnnxModel has none
+        self.is_classifier = self.has_shares or (
+            tags is not None and tags().estimator_type == "classifier"
+        )
+        if self.is_classifier and targets:
+            raise ValueError(
+                "--target names the numbers of a regressor, but this model predicts emotions. "
+                "Leave it out, or choose another --model."
+            )
+
+    def require_outputs(self):
+        """Raise ValueError if the model predicts an emotion and nothing else."""
+        if self.is_classifier and not self.has_shares:
+            raise ValueError(
+                "A timeline needs probabilities, but this model has no predict_proba. Leave out "
+                "--timeline, or choose another --model."
+            )
+
+    def of_files(self, batch, windows):
+        """Return the rows of some files, given as pairs of name and path or part."""
+        if windows is not None:
+            outputs = WindowOutputs(self.model, None)
+            return [
+                {"file": name, "start": start, "end": end} | self._named(values)
+                for name, path in batch
+                for bounds, found in outputs.timeline(path, *windows)
+                for (start, end), values in zip(bounds.tolist(), found, strict=True)
+            ]
+        paths = [path for _, path in batch]
+        if self.has_shares:
+            found = map(self._named, self.model.predict_proba(paths))
+        elif self.is_classifier:
+            found = [{"emotion": str(label)} for label in self.model.predict(paths)]
+        else:
+            found = map(self._named, self.model.predict(paths).reshape(len(paths), -1))
         return [
-            {"file": name, "start": start, "end": end} | scored(model.classes_, scores)
-            for name, path in batch
-            for bounds, values in outputs.timeline(path, *windows)
-            for (start, end), scores in zip(bounds.tolist(), values, strict=True)
+            {"file": name} | _bounds(path) | row
+            for (name, path), row in zip(batch, found, strict=True)
         ]
-    if hasattr(model, "predict_proba"):
-        found = [scored(model.classes_, scores) for scores in model.predict_proba(paths)]
-    elif _is_classifier(model):
-        found = [{"emotion": str(label)} for label in model.predict(paths)]
-    else:
-        values = model.predict(paths).reshape(len(paths), -1).tolist()
-        found = [{f"output {i}": v for i, v in enumerate(row)} for row in values]
-    return [{"file": name} | row for (name, _), row in zip(batch, found, strict=True)]
+
+    def of_stream(self, blocks, rate, window, hop):
+        """Yield a row for each window of audio that arrives in blocks."""
+        self.require_outputs()
+        stream = WindowOutputs(self.model, None).stream(blocks, rate, window, hop)
+        for start, end, values in stream:
+            yield {"file": "microphone", "start": start, "end": end} | self._named(values)
+
+    def _named(self, values):
+        if self.has_shares:
+            return scored(self.model.classes_, values)
+        names = self.targets or [f"output {i}" for i in range(len(values))]
+        if len(names) != len(values):
+            raise ValueError(
+                f"The model predicts {len(values)} numbers, but --target names {len(names)}: "
+                f"{', '.join(names)}. Name each of them, in their order."
+            )
+        return dict(zip(names, map(float, values), strict=True))
 
 
-def _is_classifier(model):
-    tags = getattr(model, "__sklearn_tags__", None)  # an OnnxModel has none
-    return tags is not None and tags().estimator_type == "classifier"
+def _bounds(path):
+    """Return the keys that tell parts of one recording apart."""
+    if not isinstance(path, Utterance):
+        return {}
+    facts = {"start": path.start, "end": path.end, "channel": path.channel}
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def scored(classes, scores):
@@ -115,16 +172,23 @@ def scored(classes, scores):
 
 def in_words(row):
     """Return a row as one line of text, with the three most probable emotions."""
-    words = [printable(row["file"])]
-    if "start" in row:
-        words.append(f"{row['start']:.2f}-{row['end']:.2f} s")
+    row = dict(row)
+    words = [printable(row.pop("file"))]
+    start, end, channel = (row.pop(name, None) for name in ("start", "end", "channel"))
+    if start is not None or end is not None:
+        words.append(f"{start or 0.0:.2f}-{'' if end is None else f'{end:.2f}'} s")
+    if channel is not None:
+        words.append(f"channel {channel}")
     if "probabilities" in row:
         ranked = sorted(row["probabilities"].items(), key=lambda item: -item[1])[:3]
         words.append(", ".join(f"{name} {share:.0%}" for name, share in ranked))
     elif "emotion" in row:
         words.append(row["emotion"])
     else:
-        words.append(", ".join(f"{value:.3f}" for value in list(row.values())[1:]))
+        named = not next(iter(row)).startswith("output ")
+        words.append(
+            ", ".join(f"{name} {v:.3f}" if named else f"{v:.3f}" for name, v in row.items())
+        )
     return ": ".join(words)
 
 

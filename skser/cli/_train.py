@@ -22,7 +22,9 @@ from skser.cli._options import (
     Seed,
     System,
     TableOrFolder,
+    Targets,
 )
+from skser.cli._systems import rated, system_for
 
 
 def train(
@@ -30,6 +32,7 @@ def train(
     out: Annotated[str, typer.Option(help="File to write, such as model.skser or model.onnx.")],
     corpus: Corpus = None,
     system: ChosenSystem = System.attention_fcn,
+    target: Targets = None,
     max_epochs: Epochs = None,
     seed: Seed = 0,
     memory: Memory = None,
@@ -41,7 +44,7 @@ def train(
     from skser.persistence import save
 
     check_place(Path(out), holds_model=True)
-    model = _system(system, max_epochs, seed, memory, jobs, device)
+    model = system_for(system, target, seed, memory, jobs, device, max_epochs)
     if is_onnx(out):
         import_optional("onnx", extra="onnx", purpose="--out *.onnx")
         if not hasattr(model, "steps"):
@@ -50,16 +53,23 @@ def train(
                 "the name of a .skser file."
             )
     data = _corpus(table, corpus)
-    messages.print(f"training {system} on {len(data.target)} utterances")
+    if target:
+        X, y = rated(data, target)
+        outputs = ", ".join(target)
+    else:
+        X, y = data.data, data.target.astype(str)
+        outputs = f"{len(data.target_names)} emotions"
+    of_all = "" if len(X) == len(data.data) else f" of {len(data.data)}, those with ratings"
+    messages.print(f"training {system} on {len(X)} utterances{of_all}")
     _show_progress(model)
-    model.fit(data.data, data.target.astype(str))
+    model.fit(X, y)
     if is_onnx(out):
         export_onnx(model, Path(out))
     else:
         save(model, out)
     messages.print(
-        f"{printable(out)}: {system}, {len(data.target_names)} emotions, trained on all "
-        f"{len(data.target)} utterances. To test it on unknown speakers: skser evaluate."
+        f"{printable(out)}: {system}, {outputs}, trained on all {len(X)} utterances. To test it "
+        "on unknown speakers: skser evaluate."
     )
 
 
@@ -75,6 +85,7 @@ def evaluate(
     table: TableOrFolder,
     corpus: Corpus = None,
     system: ChosenSystem = System.attention_fcn,
+    target: Targets = None,
     report: Annotated[Path | None, typer.Option(help="HTML report to write.")] = None,
     protocol: Annotated[
         str | None,
@@ -104,8 +115,9 @@ def evaluate(
             import_optional(library, extra="report", purpose="--report")
     data = _corpus(table, corpus)
     evaluation = cross_validate_speakers(
-        _system(system, max_epochs, 0, memory, 1, device),
+        system_for(system, target, 0, memory, 1, device, max_epochs),
         data,
+        target="emotion" if not target else target[0] if len(target) == 1 else target,
         cv=folds if protocol is None else published_folds(data, protocol),
         n_seeds=seeds,
         results_dir=results_dir,
@@ -131,13 +143,3 @@ def _corpus(path, name):
     if path.is_dir():
         raise ValueError(f"{path} is a folder. Name the corpus in it with --corpus.")
     return load_table(path)
-
-
-def _system(system, max_epochs, seed, memory, jobs, device):
-    """Build an unfitted system of `skser.pipelines`."""
-    from skser import pipelines
-
-    given = {} if max_epochs is None else {"max_epochs": max_epochs}
-    return getattr(pipelines, system.replace("-", "_"))(
-        random_state=seed, memory=memory, n_jobs=jobs, device=device, **given
-    )

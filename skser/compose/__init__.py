@@ -1,21 +1,29 @@
-"""Meta-estimators: data augmentation, windows, transfer learning and unions of frames."""
+"""Meta-estimators: augmentation, adaptation, rejection, windows, transfer and unions of frames."""
 
+from skser.compose._adapted import AdaptedClassifier
+from skser.compose._adapted_model import adapt
+from skser.compose._adapted_regressor import AdaptedRegressor
 from skser.compose._augmented import AugmentedClassifier
 from skser.compose._augmented_regressor import AugmentedRegressor
 from skser.compose._frame_union import FrameUnion
 from skser.compose._metadata import group_keywords, soft_target_keywords
+from skser.compose._rejecting import RejectingClassifier
 from skser.compose._segmented import SegmentedClassifier
 from skser.compose._segmented_regressor import SegmentedRegressor
 from skser.compose._transfer import TransferClassifier, TransferRegressor
 
 __all__ = [
+    "AdaptedClassifier",
+    "AdaptedRegressor",
     "AugmentedClassifier",
     "AugmentedRegressor",
     "FrameUnion",
+    "RejectingClassifier",
     "SegmentedClassifier",
     "SegmentedRegressor",
     "TransferClassifier",
     "TransferRegressor",
+    "adapt",
     "group_keywords",
     "soft_target_keywords",
 ]

@@ -37,10 +37,12 @@ _TASKS_AT_ONCE = 512
 # Parameter descriptions of the classifier and the regressor, for `insert_descriptions`.
 AUGMENTED = {
     "augment": """augment : callable
-    Function ``augment(samples, sampling_rate, random_state)`` that returns altered samples,
-    or a transform of the library audiomentations, such as a ``Compose``. Samples are 1-D
-    float32 with full scale 1, and their number may change. ``random_state`` is a
-    `numpy.random.RandomState`.""",
+    `Conditions`, another function ``augment(samples, sampling_rate, random_state)`` that
+    returns altered samples, or a transform of the library audiomentations, such as a
+    ``Compose``. Samples are 1-D float32 with full scale 1, and their number may change.
+    ``random_state`` is a `numpy.random.RandomState`. If it has a method
+    ``bind(utterances, speakers)``, `fit` calls it with the training utterances and uses what
+    it returns.""",
     "sampling_rate": """sampling_rate : float, default=16000
     Rate at which utterances are read and altered, in Hz. It must be at least the rate of the
     features.""",
@@ -49,9 +51,9 @@ AUGMENTED = {
     "n_jobs": """n_jobs : int or None, default=None
     Number of processes that read and alter utterances, as in joblib.""",
     "random_state": """random_state : int, RandomState instance or None, default=None
-    Seed of the alterations. With an int, a copy depends only on the utterance's samples and
-    on the number of the copy. It is then the same in every fold and fit, and the `memory` of
-    the first step can reuse its features.""",
+    Seed of the alterations. With an int, a copy depends only on the utterance's samples, on
+    the number of the copy, and, in babble, on the voices of training. It is then the same in
+    every fold and fit, and the `memory` of the first step can reuse its features.""",
 }
 
 
@@ -230,7 +232,12 @@ def _take_arrays(estimator, sampling_rate, owner):
             estimator.set_params(input_sampling_rate=sampling_rate)
             return
         parameters.pop("source", None)  # the fitted source of a transfer must stay unchanged
-        inner = [p for p in parameters.values() if isinstance(p, BaseEstimator)]
+        # An ensemble has its estimators in a list, mostly as pairs of name and estimator.
+        listed = [
+            part for value in parameters.values() if isinstance(value, list) for part in value
+        ]
+        parts = [p for part in listed for p in (part if isinstance(part, tuple) else (part,))]
+        inner = [p for p in [*parameters.values(), *parts] if isinstance(p, BaseEstimator)]
     for part in inner:
         _take_arrays(part, sampling_rate, owner)
 

@@ -49,8 +49,8 @@ class AugmentedRegressor(RegressorMixin, BaseAugmented):
     -----
     Missing targets (NaN) are passed on, for inner estimators that accept them.
 
-    All training audio and all copies are held in memory at once: 230 MB per hour at 16 kHz,
-    times ``1 + n_copies``.
+    All training audio and all copies are written to a temporary file that is mapped into memory:
+    230 MB per hour at 16 kHz, times ``1 + n_copies``. It is deleted at the end of `fit`.
 
     audiomentations draws from the global generators of `random` and `numpy.random`. They are
     seeded for each copy, and their previous state is restored afterwards.

@@ -23,7 +23,7 @@ from ._manifests import load_emobox, load_nkululeko
 from ._meld import load_meld
 from ._msp_podcast import load_msp_podcast
 from ._nemo import load_nemo
-from ._own import load_folder, load_table
+from ._own import load_folder, load_table, read_utterances
 from ._ravdess import load_ravdess
 from ._registry import CORPORA
 from ._rttm import read_rttm
@@ -69,4 +69,5 @@ __all__ = [
     "load_textgrid",
     "make_emotional_speech",
     "read_rttm",
+    "read_utterances",
 ]

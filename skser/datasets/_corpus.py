@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from skser._wording import counted
 from skser.audio import table_rows
 from skser.datasets._registry import HARMONIZED, SHARED_EMOTIONS
 from skser.datasets._votes import (
@@ -104,7 +105,7 @@ class SpeechCorpus:
     >>> corpus.select(speakers=["y"]).target.tolist()
     ['happiness', 'frustration']
     >>> corpus.harmonize(["happiness"])
-    SpeechCorpus mine: 2 utterances, 2 speakers, 1 emotions
+    SpeechCorpus mine: 2 utterances, 2 speakers, 1 emotion
     emotion  happiness  all
     speaker
     x                1    1
@@ -425,10 +426,11 @@ class SpeechCorpus:
 
     def __repr__(self):
         unknown = self.speakers is None
-        n_speakers = "an unknown number of" if unknown else self.frame["speaker"].nunique()
+        n_speakers = None if unknown else self.frame["speaker"].nunique()
+        speakers = "an unknown number of speakers" if unknown else counted(n_speakers, "speaker")
         return (
-            f"SpeechCorpus {self.name}: {len(self.target)} utterances, "
-            f"{n_speakers} speakers, {len(self.target_names)} emotions\n"
+            f"SpeechCorpus {self.name}: {counted(len(self.target), 'utterance')}, "
+            f"{speakers}, {counted(len(self.target_names), 'emotion')}\n"
             # Columns, the classes, are never cut; rows, the speakers, are.
             f"{self.counts().to_string(max_rows=_MOST_ROWS)}"
         )

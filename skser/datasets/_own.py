@@ -9,12 +9,14 @@ from pathlib import Path
 import pandas as pd
 
 from skser._docstrings import insert_descriptions
+from skser._wording import counted
 from skser.audio import (
     PART_COLUMNS,
     Utterance,
     is_utterance_index,
     overlapping,
     seconds,
+    table_rows,
 )
 from skser.datasets._audio_files import audio_files_in, existing_folder
 from skser.datasets._corpus import SpeechCorpus, finish
@@ -98,6 +100,41 @@ def load_table(table, *, root=None, name="table", return_X_y=False):
     return finish(labeled_corpus(frame, root, where, unit, name), return_X_y)
 
 
+def read_utterances(table):
+    """Read the utterances of a table without using any labels in it.
+
+    Parameters
+    ----------
+    table : path-like
+        CSV file as for `load_table`. Its columns ``audio``, ``start``, ``end`` and ``channel`` are
+        used, and its errors are those of `load_table`.
+
+    Returns
+    -------
+    list of str or Utterance
+    """
+    frame, root, where, unit = _read(table, None)
+    frame = as_values(with_known_names(frame, where))
+    _require_values(frame, ["audio"], where, unit)
+    frame = _with_parts(frame, where, unit)
+    frame["audio"] = _found(frame["audio"], root, where, unit)
+    return table_rows(frame)
+
+
+def _require_values(frame, columns, where, unit):
+    """Raise ValueError if a column is missing or has empty cells."""
+    missing = [column for column in columns if column not in frame]
+    if missing:
+        raise ValueError(f"{where} lacks the columns {missing}; it has {list(frame.columns)}.")
+    for column in columns:
+        empty = frame.index[frame[column].isna()].tolist()
+        if empty:
+            raise ValueError(
+                f"{where} has no {column} in {unit}s {empty[:_SOME]}. Fill in the values, or "
+                "remove these rows."
+            )
+
+
 def labeled_corpus(frame, root, where, unit, name, check_times=False, **about):
     """Build a corpus from an utterance table whose columns have their final names.
 
@@ -123,16 +160,7 @@ def labeled_corpus(frame, root, where, unit, name, check_times=False, **about):
     SpeechCorpus
     """
     root = Path(root)
-    missing = [column for column in ("audio", "emotion") if column not in frame]
-    if missing:
-        raise ValueError(f"{where} lacks the columns {missing}; it has {list(frame.columns)}.")
-    for column in ("audio", "emotion"):
-        empty = frame.index[frame[column].isna()].tolist()
-        if empty:
-            raise ValueError(
-                f"{where} has no {column} in {unit}s {empty[:_SOME]}. Fill in the values, or "
-                "remove these rows."
-            )
+    _require_values(frame, ["audio", "emotion"], where, unit)
     frame["emotion"] = frame["emotion"].astype(str)
     for column in ("emotion", "speaker"):
         if column in frame:
@@ -342,10 +370,11 @@ def _warn_of_overlaps(corpus, rows, where, unit):
     if emotions[0] == emotions[1]:
         labels = f"one emotion, {emotions[0]!r}"
     shown = "two emotions in some of them" if several else labels
+    verb = "overlaps" if len(pairs) == 1 else "overlap"
     warnings.warn(
-        f"{where}: {len(pairs)} pairs of utterances overlap in their file, with {shown}, such as "
-        f"{unit}s {rows[first]} and {rows[second]}. Keep each pair on one side of a split, or "
-        "correct the times.",
+        f"{where}: {counted(len(pairs), 'pair')} of utterances {verb} in their file, with "
+        f"{shown}, such as {unit}s {rows[first]} and {rows[second]}. Keep each pair on one side "
+        "of a split, or correct the times.",
         stacklevel=3,
     )
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from skser._optional import import_optional
+from skser._wording import counted
 from skser.audio import audio_inputs, utterance_name
 from skser.datasets import SpeechCorpus
 from skser.evaluation._agreement import agreement
@@ -132,13 +133,17 @@ class CorpusReport:
         unknown = 0 if corpus.speakers is None else int(pd.isna(corpus.speakers).sum())
         n_speakers = int(pd.Series(corpus.speakers, dtype=object).nunique())
         hours = self.recordings["duration"].sum() / 3600
-        speakers = f"{n_speakers} speakers" if n_speakers else "unknown speakers"
-        more = f" ({unknown} utterances of unknown speakers)" if unknown and n_speakers else ""
+        speakers = counted(n_speakers, "speaker") if n_speakers else "unknown speakers"
+        more = (
+            f" ({counted(unknown, 'utterance')} of unknown speakers)"
+            if unknown and n_speakers
+            else ""
+        )
         return template.render(
             title=self.title or f"The corpus {corpus.name}",
             abstract=(
-                f"{len(corpus)} utterances of {speakers}{more}, {hours:.2f} hours, "
-                f"{len(corpus.target_names)} emotions."
+                f"{counted(len(corpus), 'utterance')} of {speakers}{more}, {hours:.2f} hours, "
+                f"{counted(len(corpus.target_names), 'emotion')}."
             ),
             sections=[section for section in sections if section],
         )
@@ -286,7 +291,10 @@ class CorpusReport:
         return {
             "title": "Duplicates",
             "warn": True,
-            "paragraphs": [f"{len(self.similar)} pairs of recordings are alike{shown}."],
+            "paragraphs": [
+                f"{counted(len(self.similar), 'pair')} of recordings "
+                f"{'is' if len(self.similar) == 1 else 'are'} alike{shown}."
+            ],
             "tables": [table(pairs)],
         }
 

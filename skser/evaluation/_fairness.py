@@ -137,6 +137,7 @@ def recall_gap(
     n_right = np.zeros_like(size)
     np.add.at(n_right, (place, true), right)
     gap, best, worst = _gap(n_right, size)
+    names = names.tolist()
     random = check_random_state(random_state)
     if speakers is None:
         recall = n_right.sum(axis=0) / size.sum(axis=0)
@@ -146,28 +147,74 @@ def recall_gap(
         speakers = check_attribute(speakers, y_true, "speakers")
         by_speaker = _by_speaker(speakers, place, true, right, len(names), len(classes))
         simulated = np.array([_shuffled_gap(*by_speaker, random) for _ in range(n_simulations)])
+    return gap_against_chance(gap, simulated, confidence_level, names[best], names[worst])
+
+
+def gap_against_chance(gap, simulated, confidence_level, best, worst):
+    """Return a gap with its test against simulated gaps.
+
+    Parameters
+    ----------
+    gap : float
+        Largest difference of a score between two groups.
+    simulated : ndarray of shape (n_simulations,)
+        Gaps where groups do not matter.
+    confidence_level : float
+        Share of simulated gaps up to the threshold.
+    best, worst : object
+        The two groups with this gap.
+
+    Returns
+    -------
+    FairnessGap
+    """
     threshold = np.quantile(simulated, confidence_level, method="inverted_cdf")
     # Without a tolerance, equal gaps that differ in the last digit would not count.
-    p_value = (1 + np.sum(simulated >= gap - 1e-12)) / (1 + n_simulations)
-    names = names.tolist()
-    return FairnessGap(
-        float(gap), float(threshold), float(p_value), names[best], names[worst], confidence_level
-    )
+    p_value = (1 + np.sum(simulated >= gap - 1e-12)) / (1 + len(simulated))
+    return FairnessGap(float(gap), float(threshold), float(p_value), best, worst, confidence_level)
 
 
-def _by_speaker(speakers, place, true, right, n_groups, n_classes):
-    """Count all and correct utterances (n_speakers, n_classes); find the group of each speaker."""
+def group_of_speakers(speakers, place, remedy=""):
+    """Find the group of each speaker.
+
+    Parameters
+    ----------
+    speakers : ndarray of shape (n_utterances,)
+        Speaker of each utterance.
+    place : ndarray of shape (n_utterances,), int
+        Number of the group of each utterance.
+    remedy : str, default=""
+        Further sentence of the error message.
+
+    Returns
+    -------
+    of_row : ndarray of shape (n_utterances,), int
+        Number of the speaker of each utterance.
+    group : ndarray of shape (n_speakers,), int
+        Number of the group of each speaker.
+
+    Raises
+    ------
+    ValueError
+        If a speaker is in two groups.
+    """
     names, of_row = np.unique(speakers, return_inverse=True)
     group = np.zeros(len(names), dtype=int)
     group[of_row] = place
     divided = group[of_row] != place
     if divided.any():
         raise ValueError(
-            f"Speaker {names[of_row[divided]].tolist()[0]!r} is in more than one group, so groups "
-            "cannot be assigned to speakers at random. Give speakers=None to treat utterances as "
-            "independent."
+            f"Speaker {speakers[divided].tolist()[0]!r} is in more than one group, so groups "
+            f"cannot be assigned to speakers at random.{remedy}"
         )
-    size, n_right = np.zeros((2, len(names), n_classes))
+    return of_row, group
+
+
+def _by_speaker(speakers, place, true, right, n_groups, n_classes):
+    """Count all and correct utterances (n_speakers, n_classes); find the group of each speaker."""
+    remedy = " Give speakers=None to treat utterances as independent."
+    of_row, group = group_of_speakers(speakers, place, remedy)
+    size, n_right = np.zeros((2, len(group), n_classes))
     np.add.at(size, (of_row, true), 1)
     np.add.at(n_right, (of_row, true), right)
     return size, n_right, group, n_groups

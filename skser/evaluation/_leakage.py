@@ -11,6 +11,7 @@ from joblib import Parallel, delayed
 from sklearn.model_selection import check_cv
 from sklearn.utils import column_or_1d
 
+from skser._wording import counted
 from skser.audio import (
     Utterance,
     Waveform,
@@ -60,13 +61,15 @@ class LeakageReport:
         return self.leaks.empty
 
     def __str__(self):
-        lines = [f"{self.n_folds} folds, checked for shared {', '.join(self.checked)}."]
+        lines = [f"{counted(self.n_folds, 'fold')}, checked for shared {', '.join(self.checked)}."]
         if self.is_clean:
             return lines[0] + " Nothing is on both sides."
         for kind, found in self.leaks.groupby("kind", sort=False):
             names = found["what"].unique()
             shown = ", ".join(map(str, names[:5])) + (" ..." if len(names) > 5 else "")
-            lines.append(f"{kind} on both sides in {found['fold'].nunique()} folds: {shown}")
+            lines.append(
+                f"{kind} on both sides in {counted(found['fold'].nunique(), 'fold')}: {shown}"
+            )
         return "\n".join(lines)
 
 

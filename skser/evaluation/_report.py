@@ -8,6 +8,7 @@ import pandas as pd
 from sklearn.metrics import brier_score_loss, f1_score
 
 from skser._optional import import_optional
+from skser._wording import counted
 from skser.audio import audio_inputs, utterance_name
 from skser.evaluation import leakage_report, recall_gap
 from skser.evaluation._html_page import TEMPLATE, cell, picture, sound, table
@@ -145,10 +146,9 @@ class EvaluationReport:
         return template.render(
             title=self.title or f"Speech emotion recognition on {corpus.name}",
             abstract=(
-                f"{len(corpus.target)} utterances of {n_speakers} speakers, "
-                f"{n_folds} folds{apart}, {n_seeds} "
-                f"{'seed' if n_seeds == 1 else 'seeds'}. All scores are for utterances that the "
-                f"model was not trained on. {' '.join(notes)}"
+                f"{counted(len(corpus.target), 'utterance')} of {counted(n_speakers, 'speaker')}, "
+                f"{counted(n_folds, 'fold')}{apart}, {counted(n_seeds, 'seed')}. All scores are "
+                f"for utterances that the model was not trained on. {' '.join(notes)}"
             ).strip(),
             sections=[section for section in sections if section],
         )

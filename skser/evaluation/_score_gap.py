@@ -4,13 +4,16 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
-from sklearn.utils.validation import check_consistent_length
 
-from skser.evaluation._fairness import FairnessGap
+from skser.evaluation._fairness import gap_against_chance, group_of_speakers
 from skser.evaluation._target_metrics import ignore_constant_predictions, is_loss
-from skser.metrics import check_attribute, concordance_correlation_coefficient
+from skser.metrics import (
+    check_attribute,
+    check_dimensions,
+    concordance_correlation_coefficient,
+)
 
 
 @validate_params(
@@ -68,7 +71,8 @@ def score_gap(
     Raises
     ------
     ValueError
-        If there is only one group, or a speaker is in two groups.
+        If there is only one group, a speaker is in two groups, or y_true and y_pred are of
+        different shapes.
 
     See Also
     --------
@@ -85,25 +89,15 @@ def score_gap(
     >>> round(found.gap, 2), found.worst, found.is_fair
     (0.2, 'male', False)
     """
-    true, predicted = (
-        check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
-        for y, name in ((y_true, "y_true"), (y_pred, "y_pred"))
-    )
-    check_consistent_length(true, predicted)
+    true, predicted = check_dimensions(y_true, y_pred)
+    if np.ndim(y_true) == 1:
+        true, predicted = true[:, 0], predicted[:, 0]
     groups = check_attribute(groups, true, "groups")
     speakers = check_attribute(speakers, true, "speakers")
     names, place = np.unique(groups, return_inverse=True)
     if len(names) < 2:
         raise ValueError(f"groups holds only {names.tolist()[0]!r}; a gap needs at least two.")
-    speaker_names, of_row = np.unique(speakers, return_inverse=True)
-    group = np.zeros(len(speaker_names), dtype=int)
-    group[of_row] = place
-    divided = group[of_row] != place
-    if divided.any():
-        raise ValueError(
-            f"Speaker {speakers[divided].tolist()[0]!r} is in more than one group, so groups "
-            "cannot be assigned to speakers at random."
-        )
+    of_row, group = group_of_speakers(speakers, place)
 
     def gap_of(group):
         rows = group[of_row]
@@ -118,10 +112,5 @@ def score_gap(
         ignore_constant_predictions()
         gap, best, worst = gap_of(group)
         simulated = np.array([gap_of(random.permutation(group))[0] for _ in range(n_simulations)])
-    threshold = np.quantile(simulated, confidence_level, method="inverted_cdf")
-    # Without a tolerance, equal gaps that differ in the last digit would not count.
-    p_value = (1 + np.sum(simulated >= gap - 1e-12)) / (1 + n_simulations)
     names = names.tolist()
-    return FairnessGap(
-        float(gap), float(threshold), float(p_value), names[best], names[worst], confidence_level
-    )
+    return gap_against_chance(gap, simulated, confidence_level, names[best], names[worst])

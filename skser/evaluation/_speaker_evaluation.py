@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from skser._wording import counted
 from skser.evaluation._intervals import jackknife, leave_one_out
 from skser.evaluation._target_metrics import (
     OfColumn,
@@ -245,7 +246,10 @@ class SpeakerEvaluation:
             name = self.target if isinstance(self.target, str) else ", ".join(self.target)
             unit, table = name, self.summary().round(3).to_string()
         disjoint = "" if "shared_speakers" in self.protocol else "speaker-disjoint "
-        lines = [f"{n_folds} {disjoint}folds, {n_seeds} seeds, {unit}", table]
+        lines = [
+            f"{counted(n_folds, disjoint + 'fold')}, {counted(n_seeds, 'seed')}, {unit}",
+            table,
+        ]
         return "\n".join(lines + about_speakers(self.protocol) + about_target(self.protocol))
 
 

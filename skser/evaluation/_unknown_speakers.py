@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import _safe_indexing
 
+from skser._wording import counted
 from skser.model_selection import GivenSplits, speaker_disjoint_splits
 
 UNKNOWN_SPEAKER = "unknown speaker"
@@ -32,7 +33,9 @@ def speakers_or_unknown(corpus, cv):
     known = ~pd.isna(corpus.speakers)
     names = set(corpus.speakers[known].astype(str))
     if len(names) < 2 and not _is_given(cv):
-        others = "" if known.all() else f" ({(~known).sum()} utterances have an unknown speaker)"
+        others = (
+            "" if known.all() else f" ({counted((~known).sum(), 'utterance')} of unknown speakers)"
+        )
         raise ValueError(
             f"{corpus.name} has only one speaker, {str(min(names))!r}{others}; training and "
             "testing need at least two."

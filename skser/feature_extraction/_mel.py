@@ -122,7 +122,7 @@ class MelSpectrogram(SpectralTransformer):
     >>> noise = np.random.RandomState(0).randn(16000)
     >>> X = MelSpectrogram(input_sampling_rate=16000).transform([noise])
     >>> X, X.layout.n_channels, X.layout.n_bands, X.layout.hop
-    (Sequences(1 utterances, 101 frames, 192 columns), 3, 64, 0.01)
+    (Sequences(1 utterance, 101 frames, 192 columns), 3, 64, 0.01)
     """
 
     _parameter_constraints = {

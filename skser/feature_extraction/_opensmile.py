@@ -85,7 +85,7 @@ class OpenSmile(AudioTransformer, auto_wrap_output_keys=("transform",)):
     >>> round(float(27.5 * 2 ** (semitones / 12)))
     200
     >>> smile.set_params(level="lld").transform([tone])
-    Sequences(1 utterances, 96 frames, 25 columns)
+    Sequences(1 utterance, 96 frames, 25 columns)
     """
 
     _parameter_constraints = {

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
+from skser._wording import counted
 from skser.inspection._drawing import axes_for, predictions_of
 from skser.metrics import concordance_correlation_coefficient
 
@@ -90,7 +91,9 @@ class PredictedValuesDisplay:
         if names is None:
             names = ["target"] if n == 1 else [f"target{i}" for i in range(n)]
         if len(names) != n:
-            raise ValueError(f"names={list(names)} must have one name for each of {n} dimensions.")
+            raise ValueError(
+                f"names={list(names)} must have one name for each of {counted(n, 'dimension')}."
+            )
         return cls(true, predicted, list(names)).plot(ax=ax)
 
     def plot(self, *, ax=None):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skser._wording import counted
 from skser.inspection._drawing import new_axes
 
 
@@ -80,8 +81,8 @@ class RobustnessDisplay:
         axes = np.ravel(axes)
         if len(axes) < len(kinds):
             raise ValueError(
-                f"Got {len(axes)} axes for {len(kinds)} kinds of distortion. Give one axes per "
-                "kind, or none to create a new figure."
+                f"Got {counted(len(axes), 'Axes object')} for {len(kinds)} kinds of distortion. "
+                "Give one per kind, or none to create a new figure."
             )
         for ax in axes[len(kinds) :]:
             ax.set_axis_off()

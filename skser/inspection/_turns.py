@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from skser._wording import counted
 from skser.audio import AudioReadError, Utterance, Waveform, audio_inputs, read_at_rate, seconds
 from skser.datasets import read_rttm
 
@@ -123,10 +124,11 @@ def _warn_of_overlaps(rows, where):
             latest = row
     if pairs:
         first, second = pairs[0]
+        verb = "overlaps" if len(pairs) == 1 else "overlap"
         warnings.warn(
-            f"{where}: {len(pairs)} turns overlap an earlier one, such as {second} and {first}. "
-            "Each of them contains both voices. Correct the times, or give a recording with one "
-            "channel per speaker.",
+            f"{where}: {counted(len(pairs), 'turn')} {verb} an earlier one, such as {second} and "
+            f"{first}. Each of them contains both voices. Correct the times, or give a "
+            "recording with one channel per speaker.",
             stacklevel=5,  # past scikit-learn's wrapper
         )
 

@@ -6,6 +6,8 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_consistent_length
 
+from skser._wording import counted
+
 
 def check_labels(y_true, y_pred):
     """Check true and predicted labels, and return them as arrays.
@@ -56,9 +58,10 @@ def check_dimensions(y_true, y_pred):
     check_consistent_length(true, predicted)
     true, predicted = (y.reshape(len(y), -1) for y in (true, predicted))
     if true.shape != predicted.shape:
+        n_true = counted(true.shape[1], "dimension")
         raise ValueError(
-            f"y_true has {true.shape[1]} dimensions and y_pred has {predicted.shape[1]}; they must "
-            "have the same number."
+            f"y_true has {n_true} and y_pred has {predicted.shape[1]}; they must have the same "
+            "number."
         )
     return true, predicted
 

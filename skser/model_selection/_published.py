@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from skser._wording import counted
 from skser.datasets import CORPORA
 from skser.model_selection._given_splits import GivenSplits
 from skser.model_selection._speaker_folds import SpeakerFolds
@@ -185,12 +186,14 @@ def _emobox(corpus, folder):
     for fold in sorted(folder.glob("fold_*"), key=lambda path: (len(path.name), path.name)):
         sides = []
         for side in ("train", "test"):
-            listed = sorted({n for file in fold.glob(f"*_{side}_*.jsonl") for n in _listed(file)})
+            # Some folders also have lists in an earlier format, such as emodb_test_fold1.jsonl.
+            lists = fold.glob(f"*_{side}_{fold.name}.jsonl")
+            listed = sorted({name for file in lists for name in _listed(file)})
             missing = [name for name in listed if name not in row_of]
             if missing:
                 raise ValueError(
-                    f"{fold} lists {len(missing)} utterances that {corpus.name} lacks, such as "
-                    f"{missing[0]}."
+                    f"{fold} lists {counted(len(missing), 'utterance')} that {corpus.name} lacks, "
+                    f"such as {missing[0]}."
                 )
             sides.append(np.array([row_of[name] for name in listed], dtype=np.int64))
         folds.append(tuple(sides))

@@ -10,6 +10,8 @@ from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_consistent_length
 
+from skser._wording import counted
+
 
 class SpeakerFolds(BaseCrossValidator):
     """Cross-validator that holds out given groups of speakers.
@@ -281,12 +283,12 @@ def speaker_disjoint_splits(cv, X, y, groups, name):
     if getattr(cv, "allow_shared_speakers", False):
         return folds
     for fold, (train, test) in enumerate(folds):
-        for what, values in zip(("speakers", "sentences"), np.atleast_2d(groups.T), strict=False):
+        for what, values in zip(("speaker", "sentence"), np.atleast_2d(groups.T), strict=False):
             shared = np.intersect1d(values[train], values[test])
             if len(shared):
                 raise ValueError(
-                    f"Fold {fold} of {name} has {len(shared)} {what} on both sides, such as "
-                    f"{str(shared[0])!r}. Use published_folds, StratifiedSpeakerKFold or "
+                    f"Fold {fold} of {name} has {counted(len(shared), what)} on both sides, such "
+                    f"as {str(shared[0])!r}. Use published_folds, StratifiedSpeakerKFold or "
                     "LeaveOneGroupOut."
                 )
     return folds

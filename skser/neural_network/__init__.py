@@ -7,6 +7,11 @@ from skser.neural_network._attention_map import AttentionMap
 from skser.neural_network._attention_rnn import AttentionRNNClassifier, AttentionRNNRegressor
 from skser.neural_network._augmentation import SpecAugment
 from skser.neural_network._base import NeuralEstimator
+from skser.neural_network._normalization import (
+    measure_normalization_statistics,
+    normalization_statistics,
+    set_normalization_statistics,
+)
 from skser.neural_network._transfer import Transfer, transferring
 
 __all__ = [
@@ -20,5 +25,8 @@ __all__ = [
     "NeuralEstimator",
     "SpecAugment",
     "Transfer",
+    "measure_normalization_statistics",
+    "normalization_statistics",
+    "set_normalization_statistics",
     "transferring",
 ]

@@ -19,6 +19,7 @@ from skorch.helper import predefined_split
 from skser._base import validate_sequences
 from skser._device import autocast, resolve_device, torch_threads
 from skser._docstrings import insert_descriptions
+from skser._wording import counted
 from skser.neural_network._augmentation import SpecAugment
 from skser.neural_network._batching import (
     BatchIterator,
@@ -115,8 +116,8 @@ class NeuralEstimator(TrainingParameters):
         if given == Layout.unnamed(sequences.n_columns):  # plain arrays have no channels
             return Sequences(sequences.values, sequences.lengths, sequences.starts, fitted)
         raise ValueError(
-            f"X has {given.n_channels} channels of {given.n_bands} bands, but "
-            f"{type(self).__name__} was fitted on {fitted.n_channels} channels of "
+            f"X has {counted(given.n_channels, 'channel')} of {given.n_bands} bands, but "
+            f"{type(self).__name__} was fitted on {counted(fitted.n_channels, 'channel')} of "
             f"{fitted.n_bands} bands."
         )
 

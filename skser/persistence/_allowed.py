@@ -20,8 +20,9 @@ _ALLOWED = {
     package: names.split()
     for package, names in {
         "skser.augmentation": "Conditions",
-        "skser.compose": "AugmentedClassifier AugmentedRegressor FrameUnion SegmentedClassifier "
-        "SegmentedRegressor TransferClassifier TransferRegressor",
+        "skser.compose": "AdaptedClassifier AdaptedRegressor AugmentedClassifier "
+        "AugmentedRegressor FrameUnion RejectingClassifier SegmentedClassifier SegmentedRegressor "
+        "TransferClassifier TransferRegressor",
         "skser.feature_extraction": "FrameFeatures Functionals LevelContour MFCC MelSpectrogram "
         "OpenSmile Spectrogram SpeechProbability",
         "skser.neural_network": "AdversarialAEClassifier AdversarialAERegressor "
@@ -54,6 +55,7 @@ _SHAPES = {
         "f": "center_ data_max_ data_min_ data_range_ feature_names_in_ lambdas_ max_abs_ mean_ "
         "min_ n_samples_seen_ scale_ var_ xbar_ X_offset_ X_scale_",
         "o": "_target_mean _target_scale intercept_",
+        "h": "conformity_scores_",
         "p": "explained_variance_ singular_values_",
         "q": "references_",
         "t": "X_thresholds_ y_thresholds_",
@@ -61,6 +63,8 @@ _SHAPES = {
         "outliers_ scores_ singular_ weights",
         "of f": "coef_",
         "pf": "components_",
+        "d": "linear_means_",
+        "dd": "linear_covariances_",
         "ff": "covariance_ sigma_",
         "cf": "means_",
         "qf": "quantiles_",
@@ -73,14 +77,14 @@ _SHAPES = {
 MACHINE_PARAMETERS = [
     "allow_pickle",
     "checkpoint_dir",
-    "impulse_responses",
     "memory",
     "n_jobs",
     "n_threads",
-    "noise",
     "source",
     "verbose",
 ]
+# Parameters of Conditions that hold recordings, which only training needs, by their defaults.
+RECORDINGS = {"babble": "training", "impulse_responses": None, "noise": None}
 # Larger values could only serve to fill the memory of whoever loads a file.
 _LARGEST = {
     "batch_size": 2**16,
@@ -149,9 +153,11 @@ def check_attributes(cls, attributes):
     for parameter in MACHINE_PARAMETERS:
         if parameter in parameters and attributes.get(parameter):
             raise SavedModelError(f"It sets {name}.{parameter}, which is never saved.")
-    babble = attributes.get("babble") if "babble" in parameters else None
-    if babble is not None and not (isinstance(babble, str) and babble == "training"):
-        raise SavedModelError(f"It sets {name}.babble to recordings, which are never saved.")
+    if cls.__name__ == "Conditions":
+        for parameter, kept in RECORDINGS.items():
+            value = attributes.get(parameter)
+            if value is not None and not (isinstance(value, str) and value == kept):
+                raise SavedModelError(f"It sets {name}.{parameter}, which is never saved.")
     lengths = {}
     for attribute in ("n_features_in_", "_n_columns"):
         if type(n_columns := attributes.get(attribute)) is int:

@@ -5,7 +5,7 @@ import json
 import os
 from collections import deque
 
-from skser.persistence._allowed import MACHINE_PARAMETERS, is_listed
+from skser.persistence._allowed import MACHINE_PARAMETERS, RECORDINGS, is_listed
 from skser.persistence._archive import SCHEMA, parsed
 from skser.persistence._errors import SavedModelError
 
@@ -100,9 +100,10 @@ def _portable(node):
             attributes[name] = {**_JSON, "content": silent if name == "verbose" else "null"}
             if name == "allow_pickle":
                 attributes[name]["content"] = "false"
-        training = {**_JSON, "content": '"training"'}
-        if attributes.get("babble", training) not in (training, {**_JSON, "content": "null"}):
-            attributes["babble"] = training  # recordings, which are never saved either
+        if node["__class__"] == "Conditions":
+            for name, default in RECORDINGS.items():
+                if attributes[name].get("content") not in ("null", '"training"'):
+                    attributes[name] = {**_JSON, "content": json.dumps(default)}
     elif loader == "ConstructorFromReduceNode" and node["__module__"].startswith("pathlib"):
         parts = [json.loads(part["content"]) for part in content["content"]]
         return {**_JSON, "content": json.dumps(os.path.join(*parts))}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from skser._wording import counted
 from skser.sequences._index import describe_index
 from skser.sequences._layout import Layout
 from skser.sequences._storage import TemporaryFolder, read_block, write_block
@@ -73,15 +74,20 @@ class Sequences:
         if lengths.size and (
             lengths.min() < 0 or starts.min() < 0 or (starts + lengths).max() > len(values)
         ):
-            raise ValueError(f"An utterance lies outside the block of {len(values)} frames.")
+            raise ValueError(
+                f"An utterance lies outside the block of {counted(len(values), 'frame')}."
+            )
         layout = layout or Layout.unnamed(values.shape[1])
         if len(layout.feature_names) != values.shape[1]:
             raise ValueError(
-                f"The layout names {len(layout.feature_names)} columns, but the block has "
-                f"{values.shape[1]}."
+                f"The layout names {counted(len(layout.feature_names), 'column')}, but the block "
+                f"has {values.shape[1]}."
             )
         if index is not None and len(index) != len(lengths):
-            raise ValueError(f"index holds {len(index)} labels for {len(lengths)} utterances.")
+            raise ValueError(
+                f"index holds {counted(len(index), 'label')} for "
+                f"{counted(len(lengths), 'utterance')}."
+            )
         self.values = values
         self.starts = starts
         self.lengths = lengths
@@ -105,7 +111,8 @@ class Sequences:
                 )
             if array.shape[1] != width:
                 raise ValueError(
-                    f"Utterance {i} has {array.shape[1]} columns, but utterance 0 has {width}."
+                    f"Utterance {i} has {counted(array.shape[1], 'column')}, but utterance 0 has "
+                    f"{width}."
                 )
         values = np.concatenate(arrays).astype(np.float32, order="C", copy=False)
         return cls(values, [len(array) for array in arrays], layout=layout, index=index)
@@ -171,8 +178,8 @@ class Sequences:
 
     def __repr__(self):
         return (
-            f"{type(self).__name__}({len(self)} utterances, {int(self.lengths.sum())} frames, "
-            f"{self.n_columns} columns)"
+            f"{type(self).__name__}({counted(len(self), 'utterance')}, "
+            f"{counted(int(self.lengths.sum()), 'frame')}, {counted(self.n_columns, 'column')})"
         )
 
     def _is_consecutive(self):

@@ -23,44 +23,13 @@ from sklearn.pipeline import make_pipeline
 import skser
 from skser import datasets
 from skser.audio import AudioReadError, Utterance, load_audio
-from skser.cli import main
 from skser.cli._predicted_rows import predicted_rows
-from skser.datasets import load_table, make_emotional_speech
+from skser.datasets import load_table
 from skser.evaluation import cross_validate_speakers
 from skser.feature_extraction import FrameFeatures, Functionals
 from skser.inspection import emotion_timeline
 from skser.neural_network import AttentionFCNClassifier
 from skser.pipelines import attention_fcn
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Folder with a table of made-up speech and a model trained on it."""
-    folder = tmp_path_factory.mktemp("with a space")
-    corpus = make_emotional_speech(3, 8, random_state=0, output_dir=folder / "speech")
-    corpus.frame.to_csv(folder / "table.csv", index=False)
-    model = attention_fcn(max_epochs=3, device="cpu", n_threads=1, random_state=0)
-    skser.save(model.fit(corpus.data, corpus.target.astype(str)), folder / "model.skser")
-    return folder
-
-
-@pytest.fixture
-def files(folder):
-    return load_table(folder / "table.csv").data[:3].tolist()
-
-
-@pytest.fixture
-def shell(monkeypatch, capfd):
-    """Return a function that runs a command and returns exit code, output and messages."""
-
-    def run(*arguments, pipe=b""):
-        monkeypatch.setattr(sys, "argv", ["skser", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(pipe)))
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code, *capfd.readouterr()
-
-    return run
 
 
 def test_predict_works_with_the_included_model(shell, files):

@@ -153,9 +153,7 @@ def test_a_regressor_trains_in_conditions(corpus):
 
 
 def test_conditions_can_be_searched_in_processes(corpus):
-    pipeline = make_pipeline(
-        MelSpectrogram(n_mels=8), Functionals(), StandardScaler(), LogisticRegression()
-    )
+    pipeline = logistic_regression_of(MelSpectrogram(n_mels=8))
     model = AugmentedClassifier(pipeline, Conditions(), input_sampling_rate=RATE, random_state=0)
     search = GridSearchCV(
         model,
@@ -168,9 +166,7 @@ def test_conditions_can_be_searched_in_processes(corpus):
 
 
 def test_a_model_trained_in_conditions_is_saved_without_its_recordings(corpus, tmp_path):
-    pipeline = make_pipeline(
-        MelSpectrogram(n_mels=8), Functionals(), StandardScaler(), LogisticRegression()
-    )
+    pipeline = logistic_regression_of(MelSpectrogram(n_mels=8))
     augment = Conditions(snr=(5, 10), noise=[Waveform(tone(50), RATE)])
     model = AugmentedClassifier(pipeline, augment, input_sampling_rate=RATE, random_state=0)
     model.fit(corpus.data, corpus.target)

@@ -338,7 +338,7 @@ def test_missing_index_file_is_accepted_and_a_damaged_one_raises(tmp_path):
 
 
 def test_index_of_wrong_length_raises():
-    with pytest.raises(ValueError, match="index holds 1 labels for 2 utterances"):
+    with pytest.raises(ValueError, match="index holds 1 label for 2 utterances"):
         Sequences.from_list([np.ones((2, 1)), np.ones((3, 1))], index=pd.Index(["a"]))
 
 

@@ -443,7 +443,7 @@ class TestMSPPodcast:
         corpus = load_msp_podcast(tmp_path)
         assert corpus.frame["speaker"].isna().sum() == 10
         assert corpus.counts().loc["?", "all"] == 10
-        assert "20 utterances, 1 speakers" in repr(corpus)
+        assert "20 utterances, 1 speaker, " in repr(corpus)
         assert (corpus.activation[0], corpus.valence[0], corpus.dominance[0]) == (1.5, 2.5, 7.0)
         assert corpus.transcripts[3] == "words 3"
         train = load_msp_podcast(tmp_path, partitions="Train")

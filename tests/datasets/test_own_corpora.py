@@ -235,7 +235,7 @@ class TestOwnData:
         table = pd.DataFrame(
             {"audio": "a.wav", "emotion": emotions, "start": [0, 1, 5], "end": [2, 3, 6]}
         )
-        with pytest.warns(UserWarning, match=f"1 pairs of utterances overlap .* {words}.* 0 and 1"):
+        with pytest.warns(UserWarning, match=f"1 pair of utterances overlaps .* {words}.* 0 and 1"):
             load_table(table, root=folder)
 
 

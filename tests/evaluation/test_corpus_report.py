@@ -106,10 +106,10 @@ def test_the_report_holds_all_sections(report, tmp_path):
     assert titles == [
         "Easy to guess", "Emotions and speakers", "Recordings", "Raters", "Duplicates", "Source",
     ]  # fmt: skip
-    assert "24 utterances of 4 speakers (1 utterances of unknown speakers)" in html
+    assert "24 utterances of 4 speakers (1 utterance of unknown speakers)" in html
     assert html.count("data:image/svg+xml") == 4
     assert "24 at 16000 Hz" in html
-    assert "1 pairs of recordings are alike." in html
+    assert "1 pair of recordings is alike." in html
     assert report.similar == [("identical audio", 2, 3)]
     assert "1.000" in html  # the raters of each utterance agree
     assert "A &amp; B" in html

@@ -81,7 +81,7 @@ class TestDimensions:
         folds = found.fold_results
         assert summary.loc["ccc", "worst_fold"] == folds["ccc"].min()
         assert summary.loc["rmse", "worst_fold"] == folds["rmse"].max()
-        assert str(found).startswith("2 speaker-disjoint folds, 1 seeds, valence")
+        assert str(found).startswith("2 speaker-disjoint folds, 1 seed, valence")
 
     def test_scores_of_a_speaker_are_those_of_their_utterances(self):
         found = cross_validate_speakers(of_features(Ridge()), made_up(), target="valence", cv=2)
@@ -361,6 +361,20 @@ class TestVotes:
         np.testing.assert_allclose(found.y_pred.sum(axis=1), 1)
         assert (found.y_pred >= 0).all()
         assert found.summary().loc["divergence", "pooled"] < 0.05
+
+    def test_shares_are_clipped_at_0_and_equal_where_nothing_is_left(self):
+        class Fixed(RegressorMixin, BaseEstimator):
+            def fit(self, X, y):
+                self.fitted_ = True
+                return self
+
+            def predict(self, X):
+                return np.resize([[3.0, -1.0], [1.0, 3.0], [-2.0, -1.0], [0.0, 0.0]], (len(X), 2))
+
+        found = cross_validate_speakers(Fixed(), made_up(votes=votes_of()), target="votes", cv=2)
+        rows = (found.predictions["fold"] == 0).to_numpy()
+        expected = np.resize([[1, 0], [0.25, 0.75], [0.5, 0.5], [0.5, 0.5]], (rows.sum(), 2))
+        np.testing.assert_array_equal(found.y_pred[rows], expected)
 
     def test_classifiers_that_take_soft_targets_get_them(self):
         class Soft(ClassifierMixin, BaseEstimator):

@@ -88,7 +88,7 @@ def test_given_splits_keep_their_test_sides(corpus):
 
 
 def test_known_speakers_in_given_splits_are_held_apart(corpus):
-    with pytest.raises(ValueError, match="Fold 0 of cv has 1 speakers on both sides, such as 'b'"):
+    with pytest.raises(ValueError, match="Fold 0 of cv has 1 speaker on both sides, such as 'b'"):
         run(corpus, cv=[([0, 3], [4, 6])])
     with pytest.raises(ValueError, match="The training side of fold 0 of cv has unknown speakers"):
         run(corpus, cv=[([2, 6], [3])])
@@ -96,7 +96,7 @@ def test_known_speakers_in_given_splits_are_held_apart(corpus):
 
 def test_one_known_speaker_is_not_enough(corpus):
     one = corpus[[0, 1, 2]]
-    with pytest.raises(ValueError, match=r"only one speaker, 'a' \(1 utterances have an unknown"):
+    with pytest.raises(ValueError, match=r"only one speaker, 'a' \(1 utterance of unknown"):
         run(one, cv=2)
     assert len(run(one, cv=[([0, 1], [2])]).predictions) == 1
 
@@ -125,7 +125,7 @@ def test_shared_speakers_are_accepted_only_when_asked_for(corpus):
     folds = [([0, 3, 7], [1, 4, 9]), ([9, 10], [0, 3])]
     found = run(corpus, cv=GivenSplits(folds, "paper", allow_shared_speakers=True))
     assert found.protocol["shared_speakers"] == {"n": 2, "n_tested": 3}
-    assert str(found).startswith("2 folds, 1 seeds")
+    assert str(found).startswith("2 folds, 1 seed")
     assert "2 of 3 test speakers are in the training side" in str(found)
     with pytest.raises(ValueError, match="2 speakers on both sides"):
         run(corpus, cv=GivenSplits(folds, "paper"))

@@ -197,6 +197,9 @@ class TestScoreGap:
             score_gap(self.true, self.true, ["one"] * 120, self.speakers)
         with pytest.raises(ValueError, match="Speaker 0 is in more than one group"):
             score_gap(self.true, self.true, np.arange(120) % 2, self.speakers)
+        twice = np.column_stack([self.true, self.true])
+        with pytest.raises(ValueError, match="y_true has 1 dimension and y_pred has 2"):
+            score_gap(self.true, twice, self.sex, self.speakers)
 
 
 def test_intervals_and_pearson_agree_with_scipy(evaluation):

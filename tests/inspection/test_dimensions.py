@@ -131,7 +131,7 @@ class TestDisplays:
     def test_shapes_and_names_that_do_not_fit_raise(self):
         with pytest.raises(ValueError, match="shape"):
             PredictedValuesDisplay.from_predictions([1.0, 2], [1.0, 2, 3])
-        with pytest.raises(ValueError, match="one name for each of 1 dimensions"):
+        with pytest.raises(ValueError, match="one name for each of 1 dimension"):
             PredictedValuesDisplay.from_predictions([1.0, 2], [1.0, 2], names=["a", "b"])
 
     def test_scores_of_speakers_are_sorted_bars(self):

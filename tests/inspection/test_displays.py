@@ -216,7 +216,7 @@ def test_bad_input_raises(halves):
     two = robustness_report(
         Always(), known, distortions={"a": lambda s, *_: s, "b": lambda s, *_: s}
     )
-    with pytest.raises(ValueError, match="Got 1 axes for 2 kinds of distortion"):
+    with pytest.raises(ValueError, match="Got 1 Axes object for 2 kinds of distortion"):
         inspection.RobustnessDisplay.from_report(two, axes=[plt.subplots()[1]])
 
 

@@ -217,7 +217,7 @@ class TestTurns:
         path, rttm = dialogue
         rttm.write_text("SPEAKER call 1 0 1 x x A x x\nSPEAKER call 1 0.5 1 x x B x x\n")
         with pytest.warns(
-            UserWarning, match=r"1 turns overlap .*rttm, line 2 and .*line 1\. Each"
+            UserWarning, match=r"1 turn overlaps .*rttm, line 2 and .*line 1\. Each"
         ) as caught:
             emotion_timeline(model, path, segments=rttm)
         assert [warning.filename for warning in caught] == [__file__]

@@ -170,7 +170,7 @@ def test_arrays_are_split_into_the_channels_of_the_fit():
     np.testing.assert_array_equal(of_array.weights, given.weights)
     np.testing.assert_array_equal(of_array.times, given.times)
     one_channel = X.map_values(np.copy, Layout(X.layout.feature_names))
-    with pytest.raises(ValueError, match="1 channels of 16 bands, but .* on 2 channels of 8"):
+    with pytest.raises(ValueError, match="1 channel of 16 bands, but .* on 2 channels of 8"):
         model.predict(one_channel)
 
 

@@ -20,6 +20,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVR
 
 import skser
+from skser.augmentation import Conditions
+from skser.compose import AugmentedClassifier
 from skser.feature_extraction import MelSpectrogram, SpeechEmbedding
 from skser.neural_network import AttentionFCNClassifier, AttentionRNNClassifier
 from skser.persistence import SavedModelError, read_info
@@ -249,6 +251,31 @@ def test_a_method_needs_trust_by_its_own_name(archive, refused):
     content = with_schema(archive, change)
     assert "SequenceScaler.fit, which" in refused(content)
     assert "SequenceScaler.fit, which" in refused(content, trusted=[SequenceScaler])
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "training"), ({"babble": None}, None), ({"babble": [X]}, "training")],
+)
+def test_recordings_of_conditions_are_neither_saved_nor_loaded(
+    saved, path, refused, given, expected
+):
+    def nodes(node):
+        inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        yield node
+        for part in inner:
+            yield from nodes(part)
+
+    content = saved(AugmentedClassifier(LogisticRegression(), Conditions(noise="/etc", **given)))
+    loaded = skser.load(path).augment
+    assert (loaded.noise, loaded.babble) == (None, expected)
+    for name in ("noise", "babble", "impulse_responses"):
+
+        def change(schema, name=name):
+            (found,) = (n for n in nodes(schema) if isinstance(n, dict) and "n_voices" in n)
+            found[name] = {**found["n_voices"], "content": '"/etc"'}
+
+        assert f"It sets Conditions.{name}, which is never" in refused(with_schema(content, change))
 
 
 def test_trees_and_support_vectors_need_trust(saved, path):

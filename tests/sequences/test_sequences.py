@@ -249,7 +249,7 @@ def test_arrays_and_lists_are_converted_to_sequences():
 
 
 def test_layouts_that_do_not_fit_are_rejected(sequences):
-    with pytest.raises(ValueError, match="names 1 columns, but the block has 8"):
+    with pytest.raises(ValueError, match="names 1 column, but the block has 8"):
         Sequences(sequences.values, sequences.lengths, layout=Layout.unnamed(1))
     with pytest.raises(ValueError, match="2 columns cannot be divided into 3 channels"):
         Layout(("a", "b"), n_channels=3)

@@ -16,9 +16,12 @@ from sklearn.svm import SVR
 
 import skser
 from skser.compose import (
+    AdaptedClassifier,
+    AdaptedRegressor,
     AugmentedClassifier,
     AugmentedRegressor,
     FrameUnion,
+    RejectingClassifier,
     SegmentedClassifier,
     SegmentedRegressor,
     TransferClassifier,
@@ -92,6 +95,9 @@ def instance(cls):
         return cls(seeded(TRANSFERS[cls]), fitted_source(TRANSFERS[cls]))
     if cls is FrameUnion:
         return cls([("mel", MelSpectrogram()), ("mfcc", MFCC())])
+    if cls is RejectingClassifier:
+        # Nothing is refused, since some of the checks have numbers as classes and others text.
+        return cls(LogisticRegression(), novelty=None)
     if cls is SegmentedClassifier:
         return cls(LogisticRegression())
     if cls is SegmentedRegressor:
@@ -101,6 +107,10 @@ def instance(cls):
         return cls(small_checkpoint(cls))
     if cls is OpenSmile:
         pytest.importorskip("opensmile")
+    if cls is AdaptedClassifier:
+        return cls(LogisticRegression())
+    if cls is AdaptedRegressor:
+        return cls(Ridge())
     if cls is AugmentedClassifier:
         return cls(LogisticRegression(), add_noise, input_sampling_rate=16000)
     if cls is AugmentedRegressor:

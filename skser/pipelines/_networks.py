@@ -1,44 +1,9 @@
-"""Complete systems from audio to emotion: published ones, and the best of this package."""
-
-from sklearn.decomposition import PCA
-from sklearn.ensemble import VotingClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import QuantileTransformer
+"""Networks on spectrograms: published ones, and this package's own."""
 
 from skser._docstrings import insert_descriptions
-from skser.feature_extraction import (
-    FrameFeatures,
-    Functionals,
-    LevelContour,
-    MelSpectrogram,
-    Spectrogram,
-)
+from skser.feature_extraction import LevelContour, MelSpectrogram, Spectrogram
 from skser.neural_network import AttentionFCNClassifier
-from skser.preprocessing import SequenceScaler
-
-__all__ = ["attention_fcn", "fcn_and_functionals", "gans2020", "zhang2018"]
-
-_DESCRIPTIONS = {
-    "max_epochs": """max_epochs : int, default=50
-    Number of epochs that train the network.""",
-    "audio": """input_sampling_rate : float or None, default=None
-    Sampling rate in Hz of arrays of samples; files state their own.
-n_jobs : int or None, default=None
-    Number of processes that compute features, as in joblib; None means one.
-memory : path-like or None, default=None
-    Folder that caches the features of each utterance; None recomputes them in each call.""",
-    "torch": """device : str, default="auto"
-    Torch device of the network; "auto" selects the first one available of cuda, mps and cpu.
-n_threads : int or None, default=None
-    Number of torch threads that the network uses; None keeps torch's own setting.""",
-}
-
-
-def _pipeline(features, classifier, scaler=None):
-    """Chain features, a scaler (by default a `SequenceScaler`) and a classifier."""
-    scaler = SequenceScaler() if scaler is None else scaler
-    return Pipeline([("features", features), ("scaler", scaler), ("classifier", classifier)])
+from skser.pipelines._parts import DESCRIPTIONS, in_conditions, with_scaler
 
 
 def _published_network(**settings):
@@ -54,10 +19,11 @@ def _published_network(**settings):
     )
 
 
-@insert_descriptions(_DESCRIPTIONS)
+@insert_descriptions(DESCRIPTIONS)
 def attention_fcn(
     *,
     max_epochs=50,
+    conditions=False,
     input_sampling_rate=None,
     n_jobs=None,
     memory=None,
@@ -74,15 +40,17 @@ def attention_fcn(
     Parameters
     ----------
     {max_epochs}
+    {clean_or_conditions}
     {audio}
     {torch}
     random_state : int, RandomState instance or None, default=None
-        Seed of the initial weights, the order of batches, dropout and masking.
+        Seed of the initial weights, the order of batches, dropout, masking and altered copies.
 
     Returns
     -------
-    Pipeline
-        Steps ``features``, ``scaler`` and ``classifier``.
+    Pipeline or AugmentedClassifier
+        Steps ``features``, ``scaler`` and ``classifier``; if trained in conditions, a classifier
+        around this pipeline.
 
     Examples
     --------
@@ -99,81 +67,16 @@ def attention_fcn(
     classifier = AttentionFCNClassifier(
         max_epochs=max_epochs, device=device, n_threads=n_threads, random_state=random_state
     )
-    return _pipeline(features, classifier)
-
-
-@insert_descriptions(_DESCRIPTIONS)
-def fcn_and_functionals(
-    *,
-    max_epochs=50,
-    input_sampling_rate=None,
-    n_jobs=None,
-    memory=None,
-    device="auto",
-    n_threads=None,
-    random_state=None,
-):
-    """Build a soft vote of the attention FCN and a logistic regression on utterance vectors.
-
-    The two models make different errors. The network sees patterns in the spectrogram. The
-    regression sees 5191 statistics of pitch, voice quality, formants and spectrum, and needs few
-    utterances to weigh them; its probabilities count twice. Both are trained only on the corpus
-    passed to `fit`, and predict each utterance on its own (inductive).
-
-    Parameters
-    ----------
-    {max_epochs}
-    {audio}
-    {torch}
-    random_state : int, RandomState instance or None, default=None
-        Seed of the network, and of the draw of utterances that deciles are estimated from if
-        there are more than 10,000.
-
-    Returns
-    -------
-    VotingClassifier
-        Vote of two pipelines, ``network`` and ``functionals``.
-
-    Notes
-    -----
-    Each statistic is replaced by its rank among the training utterances, interpolated between
-    deciles, so that outliers have no extra weight. The ranks are then rotated onto all of their
-    principal components. With fewer utterances than columns the rotation does not change any
-    prediction, and leaves the regression a tenth as many weights to find.
-
-    Examples
-    --------
-    >>> from skser.datasets import make_emotional_speech
-    >>> from skser.pipelines import fcn_and_functionals
-    >>> corpus = make_emotional_speech(n_speakers=2, n_utterances_per_speaker=5, random_state=0)
-    >>> model = fcn_and_functionals(
-    ...     max_epochs=2, input_sampling_rate=corpus.sampling_rate, device="cpu", random_state=0
-    ... )
-    >>> model.fit(corpus.data, corpus.target).predict_proba(corpus.data).shape
-    (10, 5)
-    """
-    audio = {"input_sampling_rate": input_sampling_rate, "n_jobs": n_jobs, "memory": memory}
-    network = attention_fcn(
-        max_epochs=max_epochs,
-        device=device,
-        n_threads=n_threads,
+    return in_conditions(
+        with_scaler(features, classifier),
+        conditions,
+        input_sampling_rate=input_sampling_rate,
+        n_jobs=n_jobs,
         random_state=random_state,
-        **audio,
-    )
-    functionals = Pipeline(
-        [
-            ("features", Functionals(FrameFeatures(**audio))),
-            ("ranks", QuantileTransformer(n_quantiles=10, random_state=random_state)),
-            ("rotation", PCA()),
-            ("classifier", LogisticRegression(class_weight="balanced", max_iter=1000)),
-        ]
-    )
-    return VotingClassifier(
-        [("network", network), ("functionals", functionals)], voting="soft", weights=[1, 2]
     )
 
 
-@insert_descriptions(_DESCRIPTIONS)
+@insert_descriptions(DESCRIPTIONS)
 def zhang2018(
     *,
     max_epochs=50,
@@ -256,10 +159,10 @@ def zhang2018(
         n_threads=n_threads,
         random_state=random_state,
     )
-    return _pipeline(features, classifier)
+    return with_scaler(features, classifier)
 
 
-@insert_descriptions(_DESCRIPTIONS)
+@insert_descriptions(DESCRIPTIONS)
 def gans2020(
     *,
     n_fifth_filters=None,
@@ -364,4 +267,4 @@ def gans2020(
         n_threads=n_threads,
         random_state=random_state,
     )
-    return _pipeline(features, classifier, scaler="passthrough")
+    return with_scaler(features, classifier, scaler="passthrough")

@@ -1,0 +1,48 @@
+"""What the systems share: descriptions of parameters, scaling, and training in conditions."""
+
+from sklearn.pipeline import Pipeline
+
+from skser.augmentation import Conditions
+from skser.compose import AugmentedClassifier
+from skser.preprocessing import SequenceScaler
+
+_CONDITIONS = """conditions : bool or callable, default={default}
+    Training in recording conditions: True adds two copies of each training utterance, altered by
+    `skser.augmentation.Conditions`; a callable, such as ``Conditions(noise="recordings/")``,
+    replaces it. False trains on the utterances as they are."""
+DESCRIPTIONS = {
+    "max_epochs": """max_epochs : int, default=50
+    Number of epochs that train the network.""",
+    "conditions": _CONDITIONS.format(default=True),
+    "clean_or_conditions": _CONDITIONS.format(default=False),
+    "audio": """input_sampling_rate : float or None, default=None
+    Sampling rate in Hz of arrays of samples; files state their own.
+n_jobs : int or None, default=None
+    Number of processes that compute features, as in joblib; None means one.
+memory : path-like or None, default=None
+    Folder that caches the features of each utterance; None recomputes them in each call.""",
+    "torch": """device : str, default="auto"
+    Torch device of the network; "auto" selects the first one available of cuda, mps and cpu.
+n_threads : int or None, default=None
+    Number of torch threads that the network uses; None keeps torch's own setting.""",
+}
+
+
+def with_scaler(features, classifier, scaler=None):
+    """Chain features, a scaler (by default a `SequenceScaler`) and a classifier."""
+    scaler = SequenceScaler() if scaler is None else scaler
+    return Pipeline([("features", features), ("scaler", scaler), ("classifier", classifier)])
+
+
+def in_conditions(model, conditions, *, input_sampling_rate, n_jobs, random_state):
+    """Wrap a model so that it is trained on altered copies too, unless `conditions` is False."""
+    if conditions is False:
+        return model
+    return AugmentedClassifier(
+        model,
+        Conditions() if conditions is True else conditions,
+        n_copies=2,
+        input_sampling_rate=input_sampling_rate,
+        n_jobs=n_jobs,
+        random_state=random_state,
+    )

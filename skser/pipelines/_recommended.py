@@ -1,0 +1,190 @@
+"""The systems that measure best on the protocols, in noise and on foreign corpora too."""
+
+from sklearn.decomposition import PCA
+from sklearn.ensemble import VotingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+from skser._docstrings import insert_descriptions
+from skser.feature_extraction import FrameFeatures, Functionals, SpeechEmbedding
+from skser.pipelines._networks import attention_fcn
+from skser.pipelines._parts import DESCRIPTIONS, in_conditions, with_scaler
+
+
+@insert_descriptions(DESCRIPTIONS)
+def fcn_and_functionals(
+    *,
+    max_epochs=50,
+    conditions=False,
+    input_sampling_rate=None,
+    n_jobs=None,
+    memory=None,
+    device="auto",
+    n_threads=None,
+    random_state=None,
+):
+    """Build a soft vote of the attention FCN and a logistic regression on utterance vectors.
+
+    The two models make different errors. The network sees patterns in the spectrogram. The
+    regression sees 5191 statistics of pitch, voice quality, formants and spectrum, and needs few
+    utterances to weigh them; its probabilities count twice. Both are trained only on the corpus
+    passed to `fit`, and predict each utterance on its own (inductive).
+
+    Parameters
+    ----------
+    {max_epochs}
+    {clean_or_conditions}
+    {audio}
+    {torch}
+    random_state : int, RandomState instance or None, default=None
+        Seed of the network, of altered copies, and of the draw of utterances that deciles are
+        estimated from if there are more than 10,000.
+
+    Returns
+    -------
+    VotingClassifier or AugmentedClassifier
+        Vote of two pipelines, ``network`` and ``functionals``; if trained in conditions, a
+        classifier around this vote.
+
+    Notes
+    -----
+    Each statistic is replaced by its rank among the training utterances, interpolated between
+    deciles, so that outliers have no extra weight. The ranks are then rotated onto all of their
+    principal components. With fewer utterances than columns the rotation does not change any
+    prediction, and leaves the regression a tenth as many weights to find.
+
+    Examples
+    --------
+    >>> from skser.datasets import make_emotional_speech
+    >>> from skser.pipelines import fcn_and_functionals
+    >>> corpus = make_emotional_speech(n_speakers=2, n_utterances_per_speaker=5, random_state=0)
+    >>> model = fcn_and_functionals(
+    ...     max_epochs=2, input_sampling_rate=corpus.sampling_rate, device="cpu", random_state=0
+    ... )
+    >>> model.fit(corpus.data, corpus.target).predict_proba(corpus.data).shape
+    (10, 5)
+    """
+    audio = {"input_sampling_rate": input_sampling_rate, "n_jobs": n_jobs, "memory": memory}
+    network = attention_fcn(
+        max_epochs=max_epochs,
+        device=device,
+        n_threads=n_threads,
+        random_state=random_state,
+        **audio,
+    )
+    vectors = Pipeline(
+        [
+            ("features", Functionals(FrameFeatures(**audio))),
+            ("ranks", QuantileTransformer(n_quantiles=10, random_state=random_state)),
+            ("rotation", PCA()),
+            ("classifier", LogisticRegression(class_weight="balanced", max_iter=1000)),
+        ]
+    )
+    vote = VotingClassifier(
+        [("network", network), ("functionals", vectors)], voting="soft", weights=[1, 2]
+    )
+    return in_conditions(
+        vote,
+        conditions,
+        input_sampling_rate=input_sampling_rate,
+        n_jobs=n_jobs,
+        random_state=random_state,
+    )
+
+
+@insert_descriptions(DESCRIPTIONS)
+def functionals(
+    *, conditions=True, input_sampling_rate=None, n_jobs=None, memory=None, random_state=None
+):
+    """Build a logistic regression on utterance vectors, trained in recording conditions.
+
+    The vectors are 5191 statistics of pitch, voice quality, formants and spectrum, replaced by
+    their ranks as in `fcn_and_functionals`. The model needs no network and no pretrained weights.
+
+    Parameters
+    ----------
+    {conditions}
+    {audio}
+    random_state : int, RandomState instance or None, default=None
+        Seed of the altered copies, and of the draw of utterances that deciles are estimated from
+        if there are more than 10,000. `memory` reuses the features of copies only with an int.
+
+    Returns
+    -------
+    AugmentedClassifier or Pipeline
+        Classifier around a pipeline with the steps ``features``, ``scaler`` and ``classifier``;
+        if `conditions` is False, the pipeline itself.
+
+    Examples
+    --------
+    >>> from skser.datasets import make_emotional_speech
+    >>> from skser.pipelines import functionals
+    >>> corpus = make_emotional_speech(n_speakers=2, n_utterances_per_speaker=5, random_state=0)
+    >>> model = functionals(input_sampling_rate=corpus.sampling_rate, random_state=0)
+    >>> model.fit(corpus.data, corpus.target).predict_proba(corpus.data).shape
+    (10, 5)
+    """
+    audio = {"input_sampling_rate": input_sampling_rate, "n_jobs": n_jobs}
+    model = with_scaler(
+        Functionals(FrameFeatures(memory=memory, **audio)),
+        LogisticRegression(class_weight="balanced", max_iter=1000),
+        scaler=QuantileTransformer(n_quantiles=10, random_state=random_state),
+    )
+    return in_conditions(model, conditions, random_state=random_state, **audio)
+
+
+@insert_descriptions(DESCRIPTIONS)
+def whisper_linear(
+    checkpoint="whisper-tiny-lower",
+    layers=2,
+    *,
+    conditions=True,
+    input_sampling_rate=None,
+    n_jobs=None,
+    memory=None,
+    device="auto",
+    random_state=None,
+):
+    """Build a linear classifier of Whisper's hidden states, trained in recording conditions.
+
+    The encoder is frozen. Mean and standard deviation of its second layer over the utterance are
+    standardized and classified by logistic regression. It needs the extra ``embeddings``.
+
+    Parameters
+    ----------
+    checkpoint : path-like, default="whisper-tiny-lower"
+        Checkpoint of a speech encoder, as in `SpeechEmbedding`. The default comes with this
+        package.
+    layers : int, tuple of int or "all", default=2
+        Layers of the encoder, as indices into its hidden states.
+    {conditions}
+    {audio}
+    device : str, default="auto"
+        Torch device of the encoder; "auto" selects the first one available of cuda, mps and cpu.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the altered copies. `memory` reuses their features only with an int.
+
+    Returns
+    -------
+    AugmentedClassifier or Pipeline
+        Classifier around a pipeline with the steps ``features``, ``scaler`` and ``classifier``;
+        if `conditions` is False, the pipeline itself.
+
+    See Also
+    --------
+    skser.load_pretrained : Load this system, trained on EmoDB.
+
+    Examples
+    --------
+    >>> from skser.pipelines import whisper_linear
+    >>> model = whisper_linear()
+    >>> model.fit(paths, labels).predict(["file.wav"])  # doctest: +SKIP
+    """
+    audio = {"input_sampling_rate": input_sampling_rate, "n_jobs": n_jobs}
+    model = with_scaler(
+        SpeechEmbedding(checkpoint, layers, device=device, memory=memory, **audio),
+        LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000),
+        scaler=StandardScaler(),
+    )
+    return in_conditions(model, conditions, random_state=random_state, **audio)

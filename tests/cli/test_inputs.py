@@ -1,0 +1,190 @@
+"""Folders, tables and the words of messages."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import skser
+from skser.audio import Utterance, load_audio
+from skser.cli import _console
+from skser.compose import adapt
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", "from skser.cli import main; main()", *map(str, arguments)],
+        capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def calls(files, tmp_path):
+    """Folder with audio at two depths, a hidden file and a text."""
+    samples, rate = load_audio(files[0])
+    (tmp_path / "calls/old").mkdir(parents=True)
+    for name in ("b.WAV", "old/a.flac", ".hidden.wav"):
+        soundfile.write(tmp_path / "calls" / name, samples, rate)
+    (tmp_path / "calls/notes.txt").write_text("no audio")
+    return tmp_path / "calls"
+
+
+def test_a_folder_stands_for_its_audio_files(shell, calls, files):
+    code, out, _ = shell("predict", calls, files[1], "--json")
+    assert code == 0
+    rows = json.loads(out)
+    assert [row["file"] for row in rows] == [
+        str(calls / "b.WAV"), str(calls / "old/a.flac"), files[1],
+    ]  # fmt: skip
+    expected = skser.load_pretrained("emodb-afcn").predict_proba([row["file"] for row in rows])
+    found = [list(row["probabilities"].values()) for row in rows]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_a_folder_without_audio_is_an_error(shell, tmp_path):
+    code, _, err = shell("predict", tmp_path)
+    assert code == 1
+    assert err == (
+        f"skser: error: The folder {tmp_path} holds no audio files. Give the names of files.\n"
+    )
+
+
+@pytest.mark.filterwarnings("default:.*columns were read")
+def test_rows_of_a_table_are_predicted_as_parts(shell, files, tmp_path):
+    (tmp_path / "table.csv").write_text(
+        f"file;begin;end;channel\n{files[0]};0.1;0.5;0\n{os.path.relpath(files[1], tmp_path)};;;\n"
+    )
+    code, out, err = shell("predict", tmp_path / "table.csv", "--csv")
+    assert code == 0
+    assert err.startswith("skser: warning: ")
+    assert "columns were read under other names" in err
+    rows = list(csv.DictReader(io.StringIO(out)))
+    parts = [Utterance(files[0], 0.1, 0.5, 0), files[1]]
+    model = skser.load_pretrained("emodb-afcn")
+    assert [row["emotion"] for row in rows] == model.predict(parts).tolist()
+    found = [[float(row[f"proba_{label}"]) for label in model.classes_] for row in rows]
+    np.testing.assert_allclose(found, model.predict_proba(parts), atol=1e-4)
+    assert [rows[0][name] for name in ("start", "end", "channel")] == ["0.1", "0.5", "0"]
+    assert [rows[1][name] for name in ("start", "end", "channel")] == ["", "", ""]
+    assert os.path.samefile(rows[1]["file"], files[1])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("emotion\nanger\n", "lacks the columns ['audio']; it has ['emotion']"),
+        ("audio\nnowhere.wav\n", "1 of 1 audio files are missing: line 2: "),
+        ("audio,start\n{file},soon\n", "line 2: start='soon' is not a time"),
+        ("audio\n", "has headings but no rows"),
+    ],
+)
+def test_errors_of_a_table_name_the_line(shell, files, tmp_path, content, message):
+    (tmp_path / "table.csv").write_text(content.format(file=files[0]))
+    code, out, err = shell("predict", tmp_path / "table.csv")
+    assert (code, out) == (1, "")
+    assert message in err
+
+
+def test_a_part_of_a_part_is_refused(shell, files, tmp_path):
+    (tmp_path / "table.csv").write_text(f"audio,start\n{files[0]},0.1\n")
+    code, _, err = shell("predict", tmp_path / "table.csv", "--end", "0.5")
+    assert code == 1
+    assert "Leave out --start, --end and --channel" in err
+
+
+def test_remedies_are_those_of_the_command_line(shell, files, tmp_path):
+    code, _, err = shell("predict", files[0], "--channel", "left")
+    assert code == 1
+    assert "channel='left' is neither an index nor loudest" in err
+    source = "".join(
+        path.read_text() for path in (ROOT / "skser").rglob("*.py") if path.parent.name != "cli"
+    )
+    # Adjacent strings are joined, so that a remedy is found over the end of a line.
+    source = " ".join(source.replace('"\n', '"').split()).replace('" "', "").replace('" f"', "")
+    for remedy in _console._REMEDIES:
+        assert remedy in source
+
+
+def test_a_warning_is_printed_on_one_line(files, tmp_path):
+    samples, rate = load_audio(files[0])
+    opposite = np.stack([samples, -0.98 * samples], axis=1)
+    soundfile.write(tmp_path / "opposite.wav", opposite, rate)
+    result = run("predict", tmp_path / "opposite.wav")
+    assert result.returncode == 0
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"skser: warning: {tmp_path / 'opposite.wav'}: its 2 channels cancel")
+    assert line.endswith("Choose one with --channel 0 or --channel loudest.")
+
+
+def test_the_version_is_printed():
+    assert run("--version").stdout == f"skser {skser.__version__}\n"
+
+
+def test_no_color_is_respected():
+    colors = "\x1b[3", "\x1b[1;3", "\x1b[2;3"
+    plain = run("--help", NO_COLOR="1", FORCE_COLOR="1")
+    assert plain.returncode == 0
+    assert not any(code in plain.stdout for code in colors)
+    assert any(code in run("--help", FORCE_COLOR="1", NO_COLOR="").stdout for code in colors)
+
+
+def test_completion_names_the_commands():
+    result = run(
+        _SKSER_COMPLETE="complete_bash", COMP_WORDS="skser pre", COMP_CWORD="1"
+    )  # fmt: skip
+    assert result.stdout.split() == ["predict"]
+
+
+def test_a_folder_is_predicted_by_a_model_adapted_to_it(shell, folder, tmp_path):
+    speech = folder / "speech"
+    paths = sorted(map(str, speech.iterdir()))
+    expected = adapt(skser.load(folder / "model.skser"), paths).predict_proba(paths)
+    code, out, err = shell(
+        "predict", speech, "--adapt", "--model", folder / "model.skser", "--json"
+    )
+    assert code == 0
+    assert "adapted to 24 recordings" in err
+    found = [list(row["probabilities"].values()) for row in json.loads(out)]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    plain = skser.load(folder / "model.skser").predict_proba(paths)
+    assert np.abs(expected - plain).max() > 0.01
+
+
+def test_adaptation_leaves_out_what_cannot_be_read(shell, folder, files, tmp_path):
+    (tmp_path / "broken.wav").write_text("no audio")
+    given = [files[0], tmp_path / "broken.wav", files[1]]
+    code, out, err = shell(
+        "predict", *given, "--adapt", "--model", folder / "model.skser", "--json"
+    )
+    assert code == 1
+    assert "adapted to 2 recordings" in err
+    assert f"skser: error: {tmp_path / 'broken.wav'}: cannot be read as audio" in err
+    expected = adapt(skser.load(folder / "model.skser"), files[:2]).predict_proba(files[:2])
+    found = [list(row["probabilities"].values()) for row in json.loads(out)]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_adaptation_to_one_recording_is_said_to_change_nothing(shell, files):
+    code, out, err = shell("predict", files[0], "--adapt", "--json")
+    assert code == 0
+    assert err.startswith("skser: warning: --adapt with one recording changes nothing")
+    _, plain, _ = shell("predict", files[0], "--json")
+    found, expected = (json.loads(text)[0]["probabilities"] for text in (out, plain))
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_an_onnx_file_is_not_adapted(shell, files):
+    graph = skser.persistence.path_of("emodb-afcn").with_suffix(".onnx")
+    code, _, err = shell("predict", *files, "--adapt", "--model", graph)
+    assert code == 1
+    assert "Give a --model saved as .skser" in err

@@ -1,0 +1,61 @@
+"""A saved network loads and predicts without torch's compiler, in the time of its libraries."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from sklearn.base import clone
+
+import skser
+from skser.persistence import path_of
+from tests.persistence.test_round_trips import NETWORKS, targets
+
+LOADED = """
+import json, pickle, sys, time
+with open(sys.argv[2], "rb") as file:
+    X = pickle.load(file) if sys.argv[2].endswith(".pickle") else [sys.argv[2]]
+begin = time.process_time()
+import skser
+skser.load(sys.argv[1]).predict(X)
+print(json.dumps([time.process_time() - begin, sorted(sys.modules)]))
+"""
+LIBRARIES = """
+import time
+begin = time.process_time()
+import torch, sklearn, skorch
+print(time.process_time() - begin)
+"""
+
+
+def run(code, *arguments):
+    return json.loads(
+        subprocess.check_output(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
+        )
+    )
+
+
+@pytest.mark.filterwarnings("ignore:In its last epoch")
+@pytest.mark.parametrize("model", NETWORKS, ids=lambda model: repr(model)[:34])
+def test_a_network_is_loaded_without_a_compiler(model, mels, corpus, tmp_path):
+    few = mels[:20], corpus.target[:20], corpus.frame[["valence", "activation"]][:20]
+    skser.save(clone(model).fit(mels[:20], targets(model, few)), tmp_path / "model.skser")
+    (tmp_path / "X.pickle").write_bytes(pickle.dumps(mels[:2]))
+    _, modules = run(LOADED, tmp_path / "model.skser", tmp_path / "X.pickle")
+    assert "torch" in modules
+    assert "torch._dynamo" not in modules
+
+
+def test_loading_and_predicting_takes_little_longer_than_the_imports(tmp_path):
+    soundfile.write(tmp_path / "noise.wav", np.random.RandomState(0).randn(16000) / 10, 16000)
+    files = path_of("emodb-afcn"), tmp_path / "noise.wav"
+    run(LOADED, *files)  # fills the caches of the file system
+    ratios = [run(LOADED, *files)[0] / run(LIBRARIES) for _ in range(5)]
+    print(ratios)
+    assert np.median(ratios) < 1.4

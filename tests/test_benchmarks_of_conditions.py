@@ -1,0 +1,86 @@
+"""Tests of the benchmarks of recording conditions, foreign corpora and rejection."""
+
+import altered_recordings
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+from vector_cache import CachedVectors
+
+from skser.audio import Waveform
+from skser.datasets import make_emotional_speech
+
+
+@pytest.fixture(scope="module")
+def speech():
+    """Two seconds of made-up speech at 16 kHz, and six more utterances."""
+    corpus = make_emotional_speech(2, 5, sampling_rate=16000, random_state=0)
+    samples = [np.asarray(data, np.float32) for data in corpus.data]
+    return np.resize(samples[0], 32000), samples[1:]
+
+
+@pytest.mark.parametrize("kind", ["white", "pink", "babble"])
+@pytest.mark.parametrize("ratio", altered_recordings.RATIOS)
+def test_noise_has_the_stated_ratio(speech, kind, ratio):
+    samples, voices = speech
+    noisy = altered_recordings.altered(samples, f"{kind} {ratio} dB", voices)
+    noise = np.asarray(noisy, np.float64) - samples
+    found = 10 * np.log10(np.mean(samples.astype(np.float64) ** 2) / np.mean(noise**2))
+    assert found == pytest.approx(ratio, abs=0.01)
+
+
+def test_an_alteration_depends_on_samples_and_condition_alone(speech):
+    samples, voices = speech
+    first, again, other = (
+        altered_recordings.altered(samples, name, voices)
+        for name in ("white 10 dB", "white 10 dB", "white 5 dB")
+    )
+    np.testing.assert_array_equal(first, again)
+    noises = [np.asarray(x) - samples for x in (first, other)]
+    assert abs(np.corrcoef(noises)[0, 1]) < 0.05
+
+
+def test_babble_holds_no_silence_around_words():
+    words = np.concatenate([np.zeros(6400), np.ones(3200), np.zeros(9600)]).astype(np.float32)
+    assert altered_recordings.without_edges(words).tolist() == [1.0] * 3200
+
+
+def test_the_telephone_has_no_sound_above_its_band(speech):
+    heard = altered_recordings.altered(speech[0], "telephone", [])
+    assert len(heard) == len(speech[0])
+    power = np.abs(np.fft.rfft(heard)) ** 2
+    above = np.fft.rfftfreq(len(heard), 1 / 16000) > 4100
+    assert power[above].sum() < 1e-4 * power.sum()
+
+
+def test_the_codec_does_not_delay(speech):
+    pytest.importorskip("av")
+    heard = np.asarray(altered_recordings.altered(speech[0], "codec", []))
+    similar = np.correlate(heard[1000:30000], speech[0][2000:29000], "valid")
+    assert np.argmax(similar) == 1000
+
+
+class Lengths(TransformerMixin, BaseEstimator):
+    """Transformer that returns the length of each recording, and counts what it computes."""
+
+    n_computed = 0
+
+    def fit(self, X, y=None):
+        """Do nothing."""
+        return self
+
+    def transform(self, X):
+        """Return lengths."""
+        Lengths.n_computed += len(X)
+        return np.array([[len(x)] for x in X], np.float32)
+
+
+def test_vectors_are_computed_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(Lengths, "n_computed", 0)
+    recordings = [Waveform(np.full(n, 0.5, np.float32), 16000) for n in (400, 300, 400, 500)]
+    for _ in range(2):
+        vectors = CachedVectors(Lengths(), tmp_path / "vectors.sqlite").fit_transform(recordings)
+        assert vectors.ravel().tolist() == [400, 300, 400, 500]
+    table = pd.DataFrame({"audio": recordings[1:]})
+    assert CachedVectors(Lengths(), tmp_path / "vectors.sqlite").transform(table).shape == (3, 1)
+    assert Lengths.n_computed == 3
