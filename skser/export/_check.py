@@ -273,12 +273,13 @@ def _pooled(attributes, x):
 def _recurrent(n_gates):
     def infer(attributes, x, inputs, hidden, bias, lengths):
         n_hidden = attributes["hidden_size"]
+        n = {b"bidirectional": 2, b"forward": 1}.get(attributes["direction"], 0)
         rows = n_gates * n_hidden
-        shapes = (2, rows, x.shape[2]), (2, rows, n_hidden), (2, 2 * rows), (x.shape[1],)
-        given = tuple(value.shape for value in (inputs, hidden, bias, lengths))
-        if shapes != given or attributes["direction"] != b"bidirectional" or n_hidden < 1:
+        shapes = (n, rows, x.shape[2]), (n, rows, n_hidden), (n, 2 * rows), (x.shape[1],)
+        given = tuple(tuple(value.shape) for value in (inputs, hidden, bias, lengths))
+        if shapes != given or n_hidden < 1 or n < 1:
             raise ValueError(f"a recurrent layer in it has weights of {given}")
-        return (x.shape[0], 2, x.shape[1], n_hidden)
+        return (x.shape[0], n, x.shape[1], n_hidden)
 
     return infer
 

@@ -11,16 +11,18 @@ from sklearn.utils.validation import check_is_fitted
 from skser.compose import (
     AugmentedClassifier,
     AugmentedRegressor,
+    RejectingClassifier,
     TransferClassifier,
     TransferRegressor,
 )
 from skser.export import _scikit_learn as linear
 from skser.export._description import described, packed
-from skser.export._features import SPECTRAL, Frames, shortest, spectral_frames
+from skser.export._features import SPECTRAL, Frames, masked, shortest, spectral_frames
 from skser.export._graph import Graph
 from skser.export._network import n_columns_of, network_scores
+from skser.export._speech import speech
 from skser.export._whisper import is_whisper, whisper_states
-from skser.feature_extraction import SpeechEmbedding
+from skser.feature_extraction import SpeechEmbedding, SpeechProbability
 from skser.preprocessing import VoiceActivityTrimmer
 
 _AUGMENTED = (AugmentedClassifier, AugmentedRegressor)
@@ -74,6 +76,9 @@ class Conversion:
             if hasattr(model, "classes_"):
                 return scores.then("Softmax", axis=1)
             return scores * model._target_scale + model._target_mean
+        if isinstance(model, RejectingClassifier):
+            scores = self._log_probabilities(model.estimator_, steps)
+            return (scores * (1 / model.temperature_)).then("Softmax", axis=1)
         if isinstance(model, linear.PROBABILISTIC):
             return linear.probabilities(model, self._before(model, steps))
         if isinstance(model, linear.REGRESSORS):
@@ -93,6 +98,48 @@ class Conversion:
                     self._rate = (model.input_sampling_rate,)
                 model = inside(model)
         return model, steps
+
+    def judgments(self, model):
+        """Append what a `RejectingClassifier` refuses by, besides its probabilities.
+
+        Returns
+        -------
+        dict of Value
+            ``distance`` from the training utterances (batch, 1), and where it listens for
+            speech, ``speech`` (batch, 2), as `skser.export._speech.speech` returns it.
+        """
+        model, steps = self._reached(model, ())
+        x = (self._vectors(model.estimator_, steps) - model.center_) / model.scale_
+        along = x @ model.components_.T
+        squares, along = (x * x).sum(1), along * along
+        across = (squares - along.sum(1)).then("Max", 0.0)
+        total = (along / model.explained_variance_).sum(1) + across / model.noise_variance_
+        found = {"distance": (total / float(len(model.center_))).then("Sqrt")}
+        if model._takes_audio(model.estimator_):
+            waveform, lengths, _ = self._waveform(SpeechProbability(), ())
+            found["speech"] = speech(waveform, lengths)
+        return found
+
+    def _log_probabilities(self, model, steps):
+        """Append a classifier; return log probabilities, or decisions where it has no others."""
+        model, steps = self._reached(model, steps)
+        if isinstance(model, linear.DECIDING):
+            scores = linear.decision(model, self._before(model, steps))
+            if len(model.classes_) > 2:
+                return scores
+            return (scores * -0.5).then("Concat", scores * 0.5, axis=1)
+        return self.outputs(model, steps).then("Max", 1e-12).then("Log")
+
+    def _vectors(self, model, steps):
+        """Return the vectors that the last estimator receives, as `RejectingClassifier` does."""
+        model, steps = self._reached(model, steps)
+        if isinstance(model, VotingClassifier):
+            parts = [self._vectors(part, steps) for part in model.estimators_]
+            return parts[0].then("Concat", *parts[1:], axis=1)
+        if not is_network(model) or not getattr(model, "transformers_", None):
+            x = self._before(model, steps)
+            return x.moments() if isinstance(x, Frames) else x
+        return self._log_probabilities(model, steps)  # it takes audio
 
     def _mean(self, parts, weights=None):
         weights = np.ones(len(parts)) if weights is None else np.asarray(weights, np.float64)
@@ -159,14 +206,24 @@ class Conversion:
     def _waveform(self, transformer, before):
         """Return samples, their lengths, and the description of this input."""
         rate, facts = float(transformer.sampling_rate), None
-        if not isinstance(transformer, SPECTRAL):
+        if isinstance(transformer, SpeechEmbedding):
             facts = transformer._prepare()[0]
         given = self._described("waveform", before, (*before, transformer))
-        given["sampling_rate"] = rate
-        given["shortest"] = int(shortest(transformer) if facts is None else facts.shortest)
-        given["longest"] = None if facts is None else facts.longest
-        waveform, lengths = self._declared(given, ["batch", "samples"])
-        return self._masked(waveform, waveform.inside(1, lengths)), lengths, given
+        key = "waveform", rate, given["input_sampling_rate"], *map(id, before)
+        if key not in self._known:
+            given |= {"sampling_rate": rate, "shortest": 1}
+            waveform, lengths = self._declared(given, ["batch", "samples"])
+            waveform = masked(waveform, waveform.inside(1, lengths))
+            self._known[key] = waveform, lengths, given, before
+        waveform, lengths, given, _ = self._known[key]
+        if facts is not None:
+            least, given["longest"] = facts.shortest, facts.longest
+        elif isinstance(transformer, SPECTRAL):
+            least = shortest(transformer)
+        else:
+            least = 1
+        given["shortest"] = max(given["shortest"], int(least))
+        return waveform, lengths, given
 
     def _from_outside(self, steps, consumer):
         """Return frames or vectors that are computed before the graph."""
@@ -177,11 +234,8 @@ class Conversion:
         given = self._described("frames", steps, steps)
         n_columns = given["n_columns"] = n_columns_of(consumer)
         x, lengths = self._declared(given, ["batch", "time", n_columns])
-        x = self._masked(x, x.inside(1, lengths).unsqueeze(2)).unsqueeze(1)
+        x = masked(x, x.inside(1, lengths).unsqueeze(2)).unsqueeze(1)
         return Frames(x, lengths, 1, n_columns), given
-
-    def _masked(self, x, inside):
-        return self.graph.add("Where", inside, x, 0.0)
 
     def _described(self, form, outside, first):
         archive = packed(outside)

@@ -12,6 +12,7 @@ _FORMAT = 2
 # Parameters that do not change the features.
 _LEFT_OUT = {"device", "memory", "n_jobs", "on_error", "verbose"}
 _LARGEST = 2**31
+_MOST_SCORES = 2**20
 # What each field holds. A tuple lists alternatives.
 _NUMBER = (int, float)
 _TOP = {
@@ -21,6 +22,7 @@ _TOP = {
     "inputs": list,
     "classes": (dict, None),  # dtype and values of a classifier's labels
     "targets": (dict, None),  # names (or None) of a regressor's targets; y was one_dimensional
+    "rejection": (dict, None),  # what a classifier refuses by, as `_REJECTION` lists it
     "weights": (dict, None),  # location and SHA-256 of a file beside the model
 }
 _INPUT = {
@@ -36,6 +38,13 @@ _INPUT = {
     "inside": list,  # steps that are part of the graph
     "missing": list,  # steps that the user has to compute
 }
+_REJECTION = {
+    "unknown_label": (str, *_NUMBER),  # of refused utterances
+    "max_distance": (*_NUMBER, None),  # from the training utterances; None refuses none
+    "min_confidence": (*_NUMBER, None),  # the probability of the most probable class
+    "conformity_scores": list,  # one minus the probability of the true class, in rising order
+}
+OUTPUTS = {"distance": 1, "speech": 2}  # of a classifier that refuses, with their columns
 _NEEDED = {"waveform": ("sampling_rate", "shortest"), "frames": ("n_columns",)}
 _NEEDED["vectors"] = _NEEDED["frames"]
 _KINDS = {"str": str, "object": str, "bool": bool, "float64": float, "int64": int}
@@ -70,6 +79,7 @@ def from_json(text):
     if len(set(names)) < len(names):
         raise ValueError(f"its description names the inputs {names}")
     _check_labels(content["classes"])
+    _check_rejection(content["rejection"])
     targets = content["targets"]
     if targets is not None and not isinstance(targets.get("one_dimensional"), bool):
         raise ValueError(f"its description has invalid targets: {targets!r}")
@@ -87,7 +97,7 @@ def _check_fields(content, fields):
         is_number = isinstance(value, Real) and not isinstance(value, bool)
         if type(value) not in kinds and not (value is None and None in kinds):
             raise ValueError(f"its description has {name}={value!r}")
-        if is_number and not 0 < value <= _LARGEST:
+        if is_number and name != "unknown_label" and not 0 < value <= _LARGEST:
             raise ValueError(f"its description has {name}={value!r}")
 
 
@@ -113,6 +123,26 @@ def _check_labels(classes):
     kind, values = _KINDS.get(classes.get("dtype")), classes.get("values")
     if kind is None or not isinstance(values, list) or any(type(v) is not kind for v in values):
         raise ValueError(f"its description has invalid labels: {classes!r}")
+
+
+def _check_rejection(rejection):
+    if rejection is None:
+        return
+    _check_fields(rejection, _REJECTION)
+    scores = rejection["conformity_scores"]
+    if len(scores) > _MOST_SCORES or not all(type(s) in _NUMBER and 0 <= s <= 1 for s in scores):
+        raise ValueError("its description has invalid conformity scores")
+
+
+def described_rejection(model):
+    """Return the thresholds of a fitted `RejectingClassifier`."""
+    limit, unknown = float(model.max_distance_), model.unknown_label
+    return {
+        "unknown_label": unknown.item() if hasattr(unknown, "item") else unknown,
+        "max_distance": limit if limit < _LARGEST else None,
+        "min_confidence": float(model.min_confidence_) or None,
+        "conformity_scores": [round(float(score), 7) for score in model.conformity_scores_],
+    }
 
 
 def shapes_of(description):

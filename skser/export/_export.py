@@ -4,8 +4,15 @@ import os
 import warnings
 
 import skser
+from skser.compose import RejectingClassifier
 from skser.export._conversion import Conversion, estimator_of, targets_of
-from skser.export._description import METADATA, described_labels, to_json
+from skser.export._description import (
+    METADATA,
+    OUTPUTS,
+    described_labels,
+    described_rejection,
+    to_json,
+)
 from skser.export._file import write_sealed
 from skser.export._weights import StoredWeights
 
@@ -17,8 +24,8 @@ def export_onnx(model, path, *, weights=None):
     ``onnx`` installs the library for export.
 
     - Networks of this package, linear models and discriminant analysis of scikit-learn,
-      `CalibratedClassifierCV` by sigmoids or a temperature, and soft votes of these become part
-      of the graph.
+      `CalibratedClassifierCV` by sigmoids or a temperature, soft votes of these, and a
+      `RejectingClassifier` around them become part of the graph.
     - So do `Spectrogram`, `MelSpectrogram`, `MFCC`, `LevelContour`, and `SpeechEmbedding` with a
       Whisper encoder, whose graph then begins with samples; scalers, `PCA`, and
       `QuantileTransformer` with uniform ranks.
@@ -69,7 +76,9 @@ def export_onnx(model, path, *, weights=None):
 
     A vote of different features has several of these, and the description lists them. Outputs:
     ``probabilities`` (batch, classes) in the order of ``classes_``, or ``predictions`` (batch,
-    targets) in units of y; float32. The metadata entry ``skser`` holds a description as JSON, and
+    targets) in units of y; float32. A `RejectingClassifier` also gives ``distance`` (batch, 1) from
+    the training utterances and ``speech`` (batch, 2), the share of the audio that is speech and its
+    duration in seconds; the description holds its thresholds. The metadata entry ``skser`` holds a description as JSON, and
     the last entry a SHA-256 of everything before it.
 
     Everything is computed in float32, whatever the `precision` of a network or an encoder.
@@ -104,12 +113,18 @@ def export_onnx(model, path, *, weights=None):
     else:
         n_outputs, name = len(classes), "probabilities"
     conversion.graph.output(name, outputs, n_outputs)
+    found, rejection = estimator_of(model), None
+    if isinstance(found, RejectingClassifier):
+        for name, value in conversion.judgments(model).items():
+            conversion.graph.output(name, value, OUTPUTS[name])
+        rejection = described_rejection(found)
     description = {
         "skser": skser.__version__,
-        "estimator": type(estimator_of(model)).__name__,
+        "estimator": type(found).__name__,
         "inputs": conversion.inputs,
         "classes": None if classes is None else described_labels(classes),
         "targets": targets,
+        "rejection": rejection,
         "weights": None if stored is None else stored.described(),
     }
     write_sealed(conversion.graph.serialized({METADATA: to_json(description)}), path)

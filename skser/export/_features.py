@@ -37,10 +37,30 @@ class Frames:
         columns = self.x.transpose(0, 2, 1, 3).reshape(0, 0, n_channels, n_bands)
         return Frames(columns.transpose(0, 2, 1, 3), self.lengths, n_channels, n_bands)
 
+    def moments(self):
+        """Return the means and the standard deviations of all columns (batch, 2 * n_columns)."""
+        columns = self.x.transpose(0, 2, 1, 3).reshape(0, 0, self.n_channels * self.n_bands)
+        mean, deviation = moments(columns, self.lengths)
+        return mean.then("Concat", deviation, axis=1)
+
+
+def moments(x, lengths):
+    """Return means and standard deviations of ``x`` (batch, time, columns) over time."""
+    inside = x.inside(1, lengths).unsqueeze(2)
+    n_frames = lengths.as_float().unsqueeze(1)
+    mean = masked(x, inside).sum(1, keepdims=0) / n_frames
+    apart = masked(x - mean.unsqueeze(1), inside)
+    return mean, ((apart * apart).sum(1, keepdims=0) / n_frames).then("Sqrt")
+
 
 def blank(x, lengths):
     """Set ``x`` (batch, channels, time, bands) to zero after each utterance."""
     return x * x.inside(2, lengths).as_float().unsqueeze(1, 3)
+
+
+def masked(x, inside):
+    """Set values outside of utterances to zero, whatever they are."""
+    return x.graph.add("Where", inside, x, 0.0)
 
 
 def shortest(transformer):
@@ -94,7 +114,7 @@ def spectral_frames(transformer, waveform, lengths):
         cosines = scipy.fft.dct(np.eye(transformer.n_mels), axis=0, norm="ortho")
         x = cosines[: transformer.n_mfcc] @ x
     if getattr(transformer, "normalize", None) == "utterance":
-        own = x.graph.add("Where", inside, x.then("ReduceMean", axes=[1]), 0.0)
+        own = masked(x.then("ReduceMean", axes=[1]), inside)
         x = x - own.sum(2) / lengths.as_float().unsqueeze(1, 2)
     channels = [x]
     for _ in range(n_deltas):
@@ -155,10 +175,9 @@ def highest(x, inside):
 
 
 def _slopes(x, inside, lengths):
-    where = x.graph.add
     # The last frame of an utterance is repeated, wherever in the batch it is.
     last = x.positions(2).then("Equal", (lengths - np.int64(1)).unsqueeze(1, 2))
-    x = where("Where", inside, x, where("Where", last, x, 0.0).sum(2))
+    x = x.graph.add("Where", inside, x, masked(x, last).sum(2))
     margins = np.array([0, 0, DELTA_REACH, 0, 0, DELTA_REACH])
     x = x.then("Pad", margins, mode="edge").unsqueeze(1)
     weights = np.arange(-DELTA_REACH, DELTA_REACH + 1.0)

@@ -2,7 +2,9 @@
 
 import copy
 import functools
+import math
 import os
+import types
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from skser.audio import (
     utterance_name,
 )
 from skser.export._check import check_graph
-from skser.export._description import METADATA, from_json, shapes_of, unpacked
+from skser.export._description import METADATA, OUTPUTS, from_json, shapes_of, unpacked
 from skser.export._file import parsed, read_sealed
 from skser.export._weights import read_outside
 from skser.persistence import SavedModelError, naming
@@ -23,6 +25,9 @@ from skser.persistence import SavedModelError, naming
 _BATCH_SIZE, _BATCH_VALUES = 16, 2**22
 # Number of samples or frames that are read before they are sorted by length and computed.
 _VALUES_AT_ONCE = 2**23
+
+# Share of an utterance, and number of seconds, from which on it has enough speech.
+_LEAST_SPEECH, _ENOUGH_SPEECH = 0.2, 1.0
 
 
 def load_onnx(path, *, input_sampling_rate=None, n_threads=None):
@@ -68,17 +73,23 @@ def load_onnx(path, *, input_sampling_rate=None, n_threads=None):
     return OnnxModel(path, input_sampling_rate=input_sampling_rate, n_threads=n_threads)
 
 
-class _OfClassifiers:
-    """Method that regressors do not have; scikit-learn's `available_if` would import all of it."""
+class _Where:
+    """Method that only some models have, as by `available_if`, which would import scikit-learn."""
 
-    def __init__(self, function):
-        self.function = function
-        functools.update_wrapper(self, function)
+    def __init__(self, condition, method):
+        self._condition, self._method = condition, method
+        functools.update_wrapper(self, method)
 
     def __get__(self, model, owner=None):
-        if model is not None and not hasattr(model, "classes_"):
-            raise AttributeError(f"{model!r} is a regressor and has no {self.function.__name__}")
-        return self.function.__get__(model, owner)
+        if model is None:
+            return self._method
+        if not self._condition(model):
+            raise AttributeError(f"{model!r} has no {self._method.__name__!r}")
+        return types.MethodType(self._method, model)
+
+
+_of_classifiers = functools.partial(_Where, lambda model: hasattr(model, "classes_"))
+_of_refusing = functools.partial(_Where, lambda model: model._description["rejection"] is not None)
 
 
 class OnnxModel:
@@ -182,11 +193,21 @@ class OnnxModel:
             If utterances cannot be read. The message names all of them.
         """
         outputs = self._outputs(X)
-        if hasattr(self, "classes_"):
-            return self.classes_[outputs.argmax(axis=1)]
-        return outputs[:, 0] if self._description["targets"]["one_dimensional"] else outputs
+        if not hasattr(self, "classes_"):
+            return outputs[:, 0] if self._description["targets"]["one_dimensional"] else outputs
+        labels = self.classes_[outputs[:, : len(self.classes_)].argmax(axis=1)]
+        rejection = self._description["rejection"]
+        if rejection is None:
+            return labels
+        refused = self._judged(outputs, 0.9)["reasons"] != ""
+        if refused.any():
+            # A longer text than any class must not be cut off.
+            unknown = np.asarray(rejection["unknown_label"])
+            labels = labels.astype(np.result_type(labels, unknown.dtype))
+            labels[refused] = unknown
+        return labels
 
-    @_OfClassifiers
+    @_of_classifiers
     def predict_proba(self, X):
         """Predict the probabilities of the classes.
 
@@ -205,7 +226,51 @@ class OnnxModel:
         AudioReadError
             If utterances cannot be read. The message names all of them.
         """
-        return self._outputs(X)
+        return self._outputs(X)[:, : len(self.classes_)]
+
+    @_of_refusing
+    def judge(self, X, confidence_level=0.9):
+        """Judge each utterance, as an exported `RejectingClassifier` does.
+
+        Parameters
+        ----------
+        X : list, array, DataFrame or Sequences
+            Audio, frame sequences or vectors, as in the notes of the class.
+        confidence_level : float, default=0.9
+            Share of utterances like the held-out ones whose set of labels holds their class.
+
+        Returns
+        -------
+        dict of ndarray
+            As `skser.compose.RejectingClassifier.judge` returns it.
+        """
+        if not 0 < confidence_level < 1:
+            raise ValueError(f"confidence_level={confidence_level} must be between 0 and 1.")
+        return self._judged(self._outputs(X), confidence_level)
+
+    def _judged(self, outputs, confidence_level):
+        n_classes, rejection = len(self.classes_), self._description["rejection"]
+        probabilities, distances = outputs[:, :n_classes], outputs[:, n_classes]
+        scores, best = rejection["conformity_scores"], probabilities.argmax(axis=1)
+        rank = math.ceil((len(scores) + 1) * confidence_level)
+        limit = np.inf if rank > len(scores) else scores[rank - 1]
+        sets = 1 - probabilities <= limit
+        sets[np.arange(len(sets)), best] = True
+        speech, reasons = np.full(len(outputs), np.nan), np.full(len(outputs), "", "U16")
+        reasons[probabilities.max(axis=1) < (rejection["min_confidence"] or 0)] = "unsure"
+        if rejection["max_distance"] is not None:
+            reasons[~(distances <= rejection["max_distance"])] = "unlike training"
+        if outputs.shape[1] > n_classes + 1:
+            speech, durations = outputs[:, n_classes + 1 :].T
+            enough = np.minimum(_LEAST_SPEECH * durations, _ENOUGH_SPEECH)
+            reasons[speech * durations < enough] = "no speech"
+        return {
+            "probabilities": probabilities,
+            "sets": sets,
+            "reasons": reasons,
+            "distances": distances,
+            "speech": speech,
+        }
 
     def _outputs(self, X):
         """Return one float64 row per utterance, in the order of X."""
@@ -270,7 +335,8 @@ class OnnxModel:
             for k, (given, _) in enumerate(self._inputs):
                 padded = _padded([utterances[i][k] for i in batch])
                 feeds |= dict(zip(given["names"], (padded, lengths[batch, k]), strict=False))
-            for i, row in zip(batch, self._session.run(None, feeds)[0], strict=True):
+            rows = np.concatenate(self._session.run(None, feeds), axis=1)
+            for i, row in zip(batch, rows, strict=True):
                 outputs[i] = row
         return np.array(outputs, dtype=np.float64)
 
@@ -351,14 +417,17 @@ def _opened(path, n_threads):
         session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own errors have no other base
         raise SavedModelError(f"{path} is refused by onnxruntime: {_first_line(error)}") from error
-    outputs = [(value.name, value.shape[-1:]) for value in session.get_outputs()]
+    outputs = {value.name: value.shape[-1] for value in session.get_outputs()}
     labels = description["classes"] and description["classes"]["values"]
-    if [name for name, _ in outputs] != ["probabilities" if labels else "predictions"]:
-        raise SavedModelError(f"{path} is refused: its operators are not what it describes.")
-    if labels and outputs[0][1] != [len(labels)]:
+    main = "probabilities" if labels else "predictions"
+    if labels and outputs.get(main, len(labels)) != len(labels):
         raise SavedModelError(
-            f"{path} is refused: it names {len(labels)} classes for outputs of {outputs[0][1]}."
+            f"{path} is refused: it names {len(labels)} classes for outputs of [{outputs[main]}]."
         )
+    n_more = 0 if description["rejection"] is None else max(len(outputs) - 1, 1)
+    wanted = {main: outputs.get(main)} | dict(list(OUTPUTS.items())[:n_more])
+    if outputs != wanted or list(outputs) != list(wanted):
+        raise SavedModelError(f"{path} is refused: its operators are not what it describes.")
     return session, description
 
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from skser.export._features import FLOOR, Frames, highest, power_spectra
+from skser.export._features import FLOOR, Frames, highest, masked, moments, power_spectra
 from skser.export._network import array_of
 
 _STATISTICS = ({"mean"}, {"mean", "std"})
@@ -56,16 +56,11 @@ def whisper_states(transformer, waveform, lengths):
     if transformer.pooling is None:
         x = waveform.graph.add("Concat", *(state.unsqueeze(1) for state in states), axis=1)
         return Frames(x, lengths, len(layers), facts.width)
-    n_frames, columns = lengths.as_float().unsqueeze(1), inside.unsqueeze(2)
-    statistics = []
-    for state in states:
-        mean = waveform.graph.add("Where", columns, state, 0.0).sum(1, keepdims=0) / n_frames
-        statistics.append(mean)
-        if "std" in transformer.pooling:
-            apart = waveform.graph.add("Where", columns, state - mean.unsqueeze(1), 0.0)
-            variance = (apart * apart).sum(1, keepdims=0) / n_frames
-            statistics.append(variance.then("Sqrt"))
-    return waveform.graph.add("Concat", *statistics, axis=1)
+    statistics = [
+        of_state[: 1 + ("std" in transformer.pooling)]
+        for of_state in (moments(state, lengths) for state in states)
+    ]
+    return waveform.graph.add("Concat", *(x for pair in statistics for x in pair), axis=1)
 
 
 def _encoder(transformer):
@@ -106,7 +101,7 @@ def _log_mel(preprocessor, waveform, lengths):
     x = power.cut(2, 0, -1).then("Max", FLOOR).then("Log") * (1 / np.log(10))
     inside = x.inside(2, lengths).unsqueeze(1)
     x = (x.then("Max", highest(x, inside) - 8.0) + 4.0) * 0.25
-    return waveform.graph.add("Where", inside, x, 0.0), lengths
+    return masked(x, inside), lengths
 
 
 def _convolved(weight, layer, name, x, stride):
