@@ -31,8 +31,7 @@ def load(path, *, device=None, trusted=False):
 
     The features are compared with those of training: columns, hop, frequencies, sampling rate,
     and what each transformer makes of a test signal. Transformers that need a checkpoint or
-    another library (`SpeechEmbedding`, `TextEmbedding`, `OpenSmile`, Silero's
-    `VoiceActivityTrimmer`) are compared by name only.
+    another library (`SpeechEmbedding`, `TextEmbedding`, `OpenSmile`) are compared by name only.
 
     Parameters
     ----------
