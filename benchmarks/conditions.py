@@ -37,7 +37,10 @@ ONE_THREAD = {"device": "cpu", "n_threads": 1}
 OTHER = {"emodb-loso": "ravdess-5", "ravdess-5": "emodb-loso"}
 SEEDLESS = ("whisper-tiny", "functionals")  # if trained clean
 TRAINING = ("clean", "conditions")
+NETWORK = "attention-fcn"  # part of the vote
 MEAN = "mean of all but clean"
+SNR = (-5, 20)  # in training
+COPIES = {}  # altered samples of the present fold
 
 
 def training_sounds():
@@ -62,9 +65,29 @@ def vote(conditions, seed):
 SYSTEMS = {"whisper-tiny": whisper, "functionals": vectors, "fcn-and-functionals": vote}
 
 
+class Remembered:
+    """Alteration whose results are kept, as all systems of a fold and seed share their copies."""
+
+    def __init__(self, alteration):
+        self.alteration = alteration
+
+    def bind(self, utterances, speakers=None):
+        """Return the alteration for the utterances of training."""
+        return Remembered(self.alteration.bind(utterances, speakers))
+
+    def __call__(self, samples, sampling_rate, random_state):
+        """Return the altered samples."""
+        key = hash((samples.tobytes(), random_state.get_state()[1].tobytes()))
+        if key not in COPIES:
+            COPIES[key] = self.alteration(samples, sampling_rate, random_state)
+        return COPIES[key]
+
+
 def built(name, in_conditions, seed):
     """Return a system whose vectors are computed once for all folds, seeds and conditions."""
-    conditions = Conditions(noise=training_sounds()) if in_conditions else False
+    conditions = (
+        Remembered(Conditions(noise=training_sounds(), snr=SNR)) if in_conditions else False
+    )
     model = SYSTEMS[name](conditions, seed)
     for place, part in model.get_params().items():
         if isinstance(part, Functionals | SpeechEmbedding):
@@ -72,15 +95,18 @@ def built(name, in_conditions, seed):
     return model
 
 
-def run(task, systems, training, n_seeds):
+def run(task, systems, training, n_seeds, only_folds):
     """Test every system on every fold, one fold after the other, and write the results."""
     corpus, folds = load(task)
     voices = [read(source) for source in load(OTHER[task])[0].data]
     speakers = corpus.speakers.astype(str)
     MEMORY.mkdir(exist_ok=True)
     for fold, held_out in enumerate(folds):
+        if fold not in (only_folds or range(len(folds))):
+            continue
         test = np.isin(speakers, held_out)
         recordings = {}
+        COPIES.clear()
         for name, trained, seed in itertools.product(systems, training, range(n_seeds)):
             path = finished(task, name, trained, seed, fold)
             if path.exists() or (seed and trained == "clean" and name in SEEDLESS):
@@ -89,12 +115,14 @@ def run(task, systems, training, n_seeds):
                 samples = [read(source) for source in corpus.data[test]]
                 for condition in CONDITIONS:
                     recordings[condition] = [altered(x, condition, voices) for x in samples]
-            proba, seconds = probabilities_of(name, trained, seed, corpus[~test], recordings)
-            np.save(path, proba)
-            uars = uar_of(corpus.target[test].astype(str), proba)
-            scores = f"clean {uars[0]:.1f}, others {np.mean(uars[1:]):.1f}"
-            print(path.stem, f"{seconds:.0f} s, {scores}", flush=True)
-    for name, trained in itertools.product(systems, training):
+            start = time.process_time()
+            for of_name, proba in probabilities(name, trained, seed, corpus[~test], recordings):
+                path = finished(task, of_name, trained, seed, fold)
+                np.save(path, proba)
+                uars = uar_of(corpus.target[test].astype(str), proba)
+                scores = f"clean {uars[0]:.1f}, others {np.mean(uars[1:]):.1f}"
+                print(path.stem, f"{time.process_time() - start:.0f} s, {scores}", flush=True)
+    for name, trained in itertools.product([*systems, NETWORK], training):
         write(task, name, trained, corpus, folds)
 
 
@@ -103,22 +131,26 @@ def finished(task, name, trained, seed, fold):
     return MEMORY / f"{task}_{name}_{trained}_{seed}_{fold}.npy"
 
 
-def probabilities_of(name, trained, seed, corpus, recordings):
-    """Train a system on a corpus.
+def probabilities(name, trained, seed, corpus, recordings):
+    """Train a system on a corpus, and yield the probabilities of recordings.
 
-    Returns
-    -------
+    Yields
+    ------
+    str
+        Name of the system. The network of a vote has a name of its own.
     ndarray of shape (n_conditions, n_utterances, n_classes), float32
-        Probabilities of the recordings.
-    float
-        Seconds of processor time.
+        Its probabilities.
     """
-    start = time.process_time()
     model = built(name, trained == "conditions", seed)
     routed = {"groups": corpus.speakers.astype(str)} if trained == "conditions" else {}
     model.fit(corpus.frame, corpus.target.astype(str), **routed)
-    found = [model.predict_proba(of_condition) for of_condition in recordings.values()]
-    return np.array(found, np.float32), time.process_time() - start
+    models = {name: model}
+    if name == "fcn-and-functionals":
+        # The recordings are at 16 kHz already, as the inner estimator takes them.
+        models[NETWORK] = getattr(model, "estimator_", model).named_estimators_["network"]
+    for of_name, of_model in models.items():
+        found = [of_model.predict_proba(of_condition) for of_condition in recordings.values()]
+        yield of_name, np.array(found, np.float32)
 
 
 def tested(corpus, folds):
@@ -135,14 +167,14 @@ def uar_of(y, proba):
 
 def write(task, name, trained, corpus, folds):
     """Write the predictions and the summary of all seeds whose folds are finished."""
-    label = f"{name}_{trained}"
-    fits, probabilities = [], {}
+    label = name + "-in-conditions" * (trained == "conditions")
+    fits, of_seeds = [], {}
     for seed in range(100):
         paths = [finished(task, name, trained, seed, fold) for fold in range(len(folds))]
         if not all(path.exists() for path in paths):
             continue
-        probabilities[seed] = [np.load(path) for path in paths]
-        for fold, proba in enumerate(probabilities[seed]):
+        of_seeds[seed] = [np.load(path) for path in paths]
+        for fold, proba in enumerate(of_seeds[seed]):
             digits = proba.argmax(axis=2).astype(str)  # one digit for each utterance
             predicted = {c: "".join(row) for c, row in zip(CONDITIONS, digits, strict=True)}
             fits.append({"seed": seed, "fold": fold, "predicted": predicted})
@@ -157,7 +189,7 @@ def write(task, name, trained, corpus, folds):
         "classes": sorted(set(y)),
         "conditions": list(CONDITIONS),
         "summary": summary(fits, y),
-        "calibration": calibration(probabilities, y),
+        "calibration": calibration(of_seeds, y),
         "fits": fits,
     }
     write_result(RESULTS / f"conditions_{task}_{label}.json", result)
@@ -189,12 +221,12 @@ def summary(fits, y):
     }
 
 
-def calibration(probabilities, y):
+def calibration(of_seeds, y):
     """Return the calibration error and mean confidence, clean and over all other recordings."""
     found = {}
     for name, rows in (("clean", slice(0, 1)), (MEAN, slice(1, None))):
         errors, confidence = [], []
-        for of_folds in probabilities.values():
+        for of_folds in of_seeds.values():
             proba = np.concatenate(of_folds, axis=1)[rows]
             n_conditions, _, n_classes = proba.shape
             proba = proba.reshape(-1, n_classes)
@@ -216,6 +248,7 @@ if __name__ == "__main__":
     parser.add_argument("--tasks", nargs="+", choices=PROTOCOLS, default=PROTOCOLS)
     parser.add_argument("--training", nargs="+", choices=TRAINING, default=TRAINING)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--folds", type=int, nargs="+")
     arguments = parser.parse_args()
     for of_task in arguments.tasks:
-        run(of_task, arguments.systems, arguments.training, arguments.seeds)
+        run(of_task, arguments.systems, arguments.training, arguments.seeds, arguments.folds)

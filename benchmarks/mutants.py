@@ -2,12 +2,17 @@
 
     pip install cosmic-ray
     python benchmarks/mutants.py [--mutants 300] [--seed 0] [--budget 20]
+    python benchmarks/mutants.py --only-survivors
 
 Mutants are drawn at random, without replacement, from all that Cosmic Ray's operators can make of
 the rooms below. Each runs the tests that execute its line, known from one run with coverage, the
 quickest first and at most `budget` seconds of them. Tests of real data and tests that start other
 processes are left out. A mutant is killed if a test fails or if the tests take much longer than
 usual. It survives if all of them pass.
+
+`--only-survivors` tries those that survived again, with the tests of today, and adds "after" to
+them and to the counts. A mutant is found again by its change, because lines move. One whose line
+has been rewritten is "rewritten" and counts as not noticed. Those noticed before count as noticed.
 
 Results: results/mutants.json.
 """
@@ -186,16 +191,21 @@ def tried(mutant, folder, baseline, budget):
         status = in_child(lambda: run_tests(copy, *tests), 30 + 5 * usual)
         (copy / path).write_text(source, "utf-8")
         outcome = {None: "timeout", 0: "survived"}.get(status, "killed")
-    change = difflib.unified_diff(source.splitlines(), changed.splitlines(), n=0, lineterm="")
     return {
         "file": path,
         "line": line,
         "operator": name,
         "occurrence": occurrence,
         "outcome": outcome,
-        "change": [text for text in change if text[:3] not in ("---", "+++", "@@ ")],
+        "change": changed_lines(source, changed),
         "n_tests": len(tests),
     }
+
+
+def changed_lines(source, changed):
+    """Return the lines that a mutation removes and adds, with their signs."""
+    difference = difflib.unified_diff(source.splitlines(), changed.splitlines(), n=0, lineterm="")
+    return [text for text in difference if text[:3] not in ("---", "+++", "@@ ")]
 
 
 def main():
@@ -224,30 +234,60 @@ def main():
     if in_child(lambda: run_tests(copy, *quickest), 600, output) != 0:
         raise SystemExit(f"Tests fail without any mutation:\n{output.read_text()[-3000:]}")
     possible = candidates(copy)
-    if arguments.only_survivors:
-        drawn = [
-            tuple(mutant[key] for key in ("file", "operator", "occurrence", "line"))
-            for mutant in json.loads(RESULT.read_text())["mutants"]
-            if mutant["outcome"] == "survived"
-        ]
-    else:
-        rows = np.random.RandomState(arguments.seed).permutation(len(possible))
-        drawn = [possible[i] for i in rows[: arguments.mutants]]
     print(f"{len(possible)} mutants are possible, {len(baseline[1])} tests pass", flush=True)
     try_one = functools.partial(
         tried, folder=folder, baseline=baseline, budget=arguments.budget
     )  # fmt: skip
-    mutants = []
     with multiprocessing.get_context("fork").Pool(arguments.jobs) as pool:
-        for mutant in pool.imap(try_one, drawn):
-            mutants.append(mutant)
-            print(
-                len(mutants), mutant["outcome"], mutant["file"], mutant["line"],
-                *mutant["change"], flush=True,
-            )  # fmt: skip
-            write_result(RESULT, summary(mutants, len(possible)), seeds=[arguments.seed])
+        if arguments.only_survivors:
+            try_again(pool, try_one, copy, possible)
+        else:
+            rows = np.random.RandomState(arguments.seed).permutation(len(possible))
+            mutants, drawn = [], [possible[i] for i in rows[: arguments.mutants]]
+            for mutant in pool.imap(try_one, drawn):
+                mutants.append(mutant)
+                show(len(mutants), mutant, mutant["outcome"])
+                write_result(RESULT, summary(mutants, len(possible)), seeds=[arguments.seed])
     if arguments.folder is None:
         shutil.rmtree(folder)
+
+
+def try_again(pool, try_one, copy, possible):
+    """Try the mutants that no test has noticed so far, and add the outcomes to the result."""
+    result = json.loads(RESULT.read_text())
+    mutants, seeds = result["mutants"], result["origin"]["seeds"]
+    # The record of the run that drew the mutants, and of this one.
+    before = result.get("origin_before", result["origin"])
+    again, places = [], []
+    for mutant in mutants:
+        if mutant.get("after", mutant["outcome"]) in ("killed", "timeout"):
+            continue
+        place = found_again(mutant, copy, possible)
+        mutant["after"] = "rewritten"
+        if place is not None:
+            again.append(mutant)
+            places.append(place)
+    for i, (mutant, entry) in enumerate(zip(again, pool.imap(try_one, places), strict=True)):
+        mutant["after"] = entry["outcome"]
+        show(i + 1, mutant, mutant["after"])
+        found = summary(mutants, result["n_possible"]) | {"origin_before": before}
+        write_result(RESULT, found, seeds=seeds)
+
+
+def found_again(mutant, copy, possible):
+    """Return the mutant with the same change in the code of today, or None if there is none."""
+    path, name = mutant["file"], mutant["operator"]
+    places = [place for place in possible if place[:2] == (path, name)]
+    source = (copy / path).read_text("utf-8")
+    for place in sorted(places, key=lambda place: abs(place[3] - mutant["line"])):
+        if changed_lines(source, mutated(source, *place[1:3])) == mutant["change"]:
+            return place
+    return None
+
+
+def show(number, mutant, outcome):
+    """Print a mutant and its outcome."""
+    print(number, outcome, mutant["file"], mutant["line"], *mutant["change"], flush=True)
 
 
 def summary(mutants, n_possible):
@@ -255,10 +295,17 @@ def summary(mutants, n_possible):
     rooms = {}
     for room in (*ROOMS, "all"):
         of_room = [m for m in mutants if room in ("all", m["file"].split("/")[1])]
-        counts = Counter(m["outcome"] for m in of_room)
-        noticed = counts["killed"] + counts["timeout"]
-        rooms[room] = dict(counts) | {"score": noticed / len(of_room) if of_room else None}
+        rooms[room] = counted(m["outcome"] for m in of_room)
+        if any("after" in m for m in mutants):
+            rooms[room]["after"] = counted(m.get("after", m["outcome"]) for m in of_room)
     return {"n_possible": n_possible, "rooms": rooms, "mutants": mutants}
+
+
+def counted(outcomes):
+    """Return the number of each outcome, and the share of mutants that were noticed."""
+    counts = Counter(outcomes)
+    noticed = counts["killed"] + counts["timeout"]
+    return dict(counts) | {"score": noticed / counts.total() if counts else None}
 
 
 if __name__ == "__main__":

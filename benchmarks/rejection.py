@@ -1,17 +1,17 @@
-"""Rejection of what is no speech, unlike training, or unsure, by the recommended system.
+"""Rejection of recordings without speech, unlike training, or unsure, by the recommended system.
 
     python benchmarks/rejection.py
 
-Needs SKSER_DATA, and the extras "embeddings", "rooms" and "containers". The system is
-Whisper tiny with a linear head, trained on EmoDB in conditions (conditions.py), within a
-`RejectingClassifier`. Each speaker of EmoDB is tested by a model that was trained on the others, on
-clean recordings and in four conditions. RAVDESS, IndoWave and what is no speech (silence, white
-noise, tones, and ESC-10's folds 4 and 5) are tested by a model of all of EmoDB, foreign corpora
-also after adaptation to all of their recordings. Risks on foreign corpora are those of utterances
-whose emotion EmoDB has. Nothing was chosen on these tests.
+Needs SKSER_DATA, and the extras "embeddings", "rooms" and "containers". The system is Whisper tiny
+with a linear head, trained on EmoDB in conditions (conditions.py), within a `RejectingClassifier`.
+Each speaker of EmoDB is tested by a model that was trained on the others, on clean recordings and
+in four conditions. A model of all of EmoDB is tested on RAVDESS, IndoWave, and recordings without
+speech (silence, white noise, tones, and ESC-10's folds 4 and 5); on foreign corpora also after
+adaptation to all of their recordings. Risks on foreign corpora are those of utterances whose
+emotion EmoDB has. Nothing was chosen on these tests.
 
-Areas under ROC tell clean speech of EmoDB's unheard speakers from everything else: by the share of
-frames that are speech, by the distance from training, and by confidence.
+Areas under ROC separate clean speech of EmoDB's unheard speakers from everything else, by three
+scores: the share of frames that are speech, the distance from training, and the confidence.
 """
 
 import numpy as np
@@ -91,7 +91,7 @@ def unheard_speakers():
 
 
 def everything_else():
-    """Assess what is no speech, and foreign corpora, by a model of all of EmoDB."""
+    """Assess foreign corpora and recordings without speech by a model of all of EmoDB."""
     model = fitted(corpora("emodb"))
     tables = [assessed(model, recordings, kind) for kind, recordings in no_speech().items()]
     for name, title in (("ravdess", "RAVDESS"), ("indowave", "IndoWave")):

@@ -20,6 +20,7 @@ from provenance import RESULTS, ROOT, as_text, code_hash
 # Scripts whose summaries follow from the predictions in their results, by the start of the name.
 SUMMARIZED = {
     "adversarial_gain": True, "attention_deletion": False, "attention_planted": False,
+    "conditions": True,
     "attention_fcn": True, "embeddings": True, "leaderboard": True, "mpg": False,
     "staged_transfer": True,
 }  # fmt: skip

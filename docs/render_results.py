@@ -76,6 +76,13 @@ def mutants(docs):
         total = killed + timeout + survived + missed
         score = f"{100 * counts['score']:.0f}" if total else "–"
         rows.append([room, total, killed + timeout, survived, missed, score])
+        after = counts.get("after")
+        if after is not None:
+            found = [after.get("killed", 0) + after.get("timeout", 0)]
+            found += [f"{100 * after['score']:.0f}" if total else "–"]
+            rows[-1] += found
+    if len(rows[-1]) > len(rows[0]):
+        rows[0] += ["noticed with new tests", "noticed with new tests, %"]
     return f"{list_table(rows)}\nDrawn at random from {result['n_possible']:,} possible mutants.\n"
 
 

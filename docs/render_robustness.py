@@ -11,6 +11,7 @@ STAR = " \\*"  # of systems with weights that were trained on other data
 SYSTEMS = {
     "whisper-tiny": f"Whisper tiny{STAR}",
     "functionals": "functionals",
+    "attention-fcn": "attention FCN",
     "fcn-and-functionals": "FCN and functionals",
 }
 MEAN = "mean of all but clean"
@@ -23,7 +24,8 @@ CORPORA = {
     "indowave": "IndoWave",
     "emodb+ravdess": "EmoDB and RAVDESS",
 }
-COLORS = ("tab:blue", "tab:orange", "tab:green")
+METHODS = {"statistics": "adapted", "coral": "CORAL"}
+COLORS = ("tab:blue", "tab:orange", "tab:red", "tab:green")
 
 
 def write_robustness(docs):
@@ -136,21 +138,18 @@ def foreign(docs):
     for name, title in SYSTEMS.items():
         if name not in found:
             continue
-        result = found[name]
-        numbers = list(result["directions"][0]["adapted"]["statistics"])
-        rows = [["trained on", "tested on (labels)", "trained", "inductive",
-                 *(f"statistics, {number}" for number in numbers),
-                 *(f"CORAL, {number}" for number in numbers[2:])]]  # fmt: skip
-        for entry in result["directions"]:
-            adapted = entry["adapted"]
+        directions = found[name]["directions"]
+        columns = [(m, n) for m, by_number in directions[0]["adapted"].items() for n in by_number]
+        heads = [f"{METHODS[method]}, {number}" for method, number in columns]
+        rows = [["trained on", "tested on (labels)", "trained", "inductive", *heads]]
+        for entry in directions:
             rows.append(
                 [
                     CORPORA[entry["trained_on"]],
                     f"{CORPORA[entry['tested_on']]} ({entry['n_labels']})",
                     trained(entry["in_conditions"]),
                     f"{100 * entry['inductive']:.1f}",
-                    *(percent(adapted["statistics"][number]) for number in numbers),
-                    *(percent(adapted["coral"][number]) for number in numbers[2:]),
+                    *(percent(entry["adapted"][method][number]) for method, number in columns),
                 ]
             )
         parts.append(f"{title}\n{'~' * len(title)}\n\n{list_table(rows)}")

@@ -1,6 +1,8 @@
 """Tests of the record of the code that makes the results of benchmarks."""
 
+import importlib
 import json
+import re
 import shutil
 
 import provenance
@@ -147,3 +149,52 @@ def test_a_summary_that_does_not_follow_from_predictions_is_found(tmp_path, monk
     assert results_check.main() == 0
     monkeypatch.setattr("sys.argv", ["results_check.py"])
     assert results_check.main() == 0
+
+
+@pytest.mark.parametrize(
+    ("module", "write", "name", "pages"),
+    [
+        ("render_descriptors", "write_descriptors", "descriptors",
+         ("descriptors_opensmile", "descriptors_praat")),
+        ("render_shared_speakers", "write_shared_speakers", "shared_speakers",
+         ("shared_speakers", "shared_speakers_report")),
+    ],
+)  # fmt: skip
+def test_pages_made_of_results_of_other_code_say_so(
+    module, write, name, pages, tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(provenance.ROOT / "docs")
+    stored_results = importlib.import_module("stored_results")
+    write = getattr(importlib.import_module(module), write)
+    stored = json.loads((provenance.RESULTS / f"{name}.json").read_text())
+    script = provenance.ROOT / stored["origin"]["script"]
+    path = tmp_path / f"benchmarks/results/{name}.json"
+    path.parent.mkdir(parents=True)
+    (tmp_path / "docs").mkdir()
+    notes = {
+        "current": None,
+        "earlier": "was measured with an earlier version of the code; see :doc:`/provenance`.",
+        "unknown": "was measured before results recorded the code that made them",
+    }
+    for state, note in notes.items():
+        result = dict(stored)
+        origin = result.pop("origin")
+        if state != "unknown":
+            code = provenance.code_hash(script) if state == "current" else "0" * 64
+            result["origin"] = origin | {"code_hash": code}
+        path.write_text(json.dumps(result))
+        write(tmp_path / "docs")
+        for page in pages:
+            text = (tmp_path / f"docs/generated/{page}.rst").read_text()
+            assert ".. list-table" in text or "::" in text
+            assert (note is not None) == (".. note::" in text)
+            assert note is None or f"This {note}" in text
+    assert stored_results.mark([]) == ""
+
+
+def test_every_page_of_results_is_written_with_their_mark():
+    for file in (provenance.ROOT / "docs").glob("render_*.py"):
+        code = file.read_text()
+        if "benchmarks/results" in code:
+            assert "write_generated(" in code, file
+            assert not re.search(r"json\.loads|write_text", code), file

@@ -1,4 +1,4 @@
-"""Meta-estimators: augmentation, adaptation, windows, transfer learning and unions of frames."""
+"""Meta-estimators: augmentation, adaptation, rejection, windows, transfer and unions of frames."""
 
 from skser.compose._adapted import AdaptedClassifier
 from skser.compose._adapted_model import adapt
@@ -7,6 +7,7 @@ from skser.compose._augmented import AugmentedClassifier
 from skser.compose._augmented_regressor import AugmentedRegressor
 from skser.compose._frame_union import FrameUnion
 from skser.compose._metadata import group_keywords, soft_target_keywords
+from skser.compose._rejecting import RejectingClassifier
 from skser.compose._segmented import SegmentedClassifier
 from skser.compose._segmented_regressor import SegmentedRegressor
 from skser.compose._transfer import TransferClassifier, TransferRegressor
@@ -17,6 +18,7 @@ __all__ = [
     "AugmentedClassifier",
     "AugmentedRegressor",
     "FrameUnion",
+    "RejectingClassifier",
     "SegmentedClassifier",
     "SegmentedRegressor",
     "TransferClassifier",

@@ -35,8 +35,8 @@ def load_emobox(path, *, root=None, label_map=None, return_X_y=False):
         Folder that the paths in the files start from; None means the nearest folder above the
         first file in which the first recording is found.
     label_map : dict or None, default=None
-        Emotion for each code. None reads ``label_map.json`` in the folder of the file or in the
-        folder above, and keeps the codes if neither exists.
+        Emotion for each code, upper or lower case. None reads ``label_map.json`` in the folder of
+        the file or in the folder above, and keeps the codes if neither exists.
     {return_X_y}
 
     Returns
@@ -72,7 +72,7 @@ def load_emobox(path, *, root=None, label_map=None, return_X_y=False):
     >>> load_emobox(folder).frame[["emotion", "split"]].values.tolist()
     [['Angry', 'train']]
     """
-    files = _files(path, ".jsonl")
+    files = _without_earlier_lists(_files(path, ".jsonl"))
     frame = pd.concat([_emobox_rows(file, label_map, len(files)) for file in files])
     name = frame["dataset"].iloc[0] if "dataset" in frame else files[0].stem
     if root is None:
@@ -224,6 +224,16 @@ def _emobox_rows(file, label_map, n_files):
     return _with_split(pd.DataFrame(rows, index=lines), file, n_files)
 
 
+def _without_earlier_lists(files):
+    """Leave out lists in an earlier format (..._fold1.jsonl) where EmoBox has later ones as well.
+
+    EmoBox's folders of EmoDB have both.
+    """
+    later = [file for file in files if "_fold_" in file.name]
+    earlier = {file.with_name(file.name.replace("_fold_", "_fold")) for file in later}
+    return [file for file in files if file not in earlier]
+
+
 def _emobox_row(line, label_map, where):
     """Read the JSON object of an utterance."""
     try:
@@ -238,10 +248,13 @@ def _emobox_row(line, label_map, where):
             f"{where}: lacks {' and '.join(missing)}. Write an object with wav and emo."
         )
     if label_map is not None:
-        if entry["emo"] not in label_map:
+        # EmoBox's own maps and lists differ in case: the map of EmoDB has "Neutral".
+        emotion_of = {str(label).lower(): emotion for label, emotion in label_map.items()}
+        emotion = label_map.get(entry["emo"], emotion_of.get(str(entry["emo"]).lower()))
+        if emotion is None:
             raise ValueError(
                 f"{where}: label_map has no emotion for {entry['emo']!r}, only for "
                 f"{sorted(label_map)}. Add it."
             )
-        entry["emo"] = label_map[entry["emo"]]
+        entry["emo"] = emotion
     return {_KEYS.get(key, key): value for key, value in entry.items() if key not in _LEFT_OUT}

@@ -89,8 +89,9 @@ def cross_validate_speakers(
         Target to predict. "emotion": the classes. "valence", "activation" or "dominance": a
         dimension. A list of dimensions: all at once, as a 2-D y. "votes": the share of the raters
         who named each emotion, from ``corpus.soft_targets()``. Classifiers are then fitted to the
-        emotions, and to the shares as ``soft_targets`` if they take them, and their probabilities
-        are compared with the shares. Regressors are fitted to the shares as a 2-D y; their
+        emotions, and to the shares as ``soft_targets`` if they take them, also inside votes and
+        other estimators around estimators. Their probabilities are compared with the shares.
+        Regressors are fitted to the shares as a 2-D y; their
         predictions are clipped at 0 and scaled to sum to 1. Folds balance the emotions in any
         case.
     cv : cross-validation generator, iterable, int or None, default=None
@@ -135,8 +136,8 @@ def cross_validate_speakers(
     ValueError
         If the corpus lacks the target or the speakers, or has only one speaker; if the model does
         not predict that kind of target; if splits share speakers or there are none; if a search
-        or an early-stopping network cannot be given the speakers; or if `results_dir` holds
-        results of another evaluation.
+        or an early-stopping network cannot be given the speakers, or a classifier that takes
+        ``soft_targets`` the shares; or if `results_dir` holds results of another evaluation.
 
     Examples
     --------

@@ -5,10 +5,11 @@ import warnings
 
 from sklearn import config_context, get_config
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
-from sklearn.utils.validation import has_fit_parameter
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skser.compose import group_keywords, soft_target_keywords
 
@@ -102,7 +103,7 @@ def _request_soft_targets(model):
         request = getattr(part, "_get_metadata_request", None)
         if request is None or not hasattr(part, "set_fit_request"):
             continue
-        if request().fit.requests.get("soft_targets", False) is None:
+        if request().fit.requests.get("soft_targets", False) is None and not _is_fitted(part):
             asking.append(part)
     # Under a name of its own, it shows whether the request of each part arrives at the model.
     names = [f"soft_targets_{i}" for i in range(len(asking))]
@@ -140,8 +141,18 @@ def _learns_shares_out_of_reach(model):
         and hasattr(part, "fit")
         and has_fit_parameter(part, "soft_targets")
         and getattr(part, "estimator", None) is None
+        and not _is_fitted(part)
         for part in model.get_params().values()
     )
+
+
+def _is_fitted(part):
+    """Return True for parts of an unfitted model that are fitted, such as a source of weights."""
+    try:
+        check_is_fitted(part)
+    except NotFittedError:
+        return False
+    return True
 
 
 def _name_default_scores(model):

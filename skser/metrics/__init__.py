@@ -16,6 +16,7 @@ from skser.metrics._concordance import ccc_scorer, concordance_correlation_coeff
 from skser.metrics._corpus_level import class_distribution_distance, speaker_ranking
 from skser.metrics._groups import group_recalls, worst_group
 from skser.metrics._pearson import pearson_correlation
+from skser.metrics._selective import selective_scores
 from skser.metrics._shares import vote_cross_entropy, vote_divergence
 from skser.metrics._validation import check_attribute, check_dimensions, check_labels
 
@@ -34,6 +35,7 @@ __all__ = [
     "recall_scorers",
     "reliability_curve",
     "risk_coverage_curve",
+    "selective_scores",
     "speaker_ranking",
     "uar_scorer",
     "unweighted_average_recall",

@@ -58,9 +58,10 @@ def check_dimensions(y_true, y_pred):
     check_consistent_length(true, predicted)
     true, predicted = (y.reshape(len(y), -1) for y in (true, predicted))
     if true.shape != predicted.shape:
+        n_true = counted(true.shape[1], "dimension")
         raise ValueError(
-            f"y_true has {counted(true.shape[1], 'dimension')} and y_pred has {predicted.shape[1]}; "
-            "they must have the same number."
+            f"y_true has {n_true} and y_pred has {predicted.shape[1]}; they must have the same "
+            "number."
         )
     return true, predicted
 

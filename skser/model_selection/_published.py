@@ -186,7 +186,9 @@ def _emobox(corpus, folder):
     for fold in sorted(folder.glob("fold_*"), key=lambda path: (len(path.name), path.name)):
         sides = []
         for side in ("train", "test"):
-            listed = sorted({n for file in fold.glob(f"*_{side}_*.jsonl") for n in _listed(file)})
+            # Some folders also have lists in an earlier format, such as emodb_test_fold1.jsonl.
+            lists = fold.glob(f"*_{side}_{fold.name}.jsonl")
+            listed = sorted({name for file in lists for name in _listed(file)})
             missing = [name for name in listed if name not in row_of]
             if missing:
                 raise ValueError(

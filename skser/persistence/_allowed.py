@@ -21,8 +21,8 @@ _ALLOWED = {
     for package, names in {
         "skser.augmentation": "Conditions",
         "skser.compose": "AdaptedClassifier AdaptedRegressor AugmentedClassifier "
-        "AugmentedRegressor FrameUnion SegmentedClassifier SegmentedRegressor TransferClassifier "
-        "TransferRegressor",
+        "AugmentedRegressor FrameUnion RejectingClassifier SegmentedClassifier SegmentedRegressor "
+        "TransferClassifier TransferRegressor",
         "skser.feature_extraction": "FrameFeatures Functionals LevelContour MFCC MelSpectrogram "
         "OpenSmile Spectrogram SpeechProbability",
         "skser.neural_network": "AdversarialAEClassifier AdversarialAERegressor "
@@ -55,6 +55,7 @@ _SHAPES = {
         "f": "center_ data_max_ data_min_ data_range_ feature_names_in_ lambdas_ max_abs_ mean_ "
         "min_ n_samples_seen_ scale_ var_ xbar_ X_offset_ X_scale_",
         "o": "_target_mean _target_scale intercept_",
+        "h": "conformity_scores_",
         "p": "explained_variance_ singular_values_",
         "q": "references_",
         "t": "X_thresholds_ y_thresholds_",

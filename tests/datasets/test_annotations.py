@@ -381,7 +381,8 @@ class TestEmobox:
     def write(self, recorded, folder):
         fold = folder / "data" / "calls" / "fold_1"
         fold.mkdir(parents=True)
-        (fold.parent / "label_map.json").write_text('{"a": "anger", "n": "neutral"}')
+        # EmoBox's own map of EmoDB has "Neutral" for the code "neutral" of its lists.
+        (fold.parent / "label_map.json").write_text('{"a": "anger", "N": "neutral"}')
         for split, speaker in (("test", "01"), ("train", "02")):
             lines = [
                 json.dumps({
@@ -392,6 +393,9 @@ class TestEmobox:
                 for i, r in enumerate(recorded.itertuples()) if r.speaker == speaker
             ]  # fmt: skip
             (fold / f"calls_{split}_fold_1.jsonl").write_text("\n".join(lines))
+            # Lists in the earlier format, which EmoBox's folders of EmoDB still have.
+            old = [line.replace('"wav"', '"audio"').replace('"emo"', '"label"') for line in lines]
+            (fold / f"calls_{split}_fold1.jsonl").write_text("\n".join(old))
         return fold
 
     def test_entries_equal_manually_cut_utterances(self, recorded, check, tmp_path):
@@ -399,6 +403,13 @@ class TestEmobox:
         check(corpus)
         assert corpus.name == "calls"
         assert corpus.frame["split"].tolist() == ["test"] * 8 + ["train"] * 8
+
+    def test_lists_in_the_earlier_format_alone_are_refused(self, recorded, tmp_path):
+        fold = self.write(recorded, tmp_path)
+        for file in fold.glob("*_fold_1.jsonl"):
+            file.unlink()
+        with pytest.raises(ValueError, match="line 1: lacks wav and emo"):
+            load_emobox(fold)
 
     @pytest.mark.parametrize(
         ("line", "message"),

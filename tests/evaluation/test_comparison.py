@@ -174,6 +174,22 @@ def test_friedman_agrees_with_scipy_and_nemenyi_with_the_published_table():
     apart = np.abs(ranks[:, None] - ranks) > found.critical_difference
     np.testing.assert_array_equal(found.pairwise < 0.05, apart)
     np.testing.assert_allclose(found.pairwise, found.pairwise.T)
+    assert np.diag(found.pairwise).tolist() == [1, 1, 1, 1]
+
+
+def test_nemenyi_p_values_are_those_of_the_studentized_range():
+    # Ranks 1, 2, 3 in each of six rows: sqrt(k (k + 1) / (6 n)) is sqrt(1 / 3).
+    found = evaluation.friedman_nemenyi_test(np.tile([3.0, 2.0, 1.0], (6, 1)))
+    assert found.ranks.tolist() == [1, 2, 3]
+    for difference in (1, 2):
+        expected = scipy.stats.studentized_range.sf(difference * np.sqrt(6), 3, np.inf)
+        assert found.pairwise.iloc[0, difference] == pytest.approx(expected, abs=1e-12)
+    # A difference of ranks equal to the critical one has p = 1 - confidence_level.
+    level = 1 - found.pairwise.iloc[0, 1]
+    found = evaluation.friedman_nemenyi_test(
+        np.tile([3.0, 2.0, 1.0], (6, 1)), confidence_level=level
+    )
+    assert found.critical_difference == pytest.approx(1)
 
 
 def test_friedman_rejects_bad_input():

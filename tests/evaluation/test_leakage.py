@@ -11,7 +11,7 @@ from sklearn.model_selection import KFold, LeaveOneGroupOut, StratifiedKFold, cr
 from sklearn.neighbors import KNeighborsClassifier
 
 from skser.datasets import SpeechCorpus, load_emodb, load_ravdess, make_emotional_speech
-from skser.evaluation import leakage_report
+from skser.evaluation import _leakage, leakage_report
 from skser.evaluation._leakage import similar_recordings
 from skser.model_selection import StratifiedSpeakerKFold, published_folds
 
@@ -177,3 +177,13 @@ def test_the_one_duplicate_of_ravdess_is_found(emodb_path, ravdess_path):
     assert (kind, others) == ("identical audio", [])
     names = [Path(items[k]).stem for k in (i, j)]
     assert names == ["03-01-03-01-02-01-07", "03-01-03-01-02-02-07"]
+
+
+@pytest.mark.parametrize("rows_at_once", [1024, 3, 1])
+def test_every_pair_of_similar_fingerprints_is_found(rows_at_once, monkeypatch):
+    monkeypatch.setattr(_leakage, "_ROWS_AT_ONCE", rows_at_once)
+    fingerprints = np.eye(8, dtype=np.float32)
+    fingerprints[5] = fingerprints[1]
+    fingerprints[3] = fingerprints[2]
+    assert _leakage._similar(fingerprints) == {(1, 5), (2, 3)}
+    assert _leakage._similar(fingerprints[:1]) == set()

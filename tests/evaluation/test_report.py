@@ -1,21 +1,26 @@
 """Tests of the report of an evaluation, as text and in a browser."""
 
+import base64
 import dataclasses
+import io
 import re
 import shutil
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import soundfile
 from scipy.stats import entropy
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
+from skser.audio import Waveform
 from skser.datasets import SpeechCorpus, load_emodb, make_emotional_speech
 from skser.evaluation import EvaluationReport, cross_validate_speakers, robustness_report
+from skser.evaluation._html_page import sound
 from skser.feature_extraction import FrameFeatures, Functionals
 from skser.inspection import ConfusionDisplay
 from skser.model_selection import published_folds
@@ -213,3 +218,25 @@ def test_errors_show_the_probability_of_the_predicted_class(corpus):
     evaluation = cross_validate_speakers(Contrary(strategy="stratified"), corpus, cv=2)
     table = EvaluationReport(evaluation, corpus)._errors()["tables"][0]
     assert {row[4]["text"] for row in table["rows"]} == {"0 %"}
+
+
+def test_the_most_confident_errors_come_first(corpus):
+    lengths = FunctionTransformer(lambda X: np.array([[x.std() * len(x)] for x in X]))
+    model = make_pipeline(lengths, StandardScaler(), LogisticRegression())
+    evaluation = cross_validate_speakers(model, corpus, cv=2)
+    wrong = evaluation.y_true != evaluation.y_pred
+    sure = np.sort(evaluation.y_proba.max(axis=1)[wrong])[::-1]
+    assert len(sure) > 5
+    table = EvaluationReport(evaluation, corpus, n_errors=5)._errors()["tables"][0]
+    assert [row[4]["text"] for row in table["rows"]] == [f"{100 * p:.0f} %" for p in sure[:5]]
+
+
+def test_sounds_beyond_full_scale_are_not_clipped(corpus):
+    tone = np.sin(2 * np.pi * 200 * np.arange(RATE) / RATE).astype(np.float32)
+    for scale, expected in ((0.5, 0.5), (3.0, 1.0)):
+        item = Waveform(scale * tone, RATE, max_amplitude=None)
+        uri = sound(corpus, item, 0)
+        assert uri.startswith("data:audio/mpeg;base64,")
+        heard, rate = soundfile.read(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+        middle = heard[rate // 4 : rate // 2]
+        assert np.sqrt(2 * np.mean(middle**2)) == pytest.approx(expected, rel=0.03)

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils._metadata_requests import _RoutingNotSupportedMixin
 
-from skser.compose import AugmentedClassifier
+from skser.compose import AugmentedClassifier, TransferClassifier
 from skser.datasets import SpeechCorpus, make_emotional_speech
 from skser.evaluation import cross_validate_speakers
 from skser.feature_extraction import MelSpectrogram
@@ -271,6 +271,22 @@ class TestSoftTargets:
                 for model in (alone, vote)
             )
         np.testing.assert_allclose(first.y_pred, second.y_pred, atol=1e-6)
+
+    def test_the_fitted_source_of_a_transfer_needs_none(self, voted):
+        spectrogram = MelSpectrogram(n_mels=16, input_sampling_rate=voted.sampling_rate)
+        network = AttentionFCNClassifier(max_epochs=1, random_state=0, device="cpu", n_threads=1)
+        X = spectrogram.fit_transform(voted.data)
+        alone = TransferClassifier(network, clone(network).fit(X, voted.speakers))
+        vote = VotingClassifier([("a", alone)], voting="soft")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="All .* predictions|In its last epoch")
+            first, second = (
+                cross_validate_speakers(
+                    make_pipeline(spectrogram, model), voted, target="votes", cv=2
+                ).y_pred
+                for model in (alone, vote)
+            )
+        np.testing.assert_allclose(first, second, atol=1e-6)
 
     @pytest.mark.parametrize(
         "around",

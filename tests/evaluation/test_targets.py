@@ -362,6 +362,20 @@ class TestVotes:
         assert (found.y_pred >= 0).all()
         assert found.summary().loc["divergence", "pooled"] < 0.05
 
+    def test_shares_are_clipped_at_0_and_equal_where_nothing_is_left(self):
+        class Fixed(RegressorMixin, BaseEstimator):
+            def fit(self, X, y):
+                self.fitted_ = True
+                return self
+
+            def predict(self, X):
+                return np.resize([[3.0, -1.0], [1.0, 3.0], [-2.0, -1.0], [0.0, 0.0]], (len(X), 2))
+
+        found = cross_validate_speakers(Fixed(), made_up(votes=votes_of()), target="votes", cv=2)
+        rows = (found.predictions["fold"] == 0).to_numpy()
+        expected = np.resize([[1, 0], [0.25, 0.75], [0.5, 0.5], [0.5, 0.5]], (rows.sum(), 2))
+        np.testing.assert_array_equal(found.y_pred[rows], expected)
+
     def test_classifiers_that_take_soft_targets_get_them(self):
         class Soft(ClassifierMixin, BaseEstimator):
             """Classifier that predicts the mean share of each class in training."""

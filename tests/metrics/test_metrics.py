@@ -327,3 +327,29 @@ def test_the_uar_scorer_warns_of_a_constant_model():
     model = DummyClassifier().fit(np.zeros((4, 1)), ["a", "a", "a", "b"])
     with pytest.warns(UserWarning, match="All 4 predictions"):
         assert metrics.uar_scorer(model, np.zeros((4, 1)), ["a", "a", "b", "b"]) == 0.5
+
+
+class TestSelectiveScores:
+    def test_a_refusal_is_an_error_but_no_risk(self):
+        y_true = ["a", "a", "a", "a", "b", "b"]
+        y_pred = ["a", "a", "b", "unknown", "unknown", "b"]
+        found = metrics.selective_scores(y_true, y_pred)
+        expected = {"coverage": 4 / 6, "risk": 1 / 4, "accuracy": 3 / 6, "uar": 1 / 2}
+        assert found.to_dict() == pytest.approx(expected)
+
+    def test_without_refusals_they_are_the_ordinary_scores(self, labels):
+        true, predicted = labels
+        found = metrics.selective_scores(true, predicted)
+        assert found["coverage"] == 1
+        assert found["accuracy"] == sklearn.metrics.accuracy_score(true, predicted)
+        assert found["risk"] == pytest.approx(1 - found["accuracy"])
+        assert found["uar"] == metrics.unweighted_average_recall(true, predicted)
+
+    def test_numbers_and_only_refusals(self):
+        found = metrics.selective_scores([1, 2], [-1, -1], unknown_label=-1)
+        assert found[["coverage", "accuracy", "uar"]].tolist() == [0, 0, 0]
+        assert np.isnan(found["risk"])
+
+    def test_a_class_cannot_mark_refusals(self):
+        with pytest.raises(ValueError, match="unknown_label='a' is a class of y_true"):
+            metrics.selective_scores(["a", "b"], ["a", "b"], unknown_label="a")

@@ -37,8 +37,11 @@ def test_rows_that_are_no_shares_raise(metric):
         metric([[1, 0], [0, 1]], [[0.5, 0.5], [0.5, 0.6]])
     with pytest.raises(ValueError, match=r"Row 0 of y_true is \[1.5, -0.5\]"):
         metric([[1.5, -0.5]], [[0.5, 0.5]])
-    with pytest.raises(ValueError, match="shape"):
-        metric([[1, 0]], [[0.5, 0.25, 0.25]])
+    for other in ([[0.5, 0.25, 0.25]], [[1.0]], [[1, 0], [1, 0]]):
+        with pytest.raises(ValueError, match="shape"):
+            metric([[1, 0]], other)
+        with pytest.raises(ValueError, match="shape"):
+            metric(other, [[1, 0]])
 
 
 def test_pearson_is_that_of_numpy_averaged_over_dimensions():

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
 
-from skser.datasets import CORPORA, SpeechCorpus, load_emodb
+from skser.datasets import CORPORA, SpeechCorpus, load_emodb, load_ravdess
 from skser.evaluation import cross_validate_speakers, leakage_report
 from skser.model_selection import published_folds
 
@@ -99,17 +99,22 @@ class TestMSPPodcast:
             published_folds(corpus_of(["a", "b"]), "msp-podcast")
 
 
-def write_lists(folder, folds):
+def write_lists(folder, folds, corpus="mine"):
     """Write lists as EmoBox does, from the names on each side."""
     for number, sides in folds.items():
         for side, names in sides.items():
-            path = folder / f"fold_{number}" / f"mine_{side}_fold_{number}.jsonl"
+            path = folder / f"fold_{number}" / f"{corpus}_{side}_fold_{number}.jsonl"
             path.parent.mkdir(exist_ok=True)
-            lines = [
-                json.dumps({"key": f"mine-{name}", "wav": f"downloads/mine/{name}.wav"})
+            entries = [
+                {
+                    "key": f"{corpus}-{name}", "dataset": corpus,
+                    "wav": f"downloads/{corpus}/wav/{name}.wav", "type": "raw",
+                    "sample_rate": 16000, "num_frame": 33978.0, "task": "category",
+                    "length": 2.123625, "emo": "anger", "channel": 1,
+                }
                 for name in names
-            ]
-            path.write_text("\n".join(lines) + "\n")
+            ]  # fmt: skip
+            path.write_text("".join(f"{json.dumps(entry)}\n" for entry in entries))
 
 
 class TestEmoBox:
@@ -121,6 +126,15 @@ class TestEmoBox:
         assert len(found) == 10
         assert [side.tolist() for side in found[0]] == [[0, 2], [1]]
         assert found[9][1].tolist() == [3]  # fold_10 comes last
+
+    def test_lists_in_the_earlier_format_are_not_read(self, tmp_path):
+        # EmoBox's folders of EmoDB have both, under names that differ by an underscore.
+        write_lists(tmp_path, {1: {"train": ["0"], "test": ["1"]}})
+        for side, name in (("train", "1"), ("test", "0")):
+            old = {"key": f"mine-{name}", "audio": f"{name}.wav", "label": "anger"}
+            (tmp_path / f"fold_1/mine_{side}_fold1.jsonl").write_text(json.dumps(old))
+        ((train, test),) = pairs(corpus_of(["a", "b"]), "emobox", folds_dir=tmp_path)
+        assert (train.tolist(), test.tolist()) == ([0], [1])
 
     def test_shared_speakers_are_counted_and_refused_unless_allowed(self, tmp_path):
         write_lists(tmp_path, {1: {"train": ["0", "1"], "test": ["2", "3"]}})
@@ -152,18 +166,36 @@ class TestEmoBox:
 
 
 @pytest.mark.real_data
-def test_the_test_folds_of_emobox_share_all_speakers_of_emodb():
-    folder = Path(os.environ.get("SKSER_DATA", ""), "..", "reference", "emobox_test_folds.csv")
-    emodb = Path(os.environ.get("SKSER_DATA", ""), "emodb")
-    if "SKSER_DATA" not in os.environ or not folder.exists():
+@pytest.mark.parametrize(
+    ("name", "load", "sizes", "n_shared"),
+    [("emodb", load_emodb, [107] * 5, 10), ("ravdess", load_ravdess, [240] * 6, 0)],
+)
+def test_the_published_test_folds_of_emobox(name, load, sizes, n_shared, tmp_path):
+    table = Path(os.environ.get("SKSER_DATA", ""), "..", "reference", "emobox_test_folds.csv")
+    if "SKSER_DATA" not in os.environ or not table.exists():
         pytest.skip("needs EmoBox's test folds beside SKSER_DATA")
-    listed = pd.read_csv(folder, dtype=str).query("corpus == 'emodb'")
-    corpus = load_emodb(emodb)
+    listed = pd.read_csv(table, dtype=str).query("corpus == @name")
+    corpus = load(Path(os.environ["SKSER_DATA"], name))
+    folds = {
+        number: {
+            "train": listed.loc[listed["test_fold"] != number, "utterance"],
+            "test": listed.loc[listed["test_fold"] == number, "utterance"],
+        }
+        for number in sorted(set(listed["test_fold"]))
+    }
+    write_lists(tmp_path, folds, name)
+    options = {"folds_dir": tmp_path}
+    if n_shared:
+        said = f"emobox shares {n_shared} of {n_shared} test speakers of EmoDB"
+        with pytest.raises(ValueError, match=said):
+            published_folds(corpus, "emobox", **options)
+        options["allow_shared_speakers"] = True
+    cv = published_folds(corpus, "emobox", **options)
+    found = list(cv.split(corpus.data, corpus.target, corpus.speakers))
+    assert [len(test) for _, test in found] == sizes
     names = np.array([Path(path).stem for path in corpus.frame["audio"]])
-    fold_of = dict(zip(listed["utterance"], listed["test_fold"], strict=True))
-    numbers = np.array([fold_of[name] for name in names])
-    folds = [
-        (np.flatnonzero(numbers != n), np.flatnonzero(numbers == n)) for n in sorted(set(numbers))
-    ]
-    leaks = leakage_report(corpus.speakers, folds).leaks
-    assert leaks["what"].nunique() == 10
+    for (train, test), sides in zip(found, folds.values(), strict=True):
+        assert set(names[test]) == set(sides["test"])
+        assert sorted([*train, *test]) == list(range(len(corpus)))
+    leaks = leakage_report(corpus.speakers, found).leaks
+    assert leaks["what"].nunique() == n_shared

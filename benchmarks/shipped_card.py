@@ -1,0 +1,216 @@
+"""Cards of the models that are shipped with the package, from the results of benchmarks.
+
+`card` reads what conditions.py, foreign.py and rejection.py measured of the same system: with
+leave-one-speaker-out, and on corpora that are not in its training. No figure is typed here.
+"""
+
+import json
+
+import numpy as np
+from conditions import tested
+from protocols import load
+from provenance import RESULTS
+from sklearn.metrics import accuracy_score
+
+from skser.metrics import group_recalls, recall_per_class, unweighted_average_recall
+
+TASK = "emodb-loso"
+CORPORA = {"ravdess": "RAVDESS (English, acted)", "indowave": "IndoWave (Indonesian, acted)"}
+# What sets the models apart. Everything else is the same in all cards.
+DESCRIPTIONS = {
+    "emodb-whisper": """- **Model**: `skser.pipelines.whisper_linear`: mean and standard deviation
+  of the second layer of OpenAI's Whisper tiny, standardized, and a linear classifier, whose
+  probabilities are calibrated on speakers that were held out. The encoder is frozen, and lies once
+  in the package, for this file and for the ONNX file of the same name, which needs neither torch
+  nor transformers.
+- **Refuses** to answer (`unknown`) if a recording holds no speech, or is unlike the training
+  recordings. `skser.compose.adapt` adapts it to recordings of another setting, without labels.""",
+    "emodb-functionals": """- **Model**: `skser.pipelines.functionals`: 5191 statistics of pitch,
+  voice quality, formants and spectrum, replaced by their ranks, and a linear classifier, whose
+  probabilities are calibrated on speakers that were held out. It holds no pretrained weights.
+- **Refuses** to answer (`unknown`) if a recording holds no speech, or is unlike the training
+  recordings. `skser.compose.adapt` adapts it to recordings of another setting, without labels.""",
+    "emodb-afcn": """- **Model**: `skser.pipelines.attention_fcn`: standardized mel spectrogram,
+  convolutions, attention pooling, trained from random weights (seed 0). It is an example of a
+  network; `emodb-whisper` is more accurate.
+- **Answers always**: it assigns an emotion to any input, including music and silence, and its
+  probabilities are not calibrated.""",
+}
+CARD = """# {name}
+
+Recognizes which of seven emotions an actor portrays in a German utterance.
+
+{description}
+- **Input**: audio files of any format, sampling rate and number of channels, at least 25 ms long.
+- **Output**: probabilities of {classes}.
+- **Data**: EmoDB, the Berlin Database of Emotional Speech (Burkhardt et al., 2005), CC0-1.0: all
+  {n} utterances, ten sentences by five women and five men, recorded in a quiet room; and two copies
+  of each in other conditions by `skser.augmentation.Conditions`, with the sounds of ESC-10's folds
+  1 to 3 (CC0 and CC BY, see the file `ESC-10-CREDITS.csv` in the folder of the models) among its
+  noise.
+- **License**: {license}
+
+## Performance on new speakers
+
+EmoDB-LOSO: the same system was trained ten times, each time without the speaker it was tested on;
+{seeds}. The model in this file was trained on all ten speakers, so it cannot be evaluated on EmoDB
+itself. Chance is 14.3 % UAR (balanced accuracy).
+
+| clean recordings | in % |
+|---|---|
+| UAR | {uar} |
+| accuracy | {accuracy} |
+{by_class}| women, UAR | {women} |
+| men, UAR | {men} |
+| worst speaker, UAR | {worst} |
+
+Conditions that were not in training: white and pink noise, the sounds of ESC-10's folds 4 and 5 and
+babble of speakers of another corpus at four ratios, simulated rooms, a GSM telephone, and AAC at
+16 kbit/s.
+
+| UAR in % | 20 dB | 10 dB | 5 dB | 0 dB |
+|---|---|---|---|---|
+{by_noise}
+| UAR in % | |
+|---|---|
+{by_channel}
+{foreign}{rejection}## Limitations
+
+- The model recognizes how German actors portray emotions in ten sentences. It does not recognize
+  what a person feels. It was not tested on spontaneous speech, children or old people.
+- Other languages and other corpora cost most of the accuracy, even after adaptation. Recordings for
+  adaptation must hold a mixture of emotions.
+- Do not base decisions about people on it. Inferring emotions of people at work or in education is
+  prohibited in the European Union, except for medical and safety reasons (Regulation 2024/1689,
+  Article 5(1)(f)), and restricted in other ways elsewhere.
+"""
+LICENSES = {
+    "emodb-whisper": "BSD-3-Clause, like the package; the encoder is OpenAI's, MIT.",
+    "emodb-functionals": "BSD-3-Clause, like the package.",
+    "emodb-afcn": "BSD-3-Clause, like the package.",
+}
+
+
+def card(name, system, model):
+    """Return the card of a model in Markdown.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+    system : str
+        Name of its system in the result files.
+    model : estimator
+        The fitted model.
+
+    Returns
+    -------
+    str
+    """
+    found = figures(system)
+    n_seeds = len(found["uar"])
+    shown = {key: in_percent(found[key]) for key in ("uar", "accuracy", "women", "men", "worst")}
+    by_condition = {key: in_percent(values) for key, values in found["conditions"].items()}
+    noises = dict.fromkeys(key.split()[0] for key in by_condition if key.endswith(" dB"))
+    return CARD.format(
+        name=name,
+        description=DESCRIPTIONS[name],
+        license=LICENSES[name],
+        classes=", ".join(model.classes_),
+        n=len(load(TASK)[0].target),
+        seeds="one seed" if n_seeds == 1 else f"mean ± standard deviation over {n_seeds} seeds",
+        by_class="".join(
+            f"| {label} | {in_percent([recalls[label] for recalls in found['classes']])} |\n"
+            for label in model.classes_.tolist()
+        ),
+        by_noise="".join(
+            f"| {noise} | {' | '.join(by_condition[f'{noise} {r} dB'] for r in (20, 10, 5, 0))} |\n"
+            for noise in noises
+        ),
+        by_channel="".join(
+            f"| {key} | {by_condition[key]} |\n" for key in ("room", "telephone", "codec")
+        ),
+        foreign=on_foreign_corpora(system),
+        rejection=on_rejection() if name == "emodb-whisper" else "",
+        **shown,
+    )
+
+
+def in_percent(values):
+    """Format the mean over seeds in percent, with the standard deviation if there are several."""
+    text = f"{100 * np.mean(values):.1f}"
+    return text if len(values) == 1 else f"{text} ± {100 * np.std(values, ddof=1):.1f}"
+
+
+def figures(system):
+    """Return the figures of a system that was trained in conditions, with one value per seed."""
+    result = json.loads((RESULTS / f"conditions_{TASK}_{system}_conditions.json").read_text())
+    corpus, folds = load(TASK)
+    true = tested(corpus, folds)
+    speakers = corpus.speakers.astype(str)
+    rows = np.concatenate([np.flatnonzero(np.isin(speakers, held_out)) for held_out in folds])
+    speakers, sexes = speakers[rows], corpus.frame["sex"].to_numpy(str)[rows]
+    found = {name: [] for name in ("uar", "accuracy", "women", "men", "worst", "classes")}
+    conditions = {name: [] for name in result["conditions"]}
+    for seed in sorted({fit["seed"] for fit in result["fits"]}):
+        fits = [fit["predicted"] for fit in result["fits"] if fit["seed"] == seed]
+        for name, values in conditions.items():
+            digits = "".join(predicted[name] for predicted in fits)
+            predicted = np.array(result["classes"])[np.array(list(digits), int)]
+            values.append(unweighted_average_recall(true, predicted))
+            if name != "clean":
+                continue
+            by_sex = group_recalls(true, predicted, sexes)["uar"]
+            found["uar"].append(values[-1])
+            found["accuracy"].append(accuracy_score(true, predicted))
+            found["women"].append(by_sex["female"])
+            found["men"].append(by_sex["male"])
+            found["worst"].append(group_recalls(true, predicted, speakers)["uar"].min())
+            found["classes"].append(recall_per_class(true, predicted))
+    return found | {"conditions": conditions}
+
+
+def on_foreign_corpora(system):
+    """Return the section on corpora that are not in training; none if it was not measured."""
+    path = RESULTS / f"foreign_{system}.json"
+    if not path.exists():
+        return ""
+    rows = [
+        entry
+        for entry in json.loads(path.read_text())["directions"]
+        if entry["trained_on"] == "emodb" and entry["in_conditions"]
+    ]
+    lines = []
+    for entry in rows:
+        adapted = [entry["adapted"]["statistics"][number]["mean"] for number in ("20", "all")]
+        cells = " | ".join(f"{100 * value:.1f}" for value in (entry["inductive"], *adapted))
+        title = f"{CORPORA[entry['tested_on']]}, {entry['n_labels']} labels"
+        lines.append(f"| {title} | {100 / entry['n_labels']:.1f} | {cells} |\n")
+    return (
+        "## Performance on other corpora\n\n"
+        "UAR among the labels that EmoDB and the other corpus have, as the model is, and adapted\n"
+        "without labels to 20 recordings of the other corpus or to all of them.\n\n"
+        "| UAR in % | chance | as it is | 20 recordings | all recordings |\n|---|---|---|---|---|\n"
+        + "".join(lines)
+        + "\n"
+    )
+
+
+def on_rejection():
+    """Return the section on what is refused; none if it was not measured."""
+    path = RESULTS / "rejection.json"
+    if not path.exists():
+        return ""
+    lines = []
+    for row in json.loads(path.read_text())["kinds"]:
+        shares = (row["accepted"], row["no speech"], row["unlike training"])
+        error = f"{row['ece']:.3f}" if "ece" in row else ""
+        cells = " | ".join(f"{100 * share:.1f}" for share in shares)
+        lines.append(f"| {row['kind']} | {cells} | {error} |\n")
+    return (
+        "## Refused recordings\n\n"
+        "EmoDB's speakers were not in training. The calibration error is the mean difference\n"
+        "between the probability of the predicted emotion and the share of right predictions.\n\n"
+        "| recordings | answered, in % | no speech | unlike training | calibration error |\n"
+        "|---|---|---|---|---|\n" + "".join(lines) + "\n"
+    )
