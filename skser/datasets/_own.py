@@ -379,8 +379,8 @@ def _warn_of_overlaps(corpus, rows, where, unit):
     shown = "two emotions in some of them" if several else labels
     found = counted(len(pairs), "pair of utterances overlaps", "pairs of utterances overlap")
     warnings.warn(
-        f"{where}: {found} in their file, with {shown}, such as {unit}s {rows[first]} and {rows[second]}. Keep each pair on one side "
-        "of a split, or correct the times.",
+        f"{where}: {found} in their file, with {shown}, such as {unit}s {rows[first]} and "
+        f"{rows[second]}. Keep each pair on one side of a split, or correct the times.",
         stacklevel=3,
     )
 
