@@ -99,7 +99,7 @@ def run(task, systems, training, n_seeds, only_folds):
     """Test every system on every fold, one fold after the other, and write the results."""
     corpus, folds = load(task)
     voices = [read(source) for source in load(OTHER[task])[0].data]
-    speakers = corpus.speakers.astype(str)
+    y, speakers = corpus.target.astype(str), corpus.speakers.astype(str)
     MEMORY.mkdir(exist_ok=True)
     for fold, held_out in enumerate(folds):
         if fold not in (only_folds or range(len(folds))):
@@ -119,7 +119,7 @@ def run(task, systems, training, n_seeds, only_folds):
             for of_name, proba in probabilities(name, trained, seed, corpus[~test], recordings):
                 path = finished(task, of_name, trained, seed, fold)
                 np.save(path, proba)
-                uars = uar_of(corpus.target[test].astype(str), proba)
+                uars = uar_of(y[test], proba, np.unique(y))
                 scores = f"clean {uars[0]:.1f}, others {np.mean(uars[1:]):.1f}"
                 print(path.stem, f"{time.process_time() - start:.0f} s, {scores}", flush=True)
     for name, trained in itertools.product([*systems, NETWORK], training):
@@ -159,9 +159,8 @@ def tested(corpus, folds):
     return np.concatenate([y[np.isin(speakers, held_out)] for held_out in folds])
 
 
-def uar_of(y, proba):
-    """Return the UAR in percent of each condition, for classes in alphabetical order."""
-    classes = np.unique(y)
+def uar_of(y, proba, classes):
+    """Return the UAR in percent of each condition."""
     return [100 * unweighted_average_recall(y, classes[of_one.argmax(axis=1)]) for of_one in proba]
 
 
