@@ -78,8 +78,8 @@ def export_onnx(model, path, *, weights=None):
     ``probabilities`` (batch, classes) in the order of ``classes_``, or ``predictions`` (batch,
     targets) in units of y; float32. A `RejectingClassifier` also gives ``distance`` (batch, 1) from
     the training utterances and ``speech`` (batch, 2), the share of the audio that is speech and its
-    duration in seconds; the description holds its thresholds. The metadata entry ``skser`` holds a description as JSON, and
-    the last entry a SHA-256 of everything before it.
+    duration in seconds; the description holds its thresholds. The metadata entry ``skser`` holds
+    a description as JSON, and the last entry a SHA-256 of everything before it.
 
     Everything is computed in float32, whatever the `precision` of a network or an encoder.
 

@@ -72,9 +72,7 @@ def _kernels(graph, fourier):
     last[:, -2 : -2 - n_mirrored : -1] += waves[:, n_fft - n_mirrored :]
     whole = graph.constant(waves[:, None])
     rest = 3 * _HOP - n_mirrored
-    parts = [
-        whole.then("Pad", np.array([0, 0, i * _HOP, 0, 0, rest - i * _HOP])) for i in range(3)
-    ]
+    parts = [whole.then("Pad", np.array([0, 0, i * _HOP, 0, 0, rest - i * _HOP])) for i in range(3)]
     parts.append(graph.constant(last[:, None]).then("Pad", np.array([0, 0, 3 * _HOP, 0, 0, 0])))
     return graph.add("Concat", *parts, axis=0)
 
