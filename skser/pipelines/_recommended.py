@@ -7,6 +7,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from skser._docstrings import insert_descriptions
+from skser.augmentation import Conditions
 from skser.feature_extraction import FrameFeatures, Functionals, SpeechEmbedding
 from skser.pipelines._networks import attention_fcn
 from skser.pipelines._parts import DESCRIPTIONS, in_conditions, with_scaler
@@ -73,14 +74,7 @@ def fcn_and_functionals(
         random_state=random_state,
         **audio,
     )
-    vectors = Pipeline(
-        [
-            ("features", Functionals(FrameFeatures(**audio))),
-            ("ranks", QuantileTransformer(n_quantiles=10, random_state=random_state)),
-            ("rotation", PCA()),
-            ("classifier", LogisticRegression(class_weight="balanced", max_iter=1000)),
-        ]
-    )
+    vectors = _on_ranks(("rotation", PCA()), random_state=random_state, **audio)
     vote = VotingClassifier(
         [("network", network), ("functionals", vectors)], voting="soft", weights=[1, 2]
     )
@@ -113,8 +107,8 @@ def functionals(
     Returns
     -------
     AugmentedClassifier or Pipeline
-        Classifier around a pipeline with the steps ``features``, ``scaler`` and ``classifier``;
-        if `conditions` is False, the pipeline itself.
+        Classifier around a pipeline with the steps ``features``, ``ranks`` and ``classifier``; if
+        `conditions` is False, the pipeline itself.
 
     Examples
     --------
@@ -126,12 +120,20 @@ def functionals(
     (10, 5)
     """
     audio = {"input_sampling_rate": input_sampling_rate, "n_jobs": n_jobs}
-    model = with_scaler(
-        Functionals(FrameFeatures(memory=memory, **audio)),
-        LogisticRegression(class_weight="balanced", max_iter=1000),
-        scaler=QuantileTransformer(n_quantiles=10, random_state=random_state),
-    )
+    model = _on_ranks(memory=memory, random_state=random_state, **audio)
     return in_conditions(model, conditions, random_state=random_state, **audio)
+
+
+def _on_ranks(*steps, random_state, **audio):
+    """Chain functionals, their ranks, further steps and a logistic regression."""
+    return Pipeline(
+        [
+            ("features", Functionals(FrameFeatures(**audio))),
+            ("ranks", QuantileTransformer(n_quantiles=10, random_state=random_state)),
+            *steps,
+            ("classifier", LogisticRegression(class_weight="balanced", max_iter=1000)),
+        ]
+    )
 
 
 @insert_descriptions(DESCRIPTIONS)
@@ -158,7 +160,10 @@ def whisper_linear(
         package.
     layers : int, tuple of int or "all", default=2
         Layers of the encoder, as indices into its hidden states.
-    {conditions}
+    conditions : bool or callable, default=True
+        Training in recording conditions: True adds two copies of each training utterance, altered
+        by `skser.augmentation.Conditions`, with noise down to -5 dB, from which this encoder
+        profits; a callable replaces it. False trains on the utterances as they are.
     {audio}
     device : str, default="auto"
         Torch device of the encoder; "auto" selects the first one available of cuda, mps and cpu.
@@ -187,4 +192,6 @@ def whisper_linear(
         LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000),
         scaler=StandardScaler(),
     )
+    if conditions is True:
+        conditions = Conditions(snr=(-5, 20))
     return in_conditions(model, conditions, random_state=random_state, **audio)

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from shipped_encoder import truncate
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -263,6 +264,16 @@ def test_whisper_is_part_of_the_graph(settings, checkpoint, corpus, speech, tmp_
     assert_same(loaded, model, speech)
     alone = np.concatenate([loaded.predict_proba([samples]) for samples in speech])
     assert np.abs(alone - loaded.predict_proba(speech)).max() < 1e-5
+
+
+def test_the_highest_layer_of_a_truncated_encoder_is_not_normalized(
+    checkpoint, corpus, speech, tmp_path
+):
+    truncate(checkpoint, tmp_path / "lower", 2)
+    features = embedding(tmp_path / "lower", layers=2)
+    model = make_pipeline(features, StandardScaler(), LogisticRegression(C=0.1))
+    model.fit(corpus.data[:20], corpus.target[:20])
+    assert_same(exported(model, tmp_path), model, speech[:4])
 
 
 def test_layers_of_whisper_are_channels_of_a_network(checkpoint, corpus, speech, tmp_path):
