@@ -10,6 +10,7 @@ def write_adaptation(docs):
     for name, make in (
         ("prior_weights", prior_weights),
         ("emotions", emotions),
+        ("network", network),
         ("speakers", speakers),
     ):
         write_generated(docs / f"generated/adaptation_{name}.rst", make, path)
@@ -46,6 +47,16 @@ def emotions(path):
         name = f"{result['n']} of {entry['emotion'] or 'all emotions'}"
         rows.append([name, percent(entry["emodb"]), percent(entry["ravdess"])])
     return list_table(rows)
+
+
+def network(path):
+    """Return the table of scores of a network by number of recordings."""
+    if not path.exists():
+        return "Not measured yet.\n"
+    result = read_result(path)["network"]
+    rows = [["recordings", "UAR"], ["none", f"{100 * result['inductive']:.1f}"]]
+    rows += [[n, percent(scores)] for n, scores in result["adapted"].items()]
+    return list_table([*rows, ["all", f"{100 * result['all']:.1f}"]])
 
 
 def speakers(path):
