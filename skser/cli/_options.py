@@ -12,6 +12,8 @@ class System(enum.StrEnum):
 
     attention_fcn = "attention-fcn"
     fcn_and_functionals = "fcn-and-functionals"
+    functionals = "functionals"
+    whisper_linear = "whisper-linear"
     zhang2018 = "zhang2018"
     gans2020 = "gans2020"
 
@@ -37,6 +39,14 @@ ChosenSystem = Annotated[System, typer.Option(help="System to train.")]
 Epochs = Annotated[
     int | None,
     typer.Option(min=1, help="Number of training epochs; by default that of the system."),
+]
+Conditions = Annotated[
+    bool | None,
+    typer.Option(
+        "--conditions/--clean",
+        help="Train on copies in noise, rooms and telephones too, or on clean recordings only; by "
+        "default as the system does.",
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]
 Memory = Annotated[

@@ -4,9 +4,14 @@ from rich.progress import track
 
 from skser.audio import AudioReadError, Utterance, printable
 from skser.cli._console import in_options
-from skser.inspection import WindowOutputs
+from skser.inspection import stream_outputs, timeline_outputs
 
 _AT_ONCE = 16  # number of files per batch, and per step of the progress bar
+# Words for the reasons of a model that refuses audio; "unsure" lists the likely emotions instead.
+_REASONS = {
+    "no speech": "no speech",
+    "unlike training": "unlike the training recordings (adapt?)",
+}
 
 
 def predicted_rows(model, files, windows=None, targets=None, console=None):
@@ -91,6 +96,11 @@ class Rows:
     model : fitted estimator or OnnxModel
     targets : list of str or None
         Name of each number that a regressor predicts.
+
+    Raises
+    ------
+    ValueError
+        If `targets` are given and the model is a classifier.
     """
 
     def __init__(self, model, targets=None):
@@ -117,36 +127,43 @@ class Rows:
 
     def of_files(self, batch, windows):
         """Return the rows of some files, given as pairs of name and path or part."""
-        if windows is not None:
-            outputs = WindowOutputs(self.model, None)
+        if windows is None:
+            rows = self.predict([path for _, path in batch])
             return [
-                {"file": name, "start": start, "end": end} | self._named(values)
-                for name, path in batch
-                for bounds, found in outputs.timeline(path, *windows)
-                for (start, end), values in zip(bounds.tolist(), found, strict=True)
+                {"file": name} | _bounds(path) | row
+                for (name, path), row in zip(batch, rows, strict=True)
             ]
-        paths = [path for _, path in batch]
-        if self.has_shares:
-            found = map(self._named, self.model.predict_proba(paths))
-        elif self.is_classifier:
-            found = [{"emotion": str(label)} for label in self.model.predict(paths)]
-        else:
-            found = map(self._named, self.model.predict(paths).reshape(len(paths), -1))
         return [
-            {"file": name} | _bounds(path) | row
-            for (name, path), row in zip(batch, found, strict=True)
+            {"file": name, "start": start, "end": end} | row
+            for name, path in batch
+            for bounds, rows in timeline_outputs(self.model, self.predict, path, *windows)
+            for (start, end), row in zip(bounds.tolist(), rows, strict=True)
         ]
 
     def of_stream(self, blocks, rate, window, hop):
         """Yield a row for each window of audio that arrives in blocks."""
         self.require_outputs()
-        stream = WindowOutputs(self.model, None).stream(blocks, rate, window, hop)
-        for start, end, values in stream:
-            yield {"file": "microphone", "start": start, "end": end} | self._named(values)
+        stream = stream_outputs(self.model, self.predict, blocks, rate, window, hop)
+        for start, end, row in stream:
+            yield {"file": "microphone", "start": start, "end": end} | row
+
+    def predict(self, X):
+        """Return the predictions for some audio, as rows without its name."""
+        if hasattr(self.model, "judge"):  # it refuses audio, and says why
+            found = self.model.judge(X)
+            return [
+                judged(self.model.classes_, *of_one)
+                for of_one in zip(
+                    found["probabilities"], found["reasons"], found["sets"], strict=True
+                )
+            ]
+        if self.has_shares:
+            return [scored(self.model.classes_, shares) for shares in self.model.predict_proba(X)]
+        if self.is_classifier:
+            return [{"emotion": str(label)} for label in self.model.predict(X)]
+        return [self._named(values) for values in self.model.predict(X).reshape(len(X), -1)]
 
     def _named(self, values):
-        if self.has_shares:
-            return scored(self.model.classes_, values)
         names = self.targets or [f"output {i}" for i in range(len(values))]
         if len(names) != len(values):
             raise ValueError(
@@ -170,8 +187,22 @@ def scored(classes, scores):
     return {"emotion": max(shares, key=shares.get), "probabilities": shares}
 
 
+def judged(classes, scores, reason, in_set):
+    """Return `scored` without an emotion if it is refused, the reason, and the likely emotions."""
+    row = scored(classes, scores)
+    likely = [str(label) for label, is_in in zip(classes, in_set, strict=True) if is_in]
+    likely.sort(key=lambda label: -row["probabilities"][label])
+    emotion = None if reason else row["emotion"]
+    return {"emotion": emotion, "reason": str(reason) or None, "likely": likely} | {
+        "probabilities": row["probabilities"]
+    }
+
+
 def in_words(row):
-    """Return a row as one line of text, with the three most probable emotions."""
+    """Return a row as one line of text.
+
+    An emotion is followed by the next two. Without a sure one, the likely ones are listed.
+    """
     row = dict(row)
     words = [printable(row.pop("file"))]
     start, end, channel = (row.pop(name, None) for name in ("start", "end", "channel"))
@@ -179,9 +210,14 @@ def in_words(row):
         words.append(f"{start or 0.0:.2f}-{'' if end is None else f'{end:.2f}'} s")
     if channel is not None:
         words.append(f"channel {channel}")
-    if "probabilities" in row:
-        ranked = sorted(row["probabilities"].items(), key=lambda item: -item[1])[:3]
-        words.append(", ".join(f"{name} {share:.0%}" for name, share in ranked))
+    if row.get("reason") in _REASONS:
+        words.append(_REASONS[row["reason"]])
+    elif "probabilities" in row:
+        shares = row["probabilities"]
+        likely = row.get("likely", [])
+        ranked = likely if len(likely) > 1 else sorted(shares, key=shares.get, reverse=True)[:3]
+        joined = " or " if len(likely) > 1 else ", "
+        words.append(joined.join(f"{name} {shares[name]:.0%}" for name in ranked))
     elif "emotion" in row:
         words.append(row["emotion"])
     else:
@@ -195,6 +231,7 @@ def in_words(row):
 def flat(row):
     """Return a row as a flat dict, for a table."""
     shares = row.get("probabilities", {})
-    return {name: value for name, value in row.items() if name != "probabilities"} | {
-        f"proba_{name}": share for name, share in shares.items()
-    }
+    plain = {name: value for name, value in row.items() if name != "probabilities"}
+    if "likely" in plain:
+        plain["likely"] = "|".join(plain["likely"])
+    return plain | {f"proba_{name}": share for name, share in shares.items()}

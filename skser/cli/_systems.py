@@ -1,9 +1,11 @@
 """The systems that the commands train: those of `skser.pipelines`, for emotions or dimensions."""
 
+import inspect
+
 import numpy as np
 
 
-def system_for(name, targets, seed, memory, jobs, device, max_epochs):
+def system_for(name, targets, *, memory, jobs, device, seed=0, max_epochs=None, conditions=None):
     """Build an unfitted system.
 
     Parameters
@@ -12,29 +14,45 @@ def system_for(name, targets, seed, memory, jobs, device, max_epochs):
         Name of the system.
     targets : list of str or None
         Dimensions to predict; None means the emotion.
-    seed, memory, jobs, device
-        Parameters ``random_state``, ``memory``, ``n_jobs`` and ``device`` of the system.
-    max_epochs : int or None
-        Number of training epochs; None means that of the system.
+    memory, jobs, device, seed, max_epochs, conditions
+        Parameters ``memory``, ``n_jobs``, ``device``, ``random_state``, ``max_epochs`` and
+        ``conditions`` of the system; None and the device "auto" mean its own.
 
     Returns
     -------
     estimator
+
+    Raises
+    ------
+    ValueError
+        If an option is given that the system does not have.
     """
     from skser import pipelines
 
-    given = {} if max_epochs is None else {"max_epochs": max_epochs}
-    system = getattr(pipelines, name.replace("-", "_"))(
-        random_state=seed, memory=memory, n_jobs=jobs, device=device, **given
-    )
+    function = getattr(pipelines, name.replace("-", "_"))
+    options = {
+        "max_epochs": max_epochs,
+        "conditions": conditions,
+        "device": None if device == "auto" else device,
+    }
+    given = {key: value for key, value in options.items() if value is not None}
+    unknown = given.keys() - inspect.signature(function).parameters.keys()
+    if unknown:
+        option = {"max_epochs": "--max-epochs", "conditions": "--conditions or --clean"}
+        raise ValueError(
+            f"The system {name} has no {option.get(min(unknown), '--device')}. Leave it out, or "
+            "choose another --system."
+        )
+    system = function(random_state=seed, memory=memory, n_jobs=jobs, **given)
     return as_regressor(system) if targets else system
 
 
 def as_regressor(system):
     """Return a system like a classifier of emotions that predicts numbers.
 
-    The features stay. An attention FCN becomes its regressor, a logistic regression a ridge
-    regression whose penalty is chosen on the training data, and a vote the mean of its parts.
+    Features and altered copies stay. An attention FCN becomes its regressor, a logistic regression
+    a ridge regression whose penalty is chosen on the training data, and a vote the mean of its
+    parts.
 
     Parameters
     ----------
@@ -49,8 +67,12 @@ def as_regressor(system):
     from sklearn.linear_model import LogisticRegression, RidgeCV
     from sklearn.pipeline import Pipeline
 
+    from skser.compose import AugmentedClassifier, AugmentedRegressor
     from skser.neural_network import AttentionFCNClassifier, AttentionFCNRegressor
 
+    settings = system.get_params(deep=False)
+    if isinstance(system, AugmentedClassifier):
+        return AugmentedRegressor(**settings | {"estimator": as_regressor(system.estimator)})
     if isinstance(system, Pipeline):
         *steps, (_, last) = system.steps
         return Pipeline([*steps, ("regressor", as_regressor(last))])
@@ -59,25 +81,25 @@ def as_regressor(system):
         return VotingRegressor(parts, weights=system.weights)
     if isinstance(system, AttentionFCNClassifier):
         kept = AttentionFCNRegressor().get_params(deep=False)
-        settings = system.get_params(deep=False)
         return AttentionFCNRegressor(**{name: settings[name] for name in kept})
     if isinstance(system, LogisticRegression):
         return RidgeCV([10.0 ** (power / 2) for power in range(-2, 13)])
     raise TypeError(f"{type(system).__name__} has no counterpart that predicts numbers.")
 
 
-def rated(data, targets):
-    """Return the utterances of a corpus that have all ratings, and the ratings.
+def training_targets(data, targets):
+    """Return the utterances of a corpus that have all ratings, and what to train on.
 
     Parameters
     ----------
     data : SpeechCorpus
-    targets : list of str
-        Dimensions.
+    targets : list of str or None
+        Dimensions; None means the emotion.
 
     Returns
     -------
-    audio : ndarray of shape (n_rated,)
+    rows : ndarray of shape (n_utterances,), bool
+        Whether an utterance has all ratings.
     y : ndarray of shape (n_rated,) or (n_rated, n_targets)
 
     Raises
@@ -85,6 +107,8 @@ def rated(data, targets):
     ValueError
         If the corpus has no ratings of a dimension.
     """
+    if not targets:
+        return np.ones(len(data.data), bool), data.target.astype(str)
     missing = [name for name in targets if name not in data.frame]
     if missing:
         raise ValueError(
@@ -92,7 +116,7 @@ def rated(data, targets):
             f"{', '.join(data.frame.columns)}."
         )
     y = data.frame[targets].to_numpy(float)
-    known = ~np.isnan(y).any(axis=1)
-    if not known.any():
+    rows = ~np.isnan(y).any(axis=1)
+    if not rows.any():
         raise ValueError(f"No utterance has all of the ratings {', '.join(targets)}.")
-    return data.data[known], y[known, 0] if len(targets) == 1 else y[known]
+    return rows, y[rows, 0] if len(targets) == 1 else y[rows]

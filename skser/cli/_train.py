@@ -13,6 +13,7 @@ from skser.cli._console import messages, output
 from skser.cli._files import check_place, is_onnx
 from skser.cli._options import (
     ChosenSystem,
+    Conditions,
     Corpus,
     Device,
     Epochs,
@@ -24,7 +25,7 @@ from skser.cli._options import (
     TableOrFolder,
     Targets,
 )
-from skser.cli._systems import rated, system_for
+from skser.cli._systems import system_for, training_targets
 
 
 def train(
@@ -33,6 +34,7 @@ def train(
     corpus: Corpus = None,
     system: ChosenSystem = System.attention_fcn,
     target: Targets = None,
+    conditions: Conditions = None,
     max_epochs: Epochs = None,
     seed: Seed = 0,
     memory: Memory = None,
@@ -40,11 +42,17 @@ def train(
     device: Device = "auto",
 ):
     """Train a model on all utterances of a table or corpus, and save it."""
+    import pandas as pd
+
+    from skser.compose import group_keywords
     from skser.export import export_onnx
     from skser.persistence import save
 
     check_place(Path(out), holds_model=True)
-    model = system_for(system, target, seed, memory, jobs, device, max_epochs)
+    model = system_for(
+        system, target, memory=memory, jobs=jobs, device=device, seed=seed,
+        max_epochs=max_epochs, conditions=conditions,
+    )  # fmt: skip
     if is_onnx(out):
         import_optional("onnx", extra="onnx", purpose="--out *.onnx")
         if not hasattr(model, "steps"):
@@ -53,22 +61,22 @@ def train(
                 "the name of a .skser file."
             )
     data = _corpus(table, corpus)
-    if target:
-        X, y = rated(data, target)
-        outputs = ", ".join(target)
-    else:
-        X, y = data.data, data.target.astype(str)
-        outputs = f"{len(data.target_names)} emotions"
-    of_all = "" if len(X) == len(data.data) else f" of {len(data.data)}, those with ratings"
-    messages.print(f"training {system} on {len(X)} utterances{of_all}")
+    rows, y = training_targets(data, target)
+    of_all = "" if rows.all() else f" of {len(rows)}, those with ratings"
+    messages.print(f"training {system} on {rows.sum()} utterances{of_all}")
     _show_progress(model)
-    model.fit(X, y)
+    speakers = data.speakers[rows]
+    # Babble in an altered copy is made of other speakers, if they are known.
+    known = {} if pd.isna(speakers).any() else group_keywords(model, speakers)
+    model.fit(data.data[rows], y, **known)
     if is_onnx(out):
-        export_onnx(model, Path(out))
+        # Altered copies are for training only.
+        export_onnx(getattr(model, "estimator_", model), Path(out))
     else:
         save(model, out)
+    outputs = ", ".join(target or [f"{len(data.target_names)} emotions"])
     messages.print(
-        f"{printable(out)}: {system}, {outputs}, trained on all {len(X)} utterances. To test it "
+        f"{printable(out)}: {system}, {outputs}, trained on all {len(y)} utterances. To test it "
         "on unknown speakers: skser evaluate."
     )
 
@@ -99,6 +107,7 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder that stores finished folds; a later run resumes from there."),
     ] = None,
+    conditions: Conditions = None,
     max_epochs: Epochs = None,
     memory: Memory = None,
     jobs: Annotated[int, typer.Option(help="Number of processes over folds and seeds.")] = 1,
@@ -114,8 +123,12 @@ def evaluate(
         for library in ("jinja2", "matplotlib"):
             import_optional(library, extra="report", purpose="--report")
     data = _corpus(table, corpus)
+    model = system_for(
+        system, target, memory=memory, jobs=1, device=device, max_epochs=max_epochs,
+        conditions=conditions,
+    )  # fmt: skip
     evaluation = cross_validate_speakers(
-        system_for(system, target, 0, memory, 1, device, max_epochs),
+        model,
         data,
         target="emotion" if not target else target[0] if len(target) == 1 else target,
         cv=folds if protocol is None else published_folds(data, protocol),

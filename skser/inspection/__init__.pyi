@@ -13,7 +13,7 @@ from ._speaker_scores import SpeakerScoresDisplay
 from ._stream import emotion_stream
 from ._timeline import emotion_timeline
 from ._timeline_display import TimelineDisplay
-from ._window_outputs import WindowOutputs
+from ._windows import stream_outputs, timeline_outputs
 
 __all__ = [
     "AlignmentDisplay",
@@ -29,7 +29,8 @@ __all__ = [
     "SpeakerRecallDisplay",
     "SpeakerScoresDisplay",
     "TimelineDisplay",
-    "WindowOutputs",
     "emotion_stream",
     "emotion_timeline",
+    "stream_outputs",
+    "timeline_outputs",
 ]

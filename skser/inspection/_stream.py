@@ -6,6 +6,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, validate_param
 from sklearn.utils.validation import check_is_fitted
 
 from skser.inspection._window_outputs import WindowOutputs
+from skser.inspection._windows import stream_outputs
 
 
 @validate_params(
@@ -101,6 +102,6 @@ def emotion_stream(model, blocks, sampling_rate, window=2.0, hop=0.5, names=None
 
 
 def _rows(outputs, *given):
-    for start, end, values in outputs.stream(*given):
+    for start, end, values in stream_outputs(outputs.model, outputs.predict, *given):
         columns = outputs.columns(len(values))
         yield {"start": start, "end": end} | dict(zip(columns, values.tolist(), strict=True))

@@ -10,7 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skser.audio import Utterance, Waveform
 from skser.inspection._turns import turns_of
-from skser.inspection._window_outputs import WindowOutputs, batches, recording
+from skser.inspection._window_outputs import WindowOutputs
+from skser.inspection._windows import batches, recording, timeline_outputs
 
 
 @validate_params(
@@ -128,7 +129,7 @@ def emotion_timeline(model, path, window=2.0, hop=0.5, segments=None, names=None
             outputs.predict([waveform for _, waveform in batch]) for batch in batches(utterances)
         ]
         return pd.concat([turns, _table(values, outputs)], axis=1)
-    bounds, values = zip(*outputs.timeline(path, window, hop), strict=True)
+    bounds, values = zip(*timeline_outputs(model, outputs.predict, path, window, hop), strict=True)
     bounds = pd.DataFrame(np.concatenate(bounds), columns=["start", "end"])
     return pd.concat([bounds, _table(values, outputs)], axis=1)
 

@@ -1,14 +1,6 @@
-"""Predictions of a model for windows: probabilities of classes, or numbers.
-
-The command line imports this file, so it imports neither pandas nor scikit-learn.
-"""
+"""Predictions of a model for windows: probabilities of classes, or numbers."""
 
 import numpy as np
-
-from skser.audio import Utterance, audio_inputs, read_at_rate, stream_audio, stream_blocks
-from skser.inspection._windows import cut_windows, working_rate
-
-_SAMPLES_AT_ONCE = 2**21
 
 
 class WindowOutputs:
@@ -42,56 +34,6 @@ class WindowOutputs:
                 "with sklearn.calibration.CalibratedClassifierCV, or enable its probabilities."
             )
 
-    def timeline(self, path, window, hop):
-        """Yield the outputs for successive windows of a recording, in batches.
-
-        Parameters
-        ----------
-        path : source of audio
-            Recording, as in `emotion_timeline`.
-        window, hop : float
-            Length of a window and time between the starts of windows, in seconds.
-
-        Yields
-        ------
-        bounds : ndarray of shape (n_windows, 2)
-            Start and end of each window, in seconds, rounded to nanoseconds, so that 0.15 s does
-            not become 0.15000000000000002 s.
-        values : ndarray of shape (n_windows, n_columns)
-            Outputs for each window.
-        """
-        part = recording(path)
-        name = part.name or (part.source if isinstance(part.source, str) else "the recording")
-        rate = working_rate(self.model)
-        if isinstance(part.source, str | bytes):
-            pieces = stream_audio(part, rate)
-        else:
-            pieces = [read_at_rate(part, 0, None, rate)]
-        windows = cut_windows(pieces, window, hop, name, part.start or 0.0, part.max_amplitude)
-        for batch in batches(windows):
-            bounds = np.round([span for span, _ in batch], 9)
-            yield bounds, self.predict([waveform for _, waveform in batch])
-
-    def stream(self, blocks, sampling_rate, window, hop):
-        """Yield start, end and outputs of each window of audio that arrives in blocks.
-
-        Parameters
-        ----------
-        blocks, sampling_rate, window, hop
-            Parameters of `emotion_stream`.
-
-        Yields
-        ------
-        start, end : float
-            Bounds of the window in seconds, rounded as by `timeline`.
-        values : ndarray of shape (n_columns,)
-            Outputs for the window.
-        """
-        pieces = stream_blocks(blocks, sampling_rate, working_rate(self.model))
-        for bounds, waveform in cut_windows(pieces, window, hop, "the stream"):
-            (values,) = self.predict([waveform])
-            yield *np.round(bounds, 9).tolist(), values
-
     def predict(self, windows):
         """Return the outputs for some windows, of shape (n_windows, n_columns)."""
         if self.is_proba:
@@ -116,27 +58,3 @@ class WindowOutputs:
                 f"{n_columns} numbers. Give one name for each."
             )
         return list(self.names)
-
-
-def recording(path):
-    """Return a source of audio as an `Utterance` without a limit on its duration."""
-    (item,) = audio_inputs([path])
-    part = item if isinstance(item, Utterance) else Utterance(item)
-    return Utterance(
-        part.source, part.start, part.end, part.channel, name=part.name,
-        max_duration=None, max_amplitude=part.max_amplitude,
-    )  # fmt: skip
-
-
-def batches(windows):
-    """Yield lists of windows with a bounded total number of samples."""
-    # The first window forms its own batch, so that an error in all windows is reported once.
-    batch, size = [], _SAMPLES_AT_ONCE
-    for window in windows:
-        batch.append(window)
-        size += len(window[1])
-        if size >= _SAMPLES_AT_ONCE:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch

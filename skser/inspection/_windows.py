@@ -1,10 +1,81 @@
-"""Windows of audio that arrives piece by piece."""
+"""Windows of a recording, or of audio that arrives piece by piece.
+
+The command line imports this file, so it imports neither pandas nor scikit-learn.
+"""
 
 from numbers import Real
 
 import numpy as np
 
-from skser.audio import Waveform, printable
+from skser.audio import (
+    Utterance,
+    Waveform,
+    audio_inputs,
+    printable,
+    read_at_rate,
+    stream_audio,
+    stream_blocks,
+)
+
+_SAMPLES_AT_ONCE = 2**21
+
+
+def timeline_outputs(model, compute, path, window, hop):
+    """Yield what a function returns for successive windows of a recording, in batches.
+
+    Parameters
+    ----------
+    model : estimator or OnnxModel
+        Model whose sampling rate the windows have.
+    compute : callable
+        Function of a list of `Waveform`, usually a method of `model`.
+    path : source of audio
+        Recording, as in `emotion_timeline`.
+    window, hop : float
+        Length of a window and time between the starts of windows, in seconds.
+
+    Yields
+    ------
+    bounds : ndarray of shape (n_windows, 2)
+        Start and end of each window, in seconds, rounded to nanoseconds, so that 0.15 s does not
+        become 0.15000000000000002 s.
+    outputs : object
+        Returned value of `compute`.
+    """
+    part = recording(path)
+    name = part.name or (part.source if isinstance(part.source, str) else "the recording")
+    rate = working_rate(model)
+    if isinstance(part.source, str | bytes):
+        pieces = stream_audio(part, rate)
+    else:
+        pieces = [read_at_rate(part, 0, None, rate)]
+    windows = cut_windows(pieces, window, hop, name, part.start or 0.0, part.max_amplitude)
+    for batch in batches(windows):
+        bounds = np.round([span for span, _ in batch], 9)
+        yield bounds, compute([waveform for _, waveform in batch])
+
+
+def stream_outputs(model, compute, blocks, sampling_rate, window, hop):
+    """Yield what a function returns for each window of audio that arrives in blocks.
+
+    Parameters
+    ----------
+    model, compute
+        Parameters of `timeline_outputs`.
+    blocks, sampling_rate, window, hop
+        Parameters of `emotion_stream`.
+
+    Yields
+    ------
+    start, end : float
+        Bounds of the window in seconds, rounded as by `timeline_outputs`.
+    output : object
+        The only element of the returned value of `compute`.
+    """
+    pieces = stream_blocks(blocks, sampling_rate, working_rate(model))
+    for bounds, waveform in cut_windows(pieces, window, hop, "the stream"):
+        (output,) = compute([waveform])
+        yield *np.round(bounds, 9).tolist(), output
 
 
 def working_rate(model):
@@ -89,3 +160,27 @@ def _window(path, samples, start, rate, before, max_amplitude):
     name = f"{path} from {bounds[0]:g} to {bounds[1]:g} s"
     # Without a copy, each window would keep the whole array it was cut from in memory.
     return bounds, Waveform(samples.copy(), rate, name, max_amplitude)
+
+
+def recording(path):
+    """Return a source of audio as an `Utterance` without a limit on its duration."""
+    (item,) = audio_inputs([path])
+    part = item if isinstance(item, Utterance) else Utterance(item)
+    return Utterance(
+        part.source, part.start, part.end, part.channel, name=part.name,
+        max_duration=None, max_amplitude=part.max_amplitude,
+    )  # fmt: skip
+
+
+def batches(windows):
+    """Yield lists of windows with a bounded total number of samples."""
+    # The first window forms its own batch, so that an error in all windows is reported once.
+    batch, size = [], _SAMPLES_AT_ONCE
+    for window in windows:
+        batch.append(window)
+        size += len(window[1])
+        if size >= _SAMPLES_AT_ONCE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

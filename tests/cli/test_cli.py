@@ -29,7 +29,7 @@ from skser.evaluation import cross_validate_speakers
 from skser.feature_extraction import FrameFeatures, Functionals
 from skser.inspection import emotion_timeline
 from skser.neural_network import AttentionFCNClassifier
-from skser.pipelines import attention_fcn
+from skser.pipelines import attention_fcn, functionals
 
 
 def test_predict_works_with_the_included_model(shell, files):
@@ -257,6 +257,35 @@ def test_train_shows_the_progress_of_every_part_of_a_vote(shell, folder, tmp_pat
     assert not functionals["features"].transformer.verbose
 
 
+def test_train_in_conditions_equals_python(shell, folder, files, tmp_path):
+    code, _, err = shell(
+        "train", folder / "table.csv", "--out", tmp_path / "m.skser", "--system", "functionals",
+        "--conditions", "--seed", 3,
+    )  # fmt: skip
+    assert code == 0, err
+    corpus = load_table(folder / "table.csv")
+    expected = functionals(random_state=3).fit(
+        corpus.data, corpus.target.astype(str), groups=corpus.speakers
+    )
+    np.testing.assert_allclose(
+        skser.load(tmp_path / "m.skser").predict_proba(files), expected.predict_proba(files)
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--system", "functionals", "--max-epochs", 3], "functionals has no --max-epochs"),
+        (["--system", "functionals", "--device", "cpu"], "functionals has no --device"),
+        (["--system", "zhang2018", "--conditions"], "zhang2018 has no --conditions or --clean"),
+    ],
+)
+def test_an_option_that_a_system_lacks_is_refused(shell, folder, tmp_path, options, message):
+    code, _, err = shell("train", folder / "table.csv", "--out", tmp_path / "m.skser", *options)
+    assert code == 1
+    assert message in err
+
+
 def test_train_writes_onnx_if_the_name_ends_in_onnx(shell, folder, files, tmp_path):
     pytest.importorskip("onnx")
     code, _, err = shell(
@@ -420,7 +449,7 @@ def test_info_accepts_an_onnx_file(shell, folder, tmp_path):
     assert json.loads(out) == skser.load_onnx(tmp_path / "model.onnx").description
     code, out, _ = shell("info", tmp_path / "model.onnx")
     assert code == 0
-    assert "form: waveform" in out.splitlines()
+    assert "  form: waveform" in out.splitlines()
     assert f"  values: {', '.join(model.classes_)}" in out.splitlines()
 
 

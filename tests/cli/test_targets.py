@@ -9,10 +9,11 @@ from sklearn.linear_model import RidgeCV
 
 import skser
 from skser.cli._systems import as_regressor
+from skser.compose import AugmentedRegressor
 from skser.datasets import load_table
 from skser.evaluation import cross_validate_speakers
 from skser.neural_network import AttentionFCNRegressor
-from skser.pipelines import attention_fcn, fcn_and_functionals
+from skser.pipelines import attention_fcn, fcn_and_functionals, functionals
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +90,13 @@ def test_every_part_of_a_vote_becomes_a_regressor():
     assert network[-1].get_params()["max_epochs"] == 7
     assert network[-1].n_threads == 1
     assert system.weights == [1, 2]
+
+
+def test_altered_copies_stay_in_a_regressor():
+    system = as_regressor(functionals(random_state=5))
+    assert isinstance(system, AugmentedRegressor)
+    assert isinstance(system.estimator[-1], RidgeCV)
+    assert (system.n_copies, system.random_state) == (2, 5)
 
 
 def test_a_saved_vote_of_regressors_predicts_the_same(folder, files, tmp_path):
