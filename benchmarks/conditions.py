@@ -3,11 +3,11 @@
     python benchmarks/conditions.py --tasks emodb-loso --systems whisper-tiny functionals
     python benchmarks/conditions.py --tasks emodb-loso --systems fcn-and-functionals --seeds 1
 
-Needs SKSER_DATA, and the extras "embeddings", "rooms" and "containers". Every system is trained
-clean, and in conditions: with two altered copies of each training utterance by `Conditions`, whose
-noise is white, pink and brown, ESC-10's folds 1 to 3, and babble of the training fold.
-altered_recordings.py describes the conditions of the tests, which share no recording with training.
-The seed draws the copies, and the weights of the network.
+Needs SKSER_DATA, SKSER_MODELS, and the extras "embeddings", "rooms" and "containers". Every system
+is trained clean, and in conditions: with two altered copies of each training utterance by
+`Conditions`, whose noise is white, pink and brown, ESC-10's folds 1 to 3, and babble of the
+training fold. altered_recordings.py describes the conditions of the tests, which share no recording
+with training. The seed draws the copies, and the weights of the network.
 
 Finished folds are stored in a temporary folder, and a later run resumes from there. Systems are
 summarized when a seed has all folds.
@@ -24,6 +24,7 @@ import pandas as pd
 from altered_recordings import CONDITIONS, altered, read
 from protocols import PROTOCOLS, load
 from provenance import RESULTS, cache_folder, write_result
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import accuracy_score
 from vector_cache import CachedVectors
 
@@ -35,11 +36,11 @@ from skser.pipelines import fcn_and_functionals, functionals, whisper_linear
 MEMORY = cache_folder(__file__)
 ONE_THREAD = {"device": "cpu", "n_threads": 1}
 OTHER = {"emodb-loso": "ravdess-5", "ravdess-5": "emodb-loso"}
-SEEDLESS = ("whisper-tiny", "functionals")  # if trained clean
+SEEDLESS = ("whisper-tiny", "whisper-tiny-lda", "functionals")  # if trained clean
 TRAINING = ("clean", "conditions")
 NETWORK = "attention-fcn"  # part of the vote
 MEAN = "mean of all but clean"
-SNR = (-5, 20)  # in training
+SHRINKAGE = 0.6
 COPIES = {}  # altered samples of the present fold
 
 
@@ -50,19 +51,36 @@ def training_sounds():
     return [str(folder / name) for name in clips.loc[clips["fold"] <= 3, "file"]]
 
 
-def whisper(conditions, seed):
+def whisper(conditions, seed, n_classes):
     return whisper_linear(conditions=conditions, device="cpu", random_state=seed)
 
 
-def vectors(conditions, seed):
+def whisper_lda(conditions, seed, n_classes):
+    """Return a linear discriminant analysis of two layers, all classes being equally likely."""
+    checkpoint = Path(os.environ["SKSER_MODELS"]) / "whisper-tiny-encoder"
+    model = whisper_linear(
+        checkpoint, (2, 3), conditions=conditions, device="cpu", random_state=seed
+    )
+    place = next(place for place in model.get_params() if place.endswith("classifier"))
+    priors = np.full(n_classes, 1 / n_classes)
+    lda = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE, priors=priors)
+    return model.set_params(**{place: lda})
+
+
+def vectors(conditions, seed, n_classes):
     return functionals(conditions=conditions, random_state=seed)
 
 
-def vote(conditions, seed):
+def vote(conditions, seed, n_classes):
     return fcn_and_functionals(conditions=conditions, random_state=seed, **ONE_THREAD)
 
 
-SYSTEMS = {"whisper-tiny": whisper, "functionals": vectors, "fcn-and-functionals": vote}
+SYSTEMS = {
+    "whisper-tiny": whisper,
+    "whisper-tiny-lda": whisper_lda,
+    "functionals": vectors,
+    "fcn-and-functionals": vote,
+}
 
 
 class Remembered:
@@ -83,12 +101,10 @@ class Remembered:
         return COPIES[key]
 
 
-def built(name, in_conditions, seed):
+def built(name, in_conditions, seed, n_classes):
     """Return a system whose vectors are computed once for all folds, seeds and conditions."""
-    conditions = (
-        Remembered(Conditions(noise=training_sounds(), snr=SNR)) if in_conditions else False
-    )
-    model = SYSTEMS[name](conditions, seed)
+    conditions = Remembered(Conditions(noise=training_sounds())) if in_conditions else False
+    model = SYSTEMS[name](conditions, seed, n_classes)
     for place, part in model.get_params().items():
         if isinstance(part, Functionals | SpeechEmbedding):
             model.set_params(**{place: CachedVectors(part, MEMORY / "vectors.sqlite")})
@@ -99,7 +115,7 @@ def run(task, systems, training, n_seeds, only_folds):
     """Test every system on every fold, one fold after the other, and write the results."""
     corpus, folds = load(task)
     voices = [read(source) for source in load(OTHER[task])[0].data]
-    speakers = corpus.speakers.astype(str)
+    y, speakers = corpus.target.astype(str), corpus.speakers.astype(str)
     MEMORY.mkdir(exist_ok=True)
     for fold, held_out in enumerate(folds):
         if fold not in (only_folds or range(len(folds))):
@@ -119,7 +135,7 @@ def run(task, systems, training, n_seeds, only_folds):
             for of_name, proba in probabilities(name, trained, seed, corpus[~test], recordings):
                 path = finished(task, of_name, trained, seed, fold)
                 np.save(path, proba)
-                uars = uar_of(corpus.target[test].astype(str), proba)
+                uars = uar_of(y[test], proba, np.unique(y))
                 scores = f"clean {uars[0]:.1f}, others {np.mean(uars[1:]):.1f}"
                 print(path.stem, f"{time.process_time() - start:.0f} s, {scores}", flush=True)
     for name, trained in itertools.product([*systems, NETWORK], training):
@@ -141,7 +157,7 @@ def probabilities(name, trained, seed, corpus, recordings):
     ndarray of shape (n_conditions, n_utterances, n_classes), float32
         Its probabilities.
     """
-    model = built(name, trained == "conditions", seed)
+    model = built(name, trained == "conditions", seed, len(corpus.target_names))
     routed = {"groups": corpus.speakers.astype(str)} if trained == "conditions" else {}
     model.fit(corpus.frame, corpus.target.astype(str), **routed)
     models = {name: model}
@@ -159,9 +175,8 @@ def tested(corpus, folds):
     return np.concatenate([y[np.isin(speakers, held_out)] for held_out in folds])
 
 
-def uar_of(y, proba):
-    """Return the UAR in percent of each condition, for classes in alphabetical order."""
-    classes = np.unique(y)
+def uar_of(y, proba, classes):
+    """Return the UAR in percent of each condition."""
     return [100 * unweighted_average_recall(y, classes[of_one.argmax(axis=1)]) for of_one in proba]
 
 

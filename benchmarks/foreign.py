@@ -2,7 +2,7 @@
 
     python benchmarks/foreign.py
 
-Needs SKSER_DATA, and the extra "embeddings". Systems are trained on EmoDB, RAVDESS,
+Needs SKSER_DATA, SKSER_MODELS, and the extra "embeddings". Systems are trained on EmoDB, RAVDESS,
 IndoWave, or the first two together, clean and in conditions (see conditions.py), and tested on each
 corpus that they have not seen. They decide among the labels that both corpora have, and only
 utterances with these labels count; recordings for adaptation are drawn from all utterances of the
@@ -28,6 +28,7 @@ from skser.metrics import unweighted_average_recall
 # CORAL and the ranks of functionals take long, so that they have fewer draws and directions.
 NUMBERS = {
     "whisper-tiny": {"statistics": (5, 10, 20, 50, "all"), "coral": (20, "all")},
+    "whisper-tiny-lda": {"statistics": (5, 10, 20, 50, "all"), "coral": (20, "all")},
     "functionals": {"statistics": (20, "all")},
 }
 N_DRAWS = 20
@@ -107,7 +108,7 @@ def adapted(move, table, numbers):
 
 def fitted(name, table, in_conditions, seed):
     """Train a system on a table, and return the functions that adapt it, by method."""
-    model = built(name, in_conditions, seed)
+    model = built(name, in_conditions, seed, table["emotion"].nunique())
     routed = {"groups": table["speaker"].to_numpy()} if in_conditions else {}
     model.fit(table, table["emotion"].to_numpy(str), **routed)
     COPIES.clear()

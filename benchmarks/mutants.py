@@ -10,9 +10,10 @@ quickest first and at most `budget` seconds of them. Tests of real data and test
 processes are left out. A mutant is killed if a test fails or if the tests take much longer than
 usual. It survives if all of them pass.
 
-`--only-survivors` tries those that survived again, with the tests of today, and adds "after" to
-them and to the counts. A mutant is found again by its change, because lines move. One whose line
-has been rewritten is "rewritten" and counts as not noticed. Those noticed before count as noticed.
+`--only-survivors` tries those that survived or took too long again, with the tests of today, and
+adds "after" to them and to the counts. A mutant is found again by its change, because lines move.
+One whose line has been rewritten is "rewritten" and counts as not noticed. Those killed before
+count as noticed.
 
 Results: results/mutants.json.
 """
@@ -260,8 +261,8 @@ def try_again(pool, try_one, copy, possible):
     before = result.get("origin_before", result["origin"])
     again, places = [], []
     for mutant in mutants:
-        if mutant.get("after", mutant["outcome"]) in ("killed", "timeout"):
-            continue
+        if mutant.get("after", mutant["outcome"]) == "killed":
+            continue  # timeouts are tried again, because a busy machine may cause them
         place = found_again(mutant, copy, possible)
         mutant["after"] = "rewritten"
         if place is not None:

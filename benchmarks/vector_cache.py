@@ -66,10 +66,12 @@ class CachedVectors(TransformerMixin, BaseEstimator):
             if row is not None:
                 found[key] = np.frombuffer(row[0], np.float32)
         missing = {key: wave for key, wave in zip(keys, waves, strict=True) if key not in found}
-        if missing:
-            computed = clone(self.transformer).fit_transform(list(missing.values()))
-            found |= dict(zip(missing, np.asarray(computed, np.float32), strict=True))
-            rows = [(key, found[key].tobytes()) for key in missing]
+        keys_left = list(missing)
+        for start in range(0, len(missing), 64):  # a kill loses little
+            some = keys_left[start : start + 64]
+            computed = clone(self.transformer).fit_transform([missing[key] for key in some])
+            found |= dict(zip(some, np.asarray(computed, np.float32), strict=True))
+            rows = [(key, found[key].tobytes()) for key in some]
             database.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
             database.commit()
         database.close()

@@ -12,7 +12,7 @@ _CORE = (
     "soundfile", "soxr", "safetensors", "skops",
 )  # fmt: skip
 _OPTIONAL = (
-    "transformers", "peft", "opensmile", "audiomentations", "silero-vad", "onnx", "onnxruntime",
+    "transformers", "peft", "opensmile", "audiomentations", "onnx", "onnxruntime",
     "audb", "matplotlib", "jinja2", "dask", "mlflow",
 )  # fmt: skip
 

@@ -1,9 +1,12 @@
 """Tests of the benchmarks of recording conditions, foreign corpora and rejection."""
 
 import altered_recordings
+import conditions
+import foreign
 import numpy as np
 import pandas as pd
 import pytest
+import rejection
 from sklearn.base import BaseEstimator, TransformerMixin
 from vector_cache import CachedVectors
 
@@ -84,3 +87,68 @@ def test_vectors_are_computed_once(tmp_path, monkeypatch):
     table = pd.DataFrame({"audio": recordings[1:]})
     assert CachedVectors(Lengths(), tmp_path / "vectors.sqlite").transform(table).shape == (3, 1)
     assert Lengths.n_computed == 3
+
+
+def test_foreign_corpora_are_decided_among_shared_labels():
+    class Fixed:
+        classes_ = np.array(["anger", "boredom", "fear"])
+
+        def predict_proba(self, X):
+            """Return probabilities that are highest for an emotion which the corpus lacks."""
+            return np.array([[0.3, 0.6, 0.1], [0.1, 0.6, 0.3], [0.3, 0.6, 0.1]])[: len(X)]
+
+    table = pd.DataFrame({"audio": list("abcd"), "emotion": ["anger", "fear", "fear", "calm"]})
+    assert foreign.uar_of(Fixed(), table) == 0.75
+
+
+def test_summaries_are_over_all_folds_and_the_mean_over_other_conditions():
+    predicted = dict.fromkeys(conditions.CONDITIONS, "01")
+    fits = [
+        {"seed": 0, "fold": 0, "predicted": predicted},
+        {"seed": 0, "fold": 1, "predicted": predicted | {"room": "11"}},
+        {"seed": 1, "fold": 0, "predicted": predicted},
+        {"seed": 1, "fold": 1, "predicted": predicted},
+    ]
+    found = conditions.summary(fits, np.array(["anger", "fear", "anger", "fear"]))
+    assert found["clean"]["uar"] == {"mean": 1.0, "sd": 0.0}
+    assert found["room"]["uar"]["mean"] == 0.875  # 0.75 and 1
+    assert found["room"]["uar"]["sd"] == pytest.approx(0.25 / 2**0.5)
+    n_others = len(conditions.CONDITIONS) - 1
+    assert found[conditions.MEAN]["uar"]["mean"] == pytest.approx(1 - 0.125 / n_others)
+
+
+def test_risks_are_those_of_the_most_confident():
+    table = pd.DataFrame(
+        {
+            "p anger": [0.9, 0.8, 0.4, 0.3],
+            "p fear": [0.1, 0.2, 0.6, 0.7],
+            "emotion": ["anger", "fear", "fear", "fear"],
+            "reason": ["", "unsure", "", ""],
+        }
+    )
+    found = rejection.of_labels(table, ["anger", "fear"])
+    # By confidence: right, wrong, right, right.
+    expected = {"0.5": 0.5, "0.6": 1 / 3, "0.7": 1 / 3, "0.8": 0.25, "0.9": 0.25, "1.0": 0.25}
+    assert found["risk"] == pytest.approx(expected)
+    assert found["risk_of_accepted"] == 0.0
+    assert found["confidence"] == pytest.approx(0.75)
+    # One utterance a bin: .1, .8, .4 and .3 away from being right or wrong.
+    assert found["ece"] == pytest.approx(0.4)
+
+
+def test_copies_are_altered_once():
+    calls = []
+
+    def alteration(samples, sampling_rate, random_state):
+        calls.append(len(samples))
+        return samples + random_state.standard_normal()
+
+    remembered = conditions.Remembered(alteration)
+    samples = np.ones(5, np.float32)
+    first, again, other = (
+        remembered(samples, 16000, np.random.RandomState(seed)) for seed in (1, 1, 2)
+    )
+    conditions.COPIES.clear()
+    assert calls == [5, 5]
+    assert first is again
+    assert first[0] != other[0]

@@ -220,7 +220,7 @@ class Conditions(BaseEstimator):
         for kind, seed in zip(kinds, seeds, strict=True):
             given = result, sampling_rate, np.random.RandomState(seed)
             if kind in _NOISES:
-                # The voices must be those of others: the unaltered samples tell them apart.
+                # The voices must be those of others, and unaltered samples show which they are.
                 result = self._noisy(kind, *given, samples)
             elif kind is not None:
                 result = self._applied(kind, *given)

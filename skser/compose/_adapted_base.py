@@ -142,18 +142,17 @@ class BaseAdapted(MetaEstimatorMixin, BaseEstimator):
                 if step not in (None, "passthrough"):
                     plain = step.transform(plain)
             model = model[n_unchanged:]
-        outputs = None
+        order, outputs = [], []
         for code in np.unique(codes):
             rows = np.flatnonzero(codes == code)
             of_setting = _safe_indexing(plain, rows)
             adapted = model
             if code >= 0:
                 adapted = self._adapted(model, of_setting)
-            part = np.asarray(getattr(adapted, method)(of_setting))
-            if outputs is None:
-                outputs = np.empty((len(codes), *part.shape[1:]), part.dtype)
-            outputs[rows] = part
-        return outputs
+            order.append(rows)
+            outputs.append(getattr(adapted, method)(of_setting))
+        # Joined at the end, because labels such as "unknown" may be longer in one setting.
+        return np.concatenate(outputs)[np.argsort(np.concatenate(order))]
 
     def _codes(self, X):
         """Return the code of each utterance's setting, -1 where it is missing."""

@@ -40,6 +40,7 @@ class AugmentedClassifier(ClassifierMixin, BaseAugmented):
     n_copies : int, default=1
         Number of altered copies of each training utterance. With 0, the classifier is trained
         on the original utterances only.
+    {fresh_copies}
     {sampling_rate}
     {input_sampling_rate}
     {n_jobs}

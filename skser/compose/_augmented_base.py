@@ -1,5 +1,6 @@
 """Base of the estimators that are trained on utterances and altered copies of them."""
 
+import contextlib
 import copy
 import hashlib
 import os
@@ -29,6 +30,7 @@ from skser.audio import (
     without_parts,
 )
 from skser.augmentation import altered
+from skser.compose._fresh_copies import check_network, fit_on_fresh_copies
 from skser.compose._metadata import metadata_of_rows, routing_to_inner
 from skser.compose._sample_file import SampleFile
 
@@ -48,6 +50,10 @@ AUGMENTED = {
     features.""",
     "input_sampling_rate": """input_sampling_rate : float or None, default=None
     Rate of arrays given as X, in Hz.""",
+    "fresh_copies": """fresh_copies : bool, default=False
+    Whether each epoch trains on new copies. `estimator` must then be a pipeline whose last step
+    is an attention FCN or RNN without `early_stopping`. The steps before it are fitted on the
+    utterances and the copies of the first epoch. Copies after that do not enter `memory`.""",
     "n_jobs": """n_jobs : int or None, default=None
     Number of processes that read and alter utterances, as in joblib.""",
     "random_state": """random_state : int, RandomState instance or None, default=None
@@ -64,6 +70,7 @@ class BaseAugmented(MetaEstimatorMixin, BaseEstimator):
         "estimator": [HasMethodsOnceFitted(["fit", "predict"])],
         "augment": [callable],
         "n_copies": [Interval(Integral, 0, None, closed="left")],
+        "fresh_copies": ["boolean"],
         "sampling_rate": [Interval(Real, 0, None, closed="neither")],
         "input_sampling_rate": [Interval(Real, 0, None, closed="neither"), None],
         "n_jobs": [Integral, None],
@@ -78,6 +85,7 @@ class BaseAugmented(MetaEstimatorMixin, BaseEstimator):
         estimator,
         augment,
         n_copies=1,
+        fresh_copies=False,
         sampling_rate=16000,
         input_sampling_rate=None,
         n_jobs=None,
@@ -86,6 +94,7 @@ class BaseAugmented(MetaEstimatorMixin, BaseEstimator):
         self.estimator = estimator
         self.augment = augment
         self.n_copies = n_copies
+        self.fresh_copies = fresh_copies
         self.sampling_rate = sampling_rate
         self.input_sampling_rate = input_sampling_rate
         self.n_jobs = n_jobs
@@ -102,6 +111,8 @@ class BaseAugmented(MetaEstimatorMixin, BaseEstimator):
         check_consistent_length(items, y, groups, soft_targets)
         estimator = clone(self.estimator)
         _take_arrays(estimator, self.sampling_rate, type(self).__name__)
+        if self.fresh_copies:
+            check_network(estimator)
         utterances = np.tile(np.arange(len(items)), 1 + self.n_copies)
         routed = metadata_of_rows(self, utterances, groups, soft_targets)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
@@ -109,15 +120,22 @@ class BaseAugmented(MetaEstimatorMixin, BaseEstimator):
             for samples in self._read(items):
                 file.append(samples)
             names = [utterance_name(item, i) for i, item in enumerate(items)]
-            samples = self._waveforms(file.arrays(), names)
-            augment = self._bound_alteration(samples, _speakers_of(X, groups))
+            plain = self._waveforms(file.arrays(), names)
+            augment = self._bound_alteration(plain, _speakers_of(X, groups))
             # All utterances come first, then the first copy of each, as in `utterances`.
-            for k in range(self.n_copies):
-                for altered_samples in self._copies(samples[: len(items)], augment, f"{seed} {k}"):
-                    file.append(altered_samples)
-                samples += self._waveforms(file.arrays(), names)
-            X = _like(X, samples, utterances)
-            self.estimator_ = estimator.fit(X, y[utterances], **routed)
+            samples = plain + self._copies(plain, augment, seed, file)
+            given = _like(X, samples, utterances), y[utterances]
+            if not self.fresh_copies or not self.n_copies:
+                self.estimator_ = estimator.fit(*given, **routed)
+                return self
+
+            @contextlib.contextmanager
+            def copies_of(epoch):
+                with SampleFile() as own:
+                    samples = self._copies(plain, augment, f"{seed} epoch {epoch}", own)
+                    yield _like(X, samples, utterances[len(items) :])
+
+            self.estimator_ = fit_on_fresh_copies(estimator, *given, routed, copies_of)
         return self
 
     def _bound_alteration(self, samples, speakers):
@@ -163,9 +181,15 @@ class BaseAugmented(MetaEstimatorMixin, BaseEstimator):
             raise AudioReadError(failures, len(items))
         return results
 
-    def _copies(self, waveforms, augment, seed):
-        """Yield the samples of an altered copy of each utterance."""
-        return self._parallel(_altered_one, [(samples, augment, seed) for samples in waveforms])
+    def _copies(self, waveforms, augment, seed, file):
+        """Write all copies of each utterance to a file, and return them."""
+        copies, names = [], [samples.name for samples in waveforms]
+        for k in range(self.n_copies):
+            tasks = [(samples, augment, f"{seed} {k}") for samples in waveforms]
+            for samples in self._parallel(_altered_one, tasks):
+                file.append(samples)
+            copies += self._waveforms(file.arrays(), names)
+        return copies
 
     def _parallel(self, function, tasks):
         """Yield ``function(*task)`` for each task; few results at a time are in memory."""

@@ -26,6 +26,7 @@ class AugmentedRegressor(RegressorMixin, BaseAugmented):
     n_copies : int, default=1
         Number of altered copies of each training utterance. With 0, the regressor is trained
         on the original utterances only.
+    {fresh_copies}
     {sampling_rate}
     {input_sampling_rate}
     {n_jobs}

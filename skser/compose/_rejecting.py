@@ -1,5 +1,6 @@
 """Classifier that answers only where its answer can be trusted, and says why where it does not."""
 
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -24,6 +25,7 @@ from skser.compose._rejecting_thresholds import (
     label_sets,
     largest_typical,
     least_confidence,
+    with_unknown,
 )
 
 NO_SPEECH, UNLIKE_TRAINING, UNSURE = "no speech", "unlike training", "unsure"
@@ -33,7 +35,7 @@ _GAUSSIAN = ("center_", "scale_", "components_", "explained_variance_", "noise_v
 class RejectingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Classifier that gives no label to utterances that it cannot judge, and names the reason.
 
-    Three things make `predict` return `unknown_label`:
+    `predict` returns `unknown_label` for three reasons:
 
     - *no speech*: the audio holds silence, noise, music, an animal, but no voice that speaks;
     - *unlike training*: the utterance is farther from the training utterances than new speakers
@@ -41,9 +43,8 @@ class RejectingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     - *unsure*: the most probable class is not probable enough for the `coverage` or the `risk`
       that was asked for.
 
-    The thresholds come from predictions of utterances that were held out, with whole speakers
-    held out where `groups` are given. So does the temperature that makes the probabilities of
-    `predict_proba` agree with the share of right answers.
+    Thresholds come from predictions of held-out utterances, and of held-out speakers if `groups`
+    are given. So does the temperature that calibrates the probabilities of `predict_proba`.
 
     Parameters
     ----------
@@ -99,10 +100,8 @@ class RejectingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Variance along each of them.
     noise_variance_ : float
         Mean variance along all other directions.
-    n_features_in_ : int
-        Number of features seen by `estimator_`, if it records them.
-    feature_names_in_ : ndarray of shape (n_features,), str
-        Names of the features. Defined only if X was a DataFrame of numbers.
+    n_features_in_, feature_names_in_ : int, ndarray of shape (n_features,)
+        Number and names of the features seen by `estimator_`, if it records them.
 
     See Also
     --------
@@ -126,9 +125,9 @@ class RejectingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     References
     ----------
     .. [1] Tipping, M. E. and Bishop, C. M. (1999). Probabilistic Principal Component Analysis.
-           Journal of the Royal Statistical Society B 61(3).
+           JRSS B 61(3).
     .. [2] Sadinle, M., Lei, J. and Wasserman, L. (2019). Least Ambiguous Set-Valued Classifiers
-           with Bounded Error Levels. Journal of the American Statistical Association 114.
+           with Bounded Error Levels. JASA 114.
     .. [3] Angelopoulos, A. N. et al. (2024). Conformal Risk Control. ICLR.
 
     Examples
@@ -211,9 +210,8 @@ class RejectingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `coverage` and `risk` are both given, `unknown_label` is a class or of another kind
-            than the classes, a class has one utterance or `groups` one speaker, or no threshold
-            keeps to `risk`.
+            If `coverage` and `risk` are both given, `unknown_label` does not suit the classes, a
+            class has one utterance or `groups` one speaker, or no threshold keeps to `risk`.
         """
         if y is None:
             raise ValueError(
@@ -230,18 +228,11 @@ class RejectingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         X, y, groups, soft_targets = indexable(X, y, groups, soft_targets)
-        if self._can_refuse():
+        limits = (self.novelty, self.coverage, self.risk)
+        if limits != (None, None, None) or self._takes_audio(self.estimator):
             check_unknown_label(self.unknown_label, np.unique(y))
 
-        def keywords_of(rows):
-            metadata = {"groups": groups, "soft_targets": soft_targets}
-            given = {
-                name: _safe_indexing(values, rows)
-                for name, values in metadata.items()
-                if values is not None
-            }
-            return inner_keywords(self, given)
-
+        keywords_of = partial(_keywords, self, {"groups": groups, "soft_targets": soft_targets})
         whole = clone(self.estimator)
         head, rest = split_head(whole)
         for step in head:
@@ -258,10 +249,6 @@ class RejectingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.estimator_, self.classes_ = whole, classes
         vars(self).update(gaussian | thresholds)
         return self
-
-    def _can_refuse(self):
-        given = (self.novelty, self.coverage, self.risk)
-        return given != (None, None, None) or self._takes_audio(self.estimator)
 
     def _thresholds(self, scores, distance, true):
         """Return the fitted attributes that follow from held-out utterances."""
@@ -296,7 +283,7 @@ class RejectingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_utterances,)
             Class labels and `unknown_label`.
         """
-        return self._labels(*self._judge(X)[:2])
+        return self._labels(self.judge(X))
 
     def predict_proba(self, X):
         """Predict calibrated class probabilities, also for utterances that `predict` refuses.
@@ -346,7 +333,7 @@ class RejectingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             "no speech", "unlike training" or "unsure", the first of them that holds; "" if
             `predict` gives a class.
         """
-        return self._judge(X)[1]
+        return self.judge(X)["reasons"]
 
     def assess(self, X, confidence_level=0.9):
         """Judge each utterance, with all that the judgment is based on.
@@ -367,25 +354,40 @@ class RejectingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             utterances; ``speech``, the share of the audio that is speech, NaN if X is not audio or
             `detect_speech` is False.
         """
-        probability, reasons, distance, speech = self._judge(X)
-        sets = label_sets(probability, self.conformity_scores_, confidence_level)
+        judged = self.judge(X, confidence_level)
+        probability = judged["probabilities"]
         order = np.argsort(-probability, axis=1, kind="stable")
         return pd.DataFrame(
             {
-                "label": self._labels(probability, reasons),
-                "reason": reasons,
+                "label": self._labels(judged),
+                "reason": judged["reasons"],
                 "confidence": probability.max(axis=1),
                 "labels": [
-                    tuple(self.classes_[[k for k in ranks if of_one[k]]].tolist())
-                    for ranks, of_one in zip(order, sets, strict=True)
+                    tuple(self.classes_[ranks[is_in[ranks]]].tolist())
+                    for ranks, is_in in zip(order, judged["sets"], strict=True)
                 ],
-                "distance": distance,
-                "speech": speech,
+                "distance": judged["distances"],
+                "speech": judged["speech"],
             }
         )
 
-    def _judge(self, X):
-        """Return probabilities, reasons, distances and shares of speech."""
+    def judge(self, X, confidence_level=0.9):
+        """Judge each utterance, as arrays; `assess` returns the same as a table.
+
+        Parameters
+        ----------
+        X : any input that `estimator` takes
+            Utterances.
+        confidence_level : float, default=0.9
+            Share of utterances like the held-out ones whose set of labels holds their class.
+
+        Returns
+        -------
+        dict of ndarray
+            ``probabilities`` and ``sets`` of shape (n_utterances, n_classes), as `predict_proba`
+            and `predict_set` return them; ``reasons``, ``distances`` and ``speech`` of shape
+            (n_utterances,), as in `assess`.
+        """
         check_is_fitted(self)
         scores, vectors = scores_and_vectors(self.estimator_, X)
         probability = softmax(scores / self.temperature_, axis=1)
@@ -393,30 +395,25 @@ class RejectingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         speech, is_spoken = np.full(len(scores), np.nan), np.ones(len(scores), bool)
         if self._takes_audio(self.estimator_):
             speech, is_spoken = find_speech(self.estimator_, X)
+        is_like = distance <= self.max_distance_
+        is_sure = probability.max(axis=1) >= self.min_confidence_
         reasons = np.select(
-            [
-                ~is_spoken,
-                ~(distance <= self.max_distance_),
-                probability.max(axis=1) < self.min_confidence_,
-            ],
-            [NO_SPEECH, UNLIKE_TRAINING, UNSURE],
-            default="",
+            [~is_spoken, ~is_like, ~is_sure], [NO_SPEECH, UNLIKE_TRAINING, UNSURE], default=""
         )
-        return probability, reasons, distance, speech
+        return {
+            "probabilities": probability,
+            "sets": label_sets(probability, self.conformity_scores_, confidence_level),
+            "reasons": reasons,
+            "distances": distance,
+            "speech": speech,
+        }
 
     def _takes_audio(self, estimator):
         return self.detect_speech and audio_transformer(estimator) is not None
 
-    def _labels(self, probability, reasons):
-        labels = self.classes_[probability.argmax(axis=1)]
-        refused = reasons != ""
-        if not refused.any():
-            return labels
-        # A longer text than any class must not be cut off.
-        unknown = np.asarray(self.unknown_label)
-        labels = labels.astype(np.result_type(labels, unknown.dtype))
-        labels[refused] = self.unknown_label
-        return labels
+    def _labels(self, judged):
+        best = self.classes_[judged["probabilities"].argmax(axis=1)]
+        return with_unknown(best, judged["reasons"] != "", self.unknown_label)
 
     @property
     def n_features_in_(self):
@@ -445,3 +442,9 @@ class RejectingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         tags.input_tags = get_tags(self.estimator).input_tags
         tags.input_tags.sparse = False
         return tags
+
+
+def _keywords(owner, metadata, rows):
+    """Return the keyword arguments that pass metadata of some rows to the inner `fit`."""
+    given = {name: values for name, values in metadata.items() if values is not None}
+    return inner_keywords(owner, {name: _safe_indexing(v, rows) for name, v in given.items()})

@@ -155,3 +155,28 @@ def label_sets(probability, conformity_scores, confidence_level):
     is_in = 1 - probability <= limit
     is_in[np.arange(len(is_in)), probability.argmax(axis=1)] = True
     return is_in
+
+
+def with_unknown(labels, refused, unknown_label):
+    """Replace the labels of refused utterances.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_utterances,)
+        Class labels.
+    refused : ndarray of shape (n_utterances,), bool
+        Whether an utterance is refused.
+    unknown_label : str or number
+        Label of refused utterances.
+
+    Returns
+    -------
+    ndarray of shape (n_utterances,)
+        Labels, of a type that holds `unknown_label` too if there are refused utterances.
+    """
+    if not refused.any():
+        return labels
+    # A longer text than any class must not be cut off.
+    labels = labels.astype(np.result_type(labels, np.asarray(unknown_label).dtype))
+    labels[refused] = unknown_label
+    return labels

@@ -370,11 +370,10 @@ def _warn_of_overlaps(corpus, rows, where, unit):
     if emotions[0] == emotions[1]:
         labels = f"one emotion, {emotions[0]!r}"
     shown = "two emotions in some of them" if several else labels
-    verb = "overlaps" if len(pairs) == 1 else "overlap"
+    found = counted(len(pairs), "pair of utterances overlaps", "pairs of utterances overlap")
     warnings.warn(
-        f"{where}: {counted(len(pairs), 'pair')} of utterances {verb} in their file, with "
-        f"{shown}, such as {unit}s {rows[first]} and {rows[second]}. Keep each pair on one side "
-        "of a split, or correct the times.",
+        f"{where}: {found} in their file, with {shown}, such as {unit}s {rows[first]} and "
+        f"{rows[second]}. Keep each pair on one side of a split, or correct the times.",
         stacklevel=3,
     )
 

@@ -67,9 +67,7 @@ def fit_with_speakers(model, X, y, groups, soft_targets=None):
         if routing:
             _name_default_scores(model)
         if soft_targets is not None:
-            if routing:
-                _request_soft_targets(model)
-            keywords |= soft_target_keywords(model, soft_targets)
+            keywords |= (_routed_shares if routing else soft_target_keywords)(model, soft_targets)
         try:
             return model.fit(X, y, **keywords)
         except (UserWarning, TypeError, ValueError) as error:
@@ -90,30 +88,31 @@ def fit_with_speakers(model, X, y, groups, soft_targets=None):
             ) from error
 
 
-def _request_soft_targets(model):
-    """Request soft targets for every `fit` that takes them and has no request.
+def _routed_shares(model, soft_targets):
+    """Request soft targets for every `fit` that takes them; return the metadata to route.
 
     Raises
     ------
     ValueError
-        If the requests of a part do not reach the model, so that it would be trained without them.
+        If the request of a part does not reach the model, so that it would be trained without.
     """
-    asking = []
+    asking, names = [], ["soft_targets"]
     for part in [model, *model.get_params().values()]:
         request = getattr(part, "_get_metadata_request", None)
         if request is None or not hasattr(part, "set_fit_request"):
             continue
-        if request().fit.requests.get("soft_targets", False) is None and not _is_fitted(part):
+        requested = request().fit.requests.get("soft_targets", False)
+        # Requests that the caller has set are left alone. Some are for another name.
+        if isinstance(requested, str) and requested.isidentifier():
+            names.append(requested)
+        elif requested is None and not _is_fitted(part):
             asking.append(part)
     # Under a name of its own, it shows whether the request of each part arrives at the model.
-    names = [f"soft_targets_{i}" for i in range(len(asking))]
-    for part, name in zip(asking, names, strict=True):
+    own = [f"soft_targets_{i}" for i in range(len(asking))]
+    for part, name in zip(asking, own, strict=True):
         part.set_fit_request(soft_targets=name)
-    try:
-        arrived = get_routing_for_object(model).consumes("fit", names)
-    except NotImplementedError:  # an estimator around estimators that passes nothing on
-        arrived = set()
-    for part, name in zip(asking, names, strict=True):
+    arrived = _consumed(model, own)
+    for part, name in zip(asking, own, strict=True):
         if name not in arrived:
             raise ValueError(
                 _SHARES_OUT_OF_REACH.format(
@@ -121,6 +120,15 @@ def _request_soft_targets(model):
                 )
             )
         part.set_fit_request(soft_targets=True)
+    return dict.fromkeys(_consumed(model, names), soft_targets)
+
+
+def _consumed(model, names):
+    """Return which of the names of metadata a model passes on from its `fit`, or takes."""
+    try:
+        return get_routing_for_object(model).consumes("fit", names)
+    except NotImplementedError:  # an estimator around estimators that passes nothing on
+        return set()
 
 
 def _learns_shares_out_of_reach(model):
@@ -216,8 +224,5 @@ def _routed(model, groups):
         # Requests that the caller has set are left alone, unless they are for another array.
         if requested is None or (requested is True and name != "groups"):
             part.set_fit_request(groups=True if name == "groups" else name)
-    try:
-        consumed = get_routing_for_object(model).consumes("fit", ["groups", name])
-    except NotImplementedError:  # an estimator around estimators that passes nothing on
-        return {}
+    consumed = _consumed(model, ["groups", name])
     return {key: value for key, value in (("groups", groups), (name, speakers)) if key in consumed}

@@ -13,27 +13,21 @@ import numpy as np
 
 _MOST_NODES = 5000
 # Numbers in all values of a graph: at all, and for each sample, frame and column of the input.
-_MOST_VALUES, _PER_SAMPLE, _PER_FRAME, _PER_COLUMN = 2**24, 2**8, 2**17, 2**6
+_MOST_VALUES, _PER_SAMPLE, _PER_FRAME, _PER_COLUMN = 2**24, 2**10, 2**17, 2**6
 _ENDLESS = 2**40
 _MOST_NEIGHBORS = 1024  # of local response normalization
 
 # Operators that `Graph` writes, and the attributes of each.
 _ELEMENTWISE = ("Add", "Div", "Equal", "Less", "Max", "Min", "Mul", "Sub", "Where")
 _UNCHANGED = (
-    "Cast",
-    "Identity",
-    "LayerNormalization",
-    "LRN",
-    "Log",
-    "Relu",
-    "Softmax",
-    "Sqrt",
-    "Tanh",
-)
+    "Abs", "Cast", "Cos", "Erf", "Exp", "Identity", "LayerNormalization", "LRN", "Log", "Relu",
+    "Sigmoid", "Sin", "Softmax", "Sqrt", "Tanh",
+)  # fmt: skip
 _ATTRIBUTES = {
     "Cast": {"to"},
     "Concat": {"axis"},
     "Conv": {"pads", "strides"},
+    "GatherElements": {"axis"},
     "GRU": {"direction", "hidden_size", "linear_before_reset"},
     "LRN": {"alpha", "beta", "bias", "size"},
     "LSTM": {"direction", "hidden_size"},
@@ -49,7 +43,7 @@ _ATTRIBUTES = {
 }
 
 
-def check_graph(nodes, constants, inputs):
+def check_graph(nodes, constants, inputs, longest=None):
     """Raise ValueError if a graph has unknown operators, or values larger than any real ones.
 
     Parameters
@@ -58,20 +52,21 @@ def check_graph(nodes, constants, inputs):
     constants : dict of ndarray
     inputs : dict of tuple
         Shape of each input, in which -1 stands for the length of an utterance.
+    longest : int or None, default=None
+        Largest length of an utterance.
     """
     if len(nodes) > _MOST_NODES:
         raise ValueError(f"it has {len(nodes)} operators")
-    shape = next(iter(inputs.values()))
-    length, most = (2**14, _PER_SAMPLE) if shape == (1, -1) else (2**6, _PER_FRAME)
-    most += _PER_COLUMN * shape[-1] if shape[-1] > 0 else 0
     fixed = {name: _Value(array.shape, array) for name, array in constants.items()}
-    for n, n_places in ((1, length), (1, _ENDLESS), (_ENDLESS, length)):
-        values = dict(fixed)
+    for n, is_endless in ((1, False), (1, True), (_ENDLESS, False)):
+        values, limit = dict(fixed), _MOST_VALUES
         for name, given in inputs.items():
-            values[name] = _Value((n, *(n_places if m == -1 else m for m in given[1:])))
-        # Vectors and contours are of one length.
-        n_frames = n_places if -1 in shape else math.prod(shape[1:-1])
-        limit = _MOST_VALUES + n * n_frames * most
+            usual, most = (2**14, _PER_SAMPLE) if given == (1, -1) else (2**6, _PER_FRAME)
+            length = min(longest or _ENDLESS, _ENDLESS if is_endless else usual)
+            values[name] = _Value((n, *(length if m == -1 else m for m in given[1:])))
+            if len(given) > 1:
+                most += _PER_COLUMN * max(given[-1], 0)
+                limit += n * (length if -1 in given else 1) * most
         _infer_shapes(nodes, values, limit)
 
 
@@ -142,7 +137,7 @@ def _elementwise(attributes, *values):
 
 def _unchanged(attributes, x, *weights):
     if (
-        attributes.get("to", 1) not in (1, 6, 7)
+        attributes.get("to", 1) not in (1, 6, 7, 10)
         or not -x.ndim <= attributes.get("axis", -1) < x.ndim
     ):
         raise ValueError("an operator in it has a wrong axis or type")
@@ -218,6 +213,14 @@ def _expanded(attributes, x, shape):
     return _broadcast(x.shape, tuple(shape.ints()))
 
 
+def _gathered(attributes, x, places):
+    (axis,) = x.axes([attributes["axis"]])
+    fits = [n == m for i, (n, m) in enumerate(zip(x.shape, places.shape, strict=True)) if i != axis]
+    if not all(fits):
+        raise ValueError(f"it takes {places.shape} places of {x.shape}")
+    return places.shape
+
+
 def _concatenated(attributes, *parts):
     (axis,) = parts[0].axes([attributes["axis"]])
     shapes = {(*part.shape[:axis], *part.shape[axis + 1 :]) for part in parts}
@@ -270,12 +273,13 @@ def _pooled(attributes, x):
 def _recurrent(n_gates):
     def infer(attributes, x, inputs, hidden, bias, lengths):
         n_hidden = attributes["hidden_size"]
+        n = {b"bidirectional": 2, b"forward": 1}.get(attributes["direction"], 0)
         rows = n_gates * n_hidden
-        shapes = (2, rows, x.shape[2]), (2, rows, n_hidden), (2, 2 * rows), (x.shape[1],)
-        given = tuple(value.shape for value in (inputs, hidden, bias, lengths))
-        if shapes != given or attributes["direction"] != b"bidirectional" or n_hidden < 1:
+        shapes = (n, rows, x.shape[2]), (n, rows, n_hidden), (n, 2 * rows), (x.shape[1],)
+        given = tuple(tuple(value.shape) for value in (inputs, hidden, bias, lengths))
+        if shapes != given or n_hidden < 1 or n < 1:
             raise ValueError(f"a recurrent layer in it has weights of {given}")
-        return (x.shape[0], 2, x.shape[1], n_hidden)
+        return (x.shape[0], n, x.shape[1], n_hidden)
 
     return infer
 
@@ -287,6 +291,7 @@ _INFER = {
     "Concat": _concatenated,
     "Conv": _convolved,
     "Expand": _expanded,
+    "GatherElements": _gathered,
     "GRU": _recurrent(3),
     "LSTM": _recurrent(4),
     "MatMul": _matmul,

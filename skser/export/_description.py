@@ -1,176 +1,162 @@
-"""Description of an exported network: its input, its outputs, and the steps before it."""
+"""Description of an exported model: its inputs, its outputs, and the steps before it."""
 
-import dataclasses
-import importlib
+import base64
+import copy
 import json
-from dataclasses import dataclass
 from numbers import Real
 
-import numpy as np
-
-from skser.persistence import check_sizes, fingerprint, require_same
+from skser.persistence import SavedModelError
 
 METADATA = "skser"  # entry of an ONNX file's metadata
-_FORMAT = 1
-FORMS = ("waveform", "frames", "contours", "vectors")
-
-# Transformers that are rebuilt from their parameters, with the module of each.
-_REBUILT = {
-    "FrameFeatures": "skser.feature_extraction",
-    "Functionals": "skser.feature_extraction",
-    "LevelContour": "skser.feature_extraction",
-    "MFCC": "skser.feature_extraction",
-    "MelSpectrogram": "skser.feature_extraction",
-    "OpenSmile": "skser.feature_extraction",
-    "Spectrogram": "skser.feature_extraction",
-    "VoiceActivityTrimmer": "skser.preprocessing",
-}
+_FORMAT = 2
 # Parameters that do not change the features.
 _LEFT_OUT = {"device", "memory", "n_jobs", "on_error", "verbose"}
-_SIGNAL = "of_test_signal"
+_LARGEST = 2**31
+_MOST_SCORES = 2**20
+# What each field holds. A tuple lists alternatives.
+_NUMBER = (int, float)
+_TOP = {
+    "format": int,
+    "skser": str,  # version that exported the model
+    "estimator": str,  # its class
+    "inputs": list,
+    "classes": (dict, None),  # dtype and values of a classifier's labels
+    "targets": (dict, None),  # names (or None) of a regressor's targets; y was one_dimensional
+    "rejection": (dict, None),  # what a classifier refuses by, as `_REJECTION` lists it
+    "weights": (dict, None),  # location and SHA-256 of a file beside the model
+}
+_INPUT = {
+    "form": str,  # waveform, frames or vectors
+    "names": list,  # of the graph's inputs: values, and except for vectors their lengths
+    "n_columns": (int, None),  # of a frame or a vector
+    "sampling_rate": (*_NUMBER, None),  # of a waveform, in Hz
+    "shortest": (int, None),  # smallest number of samples
+    "longest": (int, None),  # largest number of samples; None sets no limit
+    "input_sampling_rate": (*_NUMBER, None),  # of arrays that are given instead of files, in Hz
+    "outside": list,  # steps that are computed before the graph: class and parameters
+    "archive": (str, None),  # these steps as a saved pipeline, in base64
+    "inside": list,  # steps that are part of the graph
+    "missing": list,  # steps that the user has to compute
+}
+_REJECTION = {
+    "unknown_label": (str, *_NUMBER),  # of refused utterances
+    "max_distance": (*_NUMBER, None),  # from the training utterances; None refuses none
+    "min_confidence": (*_NUMBER, None),  # the probability of the most probable class
+    "conformity_scores": list,  # one minus the probability of the true class, in rising order
+}
+OUTPUTS = {"distance": 1, "speech": 2}  # of a classifier that refuses, with their columns
+_NEEDED = {"waveform": ("sampling_rate", "shortest"), "frames": ("n_columns",)}
+_NEEDED["vectors"] = _NEEDED["frames"]
+_KINDS = {"str": str, "object": str, "bool": bool, "float64": float, "int64": int}
 _DTYPES = {"U": "str", "b": "bool", "f": "float64", "i": "int64", "u": "int64"}
 
 
-@dataclass(frozen=True)
-class Description:
-    """Description that is stored with the operators, as JSON.
+def to_json(description):
+    """Return a description as text."""
+    return json.dumps({"format": _FORMAT, **description}, ensure_ascii=False)
 
-    Parameters
-    ----------
-    skser : str
-        Version that exported the network.
-    estimator : str
-        Class of the network.
-    form : {"waveform", "frames", "contours", "vectors"}
-        Input of the operators: samples; frames (n_frames, n_columns); rows that are one-channel
-        sequences of one length; or a vector per utterance.
-    n_columns : int or None
-        Number of columns of a frame or a row.
-    sampling_rate : float or None
-        Sampling rate of a waveform, in Hz.
-    shortest : int or None
-        Smallest number of samples of a waveform.
-    input_sampling_rate : float or None
-        Sampling rate of arrays that are given instead of files, in Hz.
-    classes : dict or None
-        ``dtype`` and ``values`` of a classifier's labels.
-    targets : dict or None
-        ``names`` (or None) of a regressor's targets, and whether y was ``one_dimensional``.
-    outside : list of dict
-        Steps that this package computes before the operators, with their fingerprints.
-    inside : list of dict
-        Steps that are part of the operators.
-    missing : list of dict
-        Steps that the user has to compute.
+
+def from_json(text):
+    """Read and check a description.
+
+    Raises
+    ------
+    ValueError
+        If the text is not a valid description.
     """
-
-    skser: str
-    estimator: str
-    form: str
-    n_columns: int | None
-    sampling_rate: float | None
-    shortest: int | None
-    input_sampling_rate: float | None
-    classes: dict | None
-    targets: dict | None
-    outside: list
-    inside: list
-    missing: list
-
-    def to_json(self):
-        """Return the description as text."""
-        return json.dumps({"format": _FORMAT, **dataclasses.asdict(self)}, ensure_ascii=False)
-
-    @classmethod
-    def from_json(cls, text):
-        """Read and check a description.
-
-        Raises
-        ------
-        ValueError
-            If the text is not a valid description.
-        """
-        content = json.loads(text)
-        if not isinstance(content, dict) or not isinstance(content.get("format"), int):
-            raise ValueError("its description has no format")
-        if content.pop("format") != _FORMAT:
-            version = content.get("skser")
-            raise ValueError(f"it has the format of another version of skser, {version!r}")
-        fields = {field.name: field.type for field in dataclasses.fields(cls)}
-        if set(content) != set(fields):
-            differing = sorted(set(content) ^ set(fields))
-            raise ValueError(f"its description differs in the fields {differing}")
-        for name, kind in fields.items():
-            value = content[name]
-            if not isinstance(value, kind) and not (isinstance(value, int) and kind == _NUMBER):
-                raise ValueError(f"its description has {name}={value!r}")
-        if content["form"] not in FORMS or (content["classes"] is None) == (
-            content["targets"] is None
-        ):
-            raise ValueError("its description has no known input or no task")
-        _check_labels(content["classes"])
-        _check_numbers(content)
-        targets = content["targets"]
-        if targets is not None and not isinstance(targets.get("one_dimensional"), bool):
-            raise ValueError(f"its description has invalid targets: {targets!r}")
-        for step in content["missing"]:
-            if not isinstance(step, dict) or not isinstance(step.get("class"), str):
-                raise ValueError(f"its description has an invalid step: {step!r}")
-        return cls(**content)
-
-    def inputs(self):
-        """Return the shape of each input of the graph, for one utterance of any length, -1."""
-        shapes = {
-            "waveform": (1, -1),
-            "frames": (1, -1, self.n_columns),
-            "contours": (1, self.n_columns, 1),
-            "vectors": (1, self.n_columns),
-        }
-        name = "frames" if self.form == "contours" else self.form
-        return {name: shapes[self.form]} | ({} if self.form == "vectors" else {"lengths": (1,)})
-
-    def labels(self):
-        """Return the labels of the classes as an array."""
-        return np.array(self.classes["values"], dtype=self.classes["dtype"])
-
-    def transformers(self):
-        """Rebuild and check the transformers to compute before the operators.
-
-        Raises
-        ------
-        ValueError
-            If one is not on the list, asks for too much memory, or gives other features than at
-            export.
-        """
-        return [_outside(step) for step in self.outside]
+    content = json.loads(text)
+    if not isinstance(content, dict) or not isinstance(content.get("format"), int):
+        raise ValueError("its description has no format")
+    if content["format"] != _FORMAT:
+        version = content.get("skser")
+        raise ValueError(f"it has the format of another version of skser, {version!r}")
+    _check_fields(content, _TOP)
+    for given in content["inputs"]:
+        _check_input(given)
+    if not content["inputs"] or (content["classes"] is None) == (content["targets"] is None):
+        raise ValueError("its description has no known input or no task")
+    names = [name for given in content["inputs"] for name in given["names"]]
+    if len(set(names)) < len(names):
+        raise ValueError(f"its description names the inputs {names}")
+    _check_labels(content["classes"])
+    _check_rejection(content["rejection"])
+    targets = content["targets"]
+    if targets is not None and not isinstance(targets.get("one_dimensional"), bool):
+        raise ValueError(f"its description has invalid targets: {targets!r}")
+    del content["format"]
+    return content
 
 
-_NUMBER = float | None
-_LARGEST = 2**31
-
-
-def _check_numbers(content):
-    for name in ("n_columns", "sampling_rate", "shortest", "input_sampling_rate"):
+def _check_fields(content, fields):
+    if not isinstance(content, dict) or set(content) != set(fields):
+        found = set(content) if isinstance(content, dict) else set()
+        raise ValueError(f"its description differs in the fields {sorted(found ^ set(fields))}")
+    for name, kinds in fields.items():
+        kinds = kinds if isinstance(kinds, tuple) else (kinds,)
         value = content[name]
-        if value is not None and not 0 < value <= _LARGEST:
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        if type(value) not in kinds and not (value is None and None in kinds):
             raise ValueError(f"its description has {name}={value!r}")
-    needed = ("sampling_rate", "shortest") if content["form"] == "waveform" else ("n_columns",)
-    for name in needed:
-        if content[name] is None:
+        if is_number and name != "unknown_label" and not 0 < value <= _LARGEST:
+            raise ValueError(f"its description has {name}={value!r}")
+
+
+def _check_input(given):
+    _check_fields(given, _INPUT)
+    form = given["form"]
+    if form not in _NEEDED:
+        raise ValueError(f"its description has no known input, but {form!r}")
+    for name in _NEEDED[form]:
+        if given[name] is None:
             raise ValueError(f"its description has no {name}")
+    names = given["names"]
+    if len(names) != 2 - (form == "vectors") or not all(type(name) is str for name in names):
+        raise ValueError(f"its description has names={names!r}")
+    for step in given["missing"]:
+        if not isinstance(step, dict) or not isinstance(step.get("class"), str):
+            raise ValueError(f"its description has an invalid step: {step!r}")
 
 
 def _check_labels(classes):
     if classes is None:
         return
-    kinds = {"str": str, "object": str, "bool": bool, "float64": float, "int64": int}
-    kind, values = kinds.get(classes.get("dtype")), classes.get("values")
+    kind, values = _KINDS.get(classes.get("dtype")), classes.get("values")
     if kind is None or not isinstance(values, list) or any(type(v) is not kind for v in values):
         raise ValueError(f"its description has invalid labels: {classes!r}")
 
 
+def _check_rejection(rejection):
+    if rejection is None:
+        return
+    _check_fields(rejection, _REJECTION)
+    scores = rejection["conformity_scores"]
+    if len(scores) > _MOST_SCORES or not all(type(s) in _NUMBER and 0 <= s <= 1 for s in scores):
+        raise ValueError("its description has invalid conformity scores")
+
+
+def described_rejection(model):
+    """Return the thresholds of a fitted `RejectingClassifier`."""
+    limit, unknown = float(model.max_distance_), model.unknown_label
+    return {
+        "unknown_label": unknown.item() if hasattr(unknown, "item") else unknown,
+        "max_distance": limit if limit < _LARGEST else None,
+        "min_confidence": float(model.min_confidence_) or None,
+        "conformity_scores": [round(float(score), 7) for score in model.conformity_scores_],
+    }
+
+
+def shapes_of(description):
+    """Return the shape of each input of the graph, for one utterance of any length, -1."""
+    shapes = {}
+    for given in description["inputs"]:
+        n_columns = given["n_columns"]
+        values = {"waveform": (1, -1), "frames": (1, -1, n_columns), "vectors": (1, n_columns)}
+        shapes |= dict(zip(given["names"], (values[given["form"]], (1,)), strict=False))
+    return shapes
+
+
 def described_labels(classes):
-    """Return `classes_` of a classifier as plain values, for `Description`."""
+    """Return `classes_` of a classifier as plain values."""
     kind = _DTYPES.get(classes.dtype.kind)
     if classes.dtype.kind == "O" and all(isinstance(label, str) for label in classes):
         kind = "object"
@@ -183,79 +169,56 @@ def described_labels(classes):
 
 
 def described(step):
-    """Return class and plain parameters of a step, for readers and for rebuilding it."""
+    """Return class and plain parameters of a step, for readers."""
     parameters = step.get_params(deep=False) if hasattr(step, "get_params") else {}
     plain = {}
     for name, value in parameters.items():
-        if name in _LEFT_OUT:
-            continue
         if hasattr(value, "get_params"):
             plain[name] = described(value)
-        elif _is_plain(value):
-            plain[name] = _plain(value)
+        elif name not in _LEFT_OUT:
+            try:
+                plain[name] = json.loads(json.dumps(value))
+            except TypeError:
+                plain[name] = str(value)
     return {"class": type(step).__name__, "parameters": plain}
 
 
-def described_outside(step):
-    """Return class, parameters and fingerprint of a transformer."""
-    return {**described(step), _SIGNAL: fingerprint(step)}
+def packed(steps):
+    """Return steps as a saved pipeline, or None if they need trust, torch or the speakers."""
+    from sklearn.pipeline import make_pipeline
+
+    from skser.persistence import dumps, loads
+
+    if not steps or any(_needs_more(step) for step in steps):
+        return None
+    steps = copy.deepcopy(steps)
+    for step in steps:
+        names = [name for name in step.get_params() if name.rpartition("__")[2] == "on_error"]
+        step.set_params(**dict.fromkeys(names, "raise"))  # no prediction from empty features
+    try:
+        data = dumps(make_pipeline(*steps))
+        loads(data)
+    except SavedModelError:
+        return None
+    return base64.b64encode(data).decode()
 
 
-def is_rebuilt(step):
-    """Return whether a step can be rebuilt from its description, without torch."""
-    kind = type(step)
-    if kind.__name__ not in _REBUILT or not kind.__module__.startswith("skser."):
-        return False
-    if getattr(step, "method", None) == "silero":
-        return False
-    parameters = step.get_params(deep=False)
-    return all(
-        is_rebuilt(value) if hasattr(value, "get_params") else _is_plain(value)
-        for name, value in parameters.items()
-        if name not in _LEFT_OUT
-    )
+def _needs_more(step):
+    return getattr(step, "method", None) == "silero" or type(step).__name__ == "SpeakerScaler"
 
 
-def _outside(step):
-    if not isinstance(step, dict) or _SIGNAL not in step:
-        raise ValueError(f"its description has an invalid step: {step!r}")
-    theirs = step[_SIGNAL]
-    made = _rebuilt({name: value for name, value in step.items() if name != _SIGNAL})
-    require_same(theirs, fingerprint(made), step["class"])
-    return made
+def unpacked(text):
+    """Return the steps that `packed` stored.
 
+    Raises
+    ------
+    ValueError
+        If one needs trust, asks for too much memory, or gives other features than at export.
+    """
+    from skser.persistence import loads
 
-def _rebuilt(step):
-    if not isinstance(step, dict) or set(step) != {"class", "parameters"}:
-        raise ValueError(f"its description has an invalid step: {step!r}")
-    name, parameters = step["class"], step["parameters"]
-    if name not in _REBUILT or not isinstance(parameters, dict):
-        raise ValueError(f"its description has the step {name!r}, which cannot be rebuilt")
-    kind = getattr(importlib.import_module(_REBUILT[name]), name)
-    unknown = sorted(set(parameters) - (set(kind._parameter_constraints) - _LEFT_OUT))
-    if unknown:
-        raise ValueError(f"its description gives {name} the parameters {unknown}")
-    made = {
-        key: _rebuilt(value) if isinstance(value, dict) else _as_tuples(value)
-        for key, value in parameters.items()
-    }
-    transformer = kind(**made)
-    transformer._validate_params()
-    check_sizes(transformer)
-    return transformer
-
-
-def _is_plain(value):
-    if isinstance(value, list | tuple | np.ndarray):
-        return all(_is_plain(part) for part in value)
-    return value is None or isinstance(value, str | Real | np.bool_)
-
-
-def _plain(value):
-    if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(part) for part in value]
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _as_tuples(value):
-    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
+    pipeline = loads(base64.b64decode(text, validate=True))
+    steps = [step for _, step in getattr(pipeline, "steps", ())]
+    if not steps or not all(hasattr(step, "transform") for step in steps):
+        raise ValueError("the steps before its graph are not transformers")
+    return steps

@@ -1,11 +1,66 @@
 """Spectral features of a padded batch of waveforms, as ONNX operators."""
 
-import numpy as np
-import scipy.fft
+from dataclasses import dataclass
 
+import numpy as np
+
+from skser.export._graph import Value
 from skser.feature_extraction import DELTA_REACH, MFCC, LevelContour, MelSpectrogram, Spectrogram
 
 SPECTRAL = (LevelContour, MFCC, MelSpectrogram, Spectrogram)
+FLOOR = 1e-10  # of powers, before their logarithm
+
+
+@dataclass
+class Frames:
+    """Frame sequences in a graph.
+
+    Parameters
+    ----------
+    x : Value
+        Values (batch, channels, time, bands), undefined after each utterance.
+    lengths : Value
+        Number of frames of each utterance (batch,), int64.
+    n_channels, n_bands : int
+    """
+
+    x: Value
+    lengths: Value
+    n_channels: int
+    n_bands: int
+
+    def split(self, n_channels):
+        """Divide the columns of frames that have one channel into channels."""
+        if n_channels == self.n_channels:
+            return self
+        n_bands = self.n_channels * self.n_bands // n_channels
+        columns = self.x.transpose(0, 2, 1, 3).reshape(0, 0, n_channels, n_bands)
+        return Frames(columns.transpose(0, 2, 1, 3), self.lengths, n_channels, n_bands)
+
+    def moments(self):
+        """Return the means and the standard deviations of all columns (batch, 2 * n_columns)."""
+        columns = self.x.transpose(0, 2, 1, 3).reshape(0, 0, self.n_channels * self.n_bands)
+        mean, deviation = moments(columns, self.lengths)
+        return mean.then("Concat", deviation, axis=1)
+
+
+def moments(x, lengths):
+    """Return means and standard deviations of ``x`` (batch, time, columns) over time."""
+    inside = x.inside(1, lengths).unsqueeze(2)
+    n_frames = lengths.as_float().unsqueeze(1)
+    mean = masked(x, inside).sum(1, keepdims=0) / n_frames
+    apart = masked(x - mean.unsqueeze(1), inside)
+    return mean, ((apart * apart).sum(1, keepdims=0) / n_frames).then("Sqrt")
+
+
+def blank(x, lengths):
+    """Set ``x`` (batch, channels, time, bands) to zero after each utterance."""
+    return x * x.inside(2, lengths).as_float().unsqueeze(1, 3)
+
+
+def masked(x, inside):
+    """Set values outside of utterances to zero, whatever they are."""
+    return x.graph.add("Where", inside, x, 0.0)
 
 
 def shortest(transformer):
@@ -13,7 +68,7 @@ def shortest(transformer):
     return _first(transformer) + len(transformer._prepare().fourier.window)
 
 
-def add_features(graph, transformer, waveform, lengths):
+def spectral_frames(transformer, waveform, lengths):
     """Append the operators of a spectral transformer.
 
     The frames of an utterance do not depend on the batch: the transformer assumes zeros after an
@@ -21,137 +76,110 @@ def add_features(graph, transformer, waveform, lengths):
 
     Parameters
     ----------
-    graph : Graph
     transformer : transformer of audio
-    waveform : str
-        Value (batch, samples), float32, zero after each utterance.
-    lengths : str
-        Value (batch,), int64: number of samples of each utterance.
+    waveform : Value
+        Samples (batch, samples), float32, zero after each utterance.
+    lengths : Value
+        Number of samples of each utterance (batch,), int64.
 
     Returns
     -------
-    x : str
-        Value (batch, channels, time, bands), undefined after each utterance.
-    lengths : str
-        Value (batch,), int64: number of frames of each utterance.
+    Frames
     """
+    import scipy.fft
+
     prepared = transformer._prepare()
-    fourier = prepared.fourier
+    fourier, n_deltas = prepared.fourier, getattr(transformer, "deltas", 0)
     if isinstance(transformer, LevelContour):
-        waveform, lengths = _cut(graph, transformer, waveform, lengths)
-    lengths = graph.add("Add", graph.add("Div", lengths, np.int64(fourier.hop)), np.int64(1))
+        waveform, lengths = _excerpt(transformer, waveform, lengths)
+    lengths = lengths // np.int64(fourier.hop) + np.int64(1)
     if isinstance(transformer, Spectrogram):
-        power = _power(graph, fourier, waveform, prepared.bands)
+        x = power_spectra(waveform, fourier, prepared.bands)
     else:
         filters = prepared.bands.toarray()
         heard = np.flatnonzero(filters.any(axis=0))
         bins = slice(heard[0], heard[-1] + 1)
-        power = graph.add("MatMul", filters[:, bins], _power(graph, fourier, waveform, bins))
-    frames = _Frames(graph, power, lengths)
-    if isinstance(transformer, Spectrogram):
-        frames.apply_scale(transformer.scale, transformer.top_db)
-    else:
-        frames.to_decibels(transformer.top_db)
+        x = filters[:, bins] @ power_spectra(waveform, fourier, bins)
+    inside = x.inside(2, lengths).unsqueeze(1)  # (batch, 1, time)
+    scale = getattr(transformer, "scale", "decibels")
+    if scale == "linear":
+        x = x.then("Sqrt")
+    elif scale != "power":
+        x = _decibels(x, inside, transformer.top_db)
+    if scale == "log":
+        x = x * (np.log(10) / 20)
     if isinstance(transformer, LevelContour):
-        frames.values = graph.add("ReduceMean", frames.values, axes=[1])
+        x = x.then("ReduceMean", axes=[1])
     if isinstance(transformer, MFCC):
         cosines = scipy.fft.dct(np.eye(transformer.n_mels), axis=0, norm="ortho")
-        frames.values = graph.add("MatMul", cosines[: transformer.n_mfcc], frames.values)
+        x = cosines[: transformer.n_mfcc] @ x
     if getattr(transformer, "normalize", None) == "utterance":
-        frames.subtract_means()
-    return frames.with_deltas(getattr(transformer, "deltas", 0)), lengths
+        own = masked(x.then("ReduceMean", axes=[1]), inside)
+        x = x - own.sum(2) / lengths.as_float().unsqueeze(1, 2)
+    channels = [x]
+    for _ in range(n_deltas):
+        channels.append(_slopes(channels[-1], inside, lengths))
+    x = x.graph.add("Concat", *(channel.unsqueeze(1) for channel in channels), axis=1)
+    n_columns = len(transformer._layout(prepared).feature_names)
+    return Frames(x.transpose(0, 1, 3, 2), lengths, n_deltas + 1, n_columns // (n_deltas + 1))
 
 
 def _first(transformer):
     return round(getattr(transformer, "offset", 0) * transformer.sampling_rate)
 
 
-def _cut(graph, transformer, waveform, lengths):
+def _excerpt(transformer, waveform, lengths):
     first = _first(transformer)
-    lengths = graph.add("Sub", lengths, np.int64(first))
+    lengths = lengths - np.int64(first)
     last = np.iinfo(np.int64).max
     if transformer.duration is not None:
         n_kept = round(transformer.duration * transformer.sampling_rate)
         last = first + n_kept
-        lengths = graph.add("Min", lengths, np.int64(n_kept))
-    return graph.add("Slice", waveform, *(np.array([n]) for n in (first, last, 1))), lengths
+        lengths = lengths.then("Min", np.int64(n_kept))
+    return waveform.cut(1, first, last), lengths
 
 
-def _power(graph, fourier, waveform, bins):
-    """Return power spectra (batch, bins, time)."""
+def power_spectra(waveform, fourier, bins):
+    """Return power spectra (batch, bins, time) of samples (batch, samples).
+
+    Parameters
+    ----------
+    waveform : Value
+    fourier : object
+        ``window``, ``n_fft``, ``hop``, and ``before``, the number of zeros before the samples.
+    bins : slice
+        Bins of the transform to return.
+    """
     n_window = len(fourier.window)
     # A convolution frames, tapers and transforms at once; onnxruntime's STFT takes 2 to 25 times
     # as long, and its transforms of other lengths than powers of two lose digits.
     angles = np.outer(np.arange(fourier.n_fft // 2 + 1)[bins], np.arange(n_window))
     angles = (angles % fourier.n_fft) * (2 * np.pi / fourier.n_fft)
     waves = np.concatenate([np.cos(angles), np.sin(angles)]) * fourier.window.astype(np.float64)
-    margins = np.array([0, fourier.before, 0, n_window - fourier.before])
-    signal = graph.add("Unsqueeze", graph.add("Pad", waveform, margins), np.array([1]))
-    parts = graph.add("Conv", signal, waves[:, None], strides=[fourier.hop])
-    n_bins = len(angles)
-    squares = graph.add("Mul", parts, parts)
-    first, second = (
-        graph.add("Slice", squares, *(np.array([n]) for n in (i * n_bins, (i + 1) * n_bins, 1)))
-        for i in (0, 1)
-    )
-    return graph.add("Add", first, second)
+    if fourier.before is not None:
+        margins = np.array([0, fourier.before, 0, n_window - fourier.before])
+        waveform = waveform.then("Pad", margins)
+    parts = waveform.unsqueeze(1).then("Conv", waves[:, None], strides=[fourier.hop])
+    squares, n_bins = parts * parts, len(angles)
+    return squares.cut(1, 0, n_bins) + squares.cut(1, n_bins, 2 * n_bins)
 
 
-class _Frames:
-    """Values (batch, bands, time), and a mask of the frames inside each utterance."""
+def _decibels(x, inside, top_db):
+    x = x.then("Max", FLOOR).then("Log") * (10 / np.log(10))
+    return x if top_db is None else x.then("Max", highest(x, inside) - top_db)
 
-    def __init__(self, graph, values, lengths):
-        self.graph, self.values, self.lengths = graph, values, lengths
-        self.inside = graph.add(
-            "Unsqueeze", graph.inside(values, 2, lengths), np.array([1])
-        )  # (batch, 1, time)
 
-    def apply_scale(self, scale, top_db):
-        add = self.graph.add
-        if scale == "linear":
-            self.values = add("Sqrt", self.values)
-        elif scale != "power":
-            self.to_decibels(top_db)
-        if scale == "log":
-            self.values = add("Mul", self.values, np.log(10) / 20)
+def highest(x, inside):
+    """Return the highest value of each utterance in ``x`` (batch, bands, time)."""
+    return x.graph.add("Where", inside, x, -np.inf).then("ReduceMax", axes=[1, 2])
 
-    def to_decibels(self, top_db):
-        add = self.graph.add
-        logarithm = add("Log", add("Max", self.values, 1e-10))
-        self.values = add("Mul", logarithm, 10 / np.log(10))
-        if top_db is not None:
-            own = add("Where", self.inside, self.values, -np.inf)
-            highest = add("ReduceMax", own, axes=[1, 2])
-            self.values = add("Max", self.values, add("Sub", highest, top_db))
 
-    def subtract_means(self):
-        add = self.graph.add
-        own = add("Where", self.inside, add("ReduceMean", self.values, axes=[1]), 0.0)
-        n_frames = add("Unsqueeze", add("Cast", self.lengths, to=1), np.array([1, 2]))
-        mean = add("Div", add("ReduceSum", own, np.array([2])), n_frames)
-        self.values = add("Sub", self.values, mean)
-
-    def with_deltas(self, n_deltas):
-        """Return all channels, (batch, channels, time, bands)."""
-        add = self.graph.add
-        channels = [self.values]
-        for _ in range(n_deltas):
-            channels.append(self._slopes(channels[-1]))
-        stacked = [add("Unsqueeze", channel, np.array([1])) for channel in channels]
-        return add("Transpose", add("Concat", *stacked, axis=1), perm=[0, 1, 3, 2])
-
-    def _slopes(self, x):
-        add = self.graph.add
-        # The last frame of an utterance is repeated, wherever in the batch it is.
-        last = add(
-            "Equal",
-            self.graph.positions(x, 2),
-            add("Unsqueeze", add("Sub", self.lengths, np.int64(1)), np.array([1, 2])),
-        )
-        last = add("ReduceSum", add("Where", last, x, 0.0), np.array([2]))
-        x = add("Where", self.inside, x, last)
-        margins = np.array([0, 0, DELTA_REACH, 0, 0, DELTA_REACH])
-        x = add("Unsqueeze", add("Pad", x, margins, mode="edge"), np.array([1]))
-        weights = np.arange(-DELTA_REACH, DELTA_REACH + 1.0)
-        weights /= np.square(weights).sum()
-        return add("Squeeze", add("Conv", x, weights[None, None, None]), np.array([1]))
+def _slopes(x, inside, lengths):
+    # The last frame of an utterance is repeated, wherever in the batch it is.
+    last = x.positions(2).then("Equal", (lengths - np.int64(1)).unsqueeze(1, 2))
+    x = x.graph.add("Where", inside, x, masked(x, last).sum(2))
+    margins = np.array([0, 0, DELTA_REACH, 0, 0, DELTA_REACH])
+    x = x.then("Pad", margins, mode="edge").unsqueeze(1)
+    weights = np.arange(-DELTA_REACH, DELTA_REACH + 1.0)
+    weights /= np.square(weights).sum()
+    return x.then("Conv", weights[None, None, None]).squeeze(1)

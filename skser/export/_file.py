@@ -18,8 +18,8 @@ _ENTRY = b"\x0a" + bytes([len(_KEY)]) + _KEY + b"\x12" + bytes([_N_DIGITS])
 _SEAL = b"\x72" + bytes([len(_ENTRY) + _N_DIGITS]) + _ENTRY
 _N_SEAL = len(_SEAL) + _N_DIGITS
 
-# Fields of the messages that `Graph` writes. Data outside the file, functions and graphs inside
-# operators (loops) are other fields, and refused.
+# Fields of the messages that `Graph` writes. Functions and graphs inside operators (loops) are
+# other fields, and refused.
 _FIELDS = {
     "model": {1: "ir_version", 2: "producer", 7: "graph", 8: "operators", 14: "metadata"},
     "operator set": {1: "domain", 2: "version"},
@@ -27,11 +27,10 @@ _FIELDS = {
     "graph": {1: "nodes", 2: "name", 5: "constants", 11: "inputs", 12: "outputs"},
     "node": {1: "inputs", 2: "outputs", 3: "name", 4: "operator", 5: "attributes"},
     "attribute": {1: "name", 2: "f", 3: "i", 4: "s", 8: "ints", 20: "type"},
-    "tensor": {1: "shape", 2: "type", 8: "name", 9: "data"},
+    "tensor": {1: "shape", 2: "type", 8: "name", 9: "data", 13: "place", 14: "is_outside"},
 }
-_OUTSIDE = {("tensor", 13), ("tensor", 14)}
 _KINDS = {1: "f", 2: "i", 3: "s", 7: "ints"}  # of attributes
-_TYPES = {1: np.float32, 6: np.int32, 7: np.int64, 9: np.bool_}
+_TYPES = {1: np.float32, 6: np.int32, 7: np.int64, 9: np.bool_, 10: np.float16}
 
 
 @dataclass
@@ -42,6 +41,16 @@ class Node:
     inputs: list
     outputs: list
     attributes: dict = field(default_factory=dict)
+
+
+@dataclass
+class Outside:
+    """Constant in a file beside the model."""
+
+    dtype: type
+    shape: tuple
+    size: int
+    place: dict
 
 
 def seal(model):
@@ -99,8 +108,8 @@ def parsed(model):
     -------
     nodes : list of Node
         Operators in the order of the file.
-    constants : dict of ndarray
-        Views on the bytes, by name.
+    constants : dict of ndarray or Outside
+        Views on the bytes, by name, and places in the file beside the model.
     inputs : list of str
     metadata : dict of str
 
@@ -156,6 +165,10 @@ def _constant(message):
     shape, size = _numbers(content["shape"]), np.dtype(dtype).itemsize
     for length in shape:
         size *= length
+    if content["is_outside"]:
+        entries = [_message(entry, "entry") for entry in content["place"]]
+        place = {_text(_last(entry, "key")): _text(_last(entry, "value")) for entry in entries}
+        return name, Outside(dtype, tuple(shape), size, place)
     data = _last(content, "data", b"")
     if min(shape, default=0) < 0 or size != len(data):
         raise ValueError(f"the constant {name!r} has shape {shape}, which does not fit its data")
@@ -168,8 +181,7 @@ def _message(data, kind):
     content = {name: [] for name in names.values()} if kind != "attribute" else {}
     for number, value in _fields(data):
         if number not in names:
-            what = "data outside the file" if (kind, number) in _OUTSIDE else f"field {number}"
-            raise ValueError(f"a {kind} in it has {what}, which export_onnx never writes")
+            raise ValueError(f"a {kind} in it has field {number}, which export_onnx never writes")
         content.setdefault(names[number], []).append(value)
     return content
 

@@ -1,6 +1,8 @@
-"""Prediction with an exported network, on onnxruntime."""
+"""Prediction with an exported model, on onnxruntime."""
 
+import copy
 import functools
+import math
 import os
 import types
 
@@ -14,14 +16,18 @@ from skser.audio import (
     utterance_name,
 )
 from skser.export._check import check_graph
-from skser.export._description import METADATA, Description
+from skser.export._description import METADATA, OUTPUTS, from_json, shapes_of, unpacked
 from skser.export._file import parsed, read_sealed
+from skser.export._weights import read_outside
 from skser.persistence import SavedModelError, naming
 
 # Largest number of utterances in a run, and of values in its padded input.
 _BATCH_SIZE, _BATCH_VALUES = 16, 2**22
-# Number of samples that are read before they are sorted by length and computed.
-_SAMPLES_AT_ONCE = 2**23
+# Number of samples or frames that are read before they are sorted by length and computed.
+_VALUES_AT_ONCE = 2**23
+
+# Share of an utterance, and number of seconds, from which on it has enough speech.
+_LEAST_SPEECH, _ENOUGH_SPEECH = 0.2, 1.0
 
 
 def load_onnx(path, *, input_sampling_rate=None, n_threads=None):
@@ -67,27 +73,27 @@ def load_onnx(path, *, input_sampling_rate=None, n_threads=None):
     return OnnxModel(path, input_sampling_rate=input_sampling_rate, n_threads=n_threads)
 
 
-def _is_classifier(model):
-    return model._description.classes is not None
+class _Where:
+    """Method that only some models have, as by `available_if`, which would import scikit-learn."""
 
-
-class _classifiers_only:
-    """Method that regressors lack, as by `available_if`, which would import scikit-learn."""
-
-    def __init__(self, method):
-        self._method = method
+    def __init__(self, condition, method):
+        self._condition, self._method = condition, method
         functools.update_wrapper(self, method)
 
     def __get__(self, model, owner=None):
         if model is None:
             return self._method
-        if not _is_classifier(model):
-            raise AttributeError(f"This {owner.__name__} has no {self._method.__name__!r}")
+        if not self._condition(model):
+            raise AttributeError(f"{model!r} has no {self._method.__name__!r}")
         return types.MethodType(self._method, model)
 
 
+_of_classifiers = functools.partial(_Where, lambda model: hasattr(model, "classes_"))
+_of_refusing = functools.partial(_Where, lambda model: model._description["rejection"] is not None)
+
+
 class OnnxModel:
-    """Exported network, as returned by `load_onnx`.
+    """Exported model, as returned by `load_onnx`.
 
     Parameters
     ----------
@@ -104,8 +110,9 @@ class OnnxModel:
     classes_ : ndarray of shape (n_classes,)
         Class labels. Defined only for classifiers.
     description : dict
-        Version, class, form of input, labels, and the steps that are part of the graph
-        (``inside``), computed before it (``outside``), or left to the user (``missing``).
+        Version, class, labels and inputs. Each input lists its form, its sizes, and the steps
+        that are part of the graph (``inside``), computed before it (``outside``), or left to the
+        user (``missing``).
 
     Notes
     -----
@@ -125,8 +132,8 @@ class OnnxModel:
     >>> path = os.path.join(tempfile.mkdtemp(), "model.onnx")
     >>> export_onnx(model.fit(X, np.where(X[:, 0] > 0, "angry", "calm")), path)
     >>> loaded = OnnxModel(path)
-    >>> loaded.classes_.tolist(), loaded.description["form"], loaded.predict_proba(X).shape
-    (['angry', 'calm'], 'vectors', (30, 2))
+    >>> loaded.classes_.tolist(), loaded.predict_proba(X).shape
+    (['angry', 'calm'], (30, 2))
     """
 
     def __init__(self, path, *, input_sampling_rate=None, n_threads=None):
@@ -134,12 +141,18 @@ class OnnxModel:
         self._n_threads = n_threads
         with naming(self.path):
             self._session, self._description = _opened(self.path, n_threads)
-            self._transformers = _made(self._description, self.path)
-            if _is_classifier(self):
-                self.classes_ = self._description.labels()
-        self.input_sampling_rate = input_sampling_rate or self._description.input_sampling_rate
-        if self._transformers:
-            _set_rate(self._transformers[0], self.input_sampling_rate)
+            self._inputs = _made(self._description, self.path)
+            classes = self._description["classes"]
+            if classes is not None:
+                self.classes_ = np.array(classes["values"], dtype=classes["dtype"])
+        first = self._description["inputs"][0]
+        self.input_sampling_rate = input_sampling_rate or first["input_sampling_rate"]
+        for given, steps in self._inputs:
+            rate = input_sampling_rate or given["input_sampling_rate"]
+            given["input_sampling_rate"] = rate
+            for name in ("input_sampling_rate", "transformer__input_sampling_rate"):
+                if steps and name in steps[0].get_params():
+                    steps[0].set_params(**{name: rate})
 
     def __repr__(self):
         return f"OnnxModel({self.path!r})"
@@ -151,12 +164,16 @@ class OnnxModel:
     @property
     def sampling_rate(self):
         """Sampling rate in Hz of the graph's features; None if they are outside it."""
-        return self._description.sampling_rate
+        rates = [given["sampling_rate"] for given in self._description["inputs"]]
+        return next((rate for rate in rates if rate is not None), None)
 
     @property
     def description(self):
         """Description in the file, as a dict."""
-        return dict(vars(self._description))
+        content = copy.deepcopy(self._description)
+        for given in content["inputs"]:
+            del given["archive"]  # bytes, whose steps ``outside`` names
+        return content
 
     def predict(self, X):
         """Predict the most probable class, or the targets, of each utterance.
@@ -176,11 +193,21 @@ class OnnxModel:
             If utterances cannot be read. The message names all of them.
         """
         outputs = self._outputs(X)
-        if _is_classifier(self):
-            return self.classes_[outputs.argmax(axis=1)]
-        return outputs[:, 0] if self._description.targets["one_dimensional"] else outputs
+        if not hasattr(self, "classes_"):
+            return outputs[:, 0] if self._description["targets"]["one_dimensional"] else outputs
+        labels = self.classes_[outputs[:, : len(self.classes_)].argmax(axis=1)]
+        rejection = self._description["rejection"]
+        if rejection is None:
+            return labels
+        refused = self._judged(outputs, 0.9)["reasons"] != ""
+        if refused.any():
+            # A longer text than any class must not be cut off.
+            unknown = np.asarray(rejection["unknown_label"])
+            labels = labels.astype(np.result_type(labels, unknown.dtype))
+            labels[refused] = unknown
+        return labels
 
-    @_classifiers_only
+    @_of_classifiers
     def predict_proba(self, X):
         """Predict the probabilities of the classes.
 
@@ -199,115 +226,169 @@ class OnnxModel:
         AudioReadError
             If utterances cannot be read. The message names all of them.
         """
-        return self._outputs(X)
+        return self._outputs(X)[:, : len(self.classes_)]
+
+    @_of_refusing
+    def judge(self, X, confidence_level=0.9):
+        """Judge each utterance, as an exported `RejectingClassifier` does.
+
+        Parameters
+        ----------
+        X : list, array, DataFrame or Sequences
+            Audio, frame sequences or vectors, as in the notes of the class.
+        confidence_level : float, default=0.9
+            Share of utterances like the held-out ones whose set of labels holds their class.
+
+        Returns
+        -------
+        dict of ndarray
+            As `skser.compose.RejectingClassifier.judge` returns it.
+        """
+        if not 0 < confidence_level < 1:
+            raise ValueError(f"confidence_level={confidence_level} must be between 0 and 1.")
+        return self._judged(self._outputs(X), confidence_level)
+
+    def _judged(self, outputs, confidence_level):
+        n_classes, rejection = len(self.classes_), self._description["rejection"]
+        probabilities, distances = outputs[:, :n_classes], outputs[:, n_classes]
+        scores, best = rejection["conformity_scores"], probabilities.argmax(axis=1)
+        rank = math.ceil((len(scores) + 1) * confidence_level)
+        limit = np.inf if rank > len(scores) else scores[rank - 1]
+        sets = 1 - probabilities <= limit
+        sets[np.arange(len(sets)), best] = True
+        speech, reasons = np.full(len(outputs), np.nan), np.full(len(outputs), "", "U16")
+        reasons[probabilities.max(axis=1) < (rejection["min_confidence"] or 0)] = "unsure"
+        if rejection["max_distance"] is not None:
+            reasons[~(distances <= rejection["max_distance"])] = "unlike training"
+        if outputs.shape[1] > n_classes + 1:
+            speech, durations = outputs[:, n_classes + 1 :].T
+            enough = np.minimum(_LEAST_SPEECH * durations, _ENOUGH_SPEECH)
+            reasons[speech * durations < enough] = "no speech"
+        return {
+            "probabilities": probabilities,
+            "sets": sets,
+            "reasons": reasons,
+            "distances": distances,
+            "speech": speech,
+        }
 
     def _outputs(self, X):
         """Return one float64 row per utterance, in the order of X."""
-        form = self._description.form
-        rate = self.input_sampling_rate
-        for transformer in self._transformers:
-            X = transformer.fit_transform(X)
-            rate = getattr(transformer, "sampling_rate", None)
-        if form == "waveform":
-            return self._of_audio(audio_inputs(X, rate), rate)
-        if form == "frames":
-            X = self._frames(X)
-            return self._of_sequences(X.lengths, lambda i: X[i])
-        vectors = self._vectors(X)
-        if form == "contours":
-            return self._of_sequences(
-                np.full(len(vectors), vectors.shape[1]), lambda i: vectors[i, :, None]
-            )
-        runs = np.array_split(vectors, -(-len(vectors) // 1024))
-        return np.concatenate([self._run({"vectors": run}) for run in runs])
-
-    def _of_audio(self, items, rate):
+        if len(self._inputs) > 1 and not hasattr(X, "__len__"):
+            X = list(X)  # read once per input
+        sources = [self._source(X, *of_input) for of_input in self._inputs]
+        n_utterances = len(sources[0][0])
         failures, outputs, waiting, n_waiting = [], [], [], 0
-        for i, item in enumerate(items):
+        for i in range(n_utterances):
             try:
-                samples = read_utterance(item, i, rate, self._description.sampling_rate)
+                values = [read(i) for _, read in sources]
             except AudioReadError as error:
                 failures += error.failures
-                continue
-            if len(samples) < self._description.shortest:
-                failures.append((utterance_name(item, i), self._too_short(len(samples))))
             if failures:
                 continue  # all that is left to do is to name the others
-            waiting.append(samples)
-            n_waiting += len(samples)
-            if n_waiting >= _SAMPLES_AT_ONCE or i == len(items) - 1:
-                outputs.append(self._of_waveforms(waiting))
+            waiting.append(values)
+            n_waiting += sum(map(len, values))
+            if n_waiting >= _VALUES_AT_ONCE or i == n_utterances - 1:
+                outputs.append(self._computed(waiting))
                 waiting, n_waiting = [], 0
         if failures:
-            raise AudioReadError(failures, len(items))
+            raise AudioReadError(failures, n_utterances)
         return np.concatenate(outputs)
 
-    def _too_short(self, n_samples):
-        seconds = self._description.shortest / self._description.sampling_rate
-        return (
-            f"has {n_samples} samples at {self._description.sampling_rate:g} Hz, less than the "
-            f"{self._description.shortest} ({seconds:.3g} s) that the model needs: leave it out"
-        )
+    def _source(self, X, given, steps):
+        """Return the utterances of an input, and a function that returns the values of one."""
+        rate = given["input_sampling_rate"]
+        for step in steps:
+            X = step.transform(X)
+            rate = getattr(step, "sampling_rate", None)
+        if given["form"] == "waveform":
+            items = audio_inputs(X, rate)
+            return items, lambda i: _samples(items[i], i, rate, given)
+        self._refuse_audio(X, given)
+        if given["form"] == "frames":
+            from skser._base import check_sequences
+            from skser.sequences import as_sequences
 
-    def _of_waveforms(self, waveforms):
-        lengths = np.array([len(samples) for samples in waveforms])
-        return self._of_sequences(lengths, lambda i: waveforms[i], "waveform")
+            X = as_sequences(X)
+            check_sequences(X)
+        else:
+            from sklearn.utils import check_array
 
-    def _of_sequences(self, lengths, values, name="frames"):
-        """Return the outputs of utterances, whose values the function `values` returns."""
-        outputs = None
-        for indices in _batches(lengths, self._description.n_columns or 1):
-            first = values(indices[0])
-            padded = np.zeros((len(indices), lengths[indices].max(), *first.shape[1:]), np.float32)
-            for row, i in zip(padded, indices, strict=True):
-                row[: lengths[i]] = values(i)
-            part = self._run({name: padded, "lengths": lengths[indices].astype(np.int64)})
-            if outputs is None:
-                outputs = np.empty((len(lengths), part.shape[1]))
-            outputs[indices] = part
-        return outputs
-
-    def _run(self, inputs):
-        return self._session.run(None, inputs)[0].astype(np.float64)
-
-    def _frames(self, X):
-        from skser._base import check_sequences
-        from skser.sequences import as_sequences
-
-        self._refuse_audio(X)
-        sequences = as_sequences(X)
-        check_sequences(sequences)
-        self._check_width(sequences.n_columns)
-        return sequences
-
-    def _vectors(self, X):
-        from sklearn.utils import check_array
-
-        self._refuse_audio(X)
-        vectors = check_array(X, dtype=np.float32)
-        self._check_width(vectors.shape[1])
-        return vectors
-
-    def _check_width(self, n_columns):
-        wanted = self._description.n_columns
-        if n_columns != wanted:
+            X = check_array(X, dtype=np.float32)
+        n_columns = X.n_columns if given["form"] == "frames" else X.shape[1]
+        if n_columns != given["n_columns"]:
             raise ValueError(
-                f"X has {n_columns} features, but {self.path} is expecting {wanted} features as "
-                "input."
+                f"X has {n_columns} features, but {self.path} is expecting {given['n_columns']} "
+                "features as input."
             )
+        return X, X.__getitem__
 
-    def _refuse_audio(self, X):
+    def _computed(self, utterances):
+        """Return the outputs of utterances, given the values of each input."""
+        lengths = np.array([[len(values) for values in of_one] for of_one in utterances])
+        of_vectors = [given["form"] == "vectors" for given, _ in self._inputs]
+        most = _BATCH_SIZE * 8 if all(of_vectors) else _BATCH_SIZE
+        outputs = [None] * len(utterances)
+        sizes = [sum(np.size(values) for values in of_one) for of_one in utterances]
+        for batch in _batches(sizes, most):
+            feeds = {}
+            for k, (given, _) in enumerate(self._inputs):
+                padded = _padded([utterances[i][k] for i in batch])
+                feeds |= dict(zip(given["names"], (padded, lengths[batch, k]), strict=False))
+            rows = np.concatenate(self._session.run(None, feeds), axis=1)
+            for i, row in zip(batch, rows, strict=True):
+                outputs[i] = row
+        return np.array(outputs, dtype=np.float64)
+
+    def _refuse_audio(self, X, given):
         is_table = "audio" in getattr(X, "columns", ())
         first = None if is_table or not hasattr(X, "__len__") or not len(X) else next(iter(X))
         if not is_table and not isinstance(first, str | os.PathLike | bytes | Utterance):
             return
-        form = {"frames": "frame sequences", "vectors": "vectors", "contours": "contours"}
-        steps = " and ".join(step["class"] for step in self._description.missing)
+        form = {"frames": "frame sequences", "vectors": "vectors"}[given["form"]]
+        steps = " and ".join(step["class"] for step in given["missing"])
         remedy = f" that {steps} gives" if steps else ""
         raise TypeError(
-            f"{self.path} takes {form[self._description.form]} of {self._description.n_columns} "
-            f"columns{remedy}, not audio: compute them first."
+            f"{self.path} takes {form} of {given['n_columns']} columns{remedy}, not audio: "
+            "compute them first."
         )
+
+
+def _samples(item, i, rate, given):
+    """Return the samples of an utterance, which must be of a length that the graph takes."""
+    samples = read_utterance(item, i, rate, given["sampling_rate"])
+    n_samples, longest = len(samples), given["longest"]
+    wrong = None
+    if n_samples < given["shortest"]:
+        wrong, limit, remedy = "less than", given["shortest"], "needs: leave it out"
+    elif longest is not None and n_samples > longest:
+        wrong, limit, remedy = "more than", longest, "takes at once: give parts of it"
+    if wrong is None:
+        return samples
+    reason = (
+        f"has {n_samples} samples at {given['sampling_rate']:g} Hz, {wrong} the {limit} "
+        f"({limit / given['sampling_rate']:.3g} s) that the model {remedy}"
+    )
+    raise AudioReadError([(utterance_name(item, i), reason)], 1)
+
+
+def _padded(parts):
+    longest = max(len(values) for values in parts)
+    padded = np.zeros((len(parts), longest, *parts[0].shape[1:]), np.float32)
+    for row, values in zip(padded, parts, strict=True):
+        row[: len(values)] = values
+    return padded
+
+
+def _batches(sizes, most):
+    """Yield positions of utterances of similar size, a few at a time."""
+    batch, order = [], np.argsort(sizes, kind="stable")
+    for i in order:
+        if batch and (len(batch) == most or (len(batch) + 1) * int(sizes[i]) > _BATCH_VALUES):
+            yield np.array(batch)
+            batch = []
+        batch.append(i)
+    yield np.array(batch)
 
 
 def _opened(path, n_threads):
@@ -317,28 +398,36 @@ def _opened(path, n_threads):
     model = read_sealed(path)
     try:
         nodes, constants, inputs, metadata = parsed(model)
-        description = Description.from_json(metadata.get(METADATA, "null"))
-        if inputs != list(description.inputs()):
+        description = from_json(metadata.get(METADATA, "null"))
+        if inputs != list(shapes_of(description)):
             raise ValueError("its operators are not what it describes")
-        check_graph(nodes, constants, description.inputs())
+        outside = read_outside(constants, description["weights"], path)
+        limits = [given["longest"] for given in description["inputs"] if given["longest"]]
+        check_graph(nodes, constants | outside, shapes_of(description), min(limits, default=None))
     except (ValueError, UnicodeDecodeError, RecursionError) as error:
         reason = _first_line(error).rstrip(".")
         raise SavedModelError(f"{path} is refused: {reason}.") from error
     options = runtime.SessionOptions()
     options.log_severity_level = 4  # errors are raised, and need not be printed as well
     options.intra_op_num_threads = n_threads or 0
+    if outside:
+        values = [runtime.OrtValue.ortvalue_from_numpy(array) for array in outside.values()]
+        options.add_external_initializers(list(outside), values)
     try:
         session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own errors have no other base
         raise SavedModelError(f"{path} is refused by onnxruntime: {_first_line(error)}") from error
-    outputs = [(value.name, value.shape[-1:]) for value in session.get_outputs()]
-    labels = description.classes and description.classes["values"]
-    if [name for name, _ in outputs] != ["probabilities" if labels else "predictions"]:
-        raise SavedModelError(f"{path} is refused: its operators are not what it describes.")
-    if labels and outputs[0][1] != [len(labels)]:
+    outputs = {value.name: value.shape[-1] for value in session.get_outputs()}
+    labels = description["classes"] and description["classes"]["values"]
+    main = "probabilities" if labels else "predictions"
+    if labels and outputs.get(main, len(labels)) != len(labels):
         raise SavedModelError(
-            f"{path} is refused: it names {len(labels)} classes for outputs of {outputs[0][1]}."
+            f"{path} is refused: it names {len(labels)} classes for outputs of [{outputs[main]}]."
         )
+    n_more = 0 if description["rejection"] is None else max(len(outputs) - 1, 1)
+    wanted = {main: outputs.get(main)} | dict(list(OUTPUTS.items())[:n_more])
+    if outputs != wanted or list(outputs) != list(wanted):
+        raise SavedModelError(f"{path} is refused: its operators are not what it describes.")
     return session, description
 
 
@@ -347,25 +436,11 @@ def _first_line(error):
 
 
 def _made(description, path):
+    """Return each input's description and the steps before it."""
     try:
-        return description.transformers()
+        return [
+            (dict(given), [] if given["archive"] is None else unpacked(given["archive"]))
+            for given in description["inputs"]
+        ]
     except ValueError as error:
         raise SavedModelError(f"{path} is refused: {str(error).rstrip('.')}.") from error
-
-
-def _set_rate(transformer, rate):
-    for name in ("input_sampling_rate", "transformer__input_sampling_rate"):
-        if name in transformer.get_params():
-            transformer.set_params(**{name: rate})
-
-
-def _batches(lengths, n_columns):
-    """Yield positions of utterances of similar length, a few at a time."""
-    batch, order = [], np.argsort(lengths, kind="stable")
-    for i in order:
-        size = (len(batch) + 1) * int(lengths[i]) * n_columns
-        if batch and (len(batch) == _BATCH_SIZE or size > _BATCH_VALUES):
-            yield np.array(batch)
-            batch = []
-        batch.append(i)
-    yield np.array(batch)

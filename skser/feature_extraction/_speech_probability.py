@@ -1,9 +1,9 @@
 """Probability of speech over time."""
 
 from skser._docstrings import insert_descriptions
+from skser._silero import CHUNK, RATE, VERSION, speech_probability
 from skser.feature_extraction._base import AudioTransformer
 from skser.feature_extraction._parameters import DESCRIPTIONS
-from skser.feature_extraction._silero import CHUNK, RATE, speech_probability
 from skser.sequences import Layout
 
 
@@ -80,6 +80,9 @@ class SpeechProbability(AudioTransformer):
 
     def _extract(self, samples, prepared):
         return speech_probability(samples)[:, None]
+
+    def _settings(self):
+        return {**super()._settings(), "version of silero": VERSION}
 
     def _layout(self, prepared):
         return Layout(("speech",), hop=CHUNK / RATE, offset=CHUNK / RATE / 2)

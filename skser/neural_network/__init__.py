@@ -7,6 +7,7 @@ from skser.neural_network._attention_map import AttentionMap
 from skser.neural_network._attention_rnn import AttentionRNNClassifier, AttentionRNNRegressor
 from skser.neural_network._augmentation import SpecAugment
 from skser.neural_network._base import NeuralEstimator
+from skser.neural_network._callbacks import FreshSequences
 from skser.neural_network._normalization import (
     measure_normalization_statistics,
     normalization_statistics,
@@ -22,6 +23,7 @@ __all__ = [
     "AttentionMap",
     "AttentionRNNClassifier",
     "AttentionRNNRegressor",
+    "FreshSequences",
     "NeuralEstimator",
     "SpecAugment",
     "Transfer",

@@ -85,8 +85,15 @@ class BatchIterator:
         self.generator = None if seed is None else torch.Generator().manual_seed(seed)
         self.device = torch.device(device)
         self.block = block
-        if block is None and self.device.type == "cuda":
-            values = dataset.sequences.values
+        self._of_block = dataset.sequences
+        if block is None:
+            self._copy_to_device()
+
+    def _copy_to_device(self):
+        """Copy the values of the dataset to a CUDA device, if they fit."""
+        self.block, self._of_block = None, self.dataset.sequences
+        if self.device.type == "cuda":
+            values = self.dataset.sequences.values
             if values.nbytes <= _free_memory(self.device) / 2:
                 self.block = torch.tensor(values, device=self.device)
 
@@ -104,6 +111,8 @@ class BatchIterator:
 
     def __iter__(self):
         utterances = self.dataset.sequences
+        if utterances is not self._of_block:  # a callback has replaced them
+            self._copy_to_device()
         for indices in bucketed_indices(utterances.lengths, self.batch_size, self.order):
             targets = torch.from_numpy(self.dataset.targets[indices])
             inputs = padded_batch(utterances, indices, self.block)

@@ -75,6 +75,26 @@ class OneCycle(Callback):
         self.step_ += 1
 
 
+class FreshSequences(Callback):
+    """Callback that replaces the training utterances at the beginning of each epoch.
+
+    Parameters
+    ----------
+    sequences_of : callable
+        Function of the epoch, counted from 1, that returns the `Sequences` of all training
+        utterances in the same order. Their lengths may change.
+    """
+
+    def __init__(self, sequences_of):
+        self.sequences_of = sequences_of
+
+    def on_epoch_begin(self, net, dataset_train=None, **kwargs):
+        dataset_train.sequences = self.sequences_of(len(net.history))
+
+    def on_train_end(self, net, **kwargs):
+        self.sequences_of = None  # a fitted network need not hold the training utterances
+
+
 class WarnOfSingleClass(Callback):
     """Callback that warns if the last training epoch predicted one class for all utterances."""
 

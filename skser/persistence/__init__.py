@@ -1,25 +1,22 @@
 """Saved models: skops archives without pickle, checked before anything is built."""
 
-from skser.persistence._allowed import check_sizes
 from skser.persistence._archive import require_folder
 from skser.persistence._errors import SavedModelError, naming
-from skser.persistence._load import load, read_info
+from skser.persistence._load import load, loads, read_info
 from skser.persistence._pretrained import list_pretrained, load_pretrained, path_of
-from skser.persistence._save import save, trusted_types
-from skser.persistence._test_signal import fingerprint, require_same
+from skser.persistence._save import dumps, save, trusted_types
 
 __all__ = [
     "SavedModelError",
-    "check_sizes",
-    "fingerprint",
+    "dumps",
     "list_pretrained",
     "load",
     "load_pretrained",
+    "loads",
     "naming",
     "path_of",
     "read_info",
     "require_folder",
-    "require_same",
     "save",
     "trusted_types",
 ]

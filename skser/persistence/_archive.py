@@ -82,29 +82,33 @@ def read_archive(path):
         If the file cannot be read.
     """
     with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        try:
-            with zipfile.ZipFile(file) as archive:
-                infos = archive.infolist()
-                _check_members(infos, size)
-                return {info.filename: archive.read(info) for info in infos}
-        except SavedModelError:
-            raise
-        except (
-            zipfile.BadZipFile,
-            NotImplementedError,
-            EOFError,
-            ValueError,
-            IndexError,
-            OverflowError,
-            struct.error,
-            OSError,
-        ) as error:
-            file.seek(0)
-            remedy = ""
-            if file.read(6).startswith(_PICKLES):
-                remedy = " Pickles are read by joblib.load; skser.save writes them anew."
-            raise SavedModelError(f"It is not a complete archive ({error}).{remedy}") from error
+        return members_of(file, os.fstat(file.fileno()).st_size)
+
+
+def members_of(file, size):
+    """Return the members of an archive in an open file of a size; see `read_archive`."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            infos = archive.infolist()
+            _check_members(infos, size)
+            return {info.filename: archive.read(info) for info in infos}
+    except SavedModelError:
+        raise
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        EOFError,
+        ValueError,
+        IndexError,
+        OverflowError,
+        struct.error,
+        OSError,
+    ) as error:
+        file.seek(0)
+        remedy = ""
+        if file.read(6).startswith(_PICKLES):
+            remedy = " Pickles are read by joblib.load; skser.save writes them anew."
+        raise SavedModelError(f"It is not a complete archive ({error}).{remedy}") from error
 
 
 def _check_members(infos, size):

@@ -1,10 +1,19 @@
 """Load saved models without executing anything that is in the file."""
 
+import io
 import operator
 import os
 import warnings
 
-from skser.persistence._archive import INFO, SCHEMA, packed, parsed, read_archive, read_description
+from skser.persistence._archive import (
+    INFO,
+    SCHEMA,
+    members_of,
+    packed,
+    parsed,
+    read_archive,
+    read_description,
+)
 from skser.persistence._builder import Builder
 from skser.persistence._description import compare, describe, estimators_of, set_requests, versions
 from skser.persistence._errors import SavedModelError, naming
@@ -22,8 +31,7 @@ def load(path, *, device=None, trusted=False):
 
     The features are compared with those of training: columns, hop, frequencies, sampling rate,
     and what each transformer makes of a test signal. Transformers that need a checkpoint or
-    another library (`SpeechEmbedding`, `TextEmbedding`, `OpenSmile`, Silero's
-    `VoiceActivityTrimmer`) are compared by name only.
+    another library (`SpeechEmbedding`, `TextEmbedding`, `OpenSmile`) are compared by name only.
 
     Parameters
     ----------
@@ -80,17 +88,39 @@ def load(path, *, device=None, trusted=False):
     return model
 
 
+def loads(data):
+    """Build a model from the bytes that `dumps` returned, without trust.
+
+    Parameters
+    ----------
+    data : bytes
+
+    Returns
+    -------
+    estimator
+
+    Raises
+    ------
+    SavedModelError
+        As `load` raises it.
+    """
+    return _read(members_of(io.BytesIO(data), len(data)))[0]
+
+
 def read_model(path, device=None, trusted=False):
     """Return a model and a text that lists versions that differ, or None; see `load`."""
     with naming(path):
-        members = read_archive(path)
-        info = read_description(members)
-        members = with_device(members, device)
-        model = _built(members, trusted)
-        if not hasattr(model, "get_params"):
-            raise SavedModelError("It does not hold an estimator.")
-        set_requests(model)
-        compare(info, describe(model))
+        return _read(read_archive(path), device, trusted)
+
+
+def _read(members, device=None, trusted=False):
+    info = read_description(members)
+    members = with_device(members, device)
+    model = _built(members, trusted)
+    if not hasattr(model, "get_params"):
+        raise SavedModelError("It does not hold an estimator.")
+    set_requests(model)
+    compare(info, describe(model))
     return model, _differing(info["versions"], model)
 
 

@@ -6,7 +6,7 @@ import json
 import zipfile
 
 from skser.persistence._allowed import check_sizes
-from skser.persistence._archive import FORMAT, INFO, write_archive
+from skser.persistence._archive import FORMAT, INFO, packed, write_archive
 from skser.persistence._description import describe, estimators_of, plain_requests, versions
 from skser.persistence._errors import SavedModelError
 from skser.persistence._schema import canonical
@@ -63,6 +63,29 @@ def save(model, path, *, card=None):
     >>> np.array_equal(loaded.predict_proba(X), model.predict_proba(X))
     True
     """
+    write_archive(path, _members(model, card))
+
+
+def dumps(model):
+    """Return the bytes of the file that `save` writes.
+
+    Parameters
+    ----------
+    model : estimator
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    SavedModelError
+        If a part cannot be saved.
+    """
+    return packed(_members(model, None))
+
+
+def _members(model, card):
     if not hasattr(model, "get_params") or isinstance(model, type):
         raise SavedModelError(f"{type(model).__name__} is not an estimator.")
     info = {**describe(model), "format": FORMAT, "versions": versions(), "card": card}
@@ -73,7 +96,7 @@ def save(model, path, *, card=None):
     except SavedModelError as error:
         raise SavedModelError(f"{type(model).__name__} cannot be saved. {error}") from error
     text = json.dumps(info, allow_nan=False, separators=(",", ":"))
-    write_archive(path, {INFO: text.encode(), **members})
+    return {INFO: text.encode(), **members}
 
 
 def trusted_types(model):

@@ -108,7 +108,6 @@ def _is_at_hand(transformer):
         isinstance(transformer, AudioTransformer)
         and type(transformer).__name__ != "OpenSmile"
         and "checkpoint" not in transformer.get_params(deep=False)
-        and getattr(transformer, "method", None) != "silero"
     )
 
 

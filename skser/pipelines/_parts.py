@@ -1,4 +1,4 @@
-"""What the systems share: descriptions of parameters, scaling, and training in conditions."""
+"""Parts of the systems: descriptions of parameters, scaling, and training in conditions."""
 
 from sklearn.pipeline import Pipeline
 

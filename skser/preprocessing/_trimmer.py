@@ -1,16 +1,14 @@
 """Detection of speech, and trimming of the silence around it."""
 
-import threading
 import warnings
 from numbers import Real
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skser import _silero
 from skser._base import in_container
-from skser._device import torch_threads
 from skser._docstrings import insert_descriptions
-from skser._optional import import_optional
 from skser.audio import (
     AudioReadError,
     Waveform,
@@ -28,7 +26,6 @@ _PEAK_FRAMES = 10  # 50 ms, so that a click does not count as the peak
 _FLOOR_PERCENTILE = 10
 _HYSTERESIS = 6.0  # in dB
 _DIGITAL_SILENCE = -110.0  # in dB of full scale
-_SILERO_RATE, _SILERO_CHUNK = 16000, 512  # in Hz; in samples
 _SILERO_LOWER = 0.3  # lower threshold as a share of the upper; the network reacts with a delay
 
 
@@ -45,8 +42,7 @@ class VoiceActivityTrimmer(AudioTransformer, auto_wrap_output_keys=("transform",
     ----------
     method : {"energy", "silero"}, default="energy"
         Method of detection. "energy" compares the level with the utterance's own noise floor and
-        peak. "silero" applies a neural network that distinguishes speech from other sounds, and
-        needs the extra ``vad``.
+        peak. "silero" applies a neural network that distinguishes speech from other sounds.
     remove_pauses : bool, default=False
         Whether to cut out the pauses between stretches of speech too. Pauses carry emotion, so
         they are kept by default.
@@ -215,8 +211,7 @@ class VoiceActivityTrimmer(AudioTransformer, auto_wrap_output_keys=("transform",
         return _SegmentFinder(**self.get_params()).transform(X)
 
     def _prepare(self):
-        if self.method == "silero":
-            _import_silero()
+        return None
 
     def _segments(self, samples):
         """Return start and end of each stretch of speech, (n_segments, 2), in seconds."""
@@ -242,7 +237,7 @@ class VoiceActivityTrimmer(AudioTransformer, auto_wrap_output_keys=("transform",
     def _settings(self):
         settings = super()._settings()
         if self.method == "silero":
-            settings["version of silero"] = _import_silero().__version__
+            settings["version of silero"] = _silero.VERSION
         return settings
 
     def _layout(self, prepared):
@@ -317,18 +312,11 @@ def _thresholds(levels, threshold, dynamic_range):
 
 def _speech_probability(samples, rate):
     """Compute the probability of speech in each chunk, and the n_chunks + 1 times at edges."""
-    import torch
-
-    resampled = resample(samples, rate, _SILERO_RATE)
-    if len(resampled) < _SILERO_CHUNK:
+    resampled = resample(samples, rate, _silero.RATE)
+    if len(resampled) < _silero.CHUNK:
         return np.empty(0), np.zeros(1)  # too short to hold speech
-    x = resampled - resampled.mean()
-    peak = np.abs(x).max()
-    if peak > 10 ** (_DIGITAL_SILENCE / 20):
-        x /= peak
-    with torch_threads(), torch.inference_mode():
-        probabilities = _silero().audio_forward(torch.from_numpy(x), _SILERO_RATE)[0].numpy()
-    edges = np.arange(len(probabilities) + 1) * (_SILERO_CHUNK / _SILERO_RATE)
+    probabilities = _silero.speech_probability(resampled)
+    edges = np.arange(len(probabilities) + 1) * (_silero.CHUNK / _silero.RATE)
     edges[-1] = len(samples) / rate
     return probabilities, edges
 
@@ -353,30 +341,3 @@ def _merge(segments, min_gap):
     starts = segments[np.append(True, apart), 0]
     ends = segments[np.append(apart, True), 1]
     return np.column_stack([starts, ends])
-
-
-def _import_silero():
-    import torch
-
-    n_threads = torch.get_num_threads()
-    try:
-        return import_optional(
-            "silero_vad", extra="vad", purpose="VoiceActivityTrimmer(method='silero')"
-        )
-    finally:
-        torch.set_num_threads(n_threads)  # importing silero_vad sets it to 1 for the whole process
-
-
-# One network per thread, since it keeps the state of the utterance that it is processing.
-_loaded = threading.local()
-_loading = threading.Lock()  # since warning filters belong to the process, not to the thread
-
-
-def _silero():
-    if not hasattr(_loaded, "silero"):
-        library = _import_silero()
-        with _loading, warnings.catch_warnings():
-            # torch has deprecated the format of Silero's weights.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            _loaded.silero = library.load_silero_vad()
-    return _loaded.silero

@@ -449,7 +449,7 @@ def test_info_accepts_an_onnx_file(shell, folder, tmp_path):
     assert json.loads(out) == skser.load_onnx(tmp_path / "model.onnx").description
     code, out, _ = shell("info", tmp_path / "model.onnx")
     assert code == 0
-    assert "form: waveform" in out.splitlines()
+    assert "  form: waveform" in out.splitlines()
     assert f"  values: {', '.join(model.classes_)}" in out.splitlines()
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import sklearn
 from scipy.linalg import sqrtm
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -18,7 +18,13 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 import skser
-from skser.compose import AdaptedClassifier, AdaptedRegressor, SegmentedClassifier, adapt
+from skser.compose import (
+    AdaptedClassifier,
+    AdaptedRegressor,
+    RejectingClassifier,
+    SegmentedClassifier,
+    adapt,
+)
 from skser.feature_extraction import MelSpectrogram
 from skser.neural_network import AttentionFCNClassifier
 from skser.preprocessing import SequenceScaler
@@ -295,6 +301,31 @@ class TestAmongOthers:
         groups, soft_targets = model.estimator_[-1].given
         np.testing.assert_array_equal(groups, corpus.speakers)
         np.testing.assert_array_equal(soft_targets, shares)
+
+    def test_longer_labels_of_a_later_setting_are_not_cut_off(self, train, test):
+        class SaysElsewhere(ClassifierMixin, BaseEstimator):
+            def fit(self, X, y):
+                self.classes_ = np.unique(y)
+                return self
+
+            def predict(self, X):
+                return np.where(X[:, 0].mean() > 1, "elsewhere", "a") + np.zeros(len(X), "U1")
+
+        inner = make_pipeline(StandardScaler(), SaysElsewhere())
+        model = AdaptedClassifier(inner, setting="who", prior_weight=1e9).fit(*train)
+        table = pd.concat(
+            [train[0].assign(who="1"), (train[0].drop(columns="who") + 99).assign(who="2")]
+        )
+        assert list(model.predict(table)) == ["a"] * 30 + ["elsewhere"] * 30
+
+    def test_rejecting_classifiers_are_adapted(self, train):
+        X, y = train[0].drop(columns="who").to_numpy(), train[1]
+        model = RejectingClassifier(logistic(), coverage=0.9).fit(X, y)
+        there = 40 + 3 * X
+        assert set(model.predict(there)) == {"unknown"}
+        adapted = adapt(model, there, prior_weight=0)
+        np.testing.assert_array_equal(adapted.predict(there), model.predict(X))
+        assert (model.predict(X) == y).mean() > 0.7
 
     def test_routing_passes_groups_on(self, mels, corpus):
         with sklearn.config_context(enable_metadata_routing=True):

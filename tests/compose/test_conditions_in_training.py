@@ -16,10 +16,11 @@ from sklearn.preprocessing import StandardScaler
 
 import skser
 from skser.audio import Waveform
-from skser.augmentation import Conditions
+from skser.augmentation import Conditions, add_noise
 from skser.compose import AugmentedClassifier, AugmentedRegressor
 from skser.compose._sample_file import SampleFile
-from skser.feature_extraction import Functionals, MelSpectrogram
+from skser.datasets import make_emotional_speech
+from skser.feature_extraction import FrameFeatures, Functionals, MelSpectrogram
 
 RATE = 16000
 
@@ -231,3 +232,24 @@ def test_a_full_disk_is_an_error_that_names_the_remedy(monkeypatch):
             file.append(np.zeros(3, np.float32))
     assert "TMPDIR" in caught.value.__notes__[0]
     assert not Path(file._folder.name).exists()
+
+
+def test_training_in_conditions_helps_in_noise():
+    corpus = make_emotional_speech(6, 10, random_state=0)
+    known = np.isin(corpus.speakers, ["01", "02", "03", "04"])
+    clean = list(corpus.data[~known])
+    noisy = [add_noise(x, RATE, np.random.RandomState(0), snr=10) for x in clean]
+
+    def accuracies(n_copies):
+        model = AugmentedClassifier(
+            logistic_regression_of(FrameFeatures()), Conditions(), n_copies=n_copies,
+            input_sampling_rate=RATE, random_state=0,
+        )  # fmt: skip
+        model.fit(corpus.data[known], corpus.target[known], groups=corpus.speakers[known])
+        return [model.score(X, corpus.target[~known]) for X in (clean, noisy)]
+
+    before, after = accuracies(0), accuracies(2)
+    assert before[0] >= 0.7
+    assert before[1] <= 0.4
+    assert after[0] >= before[0] - 0.1
+    assert after[1] >= before[1] + 0.3

@@ -238,7 +238,11 @@ class TestVectors:
         np.testing.assert_allclose(proba.max(axis=1), table["confidence"][: len(X)])
         best = model.classes_[proba.argmax(axis=1)]
         assert [labels[0] for labels in table["labels"][: len(X)]] == best.tolist()
+        judged = model.judge(X)
+        np.testing.assert_array_equal(judged["probabilities"], proba)
+        np.testing.assert_array_equal(judged["distances"], table["distance"][: len(X)])
         sets = model.predict_set(X)
+        np.testing.assert_array_equal(judged["sets"], sets)
         assert [len(labels) for labels in table["labels"][: len(X)]] == sets.sum(axis=1).tolist()
 
     def test_speakers_are_held_out_as_a_whole(self, vectors):

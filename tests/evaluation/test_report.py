@@ -240,3 +240,19 @@ def test_sounds_beyond_full_scale_are_not_clipped(corpus):
         heard, rate = soundfile.read(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
         middle = heard[rate // 4 : rate // 2]
         assert np.sqrt(2 * np.mean(middle**2)) == pytest.approx(expected, rel=0.03)
+
+
+def test_tables_of_scores_are_in_percent(evaluation, corpus):
+    report = EvaluationReport(evaluation, corpus)
+    ((scores,), (folds,)) = (report._scores()["tables"], report._protocol()["tables"])
+    assert folds["columns"] == ["fold", "speakers held out", "UAR in %"]
+    for row, (_, found) in zip(folds["rows"], evaluation.fold_results.iterrows(), strict=True):
+        assert [cell["text"] for cell in row[1:]] == [
+            ", ".join(found["held_out"]), f"{100 * found['uar']:.1f}",
+        ]  # fmt: skip
+    summary = evaluation.summary()
+    low, high = evaluation.interval()
+    assert [cell["text"] for cell in scores["rows"][0]][:3] == [
+        "UAR (balanced accuracy)", f"{100 * summary.loc['uar', 'pooled']:.1f}",
+        f"{100 * low:.1f} to {100 * high:.1f}",
+    ]  # fmt: skip

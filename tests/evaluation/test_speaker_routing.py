@@ -303,6 +303,13 @@ class TestSoftTargets:
             cross_validate_speakers(model, voted, target="votes", cv=2)
         cross_validate_speakers(model, voted, cv=2)
 
+    def test_a_request_under_another_name_is_met(self, voted, lengths):
+        with config_context(enable_metadata_routing=True):
+            inner = self.Learner().set_fit_request(soft_targets="shares")
+            model = make_pipeline(lengths, VotingClassifier([("a", inner)], voting="soft"))
+            found = cross_validate_speakers(model, voted, target="votes", cv=2)
+        np.testing.assert_allclose(found.y_pred, [[0.75, 0.25]] * 48)
+
     def test_a_request_against_them_is_kept(self, voted, lengths):
         with config_context(enable_metadata_routing=True):
             inner = self.Learner().set_fit_request(soft_targets=False)

@@ -33,7 +33,7 @@ from skser.neural_network import (
 )
 from skser.persistence import SavedModelError
 from skser.preprocessing import SequenceScaler, VoiceActivityTrimmer
-from tests.support.onnx_checks import QUICK, SMALL, assert_same, exported, fitted
+from tests.support.onnx_checks import QUICK, SMALL, assert_same, exported, fitted, only_input
 
 RATE = 16000
 SECONDS = (0.3, 1.0, 2.7, 7.0, 15.0)
@@ -108,8 +108,8 @@ def test_every_spectral_transformer_is_part_of_the_graph(
     features.set_params(input_sampling_rate=RATE)
     model = audio_pipeline(features, corpus, *middle, judged_on=speech)
     loaded = exported(model, tmp_path)
-    assert loaded.description["form"] == "waveform"
-    assert loaded.description["outside"] == []
+    assert only_input(loaded)["form"] == "waveform"
+    assert only_input(loaded)["outside"] == []
     assert_same(loaded, model, speech)
 
 
@@ -163,8 +163,8 @@ def test_numpy_features_are_computed_before_the_graph(corpus, speech, tmp_path):
         features, corpus, SequenceScaler(), network=AttentionRNNClassifier(n_hidden=6, **QUICK)
     )
     loaded = exported(model, tmp_path)
-    assert loaded.description["outside"][0]["class"] == "FrameFeatures"
-    assert loaded.description["inside"] == [
+    assert only_input(loaded)["outside"][0]["class"] == "FrameFeatures"
+    assert only_input(loaded)["inside"] == [
         {"class": "SequenceScaler", "parameters": {"with_mean": True, "with_std": True}}
     ]
     assert_same(loaded, model, speech[:4])
@@ -177,8 +177,8 @@ def test_silence_is_trimmed_before_the_graph(corpus, tmp_path):
     features = MelSpectrogram(n_mels=16, input_sampling_rate=RATE)
     model = audio_pipeline(make_pipeline(trimmer, features), corpus)
     loaded = exported(model, tmp_path)
-    assert [step["class"] for step in loaded.description["outside"]] == ["VoiceActivityTrimmer"]
-    assert loaded.description["form"] == "waveform"
+    assert [step["class"] for step in only_input(loaded)["outside"]] == ["VoiceActivityTrimmer"]
+    assert only_input(loaded)["form"] == "waveform"
     assert_same(loaded, model, X)
     untrimmed = make_pipeline(features, model[-1]).predict_proba(X)
     assert np.abs(untrimmed - model.predict_proba(X)).max() > 1e-3
@@ -189,7 +189,7 @@ def test_functionals_are_computed_before_the_graph(corpus, tmp_path):
     network = AttentionRNNClassifier(n_hidden=4, **QUICK)
     model = audio_pipeline(features, corpus, StandardScaler(), network=network)
     loaded = exported(model, tmp_path, input_sampling_rate=RATE)
-    assert loaded.description["form"] == "vectors"
+    assert only_input(loaded)["form"] == "vectors"
     assert_same(loaded, model, corpus.data[:8])
 
 
@@ -211,7 +211,7 @@ def test_a_warning_names_what_the_file_does_not_hold(corpus, tmp_path):
     model = audio_pipeline(make_pipeline(Louder(), features), corpus)
     with pytest.warns(UserWarning, match=r"model\.onnx takes the output of Louder and Mel"):
         loaded = exported(model, tmp_path)
-    assert loaded.description["form"] == "frames"
+    assert only_input(loaded)["form"] == "frames"
     X = model[:-1].transform(corpus.data[:4])
     assert np.abs(loaded.predict_proba(X) - model[-1].predict_proba(X)).max() < 1e-4
 
@@ -243,7 +243,7 @@ def test_a_network_brings_its_own_transformer(audio, corpus, speech, tmp_path):
     model = fitted(network, corpus.data[:12], corpus.target[:12])
     loaded = exported(model, tmp_path)
     in_graph = isinstance(audio, MelSpectrogram)
-    assert loaded.description["form"] == ("waveform" if in_graph else "frames")
+    assert only_input(loaded)["form"] == ("waveform" if in_graph else "frames")
     assert_same(loaded, model, speech[:4])
 
 

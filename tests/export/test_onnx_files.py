@@ -1,17 +1,32 @@
 """ONNX files that are foreign, damaged or forged are refused by name."""
 
+import base64
+import io
 import json
 import sys
+import zipfile
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skser.export import _file as files
 from skser.export import export_onnx, load_onnx
+from skser.feature_extraction import (
+    MFCC,
+    Functionals,
+    MelSpectrogram,
+    Spectrogram,
+    SpeechEmbedding,
+)
 from skser.neural_network import AttentionRNNClassifier
-from skser.persistence import SavedModelError
+from skser.persistence import SavedModelError, dumps
+from tests.support.checkpoints import save_speech_checkpoint
 
 onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
 
 X = np.random.RandomState(0).randn(20, 5)
 
@@ -71,10 +86,44 @@ def described(change):
     return apply
 
 
-def outside(name, **parameters):
-    """A change that puts a transformer before the operators."""
-    step = {"class": name, "parameters": parameters, "of_test_signal": None}
-    return lambda description: description.update(outside=[step])
+def outside(transformer, cls=None, **parameters):
+    """A change that puts a transformer with forged parameters before the operators."""
+    with zipfile.ZipFile(io.BytesIO(dumps(make_pipeline(transformer)))) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    schema = json.loads(members["schema.json"])
+    step = schema["content"]["content"]["steps"]["content"][0]["content"][1]
+    step.update(cls or {})
+    if "transformer" in step["content"]["content"]:
+        step = step["content"]["content"]["transformer"]
+    plain = {
+        "__class__": "str",
+        "__module__": "builtins",
+        "__loader__": "JsonNode",
+        "is_json": True,
+    }
+    for name, value in parameters.items():
+        step["content"]["content"][name] = plain | {"content": json.dumps(value), "is_json": True}
+    members["schema.json"] = json.dumps(schema).encode()
+    info = json.loads(members["skser.json"])
+    if not parameters and cls is None:
+        info["features"][0]["of_test_signal"] = None
+    members["skser.json"] = json.dumps(info).encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return archived(buffer.getvalue())
+
+
+def archived(content):
+    """A change that stores an archive of steps."""
+    text = base64.b64encode(content).decode()
+    return lambda description: description["inputs"][0].update(archive=text)
+
+
+def of_input(**fields):
+    """A change of fields of the only input."""
+    return lambda description: description["inputs"][0].update(fields)
 
 
 def test_any_flipped_bit_is_noticed(original, refused):
@@ -125,6 +174,117 @@ def test_data_outside_the_file_is_refused(forged):
         tensor.external_data.add(key="location", value="/etc/passwd")
 
     assert "a tensor in it has data outside the file" in forged(outside)
+
+
+@pytest.fixture(scope="module")
+def shared_weights(tmp_path_factory):
+    """A model of an encoder, whose weights lie in a file below it."""
+    folder = tmp_path_factory.mktemp("shared")
+    checkpoint = save_speech_checkpoint("whisper", folder / "encoder")
+    embedding = SpeechEmbedding(checkpoint, layers=1, input_sampling_rate=16000, device="cpu")
+    model = make_pipeline(embedding, StandardScaler(), LogisticRegression(C=0.1))
+    audio = list(np.random.RandomState(0).randn(8, 4000).astype(np.float32) / 9)
+    model.fit(audio, np.arange(8) % 2)
+    path = folder / "model.onnx"
+    export_onnx(model, path, weights=checkpoint / "model.safetensors")
+    return path, model, audio
+
+
+def test_weights_may_lie_in_a_file_that_models_share(shared_weights, tmp_path):
+    path, model, audio = shared_weights
+    export_onnx(model, tmp_path / "whole.onnx")
+    assert path.stat().st_size < (tmp_path / "whole.onnx").stat().st_size - 60_000
+    probabilities = load_onnx(path).predict_proba(audio)
+    assert np.abs(probabilities - model.predict_proba(audio)).max() < 1e-4
+    assert np.array_equal(probabilities, load_onnx(tmp_path / "whole.onnx").predict_proba(audio))
+    onnx.checker.check_model(str(path), full_check=True)
+    session = onnxruntime.InferenceSession(path)  # as any other runtime
+    given = {"waveform": audio[0][None], "lengths": np.array([4000])}
+    assert np.abs(session.run(None, given)[0] - probabilities[0]).max() < 1e-4
+
+
+def test_other_weights_than_those_of_the_model_are_refused(shared_weights, tmp_path):
+    path, model, _ = shared_weights
+    with pytest.raises(ValueError, match=r"weights=.*model.safetensors must lie in"):
+        export_onnx(model, tmp_path / "m.onnx", weights=path.parent / "encoder/model.safetensors")
+    other = save_speech_checkpoint("whisper", tmp_path / "other", seed=1) / "model.safetensors"
+    with pytest.raises(ValueError, match=r"another encoder.conv1.weight than .*model.safetensors"):
+        export_onnx(model, tmp_path / "m.onnx", weights=other)
+    (tmp_path / "text").write_text("hello")
+    with pytest.raises(ValueError, match="text is not a file of safetensors"):
+        export_onnx(model, tmp_path / "m.onnx", weights=tmp_path / "text")
+    assert not (tmp_path / "m.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda w: w.update(location="../secret"), "data outside the file"),
+        (lambda w: w.update(sha256="0" * 64), "are not those that it was made with"),
+        (lambda w: w.pop("location"), "data outside the file"),
+    ],
+)
+def test_forged_references_to_weights_are_refused(change, reason, shared_weights, tmp_path):
+    path = shared_weights[0]
+    model = onnx.load_from_string(path.read_bytes())
+    del model.metadata_props[-1]
+    description = json.loads(model.metadata_props[0].value)
+    change(description["weights"])
+    model.metadata_props[0].value = json.dumps(description)
+    assert reason in refusal(model, path.parent / "forged.onnx")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("offset", "1000000000", "does not fit the data of its weights"),
+        ("offset", "-8", "does not fit the data of its weights"),
+        ("length", "8", "does not fit the data of its weights"),
+        ("length", "x", "does not fit the data of its weights"),
+        ("location", "/etc/passwd", "data outside the file"),
+        ("location", "../model.safetensors", "data outside the file"),
+    ],
+)
+def test_forged_places_of_weights_are_refused(key, value, reason, shared_weights):
+    path = shared_weights[0]
+    model = onnx.load_from_string(path.read_bytes())
+    del model.metadata_props[-1]
+    tensor = next(tensor for tensor in model.graph.initializer if tensor.external_data)
+    next(entry for entry in tensor.external_data if entry.key == key).value = value
+    assert reason in refusal(model, path.parent / "forged.onnx")
+
+
+@pytest.mark.parametrize("location", ["../x", "/etc/passwd", "a/../../x", "C:\\x", ""])
+def test_weights_must_lie_below_their_model(location, shared_weights):
+    path = shared_weights[0]
+    model = onnx.load_from_string(path.read_bytes())
+    del model.metadata_props[-1]
+    description = json.loads(model.metadata_props[0].value)
+    description["weights"]["location"] = location
+    model.metadata_props[0].value = json.dumps(description)
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = location
+    assert "which is not below it" in refusal(model, path.parent / "forged.onnx")
+
+
+def test_weights_that_are_missing_or_no_file_are_named(shared_weights, tmp_path):
+    copy = tmp_path / "model.onnx"
+    copy.write_bytes(shared_weights[0].read_bytes())
+    for make in (lambda path: None, lambda path: path.mkdir(parents=True)):
+        make(tmp_path / "encoder" / "model.safetensors")
+        with pytest.raises(SavedModelError, match=r"model.safetensors' is no file of weights"):
+            load_onnx(copy)
+
+
+def refusal(model, path):
+    """Write a model with the right digest, and return why it is refused."""
+    content = model.SerializeToString()
+    path.write_bytes(content + files.seal(content))
+    with pytest.raises(SavedModelError) as info:
+        load_onnx(path)
+    return str(info.value)
 
 
 def test_loops_functions_and_foreign_operators_are_refused(forged):
@@ -250,7 +410,7 @@ def test_what_onnxruntime_refuses_is_refused(forged):
 
 def test_files_of_another_format_say_so(forged):
     def newer(description):
-        description.update(format=2, skser="9.1")
+        description.update(format=9, skser="9.1")
 
     assert "another version of skser, '9.1'" in forged(described(newer))
 
@@ -259,35 +419,43 @@ def test_files_of_another_format_say_so(forged):
     ("change", "reason"),
     [
         (lambda d: d.pop("classes"), "differs in the fields ['classes']"),
-        (lambda d: d.update(n_columns="5"), "n_columns='5'"),
-        (lambda d: d.update(form="spectra"), "no known input"),
-        (lambda d: d.update(form="frames"), "not what it describes"),
+        (lambda d: d["inputs"][0].pop("form"), "differs in the fields ['form']"),
+        (lambda d: d.update(inputs=["vectors"]), "differs in the fields ['archive', "),
+        (lambda d: d.update(inputs=[]), "no known input"),
+        (lambda d: d.update(inputs={}), "inputs={}"),
+        (lambda d: d["inputs"].append(d["inputs"][0]), "names the inputs ['vectors', 'vectors']"),
+        (of_input(n_columns="5"), "n_columns='5'"),
+        (of_input(form="spectra"), "no known input, but 'spectra'"),
+        (of_input(form="frames"), "names=['vectors']"),
+        (of_input(names=["other"]), "not what it describes"),
+        (of_input(names=[["vectors"]]), "names=[['vectors']]"),
+        (of_input(n_columns=True), "n_columns=True"),
+        (of_input(n_columns=6), "joins values of the shapes ((1, 1, 1, 6), (1, 1, 5))"),
         (
             lambda d: d["classes"].update(values=["a", "b", "c"]),
             "names 3 classes for outputs of [2]",
         ),
         (lambda d: d["classes"].update(dtype="S9999"), "labels"),
         (lambda d: d["classes"].update(values=[["a"], ["b"]]), "labels"),
-        (lambda d: d.update(outside=["FrameFeatures"]), "invalid step"),
-        (lambda d: d.update(outside=[{"class": "MFCC", "parameters": {}}]), "invalid step"),
-        (outside("os.system"), "cannot be rebuilt"),
-        (outside(["MFCC"]), "built from its content (TypeError"),
-        (outside("MFCC", memory="features"), "gives MFCC the parameters ['memory']"),
-        (outside("MFCC", n_mels="x"), "'n_mels' parameter of MFCC must be an int"),
-        (outside("Spectrogram", window=1e9), "window=1000000000.0 is more than 131072 samples"),
-        (outside("Spectrogram", n_fft=2**30), "n_fft=1073741824 is more than 65536"),
-        (outside("Spectrogram", n_fft=2**16, hop=1 / 16000), "asks for more than"),
-        (outside("MelSpectrogram", fmin=9000.0), "fmin"),
-        (outside("MelSpectrogram"), "features of MelSpectrogram are not those"),
-        (
-            outside("Functionals", transformer={"class": "MFCC", "parameters": {"n_mels": 10**6}}),
-            "n_mels=1000000 is more than",
-        ),
-        (lambda d: d.update(sampling_rate=-1.0), "has sampling_rate=-1.0"),
-        (lambda d: d.update(input_sampling_rate=float("nan")), "has input_sampling_rate=nan"),
-        (lambda d: d.update(n_columns=None), "has no n_columns"),
-        (lambda d: d.update(form="waveform"), "has no sampling_rate"),
-        (lambda d: d.update(missing=[{}]), "invalid step"),
+        (archived(b"PK"), "not a complete archive"),
+        (of_input(archive="*"), "refused: "),
+        (archived(dumps(LogisticRegression())), "steps before its graph are not transformers"),
+        (outside(MFCC(), {"__module__": "os", "__class__": "system"}), "holds os.system, which"),
+        (outside(MFCC(), {"__class__": "SpeechEmbedding"}), "SpeechEmbedding, which load does not"),
+        (outside(MFCC(), memory="features"), "MFCC.memory, which is never saved"),
+        (outside(MFCC(), n_mels="x"), "'n_mels' parameter of MFCC must be an int"),
+        (outside(Spectrogram(), window=1e9), "window=1000000000.0 is more than 131072 samples"),
+        (outside(Spectrogram(), n_fft=2**30), "n_fft=1073741824 is more than 65536"),
+        (outside(Spectrogram(), n_fft=2**16, hop=1 / 16000), "asks for more than"),
+        (outside(MelSpectrogram(), fmin=9000.0), "fmin"),
+        (outside(MelSpectrogram()), "features of MelSpectrogram are not those"),
+        (outside(Functionals(MFCC()), n_mels=10**6), "n_mels=1000000 is more than"),
+        (of_input(sampling_rate=-1.0), "has sampling_rate=-1.0"),
+        (of_input(input_sampling_rate=float("nan")), "has input_sampling_rate=nan"),
+        (of_input(longest=2**40), "has longest="),
+        (of_input(n_columns=None), "has no n_columns"),
+        (of_input(form="waveform"), "has no sampling_rate"),
+        (of_input(missing=[{}]), "invalid step"),
         (lambda d: d["classes"].update(dtype="int64", values=[0, 2**70]), "OverflowError"),
         (lambda d: d.update(classes=None, targets={}), "invalid targets"),
     ],

@@ -5,12 +5,14 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 
 from skser.compose import TransferClassifier
 from skser.export import export_onnx
@@ -25,7 +27,7 @@ from skser.neural_network import (
 )
 from skser.preprocessing import SequenceScaler
 from skser.sequences import Layout, Sequences
-from tests.support.onnx_checks import QUICK, SMALL, assert_same, exported, fitted
+from tests.support.onnx_checks import QUICK, SMALL, assert_same, exported, fitted, only_input
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +80,7 @@ def test_contours_are_scaled_in_the_graph(scaler, tmp_path):
     X = VECTORS * np.arange(1, 10) + 5
     model = fitted(make_pipeline(scaler, AttentionFCNClassifier(**SMALL)), X, np.arange(30) % 3)
     loaded = exported(model, tmp_path)
-    assert loaded.description["form"] == "contours"
+    assert only_input(loaded)["form"] == "vectors"
     assert_same(loaded, model, X, 3e-5)
     with pytest.raises(ValueError, match="X has 8 features"):
         loaded.predict(X[:, 1:])
@@ -185,16 +187,24 @@ def test_the_network_of_a_transfer_is_exported(frames, tmp_path):
     assert_same(exported(model, tmp_path), model, frames, 1e-5)
 
 
-def test_models_that_do_not_end_in_a_network_are_refused(tmp_path):
+def test_models_without_operators_are_refused(tmp_path):
     path = tmp_path / "model.onnx"
-    network = make_pipeline(MelSpectrogram(), AttentionFCNClassifier())
-    with pytest.raises(TypeError, match="ends in one, not LogisticRegression"):
-        export_onnx(make_pipeline(StandardScaler(), LogisticRegression()), path)
-    vote = VotingClassifier([("network", network), ("other", LogisticRegression())])
-    vote.named_estimators_ = dict(vote.estimators)
-    hint = r"not VotingClassifier; of this one \.named_estimators_\['network'\] can be exported"
-    with pytest.raises(TypeError, match=hint):
+    X, y = VECTORS, np.arange(30) % 2
+    with pytest.raises(TypeError, match="pipelines of these, not KNeighborsClassifier"):
+        export_onnx(make_pipeline(StandardScaler(), KNeighborsClassifier()).fit(X, y), path)
+    vote = VotingClassifier(
+        [("linear", LogisticRegression()), ("other", KNeighborsClassifier())], voting="soft"
+    ).fit(X, y)
+    with pytest.raises(TypeError, match="not KNeighborsClassifier"):
         export_onnx(vote, path)
+    stack = StackingClassifier([("linear", LogisticRegression())]).fit(X, y)
+    hint = r"not StackingClassifier\..* may have them: \.named_estimators_\['linear'\]"
+    with pytest.raises(TypeError, match=hint):
+        export_onnx(stack, path)
+    with pytest.raises(TypeError, match="LinearSVC has no probabilities: .* CalibratedClassifier"):
+        export_onnx(LinearSVC().fit(X, y), path)
+    with pytest.raises(TypeError, match="voting='soft'"):
+        export_onnx(vote.set_params(voting="hard"), path)
     assert not path.exists()
 
 

@@ -12,6 +12,7 @@ from skser.feature_extraction import (
     OpenSmile,
     Spectrogram,
     SpeechEmbedding,
+    SpeechProbability,
 )
 from skser.persistence import SavedModelError, _test_signal
 from skser.persistence._test_signal import fingerprint, require_same
@@ -28,6 +29,8 @@ TRANSFORMERS = [
     FrameFeatures(deltas=2),
     FrameFeatures(sampling_rate=8000),
     VoiceActivityTrimmer(),
+    VoiceActivityTrimmer("silero"),
+    SpeechProbability(),
     Functionals(FrameFeatures()),
     Functionals(statistics=("moments",), active_only=False),
 ]
@@ -75,7 +78,6 @@ def test_transformers_that_need_a_download_or_a_library_have_none():
     for transformer in (
         SpeechEmbedding("owner/name"),
         OpenSmile(),
-        VoiceActivityTrimmer("silero"),
         MelSpectrogram(window=0.6),  # longer than the signal
     ):
         assert fingerprint(transformer) is None

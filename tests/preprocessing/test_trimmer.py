@@ -1,5 +1,4 @@
 import pickle
-import sys
 
 import numpy as np
 import pytest
@@ -209,26 +208,6 @@ class TestSilero:
     def test_noise_is_not_speech(self):
         with pytest.warns(UserWarning, match="No speech was found in 1 of 1 .*utterance 0"):
             assert len(trimmer("silero").transform([noise(RATE) / 10])[0]) == RATE
-
-    def test_without_the_library_the_extra_is_named(self, monkeypatch):
-        monkeypatch.setitem(sys.modules, "silero_vad", None)
-        with pytest.raises(ImportError, match=r"method='silero'.*needs.*skser\[vad\]"):
-            VoiceActivityTrimmer("silero").fit()
-        VoiceActivityTrimmer().fit()
-
-    def test_importing_silero_does_not_change_the_number_of_threads(self, monkeypatch):
-        import torch
-
-        for name in [name for name in sys.modules if name.split(".")[0] == "silero_vad"]:
-            monkeypatch.delitem(sys.modules, name)
-        before = torch.get_num_threads()
-        torch.set_num_threads(2)
-        try:
-            VoiceActivityTrimmer("silero").fit()
-            assert "silero_vad" in sys.modules
-            assert torch.get_num_threads() == 2
-        finally:
-            torch.set_num_threads(before)
 
     def test_read_only_and_reversed_arrays_are_accepted(self, corpus):
         x = corpus.data[0].copy()

@@ -52,6 +52,11 @@ def exported(model, folder, **settings):
     return load_onnx(path, n_threads=1, **settings)
 
 
+def only_input(loaded):
+    (given,) = loaded.description["inputs"]
+    return given
+
+
 def assert_same(loaded, model, X, tolerance=1e-4, spread=0.05):
     expected = model.predict_proba(X)
     assert np.ptp(expected, axis=0).max() > spread  # constant outputs would agree trivially

@@ -143,12 +143,6 @@ def _rooms(speech, emotions, folder):
     simulate_rooms(1)
 
 
-def _vad(speech, emotions, folder):
-    from skser.preprocessing import VoiceActivityTrimmer
-
-    VoiceActivityTrimmer(method="silero", input_sampling_rate=16000).transform(speech)
-
-
 def _own_augmentation(speech, emotions, folder):
     from sklearn.dummy import DummyClassifier
 
@@ -186,7 +180,6 @@ NEEDED_BY = {
     "plot": [_plot],
     "report": [_report],
     "rooms": [_rooms],
-    "vad": [_vad],
     "adapters": [_adapters],
 }
 # Libraries that only the user imports; this package accepts their objects.

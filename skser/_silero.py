@@ -8,12 +8,13 @@ import numpy as np
 from safetensors.numpy import load_file
 
 RATE = 16000  # in Hz
+VERSION = "6.2 in half precision"
 CHUNK = 512  # samples that one probability is for
 _CONTEXT = 64  # samples before a chunk that its spectra include
 _N_FFT, _HOP = 256, 128
 _CHUNKS_AT_ONCE = 2048
 _SILENCE = 10 ** (-110 / 20)  # peak of digital silence, which is not amplified
-_FILE = Path(__file__).parent / "silero" / "silero_vad_16k.safetensors"
+_FILE = Path(__file__).parent / "persistence/models/silero-vad/model.safetensors"
 _loading = threading.Lock()
 
 

@@ -1,0 +1,354 @@
+"""Conversion of a model to a graph: its estimators, and the steps before them."""
+
+import operator
+
+import numpy as np
+from sklearn.ensemble import VotingClassifier, VotingRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from skser.compose import (
+    AugmentedClassifier,
+    AugmentedRegressor,
+    RejectingClassifier,
+    TransferClassifier,
+    TransferRegressor,
+)
+from skser.export import _scikit_learn as linear
+from skser.export._description import described, packed
+from skser.export._features import SPECTRAL, Frames, masked, shortest, spectral_frames
+from skser.export._graph import Graph
+from skser.export._network import n_columns_of, network_scores
+from skser.export._speech import speech
+from skser.export._whisper import is_whisper, whisper_states
+from skser.feature_extraction import SpeechEmbedding, SpeechProbability
+from skser.preprocessing import VoiceActivityTrimmer
+
+_AUGMENTED = (AugmentedClassifier, AugmentedRegressor)
+_WITH_FITTED_INSIDE = (*_AUGMENTED, TransferClassifier, TransferRegressor)
+
+
+class Conversion:
+    """Graph of a model, and the inputs that it takes.
+
+    Parameters
+    ----------
+    weights : StoredWeights or None, default=None
+        File beside the model that holds an encoder.
+
+    Attributes
+    ----------
+    graph : Graph
+    inputs : list of dict
+        Descriptions of the inputs, as `skser.export._description` lists them.
+    """
+
+    def __init__(self, weights=None):
+        self.graph = Graph(weights)
+        self.inputs = []
+        self._known = {}  # values after steps, by the steps' ids
+        self._rate = ()  # of arrays, where an estimator around the steps says it
+
+    def outputs(self, model, steps=()):
+        """Append a model and return its probabilities or predictions (batch, n_outputs).
+
+        Parameters
+        ----------
+        model : estimator
+        steps : tuple of transformer
+            Steps before it.
+        """
+        model, steps = self._reached(model, steps)
+        if isinstance(model, VotingClassifier | VotingRegressor):
+            check_is_fitted(model)
+            if getattr(model, "voting", "soft") != "soft":
+                raise TypeError("export_onnx takes votes with voting='soft' only.")
+            return self._mean(
+                [self.outputs(part, steps) for part in model.estimators_], model._weights_not_none
+            )
+        if linear.is_calibration(model):
+            check_is_fitted(model)
+            parts = [self._calibrated(part, steps) for part in model.calibrated_classifiers_]
+            return self._mean(parts)
+        if is_network(model):
+            scores = self._scores(model, steps)
+            if hasattr(model, "classes_"):
+                return scores.then("Softmax", axis=1)
+            return scores * model._target_scale + model._target_mean
+        if isinstance(model, RejectingClassifier):
+            scores = self._log_probabilities(model.estimator_, steps)
+            return (scores * (1 / model.temperature_)).then("Softmax", axis=1)
+        if isinstance(model, linear.PROBABILISTIC):
+            return linear.probabilities(model, self._before(model, steps))
+        if isinstance(model, linear.REGRESSORS):
+            return linear.decision(model, self._before(model, steps))
+        raise TypeError(_refusal(model))
+
+    def _reached(self, model, steps):
+        """Return the estimator inside pipelines and wrappers, and the steps before it."""
+        while isinstance(model, Pipeline) or inside(model) is not model:
+            check_is_fitted(model)
+            if isinstance(model, Pipeline):
+                *before, model = model.steps
+                model = model[1]
+                steps += tuple(s for _, step in before for s in _flat(step))
+            else:
+                if isinstance(model, _AUGMENTED) and not self._rate:
+                    self._rate = (model.input_sampling_rate,)
+                model = inside(model)
+        return model, steps
+
+    def judgments(self, model):
+        """Append what a `RejectingClassifier` refuses by, besides its probabilities.
+
+        Returns
+        -------
+        dict of Value
+            ``distance`` from the training utterances (batch, 1), and where it listens for
+            speech, ``speech`` (batch, 2), as `skser.export._speech.speech` returns it.
+        """
+        model, steps = self._reached(model, ())
+        x = (self._vectors(model.estimator_, steps) - model.center_) / model.scale_
+        along = x @ model.components_.T
+        squares, along = (x * x).sum(1), along * along
+        across = (squares - along.sum(1)).then("Max", 0.0)
+        total = (along / model.explained_variance_).sum(1) + across / model.noise_variance_
+        found = {"distance": (total / float(len(model.center_))).then("Sqrt")}
+        if model._takes_audio(model.estimator_):
+            waveform, lengths, _ = self._waveform(SpeechProbability(), ())
+            found["speech"] = speech(waveform, lengths)
+        return found
+
+    def _log_probabilities(self, model, steps):
+        """Append a classifier; return log probabilities, or decisions where it has no others."""
+        model, steps = self._reached(model, steps)
+        if isinstance(model, linear.DECIDING):
+            scores = linear.decision(model, self._before(model, steps))
+            if len(model.classes_) > 2:
+                return scores
+            return (scores * -0.5).then("Concat", scores * 0.5, axis=1)
+        return self.outputs(model, steps).then("Max", 1e-12).then("Log")
+
+    def _vectors(self, model, steps):
+        """Return the vectors that the last estimator receives, as `RejectingClassifier` does."""
+        model, steps = self._reached(model, steps)
+        if isinstance(model, VotingClassifier):
+            parts = [self._vectors(part, steps) for part in model.estimators_]
+            return parts[0].then("Concat", *parts[1:], axis=1)
+        if not is_network(model) or not getattr(model, "transformers_", None):
+            x = self._before(model, steps)
+            return x.moments() if isinstance(x, Frames) else x
+        return self._log_probabilities(model, steps)  # it takes audio
+
+    def _mean(self, parts, weights=None):
+        weights = np.ones(len(parts)) if weights is None else np.asarray(weights, np.float64)
+        total, *others = map(operator.mul, parts, weights / weights.sum())
+        for x in others:
+            total = total + x
+        return total
+
+    def _calibrated(self, part, steps):
+        n_classes = len(part.classes)
+        model, steps = self._reached(part.estimator, steps)
+        if part.method == "sigmoid" and len(part.calibrators) < n_classes > 2:
+            raise ValueError(
+                f"A fold of CalibratedClassifierCV held {len(part.calibrators)} of {n_classes} "
+                "classes: fit it with folds that hold all of them."
+            )
+        if isinstance(model, linear.PROBABILISTIC + linear.DECIDING):
+            scores = linear.decision(model, self._before(model, steps))
+            return linear.calibrated(part, scores, is_decision=True)
+        if is_network(model):
+            scores = self._scores(model, steps)
+            scores = scores.cut(1, 1, 2) - scores.cut(1, 0, 1) if n_classes == 2 else scores
+            return linear.calibrated(part, scores, is_decision=True)
+        shares = self.outputs(model, steps)
+        shares = shares.cut(1, 1, 2) if n_classes == 2 else shares
+        return linear.calibrated(part, shares, is_decision=False)
+
+    def _scores(self, network, steps):
+        return network_scores(network, self._before(network, steps + _own_transformers(network)))
+
+    # Steps ----------------------------------------------------------------------------
+
+    def _before(self, model, steps):
+        """Return the value that an estimator takes."""
+        check_is_fitted(model)
+        return self._after(steps, model)[0]
+
+    def _after(self, steps, consumer):
+        """Return the value after some steps, and the description of its input."""
+        key = *map(id, steps), _takes_vectors(consumer), self._rate
+        if key not in self._known:
+            x, given = self._converted(steps, consumer)
+            self._known[key] = x, given, steps  # the steps too, so that ids stay theirs
+        return self._known[key][:2]
+
+    def _converted(self, steps, consumer):
+        if not steps:
+            return self._from_outside(steps, consumer)
+        *before, last = steps
+        before = tuple(before)
+        if linear.has_operators(last):
+            x, given = self._after(before, last)
+            x = linear.transformed(last, x)
+        elif _reads_audio(last) and all(isinstance(s, VoiceActivityTrimmer) for s in before):
+            waveform, lengths, given = self._waveform(last, before)
+            function = spectral_frames if isinstance(last, SPECTRAL) else whisper_states
+            x = function(last, waveform, lengths)
+        else:
+            return self._from_outside(steps, consumer)
+        entry = described(last)
+        given["inside"] += [entry] if entry not in given["inside"] else []
+        return x, given
+
+    def _waveform(self, transformer, before):
+        """Return samples, their lengths, and the description of this input."""
+        rate, facts = float(transformer.sampling_rate), None
+        if isinstance(transformer, SpeechEmbedding):
+            facts = transformer._prepare()[0]
+        given = self._described("waveform", before, (*before, transformer))
+        key = "waveform", rate, given["input_sampling_rate"], *map(id, before)
+        if key not in self._known:
+            given |= {"sampling_rate": rate, "shortest": 1}
+            waveform, lengths = self._declared(given, ["batch", "samples"])
+            waveform = masked(waveform, waveform.inside(1, lengths))
+            self._known[key] = waveform, lengths, given, before
+        waveform, lengths, given, _ = self._known[key]
+        if facts is not None:
+            least, given["longest"] = facts.shortest, facts.longest
+        elif isinstance(transformer, SPECTRAL):
+            least = shortest(transformer)
+        else:
+            least = 1
+        given["shortest"] = max(given["shortest"], int(least))
+        return waveform, lengths, given
+
+    def _from_outside(self, steps, consumer):
+        """Return frames or vectors that are computed before the graph."""
+        if _takes_vectors(consumer):
+            given = self._described("vectors", steps, steps)
+            n_columns = given["n_columns"] = int(consumer.n_features_in_)
+            return self._declared(given, ["batch", n_columns])[0], given
+        given = self._described("frames", steps, steps)
+        n_columns = given["n_columns"] = n_columns_of(consumer)
+        x, lengths = self._declared(given, ["batch", "time", n_columns])
+        x = masked(x, x.inside(1, lengths).unsqueeze(2)).unsqueeze(1)
+        return Frames(x, lengths, 1, n_columns), given
+
+    def _described(self, form, outside, first):
+        archive = packed(outside)
+        steps = [described(step) for step in outside]
+        # Functionals have the rate of the transformer inside.
+        reader = getattr(first[0], "transformer", None) or first[0] if first else None
+        rate = self._rate[0] if self._rate else getattr(reader, "input_sampling_rate", None)
+        return {
+            "form": form,
+            "names": [],
+            "n_columns": None,
+            "sampling_rate": None,
+            "shortest": None,
+            "longest": None,
+            "input_sampling_rate": None if rate is None else float(rate),
+            "outside": [] if archive is None else steps,
+            "archive": archive,
+            "inside": [],
+            "missing": steps if archive is None else [],
+        }
+
+    def _declared(self, given, shape):
+        """Declare the values of an input; those of a second one have numbers."""
+        number = f"_{len(self.inputs) + 1}" if self.inputs else ""
+        self.inputs.append(given)
+        shapes = {given["form"]: (np.float32, shape)}
+        if given["form"] != "vectors":
+            shapes["lengths"] = np.int64, ["batch"]
+        given["names"] = [name + number for name in shapes]
+        return [self.graph.input(name + number, *shapes[name]) for name in shapes]
+
+
+def inside(model):
+    """Return the fitted estimator inside a search, a transfer or an augmentation, or the model."""
+    if hasattr(model, "best_estimator_"):
+        return model.best_estimator_
+    if isinstance(model, _WITH_FITTED_INSIDE):
+        check_is_fitted(model)
+        return model.estimator_
+    return model.estimator if isinstance(model, FrozenEstimator) else model
+
+
+def _flat(step):
+    """Return the transformers of a step, which may be a pipeline itself."""
+    step = step.estimator if isinstance(step, FrozenEstimator) else step
+    if step is None or isinstance(step, str):  # "passthrough"
+        return []
+    if isinstance(step, Pipeline):
+        return [inner for _, part in step.steps for inner in _flat(part)]
+    return [step]
+
+
+def is_network(model):
+    """Return whether a model is a network of this package."""
+    from skser.neural_network import NeuralEstimator
+
+    return isinstance(model, NeuralEstimator)
+
+
+def _takes_vectors(consumer):
+    if is_network(consumer):
+        return consumer._fitted_on_flat
+    # A scaler of sequences notes this for a 2-D array.
+    return hasattr(consumer, "n_features_in_")
+
+
+def _reads_audio(step):
+    return isinstance(step, SPECTRAL) or (isinstance(step, SpeechEmbedding) and is_whisper(step))
+
+
+def _own_transformers(network):
+    """Return the transformers inside a network, or raise if it cannot be exported."""
+    own, name = getattr(network, "transformers_", {}), type(network).__name__
+    if len(own) > 1:
+        raise ValueError(
+            f"A {name} of audio and text together cannot be exported to ONNX. Use skser.save."
+        )
+    if getattr(network, "n_fine_tuned_layers", 0):
+        raise ValueError(
+            f"A {name} with n_fine_tuned_layers={network.n_fine_tuned_layers} cannot be exported "
+            "to ONNX, because the layers belong to another library. Use skser.save."
+        )
+    return tuple(own.values())
+
+
+def _refusal(model):
+    name = type(model).__name__
+    if isinstance(model, linear.DECIDING):
+        return f"{name} has no probabilities: export_onnx takes it in a CalibratedClassifierCV."
+    parts = [f".estimator_ of {name}"] if hasattr(model, "estimator_") else []
+    parts += [f".named_estimators_[{key!r}]" for key in getattr(model, "named_estimators_", {})]
+    hint = f". A part of it may have them: {' or '.join(parts)}" if parts else ""
+    return (
+        "export_onnx takes networks, linear models, discriminant analysis, calibrations by "
+        f"sigmoids or a temperature, soft votes, and pipelines of these, not {name}{hint}."
+    )
+
+
+def estimator_of(model):
+    """Return the estimator at the end of pipelines, and inside of what is around it."""
+    while isinstance(model, Pipeline) or inside(model) is not model:
+        model = model[-1] if isinstance(model, Pipeline) else inside(model)
+    return model
+
+
+def targets_of(model):
+    """Return the number and the names of a regressor's targets, and whether y was 1-D."""
+    model = estimator_of(model)
+    if isinstance(model, VotingRegressor):
+        return {"n": 1, "names": None, "one_dimensional": True}
+    if is_network(model):
+        names = getattr(model, "target_names_", None)
+        n, is_1d = len(model._target_mean), bool(model._target_is_1d)
+        return {"n": n, "names": names, "one_dimensional": is_1d}
+    is_1d = np.ndim(model.coef_) == 1
+    return {"n": len(np.atleast_2d(model.coef_)), "names": None, "one_dimensional": is_1d}
