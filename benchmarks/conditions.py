@@ -36,7 +36,7 @@ from skser.pipelines import fcn_and_functionals, functionals, whisper_linear
 MEMORY = cache_folder(__file__)
 ONE_THREAD = {"device": "cpu", "n_threads": 1}
 OTHER = {"emodb-loso": "ravdess-5", "ravdess-5": "emodb-loso"}
-SEEDLESS = ("whisper-tiny", "whisper-tiny-lda", "functionals")  # if trained clean
+SEEDLESS = ("whisper-tiny", "functionals")  # if trained clean
 TRAINING = ("clean", "conditions")
 NETWORK = "attention-fcn"  # part of the vote
 MEAN = "mean of all but clean"
@@ -52,11 +52,6 @@ def training_sounds():
 
 
 def whisper(conditions, seed, n_classes):
-    return whisper_linear(conditions=conditions, device="cpu", random_state=seed)
-
-
-def whisper_lda(conditions, seed, n_classes):
-    """Return a linear discriminant analysis of two layers, all classes being equally likely."""
     checkpoint = Path(os.environ["SKSER_MODELS"]) / "whisper-tiny-encoder"
     model = whisper_linear(
         checkpoint, (2, 3), conditions=conditions, device="cpu", random_state=seed
@@ -77,7 +72,6 @@ def vote(conditions, seed, n_classes):
 
 SYSTEMS = {
     "whisper-tiny": whisper,
-    "whisper-tiny-lda": whisper_lda,
     "functionals": vectors,
     "fcn-and-functionals": vote,
 }
