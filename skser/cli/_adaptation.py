@@ -42,8 +42,8 @@ def adapted(model, recordings):
         copy = adapt(model, recordings)
     if len(recordings) == 1:
         complain(
-            "--adapt with one recording changes nothing: its voice and its emotion cannot be told "
-            "apart. Give several that vary in emotion.",
+            "--adapt with one recording changes nothing, since its emotion and its setting cannot "
+            "be separated. Give several that vary in emotion.",
             "warning",
         )
     else:

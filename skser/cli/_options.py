@@ -26,7 +26,7 @@ TableOrFolder = Annotated[
         help="CSV file with the columns audio, emotion and speaker, or the folder of a corpus."
     ),
 ]
-Model = Annotated[str, typer.Option(help=MODEL_HELP)]
+Model = Annotated[str, typer.Option(envvar="SKSER_MODEL", help=MODEL_HELP)]
 Trust = Annotated[
     bool,
     typer.Option("--trust", help="Trust the author of the saved model as the author of a program."),

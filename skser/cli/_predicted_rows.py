@@ -174,7 +174,7 @@ class Rows:
 
 
 def _bounds(path):
-    """Return the keys that tell parts of one recording apart."""
+    """Return the keys that identify a part of a recording."""
     if not isinstance(path, Utterance):
         return {}
     facts = {"start": path.start, "end": path.end, "channel": path.channel}

@@ -55,11 +55,6 @@ def train(
     )  # fmt: skip
     if is_onnx(out):
         import_optional("onnx", extra="onnx", purpose="--out *.onnx")
-        if not hasattr(model, "steps"):
-            raise ValueError(
-                f"{system} combines several models, but an ONNX file holds only one. Give --out "
-                "the name of a .skser file."
-            )
     data = _corpus(table, corpus)
     rows, y = training_targets(data, target)
     of_all = "" if rows.all() else f" of {len(rows)}, those with ratings"

@@ -184,6 +184,19 @@ def rounded_up(n_times):
     return -(-n_times // step) * step
 
 
+def _gathered(block, starts, lengths, n_times):
+    """Gather utterances from a block on a device, with zeros beyond each."""
+    times = np.arange(n_times)
+    # An utterance with 0 frames (a missing modality) reads some other frame, zeroed below.
+    rows = starts[:, None] + np.minimum(times, np.maximum(lengths[:, None] - 1, 0))
+    x = block[torch.from_numpy(rows).to(block.device, non_blocking=True)]
+    first = int(lengths.min())
+    if first < n_times:
+        inside = torch.from_numpy(times[first:] < lengths[:, None])
+        x[:, first:] *= inside.unsqueeze(-1).to(x.device, non_blocking=True)
+    return x
+
+
 def padded_batch(sequences, indices, block=None):
     """Gather utterances into one padded tensor.
 
@@ -213,16 +226,12 @@ def padded_batch(sequences, indices, block=None):
         }
     lengths, starts = sequences.lengths[indices], sequences.starts[indices]
     n_times = rounded_up(max(1, int(lengths.max())))
-    times = np.arange(n_times)
-    # An utterance with 0 frames (a missing modality) reads some other frame, zeroed below.
-    rows = starts[:, None] + np.minimum(times, np.maximum(lengths[:, None] - 1, 0))
     if block is None:
-        x = torch.from_numpy(sequences.values[rows])
+        padded = np.zeros((len(indices), n_times, sequences.n_columns), np.float32)
+        for utterance, start, length in zip(padded, starts, lengths, strict=True):
+            utterance[:length] = sequences.values[start : start + length]
+        x = torch.from_numpy(padded)
     else:
-        x = block[torch.from_numpy(rows).to(block.device, non_blocking=True)]
-    first = int(lengths.min())
-    if first < n_times:
-        inside = torch.from_numpy(times[first:] < lengths[:, None])
-        x[:, first:] *= inside.unsqueeze(-1).to(x.device, non_blocking=True)
+        x = _gathered(block, starts, lengths, n_times)
     x = x.unflatten(-1, (sequences.layout.n_channels, -1))
     return {"x": x.transpose(1, 2), "lengths": torch.from_numpy(lengths)}

@@ -32,6 +32,8 @@ def shell(monkeypatch, capfd):
     """Return a function that runs a command and returns exit code, output and messages."""
 
     def run(*arguments, pipe=b""):
+        # The small model, whatever the default is.
+        monkeypatch.setenv("SKSER_MODEL", "emodb-afcn")
         monkeypatch.setattr(sys, "argv", ["skser", *map(str, arguments)])
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(pipe)))
         with pytest.raises(SystemExit) as ended:

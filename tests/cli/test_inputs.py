@@ -188,3 +188,12 @@ def test_an_onnx_file_is_not_adapted(shell, files):
     code, _, err = shell("predict", *files, "--adapt", "--model", graph)
     assert code == 1
     assert "Give a --model saved as .skser" in err
+
+
+def test_the_environment_may_choose_the_model(folder, files):
+    model = str(folder / "model.skser")
+    given = run("predict", files[0], "--json", SKSER_MODEL=model)
+    assert given.returncode == 0, given.stderr
+    expected = skser.load(model).predict_proba(files[:1])[0]
+    found = list(json.loads(given.stdout)[0]["probabilities"].values())
+    np.testing.assert_allclose(found, expected, atol=1e-5)
