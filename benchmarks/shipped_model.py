@@ -32,7 +32,14 @@ from skser.export import export_onnx
 from skser.pipelines import attention_fcn, functionals, whisper_linear
 
 FOLDER = Path(skser.__file__).parent / "persistence/models"
-ENCODER = FOLDER / "whisper-tiny-lower/model.safetensors"
+# Files of weights that the ONNX file of a model refers to.
+WEIGHTS = {
+    "emodb-whisper": [
+        FOLDER / "whisper-tiny-lower/model.safetensors",
+        FOLDER / "silero-vad/model.safetensors",
+    ],
+    "emodb-afcn": [],
+}
 NAMES = ("emodb-whisper", "emodb-functionals", "emodb-afcn")
 # Parameters that training sets for itself; audio of predictions must state its sampling rate.
 OF_TRAINING = {"input_sampling_rate": None, "memory": None, "n_threads": None, "device": "auto"}
@@ -52,8 +59,8 @@ def system(name, **settings):
     -------
     AugmentedClassifier
     """
-    # As deep in noise as `whisper_linear` goes by default.
-    snr = (-5, 20) if name == "emodb-whisper" else (0, 20)
+    # The systems' own choices.
+    snr = (0, 20) if name == "emodb-functionals" else (-5, 20)
     conditions = Conditions(snr=snr, noise=training_sounds())
     given = {"conditions": conditions, "memory": cache_folder(__file__), "random_state": 0}
     given |= settings
@@ -106,18 +113,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--train", action="store_true")
+    parser.add_argument("--keep-card", action="store_true", help="only export to ONNX anew")
     arguments = parser.parse_args()
     path = FOLDER / f"{arguments.name}.skser"
     model = trained(arguments.name) if arguments.train else skser.load_pretrained(arguments.name)
-    text = None if arguments.train else card(arguments.name, model)
-    skser.save(model, path, card=text)
-    # The command line predicts with ONNX files, which load faster.
-    if arguments.name == "emodb-whisper":
-        export_onnx(model, path.with_suffix(".onnx"), weights=ENCODER)
-    elif arguments.name == "emodb-afcn":
-        export_onnx(model, path.with_suffix(".onnx"))
+    if not arguments.keep_card:
+        text = None if arguments.train else card(arguments.name, model)
+        skser.save(model, path, card=text)
+        print(text, f"\n{path.stat().st_size / 1000:.0f} kB")
+    if arguments.name != "emodb-functionals":
+        # The command line predicts with the ONNX file, which loads faster.
+        export_onnx(model, path.with_suffix(".onnx"), weights=WEIGHTS[arguments.name])
     write_credits()
-    print(text, f"\n{path.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

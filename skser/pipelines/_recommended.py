@@ -7,7 +7,6 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from skser._docstrings import insert_descriptions
-from skser.augmentation import Conditions
 from skser.feature_extraction import FrameFeatures, Functionals, SpeechEmbedding
 from skser.pipelines._networks import attention_fcn
 from skser.pipelines._parts import DESCRIPTIONS, in_conditions, with_scaler
@@ -160,10 +159,7 @@ def whisper_linear(
         package.
     layers : int, tuple of int or "all", default=2
         Layers of the encoder, as indices into its hidden states.
-    conditions : bool or callable, default=True
-        Training in recording conditions: True adds two copies of each training utterance, altered
-        by `skser.augmentation.Conditions`, with noise down to -5 dB, from which this encoder
-        profits; a callable replaces it. False trains on the utterances as they are.
+    {conditions}
     {audio}
     device : str, default="auto"
         Torch device of the encoder; "auto" selects the first one available of cuda, mps and cpu.
@@ -192,6 +188,4 @@ def whisper_linear(
         LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000),
         scaler=StandardScaler(),
     )
-    if conditions is True:
-        conditions = Conditions(snr=(-5, 20))
     return in_conditions(model, conditions, random_state=random_state, **audio)
