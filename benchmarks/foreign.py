@@ -28,7 +28,6 @@ from skser.metrics import unweighted_average_recall
 # CORAL and the ranks of functionals take long, so that they have fewer draws and directions.
 NUMBERS = {
     "whisper-tiny": {"statistics": (5, 10, 20, 50, "all"), "coral": (20, "all")},
-    "whisper-tiny-lda": {"statistics": (5, 10, 20, 50, "all"), "coral": (20, "all")},
     "functionals": {"statistics": (20, "all")},
 }
 N_DRAWS = 20

@@ -11,9 +11,9 @@ processes are left out. A mutant is killed if a test fails or if the tests take 
 usual. It survives if all of them pass.
 
 `--only-survivors` tries those that survived or took too long again, with the tests of today, and
-adds "after" to them and to the counts. A mutant is found again by its change, because lines move.
-One whose line has been rewritten is "rewritten" and counts as not noticed. Those killed before
-count as noticed.
+adds "after" to them and to the counts. A mutant is found again by its change and by what precedes
+it on the line, because lines move. One whose line has been rewritten is "rewritten" and counts as
+not noticed. Those killed before count as noticed.
 
 Results: results/mutants.json.
 """
@@ -281,9 +281,24 @@ def found_again(mutant, copy, possible):
     places = [place for place in possible if place[:2] == (path, name)]
     source = (copy / path).read_text("utf-8")
     for place in sorted(places, key=lambda place: abs(place[3] - mutant["line"])):
-        if changed_lines(source, mutated(source, *place[1:3])) == mutant["change"]:
+        change = changed_lines(source, mutated(source, *place[1:3]))
+        if change and edit(change) == edit(mutant["change"]):
             return place
     return None
+
+
+def edit(change):
+    """Return what precedes a change on its line, what it removes, and what it adds."""
+    old, new = ("\n".join(text[1:] for text in change if text[0] == sign) for sign in "-+")
+    start = n_equal(old, new)
+    end = n_equal(old[:start:-1], new[:start:-1])
+    return old[:start], old[start : len(old) - end], new[start : len(new) - end]
+
+
+def n_equal(a, b):
+    """Count the equal characters that two texts start with."""
+    different = (i for i, pair in enumerate(zip(a, b, strict=False)) if len(set(pair)) > 1)
+    return next(different, min(len(a), len(b)))
 
 
 def show(number, mutant, outcome):

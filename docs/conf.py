@@ -53,6 +53,7 @@ sphinx_gallery_conf = {
 sys.path.insert(0, str(Path(__file__).parent))
 from draw_architecture import draw_architecture  # noqa: E402
 from draw_systems import draw_systems  # noqa: E402
+from render_adaptation import write_adaptation  # noqa: E402
 from render_adversarial import write_adversarial_tables  # noqa: E402
 from render_clients import write_clients  # noqa: E402
 from render_corpora import write_corpora  # noqa: E402
@@ -69,6 +70,7 @@ from render_stream import write_stream_table  # noqa: E402
 
 HERE = Path(__file__).parent
 write_tables(HERE)
+write_adaptation(HERE)
 write_adversarial_tables(HERE)
 write_clients(HERE)
 write_corpora(HERE)

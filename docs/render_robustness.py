@@ -10,7 +10,6 @@ from stored_results import read_result, write_generated
 STAR = " \\*"  # of systems with weights that were trained on other data
 SYSTEMS = {
     "whisper-tiny": f"Whisper tiny{STAR}",
-    "whisper-tiny-lda": f"Whisper tiny, LDA{STAR}",
     "functionals": "functionals",
     "attention-fcn": "attention FCN",
     "fcn-and-functionals": "FCN and functionals",
@@ -26,7 +25,7 @@ CORPORA = {
     "emodb+ravdess": "EmoDB and RAVDESS",
 }
 METHODS = {"statistics": "adapted", "coral": "CORAL"}
-COLORS = ("tab:blue", "tab:cyan", "tab:orange", "tab:red", "tab:green")
+COLORS = ("tab:blue", "tab:orange", "tab:red", "tab:green")
 
 
 def write_robustness(docs):

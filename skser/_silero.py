@@ -31,7 +31,7 @@ def speech_probability(samples):
     ndarray of shape (n_chunks,), float32
         Probability of each chunk of 512 samples. The last chunk is filled up with zeros.
     """
-    weights = _weights()
+    weights = silero_weights()
     x = samples - samples.mean()
     peak = np.abs(x).max()
     if peak > _SILENCE:
@@ -84,7 +84,7 @@ def _sigmoid(x):
     return 0.5 * (1 + np.tanh(0.5 * x))
 
 
-def _weights():
+def silero_weights():
     with _loading:
         return _read_weights()
 

@@ -159,7 +159,8 @@ class BaseAdapted(MetaEstimatorMixin, BaseEstimator):
         if not hasattr(X, "columns"):
             raise TypeError(
                 f"setting={self.setting!r} is a column of an utterance table, but X is a "
-                f"{type(X).__name__}. Give a DataFrame with that column, or setting=None."
+                f"{type(X).__name__}. Give a DataFrame with that column, as corpus.frame or "
+                "cross_validate_speakers(..., use_frame=True) do, or set setting=None."
             )
         if self.setting not in X.columns:
             raise ValueError(

@@ -7,6 +7,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 
 from skser._base import is_sequences
+from skser.compose._adapted_base import BaseAdapted
 from skser.compose._augmented_base import BaseAugmented
 from skser.compose._transfer import TransferClassifier
 from skser.sequences import as_sequences
@@ -23,7 +24,7 @@ def scores_and_vectors(model, X):
     ----------
     model : fitted classifier
         Classifier with `predict_proba` or `decision_function`. Pipelines, soft votes, searches,
-        `AugmentedClassifier`, `TransferClassifier` and `FrozenEstimator` are looked into.
+        `FrozenEstimator`, and augmented, adapted and transferred classifiers are looked into.
     X : any input that `model` takes
         Utterances.
 
@@ -47,6 +48,8 @@ def scores_and_vectors(model, X):
         return scores_and_vectors(model.estimator, X)
     if isinstance(model, BaseAugmented):
         return scores_and_vectors(model.estimator_, model._plain(X))
+    if isinstance(model, BaseAdapted) and model.setting is None:
+        return scores_and_vectors(getattr(model, "adapted_", model.estimator_), X)
     if isinstance(model, TransferClassifier):
         return scores_and_vectors(model.estimator_, X)
     if isinstance(model, VotingClassifier) and model.voting == "soft":

@@ -34,8 +34,8 @@ class Conversion:
 
     Parameters
     ----------
-    weights : StoredWeights or None, default=None
-        File beside the model that holds an encoder.
+    weights : list of StoredWeights, default=()
+        Files beside the model that hold encoders.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Conversion:
         Descriptions of the inputs, as `skser.export._description` lists them.
     """
 
-    def __init__(self, weights=None):
+    def __init__(self, weights=()):
         self.graph = Graph(weights)
         self.inputs = []
         self._known = {}  # values after steps, by the steps' ids
@@ -111,12 +111,15 @@ class Conversion:
         model, steps = self._reached(model, ())
         x = (self._vectors(model.estimator_, steps) - model.center_) / model.scale_
         along = x @ model.components_.T
-        squares, along = (x * x).sum(1), along * along
-        across = (squares - along.sum(1)).then("Max", 0.0)
-        total = (along / model.explained_variance_).sum(1) + across / model.noise_variance_
+        across = x - along @ model.components_  # in float32, a difference of squares would be noise
+        total = (along * along / model.explained_variance_).sum(1)
+        total = total + (across * across).sum(1) / model.noise_variance_
         found = {"distance": (total / float(len(model.center_))).then("Sqrt")}
         if model._takes_audio(model.estimator_):
-            waveform, lengths, _ = self._waveform(SpeechProbability(), ())
+            given = model.estimator_.get_params().items()
+            rates = [rate for name, rate in given if name.endswith("input_sampling_rate") and rate]
+            detector = SpeechProbability(input_sampling_rate=rates[0] if rates else None)
+            waveform, lengths, _ = self._waveform(detector, ())
             found["speech"] = speech(waveform, lengths)
         return found
 

@@ -23,7 +23,7 @@ _TOP = {
     "classes": (dict, None),  # dtype and values of a classifier's labels
     "targets": (dict, None),  # names (or None) of a regressor's targets; y was one_dimensional
     "rejection": (dict, None),  # what a classifier refuses by, as `_REJECTION` lists it
-    "weights": (dict, None),  # location and SHA-256 of a file beside the model
+    "weights": list,  # location and SHA-256 of each file beside the model
 }
 _INPUT = {
     "form": str,  # waveform, frames or vectors

@@ -17,7 +17,7 @@ from skser.export._file import write_sealed
 from skser.export._weights import StoredWeights
 
 
-def export_onnx(model, path, *, weights=None):
+def export_onnx(model, path, *, weights=()):
     """Write a fitted model and the steps before it as an ONNX file.
 
     `load_onnx` and any other ONNX runtime predict with the file, without torch. The extra
@@ -42,10 +42,10 @@ def export_onnx(model, path, *, weights=None):
         around these.
     path : path-like
         File to write, in an existing folder. An existing file is replaced.
-    weights : path-like or None, default=None
-        File in the same folder, in safetensors' format, that holds the encoder of a
-        `SpeechEmbedding`. The ONNX file then refers to its tensors instead of holding them. None
-        stores everything in one file.
+    weights : list of path-like, default=()
+        Files of safetensors, in the same folder or below it, that hold the encoder of a
+        `SpeechEmbedding` or the detector of speech. The ONNX file refers to their tensors instead
+        of holding them.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def export_onnx(model, path, *, weights=None):
     >>> bool(np.abs(probabilities - model.predict_proba(corpus.data)).max() < 1e-4)
     True
     """
-    stored = None if weights is None else StoredWeights(weights, os.path.dirname(path))
+    stored = [StoredWeights(file, os.path.dirname(path)) for file in weights]
     conversion = Conversion(stored)
     outputs = conversion.outputs(model)
     classes, targets = getattr(model, "classes_", None), None
@@ -125,7 +125,7 @@ def export_onnx(model, path, *, weights=None):
         "classes": None if classes is None else described_labels(classes),
         "targets": targets,
         "rejection": rejection,
-        "weights": None if stored is None else stored.described(),
+        "weights": [file.described() for file in stored],
     }
     write_sealed(conversion.graph.serialized({METADATA: to_json(description)}), path)
     missing = [step["class"] for given in conversion.inputs for step in given["missing"]]

@@ -94,7 +94,9 @@ def spectral_frames(transformer, waveform, lengths):
         waveform, lengths = _excerpt(transformer, waveform, lengths)
     lengths = lengths // np.int64(fourier.hop) + np.int64(1)
     if isinstance(transformer, Spectrogram):
-        x = power_spectra(waveform, fourier, prepared.bands)
+        n_bins = fourier.n_fft // 2 + 1
+        bins = slice(*prepared.bands.indices(n_bins)[:2])
+        x = power_spectra(waveform, fourier, bins)
     else:
         filters = prepared.bands.toarray()
         heard = np.flatnonzero(filters.any(axis=0))
@@ -151,17 +153,24 @@ def power_spectra(waveform, fourier, bins):
         Bins of the transform to return.
     """
     n_window = len(fourier.window)
-    # A convolution frames, tapers and transforms at once; onnxruntime's STFT takes 2 to 25 times
-    # as long, and its transforms of other lengths than powers of two lose digits.
-    angles = np.outer(np.arange(fourier.n_fft // 2 + 1)[bins], np.arange(n_window))
-    angles = (angles % fourier.n_fft) * (2 * np.pi / fourier.n_fft)
-    waves = np.concatenate([np.cos(angles), np.sin(angles)]) * fourier.window.astype(np.float64)
     if fourier.before is not None:
         margins = np.array([0, fourier.before, 0, n_window - fourier.before])
         waveform = waveform.then("Pad", margins)
-    parts = waveform.unsqueeze(1).then("Conv", waves[:, None], strides=[fourier.hop])
-    squares, n_bins = parts * parts, len(angles)
+    # A convolution frames, tapers and transforms at once; onnxruntime's STFT takes 2 to 25 times
+    # as long, and its transforms of other lengths than powers of two lose digits.
+    kernels = waves(waveform.graph, bins, n_window, fourier.n_fft) * fourier.window
+    parts = waveform.unsqueeze(1).then("Conv", kernels.unsqueeze(1), strides=[fourier.hop])
+    squares, n_bins = parts * parts, bins.stop - bins.start
     return squares.cut(1, 0, n_bins) + squares.cut(1, n_bins, 2 * n_bins)
+
+
+def waves(graph, bins, n_window, n_fft):
+    """Return cosines and sines (2 * n_bins, n_window), computed since they would fill the file."""
+    times, steps = graph.indices(n_window), graph.indices(bins.stop - bins.start)
+    steps = (steps + np.int64(bins.start)).unsqueeze(1) * times
+    angles = (steps - (steps // np.int64(n_fft)) * np.int64(n_fft)).as_float()
+    angles = angles * (2 * np.pi / n_fft)
+    return angles.then("Cos").then("Concat", angles.then("Sin"), axis=0)
 
 
 def _decibels(x, inside, top_db):

@@ -86,7 +86,7 @@ class Value:
 
     def positions(self, axis):
         """Return the indices 0, 1, ... along an axis, int64 of shape (length,)."""
-        return self.graph.add("Range", np.int64(0), self.length(axis).squeeze(0), np.int64(1))
+        return self.graph.indices(self.length(axis).squeeze(0))
 
     def inside(self, axis, lengths):
         """Return a mask (batch, length of an axis) of the places inside each utterance."""
@@ -98,11 +98,11 @@ class Graph:
 
     Parameters
     ----------
-    stored : StoredWeights or None, default=None
-        Tensors of a file beside the model, which `weight` refers to.
+    stored : list of StoredWeights, default=()
+        Files beside the model, whose tensors `weight` refers to.
     """
 
-    def __init__(self, stored=None):
+    def __init__(self, stored=()):
         self._onnx = import_optional("onnx", extra="onnx", purpose="export_onnx")
         self._stored = stored
         self._inputs, self._outputs, self._nodes, self._constants = [], [], [], {}
@@ -140,6 +140,11 @@ class Graph:
         self._nodes.append(make_node(operator, names, [output], name=output, **attributes))
         return Value(self, output)
 
+    def indices(self, n):
+        """Return 0, 1, ... n - 1, int64."""
+        n = n if isinstance(n, Value) else np.int64(n)
+        return self.add("Range", np.int64(0), n, np.int64(1))
+
     def constant(self, value, dtype=np.float32):
         """Return a value, or the constant that an array becomes."""
         if isinstance(value, Value):
@@ -166,7 +171,8 @@ class Graph:
         """
         if name in self._constants:
             return Value(self, name).as_float()
-        place = None if self._stored is None else self._stored.find(name, array)
+        places = (stored.find(name, array) for stored in self._stored)
+        place = next((place for place in places if place is not None), None)
         if place is not None:
             tensor = self._onnx.TensorProto(name=name, dims=array.shape, data_location=1)
             tensor.data_type = place.pop("type")

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from skser.export._features import masked
+from skser.export._features import masked, waves
 
 _CONTEXT = 64  # samples before a chunk that its spectra include
-_HOP = 128
+_N_FFT, _HOP, _N_BINS = 256, 128, 129
 _SILENCE = 10 ** (-110 / 20)  # peak of digital silence, which is not amplified
 _LEAST_PROBABILITY = 0.5
 
@@ -31,16 +31,15 @@ def speech(waveform, lengths):
     x = _scaled(waveform, lengths)
     # The last chunk is filled up with zeros.
     x = x.then("Pad", np.array([0, _CONTEXT, 0, CHUNK - 1])).unsqueeze(1)
-    spectra = x.then("Conv", _kernels(graph, weights["fourier"]), strides=[CHUNK])
-    half = weights["fourier"].shape[1] // 2
-    spectra = spectra.reshape(0, 4, 2 * half, -1)
-    real, imaginary = spectra.cut(2, 0, half), spectra.cut(2, half, 2 * half)
+    spectra = x.then("Conv", _kernels(graph), strides=[CHUNK])
+    spectra = spectra.reshape(0, 4, 2 * _N_BINS, -1)
+    real, imaginary = spectra.cut(2, 0, _N_BINS), spectra.cut(2, _N_BINS, 2 * _N_BINS)
     x = (real * real + imaginary * imaginary).then("Sqrt").transpose(0, 2, 3, 1)
     for layer, stride in ((1, 1), (2, 2), (3, 2), (4, 1)):
         matrix = weights[f"conv{layer}"]  # (3 * n_in, n_out)
-        kernel = matrix.reshape(3, -1, matrix.shape[1]).transpose(2, 1, 0)[:, :, None]
+        kernel = matrix.reshape(3, -1, matrix.shape[1]).transpose(2, 1, 0)
+        kernel = graph.weight(kernel, f"conv{layer}.weight").unsqueeze(2)
         bias = weights[f"conv{layer}_bias"]
-        kernel = graph.weight(np.ascontiguousarray(kernel), f"silero.conv{layer}.weight")
         x = x.then("Conv", kernel, bias, strides=[1, stride], pads=[0, 1, 0, 1]).then("Relu")
     x = x.squeeze(3).transpose(2, 0, 1)  # (chunks, batch, features)
     n_chunks = (lengths + np.int64(CHUNK - 1)) // np.int64(CHUNK)
@@ -62,34 +61,36 @@ def _scaled(x, lengths):
     return x / x.graph.add("Where", is_heard, peak, 1.0)
 
 
-def _kernels(graph, fourier):
-    """Return kernels that transform the four frames of a chunk, (4 * n_bins, 1, 576)."""
-    waves = np.ascontiguousarray(fourier.T)
-    n_fft = waves.shape[1]
-    # Half of the last frame's second half mirrors the chunk.
-    n_mirrored = _CONTEXT
-    last = waves[:, : n_fft - n_mirrored].copy()
-    last[:, -2 : -2 - n_mirrored : -1] += waves[:, n_fft - n_mirrored :]
-    whole = graph.constant(waves[:, None])
-    rest = 3 * _HOP - n_mirrored
-    parts = [whole.then("Pad", np.array([0, 0, i * _HOP, 0, 0, rest - i * _HOP])) for i in range(3)]
-    parts.append(graph.constant(last[:, None]).then("Pad", np.array([0, 0, 3 * _HOP, 0, 0, 0])))
-    return graph.add("Concat", *parts, axis=0)
+def _kernels(graph):
+    """Return kernels that transform the four frames of a chunk, (8 * n_bins, 1, 576)."""
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_N_FFT) / _N_FFT)
+    kernel = waves(graph, slice(0, _N_BINS), _N_FFT, _N_FFT) * window
+    rest = 3 * _HOP - _CONTEXT
+    parts = [kernel.then("Pad", np.array([0, i * _HOP, 0, rest - i * _HOP])) for i in range(3)]
+    # The end of the last frame mirrors the chunk.
+    n_own = _N_FFT - _CONTEXT
+    mirror = np.zeros((_CONTEXT, n_own))
+    mirror[np.arange(_CONTEXT), n_own - 2 - np.arange(_CONTEXT)] = 1
+    last = kernel.cut(1, 0, n_own) + kernel.cut(1, n_own, _N_FFT) @ mirror
+    parts.append(last.then("Pad", np.array([0, 3 * _HOP, 0, 0])))
+    return graph.add("Concat", *parts, axis=0).unsqueeze(1)
 
 
 def _recurrent(x, lengths, weights):
     """Append the recurrent layer (LSTM) over chunks; return (chunks, batch, n_units)."""
+    n_units, graph = len(weights["recurrent"]), x.graph
     order = (0, 3, 1, 2)  # of the gates i, f, g, o in ONNX
 
     def ordered(values):
-        return np.concatenate([np.split(values, 4)[gate] for gate in order])
+        parts = [values.cut(0, gate * n_units, (gate + 1) * n_units) for gate in order]
+        return graph.add("Concat", *parts, axis=0).unsqueeze(0)
 
     kernels = [
-        x.graph.weight(ordered(weights[name].T), f"silero.{name}").unsqueeze(0)
-        for name in ("input", "recurrent")
+        ordered(graph.weight(weights[key].T, f"lstm_cell.{name}"))
+        for key, name in (("input", "weight_ih"), ("recurrent", "weight_hh"))
     ]
-    bias = np.concatenate([ordered(weights["gate_bias"]), np.zeros_like(weights["gate_bias"])])
-    n_units = len(weights["recurrent"])
+    bias = ordered(graph.constant(weights["gate_bias"]))
+    bias = bias.then("Concat", np.zeros((1, 4 * n_units)), axis=1)
     steps = lengths.then("Cast", to=6)
-    y = x.then("LSTM", *kernels, bias[None], steps, direction="forward", hidden_size=n_units)
+    y = x.then("LSTM", *kernels, bias, steps, direction="forward", hidden_size=n_units)
     return y.squeeze(1)

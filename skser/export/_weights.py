@@ -1,4 +1,4 @@
-"""Weights of an encoder in a file beside the model, which several models may share."""
+"""Weights of encoders in files beside the model, which several models may share."""
 
 import hashlib
 import json
@@ -50,10 +50,9 @@ class StoredWeights:
         ValueError
             If the tensor has other values than the array.
         """
-        found = [key for key in self._tensors if f".{key}".endswith(f".{name}")]
-        if not found:
+        tensor = self._tensors.get(name, self._tensors.get(f"model.{name}"))
+        if tensor is None:
             return None
-        tensor = self._tensors[found[0]]
         dtype, number = _TYPES.get(tensor["dtype"], (None, 0))
         first, last = tensor["data_offsets"]
         first, length = self._start + first, last - first
@@ -70,13 +69,13 @@ class StoredWeights:
 
 
 def read_outside(constants, weights, path):
-    """Return the constants that lie in the file beside a model.
+    """Return the constants that lie in files beside a model.
 
     Parameters
     ----------
     constants : dict of ndarray or Outside
-    weights : dict or None
-        What `StoredWeights.described` returned.
+    weights : list of dict
+        What `StoredWeights.described` returned, for each file.
     path : path-like
         Path of the model.
 
@@ -87,24 +86,31 @@ def read_outside(constants, weights, path):
     Raises
     ------
     ValueError
-        If the model refers to another file, that one has changed, or a constant does not fit.
+        If the model refers to another file, one has changed, or a constant does not fit.
     """
     found = {name: value for name, value in constants.items() if isinstance(value, Outside)}
-    if not found and weights is None:
-        return {}
-    location = weights.get("location") if weights is not None else None
-    if any(value.place.get("location") != location for value in found.values()):
+    locations = [given.get("location") for given in weights if isinstance(given, dict)]
+    if any(value.place.get("location") not in locations for value in found.values()):
         raise ValueError("a tensor in it has data outside the file")
+    files = {}
+    for given, location in zip(weights, locations, strict=True):
+        files[location] = _content(location, given.get("sha256"), Path(path).parent)
+    return {
+        name: _placed(files[value.place["location"]], name, value) for name, value in found.items()
+    }
+
+
+def _content(location, digest, folder):
     parts = PurePosixPath(location).parts if isinstance(location, str) else ()
     if not parts or ".." in parts or parts[0] == "/" or "\\" in location or ":" in location:
         raise ValueError(f"its weights have the location {location!r}, which is not below it")
-    file = Path(path).parent.joinpath(*parts)
+    file = folder.joinpath(*parts)
     if not file.is_file() or file.stat().st_size > MOST_BYTES:
-        raise ValueError(f"its weights are not there: {os.fspath(file)!r} is no file of weights")
+        raise ValueError(f"its weights are missing: {os.fspath(file)!r} is no file of weights")
     data = file.read_bytes()
-    if hashlib.sha256(data).hexdigest() != weights.get("sha256"):
+    if hashlib.sha256(data).hexdigest() != digest:
         raise ValueError(f"the weights in {os.fspath(file)!r} are not those that it was made with")
-    return {name: _placed(data, name, value) for name, value in found.items()}
+    return data
 
 
 def _placed(data, name, value):

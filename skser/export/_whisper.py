@@ -50,7 +50,7 @@ def whisper_states(transformer, waveform, lengths):
     for i in range(max(layers)):
         x = _layer(weight, encoder.layers[i], f"layers.{i}", x, inside)
         states.append(x)
-    if max(layers) == facts.depth:
+    if max(layers) == facts.original_depth:
         states[-1] = _normalized(encoder.layer_norm, x)
     states = [states[layer] for layer in layers]
     if transformer.pooling is None:

@@ -73,14 +73,7 @@ def fcn_and_functionals(
         random_state=random_state,
         **audio,
     )
-    vectors = Pipeline(
-        [
-            ("features", Functionals(FrameFeatures(**audio))),
-            ("ranks", QuantileTransformer(n_quantiles=10, random_state=random_state)),
-            ("rotation", PCA()),
-            ("classifier", LogisticRegression(class_weight="balanced", max_iter=1000)),
-        ]
-    )
+    vectors = _on_ranks(("rotation", PCA()), random_state=random_state, **audio)
     vote = VotingClassifier(
         [("network", network), ("functionals", vectors)], voting="soft", weights=[1, 2]
     )
@@ -113,8 +106,8 @@ def functionals(
     Returns
     -------
     AugmentedClassifier or Pipeline
-        Classifier around a pipeline with the steps ``features``, ``scaler`` and ``classifier``;
-        if `conditions` is False, the pipeline itself.
+        Classifier around a pipeline with the steps ``features``, ``ranks`` and ``classifier``; if
+        `conditions` is False, the pipeline itself.
 
     Examples
     --------
@@ -126,12 +119,20 @@ def functionals(
     (10, 5)
     """
     audio = {"input_sampling_rate": input_sampling_rate, "n_jobs": n_jobs}
-    model = with_scaler(
-        Functionals(FrameFeatures(memory=memory, **audio)),
-        LogisticRegression(class_weight="balanced", max_iter=1000),
-        scaler=QuantileTransformer(n_quantiles=10, random_state=random_state),
-    )
+    model = _on_ranks(memory=memory, random_state=random_state, **audio)
     return in_conditions(model, conditions, random_state=random_state, **audio)
+
+
+def _on_ranks(*steps, random_state, **audio):
+    """Chain functionals, their ranks, further steps and a logistic regression."""
+    return Pipeline(
+        [
+            ("features", Functionals(FrameFeatures(**audio))),
+            ("ranks", QuantileTransformer(n_quantiles=10, random_state=random_state)),
+            *steps,
+            ("classifier", LogisticRegression(class_weight="balanced", max_iter=1000)),
+        ]
+    )
 
 
 @insert_descriptions(DESCRIPTIONS)

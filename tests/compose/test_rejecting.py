@@ -21,8 +21,9 @@ from sklearn.svm import LinearSVC
 
 import skser
 from skser.audio import AudioReadError, Waveform
-from skser.compose import AugmentedClassifier, RejectingClassifier
+from skser.compose import AdaptedClassifier, AugmentedClassifier, RejectingClassifier, adapt
 from skser.compose._rejecting_distance import distances, fit_gaussian
+from skser.compose._rejecting_speech import find_speech
 from skser.compose._rejecting_thresholds import (
     best_temperature,
     label_sets,
@@ -386,6 +387,26 @@ class TestVectors:
         assert model.feature_names_in_.tolist() == list(table.columns)
         assert (model.predict(table) != "unknown").mean() > 0.98
 
+    def test_adaptation_brings_a_new_setting_near(self, vectors):
+        X, y, speakers = vectors
+        pipeline = make_pipeline(StandardScaler(), LogisticRegression())
+        model = RejectingClassifier(pipeline).fit(X, y, groups=speakers)
+        new, y_new, _ = blobs(400, 1)
+        elsewhere = 3 * new + 10
+        assert set(model.reasons(elsewhere)) == {"unlike training"}
+        adapted = adapt(model, elsewhere[:100])
+        assert (adapted.reasons(elsewhere) == "").mean() > 0.9
+        assert adapted.score(elsewhere, y_new) > model.estimator_.score(elsewhere, y_new)
+        assert adapted.temperature_ == model.temperature_
+
+    def test_an_adapted_classifier_is_looked_into(self, vectors):
+        X, y, speakers = vectors
+        pipeline = make_pipeline(StandardScaler(), LogisticRegression())
+        model = RejectingClassifier(AdaptedClassifier(pipeline)).fit(X, y, groups=speakers)
+        assert model.center_.shape == (40,)
+        model.estimator_.adapt(X + 10)
+        assert (model.reasons(X + 10) == "").mean() > 0.9
+
 
 class TestSequences:
     def test_frames_are_described_by_mean_and_deviation(self, mels, corpus):
@@ -402,6 +423,15 @@ class TestSequences:
 
 
 class TestAudio:
+    @pytest.mark.real_data
+    def test_sentences_are_spoken_and_other_sounds_are_not(self, emodb_path, esc10_path):
+        sentences = sorted(emodb_path.glob("*.flac"))[::40]
+        sounds = sorted([*esc10_path.glob("4-*.ogg"), *esc10_path.glob("5-*.ogg")])[::8]
+        shares, enough = find_speech(MelSpectrogram(), [*sentences, *sounds])
+        is_sentence = np.arange(len(shares)) < len(sentences)
+        np.testing.assert_array_equal(enough, is_sentence)
+        assert shares[is_sentence].min() > 0.4
+
     @pytest.mark.parametrize("kind", NOT_SPEECH)
     def test_what_holds_no_speech_is_refused(self, spoken, kind):
         model, _ = spoken

@@ -187,3 +187,20 @@ def test_every_pair_of_similar_fingerprints_is_found(rows_at_once, monkeypatch):
     fingerprints[3] = fingerprints[2]
     assert _leakage._similar(fingerprints) == {(1, 5), (2, 3)}
     assert _leakage._similar(fingerprints[:1]) == set()
+
+
+def test_fingerprints_follow_the_levels_of_bands_over_time():
+    # Tones whose period divides the hop rise by 20 dB: so do their bands, at a constant rate.
+    n, bins = np.arange(16000), np.arange(8, 256, 4)
+    tones = np.sin(2 * np.pi * bins[:, None] * n / 512).sum(axis=0)
+    rising = tones * 10 ** np.linspace(-1, 0, 16000)
+    found = _leakage._fingerprint(rising)
+    assert found.dtype == np.float32
+    assert np.linalg.norm(found) == pytest.approx(1)
+    levels = found.reshape(32, -1)  # 32 times
+    steps = np.diff(levels, axis=0)[:, 10:]  # wide bands, which all have tones
+    assert steps.shape[1] > 10
+    np.testing.assert_allclose(steps, np.full_like(steps, steps.mean()), rtol=0.02)
+    for gain, silence in ((0.1, 0), (1, 4000)):
+        other = np.concatenate([np.zeros(silence), gain * rising])
+        assert found @ _leakage._fingerprint(other) > 0.97

@@ -186,7 +186,7 @@ def shared_weights(tmp_path_factory):
     audio = list(np.random.RandomState(0).randn(8, 4000).astype(np.float32) / 9)
     model.fit(audio, np.arange(8) % 2)
     path = folder / "model.onnx"
-    export_onnx(model, path, weights=checkpoint / "model.safetensors")
+    export_onnx(model, path, weights=[checkpoint / "model.safetensors"])
     return path, model, audio
 
 
@@ -206,13 +206,13 @@ def test_weights_may_lie_in_a_file_that_models_share(shared_weights, tmp_path):
 def test_other_weights_than_those_of_the_model_are_refused(shared_weights, tmp_path):
     path, model, _ = shared_weights
     with pytest.raises(ValueError, match=r"weights=.*model.safetensors must lie in"):
-        export_onnx(model, tmp_path / "m.onnx", weights=path.parent / "encoder/model.safetensors")
+        export_onnx(model, tmp_path / "m.onnx", weights=[path.parent / "encoder/model.safetensors"])
     other = save_speech_checkpoint("whisper", tmp_path / "other", seed=1) / "model.safetensors"
     with pytest.raises(ValueError, match=r"another encoder.conv1.weight than .*model.safetensors"):
-        export_onnx(model, tmp_path / "m.onnx", weights=other)
+        export_onnx(model, tmp_path / "m.onnx", weights=[other])
     (tmp_path / "text").write_text("hello")
     with pytest.raises(ValueError, match="text is not a file of safetensors"):
-        export_onnx(model, tmp_path / "m.onnx", weights=tmp_path / "text")
+        export_onnx(model, tmp_path / "m.onnx", weights=[tmp_path / "text"])
     assert not (tmp_path / "m.onnx").exists()
 
 
@@ -229,7 +229,7 @@ def test_forged_references_to_weights_are_refused(change, reason, shared_weights
     model = onnx.load_from_string(path.read_bytes())
     del model.metadata_props[-1]
     description = json.loads(model.metadata_props[0].value)
-    change(description["weights"])
+    change(description["weights"][0])
     model.metadata_props[0].value = json.dumps(description)
     assert reason in refusal(model, path.parent / "forged.onnx")
 
@@ -260,7 +260,7 @@ def test_weights_must_lie_below_their_model(location, shared_weights):
     model = onnx.load_from_string(path.read_bytes())
     del model.metadata_props[-1]
     description = json.loads(model.metadata_props[0].value)
-    description["weights"]["location"] = location
+    description["weights"][0]["location"] = location
     model.metadata_props[0].value = json.dumps(description)
     for tensor in model.graph.initializer:
         for entry in tensor.external_data:

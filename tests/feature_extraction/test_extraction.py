@@ -8,7 +8,13 @@ import soundfile
 from filelock import FileLock
 
 from skser.audio import AudioReadError, load_audio
-from skser.feature_extraction import MFCC, MelSpectrogram, Spectrogram
+from skser.feature_extraction import (
+    MFCC,
+    FrameFeatures,
+    LevelContour,
+    MelSpectrogram,
+    Spectrogram,
+)
 from skser.feature_extraction._done import FeatureCache
 from skser.feature_extraction._spectral import NumpyFrames
 
@@ -113,6 +119,18 @@ def test_a_tone_is_found_at_its_frequency_and_time(transformer):
 def test_column_names_follow_channels():
     names = MelSpectrogram(n_mels=2, deltas=2).get_feature_names_out()
     assert names.tolist() == ["mel0", "mel1", "Δmel0", "Δmel1", "ΔΔmel0", "ΔΔmel1"]
+
+
+@pytest.mark.parametrize("deltas", [0, 1, 2])
+@pytest.mark.parametrize("cls", [MFCC, MelSpectrogram, FrameFeatures, LevelContour])
+def test_each_delta_is_a_channel(cls, deltas, speech):
+    X = cls(deltas=deltas, input_sampling_rate=RATE).transform([speech[:RATE]])
+    assert X.layout.n_channels == 1 + deltas
+    assert X.n_columns % X.layout.n_channels == 0
+    names = list(X.layout.feature_names)
+    static = names[: len(names) // (1 + deltas)]
+    expected = [f"{'Δ' * k}{name}" for k in range(1 + deltas) for name in static]
+    assert names == expected
 
 
 def test_frames_of_a_long_recording_equal_those_of_its_start(speech):

@@ -173,6 +173,18 @@ def test_a_window_beyond_the_positions_of_whisper_is_refused(checkpoints):
         embedding(checkpoints["whisper"], window=31).transform([noise(8000)])
 
 
+@pytest.mark.parametrize(("overlap", "fits"), [(0.1, True), (10, True), (10.04, False)])
+def test_an_overlap_is_at_most_half_of_a_window(whisper, overlap, fits):
+    transformer = embedding(whisper, 0, window=20, overlap=overlap)
+    if fits:
+        assert transformer.transform([noise(8000)])[0].shape == (25, 32)
+    else:
+        with pytest.raises(
+            ValueError, match="must be at least 0.08 s, and at most half of .* 20 s"
+        ):
+            transformer.transform([noise(8000)])
+
+
 def test_windows_cover_every_length_once(whisper):
     for n in (20 * RATE - 1, 20 * RATE, 20 * RATE + 1, 36 * RATE, 36 * RATE + 700, 40 * RATE):
         X = embedding(whisper, 0, window=20, overlap=4).transform([noise(n)])
