@@ -36,7 +36,7 @@ from skser.datasets import make_emotional_speech
 from skser.persistence import path_of
 
 RATE, SECONDS, N_FILES = 16000, 3, 20
-NAME = "emodb-afcn"
+NAME = "emodb-whisper"
 
 
 def start_server():
@@ -128,8 +128,7 @@ def main():
     quick = parser.parse_args().quick
     torch.set_num_threads(1)
     onnx = skser.load_onnx(path_of(NAME).with_suffix(".onnx"), n_threads=1)
-    saved = skser.load_pretrained(NAME)
-    models = {"onnxruntime": onnx, "torch": saved}
+    models = {"onnxruntime": onnx, "torch": skser.load_pretrained(NAME)}
     corpus = make_emotional_speech(2, N_FILES // 2, random_state=0)
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{i}.wav" for i in range(N_FILES)]

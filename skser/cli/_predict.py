@@ -14,7 +14,7 @@ from skser.cli._console import complain, messages, output
 from skser.cli._files import named_files, open_model
 from skser.cli._options import Hop, Json, Model, Targets, Trust, Window
 
-DEFAULT_MODEL = "emodb-afcn"
+DEFAULT_MODEL = "emodb-whisper"
 
 
 def predict(
