@@ -34,7 +34,12 @@ def service_times(docs):
     result = read_result(docs.parent / "benchmarks/results/service.json")
     http, threads, memory = result["http"], result["threads"], result["memory"]
     counts = list(threads["torch"]["calls_per_second"])
-    rows = [["calls per second", *(f"{n} threads" if n != "1" else "1 thread" for n in counts)]]
+    rows = [
+        [
+            f"calls of ``{result['models']['shared by threads']}`` per second",
+            *(f"{n} threads" if n != "1" else "1 thread" for n in counts),
+        ]
+    ]
     rows += [
         [name, *(f"{measured['calls_per_second'][n]:.0f}" for n in counts)]
         for name, measured in threads.items()
@@ -44,7 +49,7 @@ def service_times(docs):
     )
     return (
         f"{http['n_requests']} requests in {http['n_threads']} threads, each a file of "
-        f"{result['file'].split(',')[0]}: median {http['median_ms']:.0f} ms, 95th percentile "
+        f"{result['file'].split(',')[0]}, with ``{result['models']['served']}``: median {http['median_ms']:.0f} ms, 95th percentile "
         f"{http['p95_ms']:.0f} ms, {http['requests_per_second']:.0f} requests per second; "
         f"{http['n_equal']} answers are equal to those without a server.\n\n{list_table(rows)}\n"
         f"Over {memory['torch']['n_calls']:,} calls, the process grew by {growth}. The machine has "

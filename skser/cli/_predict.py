@@ -70,7 +70,7 @@ def predict(
         _print_csv(rows)
     else:
         for row in rows:
-            output.print(in_words(row))
+            output.print(in_words(row, is_adapted=adapt))
     for name, reason in failures:
         complain(f"{printable(name)}: {reason}")
     if failures:

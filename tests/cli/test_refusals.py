@@ -57,6 +57,8 @@ def test_each_judgment_has_its_words(rows):
         "silence.wav: no speech",
         "foreign.wav: unlike the training recordings (adapt?)",
     ]
+    assert in_words(rows[-1], is_adapted=True) == "foreign.wav: unlike the training recordings"
+    assert in_words(rows[-2], is_adapted=True) == "silence.wav: no speech"
 
 
 def test_programs_get_the_reason_and_no_emotion(rows):
