@@ -145,7 +145,7 @@ def main():
             "versions": versions("fastapi", "onnxruntime", "torch", "uvicorn"),
             "http": http(paths, served, 40 if quick else 200, 4),
             "threads": {
-                name: threads(paths, model, 40 if quick else 400, 1 if quick else 5)
+                name: threads(paths, model, 40 if quick else 200, 1 if quick else 3)
                 for name, model in models.items()
             },
             "memory": {
