@@ -90,7 +90,7 @@ def test_one_model_per_class_divides_its_sigmoids(tmp_path):
     [
         PCA(3), PCA(4, whiten=True), MaxAbsScaler(), RobustScaler(with_scaling=False),
         StandardScaler(with_mean=False), SequenceScaler(), QuantileTransformer(n_quantiles=7),
-        QuantileTransformer(n_quantiles=90),
+        QuantileTransformer(n_quantiles=16),
     ],
     ids=lambda scaler: type(scaler).__name__,
 )  # fmt: skip
@@ -113,12 +113,21 @@ def test_ranks_of_ties_are_those_of_scikit_learn(tmp_path):
     np.testing.assert_allclose(found, ranks.transform(at)[:, 0], rtol=0, atol=1e-6)
 
 
+def test_ranks_of_thousands_of_columns_fit_the_budget(tmp_path):
+    wide = np.round(RANDOM.randn(60, 5191), 1).astype(np.float32)  # with ties everywhere
+    model = make_pipeline(QuantileTransformer(n_quantiles=16), PCA(), LogisticRegression())
+    model.fit(wide, CLASSES[:60])
+    assert_same(exported(model, tmp_path), model, wide)
+
+
 def test_steps_without_operators_are_computed_before_the_graph(tmp_path):
-    middle = [PowerTransformer(), QuantileTransformer(n_quantiles=9, output_distribution="normal")]
+    ranks = QuantileTransformer(n_quantiles=50)
+    normal = QuantileTransformer(n_quantiles=9, output_distribution="normal")
+    middle = [PowerTransformer(), normal, ranks]
     model = make_pipeline(*middle, StandardScaler(), LogisticRegression()).fit(X, CLASSES)
     loaded = exported(model, tmp_path)
     outside = [step["class"] for step in only_input(loaded)["outside"]]
-    assert outside == ["PowerTransformer", "QuantileTransformer"]
+    assert outside == ["PowerTransformer", "QuantileTransformer", "QuantileTransformer"]
     assert_same(loaded, model, OTHERS, 1e-5)
 
 
