@@ -34,8 +34,8 @@ def load_pretrained(name="emodb-whisper", *, device=None):
 
     - ``"emodb-whisper"``, the most accurate one: `skser.pipelines.whisper_linear`, trained in
       noise, rooms and other conditions. It gives no label to recordings without speech and to
-      those that are unlike its training. It needs the extra ``embeddings``; ``skser.load_onnx("emodb-whisper")`` predicts the same without it, and
-      without torch.
+      those that are unlike its training. It needs the extra ``embeddings``;
+      ``skser.load_onnx("emodb-whisper")`` predicts the same without it, and without torch.
     - ``"emodb-functionals"``: `skser.pipelines.functionals`, trained in conditions as well. It
       refuses such recordings, too, and needs no pretrained weights.
     - ``"emodb-afcn"``, an example of a network: `skser.pipelines.attention_fcn`, trained on clean
