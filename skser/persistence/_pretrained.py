@@ -29,17 +29,17 @@ def list_pretrained():
 def load_pretrained(name="emodb-whisper", *, device=None):
     """Load a model that comes with the package.
 
-    All are trained on EmoDB (CC0): German, acted, ten sentences, seven emotions, with altered
-    copies in noise, rooms and other conditions. Their cards say what they recognize and what they
-    do not: ``skser info emodb-whisper``.
+    All are trained on EmoDB (CC0): German, acted, ten sentences, seven emotions. Their cards say
+    what they recognize and what they do not: ``skser info emodb-whisper``.
 
-    - ``"emodb-whisper"``, the most accurate one: `skser.pipelines.whisper_linear`. It gives no
-      label to recordings without speech and to those that are unlike its training. It needs the
-      extra ``embeddings``; ``skser.load_onnx("emodb-whisper")`` predicts the same without it, and
-      without torch.
-    - ``"emodb-functionals"``, the smallest one: `skser.pipelines.functionals`. It refuses the same
-      recordings, and needs no pretrained weights.
-    - ``"emodb-afcn"``, an example of a network: `skser.pipelines.attention_fcn`. It always answers.
+    - ``"emodb-whisper"``, the most accurate one: `skser.pipelines.whisper_linear`, trained in
+      noise, rooms and other conditions. It gives no label to recordings without speech and to
+      those that are unlike its training. It needs the extra ``embeddings``;
+      ``skser.load_onnx("emodb-whisper")`` predicts the same without it, and without torch.
+    - ``"emodb-functionals"``: `skser.pipelines.functionals`, trained in conditions as well. It
+      refuses such recordings, too, and needs no pretrained weights.
+    - ``"emodb-afcn"``, an example of a network: `skser.pipelines.attention_fcn`, trained on clean
+      recordings only. It always answers.
 
     Parameters
     ----------
