@@ -29,7 +29,7 @@ from provenance import RESULTS, ROOT, versions, write_result
 
 from skser.persistence import path_of
 
-NAME = "emodb-afcn"
+NAME = "emodb-afcn"  # of the saved network; the command line has its own default
 SIDES = {
     "skser predict": "from skser.cli import main; main()",
     "bare onnxruntime": "import onnxruntime, numpy, soundfile",

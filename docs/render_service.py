@@ -34,7 +34,13 @@ def service_times(docs):
     result = read_result(docs.parent / "benchmarks/results/service.json")
     http, threads, memory = result["http"], result["threads"], result["memory"]
     counts = list(threads["torch"]["calls_per_second"])
-    rows = [["calls per second", *(f"{n} threads" if n != "1" else "1 thread" for n in counts)]]
+    served, shared = result["models"]["served"], result["models"]["shared by threads"]
+    rows = [
+        [
+            f"calls of ``{shared}`` per second",
+            *(f"{n} threads" if n != "1" else "1 thread" for n in counts),
+        ]
+    ]
     rows += [
         [name, *(f"{measured['calls_per_second'][n]:.0f}" for n in counts)]
         for name, measured in threads.items()
@@ -44,9 +50,10 @@ def service_times(docs):
     )
     return (
         f"{http['n_requests']} requests in {http['n_threads']} threads, each a file of "
-        f"{result['file'].split(',')[0]}: median {http['median_ms']:.0f} ms, 95th percentile "
-        f"{http['p95_ms']:.0f} ms, {http['requests_per_second']:.0f} requests per second; "
-        f"{http['n_equal']} answers are equal to those without a server.\n\n{list_table(rows)}\n"
+        f"{result['file'].split(',')[0]}, with ``{served}``: median {http['median_ms']:.0f} ms, "
+        f"95th percentile {http['p95_ms']:.0f} ms, {http['requests_per_second']:.0f} requests per "
+        f"second; {http['n_equal']} answers are equal to those without a server.\n\n"
+        f"{list_table(rows)}\n"
         f"Over {memory['torch']['n_calls']:,} calls, the process grew by {growth}. The machine has "
         f"{result['n_cores']} cores (load average {result['load_average']:.1f}).\n"
     )

@@ -22,7 +22,7 @@ MOST_SECONDS = 60.0
 
 # One thread per request is faster than several, as soon as there are several requests.
 model = skser.load_onnx(
-    os.environ.get("SKSER_MODEL", path_of("emodb-afcn").with_suffix(".onnx")), n_threads=1
+    os.environ.get("SKSER_MODEL", path_of("emodb-whisper").with_suffix(".onnx")), n_threads=1
 )
 app = FastAPI(title="Speech emotion recognition", version=skser.__version__)
 
@@ -31,14 +31,19 @@ app = FastAPI(title="Speech emotion recognition", version=skser.__version__)
 # for each other. The model may be shared by all threads.
 @app.post("/predict")
 def predict(file: Annotated[UploadFile, File(description="Audio file of any usual format.")]):
-    """Return the most probable emotion and the probability of each."""
+    """Return the emotion, or the reason why there is none, and the probability of each."""
     content = file.file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise HTTPException(413, f"The file is larger than {MOST_BYTES} bytes.")
     recording = Utterance(content, name=file.filename, max_duration=MOST_SECONDS)
     try:
-        (probabilities,) = model.predict_proba([recording]).tolist()
+        if hasattr(model, "judge"):  # it may refuse the recording
+            judged = model.judge([recording])
+            (probabilities,), (reason,) = judged["probabilities"], judged["reasons"].tolist()
+        else:
+            (probabilities,), reason = model.predict_proba([recording]), ""
     except AudioReadError as error:
         raise HTTPException(422, str(error)) from error
-    shares = dict(zip(model.classes_.tolist(), probabilities, strict=True))
-    return {"emotion": max(shares, key=shares.get), "probabilities": shares}
+    shares = dict(zip(model.classes_.tolist(), probabilities.tolist(), strict=True))
+    emotion = None if reason else max(shares, key=shares.get)
+    return {"emotion": emotion, "reason": reason or None, "probabilities": shares}

@@ -35,8 +35,7 @@ def post(address, content, name="voice.wav"):
 
 
 def test_200_uploads_in_4_threads_get_the_answers_of_the_model(address, files):
-    model = skser.load_pretrained("emodb-afcn")
-    expected = model.predict_proba(files)
+    expected = service.model.judge(files)
     contents = [Path(path).read_bytes() for path in files]
 
     def answer(i):
@@ -48,10 +47,23 @@ def test_200_uploads_in_4_threads_get_the_answers_of_the_model(address, files):
         answers = list(pool.map(answer, range(200)))
     for i, found in enumerate(answers):
         assert found == answers[i % len(files)]
-    for found, scores in zip(answers, expected, strict=False):
-        assert list(found["probabilities"]) == model.classes_.tolist()
-        assert list(found["probabilities"].values()) == pytest.approx(scores.tolist(), abs=1e-4)
-        assert found["emotion"] == model.classes_[scores.argmax()]
+    for found, scores, reason in zip(
+        answers, expected["probabilities"], expected["reasons"], strict=False
+    ):
+        assert list(found["probabilities"]) == service.model.classes_.tolist()
+        assert list(found["probabilities"].values()) == pytest.approx(scores.tolist(), abs=1e-5)
+        assert found["reason"] == (reason or None)
+        assert found["emotion"] == (None if reason else service.model.classes_[scores.argmax()])
+
+
+def test_a_model_without_refusals_is_served_too(address, files, monkeypatch):
+    graph = path_of("emodb-afcn").with_suffix(".onnx")
+    monkeypatch.setattr(service, "model", skser.load_onnx(graph, n_threads=1))
+    (expected,) = skser.load_pretrained("emodb-afcn").predict_proba(files[:1])
+    found = post(address, Path(files[0]).read_bytes()).json()
+    assert list(found["probabilities"].values()) == pytest.approx(expected.tolist(), abs=1e-4)
+    assert found["emotion"] == max(found["probabilities"], key=found["probabilities"].get)
+    assert found["reason"] is None
 
 
 def test_what_is_not_audio_is_an_error_of_the_client(address):

@@ -14,7 +14,7 @@ from skser.cli._console import complain, messages, output
 from skser.cli._files import named_files, open_model
 from skser.cli._options import Hop, Json, Model, Targets, Trust, Window
 
-DEFAULT_MODEL = "emodb-afcn"
+DEFAULT_MODEL = "emodb-whisper"
 
 
 def predict(
@@ -70,7 +70,7 @@ def predict(
         _print_csv(rows)
     else:
         for row in rows:
-            output.print(in_words(row))
+            output.print(in_words(row, is_adapted=adapt))
     for name, reason in failures:
         complain(f"{printable(name)}: {reason}")
     if failures:

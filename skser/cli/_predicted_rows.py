@@ -10,7 +10,7 @@ _AT_ONCE = 16  # number of files per batch, and per step of the progress bar
 # Words for the reasons of a model that refuses audio; "unsure" lists the likely emotions instead.
 _REASONS = {
     "no speech": "no speech",
-    "unlike training": "unlike the training recordings (adapt?)",
+    "unlike training": "unlike the training recordings",
 }
 
 
@@ -198,10 +198,17 @@ def judged(classes, scores, reason, in_set):
     }
 
 
-def in_words(row):
+def in_words(row, is_adapted=False):
     """Return a row as one line of text.
 
     An emotion is followed by the next two. Without a sure one, the likely ones are listed.
+
+    Parameters
+    ----------
+    row : dict
+        Row that `predicted_rows` returned.
+    is_adapted : bool, default=False
+        Whether the model is adapted to the recording already.
     """
     row = dict(row)
     words = [printable(row.pop("file"))]
@@ -211,7 +218,8 @@ def in_words(row):
     if channel is not None:
         words.append(f"channel {channel}")
     if row.get("reason") in _REASONS:
-        words.append(_REASONS[row["reason"]])
+        hint = "" if is_adapted or row["reason"] != "unlike training" else " (adapt?)"
+        words.append(_REASONS[row["reason"]] + hint)
     elif "probabilities" in row:
         shares = row["probabilities"]
         likely = row.get("likely", [])

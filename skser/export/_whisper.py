@@ -21,8 +21,8 @@ def is_whisper(transformer):
 def longest_of(transformer):
     """Return the largest number of samples of an utterance."""
     _, _, window, overlap, _ = transformer._prepare()
-    # All windows of an utterance are in memory at once, which 30 s fill with 150 MB.
-    return window if transformer.pooling is None else 10 * (window - overlap) + overlap
+    # All windows of an utterance are in memory at once; six of 30 s take 1.7 GB.
+    return window if transformer.pooling is None else 6 * (window - overlap) + overlap
 
 
 def whisper_states(transformer, waveform, lengths):

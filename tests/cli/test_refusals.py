@@ -9,7 +9,9 @@ import pytest
 import soundfile
 
 from skser.cli import _predict
+from skser.cli._predict import DEFAULT_MODEL
 from skser.cli._predicted_rows import flat, in_words, predicted_rows
+from skser.datasets import load_emodb
 
 CLASSES = np.array(["anger", "joy", "sadness"])
 JUDGED = {
@@ -55,6 +57,8 @@ def test_each_judgment_has_its_words(rows):
         "silence.wav: no speech",
         "foreign.wav: unlike the training recordings (adapt?)",
     ]
+    assert in_words(rows[-1], is_adapted=True) == "foreign.wav: unlike the training recordings"
+    assert in_words(rows[-2], is_adapted=True) == "silence.wav: no speech"
 
 
 def test_programs_get_the_reason_and_no_emotion(rows):
@@ -86,3 +90,39 @@ def test_windows_are_judged_one_by_one(shell, monkeypatch, tmp_path):
     table = list(csv.DictReader(io.StringIO(out)))
     assert {row["reason"] for row in table} == {"no speech"}
     assert {row["emotion"] for row in table} == {""}
+
+
+@pytest.fixture
+def odd(tmp_path):
+    """Silence, white noise and a tone."""
+    time = np.arange(48000) / 16000
+    sounds = {
+        "silence": np.zeros(48000),
+        "noise": 0.1 * np.random.default_rng(0).standard_normal(48000),
+        "tone": 0.3 * np.sin(2 * np.pi * 440 * time),
+    }
+    for name, samples in sounds.items():
+        soundfile.write(tmp_path / f"{name}.wav", samples, 16000)
+    return [tmp_path / f"{name}.wav" for name in sounds]
+
+
+def test_the_default_model_refuses_what_is_no_speech(shell, odd):
+    code, out, _ = shell("predict", *odd, "--model", DEFAULT_MODEL)
+    assert code == 0
+    assert out.splitlines() == [f"{path}: no speech" for path in odd]
+    _, out, _ = shell("predict", *odd, "--model", DEFAULT_MODEL, "--json")
+    for row in json.loads(out):
+        assert (row["emotion"], row["reason"]) == (None, "no speech")
+
+
+@pytest.mark.real_data
+def test_the_default_model_answers_for_speech_like_that_of_its_training(shell, emodb_path):
+    corpus = load_emodb(emodb_path)
+    rows = np.arange(0, len(corpus.data), 50)
+    code, out, _ = shell("predict", *corpus.data[rows], "--model", DEFAULT_MODEL, "--json")
+    assert code == 0
+    found = json.loads(out)
+    right = [row["emotion"] == label for row, label in zip(found, corpus.target[rows], strict=True)]
+    assert np.mean(right) > 0.8
+    for row in found:
+        assert max(row["probabilities"], key=row["probabilities"].get) in row["likely"]

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from shipped_encoder import truncate
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -268,10 +269,20 @@ def test_whisper_is_part_of_the_graph(settings, checkpoint, corpus, speech, tmp_
     model.fit(corpus.data[:20], corpus.target[:20])
     loaded = exported(model, tmp_path)
     assert only_input(loaded)["form"] == "waveform"
-    assert only_input(loaded)["longest"] == 282 * RATE
+    assert only_input(loaded)["longest"] == 170 * RATE
     assert_same(loaded, model, speech)
     alone = np.concatenate([loaded.predict_proba([samples]) for samples in speech])
     assert np.abs(alone - loaded.predict_proba(speech)).max() < 1e-5
+
+
+def test_the_highest_layer_of_a_truncated_encoder_is_not_normalized(
+    checkpoint, corpus, speech, tmp_path
+):
+    truncate(checkpoint, tmp_path / "lower", 2)
+    features = embedding(tmp_path / "lower", layers=2)
+    model = make_pipeline(features, StandardScaler(), LogisticRegression(C=0.1))
+    model.fit(corpus.data[:20], corpus.target[:20])
+    assert_same(exported(model, tmp_path), model, speech[:4])
 
 
 def test_layers_of_whisper_are_channels_of_a_network(checkpoint, corpus, speech, tmp_path):
@@ -303,12 +314,12 @@ def test_windows_of_long_utterances_are_joined_as_by_the_encoder(
     assert np.abs(alone - model.predict_proba(given)).max() < 2e-5
 
 
-def test_recordings_of_more_than_ten_windows_are_named(checkpoint, corpus, tmp_path):
+def test_recordings_of_more_than_six_windows_are_named(checkpoint, corpus, tmp_path):
     features = embedding(checkpoint, layers=1, window=1.0, overlap=0.4)
     model = make_pipeline(features, StandardScaler(), LogisticRegression())
     loaded = exported(model.fit(corpus.data[:10], corpus.target[:10]), tmp_path)
-    with pytest.raises(ValueError, match=r"utterance 1: .*102401 samples .* more than the 102400"):
-        loaded.predict([np.zeros(RATE), np.zeros(6 * RATE + 6401)])
+    with pytest.raises(ValueError, match=r"utterance 1: .*64001 samples .* more than the 64000"):
+        loaded.predict([np.zeros(RATE), np.zeros(4 * RATE + 1)])
 
 
 def test_percentiles_of_whisper_are_left_to_the_user(checkpoint, corpus, tmp_path):
