@@ -119,7 +119,8 @@ def _infer_shapes(nodes, values, limit):
             raise ValueError(f"its operator {operator} has no output of its own")
         try:
             given = [values[name] if name else None for name in node.inputs]
-            found = infer(node.attributes, *given)
+            found = _computed(operator, given)
+            found = infer(node.attributes, *given) if found is None else found
         except (TypeError, IndexError, AttributeError, KeyError) as error:
             raise ValueError(f"its operator {operator} has wrong inputs ({error})") from error
         if isinstance(found, np.ndarray):
@@ -153,6 +154,25 @@ class _Value:
         if any(not 0 <= axis < self.ndim for axis in axes):
             raise ValueError(f"an operator in it has an axis of {axes} in the shape {self.shape}")
         return axes
+
+
+# Arithmetic of lengths, from which other shapes follow.
+_ARITHMETIC = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.floor_divide,
+               "Max": np.maximum, "Min": np.minimum}  # fmt: skip
+
+
+def _computed(operator, given):
+    """Return the result of a known calculation with a few integers, otherwise None."""
+    arrays = [value.array for value in given if value is not None]
+    if any(a is None or a.dtype.kind != "i" or a.size > 16 for a in arrays):
+        return None
+    if operator == "Concat" and all(a.ndim == 1 for a in arrays):
+        return np.concatenate(arrays)
+    if operator not in _ARITHMETIC or len(arrays) != 2:
+        return None
+    if operator == "Div" and not arrays[1].all():
+        raise ValueError("it divides by zero")
+    return _ARITHMETIC[operator](*arrays)
 
 
 def _broadcast(*shapes):

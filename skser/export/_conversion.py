@@ -21,7 +21,7 @@ from skser.export._features import SPECTRAL, Frames, masked, shortest, spectral_
 from skser.export._graph import Graph
 from skser.export._network import n_columns_of, network_scores
 from skser.export._speech import speech
-from skser.export._whisper import is_whisper, whisper_states
+from skser.export._whisper import is_whisper, longest_of, whisper_states
 from skser.feature_extraction import SpeechEmbedding, SpeechProbability
 from skser.preprocessing import VoiceActivityTrimmer
 
@@ -220,7 +220,8 @@ class Conversion:
             self._known[key] = waveform, lengths, given, before
         waveform, lengths, given, _ = self._known[key]
         if facts is not None:
-            least, given["longest"] = facts.shortest, facts.longest
+            least, longest = facts.shortest, longest_of(transformer)
+            given["longest"] = min(given["longest"] or longest, longest)
         elif isinstance(transformer, SPECTRAL):
             least = shortest(transformer)
         else:

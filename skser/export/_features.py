@@ -40,14 +40,14 @@ class Frames:
     def moments(self):
         """Return the means and the standard deviations of all columns (batch, 2 * n_columns)."""
         columns = self.x.transpose(0, 2, 1, 3).reshape(0, 0, self.n_channels * self.n_bands)
-        mean, deviation = moments(columns, self.lengths)
+        mean, deviation = moments(columns, columns.inside(1, self.lengths))
         return mean.then("Concat", deviation, axis=1)
 
 
-def moments(x, lengths):
-    """Return means and standard deviations of ``x`` (batch, time, columns) over time."""
-    inside = x.inside(1, lengths).unsqueeze(2)
-    n_frames = lengths.as_float().unsqueeze(1)
+def moments(x, inside):
+    """Return means and standard deviations of ``x`` (batch, time, columns) over a mask of times."""
+    n_frames = inside.as_float().sum(1)
+    inside = inside.unsqueeze(2)
     mean = masked(x, inside).sum(1, keepdims=0) / n_frames
     apart = masked(x - mean.unsqueeze(1), inside)
     return mean, ((apart * apart).sum(1, keepdims=0) / n_frames).then("Sqrt")

@@ -18,6 +18,13 @@ def is_whisper(transformer):
     return known and facts.model_type == "whisper" and _encoder(transformer).activation == "gelu"
 
 
+def longest_of(transformer):
+    """Return the largest number of samples of an utterance."""
+    _, _, window, overlap, _ = transformer._prepare()
+    # All windows of an utterance are in memory at once; six of 30 s take 1.7 GB.
+    return window if transformer.pooling is None else 6 * (window - overlap) + overlap
+
+
 def whisper_states(transformer, waveform, lengths):
     """Append the operators of a `SpeechEmbedding` with a Whisper encoder.
 
@@ -34,9 +41,12 @@ def whisper_states(transformer, waveform, lengths):
     Frames or Value
         Hidden states, with one channel per layer, or their statistics (batch, n_columns).
     """
-    facts, layers, *_ = transformer._prepare()
+    facts, layers, window, overlap, _ = transformer._prepare()
     found = _encoder(transformer)
     encoder, weight = found.encoder, _weights(waveform.graph)
+    if transformer.pooling is not None:
+        windows = _Windows(waveform, lengths, window, overlap)
+        waveform, lengths = windows.waveform, windows.lengths
     x, lengths = _log_mel(found.preprocessor, waveform, lengths)
     x = _gelu(_convolved(weight, encoder.conv1, "conv1", x, 1))
     # The bias makes padding nonzero after the first convolution; the second would mix it in.
@@ -56,11 +66,77 @@ def whisper_states(transformer, waveform, lengths):
     if transformer.pooling is None:
         x = waveform.graph.add("Concat", *(state.unsqueeze(1) for state in states), axis=1)
         return Frames(x, lengths, len(layers), facts.width)
+    counted = windows.counted(inside, facts.hop)
     statistics = [
         of_state[: 1 + ("std" in transformer.pooling)]
-        for of_state in (moments(state, lengths) for state in states)
+        for of_state in (moments(windows.joined(state), counted) for state in states)
     ]
     return waveform.graph.add("Concat", *(x for pair in statistics for x in pair), axis=1)
+
+
+class _Windows:
+    """Overlapping windows of utterances, as rows of a batch.
+
+    The encoder sees each window as an utterance of its own. Where two windows overlap, the frames
+    of the first half come from the earlier one, and those of the second half from the later one.
+
+    Parameters
+    ----------
+    waveform, lengths : Value
+        Samples (batch, samples), and their numbers (batch,).
+    window, overlap : int
+        Numbers of samples.
+    """
+
+    def __init__(self, waveform, lengths, window, overlap):
+        graph, step = waveform.graph, np.int64(window - overlap)
+        n_samples = waveform.length(1)
+        # One more window wherever more than the overlap is left.
+        self._last = _count(lengths, step, overlap) - np.int64(1)
+        n_windows = _count(n_samples, step, overlap)
+        n_places = n_samples.then("Min", np.int64(window))
+        starts = graph.indices(n_windows.squeeze(0)) * step
+        inside = graph.indices(n_places.squeeze(0))
+        places = (starts.unsqueeze(1) + inside).reshape(1, -1)
+        places = places.then("Min", n_samples - np.int64(1))
+        places = places + lengths.unsqueeze(1) * np.int64(0)  # a row for each utterance
+        rows = np.array([-1]), n_places
+        cut = waveform.then("GatherElements", places, axis=1)
+        cut = cut.then("Reshape", graph.add("Concat", *rows, axis=0))
+        left = lengths.unsqueeze(1) - starts
+        # A window after the last is computed too, but not counted.
+        left = left.then("Max", starts.then("Min", np.int64(overlap))).then("Min", n_places)
+        self.lengths = left.reshape(-1)
+        self.waveform = masked(cut, cut.inside(1, self.lengths))
+        self._starts, self._n_windows, self._batch = starts, n_windows, lengths.length(0)
+        self._window, self._overlap, self._step = window, overlap, step
+
+    def counted(self, inside, hop):
+        """Return a mask (batch, windows * time) of the frames that count, from one of all rows."""
+        graph, half = inside.graph, self._overlap // hop // 2
+        numbers = self._starts // self._step  # (windows,)
+        last = self._last.unsqueeze(1)  # (batch, 1)
+        first = numbers.then("Min", np.int64(1)) * np.int64(half)
+        is_inner = graph.add("Less", numbers, last)
+        stop = graph.add("Where", is_inner, np.int64(self._window // hop - half), np.int64(2**40))
+        is_used = graph.add("Less", numbers, last + np.int64(1))
+        stop = graph.add("Where", is_used, stop, np.int64(0)).unsqueeze(2)
+        place = inside.positions(1)  # (time,)
+        after = graph.add("Less", first.unsqueeze(1) - np.int64(1), place)  # (windows, time)
+        before = graph.add("Less", place, stop)  # (batch, windows, time)
+        shape = graph.add("Concat", self._batch, self._n_windows, inside.length(1), axis=0)
+        own = inside.as_float().then("Reshape", shape)
+        kept = own * before.as_float() * after.as_float()
+        return graph.add("Less", 0.5, kept).reshape(0, -1)
+
+    def joined(self, x):
+        """Return frames (windows of all utterances, time, columns) by utterance."""
+        shape = self._batch.then("Concat", np.array([-1]), x.length(2), axis=0)
+        return x.then("Reshape", shape)
+
+
+def _count(n_samples, step, overlap):
+    return ((n_samples + (step - np.int64(overlap + 1))) // step).then("Max", np.int64(1))
 
 
 def _encoder(transformer):

@@ -269,7 +269,7 @@ def test_whisper_is_part_of_the_graph(settings, checkpoint, corpus, speech, tmp_
     model.fit(corpus.data[:20], corpus.target[:20])
     loaded = exported(model, tmp_path)
     assert only_input(loaded)["form"] == "waveform"
-    assert only_input(loaded)["longest"] == 30 * RATE
+    assert only_input(loaded)["longest"] == 170 * RATE
     assert_same(loaded, model, speech)
     alone = np.concatenate([loaded.predict_proba([samples]) for samples in speech])
     assert np.abs(alone - loaded.predict_proba(speech)).max() < 1e-5
@@ -296,11 +296,30 @@ def test_layers_of_whisper_are_channels_of_a_network(checkpoint, corpus, speech,
     assert_same(exported(inside, tmp_path), inside, speech[:4])
 
 
-def test_utterances_longer_than_the_encoder_are_named(checkpoint, corpus, tmp_path):
-    model = make_pipeline(embedding(checkpoint, layers=1), StandardScaler(), LogisticRegression())
+@pytest.mark.parametrize(
+    "settings", [{"window": 1.0, "overlap": 0.4}, {"window": 2, "overlap": 0.1}]
+)
+def test_windows_of_long_utterances_are_joined_as_by_the_encoder(
+    settings, checkpoint, corpus, tmp_path
+):
+    features = embedding(checkpoint, layers=(1, 3), **settings)
+    model = make_pipeline(features, StandardScaler(), LogisticRegression(C=0.01))
+    model.fit(corpus.data[:20], corpus.target[:20])
+    loaded = exported(model, tmp_path)
+    joined = np.concatenate(corpus.data).astype(np.float32)
+    lengths = (400, 6400, 6401, 15999, 16000, 16001, 25600, 25601, 32000, 32001, 62001, 64000)
+    given = [joined[i * 3000 :][:n] for i, n in enumerate(lengths)]
+    assert_same(loaded, model, given, 2e-5)
+    alone = np.concatenate([loaded.predict_proba([samples]) for samples in given])
+    assert np.abs(alone - model.predict_proba(given)).max() < 2e-5
+
+
+def test_recordings_of_more_than_six_windows_are_named(checkpoint, corpus, tmp_path):
+    features = embedding(checkpoint, layers=1, window=1.0, overlap=0.4)
+    model = make_pipeline(features, StandardScaler(), LogisticRegression())
     loaded = exported(model.fit(corpus.data[:10], corpus.target[:10]), tmp_path)
-    with pytest.raises(ValueError, match=r"utterance 1: .*480001 samples .* more than the 480000"):
-        loaded.predict([np.zeros(RATE), np.zeros(30 * RATE + 1)])
+    with pytest.raises(ValueError, match=r"utterance 1: .*64001 samples .* more than the 64000"):
+        loaded.predict([np.zeros(RATE), np.zeros(4 * RATE + 1)])
 
 
 def test_percentiles_of_whisper_are_left_to_the_user(checkpoint, corpus, tmp_path):
