@@ -124,14 +124,14 @@ def run_tests(copy, *arguments):
     return pytest.main([*quiet, "-W", "ignore::pytest.PytestAssertRewriteWarning", *arguments])
 
 
-def covering_tests(copy):
+def covering_tests(copy, paths=None):
     """Return the tests that execute each line, {(file, line): tests}, and seconds of each test."""
     from coverage import CoverageData
 
     report = copy / "durations.json"
     if not report.exists():
         (copy / "conftest.py").write_text(CONFTEST.format(report=str(report)))
-        rooms = [part for room in ROOMS for part in (f"tests/{room}", f"skser/{room}")]
+        rooms = paths or [part for room in ROOMS for part in (f"tests/{room}", f"skser/{room}")]
         tests = ["--cov=skser", "--cov-context=test", "--cov-report=", "--maxfail=1000"]
         tests += ["-m", "not real_data", "-k", SKIPPED, *rooms]
         in_child(lambda: run_tests(copy, *tests), 3600, copy.parent / "baseline.txt")
@@ -217,6 +217,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="keeps the copy and its run with coverage")
     parser.add_argument("--only-survivors", action="store_true", help="of the result file")
+    parser.add_argument("--tests", nargs="+", help="files of tests; others might notice more")
     arguments = parser.parse_args()
     folder = (arguments.folder or Path(tempfile.mkdtemp())).resolve()
     copy = folder / "project"
@@ -229,7 +230,7 @@ def main():
     for module in PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)  # once, rather than in each child
-    baseline = covering_tests(copy)
+    baseline = covering_tests(copy, arguments.tests)
     quickest = sorted(baseline[1], key=baseline[1].get)[:5]
     output = folder / "unchanged.txt"
     if in_child(lambda: run_tests(copy, *quickest), 600, output) != 0:

@@ -1,7 +1,6 @@
-"""Cards of the models that are shipped with the package, from the results of benchmarks.
+"""Cards of the models that are shipped with the package, from the results of shipped_evaluation.py.
 
-`card` reads what conditions.py, foreign.py and rejection.py measured of the same system: with
-leave-one-speaker-out, and on corpora that are not in its training. No figure is typed here.
+No figure is typed here.
 """
 
 import json
@@ -91,15 +90,13 @@ LICENSES = {
 }
 
 
-def card(name, system, model):
+def card(name, model):
     """Return the card of a model in Markdown.
 
     Parameters
     ----------
     name : str
         Name of the model.
-    system : str
-        Name of its system in the result files.
     model : estimator
         The fitted model.
 
@@ -107,7 +104,7 @@ def card(name, system, model):
     -------
     str
     """
-    found = figures(system)
+    found = figures(name)
     n_seeds = len(found["uar"])
     shown = {key: in_percent(found[key]) for key in ("uar", "accuracy", "women", "men", "worst")}
     by_condition = {key: in_percent(values) for key, values in found["conditions"].items()}
@@ -130,8 +127,8 @@ def card(name, system, model):
         by_channel="".join(
             f"| {key} | {by_condition[key]} |\n" for key in ("room", "telephone", "codec")
         ),
-        foreign=on_foreign_corpora(system),
-        rejection=on_rejection() if name == "emodb-whisper" else "",
+        foreign=on_other_corpora(name),
+        rejection=on_rejection(name),
         **shown,
     )
 
@@ -142,9 +139,9 @@ def in_percent(values):
     return text if len(values) == 1 else f"{text} ± {100 * np.std(values, ddof=1):.1f}"
 
 
-def figures(system):
-    """Return the figures of a system that was trained in conditions, with one value per seed."""
-    result = json.loads((RESULTS / f"conditions_{TASK}_{system}_conditions.json").read_text())
+def figures(name):
+    """Return the figures of leave-one-speaker-out, with one value per seed."""
+    result = json.loads((RESULTS / f"conditions_{TASK}_{name}_conditions.json").read_text())
     corpus, folds = load(TASK)
     true = tested(corpus, folds)
     speakers = corpus.speakers.astype(str)
@@ -154,11 +151,11 @@ def figures(system):
     conditions = {name: [] for name in result["conditions"]}
     for seed in sorted({fit["seed"] for fit in result["fits"]}):
         fits = [fit["predicted"] for fit in result["fits"] if fit["seed"] == seed]
-        for name, values in conditions.items():
-            digits = "".join(predicted[name] for predicted in fits)
+        for condition, values in conditions.items():
+            digits = "".join(predicted[condition] for predicted in fits)
             predicted = np.array(result["classes"])[np.array(list(digits), int)]
             values.append(unweighted_average_recall(true, predicted))
-            if name != "clean":
+            if condition != "clean":
                 continue
             by_sex = group_recalls(true, predicted, sexes)["uar"]
             found["uar"].append(values[-1])
@@ -170,47 +167,44 @@ def figures(system):
     return found | {"conditions": conditions}
 
 
-def on_foreign_corpora(system):
+def on_other_corpora(name):
     """Return the section on corpora that are not in training; none if it was not measured."""
-    path = RESULTS / f"foreign_{system}.json"
-    if not path.exists():
-        return ""
-    rows = [
-        entry
-        for entry in json.loads(path.read_text())["directions"]
-        if entry["trained_on"] == "emodb" and entry["in_conditions"]
+    lines = [
+        f"| {CORPORA[entry['corpus']]}, {entry['n_labels']} labels | {100 / entry['n_labels']:.1f} "
+        f"| {100 * entry['inductive']:.1f} | {100 * entry['adapted to 20']:.1f} "
+        f"| {100 * entry['adapted to all']:.1f} |\n"
+        for entry in evaluation(name).get("other_corpora", ())
     ]
-    lines = []
-    for entry in rows:
-        adapted = [entry["adapted"]["statistics"][number]["mean"] for number in ("20", "all")]
-        cells = " | ".join(f"{100 * value:.1f}" for value in (entry["inductive"], *adapted))
-        title = f"{CORPORA[entry['tested_on']]}, {entry['n_labels']} labels"
-        lines.append(f"| {title} | {100 / entry['n_labels']:.1f} | {cells} |\n")
+    if not lines:
+        return ""
     return (
         "## Performance on other corpora\n\n"
         "UAR among the labels that EmoDB and the other corpus have, as the model is, and adapted\n"
-        "without labels to 20 recordings of the other corpus or to all of them.\n\n"
-        "| UAR in % | chance | as it is | 20 recordings | all recordings |\n|---|---|---|---|---|\n"
+        "without labels to 20 recordings of the other corpus or to all of them. No recording is\n"
+        "refused here.\n\n"
+        "| UAR in % | chance | as it is | 20 recordings | all recordings |\n"
+        "|---|---|---|---|---|\n" + "".join(lines) + "\n"
+    )
+
+
+def on_rejection(name):
+    """Return the section on recordings without speech; none if it was not measured."""
+    lines = [
+        f"| {entry['kind']} | {entry['n']} | {100 * entry['no speech']:.1f} |\n"
+        for entry in evaluation(name).get("without_speech", ())
+    ]
+    if not lines:
+        return ""
+    return (
+        "## Recordings without speech\n\n"
+        "ESC-10 are everyday sounds, of folds that were not in training.\n\n"
+        "| recordings | number | refused as no speech, in % |\n|---|---|---|\n"
         + "".join(lines)
         + "\n"
     )
 
 
-def on_rejection():
-    """Return the section on what is refused; none if it was not measured."""
-    path = RESULTS / "rejection.json"
-    if not path.exists():
-        return ""
-    lines = []
-    for row in json.loads(path.read_text())["kinds"]:
-        shares = (row["accepted"], row["no speech"], row["unlike training"])
-        error = f"{row['ece']:.3f}" if "ece" in row else ""
-        cells = " | ".join(f"{100 * share:.1f}" for share in shares)
-        lines.append(f"| {row['kind']} | {cells} | {error} |\n")
-    return (
-        "## Refused recordings\n\n"
-        "EmoDB's speakers were not in training. The calibration error is the mean difference\n"
-        "between the probability of the predicted emotion and the share of right predictions.\n\n"
-        "| recordings | answered, in % | no speech | unlike training | calibration error |\n"
-        "|---|---|---|---|---|\n" + "".join(lines) + "\n"
-    )
+def evaluation(name):
+    """Return the results of shipped_evaluation.py; empty if there are none."""
+    path = RESULTS / f"shipped_{name}.json"
+    return json.loads(path.read_text()) if path.exists() else {}

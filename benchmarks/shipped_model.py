@@ -1,9 +1,8 @@
 """Train a model that is shipped with the package, and write its card from measured figures.
 
-    python benchmarks/conditions.py --tasks emodb-loso
-    python benchmarks/foreign.py
-    python benchmarks/rejection.py
     python benchmarks/shipped_model.py emodb-whisper --train
+    python benchmarks/shipped_evaluation.py emodb-whisper
+    python benchmarks/shipped_model.py emodb-whisper
 
 Needs SKSER_DATA and the extra "onnx", and for `emodb-whisper` the extra "embeddings". Models are
 trained on all of EmoDB, and on two copies of each utterance in other conditions, whose noise is
@@ -11,8 +10,8 @@ ESC-10's folds 1 to 3 among others. EmoDB is in the public domain (CC0), the cli
 or CC BY (a file beside the models credits their authors), and Whisper has the MIT license, so the
 models may be distributed with the package. No other corpus is in their training.
 
-The figures on the card are those of the same system in the result files of the other scripts.
-Without --train, only the card is written anew.
+The figures on the card are those of shipped_evaluation.py. With --train, the model has no card yet;
+without it, only the card is written anew.
 """
 
 import argparse
@@ -33,25 +32,43 @@ from skser.export import export_onnx
 from skser.pipelines import attention_fcn, functionals, whisper_linear
 
 FOLDER = Path(skser.__file__).parent / "persistence/models"
-ENCODER = FOLDER / "whisper-tiny-lower/model.safetensors"
-SYSTEMS = {
-    "emodb-whisper": "whisper-tiny",
-    "emodb-functionals": "functionals",
-    "emodb-afcn": "attention-fcn",
+# Files of weights that the ONNX file of a model refers to.
+WEIGHTS = {
+    "emodb-whisper": [
+        FOLDER / "whisper-tiny-lower/model.safetensors",
+        FOLDER / "silero-vad/model.safetensors",
+    ],
+    "emodb-afcn": [],
 }
+NAMES = ("emodb-whisper", "emodb-functionals", "emodb-afcn")
 # Parameters that training sets for itself; audio of predictions must state its sampling rate.
 OF_TRAINING = {"input_sampling_rate": None, "memory": None, "n_threads": None, "device": "auto"}
 
 
-def system(name):
-    """Return the untrained system of a model."""
-    settings = {"conditions": Conditions(noise=training_sounds()), "random_state": 0}
-    if name == "emodb-afcn":
-        return attention_fcn(device="cpu", n_threads=1, **settings)
-    settings["memory"] = cache_folder(__file__)
+def system(name, **settings):
+    """Return the untrained system of a model.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+    **settings
+        Settings of the system other than those of the shipped model.
+
+    Returns
+    -------
+    AugmentedClassifier
+    """
+    # The systems' own choices.
+    snr = (0, 20) if name == "emodb-functionals" else (-5, 20)
+    conditions = Conditions(snr=snr, noise=training_sounds())
+    given = {"conditions": conditions, "memory": cache_folder(__file__), "random_state": 0}
+    given |= settings
     if name == "emodb-functionals":
-        return functionals(**settings)
-    return whisper_linear(device="cpu", **settings)
+        return functionals(**given)
+    if name == "emodb-whisper":
+        return whisper_linear(device="cpu", **given)
+    return attention_fcn(device="cpu", n_threads=1, **given)
 
 
 def trained(name):
@@ -94,20 +111,20 @@ def write_credits():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=SYSTEMS)
+    parser.add_argument("name", choices=NAMES)
     parser.add_argument("--train", action="store_true")
+    parser.add_argument("--keep-card", action="store_true", help="only export to ONNX anew")
     arguments = parser.parse_args()
     path = FOLDER / f"{arguments.name}.skser"
     model = trained(arguments.name) if arguments.train else skser.load_pretrained(arguments.name)
-    text = card(arguments.name, SYSTEMS[arguments.name], model)
-    skser.save(model, path, card=text)
-    # The command line predicts with ONNX files, which load faster.
-    if arguments.name == "emodb-whisper":
-        export_onnx(model, path.with_suffix(".onnx"), weights=ENCODER)
-    elif arguments.name == "emodb-afcn":
-        export_onnx(model, path.with_suffix(".onnx"))
+    if not arguments.keep_card:
+        text = None if arguments.train else card(arguments.name, model)
+        skser.save(model, path, card=text)
+        print(text, f"\n{path.stat().st_size / 1000:.0f} kB")
+    if arguments.name != "emodb-functionals":
+        # The command line predicts with the ONNX file, which loads faster.
+        export_onnx(model, path.with_suffix(".onnx"), weights=WEIGHTS[arguments.name])
     write_credits()
-    print(text, f"\n{path.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

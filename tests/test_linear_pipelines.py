@@ -45,6 +45,8 @@ def test_whisper_linear_reads_the_second_layer_of_the_shipped_encoder():
     features = model.estimator["features"]
     assert (features.checkpoint, features.layers) == ("whisper-tiny-lower", 2)
     assert features.pooling == "mean+std"
+    assert model.augment.snr == (-5, 20)
+    assert functionals().augment.snr == (0, 20)
 
 
 @systems

@@ -11,7 +11,7 @@ import skser
 from skser.augmentation import Conditions
 from skser.compose import AugmentedClassifier
 from skser.datasets import make_emotional_speech
-from skser.pipelines import attention_fcn, fcn_and_functionals
+from skser.pipelines import attention_fcn, fcn_and_functionals, functionals, whisper_linear
 
 # Networks train for an epoch or two here, and predict one class.
 pytestmark = pytest.mark.filterwarnings(
@@ -107,3 +107,9 @@ def test_the_rate_of_features_in_a_vote_is_checked(corpus):
     model.set_params(estimator__network__features__sampling_rate=44100)
     with pytest.raises(ValueError, match="MelSpectrogram works at sampling_rate=44100 Hz, but"):
         model.fit(corpus.data, corpus.target)
+
+
+def test_functionals_are_trained_in_weaker_noise_than_encoders():
+    assert fcn_and_functionals(conditions=True).augment.snr == (0, 20)
+    assert functionals().augment.snr == (0, 20)
+    assert whisper_linear().augment.snr == (-5, 20)

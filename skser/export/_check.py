@@ -11,9 +11,13 @@ from itertools import zip_longest
 
 import numpy as np
 
+from skser.export._description import METADATA, from_json, shapes_of
+from skser.export._file import parsed
+from skser.export._weights import read_outside
+
 _MOST_NODES = 5000
 # Numbers in all values of a graph: at all, and for each sample, frame and column of the input.
-_MOST_VALUES, _PER_SAMPLE, _PER_FRAME, _PER_COLUMN = 2**24, 2**10, 2**17, 2**6
+_MOST_VALUES, _PER_SAMPLE, _PER_FRAME, _PER_COLUMN = 2**24, 2**10, 2**17, 2**8
 _ENDLESS = 2**40
 _MOST_NEIGHBORS = 1024  # of local response normalization
 
@@ -41,6 +45,37 @@ _ATTRIBUTES = {
     "Softmax": {"axis"},
     "Transpose": {"perm"},
 }
+
+
+def check_model(model, path):
+    """Check the bytes of a model before onnxruntime sees them.
+
+    Parameters
+    ----------
+    model : bytes
+    path : path-like
+        Path of the model, below which files of weights lie.
+
+    Returns
+    -------
+    description : dict
+    outside : dict of ndarray
+        Constants in files of weights.
+
+    Raises
+    ------
+    ValueError
+        If it is not what `export_onnx` writes, or takes too much memory.
+    """
+    nodes, constants, inputs, metadata = parsed(model)
+    description = from_json(metadata.get(METADATA, "null"))
+    shapes = shapes_of(description)
+    if inputs != list(shapes):
+        raise ValueError("its operators are not what it describes")
+    outside = read_outside(constants, description["weights"], path)
+    limits = [given["longest"] for given in description["inputs"] if given["longest"]]
+    check_graph(nodes, constants | outside, shapes, min(limits, default=None))
+    return description, outside
 
 
 def check_graph(nodes, constants, inputs, longest=None):

@@ -5,6 +5,7 @@ import warnings
 
 import skser
 from skser.compose import RejectingClassifier
+from skser.export._check import check_model
 from skser.export._conversion import Conversion, estimator_of, targets_of
 from skser.export._description import (
     METADATA,
@@ -53,8 +54,8 @@ def export_onnx(model, path, *, weights=()):
         If the model, or a part of it, has no operators. The message names parts that can be
         exported.
     ValueError
-        If a network takes audio and text together, or has fine-tuned layers of an encoder, or if
-        `weights` are not those of the model.
+        If a network takes audio and text together, has fine-tuned layers of an encoder, or takes
+        more memory than `load_onnx` allows; or if `weights` are not those of the model.
     NotFittedError
         If the model is not fitted.
     SavedModelError
@@ -127,7 +128,12 @@ def export_onnx(model, path, *, weights=()):
         "rejection": rejection,
         "weights": [file.described() for file in stored],
     }
-    write_sealed(conversion.graph.serialized({METADATA: to_json(description)}), path)
+    content = conversion.graph.serialized({METADATA: to_json(description)})
+    try:
+        check_model(content, path)
+    except ValueError as error:
+        raise ValueError(f"load_onnx would refuse {os.fspath(path)}: {error}.") from error
+    write_sealed(content, path)
     missing = [step["class"] for given in conversion.inputs for step in given["missing"]]
     if missing:
         warnings.warn(

@@ -15,10 +15,9 @@ from skser.audio import (
     read_utterance,
     utterance_name,
 )
-from skser.export._check import check_graph
-from skser.export._description import METADATA, OUTPUTS, from_json, shapes_of, unpacked
-from skser.export._file import parsed, read_sealed
-from skser.export._weights import read_outside
+from skser.export._check import check_model
+from skser.export._description import OUTPUTS, unpacked
+from skser.export._file import read_sealed
 from skser.persistence import SavedModelError, naming
 
 # Largest number of utterances in a run, and of values in its padded input.
@@ -397,13 +396,7 @@ def _opened(path, n_threads):
 
     model = read_sealed(path)
     try:
-        nodes, constants, inputs, metadata = parsed(model)
-        description = from_json(metadata.get(METADATA, "null"))
-        if inputs != list(shapes_of(description)):
-            raise ValueError("its operators are not what it describes")
-        outside = read_outside(constants, description["weights"], path)
-        limits = [given["longest"] for given in description["inputs"] if given["longest"]]
-        check_graph(nodes, constants | outside, shapes_of(description), min(limits, default=None))
+        description, outside = check_model(model, path)
     except (ValueError, UnicodeDecodeError, RecursionError) as error:
         reason = _first_line(error).rstrip(".")
         raise SavedModelError(f"{path} is refused: {reason}.") from error

@@ -24,6 +24,8 @@ from sklearn.utils.validation import check_is_fitted
 from skser.export._features import Frames
 from skser.preprocessing import SequenceScaler
 
+# With more, ranks would take more values per column than `check_graph` allows.
+_MOST_QUANTILES = 16
 SCALERS = (MaxAbsScaler, RobustScaler, SequenceScaler, StandardScaler)
 TRANSFORMERS = (*SCALERS, PCA, QuantileTransformer)
 PROBABILISTIC = (LinearDiscriminantAnalysis, LogisticRegression, LogisticRegressionCV)
@@ -36,7 +38,8 @@ REGRESSORS = (
 def has_operators(step):
     """Return whether a fitted transformer of vectors or frames becomes part of the graph."""
     if isinstance(step, QuantileTransformer):
-        return step.output_distribution == "uniform"
+        check_is_fitted(step)
+        return step.output_distribution == "uniform" and step.n_quantiles_ <= _MOST_QUANTILES
     return isinstance(step, TRANSFORMERS)
 
 

@@ -34,13 +34,13 @@ def with_scaler(features, classifier, scaler=None):
     return Pipeline([("features", features), ("scaler", scaler), ("classifier", classifier)])
 
 
-def in_conditions(model, conditions, *, input_sampling_rate, n_jobs, random_state):
+def in_conditions(model, conditions, *, input_sampling_rate, n_jobs, random_state, snr=(-5, 20)):
     """Wrap a model so that it is trained on altered copies too, unless `conditions` is False."""
     if conditions is False:
         return model
     return AugmentedClassifier(
         model,
-        Conditions() if conditions is True else conditions,
+        Conditions(snr=snr) if conditions is True else conditions,
         n_copies=2,
         input_sampling_rate=input_sampling_rate,
         n_jobs=n_jobs,

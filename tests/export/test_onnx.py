@@ -1,9 +1,11 @@
 """Exported pipelines predict from audio as the pipelines do, also without torch."""
 
+import json
 import pickle
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -301,6 +303,37 @@ def test_predicts_files_where_torch_is_not_installed(mel_model, corpus, paths, t
         expected = model.predict_proba(paths)
         assert np.abs(np.load(tmp_path / f"{name}.npy") - expected).max() < 1e-4
         assert said.split() == model.predict(paths).tolist()
+
+
+ALONE = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {names!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Absent())
+sys.argv[1:] = {arguments!r}
+exec(open({example!r}).read())
+"""
+EXAMPLE = Path(__file__).parents[2] / "examples" / "onnx_alone.py"
+
+
+def test_ten_lines_predict_with_onnxruntime_numpy_and_soundfile_alone(
+    mel_model, mel_path, speech, tmp_path
+):
+    code = [line for line in EXAMPLE.read_text().splitlines() if line and line[:6] != "import"]
+    assert len(code) <= 10
+    path = write(tmp_path / "speech.wav", speech[2] / 4)
+    names = ("skser", "torch", "sklearn", "scipy", "pandas", "librosa", "soxr", "transformers")
+    alone = ALONE.format(names=names, arguments=[str(mel_path), path], example=str(EXAMPLE))
+    command = [sys.executable, "-I", "-c", alone]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    shares = json.loads(run.stdout)
+    assert list(shares) == mel_model.classes_.tolist()
+    assert np.abs(np.array([*shares.values()]) - mel_model.predict_proba([path])).max() < 1e-5
 
 
 def test_a_timeline_by_the_graph_is_that_of_the_pipeline(mel_model, mel_path, speech, tmp_path):

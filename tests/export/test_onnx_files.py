@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skser.export import _check, export_onnx, load_onnx
 from skser.export import _file as files
-from skser.export import export_onnx, load_onnx
 from skser.feature_extraction import (
     MFCC,
     Functionals,
@@ -164,6 +164,13 @@ def test_huge_files_are_refused_unread(original, refused, monkeypatch, tmp_path)
     with pytest.raises(ValueError, match="at most 1000 are written"):
         files.write_sealed(original, tmp_path / "new.onnx")
     assert not (tmp_path / "new.onnx").exists()
+
+
+def test_a_file_that_would_be_refused_is_not_written(monkeypatch, tmp_path):
+    monkeypatch.setattr(_check, "_MOST_NODES", 3)
+    with pytest.raises(ValueError, match=r"load_onnx would refuse .*m.onnx: it has \d+ operators"):
+        export_fitted(tmp_path / "m.onnx")
+    assert not (tmp_path / "m.onnx").exists()
 
 
 def test_data_outside_the_file_is_refused(forged):

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from shipped_encoder import truncate
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -89,7 +90,7 @@ def test_one_model_per_class_divides_its_sigmoids(tmp_path):
     [
         PCA(3), PCA(4, whiten=True), MaxAbsScaler(), RobustScaler(with_scaling=False),
         StandardScaler(with_mean=False), SequenceScaler(), QuantileTransformer(n_quantiles=7),
-        QuantileTransformer(n_quantiles=90),
+        QuantileTransformer(n_quantiles=16),
     ],
     ids=lambda scaler: type(scaler).__name__,
 )  # fmt: skip
@@ -112,12 +113,21 @@ def test_ranks_of_ties_are_those_of_scikit_learn(tmp_path):
     np.testing.assert_allclose(found, ranks.transform(at)[:, 0], rtol=0, atol=1e-6)
 
 
+def test_ranks_of_thousands_of_columns_fit_the_budget(tmp_path):
+    wide = np.round(RANDOM.randn(60, 5191), 1).astype(np.float32)  # with ties everywhere
+    model = make_pipeline(QuantileTransformer(n_quantiles=16), PCA(), LogisticRegression())
+    model.fit(wide, CLASSES[:60])
+    assert_same(exported(model, tmp_path), model, wide)
+
+
 def test_steps_without_operators_are_computed_before_the_graph(tmp_path):
-    middle = [PowerTransformer(), QuantileTransformer(n_quantiles=9, output_distribution="normal")]
+    ranks = QuantileTransformer(n_quantiles=50)
+    normal = QuantileTransformer(n_quantiles=9, output_distribution="normal")
+    middle = [PowerTransformer(), normal, ranks]
     model = make_pipeline(*middle, StandardScaler(), LogisticRegression()).fit(X, CLASSES)
     loaded = exported(model, tmp_path)
     outside = [step["class"] for step in only_input(loaded)["outside"]]
-    assert outside == ["PowerTransformer", "QuantileTransformer"]
+    assert outside == ["PowerTransformer", "QuantileTransformer", "QuantileTransformer"]
     assert_same(loaded, model, OTHERS, 1e-5)
 
 
@@ -263,6 +273,16 @@ def test_whisper_is_part_of_the_graph(settings, checkpoint, corpus, speech, tmp_
     assert_same(loaded, model, speech)
     alone = np.concatenate([loaded.predict_proba([samples]) for samples in speech])
     assert np.abs(alone - loaded.predict_proba(speech)).max() < 1e-5
+
+
+def test_the_highest_layer_of_a_truncated_encoder_is_not_normalized(
+    checkpoint, corpus, speech, tmp_path
+):
+    truncate(checkpoint, tmp_path / "lower", 2)
+    features = embedding(tmp_path / "lower", layers=2)
+    model = make_pipeline(features, StandardScaler(), LogisticRegression(C=0.1))
+    model.fit(corpus.data[:20], corpus.target[:20])
+    assert_same(exported(model, tmp_path), model, speech[:4])
 
 
 def test_layers_of_whisper_are_channels_of_a_network(checkpoint, corpus, speech, tmp_path):
