@@ -1,4 +1,7 @@
-"""Predict a 16-kHz mono file with an exported model: python onnx_alone.py model.onnx file.wav"""
+"""Predict a 16-kHz mono file with an exported model and without skser.
+
+Run ``python onnx_alone.py model.onnx file.wav``.
+"""
 
 import json
 import sys
