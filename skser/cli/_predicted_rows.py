@@ -48,8 +48,9 @@ def predicted_rows(model, files, windows=None, targets=None, console=None):
     maker = Rows(model, targets)
     if windows is not None:
         maker.require_outputs()
-    # The windows of a single file already fill batches.
-    size = _AT_ONCE if windows is None else 1
+    # The windows of a single file already fill batches, and an ONNX model gains little by them.
+    # Alone, a file has the same probabilities to the last digit, whatever else is predicted.
+    size = _AT_ONCE if windows is None and hasattr(model, "fit") else 1
     batches = [files[i : i + size] for i in range(0, len(files), size)]
     silent = console is None or not console.is_terminal or len(batches) == 1
     rows, failures = [], []

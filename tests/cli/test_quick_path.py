@@ -100,10 +100,12 @@ def test_predict_takes_little_longer_than_the_imports_that_it_needs(files):
 
 @pytest.mark.parametrize("name", skser.persistence.list_pretrained())
 def test_the_included_onnx_model_predicts_as_the_saved_one(name, files):
-    model = skser.load_pretrained(name)
     graph = skser.persistence.path_of(name).with_suffix(".onnx")
     if not graph.exists():
         pytest.skip("this model has no ONNX file")
+    if name == "emodb-whisper":
+        pytest.importorskip("transformers")
+    model = skser.load_pretrained(name)
     loaded = skser.load_onnx(graph)
     assert loaded.classes_.tolist() == model.classes_.tolist()
     np.testing.assert_allclose(loaded.predict_proba(files), model.predict_proba(files), atol=1e-4)
