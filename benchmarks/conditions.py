@@ -82,16 +82,18 @@ SYSTEMS = {
 class Remembered:
     """Alteration whose results are kept, as all systems of a fold and seed share their copies."""
 
-    def __init__(self, alteration):
+    def __init__(self, alteration, pool=None):
         self.alteration = alteration
+        self.pool = pool
 
     def bind(self, utterances, speakers=None):
-        """Return the alteration for the utterances of training."""
-        return Remembered(self.alteration.bind(utterances, speakers))
+        """Return the alteration for the utterances of training, which babble is made of."""
+        pool = hash(tuple(np.asarray(samples).tobytes() for samples in utterances))
+        return Remembered(self.alteration.bind(utterances, speakers), pool)
 
     def __call__(self, samples, sampling_rate, random_state):
         """Return the altered samples."""
-        key = hash((samples.tobytes(), random_state.get_state()[1].tobytes()))
+        key = hash((self.pool, samples.tobytes(), random_state.get_state()[1].tobytes()))
         if key not in COPIES:
             COPIES[key] = self.alteration(samples, sampling_rate, random_state)
         return COPIES[key]

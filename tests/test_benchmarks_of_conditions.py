@@ -152,3 +152,20 @@ def test_copies_are_altered_once():
     assert calls == [5, 5]
     assert first is again
     assert first[0] != other[0]
+
+
+def test_copies_of_other_training_utterances_are_altered_anew():
+    class Mixed:
+        def bind(self, utterances, speakers):
+            """Return an alteration that adds the first utterance."""
+            return lambda samples, sampling_rate, random_state: samples + utterances[0]
+
+    samples = np.ones(2, np.float32)
+    heard = [
+        conditions.Remembered(Mixed()).bind([np.full(2, x, np.float32)])(
+            samples, 16000, np.random.RandomState(0)
+        )
+        for x in (1, 2)
+    ]
+    conditions.COPIES.clear()
+    assert [x.tolist() for x in heard] == [[2.0, 2.0], [3.0, 3.0]]
