@@ -80,18 +80,22 @@ SYSTEMS = {
 
 
 class Remembered:
-    """Alteration whose results are kept, as all systems of a fold and seed share their copies."""
+    """Alteration whose results are kept for other systems with an alteration of this name."""
 
-    def __init__(self, alteration):
+    def __init__(self, alteration, name, pool=None):
         self.alteration = alteration
+        self.name = name
+        self.pool = pool
 
     def bind(self, utterances, speakers=None):
-        """Return the alteration for the utterances of training."""
-        return Remembered(self.alteration.bind(utterances, speakers))
+        """Return the alteration for the utterances of training, which babble is made of."""
+        pool = hash(tuple(np.asarray(samples).tobytes() for samples in utterances))
+        return Remembered(self.alteration.bind(utterances, speakers), self.name, pool)
 
     def __call__(self, samples, sampling_rate, random_state):
         """Return the altered samples."""
-        key = hash((samples.tobytes(), random_state.get_state()[1].tobytes()))
+        state = random_state.get_state()[1].tobytes()
+        key = hash((self.name, self.pool, samples.tobytes(), state))
         if key not in COPIES:
             COPIES[key] = self.alteration(samples, sampling_rate, random_state)
         return COPIES[key]
@@ -101,7 +105,8 @@ def built(name, in_conditions, seed, n_classes):
     """Return a system whose vectors are computed once for all folds, seeds and conditions."""
     conditions = False
     if in_conditions:
-        conditions = Remembered(Conditions(noise=training_sounds(), snr=SNR[name]))
+        conditions = Conditions(noise=training_sounds(), snr=SNR[name])
+        conditions = Remembered(conditions, str(SNR[name]))
     model = SYSTEMS[name](conditions, seed, n_classes)
     for place, part in model.get_params().items():
         if isinstance(part, Functionals | SpeechEmbedding):

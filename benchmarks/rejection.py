@@ -17,7 +17,7 @@ scores: the share of frames that are speech, the distance from training, and the
 import numpy as np
 import pandas as pd
 from altered_recordings import RATE, altered, everyday_sounds, read
-from conditions import MEMORY, OTHER, built
+from conditions import COPIES, MEMORY, OTHER, built
 from foreign import corpora
 from protocols import load
 from provenance import RESULTS, write_result
@@ -57,7 +57,9 @@ def fitted(table):
     model = built("whisper-tiny", True, SEED, table["emotion"].nunique())
     model.set_params(estimator=RejectingClassifier(model.estimator))
     groups = table["speaker"].to_numpy(str)
-    return model.fit(table, table["emotion"].to_numpy(str), groups=groups).estimator_
+    model.fit(table, table["emotion"].to_numpy(str), groups=groups)
+    COPIES.clear()
+    return model.estimator_
 
 
 def assessed(model, recordings, kind, y=None):

@@ -143,12 +143,30 @@ def test_copies_are_altered_once():
         calls.append(len(samples))
         return samples + random_state.standard_normal()
 
-    remembered = conditions.Remembered(alteration)
+    remembered = conditions.Remembered(alteration, "constant")
     samples = np.ones(5, np.float32)
     first, again, other = (
         remembered(samples, 16000, np.random.RandomState(seed)) for seed in (1, 1, 2)
     )
+    conditions.Remembered(alteration, "another")(samples, 16000, np.random.RandomState(1))
     conditions.COPIES.clear()
-    assert calls == [5, 5]
+    assert calls == [5, 5, 5]
     assert first is again
     assert first[0] != other[0]
+
+
+def test_copies_of_other_training_utterances_are_altered_anew():
+    class Mixed:
+        def bind(self, utterances, speakers):
+            """Return an alteration that adds the first utterance."""
+            return lambda samples, sampling_rate, random_state: samples + utterances[0]
+
+    samples = np.ones(2, np.float32)
+    heard = [
+        conditions.Remembered(Mixed(), "mixed").bind([np.full(2, x, np.float32)])(
+            samples, 16000, np.random.RandomState(0)
+        )
+        for x in (1, 2)
+    ]
+    conditions.COPIES.clear()
+    assert [x.tolist() for x in heard] == [[2.0, 2.0], [3.0, 3.0]]
