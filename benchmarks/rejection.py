@@ -94,6 +94,9 @@ def unheard_speakers():
 
 def everything_else():
     """Assess foreign corpora and recordings without speech by a model of all of EmoDB."""
+    path = MEMORY / "rejection_everything_else.pkl"
+    if path.exists():
+        return pd.read_pickle(path)
     model = fitted(corpora("emodb"))
     tables = [assessed(model, recordings, kind) for kind, recordings in no_speech().items()]
     for name, title in (("ravdess", "RAVDESS"), ("indowave", "IndoWave")):
@@ -101,7 +104,8 @@ def everything_else():
         paths, y = table["audio"].tolist(), table["emotion"].to_numpy(str)
         tables.append(assessed(model, paths, title, y))
         tables.append(assessed(adapt(model, paths), paths, f"{title}, adapted", y))
-    return pd.concat(tables)
+    pd.concat(tables).to_pickle(path)
+    return pd.read_pickle(path)
 
 
 def summary(assessments):
