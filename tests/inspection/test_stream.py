@@ -298,7 +298,7 @@ class TestListen:
         assert code == 0
         rows = [json.loads(line) for line in out.splitlines()]
         path = wav(speech[: 4 * RATE], subtype="FLOAT")
-        expected = emotion_timeline(skser.load_pretrained("emodb-whisper"), path)
+        expected = emotion_timeline(skser.load_onnx("emodb-whisper"), path)
         assert [row["end"] for row in rows] == expected["end"].tolist() == [2, 2.5, 3, 3.5, 4]
         found = [list(row["probabilities"].values()) for row in rows]
         np.testing.assert_allclose(found, expected.iloc[:, 2:], atol=1e-5)
