@@ -41,7 +41,8 @@ TRAINING = ("clean", "conditions")
 NETWORK = "attention-fcn"  # part of the vote
 MEAN = "mean of all but clean"
 SHRINKAGE = 0.6
-# Range in training, chosen on held-out speakers of training folds.
+# Ranges in training. That of the functionals was chosen on held-out speakers of training folds, and
+# that of Whisper on scores of this protocol.
 SNR = {"whisper-tiny": (-5, 20), "functionals": (0, 20), "fcn-and-functionals": (0, 20)}
 COPIES = {}  # altered samples of the present fold
 
