@@ -1,5 +1,6 @@
 """Load saved models without executing anything that is in the file."""
 
+import inspect
 import io
 import operator
 import os
@@ -119,6 +120,7 @@ def _read(members, device=None, trusted=False):
     model = _built(members, trusted)
     if not hasattr(model, "get_params"):
         raise SavedModelError("It does not hold an estimator.")
+    _add_new_parameters(model)
     set_requests(model)
     compare(info, describe(model))
     return model, _differing(info["versions"], model)
@@ -135,6 +137,16 @@ def _built(members, trusted):
         if trusted is not True:
             raise
         return _built_by_skops(members)
+
+
+def _add_new_parameters(model):
+    """Set the parameters of scikit-learn's estimators that the version which saved them lacks."""
+    for _, estimator in estimators_of(model):
+        if not type(estimator).__module__.startswith("sklearn."):
+            continue
+        for name, parameter in inspect.signature(type(estimator)).parameters.items():
+            if parameter.default is not parameter.empty and not hasattr(estimator, name):
+                setattr(estimator, name, parameter.default)
 
 
 def _require_trust(needed, trusted):

@@ -217,6 +217,17 @@ def test_patches_and_local_versions_are_not_worth_a_word(path, monkeypatch):
     skser.load(path)
 
 
+def test_parameters_of_another_version_get_their_defaults(path):
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1)).fit(X, Y)
+    expected = model.predict_proba(X)
+    del model[0].with_std, model[1].solver, model[1].tol  # as if they were new here
+    skser.save(model, path)
+    loaded = skser.load(path)
+    assert (loaded[0].with_std, loaded[1].solver, loaded[1].tol) == (True, "lbfgs", 1e-4)
+    assert loaded[1].C == 0.1
+    np.testing.assert_array_equal(loaded.predict_proba(X), expected)
+
+
 def test_how_one_machine_works_is_not_saved_with_any_estimator(path):
     inner = RandomForestClassifier(3, n_jobs=2, verbose=0)
     model = make_pipeline(SelectFromModel(inner), KNeighborsClassifier(n_jobs=2))
