@@ -1,7 +1,8 @@
-"""Checks for methods that an estimator has only after `fit`."""
+"""What an estimator around another estimator has from it: methods, and names of features."""
 
 from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.validation import check_is_fitted
 
 
 class HasMethodsOnceFitted(HasMethods):
@@ -41,3 +42,42 @@ def will_have(estimator, method):
     if inner.get("estimator") is not None:
         return will_have(inner["estimator"], method)
     return any(name.endswith("estimator") and value is None for name, value in inner.items())
+
+
+def inner_has(method):
+    """Return a check, for `available_if`, that the inner estimator has or will have a method.
+
+    Parameters
+    ----------
+    method : str
+        Name of the method.
+
+    Returns
+    -------
+    callable
+        Function of the outer estimator, which has `estimator` and, once fitted, ``estimator_``.
+    """
+
+    def check(self):
+        if hasattr(self, "estimator_"):
+            getattr(self.estimator_, method)
+            return True
+        return will_have(self.estimator, method)
+
+    return check
+
+
+class InnerFeatures:
+    """Mixin for estimators that have seen the features that their ``estimator_`` has seen."""
+
+    @property
+    def n_features_in_(self):
+        """Number of features that `estimator_` has seen."""
+        check_is_fitted(self)
+        return self.estimator_.n_features_in_
+
+    @property
+    def feature_names_in_(self):
+        """Names of the features that `estimator_` has seen."""
+        check_is_fitted(self)
+        return self.estimator_.feature_names_in_

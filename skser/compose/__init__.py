@@ -6,7 +6,7 @@ from skser.compose._adapted_regressor import AdaptedRegressor
 from skser.compose._augmented import AugmentedClassifier
 from skser.compose._augmented_regressor import AugmentedRegressor
 from skser.compose._frame_union import FrameUnion
-from skser.compose._metadata import group_keywords, soft_target_keywords
+from skser.compose._metadata import consumed_metadata, group_keywords, soft_target_keywords
 from skser.compose._rejecting import RejectingClassifier
 from skser.compose._segmented import SegmentedClassifier
 from skser.compose._segmented_regressor import SegmentedRegressor
@@ -24,6 +24,7 @@ __all__ = [
     "TransferClassifier",
     "TransferRegressor",
     "adapt",
+    "consumed_metadata",
     "group_keywords",
     "soft_target_keywords",
 ]

@@ -3,21 +3,9 @@
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils.metaestimators import available_if
 
-from skser._delegation import will_have
+from skser._delegation import inner_has
 from skser._docstrings import insert_descriptions
 from skser.compose._adapted_base import ADAPTED, BaseAdapted
-
-
-def _inner_has(method):
-    """Return a check, for `available_if`, that the inner estimator has or will have a method."""
-
-    def check(self):
-        if hasattr(self, "estimator_"):
-            getattr(self.estimator_, method)
-            return True
-        return will_have(self.estimator, method)
-
-    return check
 
 
 @insert_descriptions(ADAPTED)
@@ -119,7 +107,7 @@ class AdaptedClassifier(ClassifierMixin, BaseAdapted):
         """
         return self._outputs("predict", X)
 
-    @available_if(_inner_has("predict_proba"))
+    @available_if(inner_has("predict_proba"))
     def predict_proba(self, X):
         """Predict class probabilities.
 
@@ -135,7 +123,7 @@ class AdaptedClassifier(ClassifierMixin, BaseAdapted):
         """
         return self._outputs("predict_proba", X)
 
-    @available_if(_inner_has("decision_function"))
+    @available_if(inner_has("decision_function"))
     def decision_function(self, X):
         """Compute the decision function of the inner estimator.
 

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
-from skser._delegation import HasMethodsOnceFitted
+from skser._delegation import HasMethodsOnceFitted, InnerFeatures
 from skser.compose._adapted_covariance import align_covariances, training_moments
 from skser.compose._adapted_model import adapt, first_with_statistics
 from skser.compose._metadata import inner_keywords, routing_to_inner
@@ -53,7 +53,7 @@ ADAPTED = {
 }
 
 
-class BaseAdapted(MetaEstimatorMixin, BaseEstimator):
+class BaseAdapted(InnerFeatures, MetaEstimatorMixin, BaseEstimator):
     """Base class of the estimators that adapt to the settings of what they predict."""
 
     _parameter_constraints = {
@@ -177,18 +177,6 @@ class BaseAdapted(MetaEstimatorMixin, BaseEstimator):
         if hasattr(X, "iloc"):
             return X.drop(columns=self.setting)
         return X.drop(self.setting)  # polars
-
-    @property
-    def n_features_in_(self):
-        """Number of features that `estimator_` has seen."""
-        check_is_fitted(self)
-        return self.estimator_.n_features_in_
-
-    @property
-    def feature_names_in_(self):
-        """Names of the features that `estimator_` has seen."""
-        check_is_fitted(self)
-        return self.estimator_.feature_names_in_
 
     def get_metadata_routing(self):
         """Return the metadata routing: all metadata of `fit` go to the inner `fit`.

@@ -4,21 +4,9 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 
-from skser._delegation import will_have
+from skser._delegation import inner_has
 from skser._docstrings import insert_descriptions
 from skser.compose._augmented_base import AUGMENTED, BaseAugmented
-
-
-def _inner_has(method):
-    """Return a check, for `available_if`, that the inner estimator has or will have a method."""
-
-    def check(self):
-        if hasattr(self, "estimator_"):
-            getattr(self.estimator_, method)
-            return True
-        return will_have(self.estimator, method)
-
-    return check
 
 
 @insert_descriptions(AUGMENTED)
@@ -141,7 +129,7 @@ class AugmentedClassifier(ClassifierMixin, BaseAugmented):
         plain = self._plain(X)
         return self.estimator_.predict(plain)
 
-    @available_if(_inner_has("predict_proba"))
+    @available_if(inner_has("predict_proba"))
     def predict_proba(self, X):
         """Predict class probabilities from unaltered audio.
 
@@ -158,7 +146,7 @@ class AugmentedClassifier(ClassifierMixin, BaseAugmented):
         plain = self._plain(X)
         return self.estimator_.predict_proba(plain)
 
-    @available_if(_inner_has("decision_function"))
+    @available_if(inner_has("decision_function"))
     def decision_function(self, X):
         """Compute the inner estimator's decision function from unaltered audio.
 

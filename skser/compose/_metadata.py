@@ -148,11 +148,7 @@ def soft_target_keywords(estimator, soft_targets):
         scikit-learn's metadata routing, does not request them.
     """
     if get_config()["enable_metadata_routing"]:
-        try:
-            takes = get_routing_for_object(estimator).consumes("fit", ["soft_targets"])
-        except NotImplementedError:  # an estimator around estimators that passes nothing on
-            return {}
-        return {"soft_targets": soft_targets} if takes else {}
+        return dict.fromkeys(consumed_metadata(estimator, ["soft_targets"]), soft_targets)
     part = estimator
     while part is not None:
         if isinstance(part, Pipeline):
@@ -164,6 +160,26 @@ def soft_target_keywords(estimator, soft_targets):
         part = getattr(part, "estimator", None)
     keyword = fit_keyword(estimator, "soft_targets")
     return {} if keyword is None else {keyword: soft_targets}
+
+
+def consumed_metadata(estimator, names):
+    """Return which metadata an estimator passes on from its `fit`, or takes.
+
+    Parameters
+    ----------
+    estimator : estimator
+    names : list of str
+        Names of metadata.
+
+    Returns
+    -------
+    set of str
+        Empty for estimators around estimators that do not support metadata routing.
+    """
+    try:
+        return set(get_routing_for_object(estimator).consumes("fit", names))
+    except NotImplementedError:  # scikit-learn's answer for such estimators
+        return set()
 
 
 def routing_to_inner(owner):

@@ -14,7 +14,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from skser._delegation import HasMethodsOnceFitted
+from skser._delegation import HasMethodsOnceFitted, InnerFeatures
 from skser.compose._metadata import inner_keywords, routing_to_inner
 from skser.compose._rejecting_distance import distances, fit_gaussian, scores_and_vectors
 from skser.compose._rejecting_held_out import check_has_scores, held_out_outputs, split_head
@@ -32,7 +32,7 @@ NO_SPEECH, UNLIKE_TRAINING, UNSURE = "no speech", "unlike training", "unsure"
 _GAUSSIAN = ("center_", "scale_", "components_", "explained_variance_", "noise_variance_")
 
 
-class RejectingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class RejectingClassifier(ClassifierMixin, InnerFeatures, MetaEstimatorMixin, BaseEstimator):
     """Classifier that gives no label to utterances that it cannot judge, and names the reason.
 
     `predict` returns `unknown_label` for three reasons:
@@ -414,18 +414,6 @@ class RejectingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def _labels(self, judged):
         best = self.classes_[judged["probabilities"].argmax(axis=1)]
         return with_unknown(best, judged["reasons"] != "", self.unknown_label)
-
-    @property
-    def n_features_in_(self):
-        """Number of features that `estimator_` has seen."""
-        check_is_fitted(self)
-        return self.estimator_.n_features_in_
-
-    @property
-    def feature_names_in_(self):
-        """Names of the features that `estimator_` has seen."""
-        check_is_fitted(self)
-        return self.estimator_.feature_names_in_
 
     def get_metadata_routing(self):
         """Return the metadata routing: groups are used here, and passed to the inner `fit`.

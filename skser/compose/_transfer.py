@@ -21,6 +21,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skser._delegation import InnerFeatures
 from skser._docstrings import insert_descriptions
 from skser.compose._metadata import inner_keywords, routing_to_inner
 
@@ -68,7 +69,7 @@ def _inner_has(method):
     return check
 
 
-class _Transfer(MetaEstimatorMixin, BaseEstimator):
+class _Transfer(InnerFeatures, MetaEstimatorMixin, BaseEstimator):
     """Base of the transfer classifier and the transfer regressor."""
 
     _parameter_constraints = {
@@ -156,18 +157,6 @@ class _Transfer(MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return self.estimator_.predict(X)
-
-    @property
-    def n_features_in_(self):
-        """Number of features that `estimator_` has seen."""
-        check_is_fitted(self)
-        return self.estimator_.n_features_in_
-
-    @property
-    def feature_names_in_(self):
-        """Names of the features that `estimator_` has seen."""
-        check_is_fitted(self)
-        return self.estimator_.feature_names_in_
 
     def get_params(self, deep=True):
         """Return the parameters, without those of the fitted source.

@@ -8,10 +8,9 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
-from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from skser.compose import group_keywords, soft_target_keywords
+from skser.compose import consumed_metadata, group_keywords, soft_target_keywords
 
 _UNGROUPED = "early_stopping without groups"
 _SHARES_OUT_OF_REACH = (
@@ -111,7 +110,7 @@ def _routed_shares(model, soft_targets):
     own = [f"soft_targets_{i}" for i in range(len(asking))]
     for part, name in zip(asking, own, strict=True):
         part.set_fit_request(soft_targets=name)
-    arrived = _consumed(model, own)
+    arrived = consumed_metadata(model, own)
     for part, name in zip(asking, own, strict=True):
         if name not in arrived:
             raise ValueError(
@@ -120,15 +119,7 @@ def _routed_shares(model, soft_targets):
                 )
             )
         part.set_fit_request(soft_targets=True)
-    return dict.fromkeys(_consumed(model, names), soft_targets)
-
-
-def _consumed(model, names):
-    """Return which of the names of metadata a model passes on from its `fit`, or takes."""
-    try:
-        return get_routing_for_object(model).consumes("fit", names)
-    except NotImplementedError:  # an estimator around estimators that passes nothing on
-        return set()
+    return dict.fromkeys(consumed_metadata(model, names), soft_targets)
 
 
 def _learns_shares_out_of_reach(model):
@@ -224,5 +215,5 @@ def _routed(model, groups):
         # Requests that the caller has set are left alone, unless they are for another array.
         if requested is None or (requested is True and name != "groups"):
             part.set_fit_request(groups=True if name == "groups" else name)
-    consumed = _consumed(model, ["groups", name])
+    consumed = consumed_metadata(model, ["groups", name])
     return {key: value for key, value in (("groups", groups), (name, speakers)) if key in consumed}
