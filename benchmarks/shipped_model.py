@@ -1,7 +1,7 @@
 """Train a model that is shipped with the package, and write its card from measured figures.
 
     python benchmarks/shipped_model.py emodb-whisper --train
-    python benchmarks/shipped_evaluation.py emodb-whisper --conditions
+    python benchmarks/shipped_evaluation.py emodb-whisper
     python benchmarks/shipped_model.py emodb-whisper
 
 Needs SKSER_DATA and the extra "onnx", and for `emodb-whisper` the extra "embeddings". Models are
@@ -10,8 +10,8 @@ ESC-10's folds 1 to 3 among others. EmoDB is in the public domain (CC0), the cli
 or CC BY (a file beside the models credits their authors), and Whisper has the MIT license, so the
 models may be distributed with the package. No other corpus is in their training.
 
-The figures on the card are those of shipped_evaluation.py, and of conditions.py for systems that it
-measures. Without --train, only the card is written anew.
+The figures on the card are those of shipped_evaluation.py and of conditions.py. Without --train,
+only the card is written anew.
 """
 
 import argparse

@@ -33,7 +33,7 @@ class SpeechEmbedding(AudioTransformer, auto_wrap_output_keys=("transform",)):
     ----------
     checkpoint : path-like, default="openai/whisper-tiny"
         Folder of the checkpoint, or its name on the Hugging Face hub. ``"whisper-tiny-lower"``,
-        the lower two of the four layers of OpenAI's Whisper tiny, comes with this package and
+        the lower three of the four layers of OpenAI's Whisper tiny, comes with this package and
         needs no download.
     layers : int, tuple of int or "all", default="all"
         Layers to return, as indices into the model's ``hidden_states``. Index 0 is the input of
