@@ -56,13 +56,14 @@ default="mean+std"
         them one by one.
     device : str, default="auto"
         Torch device. "auto" is the first of cuda, mps and cpu that is available. On a CPU the
-        `n_jobs` processes compute; on other devices they only read audio.
+        `n_jobs` processes compute; on other devices `n_jobs` threads read audio.
     {precision}
     {revision}
     {allow_pickle}
     {input_sampling_rate}
     n_jobs : int or None, default=None
-        Number of processes, as in joblib. On a CPU each of them loads the encoder.
+        Number of processes, as in joblib, each of which loads the encoder; of threads, if
+        `device` is not a CPU.
     {verbose}
     on_error : {"raise", "empty"}, default="raise"
         Treatment of unusable utterances, after all others are done: "raise" names them in an
