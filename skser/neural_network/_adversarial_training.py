@@ -177,10 +177,10 @@ class AdversarialNet(SequenceNet):
         pass through the encoder would cost a tenth of the training.
         """
         generator = self._generators["reconstruction"]
-        both = self.reconstruction_weight and self.adversarial_weight
-        with kept_weights(module) if both else contextlib.nullcontext():
-            with autocast(self.device, self.precision):
-                return module.encode(x, lengths, generator)
+        shared = self.reconstruction_weight and self.adversarial_weight
+        keep = kept_weights(module) if shared else contextlib.nullcontext()
+        with keep, autocast(self.device, self.precision):
+            return module.encode(x, lengths, generator)
 
     def _reconstruct(self, module, x, lengths, classes, codes):
         with autocast(self.device, self.precision):
