@@ -85,20 +85,21 @@ def trained(name):
             short = parameter.rpartition("__")[2]
             if short in OF_TRAINING:
                 part.set_params(**{parameter: OF_TRAINING[short]})
-    if name == "emodb-functionals":
-        shorten(model)
+    if name != "emodb-afcn":
+        shorten(name, model)
     return model
 
 
-def shorten(model):
-    """Store the arrays of the functionals' model in fewer digits, so that it takes less than 1 MB.
-
-    Its probabilities change by less than 0.001.
-    """
-    ranks, classifier = model.estimator_["ranks"], model.estimator_["classifier"]
-    ranks.quantiles_ = ranks.quantiles_.astype(np.float32)
+def shorten(name, model):
+    """Store a model in less than 1 MB. Its probabilities change by less than 0.001."""
+    classifier = model.estimator_["classifier"]
     classifier.coef_ = classifier.coef_.astype(np.float32)
     model.components_ = model.components_.astype(np.float16)  # of distances, rounded to 0.1 %
+    if name == "emodb-functionals":
+        ranks = model.estimator_["ranks"]
+        ranks.quantiles_ = ranks.quantiles_.astype(np.float32)
+    else:
+        del classifier.covariance_  # which no method reads
 
 
 def write_credits():
