@@ -197,7 +197,7 @@ def _positions(table, x):
     angles = np.arange(n_positions)[:, None] * steps
     computed = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
     is_half = (table.astype(np.float16) == table).all()
-    if np.abs(computed - table).max() > (1e-3 if is_half else 1e-5):
+    if np.abs(computed - table).max() > 1e-3:
         return x.graph.constant(table).cut(0, 0, x.length(1))
     # Computed, since the table would be a tenth of the file.
     angles = places * steps
