@@ -65,7 +65,7 @@ def whisper_states(transformer, waveform, lengths):
     states = [states[layer] for layer in layers]
     if transformer.pooling is None:
         x = waveform.graph.add("Concat", *(state.unsqueeze(1) for state in states), axis=1)
-        return Frames(x, lengths, len(layers), facts.width)
+        return Frames(x, lengths, inside, len(layers), facts.width)
     counted = windows.counted(inside, facts.hop)
     statistics = [
         of_state[: 1 + ("std" in transformer.pooling)]
