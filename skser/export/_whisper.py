@@ -143,8 +143,13 @@ def _encoder(transformer):
     """Return the loaded encoder, its preprocessor, and the name of its activation."""
     from skser.feature_extraction import load_encoder
 
+    if transformer.precision == "int8":
+        raise ValueError(
+            "A SpeechEmbedding with precision='int8' cannot be exported, because the graph "
+            "computes in float32: fit the model with precision='float32'."
+        )
     facts, layers, *_ = transformer._prepare()
-    found = load_encoder(facts, max(layers), transformer.allow_pickle, "cpu")
+    found = load_encoder(facts, max(layers), transformer.allow_pickle, "cpu", False)
     encoder = found.encoder
     activation = getattr(getattr(encoder, "config", None), "activation_function", None)
     return SimpleNamespace(encoder=encoder, preprocessor=found.preprocessor, activation=activation)
