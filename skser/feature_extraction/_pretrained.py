@@ -259,7 +259,7 @@ def load_weights(folder, config, allow_pickle, purpose, whisper_encoder=False):
     # Whisper's encoder computes its positions.
     optional = ("decoder.", "pooler.")
     if config.model_type == "whisper":
-        optional += ("encoder.embed_positions.",)
+        optional += ("embed_positions.",)
     missing = sorted(
         name
         for name in report["missing_keys"]
