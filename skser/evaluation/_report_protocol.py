@@ -110,7 +110,7 @@ def methods(evaluation, corpus, score):
     python = f" under Python {environment['python']}" if environment else ""
     runs = "one seed" if len(seeds) == 1 else f"{len(seeds)} seeds ({', '.join(map(str, seeds))})"
     sentences = [
-        f"We evaluated {', '.join(steps) or protocol['model']} on {corpus.name}, predicting {of}.",
+        f"We evaluated {' + '.join(steps) or protocol['model']} on {corpus.name}, predicting {of}.",
         f"{counted(n_tested, 'utterance')} of {counted(known.nunique(), 'speaker')} were tested in "
         f"{counted(n_folds, 'fold')} with {apart} ({protocol['cv']}), trained with {runs} each.",
         *about_corpora(evaluation, corpus),
