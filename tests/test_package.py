@@ -69,6 +69,8 @@ def test_the_version_is_defined_in_one_place():
     assert "version" not in project
     changelog = (ROOT / "CHANGELOG.md").read_text()
     assert f"## [{skser.__version__}]" in changelog
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {skser.__version__}\n" in citation
 
 
 def test_torch_and_skorch_stay_in_neural_network():

@@ -4,13 +4,13 @@ import base64
 import hashlib
 import json
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.file_server import FileServer
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-class ModelHub:
+class ModelHub(FileServer):
     """Context manager that serves repositories of models over HTTP.
 
     Parameters
@@ -29,38 +29,12 @@ class ModelHub:
     """
 
     def __init__(self, repositories, gated=()):
+        super().__init__({})
         self.repositories = repositories
         self.gated = gated
         self.downloads, self.tokens = [], set()
 
-    def __enter__(self):
-        hub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                hub.answer(self)
-
-            do_HEAD = do_POST = do_GET
-
-            def log_message(self, *_):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    @property
-    def address(self):
-        """URL of the hub."""
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def answer(self, request):
+    def _answer(self, request):
         """Answer a request of huggingface_hub."""
         self.tokens.add(request.headers.get("Authorization"))
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
