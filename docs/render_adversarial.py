@@ -1,5 +1,9 @@
-"""Tables of the adversarial autoencoder's results."""
+"""Tables and a picture of the adversarial autoencoder's results."""
 
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
 import numpy as np
 from render_results import list_table
 from stored_results import read_result, write_generated
@@ -8,6 +12,7 @@ TITLES = {
     "valence": "valence, RAVDESS",
     "ravdess-5": "8 classes, RAVDESS-5",
     "emodb-loso": "7 classes, EmoDB-LOSO",
+    "indowave": "5 classes, IndoWave",
 }
 SYSTEMS = {
     "twin": "conventional",
@@ -24,6 +29,8 @@ def write_adversarial_tables(docs):
     write_generated(target / "adversarial_attempts.rst", attempts, results)
     write_generated(target / "adversarial_made_up.rst", made_up, results)
     write_generated(target / "adversarial_cost.rst", cost, results)
+    write_generated(target / "adversarial_collapse.rst", collapse, results)
+    write_generated(target / "adversarial_latent.rst", latent, results, target)
 
 
 def gain(results):
@@ -103,3 +110,83 @@ def cost(results):
         seconds = (f"{entry[f'{side}_seconds']:.3f}" for side in ("twin", "full"))
         rows.append([name, *seconds, f"{entry['ratio']:.2f}", rounds])
     return list_table(rows)
+
+
+SHORT = {
+    "twin": "conventional",
+    "paper, statistics as they are": "adversarial, statistics left as they are",
+    "paper": "adversarial",
+    "paper, gradient penalty and warm-up": "adversarial, gradient penalty and warm-up",
+}
+
+
+def collapse(results):
+    """Return a table of training on EmoDB with RAVDESS as unlabeled speech."""
+    rows = [
+        ["input", "training", "UAR, EmoDB", "difference", "UAR, RAVDESS", "largest class, RAVDESS"]
+    ]
+    summary = read_result(results / "adversarial_collapse.json")["summary"]
+    for entry in summary:
+        scores = (f"{100 * entry[name]:.1f}" for name in ("ravdess_uar", "ravdess_largest_class"))
+        rows.append(
+            [
+                entry["input"],
+                SHORT[entry["system"]],
+                f"{100 * entry['emodb_uar']:.1f}",
+                difference(entry.get("gain"))[0],
+                *scores,
+            ]
+        )
+    n_seeds = " or ".join(map(str, sorted({entry["n_seeds"] for entry in summary})))
+    return (
+        f"{list_table(rows)}\nIn percent, with {n_seeds} seeds. The difference is that from "
+        "conventional training on EmoDB, with its 95 % interval over speakers. The largest class "
+        "is the share of the most frequent prediction.\n"
+    )
+
+
+def latent(results, target):
+    """Return a table of the latent's dimensions, and draw the means of the emotions."""
+    titles = {"ridge": "ridge regression", "twin": "conventional", "paper": "adversarial"}
+    rows = [["corpus", "training", "measure", "valence", "activation", "dominance"]]
+    found = {
+        task: read_result(path)
+        for task, path in (
+            (task, results / f"adversarial_latent_{task}.json")
+            for task in ("emodb-loso", "ravdess-5")
+        )
+        if path.exists()
+    }
+    for task, result in found.items():
+        title = TITLES[task].split(", ")[1]
+        for system, entry in result["summary"].items():
+            for measure, name in (("ccc", "CCC"), ("rank_correlation", "rank correlation")):
+                values = (f"{value:.2f}" for value in entry[measure].values())
+                rows.append([title, titles[system], name, *values])
+            if "gain" in entry:
+                cells = (
+                    f"{g['mean']:+.3f} ({g['interval'][0]:+.3f} to {g['interval'][1]:+.3f})"
+                    for g in entry["gain"].values()
+                )
+                rows.append([title, titles[system], "gain in CCC", *cells])
+    draw_latent(found, target / "adversarial_latent.svg")
+    n_seeds = max(e["n_seeds"] for r in found.values() for e in r["summary"].values())
+    seeds = "1 seed" if n_seeds == 1 else f"{n_seeds} seeds"
+    return f"{list_table(rows)}\nNetworks were trained with {seeds}.\n"
+
+
+def draw_latent(found, path):
+    """Draw arrows from the norm of each emotion to its mean in the latent."""
+    figure, axes = plt.subplots(1, len(found), figsize=(4.2 * len(found), 3.8), squeeze=False)
+    for ax, (task, result) in zip(axes[0], found.items(), strict=True):
+        means = result["summary"]["paper"]["means"]
+        for name, mean in means.items():
+            norm = result["norms"][name]
+            ax.annotate("", mean[:2], norm[:2], arrowprops={"arrowstyle": "->", "color": "0.6"})
+            ax.plot(*norm[:2], "o", color="tab:blue")
+            ax.text(norm[0] + 0.1, norm[1] + 0.1, name, fontsize=8)
+        title = TITLES[task].split(", ")[1]
+        ax.set(title=title, xlabel="valence", ylabel="activation", xlim=(1.5, 9.5), ylim=(1, 7.5))
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
