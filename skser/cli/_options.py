@@ -18,12 +18,16 @@ class System(enum.StrEnum):
     gans2020 = "gans2020"
 
 
-MODEL_HELP = "Saved model (.skser, .onnx), or the name of one that skser includes."
+MODEL_HELP = (
+    "Saved model (.skser, .onnx), the name of one that skser includes, or hf:owner/name for one on "
+    "the Hugging Face Hub."
+)
 
 TableOrFolder = Annotated[
     Path,
     typer.Argument(
-        help="CSV file with the columns audio, emotion and speaker, or the folder of a corpus."
+        help="CSV file with the columns audio, emotion and speaker, the folder of a corpus, or a "
+        "folder with one subfolder per emotion."
     ),
 ]
 Model = Annotated[str, typer.Option(envvar="SKSER_MODEL", help=MODEL_HELP)]
