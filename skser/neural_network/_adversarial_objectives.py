@@ -71,6 +71,19 @@ def untracked(module):
             layer.track_running_stats = True
 
 
+def kept_weights(parameters):
+    """Let autograd go through a graph after an optimizer has changed the parameters.
+
+    The graph then holds copies of the weights that its backward pass needs.
+    """
+    owned = {parameter.untyped_storage().data_ptr() for parameter in parameters}
+
+    def pack(tensor):
+        return tensor.clone() if tensor.untyped_storage().data_ptr() in owned else tensor
+
+    return torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
+
+
 def gradient_penalty(discriminator, codes, generator):
     """Compute half the mean squared norm of the discriminator's gradient at `codes`.
 

@@ -216,7 +216,9 @@ class AdversarialAE(nn.Module):
         """Compute the encoder's vectors; a generator adds noise to the input, and dropout."""
         if generator is not None and self.noise:
             noise = self.noise * normal_like(x, generator)
-            x = x + noise * time_mask(lengths, x.shape[2])[:, None, :, None]
+            if x.shape[2] > 1:  # vectors have no padding
+                noise = noise * time_mask(lengths, x.shape[2])[:, None, :, None]
+            x = x + noise
         return self.encoder(x, lengths, generator)
 
     def forward(self, x, lengths, generator=None):
@@ -234,8 +236,12 @@ class AdversarialAE(nn.Module):
         codes = torch.cat([emotion, style], dim=1)
         return self.center + self.spread * self.decoder(codes).float()
 
-    def reconstruction_errors(self, x, lengths, generator=None):
+    def reconstruction_errors(self, x, lengths):
         """Compute mean squared errors (batch,), scaled so that predicting the mean costs 1."""
-        given = self.decode(*self.encode(x, lengths, generator))
-        wanted = self.encoder.reconstructed(x, lengths)
-        return ((given - wanted) / self.spread).square().mean(dim=1)
+        given, wanted = self.scaled_pair(*self.encode(x, lengths), x, lengths)
+        return (given - wanted).square().mean(dim=1)
+
+    def scaled_pair(self, emotion, style, x, lengths):
+        """Compute the reconstruction from given latents and its target, both scaled."""
+        given = self.decoder(torch.cat([emotion, style], dim=1)).float()
+        return given, (self.encoder.reconstructed(x, lengths) - self.center) / self.spread
