@@ -8,7 +8,8 @@ with a limit on memory, forked from a process that has imported everything and c
 such a process forks a hundred children at most, after which the result so far is written. A file
 must be refused by its name or read, without a crash, within 10 s of the processor and 2 GB, and
 without starting a process, connecting, unpickling or writing. File n is always the same, so that
-a finding can be repeated.
+a finding can be repeated. An interrupted run resumes from the result file, with every parent that
+has finished.
 """
 
 import argparse
@@ -389,7 +390,7 @@ def _parent(folder, first, last):
         print(json.dumps(_judged(number, folder)), flush=True)
 
 
-def run(numbers, folder, report=None):
+def run(numbers, folder, report=None, before=None):
     """Judge the files of some numbers, and count what became of them.
 
     Parameters
@@ -400,6 +401,8 @@ def run(numbers, folder, report=None):
         Empty folder to work in.
     report : callable or None, default=None
         Function that is given the result so far after each parent.
+    before : dict or None, default=None
+        Result of the first numbers, to which the others are added.
 
     Returns
     -------
@@ -408,9 +411,15 @@ def run(numbers, folder, report=None):
     from fuzzed_models import write_originals
 
     write_originals(folder)
-    outcomes, findings, slowest, most = Counter(), [], (0.0, None), 0
+    result = before or {
+        "n_files": 0, "outcomes": {}, "failures": [], "slowest_seconds": 0.0, "slowest_file": None,
+        "largest_resident_bytes": 0,
+    }  # fmt: skip
+    outcomes, findings = Counter(result["outcomes"]), result["failures"]
+    slowest = result["slowest_seconds"], result["slowest_file"]
+    most = result["largest_resident_bytes"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    for first in range(numbers.start, numbers.stop, CHILDREN):
+    for first in range(numbers.start + result["n_files"], numbers.stop, CHILDREN):
         last = min(first + CHILDREN, numbers.stop)
         command = [sys.executable, __file__, "--parent", str(folder), str(first), str(last)]
         parent = subprocess.run(
@@ -452,17 +461,20 @@ def main():
     numbers = range(arguments.n_files)
     if arguments.number is not None:
         numbers = range(arguments.number, arguments.number + 1)
-    report = None
+    report = before = None
     if arguments.number is None:
-        from provenance import RESULTS, versions, write_result
+        from provenance import RESULTS, kept_result, versions, write_result
 
+        path = RESULTS / "fuzz_models.json"
         found = versions("numpy", "scikit-learn", "skops", "onnxruntime", "torch")
+        if (kept := kept_result(path)) and kept["versions"] == found:
+            before = kept if kept["n_files"] < arguments.n_files else None
 
         def report(result):
-            write_result(RESULTS / "fuzz_models.json", result | {"versions": found})
+            write_result(path, result | {"versions": found})
 
     with tempfile.TemporaryDirectory() as folder:
-        result = run(numbers, Path(folder), report)
+        result = run(numbers, Path(folder), report, before)
     print(json.dumps(result, indent=1))
     if result["failures"]:
         sys.exit(1)

@@ -3,7 +3,12 @@
 import operator
 
 import numpy as np
-from sklearn.ensemble import VotingClassifier, VotingRegressor
+from sklearn.ensemble import (
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -21,11 +26,13 @@ from skser.export._features import SPECTRAL, Frames, masked, shortest, spectral_
 from skser.export._graph import Graph
 from skser.export._network import n_columns_of, network_scores
 from skser.export._speech import speech
-from skser.export._whisper import is_whisper, longest_of, whisper_states
+from skser.export._whisper import are_whisper, is_whisper, longest_of, whisper_states
 from skser.feature_extraction import SpeechEmbedding, SpeechProbability
 from skser.preprocessing import VoiceActivityTrimmer
 
+_LINEAR = linear.PROBABILISTIC + linear.DECIDING
 _AUGMENTED = (AugmentedClassifier, AugmentedRegressor)
+_STACKS = (StackingClassifier, StackingRegressor)
 _WITH_FITTED_INSIDE = (*_AUGMENTED, TransferClassifier, TransferRegressor)
 
 
@@ -67,6 +74,9 @@ class Conversion:
             return self._mean(
                 [self.outputs(part, steps) for part in model.estimators_], model._weights_not_none
             )
+        if isinstance(model, _STACKS):
+            check_is_fitted(model)
+            return self.outputs(model.final_estimator_, (*steps, model))
         if linear.is_calibration(model):
             check_is_fitted(model)
             parts = [self._calibrated(part, steps) for part in model.calibrated_classifiers_]
@@ -136,6 +146,8 @@ class Conversion:
     def _vectors(self, model, steps):
         """Return the vectors that the last estimator receives, as `RejectingClassifier` does."""
         model, steps = self._reached(model, steps)
+        if isinstance(model, _STACKS):
+            raise TypeError("A stack inside a RejectingClassifier cannot be exported to ONNX.")
         if isinstance(model, VotingClassifier):
             parts = [self._vectors(part, steps) for part in model.estimators_]
             return parts[0].then("Concat", *parts[1:], axis=1)
@@ -151,6 +163,28 @@ class Conversion:
             total = total + x
         return total
 
+    def _stacked(self, stack, steps):
+        """Return what the members of a stack predict, as its final estimator takes it."""
+        columns = []
+        for method, member in zip(stack.stack_method_, stack.estimators_, strict=True):
+            model, before = self._reached(member, steps)
+            if method == "predict_proba" or isinstance(stack, StackingRegressor):
+                x = self.outputs(model, before)
+                is_binary = method == "predict_proba" and len(stack.classes_) == 2
+                columns.append(x.cut(1, 1, 2) if is_binary else x)
+            elif method == "decision_function" and isinstance(model, _LINEAR):
+                columns.append(linear.decision(model, self._before(model, before)))
+            else:
+                raise TypeError(
+                    f"export_onnx takes stacks of probabilities, not of {method!r} of "
+                    f"{type(model).__name__}."
+                )
+        if stack.passthrough:
+            columns.append(self._before(stack, steps))
+            if isinstance(columns[-1], Frames):
+                raise TypeError("export_onnx takes stacks with passthrough=True of vectors only.")
+        return columns[0].then("Concat", *columns[1:], axis=1)
+
     def _calibrated(self, part, steps):
         n_classes = len(part.classes)
         model, steps = self._reached(part.estimator, steps)
@@ -159,7 +193,7 @@ class Conversion:
                 f"A fold of CalibratedClassifierCV held {len(part.calibrators)} of {n_classes} "
                 "classes: fit it with folds that hold all of them."
             )
-        if isinstance(model, linear.PROBABILISTIC + linear.DECIDING):
+        if isinstance(model, _LINEAR):
             scores = linear.decision(model, self._before(model, steps))
             return linear.calibrated(part, scores, is_decision=True)
         if is_network(model):
@@ -193,7 +227,9 @@ class Conversion:
             return self._from_outside(steps, consumer)
         *before, last = steps
         before = tuple(before)
-        if linear.has_operators(last):
+        if isinstance(last, _STACKS):
+            x, given = self._stacked(last, before), self.inputs[0]
+        elif linear.has_operators(last):
             x, given = self._after(before, last)
             x = linear.transformed(last, x)
         elif _reads_audio(last) and all(isinstance(s, VoiceActivityTrimmer) for s in before):
@@ -231,6 +267,10 @@ class Conversion:
 
     def _from_outside(self, steps, consumer):
         """Return frames or vectors that are computed before the graph."""
+        if any(isinstance(step, _STACKS) for step in steps):
+            raise TypeError(
+                f"export_onnx has no operators for {type(steps[-1]).__name__} after a stack."
+            )
         if _takes_vectors(consumer):
             given = self._described("vectors", steps, steps)
             n_columns = given["n_columns"] = int(consumer.n_features_in_)
@@ -318,10 +358,11 @@ def _own_transformers(network):
         raise ValueError(
             f"A {name} of audio and text together cannot be exported to ONNX. Use skser.save."
         )
-    if getattr(network, "n_fine_tuned_layers", 0):
+    n_layers = getattr(network, "n_fine_tuned_layers", 0)
+    if n_layers and not are_whisper(network.net_.module_.audio.encoder_layers):
         raise ValueError(
-            f"A {name} with n_fine_tuned_layers={network.n_fine_tuned_layers} cannot be exported "
-            "to ONNX, because the layers belong to another library. Use skser.save."
+            f"A {name} with n_fine_tuned_layers={n_layers} cannot be exported to ONNX, which has "
+            "operators for the layers of Whisper only. Use skser.save."
         )
     return tuple(own.values())
 
@@ -330,12 +371,10 @@ def _refusal(model):
     name = type(model).__name__
     if isinstance(model, linear.DECIDING):
         return f"{name} has no probabilities: export_onnx takes it in a CalibratedClassifierCV."
-    parts = [f".estimator_ of {name}"] if hasattr(model, "estimator_") else []
-    parts += [f".named_estimators_[{key!r}]" for key in getattr(model, "named_estimators_", {})]
-    hint = f". A part of it may have them: {' or '.join(parts)}" if parts else ""
+    hint = ". Its part .estimator_ may have them" if hasattr(model, "estimator_") else ""
     return (
         "export_onnx takes networks, linear models, discriminant analysis, calibrations by "
-        f"sigmoids or a temperature, soft votes, and pipelines of these, not {name}{hint}."
+        f"sigmoids or a temperature, soft votes, stacks, and pipelines of these, not {name}{hint}."
     )
 
 
@@ -349,7 +388,7 @@ def estimator_of(model):
 def targets_of(model):
     """Return the number and the names of a regressor's targets, and whether y was 1-D."""
     model = estimator_of(model)
-    if isinstance(model, VotingRegressor):
+    if isinstance(model, VotingRegressor | StackingRegressor):
         return {"n": 1, "names": None, "one_dimensional": True}
     if is_network(model):
         names = getattr(model, "target_names_", None)

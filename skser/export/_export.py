@@ -25,7 +25,7 @@ def export_onnx(model, path, *, weights=()):
     ``onnx`` installs the library for export.
 
     - Networks of this package, linear models and discriminant analysis of scikit-learn,
-      `CalibratedClassifierCV` by sigmoids or a temperature, soft votes of these, and a
+      `CalibratedClassifierCV` by sigmoids or a temperature, soft votes and stacks of these, and a
       `RejectingClassifier` around them become part of the graph.
     - So do `Spectrogram`, `MelSpectrogram`, `MFCC`, `LevelContour`, and `SpeechEmbedding` with a
       Whisper encoder, whose graph then begins with samples; scalers, `PCA`, and
@@ -54,8 +54,9 @@ def export_onnx(model, path, *, weights=()):
         If the model, or a part of it, has no operators. The message names parts that can be
         exported.
     ValueError
-        If a network takes audio and text together, has fine-tuned layers of an encoder, or takes
-        more memory than `load_onnx` allows; or if `weights` are not those of the model.
+        If a network takes audio and text together, has fine-tuned layers of another encoder than
+        Whisper, or takes more memory than `load_onnx` allows; or if `weights` are not those of the
+        model.
     NotFittedError
         If the model is not fitted.
     SavedModelError

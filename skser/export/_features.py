@@ -64,6 +64,11 @@ def masked(x, inside):
     return x.graph.add("Where", inside, x, 0.0)
 
 
+def array_of(tensor):
+    """Return a tensor of torch as an array of float64."""
+    return tensor.detach().cpu().double().numpy()
+
+
 def shortest(transformer):
     """Return the smallest number of samples that an utterance must have."""
     return _first(transformer) + len(transformer._prepare().fourier.window)
@@ -87,48 +92,83 @@ def spectral_frames(transformer, waveform, lengths):
     -------
     Frames
     """
-    import scipy.fft
-
     prepared = transformer._prepare()
-    fourier, n_deltas = prepared.fourier, getattr(transformer, "deltas", 0)
+    fourier = prepared.fourier
     if isinstance(transformer, LevelContour):
         waveform, lengths = _excerpt(transformer, waveform, lengths)
     lengths = lengths // np.int64(fourier.hop) + np.int64(1)
     if isinstance(transformer, Spectrogram):
-        n_bins = fourier.n_fft // 2 + 1
-        bins = slice(*prepared.bands.indices(n_bins)[:2])
-        x = power_spectra(waveform, fourier, bins)
+        bins = slice(*prepared.bands.indices(fourier.n_fft // 2 + 1)[:2])
+        n_bands, x = bins.stop - bins.start, power_spectra(waveform, fourier, bins)
     else:
         filters = prepared.bands.toarray()
         heard = np.flatnonzero(filters.any(axis=0))
         bins = slice(heard[0], heard[-1] + 1)
-        x = filters[:, bins] @ power_spectra(waveform, fourier, bins)
-    known = x.inside(2, lengths)
-    inside = known.unsqueeze(1)  # (batch, 1, time)
-    scale = getattr(transformer, "scale", "decibels")
-    if scale == "linear":
-        x = x.then("Sqrt")
-    elif scale != "power":
-        x = _decibels(x, inside, transformer.top_db)
-    if scale == "log":
-        x = x * (np.log(10) / 20)
-    if isinstance(transformer, LevelContour):
-        x = x.then("ReduceMean", axes=[1])
-    if isinstance(transformer, MFCC):
-        cosines = scipy.fft.dct(np.eye(transformer.n_mels), axis=0, norm="ortho")
-        x = cosines[: transformer.n_mfcc] @ x
-    if getattr(transformer, "normalize", None) == "utterance":
-        own = masked(x.then("ReduceMean", axes=[1]), inside)
-        x = x - own.sum(2) / lengths.as_float().unsqueeze(1, 2)
-    channels = [x]
-    if n_deltas:
-        last = x.positions(2).then("Equal", (lengths - np.int64(1)).unsqueeze(1, 2))
-    for _ in range(n_deltas):
-        channels.append(_slopes(channels[-1], inside, last))
-    x = x.graph.add("Concat", *(channel.unsqueeze(1) for channel in channels), axis=1)
-    n_columns = len(transformer._layout(prepared).feature_names)
-    n_channels = n_deltas + 1
-    return Frames(x.transpose(0, 1, 3, 2), lengths, known, n_channels, n_columns // n_channels)
+        n_bands, x = len(filters), filters[:, bins] @ power_spectra(waveform, fourier, bins)
+    frames = _GraphFrames(x, lengths, n_bands)
+    transformer._steps(frames)
+    x = waveform.graph.add("Concat", *(x.unsqueeze(1) for x in frames.channels), axis=1)
+    n_channels = len(frames.channels)
+    return Frames(x.transpose(0, 1, 3, 2), lengths, frames.inside, n_channels, frames.n_bands)
+
+
+class _GraphFrames:
+    """Frames in a graph, with the operations that the backends of spectral transformers have.
+
+    Parameters
+    ----------
+    x : Value
+        Band powers (batch, bands, time).
+    lengths : Value
+        Number of frames of each utterance (batch,), int64.
+    n_bands : int
+    """
+
+    def __init__(self, x, lengths, n_bands):
+        self.channels, self.lengths, self.n_bands = [x], lengths, n_bands
+        self.inside = x.inside(2, lengths)
+        self._inside = self.inside.unsqueeze(1)
+
+    def square_root(self):
+        self.channels[0] = self.channels[0].then("Sqrt")
+
+    def multiply(self, factor):
+        self.channels[0] = self.channels[0] * factor
+
+    def to_decibels(self, top_db):
+        x = self.channels[0].then("Max", FLOOR).then("Log") * (10 / np.log(10))
+        floor = None if top_db is None else highest(x, self._inside) - top_db
+        self.channels[0] = x if floor is None else x.then("Max", floor)
+
+    def average_bands(self):
+        self.channels[0], self.n_bands = self.channels[0].then("ReduceMean", axes=[1]), 1
+
+    def subtract_mean(self):
+        own = masked(self.channels[0].then("ReduceMean", axes=[1]), self._inside)
+        mean = own.sum(2) / self.lengths.as_float().unsqueeze(1, 2)
+        self.channels[0] = self.channels[0] - mean
+
+    def cosine_transform(self, n_coefficients):
+        import scipy.fft
+
+        cosines = scipy.fft.dct(np.eye(self.n_bands), axis=0, norm="ortho")[:n_coefficients]
+        self.channels[0], self.n_bands = cosines @ self.channels[0], n_coefficients
+
+    def append_deltas(self, n_deltas):
+        margins = np.array([0, 0, DELTA_REACH, 0, 0, DELTA_REACH])
+        weights = np.arange(-DELTA_REACH, DELTA_REACH + 1.0)
+        weights /= np.square(weights).sum()
+        for _ in range(n_deltas):
+            x = self.channels[-1]
+            # The last frame of an utterance is repeated, wherever in the batch it is.
+            last = (
+                self.channels[0]
+                .positions(2)
+                .then("Equal", (self.lengths - np.int64(1)).unsqueeze(1, 2))
+            )
+            x = x.graph.add("Where", self._inside, x, masked(x, last).sum(2))
+            x = x.then("Pad", margins, mode="edge").unsqueeze(1)
+            self.channels.append(x.then("Conv", weights[None, None, None]).squeeze(1))
 
 
 def _first(transformer):
@@ -174,35 +214,21 @@ def waves(graph, bins, n_window, n_fft):
     # Times are sums of two, each from a few values, and the angles add up as in a rotation: a
     # twentieth of the values to compute when the model is loaded.
     n_parts = math.ceil(math.sqrt(n_window))
+    times, steps = np.arange(n_parts), np.arange(bins.start, bins.stop)[:, None]
     angles = 2 * np.pi / n_fft * np.arange(n_fft)
     cosines, sines = np.cos(angles), np.sin(angles)
-    steps = (graph.indices(bins.stop - bins.start) + np.int64(bins.start)).unsqueeze(1)
 
     def values(circle, times):
-        return graph.add("Gather", circle, (steps * times).then("Mod", np.int64(n_fft)), axis=-1)
+        places = graph.add("Mul", steps, times).then("Mod", np.int64(n_fft))
+        return graph.add("Gather", circle, places, axis=1)
 
-    coarse = graph.indices(n_parts) * np.int64(n_parts)
-    coarse = values(np.array([[cosines, -sines], [sines, cosines]]), coarse).transpose(0, 2, 3, 1)
-    fine = values(np.array([cosines, sines]), graph.indices(n_parts)).transpose(1, 0, 2)
+    rotations = np.array([np.stack([cosines, -sines], 1), np.stack([sines, cosines], 1)])
+    coarse = values(rotations, n_parts * times)  # (2, n_bins, n_parts, 2)
+    fine = values(np.stack([cosines, sines]), times).transpose(1, 0, 2)  # (n_bins, 2, n_parts)
     found = (coarse @ fine).reshape(-1, n_parts**2)
     return found if n_window == n_parts**2 else found.cut(1, 0, n_window)
-
-
-def _decibels(x, inside, top_db):
-    x = x.then("Max", FLOOR).then("Log") * (10 / np.log(10))
-    return x if top_db is None else x.then("Max", highest(x, inside) - top_db)
 
 
 def highest(x, inside):
     """Return the highest value of each utterance in ``x`` (batch, bands, time)."""
     return x.graph.add("Where", inside, x, -np.inf).then("ReduceMax", axes=[1, 2])
-
-
-def _slopes(x, inside, last):
-    # The last frame of an utterance is repeated, wherever in the batch it is.
-    x = x.graph.add("Where", inside, x, masked(x, last).sum(2))
-    margins = np.array([0, 0, DELTA_REACH, 0, 0, DELTA_REACH])
-    x = x.then("Pad", margins, mode="edge").unsqueeze(1)
-    weights = np.arange(-DELTA_REACH, DELTA_REACH + 1.0)
-    weights /= np.square(weights).sum()
-    return x.then("Conv", weights[None, None, None]).squeeze(1)

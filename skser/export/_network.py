@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from skser.export._features import Frames
+from skser.export._features import Frames, array_of
+from skser.export._whisper import upper_states
 
 
 def network_scores(network, x):
@@ -62,11 +63,6 @@ def _module(module, x):
         is_output = not list(module.output.children()) and not hasattr(module.output, "weight")
         return latent if is_output else linear(module.output, latent)
     raise TypeError(f"No ONNX operators are known for {type(module).__name__}.")
-
-
-def array_of(tensor):
-    """Return a tensor as an array of float64."""
-    return tensor.detach().cpu().double().numpy()
 
 
 def linear(layer, x):
@@ -171,6 +167,8 @@ def _flattened(pooling, x, n_statistics=1):
 def _recurrent(encoder, given):
     """Append a `RecurrentEncoder` and return its pooled vectors."""
     pooling, x, inside = encoder.pooling, given.x, given.inside
+    if encoder.encoder_layers is not None:
+        x = upper_states(encoder.encoder_layers, x, inside)
     if encoder.recurrent is not None:
         x = (x - array_of(encoder.center)) / array_of(encoder.scale)
     if encoder.layer_scores is not None:

@@ -4,8 +4,15 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from skser.export._features import FLOOR, Frames, highest, masked, moments, power_spectra
-from skser.export._network import array_of
+from skser.export._features import (
+    FLOOR,
+    Frames,
+    array_of,
+    highest,
+    masked,
+    moments,
+    power_spectra,
+)
 
 _STATISTICS = ({"mean"}, {"mean", "std"})
 
@@ -15,7 +22,16 @@ def is_whisper(transformer):
     facts, *_ = transformer._prepare()
     pooling = transformer.pooling
     known = pooling is None or set(pooling.split("+")) in _STATISTICS
-    return known and facts.model_type == "whisper" and _encoder(transformer).activation == "gelu"
+    return known and facts.model_type == "whisper" and _encoder(transformer).is_gelu
+
+
+def are_whisper(upper):
+    """Return whether the fine-tuned layers of an encoder have operators here."""
+    return all(
+        type(layer).__name__ == "WhisperEncoderLayer"
+        and type(layer.activation_fn).__name__ == "GELUActivation"
+        for layer in upper.layers
+    )
 
 
 def longest_of(transformer):
@@ -72,6 +88,28 @@ def whisper_states(transformer, waveform, lengths):
         for of_state in (moments(windows.joined(state), counted) for state in states)
     ]
     return waveform.graph.add("Concat", *(x for pair in statistics for x in pair), axis=1)
+
+
+def upper_states(upper, x, inside):
+    """Append the fine-tuned layers of an encoder.
+
+    Parameters
+    ----------
+    upper : UpperLayers
+    x : Value
+        Hidden states (batch, 1, time, width) of the layers below.
+    inside : Value
+        Mask of the frames inside each utterance (batch, time), bool.
+
+    Returns
+    -------
+    Value
+        Hidden states of the same shape.
+    """
+    x, weight = x.squeeze(1), _weights(x.graph)
+    for i, layer in enumerate(upper.layers):
+        x = _layer(weight, layer, f"fine_tuned.{i}", x, inside)
+    return (_normalized(upper.norm, x) if hasattr(upper.norm, "eps") else x).unsqueeze(1)
 
 
 class _Windows:
@@ -140,7 +178,7 @@ def _count(n_samples, step, overlap):
 
 
 def _encoder(transformer):
-    """Return the loaded encoder, its preprocessor, and the name of its activation."""
+    """Return the loaded encoder, its preprocessor, and whether its activation is GELU."""
     from skser.feature_extraction import load_encoder
 
     if transformer.precision == "int8":
@@ -152,7 +190,9 @@ def _encoder(transformer):
     found = load_encoder(facts, max(layers), transformer.allow_pickle, "cpu", False)
     encoder = found.encoder
     activation = getattr(getattr(encoder, "config", None), "activation_function", None)
-    return SimpleNamespace(encoder=encoder, preprocessor=found.preprocessor, activation=activation)
+    return SimpleNamespace(
+        encoder=encoder, preprocessor=found.preprocessor, is_gelu=activation == "gelu"
+    )
 
 
 def _weights(graph):
@@ -221,7 +261,10 @@ def _layer(weight, layer, name, x, inside):
     attention, n_heads = layer.self_attn, layer.self_attn.num_heads
 
     def linear(part, where, x):
-        product = x @ weight(part.weight, f"{name}.{where}.weight").transpose(1, 0)
+        matrix = part.weight
+        for adapter in getattr(part, "active_adapters", ()):  # of low rank, by peft
+            matrix = matrix + part.get_delta_weight(adapter)
+        product = x @ weight(matrix, f"{name}.{where}.weight").transpose(1, 0)
         return product if part.bias is None else product + array_of(part.bias)
 
     def heads(part, x, *perm):

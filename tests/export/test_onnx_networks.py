@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from skser.compose import TransferClassifier
+from skser.compose import SegmentedClassifier, TransferClassifier
 from skser.export import export_onnx
 from skser.feature_extraction import MelSpectrogram
 from skser.neural_network import (
@@ -208,10 +208,14 @@ def test_models_without_operators_are_refused(tmp_path):
     ).fit(X, y)
     with pytest.raises(TypeError, match="not KNeighborsClassifier"):
         export_onnx(vote, path)
-    stack = StackingClassifier([("linear", LogisticRegression())]).fit(X, y)
-    hint = r"not StackingClassifier\..* may have them: \.named_estimators_\['linear'\]"
-    with pytest.raises(TypeError, match=hint):
-        export_onnx(stack, path)
+    with pytest.raises(TypeError, match="not KNeighborsClassifier"):
+        export_onnx(StackingClassifier([("other", KNeighborsClassifier())]).fit(X, y), path)
+    windows = SegmentedClassifier(AttentionFCNClassifier(**SMALL), 10, 5)
+    windows = fitted(windows, np.random.RandomState(0).randn(6, 20, 4), np.arange(6) % 2)
+    with pytest.raises(
+        TypeError, match=r"not SegmentedClassifier\. Its part \.estimator_ may have"
+    ):
+        export_onnx(windows, path)
     with pytest.raises(TypeError, match="LinearSVC has no probabilities: .* CalibratedClassifier"):
         export_onnx(LinearSVC().fit(X, y), path)
     with pytest.raises(TypeError, match="voting='soft'"):
