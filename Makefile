@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := -m pip install --quiet --no-compile --constraint
-EXTRAS := adapters,agreement,annotations,audb,audformat,augment,containers,distributed,embeddings,onnx,opensmile,plot,report,rooms
+EXTRAS := adapters,agreement,annotations,audb,audformat,augment,containers,distributed,embeddings,hub,onnx,opensmile,plot,report,rooms
 # Made-up data alone, no doctests, no coverage, and a core each: they run side by side.
 REDUCED := env -u SKSER_DATA -u SKSER_MODELS OMP_NUM_THREADS=1
 PYTEST := -m pytest -o addopts=--strict-markers -p no:cacheprovider -q --disable-warnings

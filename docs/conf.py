@@ -24,7 +24,7 @@ autosummary_generate = True
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "generated/tutorials/sg_execution_times.rst"]
+exclude_patterns = ["_build", "generated/*/sg_execution_times.rst"]
 html_theme = "pydata_sphinx_theme"
 html_title = "skser"
 html_theme_options = {"navigation_with_keys": False, "show_toc_level": 2}
@@ -36,8 +36,8 @@ os.environ.pop("SKSER_DATA", None)  # tutorials must not depend on corpora of th
 os.environ.pop("SKSER_MODELS", None)
 os.environ["OMP_NUM_THREADS"] = "1"
 sphinx_gallery_conf = {
-    "examples_dirs": "../examples/tutorials",
-    "gallery_dirs": "generated/tutorials",
+    "examples_dirs": ["../examples/tutorials", "../examples/gallery"],
+    "gallery_dirs": ["generated/tutorials", "generated/gallery"],
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("skser",),
     "within_subsection_order": "FileNameSortKey",

@@ -23,6 +23,7 @@ HTML = DOCS / "_build" / "html"
 PAGES = sorted(DOCS.glob("*.rst"))
 OTHER_PROGRAMS = {"espeak-ng"}  # named on pages, but need not be installed for the tests
 TUTORIALS = sorted((ROOT / "examples/tutorials").glob("plot_*.py"))
+GALLERY = sorted((ROOT / "examples/gallery").glob("*/plot_*.py"))
 
 
 def directives(text, name):
@@ -204,6 +205,24 @@ def test_a_tutorial_needs_no_data_and_is_on_the_front_page(script):
     assert f"generated/tutorials/{script.stem}" in (DOCS / "index.rst").read_text()
 
 
+@pytest.mark.parametrize("script", GALLERY, ids=lambda script: script.stem)
+def test_an_example_runs_offline_and_draws_a_picture(script):
+    text = script.read_text()
+    assert "make_emotional_speech" in text
+    assert not re.search(r"SKSER_|load_emodb\(|load_ravdess\(|fetch_|hf:", text)
+    assert re.search(r"plt\.subplots|\.plot\.|Display\.from_", text)
+    assert (script.parent / "GALLERY_HEADER.rst").exists()
+    pages = re.findall(r":doc:`/([^`]*)`", text)
+    assert all((DOCS / f"{page}.rst").exists() for page in pages), pages
+
+
+def test_the_gallery_has_groups():
+    assert len(GALLERY) >= 20
+    assert len({script.parent for script in GALLERY}) >= 9
+    titles = [script.read_text().splitlines()[1] for script in GALLERY]
+    assert len(set(titles)) == len(titles)
+
+
 class Page(HTMLParser):
     """Anchors, links, and pictures without alternative text of a built page."""
 
@@ -243,7 +262,7 @@ def broken_links(folder):
 @pytest.fixture(scope="module")
 def built():
     index = HTML / "searchindex.js"  # the one file that every build writes
-    newest = max(path.stat().st_mtime for path in (*PAGES, *TUTORIALS))
+    newest = max(path.stat().st_mtime for path in (*PAGES, *TUTORIALS, *GALLERY))
     if not index.exists() or index.stat().st_mtime < newest:
         pytest.skip("The built documentation is missing or outdated: run make docs")
     return broken_links(HTML)

@@ -1,5 +1,7 @@
 """Arrays of samples that carry their own sampling rate."""
 
+import base64
+import io
 import math
 from numbers import Real
 
@@ -13,7 +15,7 @@ class Waveform(np.ndarray):
 
     A list of waveforms is accepted wherever a list of paths is, and takes precedence over
     `input_sampling_rate`. Arrays derived from a waveform, such as slices, do not keep the rate;
-    `copy.copy`, `copy.deepcopy` and pickle do.
+    `copy.copy`, `copy.deepcopy` and pickle do. Notebooks show a waveform as a player.
 
     Parameters
     ----------
@@ -74,3 +76,21 @@ class Waveform(np.ndarray):
 
     def __deepcopy__(self, memo):
         return self.__copy__()
+
+    def _repr_html_(self):
+        """Return a player for notebooks, or None for arrays without a rate or without samples."""
+        if self.sampling_rate is None or not self.size or self.ndim not in (1, 2):
+            return None
+        import soundfile
+
+        samples = np.asarray(self)
+        if samples.ndim == 2 and samples.shape[0] < samples.shape[1]:
+            samples = samples.T
+        if samples.dtype.kind == "f":
+            samples = samples / max(1.0, float(np.abs(samples).max()))
+        elif samples.dtype not in (np.int16, np.int32):
+            return None
+        file = io.BytesIO()
+        soundfile.write(file, samples, round(self.sampling_rate), format="WAV", subtype="PCM_16")
+        content = base64.b64encode(file.getvalue()).decode()
+        return f'<audio controls src="data:audio/wav;base64,{content}"></audio>'

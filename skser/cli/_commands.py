@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import skser
+from skser.cli._compare import compare
 from skser.cli._console import complain, messages
 from skser.cli._corpora import corpora, fetch
 from skser.cli._info import info, versions
@@ -32,8 +33,9 @@ app = typer.Typer(
     help="Speech emotion recognition as ordinary scikit-learn.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (predict, listen, train, evaluate, fetch, corpora, info, versions):
+for command in (predict, listen, train, evaluate, compare, fetch, corpora, info, versions):
     app.command()(command)
 
 

@@ -1,5 +1,8 @@
 """The two streams that the commands print to, and the words for messages."""
 
+import contextlib
+import re
+
 from rich.console import Console
 
 from skser.audio import printable
@@ -17,7 +20,18 @@ _REMEDIES = {
     "with channel=0 or channel='loudest'": "with --channel 0 or --channel loudest",
     "is not an index, 'loudest' or None": "is neither an index nor loudest",
     "load(path, trusted=True), trusted=[types], or --trust on the command line": "--trust",
+    "load it with a speaker column": "add a column speaker to the table",
+    " parts need at least ": " folds (--folds) need at least ",
+    "Use another folder": "Give another --results-dir",
+    "use device='auto'": "use --device auto",
+    "use a smaller n_jobs=": "use a smaller --jobs",
+    "with data_home=": "with --data-home",
+    "Add speakers to their tables (load_table)": "Add a column speaker to their tables",
+    "target=": "--target ",
+    "window=": "--window ",
+    "hop=": "--hop ",
 }
+_COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def in_options(text):
@@ -31,3 +45,25 @@ def in_options(text):
 def complain(text, kind="error"):
     """Print a message to the error stream."""
     messages.print(f"skser: {kind}: {in_options(text)}")
+
+
+@contextlib.contextmanager
+def epochs_as_messages():
+    """Print what is written to standard output, such as skorch's epochs, as messages.
+
+    Colors remain where the error stream is a terminal and ``NO_COLOR`` is not set.
+    """
+    with contextlib.redirect_stdout(_Messages()):
+        yield
+
+
+class _Messages:
+    """Text stream of messages."""
+
+    def write(self, text):
+        is_plain = messages.no_color or not messages.is_terminal
+        messages.file.write(_COLORS.sub("", text) if is_plain else text)
+        return len(text)
+
+    def flush(self):
+        messages.file.flush()

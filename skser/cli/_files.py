@@ -1,5 +1,6 @@
 """Files that the commands read and write: models, audio and results."""
 
+import glob
 import os
 import sys
 import tempfile
@@ -17,7 +18,7 @@ def open_model(name, trusted, needs_estimator=False):
     Parameters
     ----------
     name : str
-        Name of an included model, or path of a file.
+        Name of an included model, path of a file, or name of a model on the hub (``hf:``).
     trusted : bool
         Whether to build whatever the file holds, as in `skser.persistence.load`.
     needs_estimator : bool, default=False
@@ -50,12 +51,12 @@ def describe_model(name):
 
 def is_onnx(path):
     """Return True if the name of a file is that of an ONNX model."""
-    return Path(path).suffix.lower() == ".onnx"
+    return Path(path.partition("@")[0]).suffix.lower() == ".onnx"
 
 
 def _require(name):
-    """Raise FileNotFoundError if there is no file with this name."""
-    if not os.path.lexists(name):
+    """Raise FileNotFoundError if there is no file with this name, unless it is on the hub."""
+    if not name.startswith("hf:") and not os.path.lexists(name):
         raise FileNotFoundError(
             f"There is no file {name}, and skser includes no model with that name. It includes: "
             f"{', '.join(list_pretrained())}."
@@ -65,8 +66,9 @@ def _require(name):
 def named_files(files, standard_input):
     """Return a pair of name to print and path for each audio file.
 
-    A folder stands for the audio files in it, and a table for its rows. For ``-``, standard input
-    is either audio, which is copied to a file, or the names of files, one per line.
+    A folder stands for the audio files in it, a table for its rows, and a pattern such as
+    ``calls/**/*.wav`` for what it matches. For ``-``, standard input is either audio, which is
+    copied to a file, or the names of files, one per line.
 
     Parameters
     ----------
@@ -82,10 +84,10 @@ def named_files(files, standard_input):
     Raises
     ------
     ValueError
-        If the pipe or a folder holds no audio.
+        If the pipe or a folder holds no audio, or nothing matches a pattern.
     """
     named = []
-    for file in files:
+    for file in _matches(files):
         if file == "-":
             named += _piped(standard_input)
         elif os.path.isdir(file):
@@ -95,6 +97,21 @@ def named_files(files, standard_input):
         else:
             named.append((file, file))
     return named
+
+
+def _matches(names):
+    """Yield names, and in place of patterns the names that match them, sorted.
+
+    Shells expand patterns themselves, except in quotes and on Windows.
+    """
+    for name in names:
+        if not glob.has_magic(name) or os.path.lexists(name):
+            yield name
+            continue
+        matches = sorted(glob.glob(name, recursive=True))
+        if not matches:
+            raise ValueError(f"No file matches {name}. ** stands for folders of any depth.")
+        yield from matches
 
 
 def _files_in(folder):

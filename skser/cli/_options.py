@@ -18,12 +18,16 @@ class System(enum.StrEnum):
     gans2020 = "gans2020"
 
 
-MODEL_HELP = "Saved model (.skser, .onnx), or the name of one that skser includes."
+MODEL_HELP = (
+    "Saved model (.skser, .onnx), the name of one that skser includes, or hf:owner/name for one on "
+    "the Hugging Face Hub."
+)
 
 TableOrFolder = Annotated[
     Path,
     typer.Argument(
-        help="CSV file with the columns audio, emotion and speaker, or the folder of a corpus."
+        help="CSV file with the columns audio, emotion and speaker, the folder of a corpus, or a "
+        "folder with one subfolder per emotion."
     ),
 ]
 Model = Annotated[str, typer.Option(envvar="SKSER_MODEL", help=MODEL_HELP)]
@@ -52,7 +56,7 @@ Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]
 Memory = Annotated[
     Path | None, typer.Option(help="Folder that caches features; a later run reuses them.")
 ]
-Jobs = Annotated[int, typer.Option(help="Number of processes that compute features.")]
+Jobs = Annotated[int, typer.Option(help="Number of threads or processes that compute features.")]
 Device = Annotated[str, typer.Option(help="Torch device: auto, cpu, cuda or mps.")]
 Targets = Annotated[
     list[str] | None,

@@ -21,8 +21,9 @@ def predict(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="Audio files, folders of them, or tables (CSV) with a column audio; - reads "
-            "audio, or names of files, from a pipe."
+            help="Audio files, folders of them, patterns such as 'calls/**/*.wav', or tables (CSV) "
+            "with a column audio; - reads audio, or names of files, from a pipe. m4a, webm and "
+            "other formats of phones need the extra containers."
         ),
     ],
     model: Model = DEFAULT_MODEL,

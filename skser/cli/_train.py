@@ -9,7 +9,7 @@ import typer
 
 from skser._optional import import_optional
 from skser.audio import printable
-from skser.cli._console import messages, output
+from skser.cli._console import epochs_as_messages, messages, output
 from skser.cli._files import check_place, is_onnx
 from skser.cli._options import (
     ChosenSystem,
@@ -42,6 +42,7 @@ def train(
     device: Device = "auto",
 ):
     """Train a model on all utterances of a table or corpus, and save it."""
+    import numpy as np
     import pandas as pd
 
     from skser.compose import group_keywords
@@ -60,10 +61,11 @@ def train(
     of_all = "" if rows.all() else f" of {len(rows)}, those with ratings"
     messages.print(f"training {system} on {rows.sum()} utterances{of_all}")
     _show_progress(model)
-    speakers = data.speakers[rows]
+    speakers = np.full(len(y), None) if data.speakers is None else data.speakers[rows]
     # Babble in an altered copy is made of other speakers, if they are known.
     known = {} if pd.isna(speakers).any() else group_keywords(model, speakers)
-    model.fit(data.data[rows], y, **known)
+    with epochs_as_messages():
+        model.fit(data.data[rows], y, **known)
     if is_onnx(out):
         # Altered copies are for training only.
         export_onnx(getattr(model, "estimator_", model), Path(out))
@@ -77,11 +79,12 @@ def train(
 
 
 def _show_progress(model):
-    """Switch on the progress bars of a system's features; `save` does not keep the setting."""
-    names = [
-        name for name in model.get_params() if re.search(r"(^|__)features__(.*__)?verbose$", name)
-    ]
-    model.set_params(**dict.fromkeys(names, True))
+    """Switch on progress bars of features and lines of epochs; `save` keeps neither setting."""
+    for name, part in [("", model), *model.get_params().items()]:
+        if hasattr(part, "max_epochs"):
+            part.set_params(verbose=1)
+        elif re.search(r"(^|__)features__(.*__)?verbose$", name):
+            model.set_params(**{name: True})
 
 
 def evaluate(
@@ -90,6 +93,9 @@ def evaluate(
     system: ChosenSystem = System.attention_fcn,
     target: Targets = None,
     report: Annotated[Path | None, typer.Option(help="HTML report to write.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="CSV file to write, as input for skser compare.")
+    ] = None,
     protocol: Annotated[
         str | None,
         typer.Option(help="Name of published folds, such as emodb-loso or ravdess-5."),
@@ -110,13 +116,15 @@ def evaluate(
     as_json: Json = False,
 ):
     """Evaluate a system on speakers that it was not trained on."""
-    from skser.evaluation import EvaluationReport, cross_validate_speakers
+    from skser.evaluation import EvaluationReport, cross_validate_speakers, write_predictions
     from skser.model_selection import published_folds
 
     if report is not None:
         check_place(report)
         for library in ("jinja2", "matplotlib"):
             import_optional(library, extra="report", purpose="--report")
+    if predictions is not None:
+        check_place(predictions)
     data = _corpus(table, corpus)
     model = system_for(
         system, target, memory=memory, jobs=1, device=device, max_epochs=max_epochs,
@@ -137,6 +145,9 @@ def evaluate(
         print(json.dumps(summary.where(summary.notna(), None).to_dict("index"), indent=1))
     else:
         output.print(str(evaluation))
+    if predictions is not None:
+        write_predictions(evaluation, predictions)
+        messages.print(f"predictions: {printable(predictions)}")
     if report is not None:
         written = EvaluationReport(evaluation, data).save(report)
         messages.print(f"report: {printable(written)}")
@@ -144,10 +155,17 @@ def evaluate(
 
 def _corpus(path, name):
     """Load the utterance table in a CSV file, or the corpus in a folder."""
-    from skser.datasets import load_corpus, load_table
+    from skser.datasets import load_corpus, load_folder, load_table
 
     if name is not None:
         return load_corpus(name, path)
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder. Name the corpus in it with --corpus.")
-    return load_table(path)
+    if not path.is_dir():
+        return load_table(path)
+    remedy = "Name the corpus in it with --corpus, or give a folder with one subfolder per emotion."
+    try:
+        data = load_folder(path)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error} {remedy}") from error
+    if len(data.target_names) < 2:
+        raise ValueError(f"{path} has one subfolder with audio, {data.target_names[0]}. {remedy}")
+    return data

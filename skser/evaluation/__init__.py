@@ -14,6 +14,7 @@ from skser.evaluation._cross_validation import cross_validate_speakers
 from skser.evaluation._fairness import FairnessGap, recall_gap
 from skser.evaluation._label_efficiency import LabelEfficiencyCurve, label_efficiency_curve
 from skser.evaluation._leakage import LeakageReport, leakage_report
+from skser.evaluation._prediction_files import read_predictions, write_predictions
 from skser.evaluation._report import EvaluationReport
 from skser.evaluation._robustness import robustness_report
 from skser.evaluation._score_gap import score_gap
@@ -39,8 +40,10 @@ __all__ = [
     "jackknife_by_speaker",
     "label_efficiency_curve",
     "leakage_report",
+    "read_predictions",
     "recall_gap",
     "robustness_report",
     "score_gap",
     "wilcoxon_test",
+    "write_predictions",
 ]

@@ -1,7 +1,9 @@
 """Cross-validation on speaker-disjoint folds."""
 
+import datetime
 import hashlib
 import os
+import platform
 import time
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -262,9 +264,25 @@ def _protocol(model, corpus, folds, cv, use_frame):
         "folds_hash": rows.hexdigest(),
         "use_frame": use_frame,
         "versions": {
-            name: version(name) for name in ("skser", "scikit-learn", "torch", "numpy", "librosa")
+            name: version(name) for name in ("skser", "scikit-learn", "torch", "numpy", "scipy")
+        },
+        "environment": {
+            "python": platform.python_version(),
+            "system": platform.platform(),
+            "processor": f"{_processor()}, {os.cpu_count()} cores",
+            "date": datetime.date.today().isoformat(),
         },
     }
+
+
+def _processor():
+    """Return the name of the processor as far as the system knows it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.partition(":")[2].strip() for line in file if "model name" in line]
+    except OSError:  # another system than Linux
+        names = []
+    return next(filter(None, [*names, platform.processor(), platform.machine()]))
 
 
 def _whole_repr(model):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from skser._whole_file import whole_file
 
-_FOR_READERS = ("model", "cv", "corpus")  # entries of a protocol that are not compared
+# Entries of a protocol that are not compared.
+_FOR_READERS = ("model", "cv", "corpus", "environment")
 
 
 class FinishedFolds:
@@ -20,8 +21,9 @@ class FinishedFolds:
     path : path-like or None
         Folder of the files. None keeps results in memory only.
     protocol : dict
-        Description of the evaluation. Its entries ``model``, ``cv`` and ``corpus`` are for human
-        readers. All others must equal those of the results in the folder.
+        Description of the evaluation. Its entries ``model``, ``cv``, ``corpus`` and
+        ``environment`` are for human readers. All others must equal those of the results in the
+        folder.
 
     Raises
     ------

@@ -21,11 +21,12 @@ TEMPLATE = """<!DOCTYPE html>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
   color: #1c1c1c; background: #fff; }
 h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc; }
-table { border-collapse: collapse; margin: 1rem 0; }
+table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
 th, td { padding: 0.25rem 0.8rem; text-align: left; border-bottom: 1px solid #e4e4e4; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 figure { margin: 1rem 0; } figure img { max-width: 100%; height: auto; }
-figcaption { color: #555; } pre { white-space: pre-wrap; background: #f5f5f5; padding: 0.8rem; }
+figcaption { color: #555; } pre { white-space: pre-wrap;
+  overflow-wrap: anywhere; background: #f5f5f5; padding: 0.8rem; }
 .warn { border-left: 4px solid #c33; padding-left: 0.8rem; } audio { height: 2rem; }
 </style>
 </head>

@@ -12,6 +12,7 @@ from skser._wording import counted
 from skser.audio import audio_inputs, utterance_name
 from skser.evaluation import leakage_report, recall_gap
 from skser.evaluation._html_page import TEMPLATE, cell, picture, sound, table
+from skser.evaluation._report_protocol import about_corpora, chance_scores, protocol_section
 from skser.evaluation._report_values import ValueSections, name_of, number
 from skser.evaluation._targets import EMOTION, target_of
 from skser.evaluation._unknown_speakers import about_speakers
@@ -139,7 +140,7 @@ class EvaluationReport:
             *first, self._robustness(), self._further(), errors, self._leakage(), self._protocol(),
         ]  # fmt: skip
         n_seeds, n_folds = (evaluation.fold_results[name].nunique() for name in ("seed", "fold"))
-        notes = about_speakers(evaluation.protocol)
+        notes = about_speakers(evaluation.protocol) + about_corpora(evaluation, corpus)
         shared = "shared_speakers" in evaluation.protocol
         apart = "" if shared else " in which no known speaker is on both sides"
         n_speakers = int(pd.Series(corpus.speakers).nunique())
@@ -166,12 +167,14 @@ class EvaluationReport:
             intervals = [evaluation.interval(metric) for metric in evaluation.metrics.values()]
             texts = [f"{100 * low:.1f} to {100 * high:.1f}" for low, high in intervals]
             summary.insert(1, "95 % interval over speakers", texts)
+        summary["chance"] = 100 * chance_scores(evaluation).to_numpy()
         macro_f1 = evaluation.pooled(functools.partial(f1_score, average="macro"))
         share = class_distribution_distance(evaluation.y_true, evaluation.y_pred)
         return {
             "title": "Scores",
             "paragraphs": [
-                "In percent. UAR is the mean of the recalls of all classes.",
+                "In percent. UAR is the mean of the recalls of all classes. Chance is a model that "
+                "always names the most frequent emotion.",
                 f"Macro F1 is {100 * macro_f1.mean():.1f} %. The Jensen-Shannon "
                 f"distance between true and predicted shares of the classes is {share:.3f} "
                 "(0: equal shares, 1: no class in common).",
@@ -184,8 +187,13 @@ class EvaluationReport:
         evaluation = self.evaluation
         recalls = 100 * recall_per_class(evaluation.y_true, evaluation.y_pred)
         counts = pd.Series(self.corpus.target.astype(str)).value_counts()
+        intervals = [self._recall_interval(name) for name in recalls.index]
         classes = pd.DataFrame(
-            {"recall in %": recalls, "utterances": counts.reindex(recalls.index)}
+            {
+                "recall in %": recalls,
+                "95 % interval over speakers": intervals,
+                "utterances": counts.reindex(recalls.index),
+            }
         )
         display = ConfusionDisplay.from_predictions(evaluation.y_true, evaluation.y_pred)
         return {
@@ -193,6 +201,18 @@ class EvaluationReport:
             "tables": [table(classes.rename_axis("emotion").reset_index())],
             "pictures": [picture(display, "Share of each true class, with counts over all seeds")],
         }
+
+    def _recall_interval(self, name):
+        """Format the interval of the recall of a class, if several speakers have it."""
+        predictions = self.evaluation.predictions
+        if predictions["speaker"][self.evaluation.y_true == name].nunique() < 3:
+            return "–"
+
+        def recall(y_true, y_pred):
+            return np.mean(y_pred[y_true == name] == name)
+
+        low, high = self.evaluation.interval(recall)
+        return f"{max(0, 100 * low):.1f} to {min(100, 100 * high):.1f}"
 
     def _speakers(self):
         """Make the section of speakers and groups of speakers."""
@@ -340,23 +360,21 @@ class EvaluationReport:
     def _protocol(self):
         """Make the section on the corpus, the model, the splits and the versions."""
         evaluation = self.evaluation
-        protocol = evaluation.protocol
-        versions = "\n".join(f"{name} {version}" for name, version in protocol["versions"].items())
+        (name, metric), *_ = evaluation.metrics.items()
+        of_classes = evaluation.target == EMOTION
+        factor, heading = (100, "UAR in %") if of_classes else (1, name_of(name))
+        shown = "{:.1f} %".format if of_classes else "{:.3f}".format
+        score = f"{'UAR' if of_classes else heading} {shown(factor * evaluation.pooled().mean())}"
+        known = ~np.isnan(evaluation.y_true).any(axis=-1) if evaluation.y_true.ndim == 2 else None
+        speakers = evaluation.predictions["speaker"]
+        if (speakers if known is None else speakers[known]).nunique() > 1:
+            low, high = (shown(factor * bound) for bound in evaluation.interval(metric))
+            score += f" (95 % interval over speakers {low} to {high}, by the jackknife)"
+        score += f"; chance {shown(factor * chance_scores(evaluation)[name])}."
         results = evaluation.fold_results
-        seconds = results["predict_seconds"].sum() / results["n_test"].sum()
-        text = (
-            f"{protocol['corpus']}\nlicence: {self.corpus.license}\n{self.corpus.citation}\n\n"
-            f"splits: {protocol['cv']}\n\nmodel: {protocol['model']}\n\n{versions}\n\n"
-            f"fit {results['fit_seconds'].mean():.1f} s per fold, predict {1000 * seconds:.1f} ms "
-            "per utterance\n"
-        )
-        name, of_classes = next(iter(evaluation.metrics)), evaluation.target == EMOTION
-        held_out = results.loc[results["seed"] == results["seed"].min(), ["fold", "held_out", name]]
-        names = [", ".join(speakers) for speakers in held_out["held_out"]]
-        score = 100 * held_out[name] if of_classes else held_out[name].map(number)
-        scores = pd.DataFrame({"fold": held_out["fold"], "speakers held out": names})
-        scores["UAR in %" if of_classes else name_of(name)] = score
-        return {"title": "Protocol", "text": text, "tables": [table(scores)]}
+        values = results.loc[results["seed"] == results["seed"].min(), name]
+        values = 100 * values if of_classes else values.map(number)
+        return protocol_section(evaluation, self.corpus, score, (heading, values))
 
 
 def _equal(a, b):

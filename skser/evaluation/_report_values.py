@@ -7,6 +7,7 @@ import pandas as pd
 
 from skser.audio import audio_inputs, utterance_name
 from skser.evaluation._html_page import cell, picture, sound, table
+from skser.evaluation._report_protocol import chance_scores
 from skser.evaluation._score_gap import score_gap
 from skser.evaluation._target_metrics import OfColumn, is_loss
 from skser.evaluation._targets import VOTES, about_target
@@ -57,17 +58,19 @@ class ValueSections:
         if evaluation.predictions["speaker"].nunique() > 1:
             bounds = [self._interval(metric) for metric in evaluation.metrics.values()]
             texts.insert(1, "95 % interval over speakers", bounds)
+        texts["chance"] = chance_scores(evaluation).map(number).to_numpy()
         if counts is not None:
             texts["utterances"] = counts.to_numpy()
         if self.of_votes:
             about = (
                 "Predicted shares of the classes are compared with those of the raters' votes. The "
-                "cross-entropy is in nats and the divergence in bits; lower is better."
+                "cross-entropy is in nats and the divergence in bits; lower is better. Chance is a "
+                "model that always gives the mean shares."
             )
         else:
             about = (
                 "CCC and Pearson's r are at most 1; RMSE is in the unit of the ratings, and lower "
-                "is better."
+                "is better. Chance is a model that always gives the mean rating."
             )
         return {
             "title": "Scores",

@@ -39,9 +39,10 @@ class SpeakerEvaluation:
     folds : list of (ndarray of int, ndarray of int)
         Rows of the training and the test side of each fold.
     protocol : dict
-        Description of the model, the splits, the corpus, and the versions of libraries. Where
-        they occur, ``unknown_speakers`` counts utterances of unknown speakers and
-        ``shared_speakers`` the speakers on both sides of a fold.
+        Description of the model, the splits, the corpus, the versions of libraries, and the
+        ``environment``: Python, system, processor and date of the call. Where they occur,
+        ``unknown_speakers`` counts utterances of unknown speakers and ``shared_speakers`` the
+        speakers on both sides of a fold.
     """
 
     predictions: pd.DataFrame

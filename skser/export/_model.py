@@ -37,8 +37,8 @@ def load_onnx(path, *, input_sampling_rate=None, n_threads=None):
     Parameters
     ----------
     path : path-like
-        File to read, or the name of a model that comes with the package as an ONNX file, such as
-        "emodb-whisper".
+        File to read, the name of a model that comes with the package as an ONNX file, such as
+        "emodb-whisper", or a file on the Hugging Face Hub, such as "hf:owner/name/model.onnx".
     input_sampling_rate : float or None, default=None
         Sampling rate of arrays given to the model, in Hz; None means that of the exported
         transformer.
@@ -70,10 +70,11 @@ def load_onnx(path, *, input_sampling_rate=None, n_threads=None):
         ...
     skser.persistence...SavedModelError: ...other.onnx is not a model that ...
     """
-    from skser.persistence import list_pretrained, path_of
+    from skser.persistence import list_pretrained, local_path, path_of
 
     if path in list_pretrained():
         path = path_of(path).with_suffix(".onnx")
+    path = local_path(path)
     return OnnxModel(path, input_sampling_rate=input_sampling_rate, n_threads=n_threads)
 
 

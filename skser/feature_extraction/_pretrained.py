@@ -255,11 +255,15 @@ def load_weights(folder, config, allow_pickle, purpose, whisper_encoder=False):
     attention = getattr(model.config, "_attn_implementation", None)
     if attention not in _ATTENTION:
         raise CheckpointError(f"The attention of {folder} is {attention!r}, which is not built in.")
-    # These may be missing: only training masks frames, and decoder and pooler are not used.
+    # These may be missing: only training masks frames, decoder and pooler are not used, and
+    # Whisper's encoder computes its positions.
+    optional = ("decoder.", "pooler.")
+    if config.model_type == "whisper":
+        optional += ("embed_positions.",)
     missing = sorted(
         name
         for name in report["missing_keys"]
-        if "masked_spec_embed" not in name and not name.startswith(("decoder.", "pooler."))
+        if "masked_spec_embed" not in name and not name.startswith(optional)
     )
     if missing:
         raise CheckpointError(

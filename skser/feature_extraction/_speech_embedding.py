@@ -33,7 +33,7 @@ class SpeechEmbedding(AudioTransformer, auto_wrap_output_keys=("transform",)):
     ----------
     checkpoint : path-like, default="openai/whisper-tiny"
         Folder of the checkpoint, or its name on the Hugging Face hub. ``"whisper-tiny-lower"``,
-        the lower two of the four layers of OpenAI's Whisper tiny, comes with this package and
+        the lower three of the four layers of OpenAI's Whisper tiny, comes with this package and
         needs no download.
     layers : int, tuple of int or "all", default="all"
         Layers to return, as indices into the model's ``hidden_states``. Index 0 is the input of
@@ -56,7 +56,7 @@ default="mean+std"
         them one by one.
     device : str, default="auto"
         Torch device. "auto" is the first of cuda, mps and cpu that is available. On a CPU the
-        `n_jobs` processes compute; on other devices they only read audio.
+        `n_jobs` processes compute; on other devices `n_jobs` threads read audio.
     precision : {{"float32", "bfloat16", "int8"}}, default="float32"
         Number format of the encoder's arithmetic. "bfloat16" is faster on devices that support it.
         "int8", for a CPU, multiplies the matrices of all layers as 8-bit integers, with one scale
@@ -66,7 +66,8 @@ default="mean+std"
     {allow_pickle}
     {input_sampling_rate}
     n_jobs : int or None, default=None
-        Number of processes, as in joblib. On a CPU each of them loads the encoder.
+        Number of processes, as in joblib, each of which loads the encoder; of threads, if
+        `device` is not a CPU.
     {verbose}
     on_error : {"raise", "empty"}, default="raise"
         Treatment of unusable utterances, after all others are done: "raise" names them in an

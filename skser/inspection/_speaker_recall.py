@@ -91,6 +91,7 @@ class SpeakerRecallDisplay:
         mean = 100 * float(np.mean(recalls["uar"]))
         ax.axvline(mean, color="black", linestyle="--", linewidth=1, label=f"mean {mean:.0f} %")
         ax.set(xlim=(0, 100), xlabel="UAR in %", ylabel="speaker (utterances)")
-        ax.legend(loc="lower left")
+        # Above the axes, where it hides neither bars nor names.
+        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False)
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -72,6 +72,7 @@ class SpeakerScoresDisplay:
         ax.axvline(mean, color="black", linestyle="--", linewidth=1, label=f"mean {mean:.2f}")
         ax.axvline(0, color="grey", linewidth=0.8)
         ax.set(xlabel=str(scores.name or "score"), ylabel="speaker")
-        ax.legend(loc="best")
+        # Above the axes, where it hides neither bars nor names.
+        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False)
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -2,6 +2,7 @@
 
 from skser.persistence._archive import require_folder
 from skser.persistence._errors import SavedModelError, naming
+from skser.persistence._hub import local_path
 from skser.persistence._load import load, loads, read_info
 from skser.persistence._pretrained import list_pretrained, load_pretrained, path_of
 from skser.persistence._save import dumps, save, trusted_types
@@ -13,6 +14,7 @@ __all__ = [
     "load",
     "load_pretrained",
     "loads",
+    "local_path",
     "naming",
     "path_of",
     "read_info",

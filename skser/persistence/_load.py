@@ -18,6 +18,7 @@ from skser.persistence._archive import (
 from skser.persistence._builder import Builder
 from skser.persistence._description import compare, describe, estimators_of, set_requests, versions
 from skser.persistence._errors import SavedModelError, naming
+from skser.persistence._hub import local_path
 from skser.persistence._schema import untrusted_types, with_device
 
 
@@ -37,7 +38,10 @@ def load(path, *, device=None, trusted=False):
     Parameters
     ----------
     path : path-like
-        File to read.
+        File to read, or a model on the Hugging Face Hub (extra ``hub``): ``"hf:owner/name"``, a
+        file of it such as ``"hf:owner/name/emotions.skser"``, or a tag, branch or commit, as in
+        ``"hf:owner/name@v1.0"``. Without a file, its ``model.skser`` is read, or its only
+        ``*.skser``. Files of the hub need the same trust as any other.
     device : str or None, default=None
         Torch device of every step that has one, such as "cpu" or "auto"; None takes the saved
         one.
@@ -58,6 +62,10 @@ def load(path, *, device=None, trusted=False):
         that this version computes differently. The message names the file.
     FileNotFoundError
         If there is no file at `path`.
+    ImportError
+        If the model is on the hub, and huggingface_hub is not installed.
+    ConnectionError
+        If the hub cannot be reached, and the model was not downloaded before.
 
     Warns
     -----
@@ -78,6 +86,7 @@ def load(path, *, device=None, trusted=False):
     --------
     >>> import skser
     >>> skser.load("emotions.skser").predict(["my recording.wav"])  # doctest: +SKIP
+    >>> skser.load("hf:owner/name").predict(["my recording.wav"])  # doctest: +SKIP
     """
     model, others = read_model(path, device, trusted)
     if others is not None:
@@ -111,7 +120,7 @@ def loads(data):
 def read_model(path, device=None, trusted=False):
     """Return a model and a text that lists versions that differ, or None; see `load`."""
     with naming(path):
-        return _read(read_archive(path), device, trusted)
+        return _read(read_archive(local_path(path)), device, trusted)
 
 
 def _read(members, device=None, trusted=False):
@@ -182,7 +191,7 @@ def read_info(path):
     Parameters
     ----------
     path : path-like
-        File to read.
+        File to read, or a model on the Hugging Face Hub, as in `load`.
 
     Returns
     -------
@@ -206,7 +215,7 @@ def read_info(path):
     ['anger', 'boredom', 'happiness', 'sadness']
     """
     with naming(path):
-        members = read_archive(path)
+        members = read_archive(local_path(path))
         info = read_description(members)
         names = ("model", "format", "versions", "labels", "features", "training", "card")
         return {

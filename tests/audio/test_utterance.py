@@ -1,8 +1,10 @@
 """Utterances as parts of recordings, through everything that takes audio."""
 
+import base64
 import copy
 import io
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
@@ -421,3 +423,27 @@ def test_load_audio_rejects_a_part_of_an_utterance(wav):
     path = wav(np.random.RandomState(0).randn(32000) / 10)
     with pytest.raises(ValueError, match="from 1 to 2 s is a part already: state the part once"):
         load_audio(Utterance(path, 1, 2), start=0.5)
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        (np.array([0.5, -0.25, 0.0]), [[0.5], [-0.25], [0.0]]),
+        (np.array([2.0, -1.0]), [[1.0], [-0.5]]),  # scaled to full scale
+        (np.array([16384, 0], dtype=np.int16), [[0.5], [0.0]]),
+        (np.array([[0.5, 0.0, 0.25], [0.25, 0.5, 0.0]]), [[0.5, 0.25], [0.0, 0.5], [0.25, 0.0]]),
+    ],
+)
+def test_a_waveform_is_a_player_in_notebooks(samples, expected):
+    (content,) = re.findall(
+        '^<audio controls src="data:audio/wav;base64,(.*)"></audio>$',
+        Waveform(samples, 22050)._repr_html_(),
+    )
+    found, rate = soundfile.read(io.BytesIO(base64.b64decode(content)), always_2d=True)
+    assert rate == 22050
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_an_array_without_rate_or_samples_is_no_player():
+    assert Waveform(np.zeros(3), 8000)[1:]._repr_html_() is None
+    assert Waveform(np.zeros(0), 8000)._repr_html_() is None

@@ -59,6 +59,34 @@ def test_a_folder_without_audio_is_an_error(shell, tmp_path):
     )
 
 
+def test_a_pattern_stands_for_what_matches_it(shell, calls, files, tmp_path):
+    def found(pattern):
+        code, out, err = shell("predict", pattern, "--json")
+        assert (code, err) == (0, "")
+        return [row["file"] for row in json.loads(out)]
+
+    assert found(f"{calls}/*.WAV") == [f"{calls}/b.WAV"]
+    assert found(f"{calls}/**/*.[fW]*") == [f"{calls}/b.WAV", f"{calls}/old/a.flac"]
+    assert found(f"{calls}/ol?") == [f"{calls}/old/a.flac"]  # a folder that matches
+    os.rename(calls / "b.WAV", calls / "[b].WAV")
+    assert found(f"{calls}/[b].WAV") == [f"{calls}/[b].WAV"]  # a file, however it is named
+    code, _, err = shell("predict", f"{calls}/*.mp3")
+    assert code == 1
+    assert err.startswith(f"skser: error: No file matches {calls}/*.mp3. ")
+
+
+def test_recordings_of_phones_name_the_extra(shell, calls, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    (calls / "memo.m4a").write_bytes(b"\0\0\0\x20ftypM4A \0\0\0\0")
+    code, out, err = shell("predict", calls, "--json")
+    assert code == 1
+    assert len(json.loads(out)) == 2
+    assert f"{calls / 'memo.m4a'}: cannot be read: Reading MP4 or M4A needs" in err
+    assert "pip install 'skser[containers]'" in err
+    described = " ".join(run("predict", "--help", COLUMNS="300").stdout.split())
+    assert "m4a, webm and other formats of phones need the extra containers." in described
+
+
 @pytest.mark.filterwarnings("default:.*columns were read")
 def test_rows_of_a_table_are_predicted_as_parts(shell, files, tmp_path):
     (tmp_path / "table.csv").write_text(
@@ -136,6 +164,14 @@ def test_no_color_is_respected():
     assert plain.returncode == 0
     assert not any(code in plain.stdout for code in colors)
     assert any(code in run("--help", FORCE_COLOR="1", NO_COLOR="").stdout for code in colors)
+
+
+def test_the_package_runs_as_a_module():
+    result = subprocess.run(
+        [sys.executable, "-m", "skser", "-h"], capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert "Usage: skser [OPTIONS] COMMAND" in result.stdout
 
 
 def test_completion_names_the_commands():

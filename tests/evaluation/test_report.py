@@ -2,12 +2,16 @@
 
 import base64
 import dataclasses
+import datetime
 import io
+import os
+import platform
 import re
 import shutil
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from scipy.stats import entropy
@@ -18,11 +22,16 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from skser.audio import Waveform
-from skser.datasets import SpeechCorpus, load_emodb, make_emotional_speech
+from skser.datasets import (
+    SpeechCorpus,
+    concatenate_corpora,
+    load_emodb,
+    make_emotional_speech,
+)
 from skser.evaluation import EvaluationReport, cross_validate_speakers, robustness_report
 from skser.evaluation._html_page import sound
 from skser.feature_extraction import FrameFeatures, Functionals
-from skser.inspection import ConfusionDisplay
+from skser.inspection import ConfusionDisplay, SpeakerRecallDisplay
 from skser.model_selection import published_folds
 
 pytest.importorskip("jinja2")
@@ -256,3 +265,84 @@ def test_tables_of_scores_are_in_percent(evaluation, corpus):
         "UAR (balanced accuracy)", f"{100 * summary.loc['uar', 'pooled']:.1f}",
         f"{100 * low:.1f} to {100 * high:.1f}",
     ]  # fmt: skip
+
+
+def test_chance_is_the_most_frequent_emotion(evaluation, corpus):
+    (scores,) = EvaluationReport(evaluation, corpus)._scores()["tables"]
+    assert scores["columns"][-1] == "chance"
+    n = pd.Series(evaluation.y_true).value_counts()
+    p = n.iloc[0] / n.sum()
+    found = [float(row[-1]["text"]) for row in scores["rows"]]
+    expected = [100 / len(n), 100 * p, 100 * 2 * p / (1 + p) / len(n)]
+    assert found == pytest.approx(expected, abs=0.051)
+
+
+def test_recalls_have_intervals_over_speakers(evaluation, corpus):
+    (classes,) = EvaluationReport(evaluation, corpus)._classes()["tables"]
+    assert classes["columns"][:3] == ["emotion", "recall in %", "95 % interval over speakers"]
+    name = classes["rows"][0][0]["text"]
+
+    def recall(true, predicted):
+        return np.mean(predicted[true == name] == name)
+
+    low, high = evaluation.interval(recall)
+    shown = f"{max(0, 100 * low):.1f} to {min(100, 100 * high):.1f}"
+    assert classes["rows"][0][2]["text"] == shown
+
+
+def test_the_protocol_is_complete_and_has_a_paragraph_to_copy(evaluation, corpus):
+    section = EvaluationReport(evaluation, corpus)._protocol()
+    protocol = evaluation.protocol
+    lines = dict(line.split(": ", 1) for line in section["text"].splitlines() if ": " in line)
+    assert lines["python"] == platform.python_version()
+    assert lines["system"] == platform.platform()
+    assert lines["processor"].endswith(f"{os.cpu_count()} cores")
+    assert lines["date"] == protocol["environment"]["date"]
+    assert datetime.date.fromisoformat(lines["date"]) <= datetime.date.today()
+    assert lines["seeds"] == ", ".join(map(str, evaluation.fold_results["seed"].unique()))
+    assert lines["scikit-learn"] == protocol["versions"]["scikit-learn"]
+    for name in ("model", "utterances", "folds"):
+        assert lines[f"hash of {name}"] == protocol[f"{name}_hash"][:12]
+    (paragraph,) = section["paragraphs"]
+    low, high = evaluation.interval()
+    for text in (
+        "LogisticRegression", f"{len(corpus.target_names)} emotions", protocol["cv"],
+        f"UAR {100 * evaluation.pooled().mean():.1f} % (95 % interval over speakers "
+        f"{100 * low:.1f} % to {100 * high:.1f} %, by the jackknife)",
+        f"chance {100 / len(corpus.target_names):.1f} %", f"skser {protocol['versions']['skser']}",
+    ):  # fmt: skip
+        assert text in paragraph
+
+
+def test_the_corpora_of_training_and_test_are_named(model, corpus):
+    other = make_emotional_speech(2, 6, corpus.target_names, random_state=5)
+    other.name = "other"
+    both = concatenate_corpora([corpus, other])
+    is_other = both.frame["corpus"] == "other"
+    sides = np.flatnonzero(~is_other), np.flatnonzero(is_other)
+    found = cross_validate_speakers(model, both, cv=[sides, sides[::-1]])
+    report = EvaluationReport(found, both, leakage=False)
+    html = report.to_html()
+    assert (
+        f"Corpora: trained on {corpus.name}, tested on other; trained on other, tested on "
+        f"{corpus.name}, so every test is on a corpus that the model was not trained on." in html
+    )
+    (folds,) = report._protocol()["tables"]
+    shown = [[cell["text"] for cell in row] for row in folds["rows"]]
+    assert folds["columns"][2:4] == ["trained on", "tested on"]
+    assert [row[2:4] for row in shown] == [[corpus.name, "other"], ["other", corpus.name]]
+    mixed = cross_validate_speakers(model, both, cv=2)
+    (sentence,) = re.findall("Corpora: .*?\\.", EvaluationReport(mixed, both).to_html())[:1]
+    assert "every test" not in sentence
+
+
+def test_the_legend_hides_no_bar(evaluation):
+    display = SpeakerRecallDisplay.from_predictions(
+        evaluation.y_true, evaluation.y_pred, speakers=evaluation.predictions["speaker"]
+    )
+    display.figure_.canvas.draw()
+    legend = display.ax_.get_legend().get_window_extent()
+    assert not any(legend.overlaps(bar.get_window_extent()) for bar in display.bars_)
+    import matplotlib.pyplot as plt
+
+    plt.close(display.figure_)

@@ -17,6 +17,7 @@ from skser.evaluation import (
     robustness_report,
     score_gap,
 )
+from skser.evaluation._report_protocol import chance_scores
 from skser.feature_extraction import FrameFeatures, Functionals
 from skser.inspection import RobustnessDisplay
 from skser.metrics import concordance_correlation_coefficient, vote_cross_entropy
@@ -208,3 +209,14 @@ def test_intervals_and_pearson_agree_with_scipy(evaluation):
     true, predicted = evaluation.y_true[rated, 0], evaluation.y_pred[rated, 0]
     pooled = evaluation.summary()["pooled"]
     assert pooled["pearson_valence"] == pytest.approx(pearsonr(true, predicted).statistic)
+
+
+def test_chance_of_dimensions_and_votes_is_a_constant(evaluation, corpus):
+    found = chance_scores(evaluation)
+    assert found["ccc"] == pytest.approx(0, abs=1e-12)
+    true = evaluation.y_true
+    spread = np.nanmean((true - np.nanmean(true, axis=0)) ** 2, axis=0) ** 0.5
+    assert found["rmse"] == pytest.approx(spread.mean())
+    html = EvaluationReport(evaluation, corpus, leakage=False).to_html()
+    assert "CCC" in html[html.index("Methods, to copy") :]
+    assert "; chance 0.000." in html

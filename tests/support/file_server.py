@@ -42,6 +42,8 @@ class FileServer:
             def do_GET(self):
                 outer._answer(self)
 
+            do_HEAD = do_POST = do_GET
+
             def log_message(self, *_):
                 pass
 

@@ -94,13 +94,20 @@ def _adapters(speech, emotions, folder):
     from skser.neural_network import AttentionRNNClassifier
     from tests.support.checkpoints import save_speech_checkpoint
 
-    _Hiding.hidden = _Hiding.hidden - set(EXTRAS["embeddings"])
+    # transformers itself needs the hub.
+    _Hiding.hidden = _Hiding.hidden - {*EXTRAS["embeddings"], *EXTRAS["hub"]}
     importlib.invalidate_caches()
     checkpoint = save_speech_checkpoint("whisper", folder / "whisper")
     audio = SpeechEmbedding(checkpoint, 2, None, input_sampling_rate=16000, device="cpu")
     AttentionRNNClassifier(
         audio, n_fine_tuned_layers=1, adapter_rank=2, max_epochs=1, device="cpu"
     ).fit(speech, emotions)
+
+
+def _hub(speech, emotions, folder):
+    from skser import load
+
+    load("hf:owner/name")
 
 
 def _export_onnx(speech, emotions, folder):
@@ -174,6 +181,7 @@ NEEDED_BY = {
     "audformat": [_audformat],
     "containers": [_containers],
     "embeddings": [_embeddings, _text_embeddings],
+    "hub": [_hub],
     "live": [_listen],
     "onnx": [_export_onnx],
     "opensmile": [_opensmile],

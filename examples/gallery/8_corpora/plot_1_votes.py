@@ -1,0 +1,71 @@
+"""
+Train on the votes of raters
+============================
+
+Raters disagree, and the majority hides it. A classifier can learn the share of the votes for each
+emotion.
+"""
+
+# %%
+# Five made-up raters judge every utterance. They are right in seven of ten cases.
+
+import numpy as np
+import pandas as pd
+
+from skser.datasets import SpeechCorpus, make_emotional_speech
+
+speech = make_emotional_speech(
+    n_speakers=6, n_utterances_per_speaker=15, expressiveness=0.6, random_state=0
+)
+random = np.random.RandomState(0)
+rows = [
+    {"utterance": i, "rater": f"rater {rater}", "emotion": vote}
+    for i, emotion in enumerate(speech.target)
+    for rater in range(5)
+    for vote in [emotion if random.rand() < 0.7 else random.choice(speech.target_names)]
+]
+corpus = SpeechCorpus(
+    speech.frame, "made-up votes", {name: name for name in speech.target_names},
+    votes=pd.DataFrame(rows), sampling_rate=speech.sampling_rate,
+)  # fmt: skip
+corpus.soft_targets()[:3].round(2)
+
+# %%
+# How far do raters agree? Krippendorff's alpha is 1 for perfect agreement and 0 for chance.
+
+from skser.evaluation import agreement
+
+agreement(corpus).summary
+
+# %%
+# ``target="votes"`` trains and tests on shares. A regressor of scikit-learn predicts all of them at
+# once; its predictions are clipped at 0 and scaled to sum to 1. Networks take the shares as
+# ``soft_targets``; see :doc:`/soft_labels`.
+
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skser.evaluation import cross_validate_speakers
+from skser.feature_extraction import MFCC, Functionals
+
+features = Functionals(MFCC(n_mfcc=13, input_sampling_rate=corpus.sampling_rate))
+models = {
+    "majority": LogisticRegression(C=0.01, max_iter=1000),
+    "shares": RidgeCV(np.logspace(1, 5, 9)),
+}
+evaluations = {
+    name: cross_validate_speakers(
+        make_pipeline(features, StandardScaler(), model), corpus, target="votes", cv=3
+    )
+    for name, model in models.items()
+}
+for name, found in evaluations.items():
+    print(f"trained on the {name}: cross-entropy {found.pooled().mean():.3f} nats")
+
+# %%
+# Predicted over true shares of each emotion:
+
+from skser.inspection import PredictedValuesDisplay
+
+PredictedValuesDisplay.from_predictions(found.y_true, found.y_pred, names=list(found.labels))
