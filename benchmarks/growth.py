@@ -56,7 +56,11 @@ def extract(n_utterances, n_workers, target):
     from dask.distributed import Client, LocalCluster
 
     cluster = LocalCluster(
-        n_workers=n_workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        n_workers=n_workers,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address=None,
+        silence_logs="CRITICAL",  # workers that end slowly
     )
     with cluster, Client(cluster), parallel_config(backend="dask"):
         return _seconds(mel, utterances, target)
