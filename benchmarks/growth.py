@@ -116,7 +116,10 @@ def fitted(runs):
         return np.array([run[name] for run in runs.values()])[order]
 
     exponent, constant = np.polyfit(np.log(sizes), np.log(column("seconds")), 1)
-    lines = {name: np.polyfit(sizes, column(name), 1) for name in ("megabytes", "disk_megabytes")}
+    lines = {}
+    for name in ("megabytes", "disk_megabytes"):
+        slope = max(0.0, np.polyfit(sizes, column(name), 1)[0])  # below 0, it is noise
+        lines[name] = slope, np.mean(column(name) - slope * sizes)
     return {
         "exponent": float(exponent),
         "n_utterances": LARGEST,
@@ -140,7 +143,7 @@ def more_workers(runs):
     """
     size = max(set(runs["1"]) & set(runs["2"]), key=int)
     one, two = (runs[n][size]["seconds"] for n in ("1", "2"))
-    exponent = float(np.log2(two / one))
+    exponent = max(-1.0, float(np.log2(two / one)))  # a faster growth is noise
     return {
         "n_utterances": int(size),
         "exponent": exponent,

@@ -23,6 +23,16 @@ def test_the_largest_size_continues_the_measured_ones():
     assert fit["disk_megabytes"] == pytest.approx(20_000)
 
 
+def test_noise_is_not_continued():
+    measured = runs(lambda n: n / 100)
+    for run in measured.values():
+        run["megabytes"] = 300 - run["disk_megabytes"] / 1000
+    fit = growth.fitted(measured)
+    assert fit["megabytes"] == pytest.approx(300 - 37_000 / 50 / 1000)
+    measured = {"1": runs(lambda n: n), "2": runs(lambda n: n / 4)}
+    assert growth.more_workers(measured)["exponent"] == -1
+
+
 def test_more_workers_continue_one_and_two():
     measured = {"0": runs(lambda n: n), "1": runs(lambda n: n / 100), "2": runs(lambda n: n / 160)}
     more = growth.more_workers(measured)
