@@ -64,6 +64,7 @@ from render_pretrained import write_pretrained_tables  # noqa: E402
 from render_reliability import write_reliability  # noqa: E402
 from render_results import write_tables  # noqa: E402
 from render_robustness import write_robustness  # noqa: E402
+from render_scale import write_scale_tables  # noqa: E402
 from render_service import write_service_tables  # noqa: E402
 from render_shared_speakers import write_shared_speakers  # noqa: E402
 from render_stream import write_stream_table  # noqa: E402
@@ -82,6 +83,7 @@ draw_architecture(HERE)
 draw_systems(HERE)
 write_reliability(HERE)
 write_robustness(HERE)
+write_scale_tables(HERE)
 write_service_tables(HERE)
 write_shared_speakers(HERE)
 write_stream_table(HERE)
