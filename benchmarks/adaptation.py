@@ -2,12 +2,11 @@
 
     python benchmarks/adaptation.py
 
-Needs SKSER_DATA, and the extra "embeddings". The system is logistic regression on the second layer
-of Whisper tiny. Tests are leave-one-speaker-out on EmoDB, RAVDESS-5, and RAVDESS by a model of
-EmoDB, where it decides among the six labels of both. Recordings for adaptation are drawn without
-labels from those of the test speaker, or from RAVDESS; they are utterances of the test as well.
-Only the draws of one emotion use labels, to choose the recordings, in order to show what such
-recordings do.
+Needs SKSER_DATA, and the extra "embeddings". The system is `whisper_linear`, trained clean. Tests
+are leave-one-speaker-out on EmoDB, RAVDESS-5, and RAVDESS by a model of EmoDB, where it decides
+among the six labels of both. Recordings for adaptation are drawn without labels from those of the
+test speaker, or from RAVDESS; they are utterances of the test as well. Only the draws of one
+emotion use labels, to choose the recordings, in order to show what such recordings do.
 
 `benchmarks/foreign.py` compares systems and methods on foreign corpora.
 """
@@ -19,14 +18,11 @@ import pandas as pd
 from protocols import load
 from provenance import RESULTS, cache_folder, write_result
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from skser import load_pretrained
 from skser.compose import AdaptedClassifier, adapt
-from skser.feature_extraction import SpeechEmbedding
 from skser.metrics import unweighted_average_recall
+from skser.pipelines import whisper_linear
 
 PRIOR_WEIGHTS = (0, 1, 2, 4, 8, 16)
 NUMBERS_FOR_NETWORK = (5, 20, 50)
@@ -185,17 +181,13 @@ def per_speaker(task, model):
 
 def main():
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    features = SpeechEmbedding(
-        "whisper-tiny-lower", layers=2, device="cpu", memory=cache_folder(__file__)
-    )
-    head = LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000)
-    model = make_pipeline(StandardScaler(), head)
+    system = whisper_linear(conditions=False, device="cpu", memory=cache_folder(__file__))
+    features, model = system[0], system[1:]
     tasks = {name: Task(name, features) for name in ("emodb-loso", "ravdess-5")}
     emodb, ravdess = tasks.values()
     pairs = emodb.held_out(model)
     result = {
-        "system": "SpeechEmbedding('whisper-tiny-lower', layers=2), StandardScaler, "
-        "LogisticRegression(C=0.01, class_weight='balanced')",
+        "system": "whisper_linear(conditions=False)",
         "n_draws": N_DRAWS,
         "per_speaker": {name: per_speaker(task, model) for name, task in tasks.items()},
         "emotions": of_emotions(emodb, pairs, ravdess),

@@ -24,7 +24,6 @@ import pandas as pd
 from altered_recordings import CONDITIONS, altered, read
 from protocols import PROTOCOLS, load
 from provenance import RESULTS, cache_folder, write_result
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import accuracy_score
 from vector_cache import CachedVectors
 
@@ -40,9 +39,7 @@ SEEDLESS = ("whisper-tiny", "functionals")  # if trained clean
 TRAINING = ("clean", "conditions")
 NETWORK = "attention-fcn"  # part of the vote
 MEAN = "mean of all but clean"
-SHRINKAGE = 0.6
-# Ranges in training. That of the functionals was chosen on held-out speakers of training folds, and
-# that of Whisper on scores of this protocol.
+# Ranges in training, chosen on held-out speakers of training folds.
 SNR = {"whisper-tiny": (-5, 20), "functionals": (0, 20), "fcn-and-functionals": (0, 20)}
 COPIES = {}  # altered samples of the present fold
 
@@ -54,22 +51,16 @@ def training_sounds():
     return [str(folder / name) for name in clips.loc[clips["fold"] <= 3, "file"]]
 
 
-def whisper(conditions, seed, n_classes):
+def whisper(conditions, seed):
     checkpoint = Path(os.environ["SKSER_MODELS"]) / "whisper-tiny-encoder"
-    model = whisper_linear(
-        checkpoint, (2, 3), conditions=conditions, device="cpu", random_state=seed
-    )
-    place = next(place for place in model.get_params() if place.endswith("classifier"))
-    priors = np.full(n_classes, 1 / n_classes)
-    lda = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE, priors=priors)
-    return model.set_params(**{place: lda})
+    return whisper_linear(checkpoint, conditions=conditions, device="cpu", random_state=seed)
 
 
-def vectors(conditions, seed, n_classes):
+def vectors(conditions, seed):
     return functionals(conditions=conditions, random_state=seed)
 
 
-def vote(conditions, seed, n_classes):
+def vote(conditions, seed):
     return fcn_and_functionals(conditions=conditions, random_state=seed, **ONE_THREAD)
 
 
@@ -102,13 +93,13 @@ class Remembered:
         return COPIES[key]
 
 
-def built(name, in_conditions, seed, n_classes):
+def built(name, in_conditions, seed):
     """Return a system whose vectors are computed once for all folds, seeds and conditions."""
     conditions = False
     if in_conditions:
         conditions = Conditions(noise=training_sounds(), snr=SNR[name])
         conditions = Remembered(conditions, str(SNR[name]))
-    model = SYSTEMS[name](conditions, seed, n_classes)
+    model = SYSTEMS[name](conditions, seed)
     for place, part in model.get_params().items():
         if isinstance(part, Functionals | SpeechEmbedding):
             model.set_params(**{place: CachedVectors(part, MEMORY / "vectors.sqlite")})
@@ -161,7 +152,7 @@ def probabilities(name, trained, seed, corpus, recordings):
     ndarray of shape (n_conditions, n_utterances, n_classes), float32
         Its probabilities.
     """
-    model = built(name, trained == "conditions", seed, len(corpus.target_names))
+    model = built(name, trained == "conditions", seed)
     routed = {"groups": corpus.speakers.astype(str)} if trained == "conditions" else {}
     model.fit(corpus.frame, corpus.target.astype(str), **routed)
     models = {name: model}

@@ -107,7 +107,7 @@ def adapted(move, table, numbers):
 
 def fitted(name, table, in_conditions, seed):
     """Train a system on a table, and return the functions that adapt it, by method."""
-    model = built(name, in_conditions, seed, table["emotion"].nunique())
+    model = built(name, in_conditions, seed)
     routed = {"groups": table["speaker"].to_numpy()} if in_conditions else {}
     model.fit(table, table["emotion"].to_numpy(str), **routed)
     COPIES.clear()

@@ -54,7 +54,7 @@ def no_speech():
 
 def fitted(table):
     """Return the system, fitted on a table."""
-    model = built("whisper-tiny", True, SEED, table["emotion"].nunique())
+    model = built("whisper-tiny", True, SEED)
     model.set_params(estimator=RejectingClassifier(model.estimator))
     groups = table["speaker"].to_numpy(str)
     model.fit(table, table["emotion"].to_numpy(str), groups=groups)

@@ -1,6 +1,6 @@
 """Cards of the models that are shipped with the package, from the results of two scripts.
 
-Leave-one-speaker-out is by conditions.py or shipped_evaluation.py, the rest by the latter.
+Leave-one-speaker-out is by conditions.py, the rest by shipped_evaluation.py.
 No figure is typed here.
 """
 
@@ -17,7 +17,7 @@ from skser.metrics import group_recalls, recall_per_class, unweighted_average_re
 TASK = "emodb-loso"
 # Systems in the results of conditions.py that are the models' own.
 SYSTEMS = {
-    "emodb-whisper": "emodb-whisper",
+    "emodb-whisper": "whisper-tiny",
     "emodb-functionals": "functionals",
     "emodb-afcn": "attention-fcn",
 }
@@ -25,10 +25,10 @@ CORPORA = {"ravdess": "RAVDESS (English, acted)", "indowave": "IndoWave (Indones
 # What sets the models apart. Everything else is the same in all cards.
 DESCRIPTIONS = {
     "emodb-whisper": """- **Model**: `skser.pipelines.whisper_linear`: mean and standard deviation
-  of the second layer of OpenAI's Whisper tiny, standardized, and a linear classifier, whose
-  probabilities are calibrated on speakers that were held out. The encoder is frozen, and lies once
-  in the package, for this file and for the ONNX file of the same name, which needs neither torch
-  nor transformers.
+  of the second and third layer of OpenAI's Whisper tiny, standardized, and a linear classifier,
+  whose probabilities are calibrated on speakers that were held out. The encoder is frozen, and lies
+  once in the package, for this file and for the ONNX file of the same name, which needs neither
+  torch nor transformers.
 - **Refuses** to answer (`unknown`) if a recording holds no speech, or is unlike the training
   recordings. `skser.compose.adapt` adapts it to recordings of another setting, without labels.""",
     "emodb-functionals": """- **Model**: `skser.pipelines.functionals`: 5191 statistics of pitch,
@@ -70,8 +70,8 @@ PERFORMANCE = """## Performance on new speakers
 
 EmoDB-LOSO: the same system was trained ten times, each time without the speaker it was tested on;
 {seeds}. The model in this file was trained on all ten speakers, so it cannot be evaluated on EmoDB
-itself. Layer, head and range of noise were chosen on scores of the same protocol, which makes the
-figures slightly too good. Chance is 14.3 % UAR (balanced accuracy).
+itself. Settings were chosen on inner folds of training speakers, who are tested in other folds.
+Chance is 14.3 % UAR (balanced accuracy).
 
 | clean recordings | in % |
 |---|---|

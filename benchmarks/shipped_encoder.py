@@ -4,7 +4,8 @@
 
 Needs SKSER_MODELS, a folder that holds ``whisper-tiny-encoder`` (OpenAI's Whisper tiny, MIT, in
 half precision). The hidden states of the lower layers do not depend on the layers that are left
-out, so they are those of the complete encoder.
+out, so they are those of the complete encoder. The vectors that stand for positions are sines and
+cosines, which are computed again when the checkpoint is loaded.
 """
 
 import json
@@ -12,13 +13,15 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
+from transformers.models.whisper.modeling_whisper import sinusoids
 
 import skser
 
 NAME = "whisper-tiny-lower"
-N_LAYERS = 2
+N_LAYERS = 3
 TARGET = Path(skser.__file__).parent / "persistence/models" / NAME
 
 LICENSE = """MIT License
@@ -63,6 +66,9 @@ def truncate(source, target, n_layers):
     with safe_open(source / "model.safetensors", "numpy") as file:
         names = [name for name in file.keys() if _is_kept(name, n_layers)]  # noqa: SIM118
         weights = {name: file.get_tensor(name) for name in names}
+    positions = next(name for name in names if name.endswith("encoder.embed_positions.weight"))
+    if _are_sinusoids(weights[positions]):
+        del weights[positions]
     target.mkdir(parents=True, exist_ok=True)
     save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
     config |= {
@@ -81,6 +87,12 @@ def _is_kept(name, n_layers):
     if not name.startswith("encoder."):
         return False
     return not name.startswith("encoder.layers.") or int(name.split(".")[2]) < n_layers
+
+
+def _are_sinusoids(table):
+    """Return whether transformers computes a table of positions if a checkpoint lacks it."""
+    computed = sinusoids(*table.shape).numpy().astype(table.dtype)
+    return np.allclose(table, computed, rtol=0, atol=1e-3)
 
 
 def main():

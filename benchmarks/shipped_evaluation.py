@@ -4,8 +4,7 @@
 
 Needs SKSER_DATA, and the extras "rooms" and "containers". The model is tested on corpora that are
 not in its training, before and after adaptation without labels, and on recordings without speech.
-With --conditions, its system is also trained with leave-one-speaker-out and tested in the
-conditions of conditions.py. Nothing was chosen on these tests.
+Nothing was chosen on these tests.
 """
 
 import argparse
@@ -16,7 +15,6 @@ from altered_recordings import RATE, read
 from foreign import N_DRAWS, corpora
 from provenance import RESULTS, write_result
 from rejection import no_speech
-from shipped_model import SNR, TASK, system
 from vector_cache import CachedVectors
 
 import skser
@@ -25,16 +23,6 @@ from skser.compose import adapt
 from skser.metrics import unweighted_average_recall
 
 NUMBERS = (20, "all")
-
-
-def in_conditions(name):
-    """Write the results of leave-one-speaker-out in the conditions of conditions.py."""
-
-    def of_seed(alteration, seed, n_classes):
-        return system(name, conditions=alteration, memory=None, random_state=seed)
-
-    conditions.SYSTEMS[name], conditions.SNR[name] = of_seed, SNR[name]
-    conditions.run(TASK, [name], ["conditions"], 1, None)
 
 
 def on_other_corpora(model):
@@ -87,14 +75,9 @@ def without_speech(model):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=["emodb-functionals", "emodb-whisper"])
-    parser.add_argument(
-        "--conditions", action="store_true", help="also train with leave-one-speaker-out"
-    )
     arguments = parser.parse_args()
     name = arguments.name
     conditions.MEMORY.mkdir(exist_ok=True)
-    if arguments.conditions:
-        in_conditions(name)
     model = skser.load_pretrained(name)
     result = {
         "model": name,

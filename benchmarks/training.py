@@ -1,6 +1,7 @@
 """Speed of `fit` compared with a hand-written loop and plain skorch, and on growing corpora.
 
     python benchmarks/training.py loop skorch memory growth
+    python benchmarks/training.py earlier --checkout ../skser-earlier
     python benchmarks/training.py device --device cuda
 
 Trains the default network on one thread. The utterances are synthetic, with frames of 10 ms; the
@@ -10,12 +11,15 @@ the ratios. The hand-written loop uses the module, batches, augmentation, loss a
 `fit`. Plain skorch is ``skorch.NeuralNetClassifier`` with the same network, loss and optimizer, and
 with every utterance padded to the longest. ``memory`` measures the growth of peak resident memory
 during training, in separate processes. ``growth`` measures one epoch of 1,000 to 50,000 utterances.
-``device`` requires a GPU. It measures utterances per second compared with the loop with all data on
-the GPU, the share of time that the GPU is busy in a trace, and accuracy on held-out utterances with
-bfloat16 and float32. Finished parts are stored in the result file.
+``earlier`` measures an epoch alternately with this package and with that of another checkout, in
+one process. ``device`` requires a GPU. It measures utterances per second compared with the loop
+with all data on the GPU, the share of time that the GPU is busy in a trace, and accuracy on
+held-out utterances with bfloat16 and float32. Finished parts are stored in the result file.
 """
 
 import argparse
+import contextlib
+import importlib
 import json
 import subprocess
 import sys
@@ -251,6 +255,73 @@ def measure_growth(arguments):
     }
 
 
+class Package:
+    """Package of a checkout, which can be imported beside others of the same name.
+
+    Parameters
+    ----------
+    checkout : Path
+        Folder that holds the package.
+    """
+
+    def __init__(self, checkout):
+        self.checkout = str(checkout)
+        self.modules = {}
+
+    @contextlib.contextmanager
+    def active(self):
+        """Make imports within this context, also those of functions, find this package."""
+        outside = _taken_out()
+        sys.modules.update(self.modules)
+        sys.path.insert(0, self.checkout)
+        try:
+            yield
+        finally:
+            sys.path.remove(self.checkout)
+            self.modules = _taken_out()
+            sys.modules.update(outside)
+
+
+def _taken_out():
+    names = [name for name in sys.modules if name.partition(".")[0] == "skser"]
+    return {name: sys.modules.pop(name) for name in names}
+
+
+def measure_earlier(arguments):
+    """Measure one epoch of a warm network of either package, on the same utterances."""
+    X, y = made_up(arguments.utterances)
+    models = {}
+    for checkout in (arguments.checkout.resolve(), Path(__file__).resolve().parents[1]):
+        package = Package(checkout)
+        with package.active():
+            network = importlib.import_module("skser.neural_network").AttentionFCNClassifier
+            sequences = importlib.import_module("skser.sequences").Sequences
+            settings = {"device": "cpu", "n_threads": 1, "random_state": 0}
+            models[package] = (
+                network(max_epochs=1, warm_start=True, **settings),
+                sequences(X.values, X.lengths),
+            )
+
+    def epoch(package):
+        model, sequences = models[package]
+        with package.active(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(sequences, y)
+
+    earlier, present = (partial(epoch, package) for package in models)
+    before, now = alternating(earlier, present, arguments.rounds)
+    git = ["git", "-C", str(arguments.checkout), "rev-parse", "--short", "HEAD"]
+    return {
+        "n_utterances": len(X),
+        "earlier_commit": subprocess.run(
+            git, check=True, capture_output=True, text=True
+        ).stdout.strip(),
+        "times_faster": float(np.median(before / now)),
+        "ratios": (before / now).round(3).tolist(),
+        "seconds_per_epoch": float(np.median(now)),
+    }
+
+
 def measure_device(arguments):
     device = arguments.device
     X, y = made_up(arguments.utterances)
@@ -302,6 +373,7 @@ PARTS = {
     "skorch": measure_skorch,
     "memory": measure_memory,
     "growth": measure_growth,
+    "earlier": measure_earlier,
     "device": measure_device,
 }
 
@@ -313,9 +385,12 @@ def main():
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--sizes", nargs="+", type=int, default=[1000, 3000, 10_000, 50_000])
+    parser.add_argument("--checkout", type=Path, help="checkout of an earlier commit")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--memory-of", choices=["fit", "loop"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if "earlier" in arguments.parts and arguments.checkout is None:
+        parser.error("'earlier' needs --checkout")
     torch.set_num_threads(1)
     if arguments.memory_of:
         print(memory_of(arguments.memory_of, arguments.utterances, arguments.epochs))

@@ -171,6 +171,10 @@ def training(docs):
         rows.append(["speedup over plain skorch", f"{result['skorch']['times_faster']:.2f}"])
     if "memory" in result:
         rows.append(["peak memory relative to that loop", f"{result['memory']['ratio']:.2f}"])
+    if "earlier" in result:
+        earlier = result["earlier"]
+        label = f"speedup of an epoch over commit {earlier['earlier_commit']}"
+        rows.append([label, f"{earlier['times_faster']:.2f}"])
     if "growth" in result:
         growth = result["growth"]
         sizes = growth["n_utterances"]

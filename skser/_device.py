@@ -41,10 +41,10 @@ def resolve_device(device):
 
 
 def autocast(device, precision):
-    """Return a context in which torch computes in `precision`, "float32" or "bfloat16"."""
+    """Return a context in which torch computes in bfloat16 if that is the `precision`."""
     import torch
 
-    if precision == "float32":
+    if precision != "bfloat16":
         return contextlib.nullcontext()
     return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
 

@@ -40,10 +40,10 @@ def build(corpus, tmp_path_factory):
 systems = pytest.mark.parametrize("name", ["functionals", "whisper_linear"])
 
 
-def test_whisper_linear_reads_the_second_layer_of_the_shipped_encoder():
+def test_whisper_linear_reads_two_layers_of_the_shipped_encoder():
     model = whisper_linear()
     features = model.estimator["features"]
-    assert (features.checkpoint, features.layers) == ("whisper-tiny-lower", 2)
+    assert (features.checkpoint, features.layers) == ("whisper-tiny-lower", (2, 3))
     assert features.pooling == "mean+std"
     assert model.augment.snr == (-5, 20)
     assert functionals().augment.snr == (0, 20)
@@ -78,9 +78,12 @@ def test_a_fitted_system_is_cloned_pickled_and_saved(build, corpus, tmp_path, na
 
 @systems
 def test_a_search_reaches_the_penalty(build, corpus, name):
-    search = GridSearchCV(
-        build(name), {"estimator__classifier__C": [1e-4, 1.0]}, cv=GroupKFold(2), n_jobs=2
-    )
+    penalty, values = {
+        "functionals": ("C", [1e-4, 1.0]),
+        "whisper_linear": ("shrinkage", [0.01, 0.6]),
+    }[name]
+    grid = {f"estimator__classifier__{penalty}": values}
+    search = GridSearchCV(build(name), grid, cv=GroupKFold(2), n_jobs=2)
     search.fit(corpus.data, corpus.target, groups=corpus.speakers)
     assert search.cv_results_["mean_test_score"].shape == (2,)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()

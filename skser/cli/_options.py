@@ -56,7 +56,7 @@ Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]
 Memory = Annotated[
     Path | None, typer.Option(help="Folder that caches features; a later run reuses them.")
 ]
-Jobs = Annotated[int, typer.Option(help="Number of processes that compute features.")]
+Jobs = Annotated[int, typer.Option(help="Number of threads or processes that compute features.")]
 Device = Annotated[str, typer.Option(help="Torch device: auto, cpu, cuda or mps.")]
 Targets = Annotated[
     list[str] | None,

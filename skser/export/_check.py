@@ -22,7 +22,7 @@ _ENDLESS = 2**40
 _MOST_NEIGHBORS = 1024  # of local response normalization
 
 # Operators that `Graph` writes, and the attributes of each.
-_ELEMENTWISE = ("Add", "Div", "Equal", "Less", "Max", "Min", "Mul", "Sub", "Where")
+_ELEMENTWISE = ("Add", "Equal", "Less", "Max", "Min", "Mul", "Sub", "Where")
 _UNCHANGED = (
     "Abs", "Cast", "Cos", "Erf", "Exp", "Identity", "LayerNormalization", "LRN", "Log", "Relu",
     "Sigmoid", "Sin", "Softmax", "Sqrt", "Tanh",
@@ -31,6 +31,7 @@ _ATTRIBUTES = {
     "Cast": {"to"},
     "Concat": {"axis"},
     "Conv": {"pads", "strides"},
+    "Gather": {"axis"},
     "GatherElements": {"axis"},
     "GRU": {"direction", "hidden_size", "linear_before_reset"},
     "LRN": {"alpha", "beta", "bias", "size"},
@@ -90,19 +91,36 @@ def check_graph(nodes, constants, inputs, longest=None):
     longest : int or None, default=None
         Largest length of an utterance.
     """
-    if len(nodes) > _MOST_NODES:
-        raise ValueError(f"it has {len(nodes)} operators")
-    fixed = {name: _Value(array.shape, array) for name, array in constants.items()}
+    _check_operators(nodes, {*constants, *inputs})
+    fixed = {
+        name: _Value(array.shape, array.dtype.kind, array) for name, array in constants.items()
+    }
     for n, is_endless in ((1, False), (1, True), (_ENDLESS, False)):
         values, limit = dict(fixed), _MOST_VALUES
         for name, given in inputs.items():
             usual, most = (2**14, _PER_SAMPLE) if given == (1, -1) else (2**6, _PER_FRAME)
             length = min(longest or _ENDLESS, _ENDLESS if is_endless else usual)
-            values[name] = _Value((n, *(length if m == -1 else m for m in given[1:])))
+            shape = n, *(length if m == -1 else m for m in given[1:])
+            values[name] = _Value(shape, "f" if len(given) > 1 else "i")
             if len(given) > 1:
                 most += _PER_COLUMN * max(given[-1], 0)
                 limit += n * (length if -1 in given else 1) * most
         _infer_shapes(nodes, values, limit)
+
+
+def _check_operators(nodes, known):
+    """Raise if an operator is unknown, has other attributes, or overwrites a value."""
+    if len(nodes) > _MOST_NODES:
+        raise ValueError(f"it has {len(nodes)} operators")
+    for node in nodes:
+        operator = node.operator
+        if operator not in _INFER:
+            raise ValueError(f"it has the operator {operator!r}, which export_onnx never writes")
+        if unknown := node.attributes.keys() - _ATTRIBUTES.get(operator, set()):
+            raise ValueError(f"its operator {operator} has the attributes {sorted(unknown)}")
+        if len(node.outputs) != 1 or node.outputs[0] in known:
+            raise ValueError(f"its operator {operator} has no output of its own")
+        known.add(node.outputs[0])
 
 
 def _infer_shapes(nodes, values, limit):
@@ -110,41 +128,36 @@ def _infer_shapes(nodes, values, limit):
     total = 0
     for node in nodes:
         operator = node.operator
-        infer = _INFER.get(operator)
-        if infer is None:
-            raise ValueError(f"it has the operator {operator!r}, which export_onnx never writes")
-        if unknown := node.attributes.keys() - _ATTRIBUTES.get(operator, set()):
-            raise ValueError(f"its operator {operator} has the attributes {sorted(unknown)}")
-        if len(node.outputs) != 1 or node.outputs[0] in values:
-            raise ValueError(f"its operator {operator} has no output of its own")
         try:
             given = [values[name] if name else None for name in node.inputs]
             found = _computed(operator, given)
-            found = infer(node.attributes, *given) if found is None else found
+            if found is None:
+                found = _INFER[operator](node.attributes, *given)
+            kind = _kind(operator, node.attributes, given)
         except (TypeError, IndexError, AttributeError, KeyError) as error:
             raise ValueError(f"its operator {operator} has wrong inputs ({error})") from error
         if isinstance(found, np.ndarray):
-            value = _Value(found.shape, found)
+            value = _Value(found.shape, kind, found)
         else:
-            value = _Value(tuple(found))
+            value = _Value(tuple(found), kind)
         values[node.outputs[0]] = value
         total += math.prod(value.shape)
-        if min(value.shape, default=0) < 0 or total > limit:
+        if total > limit or min(value.shape, default=0) < 0:
             raise ValueError(f"its operator {operator} gives values of shape {value.shape}")
 
 
 class _Value:
-    """Shape of a value, and the array itself if it is known."""
+    """Shape and kind of a value, and the array itself if it is known."""
 
-    __slots__ = ("array", "ndim", "shape")
+    __slots__ = ("array", "kind", "ndim", "shape")
 
-    def __init__(self, shape, array=None):
-        self.shape, self.array = shape, array
+    def __init__(self, shape, kind, array=None):
+        self.shape, self.kind, self.array = shape, kind, array
         self.ndim = len(shape)
 
     def ints(self):
         """Return a known array of numbers that describe a shape."""
-        if self.array is None or self.array.dtype.kind != "i" or self.array.size > 16:
+        if self.array is None or self.kind != "i" or self.array.size > 16:
             raise ValueError("a shape in it depends on data")
         return self.array.ravel().tolist()
 
@@ -156,6 +169,15 @@ class _Value:
         return axes
 
 
+def _kind(operator, attributes, given):
+    """Return whether an operator gives integers ("i"), floats ("f") or truth values ("b")."""
+    if operator == "Cast":
+        return "i" if attributes["to"] in (6, 7) else "f"
+    if operator in ("Equal", "Less"):
+        return "b"
+    return "i" if operator == "Shape" else given[operator == "Where"].kind
+
+
 # Arithmetic of lengths, from which other shapes follow.
 _ARITHMETIC = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.floor_divide,
                "Max": np.maximum, "Min": np.minimum}  # fmt: skip
@@ -163,16 +185,22 @@ _ARITHMETIC = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.
 
 def _computed(operator, given):
     """Return the result of a known calculation with a few integers, otherwise None."""
-    arrays = [value.array for value in given if value is not None]
+    if operator != "Concat" and operator not in _ARITHMETIC:
+        return None
+    arrays = [value.array for value in given]
     if any(a is None or a.dtype.kind != "i" or a.size > 16 for a in arrays):
         return None
-    if operator == "Concat" and all(a.ndim == 1 for a in arrays):
-        return np.concatenate(arrays)
-    if operator not in _ARITHMETIC or len(arrays) != 2:
-        return None
-    if operator == "Div" and not arrays[1].all():
-        raise ValueError("it divides by zero")
+    if operator == "Concat":
+        return np.concatenate(arrays) if all(a.ndim == 1 for a in arrays) else None
+    if operator == "Div":
+        _check_divisor(given[1])
     return _ARITHMETIC[operator](*arrays)
+
+
+def _check_divisor(y):
+    """Refuse integers that may be zero: version 1.20 of onnxruntime crashes when dividing by it."""
+    if y.kind == "i" and (y.array is None or y.array.min(initial=1) < 1):
+        raise ValueError("it divides by zero, or by a number that may be zero")
 
 
 def _broadcast(*shapes):
@@ -188,6 +216,11 @@ def _broadcast(*shapes):
 
 def _elementwise(attributes, *values):
     return _broadcast(*(value.shape for value in values))
+
+
+def _divided(attributes, x, y):
+    _check_divisor(y)
+    return _broadcast(x.shape, y.shape)
 
 
 def _unchanged(attributes, x, *weights):
@@ -276,6 +309,11 @@ def _gathered(attributes, x, places):
     return places.shape
 
 
+def _taken(attributes, x, places):
+    (axis,) = x.axes([attributes["axis"]])
+    return (*x.shape[:axis], *places.shape, *x.shape[axis + 1 :])
+
+
 def _concatenated(attributes, *parts):
     (axis,) = parts[0].axes([attributes["axis"]])
     shapes = {(*part.shape[:axis], *part.shape[axis + 1 :]) for part in parts}
@@ -345,12 +383,15 @@ _INFER = {
     **dict.fromkeys(("ReduceMax", "ReduceMean", "ReduceSum"), _reduced),
     "Concat": _concatenated,
     "Conv": _convolved,
+    "Div": _divided,
     "Expand": _expanded,
+    "Gather": _taken,
     "GatherElements": _gathered,
     "GRU": _recurrent(3),
     "LSTM": _recurrent(4),
     "MatMul": _matmul,
     "MaxPool": _pooled,
+    "Mod": _divided,
     "Pad": _padded,
     "Range": _range,
     "Reshape": _reshaped,

@@ -238,8 +238,9 @@ class Conversion:
         given = self._described("frames", steps, steps)
         n_columns = given["n_columns"] = n_columns_of(consumer)
         x, lengths = self._declared(given, ["batch", "time", n_columns])
-        x = masked(x, x.inside(1, lengths).unsqueeze(2)).unsqueeze(1)
-        return Frames(x, lengths, 1, n_columns), given
+        inside = x.inside(1, lengths)
+        x = masked(x, inside.unsqueeze(2)).unsqueeze(1)
+        return Frames(x, lengths, inside, 1, n_columns), given
 
     def _described(self, form, outside, first):
         archive = packed(outside)

@@ -82,7 +82,8 @@ def export_onnx(model, path, *, weights=()):
     duration in seconds; the description holds its thresholds. The metadata entry ``skser`` holds
     a description as JSON, and the last entry a SHA-256 of everything before it.
 
-    Everything is computed in float32, whatever the `precision` of a network or an encoder.
+    Everything is computed in float32, also if the `precision` of a network or an encoder is
+    bfloat16. An encoder in int8 is refused.
 
     Examples
     --------

@@ -1,6 +1,7 @@
 """Spectral features of a padded batch of waveforms, as ONNX operators."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,11 +22,14 @@ class Frames:
         Values (batch, channels, time, bands), undefined after each utterance.
     lengths : Value
         Number of frames of each utterance (batch,), int64.
+    inside : Value
+        Mask of the frames inside each utterance (batch, time), bool.
     n_channels, n_bands : int
     """
 
     x: Value
     lengths: Value
+    inside: Value
     n_channels: int
     n_bands: int
 
@@ -35,12 +39,14 @@ class Frames:
             return self
         n_bands = self.n_channels * self.n_bands // n_channels
         columns = self.x.transpose(0, 2, 1, 3).reshape(0, 0, n_channels, n_bands)
-        return Frames(columns.transpose(0, 2, 1, 3), self.lengths, n_channels, n_bands)
+        return replace(
+            self, x=columns.transpose(0, 2, 1, 3), n_channels=n_channels, n_bands=n_bands
+        )
 
     def moments(self):
         """Return the means and the standard deviations of all columns (batch, 2 * n_columns)."""
         columns = self.x.transpose(0, 2, 1, 3).reshape(0, 0, self.n_channels * self.n_bands)
-        mean, deviation = moments(columns, columns.inside(1, self.lengths))
+        mean, deviation = moments(columns, self.inside)
         return mean.then("Concat", deviation, axis=1)
 
 
@@ -51,11 +57,6 @@ def moments(x, inside):
     mean = masked(x, inside).sum(1, keepdims=0) / n_frames
     apart = masked(x - mean.unsqueeze(1), inside)
     return mean, ((apart * apart).sum(1, keepdims=0) / n_frames).then("Sqrt")
-
-
-def blank(x, lengths):
-    """Set ``x`` (batch, channels, time, bands) to zero after each utterance."""
-    return x * x.inside(2, lengths).as_float().unsqueeze(1, 3)
 
 
 def masked(x, inside):
@@ -102,7 +103,8 @@ def spectral_frames(transformer, waveform, lengths):
         heard = np.flatnonzero(filters.any(axis=0))
         bins = slice(heard[0], heard[-1] + 1)
         x = filters[:, bins] @ power_spectra(waveform, fourier, bins)
-    inside = x.inside(2, lengths).unsqueeze(1)  # (batch, 1, time)
+    known = x.inside(2, lengths)
+    inside = known.unsqueeze(1)  # (batch, 1, time)
     scale = getattr(transformer, "scale", "decibels")
     if scale == "linear":
         x = x.then("Sqrt")
@@ -119,11 +121,14 @@ def spectral_frames(transformer, waveform, lengths):
         own = masked(x.then("ReduceMean", axes=[1]), inside)
         x = x - own.sum(2) / lengths.as_float().unsqueeze(1, 2)
     channels = [x]
+    if n_deltas:
+        last = x.positions(2).then("Equal", (lengths - np.int64(1)).unsqueeze(1, 2))
     for _ in range(n_deltas):
-        channels.append(_slopes(channels[-1], inside, lengths))
+        channels.append(_slopes(channels[-1], inside, last))
     x = x.graph.add("Concat", *(channel.unsqueeze(1) for channel in channels), axis=1)
     n_columns = len(transformer._layout(prepared).feature_names)
-    return Frames(x.transpose(0, 1, 3, 2), lengths, n_deltas + 1, n_columns // (n_deltas + 1))
+    n_channels = n_deltas + 1
+    return Frames(x.transpose(0, 1, 3, 2), lengths, known, n_channels, n_columns // n_channels)
 
 
 def _first(transformer):
@@ -166,11 +171,21 @@ def power_spectra(waveform, fourier, bins):
 
 def waves(graph, bins, n_window, n_fft):
     """Return cosines and sines (2 * n_bins, n_window), computed since they would fill the file."""
-    times, steps = graph.indices(n_window), graph.indices(bins.stop - bins.start)
-    steps = (steps + np.int64(bins.start)).unsqueeze(1) * times
-    angles = (steps - (steps // np.int64(n_fft)) * np.int64(n_fft)).as_float()
-    angles = angles * (2 * np.pi / n_fft)
-    return angles.then("Cos").then("Concat", angles.then("Sin"), axis=0)
+    # Times are sums of two, each from a few values, and the angles add up as in a rotation: a
+    # twentieth of the values to compute when the model is loaded.
+    n_parts = math.ceil(math.sqrt(n_window))
+    angles = 2 * np.pi / n_fft * np.arange(n_fft)
+    cosines, sines = np.cos(angles), np.sin(angles)
+    steps = (graph.indices(bins.stop - bins.start) + np.int64(bins.start)).unsqueeze(1)
+
+    def values(circle, times):
+        return graph.add("Gather", circle, (steps * times).then("Mod", np.int64(n_fft)), axis=-1)
+
+    coarse = graph.indices(n_parts) * np.int64(n_parts)
+    coarse = values(np.array([[cosines, -sines], [sines, cosines]]), coarse).transpose(0, 2, 3, 1)
+    fine = values(np.array([cosines, sines]), graph.indices(n_parts)).transpose(1, 0, 2)
+    found = (coarse @ fine).reshape(-1, n_parts**2)
+    return found if n_window == n_parts**2 else found.cut(1, 0, n_window)
 
 
 def _decibels(x, inside, top_db):
@@ -183,9 +198,8 @@ def highest(x, inside):
     return x.graph.add("Where", inside, x, -np.inf).then("ReduceMax", axes=[1, 2])
 
 
-def _slopes(x, inside, lengths):
+def _slopes(x, inside, last):
     # The last frame of an utterance is repeated, wherever in the batch it is.
-    last = x.positions(2).then("Equal", (lengths - np.int64(1)).unsqueeze(1, 2))
     x = x.graph.add("Where", inside, x, masked(x, last).sum(2))
     margins = np.array([0, 0, DELTA_REACH, 0, 0, DELTA_REACH])
     x = x.then("Pad", margins, mode="edge").unsqueeze(1)

@@ -106,6 +106,7 @@ class Graph:
         self._onnx = import_optional("onnx", extra="onnx", purpose="export_onnx")
         self._stored = stored
         self._inputs, self._outputs, self._nodes, self._constants = [], [], [], {}
+        self._known = {}  # outputs of the operators, by all that they are made of
 
     def input(self, name, dtype, shape):
         """Declare an input; a str in its shape is a length that varies. Return its value."""
@@ -114,7 +115,7 @@ class Graph:
 
     def output(self, name, value, n_columns):
         """Declare a float32 output of shape (batch, n_columns)."""
-        self._nodes.append(self._onnx.helper.make_node("Identity", [value.name], [name], name=name))
+        self._nodes.append(self._onnx.helper.make_node("Identity", [value.name], [name]))
         self._outputs.append(self._described(name, np.float32, ["batch", n_columns]))
 
     def _described(self, name, dtype, shape):
@@ -123,7 +124,7 @@ class Graph:
         return helper.make_tensor_value_info(name, kind, shape)
 
     def add(self, operator, *inputs, **attributes):
-        """Append an operator and return its output.
+        """Append an operator, or find the same one, and return its output.
 
         Parameters
         ----------
@@ -135,10 +136,12 @@ class Graph:
         **attributes : int, float, str, or list of int
         """
         names = ["" if x is None else self.constant(x).name for x in inputs]
-        output = f"{operator}_{len(self._nodes)}"
-        make_node = self._onnx.helper.make_node
-        self._nodes.append(make_node(operator, names, [output], name=output, **attributes))
-        return Value(self, output)
+        key = operator, *names, str(attributes)
+        if key not in self._known:
+            output = self._known[key] = f"{operator}_{len(self._nodes)}"
+            make_node = self._onnx.helper.make_node
+            self._nodes.append(make_node(operator, names, [output], **attributes))
+        return Value(self, self._known[key])
 
     def indices(self, n):
         """Return 0, 1, ... n - 1, int64."""

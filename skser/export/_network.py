@@ -1,8 +1,10 @@
 """Networks as ONNX operators, on a padded batch of frames."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from skser.export._features import Frames, blank
+from skser.export._features import Frames
 
 
 def network_scores(network, x):
@@ -18,7 +20,7 @@ def network_scores(network, x):
     Value
         Scores of the classes before the softmax, or standardized targets (batch, n_outputs).
     """
-    return _module(network.net_.module_, *_input(network, x))
+    return _module(network.net_.module_, _input(network, x))
 
 
 def n_columns_of(network):
@@ -28,7 +30,7 @@ def n_columns_of(network):
 
 
 def _input(network, x):
-    """Return x (batch, channels, time, bands), zero after each utterance, and the lengths."""
+    """Return frames with the channels that a network takes."""
     from skser.neural_network.modules.attention_rnn import AttentionRNN
     from skser.neural_network.modules.fcn import AttentionFCN
 
@@ -36,29 +38,27 @@ def _input(network, x):
         is_one_frame = getattr(network, "_takes_vectors", False)
         n_frames = 1 if is_one_frame else network.n_features_in_  # of one column
         lengths = x.graph.add("Expand", np.array([n_frames]), x.length(0))
-        return x.reshape(0, 1, n_frames, -1), lengths
+        x = x.reshape(0, 1, n_frames, -1)
+        return Frames(x, lengths, x.inside(2, lengths), 1, network.n_features_in_ // n_frames)
     module, n_channels = network.net_.module_, x.n_channels
     if isinstance(module, AttentionRNN):
         n_channels = module.audio.center.shape[0]
     elif isinstance(module, AttentionFCN):
         n_channels = module.blocks[0].convolution.in_channels
-    x = x.split(n_channels)
-    return blank(x.x, x.lengths), x.lengths
+    return x.split(n_channels)
 
 
-def _module(module, x, lengths):
+def _module(module, x):
     from skser.neural_network.modules.adversarial_ae import AdversarialAE
     from skser.neural_network.modules.attention_rnn import AttentionRNN
     from skser.neural_network.modules.fcn import AttentionFCN
 
     if isinstance(module, AttentionFCN):
-        for block in module.blocks:
-            x, lengths = _block(block, x, lengths)
-        return linear(module.output, _pooled_cells(module.pooling, x, lengths))
+        return linear(module.output, _convolved(module, x))
     if isinstance(module, AttentionRNN):
-        return linear(module.output, _recurrent(module.audio, x, lengths))
+        return linear(module.output, _recurrent(module.audio, x))
     if isinstance(module, AdversarialAE):
-        latent = linear(module.emotion, _encoded(module.encoder, x, lengths))
+        latent = linear(module.emotion, _encoded(module.encoder, x))
         is_output = not list(module.output.children()) and not hasattr(module.output, "weight")
         return latent if is_output else linear(module.output, latent)
     raise TypeError(f"No ONNX operators are known for {type(module).__name__}.")
@@ -81,7 +81,15 @@ def _scale_of(norm):
 # Convolutions -------------------------------------------------------------------------
 
 
-def _block(block, x, lengths):
+def _convolved(module, given):
+    """Append the convolution blocks of a module, and its attention pooling over all cells."""
+    x, lengths, inside = given.x * _mask(given.inside), given.lengths, given.inside
+    for block in module.blocks:
+        x, lengths, inside = _block(block, x, lengths, inside)
+    return _pooled_cells(module.pooling, x, inside)
+
+
+def _block(block, x, lengths, inside):
     """Append a `ConvolutionBlock`, with batch normalization folded into the convolution."""
     convolution, norm = block.convolution, block.batch_norm
     weight = array_of(convolution.weight)
@@ -92,45 +100,50 @@ def _block(block, x, lengths):
         bias = (bias - array_of(norm.running_mean)) * scale + array_of(norm.bias)
     (kernel, stride), *pooling = block.steps
     x = x.then("Conv", weight, bias, strides=list(stride), pads=_margins(kernel)).then("Relu")
-    x, lengths = _blanked(x, lengths, kernel, stride)
+    x, lengths, inside = _blanked(x, lengths, inside, kernel, stride)
     if block.local_response is not None:
         given = block.local_response
         settings = {"alpha": float(given.alpha), "beta": float(given.beta), "bias": float(given.k)}
         x = x.then("LRN", size=given.size, **settings)
     for kernel, stride in pooling:
         window = {"kernel_shape": list(kernel), "strides": list(stride), "pads": _margins(kernel)}
-        x, lengths = _blanked(x.then("MaxPool", **window), lengths, kernel, stride)
-    return x, lengths
+        x = x.then("MaxPool", **window)
+        x, lengths, inside = _blanked(x, lengths, inside, kernel, stride)
+    return x, lengths, inside
 
 
 def _margins(kernel):
     return [k // 2 for k in kernel] * 2
 
 
-def _blanked(x, lengths, kernel, stride):
-    """Set the outputs of a layer after each utterance to zero; return them and the new lengths."""
-    margin = np.int64(2 * (kernel[0] // 2) - kernel[0])
-    lengths = (lengths + margin) // np.int64(stride[0]) + np.int64(1)
-    return blank(x, lengths), lengths
+def _blanked(x, lengths, inside, kernel, stride):
+    """Set the outputs of a layer after each utterance to zero; return the new lengths and mask."""
+    if kernel[0] % 2 == 0 or stride[0] > 1:  # otherwise all utterances are as long as before
+        margin = np.int64(2 * (kernel[0] // 2) - kernel[0])
+        lengths = (lengths + margin) // np.int64(stride[0]) + np.int64(1)
+        inside = x.inside(2, lengths)
+    return x * _mask(inside), lengths, inside
+
+
+def _mask(inside):
+    return inside.as_float().unsqueeze(1, 3)
 
 
 # Attention pooling --------------------------------------------------------------------
 
 
-def _pooled_cells(pooling, x, lengths):
+def _pooled_cells(pooling, x, inside):
     """Append attention pooling over all cells of ``x`` (batch, features, time, bands)."""
     cells = x.transpose(0, 2, 3, 1)
-    inside = cells.inside(1, lengths).unsqueeze(2, 3)
-    scores = x.graph.add("Where", inside, _scores(pooling, cells), -np.inf)
+    scores = x.graph.add("Where", inside.unsqueeze(2, 3), _scores(pooling, cells), -np.inf)
     weights = _softmax_over_positions(scores.reshape(0, -1, pooling.n_heads))
     return _flattened(pooling, weights @ cells.reshape(0, -1, pooling.projection.in_features))
 
 
-def _weights(pooling, frames, lengths):
+def _weights(pooling, frames, inside):
     """Return attention weights (batch, heads, time) of frames (batch, time, features)."""
-    inside = frames.inside(1, lengths).unsqueeze(2)
-    scores = _scores(pooling, frames)
-    return _softmax_over_positions(frames.graph.add("Where", inside, scores, -np.inf))
+    scores = frames.graph.add("Where", inside.unsqueeze(2), _scores(pooling, frames), -np.inf)
+    return _softmax_over_positions(scores)
 
 
 def _scores(pooling, annotations):
@@ -155,9 +168,9 @@ def _flattened(pooling, x, n_statistics=1):
 # Recurrent encoder --------------------------------------------------------------------
 
 
-def _recurrent(encoder, x, lengths):
+def _recurrent(encoder, given):
     """Append a `RecurrentEncoder` and return its pooled vectors."""
-    pooling = encoder.pooling
+    pooling, x, inside = encoder.pooling, given.x, given.inside
     if encoder.recurrent is not None:
         x = (x - array_of(encoder.center)) / array_of(encoder.scale)
     if encoder.layer_scores is not None:
@@ -166,14 +179,14 @@ def _recurrent(encoder, x, lengths):
         frames = x.transpose(0, 2, 1, 3).reshape(0, 0, encoder.n_inputs)
     if encoder.recurrent is None:
         normalized = frames.then("LayerNormalization", np.ones(pooling.projection.in_features))
-        pooled = _flattened(pooling, _weights(pooling, normalized, lengths) @ frames)
+        pooled = _flattened(pooling, _weights(pooling, normalized, inside) @ frames)
         norm = encoder.norm
         return (pooled - array_of(norm.running_mean)) * _scale_of(norm) + array_of(norm.bias)
     frames = frames.transpose(1, 0, 2)
     for i in range(encoder.recurrent.num_layers):
-        frames = _recurrent_layer(encoder.recurrent, i, frames, lengths)
+        frames = _recurrent_layer(encoder.recurrent, i, frames, given.lengths)
     frames = frames.transpose(1, 0, 2)
-    weights = _weights(pooling, frames, lengths)
+    weights = _weights(pooling, frames, inside)
     mean = weights @ frames
     variance = weights @ (frames * frames) - mean * mean
     deviation = variance.then("Max", 1e-6).then("Sqrt")
@@ -203,8 +216,9 @@ def _recurrent_layer(layers, i, frames, lengths):
 # Adversarial autoencoder --------------------------------------------------------------
 
 
-def _encoded(encoder, x, lengths):
+def _encoded(encoder, given):
     """Append a `VectorEncoder` or `FrameEncoder` and return its vectors."""
+    x = given.x
     if hasattr(encoder, "layers"):
         x = x.reshape(0, encoder.n_reconstructed)
         for layer, norm, _ in encoder.layers:
@@ -213,6 +227,4 @@ def _encoded(encoder, x, lengths):
         return x
     n_columns = encoder.blocks[0].convolution.in_channels
     x = x.transpose(0, 2, 1, 3).reshape(0, 0, n_columns).transpose(0, 2, 1).unsqueeze(3)
-    for block in encoder.blocks:
-        x, lengths = _block(block, x, lengths)
-    return _pooled_cells(encoder.pooling, x, lengths)
+    return _convolved(encoder, replace(given, x=x))

@@ -1,5 +1,7 @@
 """Transformers, linear models and calibrations of scikit-learn as ONNX operators."""
 
+from dataclasses import replace
+
 import numpy as np
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
@@ -74,7 +76,7 @@ def transformed(step, x):
     for values in mean:
         inner = inner - np.reshape(values, shape)
     inner = inner / np.reshape(step.scale_, shape) if scaled else inner
-    return Frames(inner, x.lengths, x.n_channels, x.n_bands)
+    return replace(x, x=inner)
 
 
 def _ranks(step, x):

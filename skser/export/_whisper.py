@@ -65,7 +65,7 @@ def whisper_states(transformer, waveform, lengths):
     states = [states[layer] for layer in layers]
     if transformer.pooling is None:
         x = waveform.graph.add("Concat", *(state.unsqueeze(1) for state in states), axis=1)
-        return Frames(x, lengths, len(layers), facts.width)
+        return Frames(x, lengths, inside, len(layers), facts.width)
     counted = windows.counted(inside, facts.hop)
     statistics = [
         of_state[: 1 + ("std" in transformer.pooling)]
@@ -143,8 +143,13 @@ def _encoder(transformer):
     """Return the loaded encoder, its preprocessor, and the name of its activation."""
     from skser.feature_extraction import load_encoder
 
+    if transformer.precision == "int8":
+        raise ValueError(
+            "A SpeechEmbedding with precision='int8' cannot be exported, because the graph "
+            "computes in float32: fit the model with precision='float32'."
+        )
     facts, layers, *_ = transformer._prepare()
-    found = load_encoder(facts, max(layers), transformer.allow_pickle, "cpu")
+    found = load_encoder(facts, max(layers), transformer.allow_pickle, "cpu", False)
     encoder = found.encoder
     activation = getattr(getattr(encoder, "config", None), "activation_function", None)
     return SimpleNamespace(encoder=encoder, preprocessor=found.preprocessor, activation=activation)
@@ -197,13 +202,13 @@ def _positions(table, x):
     angles = np.arange(n_positions)[:, None] * steps
     computed = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
     is_half = (table.astype(np.float16) == table).all()
-    if not is_half or np.abs(computed - table).max() > 1e-3:
+    if np.abs(computed - table).max() > 1e-3:
         return x.graph.constant(table).cut(0, 0, x.length(1))
     # Computed, since the table would be a tenth of the file.
     angles = places * steps
     table = angles.then("Sin").then("Concat", angles.then("Cos"), axis=1)
     # Checkpoints in half precision hold rounded positions.
-    return table.then("Cast", to=10).as_float()
+    return table.then("Cast", to=10).as_float() if is_half else table
 
 
 def _normalized(norm, x):

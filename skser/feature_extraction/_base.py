@@ -105,7 +105,8 @@ class AudioTransformer(StatelessTransformer):
     A subclass implements `_prepare`, which turns the parameters into everything that is the same
     for every utterance, `_extract`, which turns one utterance into frames, and `_layout`. A
     subclass that can compute many utterances at a time on an accelerator sets `_in_batches`, and
-    implements `_check_length` and `_extract_batch`.
+    implements `_check_length` and `_extract_batch`. A subclass that spends its time in functions
+    that release the interpreter's lock sets `_prefer` to "threads".
     """
 
     _parameter_constraints = {
@@ -118,6 +119,7 @@ class AudioTransformer(StatelessTransformer):
     }
 
     _in_batches = False
+    _prefer = "processes"  # kind of workers, as joblib's `prefer`
     _empty_result_name = "0 frames"
 
     def __init__(self, sampling_rate, input_sampling_rate, n_jobs, verbose, on_error, memory):

@@ -12,12 +12,12 @@ from skser.feature_extraction._parallel import WorkersLost, n_workers, parallel_
 from skser.sequences import Sequences
 
 # A parallel task is a run of utterances; these limit their number and their total size.
-_RUN_UTTERANCES = 64
+_RUN_UTTERANCES = 16
 _RUN_BYTES = 2**22
 # Bounds the memory of a batch, which gathers utterances until it holds this many samples.
 SAMPLES_AT_ONCE = 2**22
-# Numbers of values. Below the first a `FrameBuffer` doubles; from the second on it is resized.
-_SMALL, _LARGE = 2**20, 2**24
+# Growth of a `FrameBuffer`: at least and at most to this many times the frames that it must hold.
+_LEAST_GROWTH, _MOST_GROWTH = 1.25, 32
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class _Unextracted:
 class ExtractionEngine:
     """Runner of a transformer of audio over many utterances.
 
-    Worker processes read utterances and compute features. If the transformer works on batches,
-    they only read, and this process computes the features of many utterances at a time.
+    Worker threads or processes read utterances and compute features. If the transformer works on
+    batches, they only read, and the calling thread computes many utterances at a time.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class ExtractionEngine:
         Result of the transformer's `_prepare`.
     reduce : callable or None, default=None
         Function from a list with the frames of some utterances to one array for each. It is
-        called in the process that computes the frames. None keeps the frames.
+        called where the frames are computed. None keeps the frames.
     """
 
     def __init__(self, transformer, prepared, reduce=None):
@@ -71,7 +71,7 @@ class ExtractionEngine:
         FrameBuffer
             One array, or (name, reason) if it could not be used, per item.
         """
-        results = FrameBuffer()
+        results = FrameBuffer([_n_bytes(item) for item in items])
         for result in self.stream(range(len(items)), items, wait=False):
             results.append(result)
         # Utterances that another process was computing come last, when they are likely cached.
@@ -96,8 +96,8 @@ class ExtractionEngine:
         Yields
         ------
         ndarray, tuple or None
-            Features, valid until the next result is requested; (name, reason) of an utterance
-            that could not be used; None if another process is computing it.
+            Features; (name, reason) of an utterance that could not be used; None if another
+            process is computing it.
         """
         results = self._mapped(indices, items, wait)
         if not self.transformer._in_batches:
@@ -105,8 +105,7 @@ class ExtractionEngine:
             return
         batch, size = [], 0
         for result in results:
-            # Copied, since `parallel_map` may reuse the memory of a cached array.
-            batch.append(np.array(result) if isinstance(result, np.ndarray) else result)
+            batch.append(result)
             size += getattr(result, "size", 0)
             if size >= SAMPLES_AT_ONCE:
                 yield from self._extracted(batch)
@@ -115,14 +114,17 @@ class ExtractionEngine:
 
     def _mapped(self, indices, items, wait):
         """Yield the result of `_extract_run` for each index."""
-        n_jobs = self.transformer.n_jobs
+        transformer = self.transformer
+        n_jobs = transformer.n_jobs
         runs = _runs(indices, items, n_workers(n_jobs), together=self.reduce is not None)
         tasks = [(self, run, [items[i] for i in run], wait) for run in runs]
-        results = (result for run in parallel_map(_extract_run, tasks, n_jobs) for result in run)
-        if self.transformer.verbose:
+        prefer = "threads" if transformer._in_batches else transformer._prefer
+        done = parallel_map(_extract_run, tasks, n_jobs, prefer)
+        results = (result for run in done for result in run)
+        if transformer.verbose:
             from tqdm.auto import tqdm
 
-            name = type(self.transformer).__name__
+            name = type(transformer).__name__
             results = tqdm(results, total=len(indices), desc=name, unit="utterance")
         try:
             yield from results
@@ -219,9 +221,16 @@ class FrameBuffer:
 
     Touching memory for the first time takes about as long as computing the features in it.
     Gathering arrays in a list and concatenating them would touch twice as much.
+
+    Parameters
+    ----------
+    sizes : sequence of int, default=()
+        Size of the audio of each expected result, in any unit. The block is made large enough for
+        all of them if frames are in proportion.
     """
 
-    def __init__(self):
+    def __init__(self, sizes=()):
+        self._sizes = np.cumsum([1, *sizes], dtype=float)  # 1 avoids division by zero
         self._values = None
         self._n_frames = 0
         self._entries = []  # slices of the block, and any other results themselves
@@ -247,19 +256,14 @@ class FrameBuffer:
         return slice(start, stop)
 
     def _grow(self, n_frames):
-        capacity, width = self._values.shape
-        if capacity * width >= _LARGE:
-            # The system remaps the pages of a block this large without copying them.
-            return self._resize(max(n_frames, capacity * 5 // 4))
-        # Untouched pages cost nothing, so a generous block costs no more than its used part.
-        wanted = 2 * n_frames if n_frames * width < _SMALL else _LARGE // width + 1
-        larger = np.empty((max(n_frames, wanted), width), np.float32)
+        n_done = min(len(self._entries) + 1, len(self._sizes) - 1)
+        share = self._sizes[n_done] / self._sizes[-1]
+        # Pages cost nothing until they are touched, so a generous block costs no more than its
+        # used part. `ndarray.resize` would touch them, since it fills what it adds with zeros.
+        capacity = n_frames * np.clip(1.1 / share, _LEAST_GROWTH, _MOST_GROWTH)
+        larger = np.empty((int(capacity) + 1, self._values.shape[1]), np.float32)
         larger[: self._n_frames] = self._values[: self._n_frames]
         self._values = larger
-
-    def _resize(self, n_frames):
-        # Safe without a reference check: by contract, no view of the block is in use any more.
-        self._values.resize((n_frames, self._values.shape[1]), refcheck=False)
 
     def __len__(self):
         return len(self._entries)
@@ -275,5 +279,6 @@ class FrameBuffer:
         """Turn the results into `Sequences`. The buffer must not be used afterwards."""
         if not all(isinstance(entry, slice) for entry in self._entries):
             return Sequences.from_list(list(self), layout)
-        self._resize(self._n_frames)
+        # Safe without a reference check: by contract, no view of the block is in use any more.
+        self._values.resize((self._n_frames, self._values.shape[1]), refcheck=False)
         return Sequences(self._values, [e.stop - e.start for e in self._entries], layout=layout)

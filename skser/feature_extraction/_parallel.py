@@ -1,18 +1,12 @@
-"""Parallel tasks on processes or a Dask cluster, with ordered results and bounded memory."""
+"""Parallel tasks on threads, processes or a Dask cluster: ordered results in bounded memory."""
 
 import contextlib
-import os
-import shutil
 import sys
-import tempfile
 import warnings
 from collections import deque
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
-import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
 
@@ -34,12 +28,11 @@ class WorkersLost(RuntimeError):
         self.task = task
 
 
-def parallel_map(function, tasks, n_jobs=None):
+def parallel_map(function, tasks, n_jobs=None, prefer="processes"):
     """Yield ``function(*task)`` for every task, in order.
 
     The active joblib backend does the work. A bounded number of results wait for their reader.
-    Tasks that are lost with their worker are submitted again. If a result is a list, its arrays
-    are valid only until the next result is requested, since their memory may be reused.
+    Tasks that are lost with their worker process are submitted again.
 
     Parameters
     ----------
@@ -48,7 +41,9 @@ def parallel_map(function, tasks, n_jobs=None):
     tasks : list of tuple
         Arguments of each call.
     n_jobs : int or None, default=None
-        Number of processes, as in joblib. A Dask cluster uses all its workers.
+        Number of threads or processes, as in joblib. A Dask cluster uses all its workers.
+    prefer : {"processes", "threads"}, default="processes"
+        Kind of workers, unless `joblib.parallel_config` has chosen a backend.
 
     Yields
     ------
@@ -60,7 +55,7 @@ def parallel_map(function, tasks, n_jobs=None):
     WorkersLost
         If three attempts in a row lose the same task.
     """
-    attempt, lost = _engine(n_jobs)
+    attempt, lost = _engine(n_jobs, prefer)
     done, attempts = 0, 0
     while True:
         try:
@@ -79,7 +74,7 @@ def n_workers(n_jobs):
     return 1 if _is_dask_task() else effective_n_jobs(n_jobs)
 
 
-def _engine(n_jobs):
+def _engine(n_jobs, prefer):
     """Return a function that runs tasks, and the errors that it raises when workers are lost."""
     if _is_dask_task():  # such as one of a grid search, which keeps the cluster busy already
         return _one_by_one, ()
@@ -87,7 +82,7 @@ def _engine(n_jobs):
     if not _is_dask(backend):
         if effective_n_jobs(n_jobs) == 1:
             return _one_by_one, ()
-        return partial(_on_joblib, n_jobs), BrokenProcessPool
+        return partial(_on_joblib, n_jobs, prefer), BrokenProcessPool
     import distributed
 
     lost = (distributed.KilledWorker, distributed.CancelledError)
@@ -115,25 +110,19 @@ def _one_by_one(function, tasks):
         yield function(*task)
 
 
-def _on_joblib(n_jobs, function, tasks):
-    backend, _ = get_active_backend()
+def _on_joblib(n_jobs, prefer, function, tasks):
+    n_jobs = effective_n_jobs(n_jobs)  # with threads, joblib would ignore a configured number
+    backend, _ = get_active_backend(prefer=prefer)
     return_as = "generator" if backend.supports_return_generator else "list"
     # joblib's generator runs ahead of a slow reader without limit, so it gets a few tasks at once.
-    n_ahead = _TASKS_AHEAD * effective_n_jobs(n_jobs)
-    shared = None if getattr(backend, "supports_sharedmem", False) else _new_shared_file()
-    try:
-        with Parallel(n_jobs=n_jobs, return_as=return_as, batch_size=1) as parallel:
-            for first in range(0, len(tasks), n_ahead):
-                some = enumerate(tasks[first : first + n_ahead])
-                results = parallel(
-                    delayed(_into_file)(shared, i, function, task) for i, task in some
-                )
-                with _given_up_quietly(results):
-                    for i, result in enumerate(results):
-                        yield result if shared is None else shared.take(i, result)
-    finally:
-        if shared is not None:
-            shared.remove()
+    n_ahead = _TASKS_AHEAD * n_jobs
+    with Parallel(n_jobs=n_jobs, prefer=prefer, return_as=return_as, batch_size=1) as parallel:
+        for first in range(0, len(tasks), n_ahead):
+            results = parallel(delayed(function)(*task) for task in tasks[first : first + n_ahead])
+            with _given_up_quietly(results):
+                # `yield from` would close the results before the warning is switched off.
+                for result in results:  # noqa: UP028
+                    yield result
 
 
 @contextlib.contextmanager
@@ -146,71 +135,6 @@ def _given_up_quietly(results):
             with warnings.catch_warnings():  # joblib warns of the tasks that it cancels
                 warnings.simplefilter("ignore")
                 results.close()
-
-
-def _new_shared_file():
-    try:
-        return SharedArrayFile()
-    except OSError:  # no room for temporary files: send everything through the pipe
-        return None
-
-
-def _into_file(shared, place, function, task):
-    result = function(*task)
-    return result if shared is None else shared.put(place, result)
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Location of an array of a result, in bytes from the start of its file."""
-
-    start: int
-    dtype: str
-    shape: tuple
-
-
-class SharedArrayFile:
-    """Files through which processes of one machine pass arrays to each other.
-
-    A pipe copies an array four times, and would keep the calling process as busy as a worker that
-    computes features. Each place is one file, which is overwritten for each result.
-    """
-
-    def __init__(self):
-        self.folder = tempfile.mkdtemp(prefix="skser-")
-
-    def put(self, place, result):
-        """Write the arrays of a list, and return the list with their locations, for `take`."""
-        if not isinstance(result, list):
-            return result
-        left, end = list(result), 0
-        try:
-            descriptor = os.open(Path(self.folder) / str(place), os.O_RDWR | os.O_CREAT, 0o600)
-            with open(descriptor, "wb") as file:
-                for i, array in enumerate(result):
-                    if isinstance(array, np.ndarray) and array.size:
-                        left[i] = _Place(end, array.dtype.str, array.shape)
-                        end += file.write(np.ascontiguousarray(array).data.cast("B"))
-        except OSError:  # such as a full disk: send the result through the pipe
-            return result
-        return left
-
-    def take(self, place, result):
-        """Return the list given to `put`, with its arrays as views of the file."""
-        if not isinstance(result, list) or not any(isinstance(p, _Place) for p in result):
-            return result
-        values = np.memmap(Path(self.folder) / str(place), np.uint8, "r")
-        return [_view(values, part) if isinstance(part, _Place) else part for part in result]
-
-    def remove(self):
-        """Delete the files."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _view(values, part):
-    n_bytes = int(np.prod(part.shape)) * np.dtype(part.dtype).itemsize
-    view = values[part.start : part.start + n_bytes].view(np.ndarray)
-    return view.view(part.dtype).reshape(part.shape)
 
 
 def _on_dask(client, function, tasks):

@@ -15,7 +15,8 @@ input_sampling_rate : float or None, default=None
     Sampling rate of the arrays given to `transform`, in Hz. Files state their own.""",
     "n_jobs": """\
 n_jobs : int or None, default=None
-    Number of processes, as in joblib.""",
+    Number of threads (for spectra) or processes (for everything else), as in joblib. None is
+    one, unless `joblib.parallel_config` sets another number.""",
     "verbose": """\
 verbose : bool, default=False
     Whether to draw a progress bar over the utterances.""",
@@ -54,7 +55,7 @@ deltas : {0, 1, 2}, default=0
     "device": """\
 device : str or None, default=None
     Backend of the computation. None is NumPy on the CPU. A torch device ("cuda", "mps" or
-    "cpu") computes many utterances at a time, while `n_jobs` processes only read them; "auto"
+    "cpu") computes many utterances at a time, while `n_jobs` threads only read them; "auto"
     is the first of these devices that is available. The torch device "cpu" is slower than
     None.""",
     "precision": """\

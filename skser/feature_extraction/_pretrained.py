@@ -203,8 +203,11 @@ def load_preprocessor(name, folder, purpose):
         ) from error
 
 
-def load_weights(folder, config, allow_pickle, purpose):
+def load_weights(folder, config, allow_pickle, purpose, whisper_encoder=False):
     """Load the model of a checkpoint, in single precision and ready for inference.
+
+    Only the weights of the layers that `config` asks for are read, and with `whisper_encoder`
+    only those of the encoder.
 
     Raises
     ------
@@ -226,16 +229,22 @@ def load_weights(folder, config, allow_pickle, purpose):
         )
     import torch
 
+    model_class, renamed = transformers.AutoModel, None
+    if whisper_encoder:
+        whisper = library("transformers.models.whisper.modeling_whisper", purpose)
+        # The decoder's table of words alone is larger than the encoder of a small model.
+        model_class, renamed = whisper.WhisperEncoder, {r"^(model\.)?encoder\.": ""}
     try:
         # Missing weights are drawn at random, which must not advance the caller's generator.
         with _quiet(transformers), torch.random.fork_rng(devices=[]):
-            model, report = transformers.AutoModel.from_pretrained(
+            model, report = model_class.from_pretrained(
                 folder,
                 config=config,
                 use_safetensors=safe,
                 local_files_only=True,
                 trust_remote_code=False,
                 output_loading_info=True,
+                key_mapping=renamed,
                 dtype=torch.float32,
             )
     except Exception as error:  # the readers of both formats raise errors of many types
@@ -246,11 +255,15 @@ def load_weights(folder, config, allow_pickle, purpose):
     attention = getattr(model.config, "_attn_implementation", None)
     if attention not in _ATTENTION:
         raise CheckpointError(f"The attention of {folder} is {attention!r}, which is not built in.")
-    # These may be missing: only training masks frames, and decoder and pooler are not used.
+    # These may be missing: only training masks frames, decoder and pooler are not used, and
+    # Whisper's encoder computes its positions.
+    optional = ("decoder.", "pooler.")
+    if config.model_type == "whisper":
+        optional += ("embed_positions.",)
     missing = sorted(
         name
         for name in report["missing_keys"]
-        if "masked_spec_embed" not in name and not name.startswith(("decoder.", "pooler."))
+        if "masked_spec_embed" not in name and not name.startswith(optional)
     )
     if missing:
         raise CheckpointError(

@@ -258,6 +258,10 @@ class SpectralTransformer(AudioTransformer):
         "device": [str, None],
     }
 
+    # Frames are larger than the audio. Processes would take long to pass them on; threads share
+    # them, and decoding, transforms and array functions release the interpreter's lock.
+    _prefer = "threads"
+
     def __init__(
         self, window, hop, window_type, n_fft, fmin, fmax, top_db,
         sampling_rate, input_sampling_rate, n_jobs, verbose, on_error, memory, device,

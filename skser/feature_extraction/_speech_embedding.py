@@ -3,7 +3,7 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from skser._device import resolve_device
 from skser._docstrings import insert_descriptions
@@ -33,7 +33,7 @@ class SpeechEmbedding(AudioTransformer, auto_wrap_output_keys=("transform",)):
     ----------
     checkpoint : path-like, default="openai/whisper-tiny"
         Folder of the checkpoint, or its name on the Hugging Face hub. ``"whisper-tiny-lower"``,
-        the lower two of the four layers of OpenAI's Whisper tiny, comes with this package and
+        the lower three of the four layers of OpenAI's Whisper tiny, comes with this package and
         needs no download.
     layers : int, tuple of int or "all", default="all"
         Layers to return, as indices into the model's ``hidden_states``. Index 0 is the input of
@@ -56,13 +56,18 @@ default="mean+std"
         them one by one.
     device : str, default="auto"
         Torch device. "auto" is the first of cuda, mps and cpu that is available. On a CPU the
-        `n_jobs` processes compute; on other devices they only read audio.
-    {precision}
+        `n_jobs` processes compute; on other devices `n_jobs` threads read audio.
+    precision : {{"float32", "bfloat16", "int8"}}, default="float32"
+        Number format of the encoder's arithmetic. "bfloat16" is faster on devices that support it.
+        "int8", for a CPU, multiplies the matrices of all layers as 8-bit integers, with one scale
+        for each output of a layer and for each frame; it is faster on CPUs with instructions for
+        it (VNNI or AMX on x86).
     {revision}
     {allow_pickle}
     {input_sampling_rate}
     n_jobs : int or None, default=None
-        Number of processes, as in joblib. On a CPU each of them loads the encoder.
+        Number of processes, as in joblib, each of which loads the encoder; of threads, if
+        `device` is not a CPU.
     {verbose}
     on_error : {"raise", "empty"}, default="raise"
         Treatment of unusable utterances, after all others are done: "raise" names them in an
@@ -110,6 +115,7 @@ default="mean+std"
             if name != "sampling_rate"
         },
         **CHECKPOINT_CONSTRAINTS,
+        "precision": [StrOptions({"float32", "bfloat16", "int8"})],
         "window": [Interval(Real, 1, None, closed="left")],
         "overlap": [Interval(Real, 0.1, None, closed="left")],
     }
@@ -175,7 +181,13 @@ default="mean+std"
                 f"overlap={self.overlap} must be at least {4 * facts.hop / facts.rate:g} s, and "
                 f"at most half of the window of {window / facts.rate:g} s."
             )
-        return facts, layers, window, overlap, resolve_device(self.device)
+        device = resolve_device(self.device)
+        if self.precision == "int8" and device != "cpu":
+            raise ValueError(
+                f"precision='int8' computes on a CPU only, but device={self.device!r} is "
+                f"{device!r} here: use device='cpu', or precision='bfloat16'."
+            )
+        return facts, layers, window, overlap, device
 
     @property
     def _in_batches(self):
@@ -198,7 +210,8 @@ default="mean+std"
 
     def _embed(self, utterances, prepared, batch_size):
         facts, layers, window, overlap, device = prepared
-        encoder = load_encoder(facts, max(layers), self.allow_pickle, device)
+        in_int8 = self.precision == "int8"
+        encoder = load_encoder(facts, max(layers), self.allow_pickle, device, in_int8)
         pieces = [_cut(samples, window, overlap) for samples in utterances]
         windows = [piece for of_utterance in pieces for piece in of_utterance]
         order = np.argsort([len(piece) for piece in windows], kind="stable")

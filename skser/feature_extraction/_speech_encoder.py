@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from skser._device import autocast, torch_threads
+from skser.feature_extraction._int8 import quantize_linear_layers
 from skser.feature_extraction._pretrained import (
     CheckpointError,
     load_preprocessor,
@@ -101,12 +102,24 @@ def _preprocessor(folder, signature):
 
 
 @functools.lru_cache(maxsize=2)
-def load_encoder(facts, highest, allow_pickle, device):
-    """Load the encoder of a checkpoint, cut off after its layer `highest` (counted from 1)."""
+def load_encoder(facts, highest, allow_pickle, device, in_int8=False):
+    """Load the encoder of a checkpoint up to its layer `highest` (counted from 1).
+
+    Weights of higher layers and of a decoder are not read. With `in_int8`, the linear layers
+    multiply 8-bit integers.
+    """
     config = load_settings(facts.folder, {facts.model_type}, "speech encoder", _PURPOSE)
-    model = load_weights(facts.folder, config, allow_pickle, _PURPOSE)
-    cls = WhisperStates if facts.model_type == "whisper" else WaveformStates
-    return cls(model, facts, highest, device)
+    n_layers = max(highest, 1)
+    is_whisper = facts.model_type == "whisper"
+    setattr(config, "encoder_layers" if is_whisper else "num_hidden_layers", n_layers)
+    model = load_weights(facts.folder, config, allow_pickle, _PURPOSE, is_whisper)
+    cls = WhisperStates if is_whisper else WaveformStates
+    encoder = cls(model, facts, highest, device)
+    if in_int8:
+        # WavLM's attention reads the weights of its layers instead of calling them.
+        skip = "attention" if facts.model_type == "wavlm" else None
+        quantize_linear_layers(encoder.encoder.layers, skip)
+    return encoder
 
 
 class _HiddenStates:
@@ -116,9 +129,8 @@ class _HiddenStates:
         self.facts = facts
         self.highest = highest
         self.preprocessor = _preprocessor(facts.folder, facts.signature)
-        self.encoder = model.get_encoder() if facts.model_type == "whisper" else model.encoder
-        self.encoder.layers = self.encoder.layers[: max(highest, 1)]
-        self.model = (self.encoder if facts.model_type == "whisper" else model).to(device)
+        self.encoder = model if facts.model_type == "whisper" else model.encoder
+        self.model = model.to(device)
         self.device = device
         self._lock = threading.Lock()  # hooks store states on self, and threads share an encoder
 

@@ -11,6 +11,7 @@ from skser.neural_network._callbacks import warn_caller
 # of the difference of means, relative to the standard deviation. Sets of different speakers of one
 # corpus measured 0.1 to 0.5, two corpora 0.7 to 1.7.
 _ANOTHER_SETTING = 0.6
+_PRIOR_WEIGHT = 4  # utterances
 _FEWEST = 10  # utterances on either side, below which the distance is too uncertain
 
 
@@ -37,10 +38,21 @@ class PhaseBatches:
         If True, batches of all utterances are left out.
     groups : array-like of shape (n_utterances,) or None
         Speaker of each utterance, for objectives that need them.
+    scaling : bool, default=False
+        As for `SpeakerStatistics`.
     """
 
     def __init__(
-        self, dataset, batch_size, *, seeds, augment, device, supervised_only, groups=None
+        self,
+        dataset,
+        batch_size,
+        *,
+        seeds,
+        augment,
+        device,
+        supervised_only,
+        groups=None,
+        scaling=False,
     ):
         self.n_batches = -(-len(dataset) // batch_size)
         self.device = device
@@ -62,7 +74,7 @@ class PhaseBatches:
         self.targets = torch.as_tensor(dataset.targets, device=device)
         self.speakers = None
         if groups is not None:
-            self.speakers = SpeakerMeans(dataset.sequences, groups, device)
+            self.speakers = SpeakerStatistics(dataset.sequences, groups, device, scaling)
         self._supply = self._labeled_batches()
 
     def __len__(self):
@@ -130,8 +142,8 @@ def _classes(targets):
     return torch.where(targets.isnan().any(dim=1), -1, targets.nan_to_num().argmax(dim=1))
 
 
-class SpeakerMeans:
-    """Means of the columns over all utterances of each speaker, to swap or remove them in batches.
+class SpeakerStatistics:
+    """Statistics of the columns of each speaker, to swap or remove them in batches.
 
     Parameters
     ----------
@@ -141,37 +153,59 @@ class SpeakerMeans:
         Speaker of each utterance.
     device : str or torch.device
         Device of the batches.
+    scaling : bool, default=False
+        Whether swapping and removing concern the standard deviations too, not only the means.
     """
 
-    def __init__(self, sequences, groups, device):
+    def __init__(self, sequences, groups, device, scaling=False):
         names, codes = np.unique(groups, return_inverse=True)
-        # Utterances count equally, whatever their length.
-        rows = utterance_means(sequences)
-        sums = np.zeros((len(names), rows.shape[1]))
-        np.add.at(sums, codes, rows)
-        means = sums / np.bincount(codes)[:, None]
+        counts = np.bincount(codes)
+
+        def by_speaker(rows):  # utterances count equally, whatever their length
+            sums = np.zeros((len(names), rows.shape[1]))
+            np.add.at(sums, codes, rows)
+            return sums / counts[:, None]
+
+        means = by_speaker(utterance_means(sequences))
         self.codes = torch.as_tensor(codes, device=device)
         self.means = torch.as_tensor(means, dtype=torch.float32, device=device)
         self.center = self.means.mean(dim=0)
+        self.deviations = None
+        if scaling:
+            variances = by_speaker(utterance_means(sequences, power=2)) - means**2
+            deviations = np.sqrt(shrunk(variances, counts))
+            self.deviations = torch.as_tensor(deviations, dtype=torch.float32, device=device)
+            self.spread = self.deviations.square().mean(dim=0).sqrt()
 
     def swapped(self, x, lengths, rows, share, generator):
-        """Return ``x`` with the mean of another speaker, drawn for a `share` of the utterances."""
-        speakers = self.codes[rows]
+        """Return ``x`` with the statistics of another speaker, drawn for a `share` of the rows."""
         drawn = torch.randint(
             len(self.means), (len(rows),), generator=generator, device=self.means.device
         )
-        shift = self.means[drawn] - self.means[speakers]
-        return _shifted(x, lengths, shift * self._chosen(rows, share, generator))
+        chosen = self._chosen(rows, share, generator)
+        spread = None if self.deviations is None else self.deviations[drawn]
+        return self._moved(x, lengths, rows, self.means[drawn], spread, chosen)
 
     def centered(self, x, lengths, rows, share=1.0, generator=None):
-        """Return ``x`` with the mean of the speaker replaced by the mean over all speakers.
+        """Return ``x`` with the statistics of the speaker replaced by those of all speakers.
 
         A `share` below 1 leaves the other utterances, drawn anew in each call, as they are.
         """
-        shift = self.center - self.means[self.codes[rows]]
-        if share < 1:
-            shift = shift * self._chosen(rows, share, generator)
-        return _shifted(x, lengths, shift)
+        everyone = torch.ones(len(rows), 1, dtype=torch.bool, device=self.means.device)
+        chosen = self._chosen(rows, share, generator) if share < 1 else everyone
+        spread = None if self.deviations is None else self.spread
+        return self._moved(x, lengths, rows, self.center, spread, chosen)
+
+    def _moved(self, x, lengths, rows, mean, spread, chosen):
+        """Replace the statistics of the speakers by others where `chosen` (batch, 1) is true."""
+        own = self.means[self.codes[rows]]
+        if spread is None:
+            return _shifted(x, lengths, (mean - own) * chosen)
+        deviations = self.deviations[self.codes[rows]]
+        # A column that is constant for all speakers keeps its scale.
+        factor = torch.where(chosen & (deviations > 0), spread / deviations, 1.0)
+        x = x * factor.view(len(x), x.shape[1], 1, -1)
+        return _shifted(x, lengths, (mean - own * factor) * chosen)
 
     def _chosen(self, rows, share, generator):
         drawn = torch.rand(len(rows), 1, generator=generator, device=self.means.device)
@@ -184,17 +218,28 @@ def groups_of(chosen, sequences, groups):
     return np.array([by_start[start] for start in chosen.starts.tolist()])
 
 
-def utterance_means(sequences):
-    """Compute the mean (n_utterances, n_columns) of each column over the frames of utterances."""
+def utterance_means(sequences, power=1):
+    """Compute the mean (n_utterances, n_columns) over frames of each column to a power."""
     values, lengths = sequences.values, sequences.lengths
     if (lengths == 1).all():
-        return values[sequences.starts].astype(np.float64)
+        return values[sequences.starts].astype(np.float64) ** power
     return np.array(
         [
-            values[start : start + n].mean(axis=0, dtype=np.float64)
+            (values[start : start + n].astype(np.float64) ** power).mean(axis=0)
             for start, n in zip(sequences.starts, lengths, strict=True)
         ]
     )
+
+
+def shrunk(variances, counts):
+    """Shrink the variances (n_speakers, n_columns) of speakers towards their mean.
+
+    A speaker's own variance has the share (n - 1) / (n - 1 + 4) for n utterances, as in
+    `skser.compose.adapt`, since few utterances say little about it.
+    """
+    share = ((counts - 1) / (counts - 1 + _PRIOR_WEIGHT))[:, None]
+    pooled = np.average(variances, axis=0, weights=counts)
+    return share * variances.clip(min=0) + (1 - share) * pooled.clip(min=0)
 
 
 def _shifted(x, lengths, shift):

@@ -157,6 +157,7 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
             device=net.device,
             supervised_only=not self._uses_unlabeled,
             groups=self._training_groups,
+            scaling=check_objectives(self.objectives)["speaker_scaling"],
         )
 
     def _own_callbacks(self):

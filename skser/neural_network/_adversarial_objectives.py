@@ -71,6 +71,19 @@ def untracked(module):
             layer.track_running_stats = True
 
 
+def kept_weights(module):
+    """Let autograd go through a graph after an optimizer has changed the module's weights.
+
+    The graph then holds copies of the weights that its backward pass needs.
+    """
+    owned = {p.untyped_storage().data_ptr() for p in module.parameters()}
+
+    def pack(tensor):
+        return tensor.clone() if tensor.untyped_storage().data_ptr() in owned else tensor
+
+    return torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
+
+
 def gradient_penalty(discriminator, codes, generator):
     """Compute half the mean squared norm of the discriminator's gradient at `codes`.
 

@@ -11,6 +11,7 @@ OBJECTIVES = {
     "n_discriminator_updates": 1,
     "speaker_swap": 0.0,
     "centered_share": 0.0,
+    "speaker_scaling": False,
     "consistency": 0.0,
     "pseudo_labels": 0.0,
     "threshold": 0.8,
@@ -31,6 +32,9 @@ objectives : dict or None, default=None
       own. The means cover all training utterances, labeled or not. `fit` needs `groups`.
     - "centered_share", float, default 0: share of the utterances of a supervision batch whose
       speaker's mean is replaced by the mean over all speakers. `fit` needs `groups`.
+    - "speaker_scaling", bool, default False: whether "speaker_swap", "centered_share" and the
+      "centered" view also replace the standard deviations of the columns. Those of speakers with
+      few utterances are shrunk towards the mean over speakers.
     - "consistency", float, default 0: weight of a term of the supervision phase that trains
       the outputs for noisy utterances, labeled or not, on those for a clean view of them.
     - "pseudo_labels", float, default 0: weight of the same term, but with the most probable class
@@ -161,6 +165,7 @@ def check_objectives(given):
         "n_discriminator_updates": (_is_count, "an integer of at least 1"),
         "speaker_swap": (_is_share, "a number from 0 to 1"),
         "centered_share": (_is_share, "a number from 0 to 1"),
+        "speaker_scaling": ((True, False).__contains__, "True or False"),
         "consistency": (_is_weight, "a nonnegative number"),
         "pseudo_labels": (_is_weight, "a nonnegative number"),
         "threshold": (_is_share, "a number from 0 to 1"),

@@ -1,5 +1,7 @@
 """Training of the adversarial autoencoder: four phases per batch, each with its own optimizer."""
 
+import contextlib
+
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
@@ -10,6 +12,7 @@ from skser._device import autocast
 from skser.neural_network._adversarial_objectives import (
     agreement_loss,
     gradient_penalty,
+    kept_weights,
     tilt,
     untracked,
 )
@@ -116,6 +119,7 @@ class AdversarialNet(SequenceNet):
     def on_train_begin(self, net, **kwargs):
         super().on_train_begin(net, **kwargs)
         self._parameters = {phase: self.phase_parameters(phase) for phase in PHASES}
+        self._signs = torch.tensor([[-1.0], [1.0]], device=self.device)
         self._generators = {}
         for i, phase in enumerate(PHASES):
             self._generators[phase] = torch.Generator(self.device).manual_seed(self.seed + i)
@@ -125,7 +129,7 @@ class AdversarialNet(SequenceNet):
 
     def on_train_end(self, net, **kwargs):
         super().on_train_end(net, **kwargs)
-        del self._generators, self._parameters  # not part of a fitted model
+        del self._generators, self._parameters, self._signs  # not part of a fitted model
 
     def train_step(self, batch, **fit_params):
         inputs, targets = batch
@@ -138,10 +142,12 @@ class AdversarialNet(SequenceNet):
         self._n_batches += 1
         if everything is not None:
             all_rows = everything.pop("rows")
+            if self.reconstruction_weight or self.adversarial_weight:
+                codes = self._encode(module, everything["x"], everything["lengths"])
             if self.reconstruction_weight:
-                self._reconstruct(module, **everything)
+                self._reconstruct(module, **everything, codes=codes)
             if self.adversarial_weight:
-                self._regularize(module, **everything)
+                self._regularize(module, **everything, codes=codes)
             if has_teacher(self.objectives):
                 # Half of these utterances for this supervision, half for the next.
                 parts = (everything["x"], everything["lengths"], all_rows)
@@ -164,32 +170,38 @@ class AdversarialNet(SequenceNet):
         share = self.objectives["speaker_swap"]
         return speakers.swapped(x, lengths, rows, share, self._generators["views"])
 
-    def _reconstruct(self, module, x, lengths, classes):
+    def _encode(self, module, x, lengths):
+        """Compute both latents once, for reconstruction and regularization.
+
+        The generator phase therefore sees the codes from before the reconstruction step. A second
+        pass through the encoder would cost a tenth of the training.
+        """
+        generator = self._generators["reconstruction"]
+        shared = self.reconstruction_weight and self.adversarial_weight
+        keep = kept_weights(module) if shared else contextlib.nullcontext()
+        with keep, autocast(self.device, self.precision):
+            return module.encode(x, lengths, generator)
+
+    def _reconstruct(self, module, x, lengths, classes, codes):
         with autocast(self.device, self.precision):
-            errors = module.reconstruction_errors(x, lengths, self._generators["reconstruction"])
-        loss = errors.mean()
-        self._step("reconstruction", self.reconstruction_optimizer_, loss)
+            loss = module.errors_of_codes(*codes, x, lengths).mean()
+        retain = bool(self.adversarial_weight)  # the generator phase goes through the same graph
+        self._step("reconstruction", self.reconstruction_optimizer_, loss, retain)
         self._note("reconstruction_loss", loss)
 
-    def _regularize(self, module, x, lengths, classes):
+    def _regularize(self, module, x, lengths, classes, codes):
         generator = self._generators["generator"]
-        with autocast(self.device, self.precision):
-            emotion, style = module.encode(x, lengths, generator)
-            prior_codes = module.prior.conditions(classes)
-        emotion, style = emotion.float(), style.float()
+        emotion, style = (code.float() for code in codes)
+        prior_codes = module.prior.conditions(classes)
         codes = {"emotion": torch.cat([emotion, prior_codes], dim=1), "style": style}
         for _ in range(self.objectives["n_discriminator_updates"]):
             self._discriminate(module, codes, prior_codes, classes)
-        losses = [
-            functional.softplus(-module.discriminators[name](code, generator)).mean()
-            for name, code in codes.items()
-        ]
-        self._step("generator", self.generator_optimizer_, sum(losses))
+        logits = [module.discriminators[name](code, generator) for name, code in codes.items()]
+        losses = functional.softplus(-torch.stack(logits)).mean(dim=1)
+        self._step("generator", self.generator_optimizer_, losses.sum())
         with torch.no_grad():
-            for name, loss in zip(codes, losses, strict=True):
-                self._note(f"{name}_generator_loss", loss)
-            spread = style.var(dim=0, correction=0).mean().sqrt()
-            self._note("style_deviation", spread)
+            self._note_each("generator_loss", codes, losses)
+            self._note("style_deviation", style.var(dim=0, correction=0).mean().sqrt())
 
     def _discriminate(self, module, codes, prior_codes, classes):
         generator = self._generators["discrimination"]
@@ -197,19 +209,20 @@ class AdversarialNet(SequenceNet):
             "emotion": torch.cat([module.prior.sample(classes, generator), prior_codes], dim=1),
             "style": normal_like(codes["style"], generator),
         }
-        losses = []
-        for name, code in codes.items():
-            both = torch.cat([draws[name], code.detach()])
-            of_prior, of_codes = module.discriminators[name](both, generator).chunk(2)
-            loss = functional.softplus(-of_prior).mean() + functional.softplus(of_codes).mean()
-            if penalty := self.objectives["gradient_penalty"]:
-                discriminator = module.discriminators[name]
-                loss = loss + penalty * gradient_penalty(discriminator, both, generator)
-            right = torch.cat([of_prior > 0, of_codes <= 0]).float().mean()
-            self._note(f"{name}_discriminator_loss", loss)
-            self._note(f"{name}_discriminator_accuracy", right)
-            losses.append(loss)
-        self._step("discrimination", self.discrimination_optimizer_, sum(losses))
+        both = {name: torch.cat([draws[name], code.detach()]) for name, code in codes.items()}
+        logits = [module.discriminators[name](x, generator) for name, x in both.items()]
+        # A tensor (latent, prior or codes, batch), positive where the discriminator is wrong.
+        wrong = torch.stack(logits).unflatten(1, (2, -1)) * self._signs
+        losses = functional.softplus(wrong).mean(dim=2).sum(dim=1)
+        if penalty := self.objectives["gradient_penalty"]:
+            gradients = [
+                gradient_penalty(module.discriminators[name], x, generator)
+                for name, x in both.items()
+            ]
+            losses = losses + penalty * torch.stack(gradients)
+        self._step("discrimination", self.discrimination_optimizer_, losses.sum())
+        self._note_each("discriminator_loss", codes, losses)
+        self._note_each("discriminator_accuracy", codes, (wrong <= 0).float().mean(dim=(1, 2)))
 
     def _supervise(self, module, inputs, targets):
         generator = self._generators["supervision"]
@@ -265,13 +278,13 @@ class AdversarialNet(SequenceNet):
         )
         return tilt(torch.softmax(outputs, dim=1), batches.class_shares(outputs.shape[1]))
 
-    def _step(self, phase, optimizer, loss):
+    def _step(self, phase, optimizer, loss, retain_graph=False):
         """Update the parameters of a phase without leaving gradients on any others."""
         named = {n: p for n, p in self._parameters[phase].items() if p.requires_grad}
         if not named:  # a callback has frozen them all
             return
         # loss.backward() would also accumulate gradients on the parameters of other phases.
-        gradients = torch.autograd.grad(loss, list(named.values()))
+        gradients = torch.autograd.grad(loss, list(named.values()), retain_graph=retain_graph)
         for parameter, gradient in zip(named.values(), gradients, strict=True):
             parameter.grad = gradient
         self.notify("on_grad_computed", named_parameters=named.items(), training=True)
@@ -285,10 +298,15 @@ class AdversarialNet(SequenceNet):
                 group["lr"] = rate
         else:
             optimizer.step()
-        optimizer.zero_grad()
+        for parameter in named.values():
+            parameter.grad = None
 
     def _note(self, name, value):
         self._terms.setdefault(name, []).append(value.detach())
+
+    def _note_each(self, name, latents, values):
+        for latent, value in zip(latents, values.detach(), strict=True):
+            self._note(f"{latent}_{name}", value)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Run an epoch as the base class does, and record the mean of each phase's terms."""

@@ -79,7 +79,24 @@ class SpecAugment(BaseEstimator):
         self.n_frequency_masks = n_frequency_masks
         self.frequency_mask = frequency_mask
 
-    def __call__(self, x, lengths, generator):
+    def draw_speed(self, n_utterances, generator):
+        """Draw the speed of each utterance.
+
+        Parameters
+        ----------
+        n_utterances : int
+            Number of utterances.
+        generator : torch.Generator
+            Random generator, on the CPU.
+
+        Returns
+        -------
+        tensor of shape (n_utterances,), float32
+            Factors, above 1 for utterances that become shorter.
+        """
+        return 1 + self.time_stretch * (2 * torch.rand(n_utterances, generator=generator) - 1)
+
+    def __call__(self, x, lengths, generator, speed=None):
         """Augment a padded batch.
 
         Parameters
@@ -91,6 +108,8 @@ class SpecAugment(BaseEstimator):
         generator : torch.Generator
             Random generator, on the CPU. All devices thus get the same random numbers, and none
             waits for them.
+        speed : tensor of shape (batch,), float32, or None, default=None
+            Speed of each utterance, from `draw_speed`. None draws it here.
 
         Returns
         -------
@@ -103,15 +122,16 @@ class SpecAugment(BaseEstimator):
         n_bands = x.shape[3]
         n_time_masks = self.n_time_masks
         n_frequency_masks = self.n_frequency_masks if n_bands > 1 else 0
+        if speed is None:
+            speed = self.draw_speed(len(x), generator)
         uniform = torch.rand(
-            2 * (1 + n_time_masks + n_frequency_masks), len(x), 1, generator=generator
+            1 + 2 * (n_time_masks + n_frequency_masks), len(x), 1, generator=generator
         )
-        speed = 1 + self.time_stretch * (2 * uniform[0] - 1)
-        warp = 1 + self.frequency_warp * (2 * uniform[1] - 1)
+        warp = 1 + self.frequency_warp * (2 * uniform[0] - 1)
         shortest = lengths.clamp(max=1)  # an utterance keeps 1 frame, a missing modality 0
-        new_lengths = (lengths / speed[:, 0]).round().to(torch.int64).maximum(shortest)
+        new_lengths = (lengths / speed).round().to(torch.int64).maximum(shortest)
         new_time = rounded_up(max(1, int(new_lengths.max())))
-        of_time, of_frequency = uniform[2:].split([2 * n_time_masks, 2 * n_frequency_masks])
+        of_time, of_frequency = uniform[1:].split([2 * n_time_masks, 2 * n_frequency_masks])
         keep_times = _unmasked(of_time, self.time_mask, new_lengths[:, None], new_time)
         keep_times &= torch.arange(new_time) < new_lengths[:, None]
         keep_bands = _unmasked(of_frequency, self.frequency_mask, n_bands, n_bands)
@@ -122,7 +142,7 @@ class SpecAugment(BaseEstimator):
             x[:, 0] += self.gain_db * torch.randn(len(x), 1, 1, generator=generator).to(
                 x.device, non_blocking=True
             )
-        x *= keep_times[:, None, :, None].to(x.device, non_blocking=True)
+        x *= keep_times[:, None, :, None].float().to(x.device, non_blocking=True)
         if n_bands > 1:
             x = _warp(x, warp, keep_bands)
         return x, new_lengths
@@ -137,10 +157,10 @@ def _unmasked(uniform, largest, extents, n_positions):
 
 
 def _stretch(x, lengths, speed, new_time):
-    """Interpolate frames linearly at `speed` (batch, 1)."""
+    """Interpolate frames linearly at `speed` (batch,)."""
     n, n_channels, n_times, n_bands = x.shape
     last = (lengths[:, None] - 1).clamp(min=0)
-    times = torch.minimum(torch.arange(new_time) * speed, last.float())
+    times = torch.minimum(torch.arange(new_time) * speed[:, None], last.float())
     before = times.to(torch.int64)
     after = torch.minimum(before + 1, last)
     first = torch.arange(n)[:, None] * n_times

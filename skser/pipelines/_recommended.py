@@ -1,6 +1,7 @@
 """The systems that measure best on the protocols, in noise and on foreign corpora too."""
 
 from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
@@ -13,6 +14,8 @@ from skser.pipelines._parts import DESCRIPTIONS, in_conditions, with_scaler
 
 # On inner folds of EmoDB, copies below 0 dB cost functionals more than they gain.
 _SNR = (0, 20)
+# On inner folds of EmoDB, 0.6 to 0.8 are equally good, clean and in conditions.
+_SHRINKAGE = 0.6
 
 
 @insert_descriptions(DESCRIPTIONS)
@@ -142,7 +145,7 @@ def _on_ranks(*steps, random_state, **audio):
 @insert_descriptions(DESCRIPTIONS)
 def whisper_linear(
     checkpoint="whisper-tiny-lower",
-    layers=2,
+    layers=(2, 3),
     *,
     conditions=True,
     input_sampling_rate=None,
@@ -153,15 +156,16 @@ def whisper_linear(
 ):
     """Build a linear classifier of Whisper's hidden states, trained in recording conditions.
 
-    The encoder is frozen. Mean and standard deviation of its second layer over the utterance are
-    standardized and classified by logistic regression. It needs the extra ``embeddings``.
+    The encoder is frozen. Mean and standard deviation of its second and third layer over the
+    utterance are standardized and classified by linear discriminant analysis, whose covariance is
+    shrunk by 0.6. It needs the extra ``embeddings``.
 
     Parameters
     ----------
     checkpoint : path-like, default="whisper-tiny-lower"
         Checkpoint of a speech encoder, as in `SpeechEmbedding`. The default comes with this
         package.
-    layers : int, tuple of int or "all", default=2
+    layers : int, tuple of int or "all", default=(2, 3)
         Layers of the encoder, as indices into its hidden states.
     {conditions}
     {audio}
@@ -189,7 +193,7 @@ def whisper_linear(
     audio = {"input_sampling_rate": input_sampling_rate, "n_jobs": n_jobs}
     model = with_scaler(
         SpeechEmbedding(checkpoint, layers, device=device, memory=memory, **audio),
-        LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000),
+        LinearDiscriminantAnalysis(solver="lsqr", shrinkage=_SHRINKAGE),
         scaler=StandardScaler(),
     )
     return in_conditions(model, conditions, random_state=random_state, **audio)

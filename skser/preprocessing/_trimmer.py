@@ -150,6 +150,10 @@ class VoiceActivityTrimmer(AudioTransformer, auto_wrap_output_keys=("transform",
         self.dynamic_range = dynamic_range
         self.probability = probability
 
+    @property
+    def _prefer(self):
+        return "threads" if self.method == "energy" else "processes"
+
     @insert_descriptions(DESCRIPTIONS)
     def transform(self, X):
         """Trim every utterance.

@@ -383,6 +383,33 @@ def test_shapes_are_checked_before_onnxruntime_sees_them(forged):
     assert "a range in it is not that of an axis" in forged(steps)
 
 
+@pytest.mark.parametrize("operator", ["Div", "Mod"])
+@pytest.mark.parametrize("divisor", [0, -1, "computed"])
+def test_integers_are_only_divided_by_positive_constants(forged, operator, divisor):
+    # Version 1.20 of onnxruntime divides by zero, which ends the process.
+    def change(model):
+        lengths = onnx.helper.make_node("Shape", ["vectors"], ["lengths"], start=0, end=1)
+        zero = onnx.helper.make_node("Sub", ["lengths", "lengths"], ["zero"])
+        model.graph.node.insert(0, lengths)
+        model.graph.node.insert(1, zero)
+        numbers = constant(model, np.arange(20))
+        by = "zero" if divisor == "computed" else constant(model, np.full(20, divisor))
+        insert(model, operator, [numbers, by])
+
+    assert "it divides by zero, or by a number that may be zero" in forged(change)
+
+
+def test_a_divisor_that_depends_on_the_batch_is_refused(forged):
+    def change(model):
+        least = onnx.helper.make_node("ReduceMax", ["vectors"], ["least"], axes=[1])
+        cast = onnx.helper.make_node("Cast", ["least"], ["divisor"], to=7)
+        model.graph.node.insert(0, least)
+        model.graph.node.insert(1, cast)
+        insert(model, "Div", [constant(model, np.int64(7)), "divisor"])
+
+    assert "it divides by zero, or by a number that may be zero" in forged(change)
+
+
 @pytest.mark.parametrize(
     ("operator", "attributes"),
     [("Conv", {"strides": [1, 1]}), ("MaxPool", {"kernel_shape": [3]}), ("GRU", {"hidden_size": 3}),

@@ -322,6 +322,13 @@ def test_recordings_of_more_than_six_windows_are_named(checkpoint, corpus, tmp_p
         loaded.predict([np.zeros(RATE), np.zeros(4 * RATE + 1)])
 
 
+def test_whisper_in_int8_is_refused(checkpoint, corpus, tmp_path):
+    features = embedding(checkpoint, layers=1, precision="int8")
+    model = make_pipeline(features, LogisticRegression()).fit(corpus.data[:10], corpus.target[:10])
+    with pytest.raises(ValueError, match="precision='int8' cannot be exported"):
+        export_onnx(model, tmp_path / "model.onnx")
+
+
 def test_percentiles_of_whisper_are_left_to_the_user(checkpoint, corpus, tmp_path):
     features = embedding(checkpoint, layers=1, pooling="percentiles")
     model = make_pipeline(features, StandardScaler(), LogisticRegression())

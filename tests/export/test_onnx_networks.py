@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import onnx
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.ensemble import StackingClassifier, VotingClassifier
@@ -175,6 +176,16 @@ def test_the_best_estimator_of_a_search_is_exported(tmp_path):
         search.fit(VECTORS, y)
     loaded = exported(search, tmp_path)
     assert np.abs(loaded.predict_proba(VECTORS) - search.predict_proba(VECTORS)).max() < 1e-5
+
+
+def test_no_operator_is_written_twice(corpus, tmp_path):
+    features = MelSpectrogram(n_mels=16, input_sampling_rate=16000)
+    network = AttentionFCNClassifier(**SMALL)
+    model = fitted(make_pipeline(features, network), corpus.data[:8], corpus.target[:8])
+    export_onnx(model, tmp_path / "model.onnx")
+    nodes = onnx.load(tmp_path / "model.onnx").graph.node
+    made = [(n.op_type, *n.input, *(a.SerializeToString() for a in n.attribute)) for n in nodes]
+    assert len(set(made)) == len(made)
 
 
 # What is not exported -----------------------------------------------------------------

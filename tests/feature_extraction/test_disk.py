@@ -430,7 +430,7 @@ class TestLostWorkers:
             yield from (function(*task) for task in tasks[:2] if len(attempts) == 1)
             raise ConnectionError
 
-        monkeypatch.setattr(_parallel, "_engine", lambda n_jobs: (losing, ConnectionError))
+        monkeypatch.setattr(_parallel, "_engine", lambda n_jobs, prefer: (losing, ConnectionError))
         results = parallel_map(lambda i: i**2, [(i,) for i in range(5)])
         assert [next(results), next(results)] == [0, 1]
         with pytest.raises(WorkersLost) as caught:
@@ -443,7 +443,7 @@ class TestLostWorkers:
             yield function(*tasks[0])
             raise WorkersLost(1)
 
-        monkeypatch.setattr(_parallel, "_engine", lambda n_jobs: (losing, ()))
+        monkeypatch.setattr(_parallel, "_engine", lambda n_jobs, prefer: (losing, ()))
         with pytest.raises(RuntimeError, match=r"died repeatedly at .*1\.wav"):
             mel.set_params(n_jobs=2).transform(files)
 

@@ -1,11 +1,13 @@
 import os
+import threading
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 
-from skser.feature_extraction import FrameFeatures, MelSpectrogram, Spectrogram
+from skser.feature_extraction import MFCC, FrameFeatures, MelSpectrogram, Spectrogram
 from skser.feature_extraction._engine import FrameBuffer
-from skser.feature_extraction._parallel import SharedArrayFile
+from skser.preprocessing import VoiceActivityTrimmer
 from skser.sequences import Layout
 
 
@@ -32,38 +34,6 @@ def assert_same(given, expected):
             assert a == b
 
 
-class TestSharedArrayFile:
-    @pytest.fixture
-    def shared(self):
-        shared = SharedArrayFile()
-        yield shared
-        shared.remove()
-        assert not os.path.exists(shared.folder)
-
-    def test_take_returns_the_result_that_was_put(self, shared, result):
-        assert_same(shared.take(3, shared.put(3, result)), result)
-
-    def test_a_place_can_be_overwritten(self, shared, result):
-        long, short = [np.ones(1000)], [np.arange(10.0)]
-        shared.put(0, long)
-        assert_same(shared.take(0, shared.put(0, short)), short)
-        assert_same(shared.take(0, shared.put(0, result)), result)
-
-    def test_arrays_do_not_go_through_the_pipe(self, shared, result):
-        left = shared.put(0, result)
-        assert not any(isinstance(part, np.ndarray) and part.size for part in left)
-
-    def test_a_full_disk_sends_arrays_through_the_pipe(self, shared, result, monkeypatch):
-        def full(*args, **kwargs):
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr(os, "open", full)
-        assert_same(shared.take(0, shared.put(0, result)), result)
-
-    def test_results_other_than_lists_are_returned_unchanged(self, shared):
-        assert shared.take(0, shared.put(0, 5)) == 5
-
-
 class TestFrameBuffer:
     def test_frames_become_one_block_without_another_copy(self):
         random = np.random.RandomState(0)
@@ -77,6 +47,27 @@ class TestFrameBuffer:
             np.testing.assert_array_equal(given, expected)
         assert len(X.values) == 60_008
         assert np.shares_memory(X.frames(), X.values)
+
+    def test_a_block_for_results_of_known_size_is_allocated_once_they_have_begun(self):
+        frames = np.ones((100, 50), np.float32)
+        buffer = FrameBuffer([7] * 1000)
+        blocks = set()
+        for _ in range(1000):
+            buffer.append(frames)
+            blocks.add(len(buffer._values))
+        assert len(blocks) <= 3
+        assert max(blocks) <= 1.2 * 100_000
+        assert len(buffer.sequences(Layout.unnamed(50)).values) == 100_000
+
+    def test_wrong_sizes_cost_room_but_no_frames(self):
+        lengths = [900, 1, 1, 1, 5000]
+        buffer = FrameBuffer([10**9, 1, 10**9, 0, 0])
+        for i, n in enumerate(lengths):
+            buffer.append(np.full((n, 2), i, np.float32))
+        X = buffer.sequences(Layout.unnamed(2))
+        assert [(len(part), part.min(), part.max()) for part in X] == [
+            (n, i, i) for i, n in enumerate(lengths)
+        ]
 
     def test_arrays_are_copied(self):
         lent = np.ones((2, 2), np.float32)
@@ -98,6 +89,50 @@ class TestFrameBuffer:
         buffer[1] = np.ones((3, 1), np.float32)
         X = buffer.sequences(Layout(("a",)))
         assert X.values.ravel().tolist() == [0, 0, 1, 1, 1, 2]
+
+
+class Located(MelSpectrogram):
+    """Mel spectrogram whose every value is the number of the process, with the thread's share."""
+
+    def _extract(self, samples, prepared):
+        frames = super()._extract(samples, prepared)
+        own = threading.current_thread() is threading.main_thread()
+        return np.full_like(frames, os.getpid() + 0.5 * own)
+
+
+class TestWorkers:
+    @pytest.fixture
+    def X(self):
+        noise = (np.random.RandomState(i).randn(6000 + i) / 9 for i in range(9))
+        return [np.concatenate([np.zeros(6000), samples]) for samples in noise]
+
+    def places(self, X, **parameters):
+        return set(np.unique(Located(input_sampling_rate=16000, **parameters).transform(X).values))
+
+    def test_one_job_is_the_calling_thread(self, X):
+        assert self.places(X) == {os.getpid() + 0.5}
+
+    def test_spectra_are_computed_in_threads(self, X):
+        assert self.places(X, n_jobs=2) == {os.getpid()}
+        with parallel_config(n_jobs=2):
+            assert self.places(X) == {os.getpid()}
+
+    def test_another_backend_can_be_chosen(self, X):
+        with parallel_config(backend="loky"):
+            places = self.places(X, n_jobs=2)
+        assert os.getpid() not in {int(place) for place in places}
+
+    def test_other_features_are_computed_in_processes(self):
+        assert FrameFeatures._prefer == "processes"
+        assert VoiceActivityTrimmer()._prefer == "threads"
+        assert VoiceActivityTrimmer("silero")._prefer == "processes"
+
+    @pytest.mark.parametrize("cls", [MFCC, MelSpectrogram, Spectrogram, VoiceActivityTrimmer])
+    def test_threads_change_no_value(self, cls, X):
+        transformer = cls(input_sampling_rate=16000)
+        one, two = transformer.transform(X), transformer.set_params(n_jobs=2).transform(X)
+        for a, b in zip(one, two, strict=True):
+            np.testing.assert_array_equal(getattr(a, "samples", a), getattr(b, "samples", b))
 
 
 @pytest.mark.parametrize("cls", [FrameFeatures, MelSpectrogram, Spectrogram])

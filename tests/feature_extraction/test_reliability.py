@@ -358,13 +358,6 @@ class TestRuns:
             Unforeseen(n_jobs=n_jobs).transform(files)
         assert caught.value.__notes__ == [f"Raised while processing {files[3]}."]
 
-    def test_processes_work_without_room_for_temporary_files(self, files, expected, monkeypatch):
-        def full(*args, **kwargs):
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr("skser.feature_extraction._parallel.tempfile.mkdtemp", full)
-        assert_same(MelSpectrogram(n_mels=16, n_jobs=2).transform(files), expected)
-
 
 class Unforeseen(MelSpectrogram):
     def _extract(self, samples, prepared):

@@ -8,12 +8,14 @@ import pytest
 import torch
 import transformers
 from joblib import Parallel, delayed, parallel_config
+from safetensors.torch import load_file, save_file
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from skser.audio import AudioReadError
 from skser.feature_extraction import SpeechEmbedding, _speech_embedding, _speech_encoder
+from skser.feature_extraction._int8 import quantize_linear_layers
 from tests.support.checkpoints import SPEECH, save_speech_checkpoint
 
 RATE = 16000
@@ -240,6 +242,59 @@ def test_bfloat16_is_close_to_float32(whisper):
     a = embedding(whisper, -1, "mean").transform(UTTERANCES)
     b = embedding(whisper, -1, "mean", precision="bfloat16").transform(UTTERANCES)
     assert 0 < np.abs(a - b).max() < 0.1
+
+
+@pytest.mark.parametrize("kind", SPEECH)
+def test_int8_is_close_to_float32_and_independent_of_the_batch(checkpoints, kind):
+    exact = embedding(checkpoints[kind], -1).transform(UTTERANCES)
+    transformer = embedding(checkpoints[kind], -1, precision="int8")
+    prepared = transformer._prepare()
+    alone = [transformer._extract(samples, prepared) for samples in UTTERANCES]
+    together = transformer._extract_batch(UTTERANCES, prepared)
+    for expected, a, b in zip(exact, alone, together, strict=True):
+        scale = np.abs(expected).max()
+        assert 1e-5 < np.abs(a - expected).mean() / scale < 0.01
+        np.testing.assert_allclose(a, b, atol=0.02 * scale)
+
+
+def test_int8_multiplies_rounded_integers():
+    layer = torch.nn.Linear(3, 2)
+    layer.weight.data = torch.tensor([[127.0, -64.4, 0.0], [0.0, 0.0, 0.0]])
+    layer.bias.data = torch.tensor([1.0, 2.0])
+    quantize_linear_layers(torch.nn.ModuleList([layer]))
+    with torch.inference_mode():
+        y = layer(torch.tensor([[[1.27, 0.634, 0.0], [0.0, 0.0, 0.0]]]))
+    # 1.27 and 0.634 become 127 and 63 hundredths, and -64.4 becomes -64.
+    torch.testing.assert_close(y, torch.tensor([[[1.27 * 127 - 0.63 * 64 + 1, 2.0], [1.0, 2.0]]]))
+
+
+def test_int8_entries_of_the_cache_are_separate(whisper, tmp_path):
+    settings = {"memory": tmp_path, "pooling": "mean"}
+    exact = embedding(whisper, **settings).transform(UTTERANCES)
+    rounded = embedding(whisper, precision="int8", **settings).transform(UTTERANCES)
+    assert (exact != rounded).any(axis=1).all()
+
+
+def test_int8_is_refused_on_other_devices(whisper, monkeypatch):
+    monkeypatch.setattr(_speech_embedding, "resolve_device", lambda device: "cuda")
+    with pytest.raises(ValueError, match=r"on a CPU only, but device='auto' is 'cuda' here"):
+        embedding(whisper, precision="int8", device="auto").transform(UTTERANCES)
+
+
+@pytest.mark.parametrize("kind", ["whisper", "wav2vec2"])
+def test_only_the_layers_asked_for_are_loaded(checkpoints, kind, tmp_path):
+    folder = save_speech_checkpoint(kind, tmp_path / "broken")
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    for name, tensor in tensors.items():
+        if "decoder." in name or "encoder.layers.2." in name:
+            tensor.fill_(np.nan)
+    save_file(tensors, path, {"format": "pt"})
+    expected = embedding(checkpoints[kind], (0, 2)).transform(UTTERANCES[:1])
+    found = embedding(folder, (0, 2)).transform(UTTERANCES[:1])
+    np.testing.assert_array_equal(found[0], expected[0])
+    with pytest.raises(ValueError, match=r"not finite, such as '.*layers\.2\."):
+        embedding(folder, 3).transform(UTTERANCES[:1])
 
 
 @pytest.mark.parametrize("kind", ["whisper", "wav2vec2", "hubert"])

@@ -231,9 +231,9 @@ class TestUse:
         seen = []
         regularize = training.AdversarialNet._regularize
 
-        def spy(net, module, x, lengths, classes):
+        def spy(net, module, classes, **inputs):
             seen.append(classes.clone())
-            return regularize(net, module, x, lengths, classes)
+            return regularize(net, module, classes=classes, **inputs)
 
         monkeypatch.setattr(training.AdversarialNet, "_regularize", spy)
         model = AdversarialAEClassifier(prior=prior, max_epochs=1, unlabeled=3, **EXACT)

@@ -9,7 +9,11 @@ from sklearn.base import clone
 from skorch.callbacks import Callback
 
 from skser.neural_network import AdversarialAEClassifier, AdversarialAERegressor
-from skser.neural_network._adversarial_batches import SpeakerMeans, matching_statistics
+from skser.neural_network._adversarial_batches import (
+    SpeakerStatistics,
+    matching_statistics,
+    shrunk,
+)
 from skser.neural_network._adversarial_objectives import agreement_loss, tilt
 from skser.neural_network._adversarial_parameters import OBJECTIVES
 from skser.persistence import load, save
@@ -96,7 +100,7 @@ class TestSpeakers:
 
     def test_a_swap_shifts_by_the_difference_of_two_means(self):
         X, _, groups = speakers_and_classes(3, 20)
-        means = SpeakerMeans(as_sequences(X[:, None]), groups, "cpu")
+        means = SpeakerStatistics(as_sequences(X[:, None]), groups, "cpu")
         rows = torch.arange(60)
         x, lengths = torch.from_numpy(X)[:, None, None], torch.ones(60, dtype=int)
         swapped = means.swapped(x, lengths, rows, 1.0, torch.Generator().manual_seed(0))
@@ -111,9 +115,49 @@ class TestSpeakers:
                 centered[groups == g].mean(axis=0), own.mean(dim=0), atol=1e-5
             )
 
+    def test_scaling_gives_the_deviations_of_another_speaker_too(self):
+        X, _, groups = speakers_and_classes(3, 200)
+        X = (X * np.array([[1.0], [2.0], [0.5]])[groups]).astype(np.float32)
+        X[:, 0] = 5.0
+        statistics = SpeakerStatistics(as_sequences(X[:, None]), groups, "cpu", scaling=True)
+        rows = torch.arange(600)
+        x, lengths = torch.from_numpy(X)[:, None, None], torch.ones(600, dtype=int)
+        centered = statistics.centered(x, lengths, rows)[:, 0, 0].numpy()
+        spread = np.sqrt(np.mean([X[groups == g].var(axis=0) for g in range(3)], axis=0))
+        for g in range(3):
+            own = centered[groups == g]
+            np.testing.assert_allclose(own.mean(axis=0), statistics.center, atol=1e-4)
+            # 199 of 203 parts of a variance are the speaker's own.
+            np.testing.assert_allclose(own.std(axis=0), spread, rtol=0.1, atol=1e-6)
+        swapped = statistics.swapped(x, lengths, rows, 1.0, torch.Generator().manual_seed(0))
+        drawn = torch.randint(3, (600,), generator=torch.Generator().manual_seed(0)).numpy()
+        means = np.array([X[groups == g].mean(axis=0) for g in range(3)])
+        deviations = statistics.deviations.numpy()
+        ratio = np.divide(
+            deviations[drawn], deviations[groups], where=deviations[groups] > 0,
+            out=np.ones_like(X),
+        )  # fmt: skip
+        expected = (X - means[groups]) * ratio + means[drawn]
+        np.testing.assert_allclose(swapped[:, 0, 0], expected, atol=1e-4)
+
+    def test_scaling_leaves_utterances_that_are_not_chosen(self):
+        X, _, groups = speakers_and_classes(3, 20)
+        statistics = SpeakerStatistics(as_sequences(X[:, None]), groups, "cpu", scaling=True)
+        x, lengths = torch.from_numpy(X)[:, None, None], torch.ones(60, dtype=int)
+        generator = torch.Generator().manual_seed(0)
+        moved = statistics.centered(x, lengths, torch.arange(60), 0.5, generator)
+        same = (moved == x).all(dim=3).flatten()
+        chosen = torch.rand(60, 1, generator=torch.Generator().manual_seed(0)) < 0.5
+        assert torch.equal(same, ~chosen[:, 0])
+
+    def test_variances_of_few_utterances_are_shrunk(self):
+        variances = np.array([[0.0, 2.0], [3.0, 4.0]])
+        expected = [[2.5, 11 / 3], [2.75, (4 + 11 / 3) / 2]]
+        np.testing.assert_allclose(shrunk(variances, np.array([1, 5])), expected)
+
     def test_padding_stays_zero(self):
         frames = Sequences.from_list([np.ones((n, 2), np.float32) * n for n in (1, 3)])
-        means = SpeakerMeans(frames, ["a", "b"], "cpu")
+        means = SpeakerStatistics(frames, ["a", "b"], "cpu")
         x = torch.zeros(2, 1, 4, 2)
         lengths, rows = torch.tensor([1, 3]), torch.tensor([0, 1])
         centered = means.centered(x, lengths, rows)[:, 0, :, 0]
@@ -122,14 +166,14 @@ class TestSpeakers:
     def test_early_stopping_keeps_speakers_and_utterances_together(self, few_labels, monkeypatch):
         X, _, hidden, groups = few_labels
         seen = []
-        init = SpeakerMeans.__init__
+        init = SpeakerStatistics.__init__
 
-        def spy(means, sequences, speakers, device):
-            init(means, sequences, speakers, device)
+        def spy(means, sequences, speakers, *others):
+            init(means, sequences, speakers, *others)
             rows = sequences.values[sequences.starts]
             seen.append((rows, np.asarray(speakers)))
 
-        monkeypatch.setattr(SpeakerMeans, "__init__", spy)
+        monkeypatch.setattr(SpeakerStatistics, "__init__", spy)
         AdversarialAEClassifier(
             objectives=SPEAKERS,
             unlabeled=-1,
@@ -196,6 +240,7 @@ class TestOptions:
             ({"swap": 1}, r"unknown names: \['swap'\]"),
             ({"speaker_swap": 2}, r"objectives\['speaker_swap'\]=2 must be a number from 0 to 1"),
             ({"consistency": -1}, "must be a nonnegative number"),
+            ({"speaker_scaling": "sd"}, r"'speaker_scaling'\]='sd' must be True or False"),
             ({"view": "both"}, r"must be one of \('centered', 'same'\)"),
             ({"n_discriminator_updates": 0}, "an integer of at least 1"),
         ],

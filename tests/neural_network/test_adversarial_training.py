@@ -28,9 +28,9 @@ class TestPhases:
         steps = []
         step = training.AdversarialNet._step
 
-        def spy(net, phase, optimizer, loss):
+        def spy(net, phase, optimizer, loss, retain_graph=False):
             before = {n: p.detach().clone() for n, p in net.module_.named_parameters()}
-            step(net, phase, optimizer, loss)
+            step(net, phase, optimizer, loss, retain_graph)
             changed = {
                 n for n, p in net.module_.named_parameters() if not torch.equal(p, before[n])
             }
@@ -94,6 +94,39 @@ class TestPhases:
         rates = np.array(seen)
         assert rates[:, 3].max() > 0.0025 > 10 * rates[-1, 3]
         np.testing.assert_allclose(rates, rates[:, [3]] * [0.5, 1.0, 0.25, 1.0])
+
+    def test_the_generator_learns_from_the_codes_before_the_reconstruction_step(self, monkeypatch):
+        before, gradients = {}, []
+        encode = training.AdversarialNet._encode
+
+        def spy(net, module, x, lengths):
+            if not before:
+                generator = torch.Generator()
+                generator.set_state(net._generators["reconstruction"].get_state())
+                before.update(module=copy.deepcopy(module), inputs=(x, lengths, generator))
+            return encode(net, module, x, lengths)
+
+        class Gradients(Callback):
+            def on_grad_computed(self, net, named_parameters, **kwargs):
+                gradients.append({name: p.grad.clone() for name, p in named_parameters})
+                if len(gradients) == 3:
+                    before["discriminators"] = copy.deepcopy(net.module_.discriminators)
+
+        monkeypatch.setattr(training.AdversarialNet, "_encode", spy)
+        X, y, _ = emotion_and_style(n=64)
+        AdversarialAEClassifier(
+            hidden_units=(12, 12), prior="gaussian", learning_rate=0.1, max_epochs=1,
+            learning_rate_schedule="constant", callbacks=[Gradients()], **EXACT,
+        ).fit(X, y)  # fmt: skip
+        module = before["module"]
+        codes = zip(("emotion", "style"), module.encode(*before["inputs"]), strict=True)
+        loss = sum(
+            torch.nn.functional.softplus(-before["discriminators"][name](code)).mean()
+            for name, code in codes
+        )
+        loss.backward()
+        for name, gradient in gradients[2].items():
+            torch.testing.assert_close(gradient, module.get_parameter(name).grad)
 
     def test_unlabeled_utterances_skip_the_supervision_phase(self, monkeypatch):
         X, y, _ = emotion_and_style(n=64)

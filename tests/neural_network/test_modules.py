@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from skser.neural_network import SpecAugment
+from skser.neural_network._batching import BatchIterator, SequenceDataset
 from skser.neural_network.modules.attention import AttentionPooling
 from skser.neural_network.modules.fcn import AttentionFCN, output_length
 from skser.neural_network.modules.layers import (
@@ -12,6 +14,7 @@ from skser.neural_network.modules.layers import (
     _NormalizeReLU,
     time_mask,
 )
+from skser.sequences import Sequences
 
 
 def batch(n=3, channels=4, time=9, bands=5, dtype=torch.float32):
@@ -200,9 +203,47 @@ def test_batches_cover_every_utterance_once_and_pad_little():
         assert padded < 1.25 * lengths.sum()
 
 
-def test_augmentation_differs_by_utterance_and_follows_its_generator():
-    from skser.neural_network import SpecAugment
+def sequences_of(lengths):
+    lengths = np.asarray(lengths)
+    values = np.random.default_rng(0).standard_normal((lengths.sum(), 2), dtype=np.float32)
+    return Sequences(values, lengths)
 
+
+def test_batches_hold_utterances_of_similar_length_after_the_change_of_speed():
+    sequences = sequences_of(np.random.RandomState(0).randint(100, 900, 535))
+    dataset = SequenceDataset(sequences, np.arange(535))
+    batches = list(BatchIterator(dataset, 16, seed=0, augment=SpecAugment()))
+    frames = sum(inputs["lengths"].sum() for inputs, _ in batches)
+    padded = sum(inputs["x"].shape[0] * inputs["x"].shape[2] for inputs, _ in batches)
+    assert padded < 1.15 * frames
+    order = torch.cat([targets for _, targets in batches])
+    assert sorted(order.tolist()) == list(range(535))
+    new_lengths = torch.cat([inputs["lengths"] for inputs, _ in batches]).numpy()
+    speeds = sequences.lengths[order.numpy()] / new_lengths
+    assert speeds.min() == pytest.approx(0.85, abs=0.01)
+    assert speeds.max() == pytest.approx(1.15, abs=0.01)
+    assert speeds.mean() == pytest.approx(1.0, abs=0.02)
+
+
+def test_given_speeds_determine_the_new_lengths():
+    x, lengths, speed = batch(3, 2, 90, 8), torch.tensor([90, 60, 30]), torch.tensor([0.9, 1, 1.2])
+    _, new_lengths = SpecAugment()(x, lengths, torch.Generator().manual_seed(0), speed)
+    assert new_lengths.tolist() == [100, 60, 25]
+
+
+def test_an_augmentation_need_not_accept_speeds():
+    class Louder(SpecAugment):
+        def __call__(self, x, lengths, generator):
+            return 2 * x, lengths
+
+    dataset = SequenceDataset(sequences_of([20, 20, 20]), np.arange(3))
+    for augment in (Louder(), lambda x, lengths, generator: (2 * x, lengths)):
+        ((inputs, order),) = BatchIterator(dataset, 4, seed=0, augment=augment)
+        expected = np.stack([2 * dataset.sequences[i] for i in order.tolist()])
+        np.testing.assert_array_equal(inputs["x"][:, 0, :20], expected)
+
+
+def test_augmentation_differs_by_utterance_and_follows_its_generator():
     x, lengths = batch(6, 3, 100, 16), torch.tensor([100, 90, 80, 70, 60, 50])
     x *= time_mask(lengths, 100)[:, None, :, None]
     first, first_lengths = SpecAugment(gain_db=1.0)(x, lengths, torch.Generator().manual_seed(0))
@@ -219,8 +260,6 @@ def test_augmentation_differs_by_utterance_and_follows_its_generator():
 
 
 def test_augmentation_with_all_parts_off_changes_nothing():
-    from skser.neural_network import SpecAugment
-
     x, lengths = batch(3, 2, 20, 8), torch.tensor([20, 20, 20])
     still = SpecAugment(time_stretch=0.0, frequency_warp=0.0, n_time_masks=0, n_frequency_masks=0)
     y, same = still(x, lengths, torch.Generator())
@@ -229,8 +268,6 @@ def test_augmentation_with_all_parts_off_changes_nothing():
 
 
 def test_masks_hide_the_documented_share():
-    from skser.neural_network import SpecAugment
-
     only_masks = SpecAugment(
         time_stretch=0.0, frequency_warp=0.0, n_frequency_masks=0, n_time_masks=1, time_mask=0.2
     )

@@ -216,7 +216,9 @@ class AdversarialAE(nn.Module):
         """Compute the encoder's vectors; a generator adds noise to the input, and dropout."""
         if generator is not None and self.noise:
             noise = self.noise * normal_like(x, generator)
-            x = x + noise * time_mask(lengths, x.shape[2])[:, None, :, None]
+            if x.shape[2] > 1:  # vectors have no padding
+                noise = noise * time_mask(lengths, x.shape[2])[:, None, :, None]
+            x = x + noise
         return self.encoder(x, lengths, generator)
 
     def forward(self, x, lengths, generator=None):
@@ -236,6 +238,10 @@ class AdversarialAE(nn.Module):
 
     def reconstruction_errors(self, x, lengths, generator=None):
         """Compute mean squared errors (batch,), scaled so that predicting the mean costs 1."""
-        given = self.decode(*self.encode(x, lengths, generator))
-        wanted = self.encoder.reconstructed(x, lengths)
-        return ((given - wanted) / self.spread).square().mean(dim=1)
+        return self.errors_of_codes(*self.encode(x, lengths, generator), x, lengths)
+
+    def errors_of_codes(self, emotion, style, x, lengths):
+        """Compute the errors (batch,) of the reconstruction of ``x`` from given latents."""
+        given = self.decoder(torch.cat([emotion, style], dim=1)).float()
+        wanted = (self.encoder.reconstructed(x, lengths) - self.center) / self.spread
+        return (given - wanted).square().mean(dim=1)
