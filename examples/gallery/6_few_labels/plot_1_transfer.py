@@ -31,7 +31,7 @@ from skser.neural_network import AdversarialAEClassifier
 
 settings = {"batch_size": 8, "n_threads": 1, "device": "cpu", "random_state": 0}
 fitted = AdversarialAEClassifier(max_epochs=20, **settings).fit(X_source, source.target)
-network = AdversarialAEClassifier(max_epochs=10, **settings)
+network = AdversarialAEClassifier(max_epochs=25, **settings)
 systems = {"from scratch": network, "transferred": TransferClassifier(network, source=fitted)}
 
 # %%
@@ -41,7 +41,7 @@ from skser.evaluation import label_efficiency_curve
 from skser.inspection import LabelEfficiencyDisplay
 
 curve = label_efficiency_curve(
-    systems, X_target, target.target, groups=target.speakers, cv=2, n_labels=(1, 2, 4, 8),
+    systems, X_target, target.target, groups=target.speakers, cv=2, n_labels=(2, 4, 8),
     n_repeats=2, random_state=0,
 )  # fmt: skip
 LabelEfficiencyDisplay.from_curve(curve)

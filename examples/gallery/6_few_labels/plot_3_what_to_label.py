@@ -2,8 +2,8 @@
 Choose what to label next
 =========================
 
-Labels cost time. Labeling the utterances that the model is least sure of often brings more than
-labeling at random.
+Labels cost time. To label first what the model is least sure of sounds plausible. A simulation with
+known labels shows whether it helps.
 """
 
 # %%
@@ -49,7 +49,8 @@ def scores(chooses_unsure, seed):
 
 
 # %%
-# The mean over five draws of the first labels:
+# The mean over five draws of the first labels, and the range. On this corpus, unsure utterances bring
+# no more than random ones. Try it on a part of your recordings before you rely on it.
 
 import matplotlib.pyplot as plt
 
