@@ -41,16 +41,15 @@ def scores(chooses_unsure, seed):
         order = random.permutation(len(rest))
         if chooses_unsure:
             two = np.sort(model.predict_proba(X[rest]), axis=1)[:, -2:]
-            order = np.argsort(
-                two[:, 1] - two[:, 0]
-            )  # the smallest lead of the first over the second
+            # First those whose likeliest emotion leads the second by the least.
+            order = np.argsort(two[:, 1] - two[:, 0])
         labeled += rest[order[:10]].tolist()
     return found
 
 
 # %%
-            order = np.argsort(two[:, 1] - two[:, 0])  # the first leads the second least
-# no more than random ones. Try it on a part of your recordings before you rely on it.
+# The mean over five draws of the first labels, and the range. On this corpus, unsure utterances
+# bring no more than random ones. Try it on a part of your recordings before you rely on it.
 
 import matplotlib.pyplot as plt
 
