@@ -127,13 +127,17 @@ def scaled(X, train, test, *others):
     return [*parts, *(scaler.transform(other) for other in others)]
 
 
-def labeled(y, share, seed):
-    """Return a mask of the labeled rows: a share of each class, at least two utterances."""
+def labeled(y, labels, seed):
+    """Return a mask of the labeled rows of each class.
+
+    Up to 1, `labels` is a share, of which at least two utterances are labeled; above, a number.
+    """
     random = np.random.RandomState(seed)
     rows = np.zeros(len(y), dtype=bool)
     for name in np.unique(y):
         members = random.permutation(np.flatnonzero(y == name))
-        rows[members[: max(2, round(share * len(members)))]] = True
+        n = max(2, round(labels * len(members))) if labels <= 1 else int(labels)
+        rows[members[:n]] = True
     return rows
 
 
@@ -339,7 +343,7 @@ def new_result(task, kind, settings):
     }
 
 
-def complete(path, result, X, table, plan, fit):
+def complete(path, result, X, table, plan, fit, metrics=("accuracy",)):
     """Add the missing fits and the summary to a result, and write it after each fit.
 
     `plan` lists (system, share of labels, seed) in the order of the fits of a fold, and
@@ -368,13 +372,13 @@ def complete(path, result, X, table, plan, fit):
             )
             write(path, result)
         print(result["task"], result["input"], f"fold {fold}", flush=True)
-    result["summary"] = summarise(result["fits"], y, speakers, folds)
+    result["summary"] = summarise(result["fits"], y, speakers, folds, metrics)
     write(path, result)
     print(json.dumps(result["summary"], indent=1))
 
 
-def summarise(fits, y, speakers, folds):
-    """Return the scores of each system and its gain over the twin, by share of labels."""
+def summarise(fits, y, speakers, folds, metrics=("accuracy",)):
+    """Return the scores of each system and its gains over the twin, by share of labels."""
     codes = np.searchsorted(np.unique(y), y)
     tables = {}
     for fit in fits:
@@ -397,29 +401,29 @@ def summarise(fits, y, speakers, folds):
             entry[f"{name}_sd"] = float(np.std(values, ddof=1)) if len(values) > 1 else None
         twin = complete.get((share, "twin"), {})
         seeds = sorted(set(runs) & set(twin))
-        if system != "twin" and seeds:
-            entry["gain"] = compare(runs, twin, seeds, codes, speakers)
+        for metric in metrics if system != "twin" and seeds else ():
+            name = "gain" if metric == "accuracy" else f"{metric}_gain"
+            entry[name] = compare(runs, twin, seeds, codes, speakers, metric)
         summary.append(entry)
     return summary
 
 
-def compare(runs, twin, seeds, codes, speakers):
-    """Return the mean gain in accuracy, and its interval and p-value over speakers."""
-    gains = np.array(
-        [(runs[s] == codes).astype(float) - (twin[s] == codes).astype(float) for s in seeds]
-    )
+def compare(runs, twin, seeds, codes, speakers, metric="accuracy"):
+    """Return the mean gain in a metric, and its interval and p-value over speakers."""
+    score = METRICS[metric]
     found = jackknife_by_speaker(
         np.tile(codes, len(seeds)),
         np.concatenate([runs[s] for s in seeds]),
         np.concatenate([twin[s] for s in seeds]),
         np.tile(speakers, len(seeds)),
-        metric=accuracy_score,
+        metric=score,
     )
+    by_seed = [float(score(codes, runs[s]) - score(codes, twin[s])) for s in seeds]
     return {
-        "mean": float(gains.mean()),
+        "mean": float(np.mean(by_seed)),
         "interval": [found.low, found.high],
         "p": found.p_value,
-        "by_seed": [float(gain.mean()) for gain in gains],
+        "by_seed": by_seed,
     }
 
 

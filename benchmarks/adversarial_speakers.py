@@ -1,23 +1,31 @@
 """Gain from the speakers of unlabeled speech over conventional training of the same network.
 
-    python benchmarks/adversarial_speakers.py tune --input vectors
-    python benchmarks/adversarial_speakers.py run --input vectors --seeds 5
+    python benchmarks/adversarial_speakers.py tune --task valence --input vectors
+    python benchmarks/adversarial_speakers.py run --task valence --input vectors --seeds 5
+    python benchmarks/adversarial_speakers.py run --labels 4 8 16 32 0.1 1
     python benchmarks/adversarial_speakers.py collapse
 
-Needs SKSER_DATA, and SKSER_MODELS for Whisper. Tasks, shares of labels, scaling, inner folds and
-statistics are those of `adversarial_gain.py`; the inputs are also vectors of the Whisper encoder
-and its 20-ms frames. The systems are the twin (both auxiliary weights 0), the phases of the paper,
-the twin with `objectives` that use the speakers, the phases of the paper with the same objectives,
-and scikit-learn's self-training and label spreading. All are inductive: no statistics of test
-speakers are used. ``tune`` draws the same number of settings for each system and scores them by
-accuracy on speaker-disjoint inner folds of the first outer training fold. ``run`` uses the best
-settings of each system. Finished fits are stored in the result files.
+Needs SKSER_DATA, and SKSER_MODELS for Whisper. The tasks are the valence of RAVDESS, and the
+classes of EmoDB and of IndoWave (one speaker left out at a time). The inputs are those of
+`adversarial_gain.py`, which also scales them, and vectors of the Whisper encoder and its 20-ms
+frames. ``--labels`` up to 1 is the share of each class that is labeled, above 1 it is a number of
+utterances per class; the rest of the training folds is unlabeled.
 
-``collapse`` labels eight speakers of EmoDB, leaves RAVDESS unlabeled and tests on two further
-speakers of EmoDB and on RAVDESS, with and without matched statistics.
+The systems are the twin (both auxiliary weights 0), the phases of the paper, the twin with
+`objectives` that use the speakers, the phases of the paper with the same objectives, and
+scikit-learn's self-training and label spreading. All are inductive: no statistics of test speakers
+are used. All but label spreading, which has no such option, weight classes equally. ``tune`` draws
+the same number of settings for each system and number of labels, and scores them by UAR on
+speaker-disjoint inner folds of the first outer training fold. ``run`` uses the best settings of
+each. Finished fits are stored in the result files.
+
+``collapse`` labels eight speakers of EmoDB, leaves RAVDESS unlabeled, and tests on the two further
+speakers of EmoDB, in five folds, and on RAVDESS, with and without matched statistics. It reports
+the gain in UAR on EmoDB over the twin, with its interval over speakers.
 """
 
 import argparse
+import itertools
 import json
 import os
 import time
@@ -27,25 +35,28 @@ from pathlib import Path
 import numpy as np
 from adversarial_gain import (
     FRAMES,
+    METRICS,
     SPACE,
-    TASKS,
     TWIN,
+    compare,
     complete,
     extract,
     inner_folds,
     labeled,
-    load_task,
     new_result,
     scaled,
+    summarise,
 )
+from adversarial_gain import load_task as load_published
 from provenance import RESULTS, kept_result, versions, write_result
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 
 from skser.feature_extraction import SpeechEmbedding
 from skser.neural_network import AdversarialAEClassifier
 
+TASKS = ("valence", "emodb-loso", "indowave")
 INPUTS = ("vectors", "frames", "whisper", "whisper-frames")
 SPEAKERS = {
     "speaker_swap": (0.0, 0.5),
@@ -56,8 +67,26 @@ SPEAKERS = {
 }
 PAPER = {"reconstruction_weight": (0.01, 0.03, 0.1), "adversarial_weight": (0.03, 0.1, 0.3)}
 SYSTEMS = ("twin", "paper", "speakers", "paper and speakers", "self-training", "label spreading")
-N_TRIALS = {"vectors": 12, "whisper": 12, "frames": 4, "whisper-frames": 4}
+N_TRIALS = {"vectors": 8, "whisper": 8, "frames": 4, "whisper-frames": 4}
 NETWORKS = SYSTEMS[:4]
+COLLAPSE = {
+    "twin": TWIN,
+    "paper, statistics as they are": {"objectives": {"match_statistics": False}},
+    "paper": {},
+    "paper, gradient penalty and warm-up": {
+        "objectives": {"gradient_penalty": 1.0, "warm_up": 0.3}
+    },
+}
+
+
+def load_task(task):
+    """Return paths, labels, speakers and folds (lists of speakers)."""
+    if task != "indowave":
+        return load_published(task)
+    paths = sorted((Path(os.environ["SKSER_DATA"]) / task).glob("*.flac"))
+    parts = np.array([path.stem.split("-")[:2] for path in paths])
+    speakers, y = parts.T
+    return np.array([str(path) for path in paths]), y, speakers, [[s] for s in np.unique(speakers)]
 
 
 def features(paths, kind):
@@ -90,16 +119,16 @@ def drawn(system, kind):
                 "alpha": float(random.uniform(0.05, 0.8)),
             }
         else:
-            trial = pick | (paper if "paper" in system else TWIN)
+            trial = pick | {"class_weight": "balanced"} | (paper if "paper" in system else TWIN)
             if "speakers" in system:
                 trial["objectives"] = own
         trials.append(trial)
     return trials
 
 
-def fit_predict(system, train, y, groups, test, share, seed, settings):
+def fit_predict(system, train, y, groups, test, labels, seed, settings):
     """Return predictions for the test rows and the CPU seconds of the fit."""
-    known = labeled(y, share, seed)
+    known = labeled(y, labels, seed)
     start = time.process_time()
     if system in NETWORKS:
         model = AdversarialAEClassifier(
@@ -109,7 +138,7 @@ def fit_predict(system, train, y, groups, test, share, seed, settings):
         return model.predict(test), round(time.process_time() - start, 2)
     names, codes = np.unique(y, return_inverse=True)
     if system == "self-training":
-        linear = LogisticRegression(C=settings["C"], max_iter=300)
+        linear = LogisticRegression(C=settings["C"], max_iter=300, class_weight="balanced")
         model = SelfTrainingClassifier(linear, threshold=settings["threshold"])
     else:
         model = LabelSpreading(kernel="knn", **settings)
@@ -122,13 +151,13 @@ def systems_of(kind, systems):
     return [s for s in systems if s in NETWORKS or not kind.endswith("frames")]
 
 
-def tune(task, kind, shares, systems):
+def tune(task, kind, amounts, systems):
     """Score every drawn setting of every system, and store each in the result file."""
     path = RESULTS / f"adversarial_speakers_tuning_{task}_{kind}.json"
     result = {
         "task": task,
         "input": kind,
-        "protocol": "speaker-disjoint inner folds of the first outer training fold, by accuracy",
+        "protocol": "speaker-disjoint inner folds of the first outer training fold, by UAR",
         "versions": versions("scikit-learn", "torch", "skorch", "numpy"),
         "trials": [],
     }
@@ -139,28 +168,32 @@ def tune(task, kind, shares, systems):
         (train, test, *scaled(X, train, test))
         for train, test in inner_folds(speakers, folds, "frames" if "frames" in kind else kind)
     ]
+    true = np.concatenate([y[test] for _, test, _, _ in parts])
     done = {(t["system"], t["labels"], json.dumps(t["settings"])) for t in result["trials"]}
-    for system in systems_of(kind, systems):
-        for share in shares:
-            for settings in drawn(system, kind):
-                key = (system, share, json.dumps(settings))
+    for labels in amounts:
+        for i in range(N_TRIALS[kind]):  # a stopped run has tried as many settings of each
+            for system in systems_of(kind, systems):
+                settings = drawn(system, kind)[i]
+                key = (system, labels, json.dumps(settings))
                 if key in done:
                     continue
                 done.add(key)
                 scores, seconds = [], 0.0
                 for seed in range(2):
-                    for train, test, A, B in parts:
-                        predicted, cpu = fit_predict(
-                            system, A, y[train], speakers[train], B, share, seed, settings
+                    predicted = []
+                    for train, _, A, B in parts:
+                        found, cpu = fit_predict(
+                            system, A, y[train], speakers[train], B, labels, seed, settings
                         )
-                        scores.append(accuracy_score(y[test], predicted))
+                        predicted.append(found)
                         seconds += cpu
+                    scores.append(balanced_accuracy_score(true, np.concatenate(predicted)))
                 result["trials"].append(
                     {
                         "system": system,
-                        "labels": share,
+                        "labels": labels,
                         "settings": settings,
-                        "accuracy": float(np.mean(scores)),
+                        "uar": float(np.mean(scores)),
                         "cpu_seconds": round(seconds, 1),
                     }
                 )
@@ -168,83 +201,137 @@ def tune(task, kind, shares, systems):
                 print(task, kind, *key, round(float(np.mean(scores)), 4), flush=True)
 
 
-def run(task, kind, shares, systems, n_seeds):
+def run(task, kind, amounts, systems, n_seeds):
     """Fit all folds and seeds that are missing from the result file."""
     tuning = json.loads((RESULTS / f"adversarial_speakers_tuning_{task}_{kind}.json").read_text())
     best = {}
-    for trial in sorted(tuning["trials"], key=lambda trial: trial["accuracy"]):
+    for trial in sorted(tuning["trials"], key=lambda trial: trial["uar"]):
         best.setdefault(str(trial["labels"]), {})[trial["system"]] = trial["settings"]
     path = RESULTS / f"adversarial_speakers_{task}_{kind}.json"
     table = load_task(task)
     _, y, speakers, _ = table
     result = new_result(task, kind, best)
-    if (kept := kept_result(path)) and kept["settings"] == best:
-        result["fits"] = kept["fits"]
+    result["protocol"] = "speaker-disjoint" + (", one speaker left out" * (task == "indowave"))
+    if kept := kept_result(path):
+        result["fits"] = [
+            fit
+            for fit in kept["fits"]
+            if kept["settings"][str(fit["labels"])].get(fit["system"])
+            == best.get(str(fit["labels"]), {}).get(fit["system"])
+        ]
 
-    def fit(system, share, seed, train, in_train, test):
-        settings = best[str(share)][system]
+    def fit(system, labels, seed, train, in_train, test):
+        settings = best[str(labels)][system]
         return fit_predict(
-            system, train, y[in_train], speakers[in_train], test, share, seed, settings
+            system, train, y[in_train], speakers[in_train], test, labels, seed, settings
         )
 
     plan = [
-        (system, share, seed)
-        for share in shares
+        (system, labels, seed)
+        for labels in amounts
         for seed in range(n_seeds)
         for system in systems_of(kind, systems)
     ]
-    complete(path, result, features(table[0], kind), table, plan, fit)
+    complete(path, result, features(table[0], kind), table, plan, fit, METRICS)
 
 
-def collapse(n_seeds):
+def recomputed(result):
+    """Return the entries of a result that follow from its predictions."""
+    if "fits" not in result:
+        return {}
+    if "task" not in result:
+        (_, y, speakers, _), _ = shared_labels(result["labels"])
+        return {"summary": collapse_summary(result["fits"], y, speakers)}
+    _, y, speakers, folds = load_task(result["task"])
+    return {"summary": summarise(result["fits"], y, speakers, folds, METRICS)}
+
+
+def shared_labels(labels=None):
+    """Return the tables of EmoDB and RAVDESS, restricted to labels that both have."""
+    tables = [load_published(task) for task in ("emodb-loso", "ravdess-5")]
+    labels = labels or sorted(set(tables[0][1]) & set(tables[1][1]))
+    return [
+        (paths[keep], y[keep], speakers[keep], labels)
+        for paths, y, speakers, _ in tables
+        for keep in [np.isin(y, labels)]
+    ]
+
+
+def collapse(kinds, n_seeds):
     """Train on EmoDB with RAVDESS as unlabeled speech, and store the scores."""
-    tables = {task: load_task(task) for task in ("emodb-loso", "ravdess-5")}
-    shared = sorted(set(tables["emodb-loso"][1]) & set(tables["ravdess-5"][1]))
-    result = {
-        "labels": shared,
-        "versions": versions("scikit-learn", "torch", "skorch", "numpy"),
-        "scores": [],
-    }
-    keep = {task: np.isin(table[1], shared) for task, table in tables.items()}
-    (_, y, speakers, _), (_, other_y, _, _) = tables.values()
-    y, speakers = y[keep["emodb-loso"]], speakers[keep["emodb-loso"]]
-    other_y = other_y[keep["ravdess-5"]]
-    in_test = np.isin(speakers, np.unique(speakers)[:2])
-    options = {
-        "twin": TWIN,
-        "paper, statistics as they are": {"objectives": {"match_statistics": False}},
-        "paper": {},
-        "paper, gradient penalty and warm-up": {
-            "objectives": {"gradient_penalty": 1.0, "warm_up": 0.3}
-        },
-    }
-    for kind in ("vectors", "whisper"):
-        X, others = (features(tables[task][0][keep[task]], kind) for task in tables)
-        train, test, others = scaled(X, np.flatnonzero(~in_test), np.flatnonzero(in_test), others)
-        labels = np.concatenate([y[~in_test], np.full(len(others), "unlabeled")])
-        for system, settings in options.items():
-            for seed in range(n_seeds):
+    path = RESULTS / "adversarial_collapse.json"
+    (paths, y, speakers, labels), (other_paths, other_y, _, _) = shared_labels()
+    result = kept_result(path) or {"labels": labels, "fits": []}
+    done = {(f["input"], f["system"], f["seed"], f["fold"]) for f in result["fits"]}
+    for kind in kinds:
+        X, others = features(paths, kind), features(other_paths, kind)
+        for fold, held_out in enumerate(np.array_split(np.unique(speakers), 5)):
+            in_test = np.isin(speakers, held_out)
+            rows = np.flatnonzero(~in_test), np.flatnonzero(in_test)
+            train, test, unlabeled = scaled(X, *rows, others)
+            for seed, (system, settings) in itertools.product(range(n_seeds), COLLAPSE.items()):
+                if (kind, system, seed, fold) in done:
+                    continue
                 model = AdversarialAEClassifier(
                     unlabeled="unlabeled", random_state=seed, n_threads=1, device="cpu", **settings
                 )
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    model.fit(np.concatenate([train, others]), labels)
-                predicted = model.predict(others)
-                result["scores"].append(
+                    warnings.simplefilter("ignore")  # of settings that differ, and failed parts
+                    model.fit(
+                        np.concatenate([train, unlabeled]),
+                        np.concatenate([y[~in_test], np.full(len(unlabeled), "unlabeled")]),
+                    )
+                found = model.predict(unlabeled)
+                largest = np.unique(found, return_counts=True)[1].max() / len(found)
+                result["fits"].append(
                     {
                         "input": kind,
                         "system": system,
                         "seed": seed,
-                        "emodb_uar": balanced_accuracy_score(y[in_test], model.predict(test)),
-                        "ravdess_uar": balanced_accuracy_score(other_y, predicted),
-                        "ravdess_largest_class": float(
-                            np.unique(predicted, return_counts=True)[1].max() / len(predicted)
-                        ),
+                        "fold": fold,
+                        "ravdess_uar": float(balanced_accuracy_score(other_y, found)),
+                        "ravdess_largest_class": float(largest),
+                        "predicted": np.searchsorted(labels, model.predict(test)).tolist(),
                     }
                 )
-                print(result["scores"][-1], flush=True)
-                write_result(RESULTS / "adversarial_collapse.json", result)
+                write_result(path, result)
+            print("collapse", kind, f"fold {fold}", flush=True)
+    result["summary"] = collapse_summary(result["fits"], y, speakers)
+    write_result(path, result)
+    print(json.dumps(result["summary"], indent=1))
+
+
+def collapse_summary(fits, y, speakers):
+    """Return the scores of each input and system, and the gain over the twin on EmoDB."""
+    codes = np.searchsorted(np.unique(y), y)
+    folds = np.array_split(np.unique(speakers), 5)
+    groups = {}
+    for fit in fits:
+        groups.setdefault((fit["input"], fit["system"]), []).append(fit)
+    runs, summary = {}, []
+    for (kind, system), members in groups.items():
+        by_seed = {}
+        for fit in members:
+            run = by_seed.setdefault(fit["seed"], np.full(len(y), -1))
+            run[np.isin(speakers, folds[fit["fold"]])] = fit["predicted"]
+        complete = {seed: run for seed, run in by_seed.items() if (run >= 0).all()}
+        if not complete:
+            continue
+        runs[kind, system] = complete
+        entry = {
+            "input": kind,
+            "system": system,
+            "n_seeds": len(complete),
+            "emodb_uar": float(np.mean([balanced_accuracy_score(codes, run)
+                                        for run in complete.values()])),
+        }  # fmt: skip
+        for name in ("ravdess_uar", "ravdess_largest_class"):
+            entry[name] = float(np.mean([f[name] for f in members if f["seed"] in complete]))
+        twin = runs.get((kind, "twin"), {})
+        if system != "twin" and (seeds := sorted(set(complete) & set(twin))):
+            entry["gain"] = compare(complete, twin, seeds, codes, speakers, "uar")
+        summary.append(entry)
+    return summary
 
 
 def main():
@@ -257,7 +344,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
     if arguments.what == "collapse":
-        collapse(arguments.seeds)
+        collapse(arguments.input, arguments.seeds)
         return
     for kind in arguments.input:
         if arguments.what == "tune":

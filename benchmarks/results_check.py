@@ -19,11 +19,17 @@ from provenance import RESULTS, ROOT, as_text, code_hash
 
 # Scripts whose summaries follow from the predictions in their results, by the start of the name.
 SUMMARIZED = {
-    "adversarial_gain": True, "attention_deletion": False, "attention_planted": False,
+    "adversarial_gain": True, "adversarial_latent": True, "adversarial_speakers": True,
+    "adversarial_collapse": True, "attention_deletion": False, "attention_planted": False,
     "conditions": True,
     "attention_fcn": True, "embeddings": True, "leaderboard": True, "mpg": False,
     "staged_transfer": True,
 }  # fmt: skip
+SCRIPTS = {
+    "adversarial_collapse": "adversarial_speakers",
+    "attention_deletion": "attention",
+    "attention_planted": "attention",
+}
 
 
 def status(stored):
@@ -69,7 +75,7 @@ def recomputed(name, stored):
     start = next((start for start in SUMMARIZED if name.startswith(start)), None)
     if start is None or (SUMMARIZED[start] and not os.environ.get("SKSER_DATA")):
         return None
-    script = "attention" if start in ("attention_deletion", "attention_planted") else start
+    script = SCRIPTS.get(start, start)
     found = importlib.import_module(script).recomputed(stored)
     return json.loads(json.dumps(found)) or None
 

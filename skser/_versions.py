@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 import skser
 
 _CORE = (
-    "numpy", "scipy", "pandas", "scikit-learn", "joblib", "torch", "skorch", "librosa", "numba",
+    "numpy", "scipy", "pandas", "scikit-learn", "joblib", "torch", "skorch", "numba",
     "soundfile", "soxr", "safetensors", "skops",
 )  # fmt: skip
 _OPTIONAL = (

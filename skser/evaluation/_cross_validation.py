@@ -264,7 +264,7 @@ def _protocol(model, corpus, folds, cv, use_frame):
         "folds_hash": rows.hexdigest(),
         "use_frame": use_frame,
         "versions": {
-            name: version(name) for name in ("skser", "scikit-learn", "torch", "numpy", "librosa")
+            name: version(name) for name in ("skser", "scikit-learn", "torch", "numpy", "scipy")
         },
         "environment": {
             "python": platform.python_version(),

@@ -20,25 +20,29 @@ class FormantFinder:
 
     Parameters
     ----------
-    emphasis : ndarray of shape (n_bins,), float32
-        Power response of the pre-emphasis, for the bins of the band.
+    cosines : ndarray of shape (11, n_bins), float64
+        Weights of the bins of the band in the autocorrelation at each lag. They contain the
+        power response of the pre-emphasis.
     band : float
         Upper end of the band, in Hz.
     """
 
-    emphasis: np.ndarray
+    cosines: np.ndarray
     band: float
 
     @classmethod
     def from_hertz(cls, sampling_rate, n_fft):
         """Create the settings for power spectra of `n_fft` samples."""
         wanted = int(min(_BAND, sampling_rate / 2) * n_fft / sampling_rate)
-        # Extended to the next length for which the inverse transform is fast.
         n_bins = 1 + min(scipy.fft.next_fast_len(2 * wanted, real=True) // 2, n_fft // 2)
         angles = 2 * np.pi * np.arange(n_bins) / n_fft
         pole = np.exp(-2 * np.pi * _PRE_EMPHASIS_FROM / sampling_rate)
         emphasis = np.abs(1 - pole * np.exp(-1j * angles)) ** 2
-        return cls(emphasis.astype(np.float32), (n_bins - 1) * sampling_rate / n_fft)
+        # The inverse Fourier transform of a power spectrum, whose other half is its mirror image.
+        phases = np.pi * np.outer(np.arange(_ORDER + 1), np.arange(n_bins)) / (n_bins - 1)
+        cosines = np.cos(phases) / (n_bins - 1)
+        cosines[:, [0, -1]] /= 2
+        return cls(cosines * emphasis, (n_bins - 1) * sampling_rate / n_fft)
 
     def formants(self, power):
         """Compute the formants of each frame.
@@ -53,19 +57,32 @@ class FormantFinder:
         ndarray of shape (n_frames, 6), float32
             Frequency and bandwidth of the lowest three formants, in Hz. Missing ones are 0.
         """
-        band = power[:, : len(self.emphasis)] * self.emphasis
-        correlation = scipy.fft.irfft(band, axis=1)[:, : _ORDER + 1]
-        return _lowest_resonances(correlation, self.band)
+        return _lowest_resonances(_weighted_sums(power, self.cosines), self.band)
+
+
+@njit(cache=True, nogil=True, fastmath=True)  # fastmath lets sums use vector registers
+def _weighted_sums(power, weights):
+    n_sums, n_bins = weights.shape
+    sums = np.empty((len(power), n_sums))
+    for t in range(len(power)):
+        for k in range(n_sums):
+            total = 0.0  # rounded to float32, it would move the formants of some voiced frames
+            for j in range(n_bins):
+                total += power[t, j] * weights[k, j]
+            sums[t, k] = total
+    return sums
 
 
 @njit(cache=True, nogil=True)
 def _lowest_resonances(correlation, band):
     n_frames = len(correlation)
     found = np.zeros((n_frames, 2 * N_FORMANTS), np.float32)
+    # Successive frames have similar roots, so those of the last frame are where to start.
+    roots = np.full(_ORDER, 0.5 + 0.5j)
     for t in range(n_frames):
         if correlation[t, 0] < 1e-20:  # silent, since the peak of the utterance is 1
             continue
-        roots = _roots(_predictor(correlation[t]))
+        _find_roots(_predictor(correlation[t]), roots)
         kept = 0
         frequencies = np.empty(len(roots))
         bandwidths = np.empty(len(roots))
@@ -110,54 +127,62 @@ def _predictor(correlation):
 
 
 @njit(cache=True, nogil=True)
-def _roots(coefficients):
-    """Find the roots of a real polynomial, highest power first, by Laguerre's method.
+def _find_roots(coefficients, roots):
+    """Replace approximate roots of a real polynomial, highest power first, by its roots.
 
-    Each root found is divided out of the polynomial, together with its conjugate.
+    Each root found by Laguerre's method is divided out of the polynomial, together with its
+    conjugate.
     """
-    p = coefficients.astype(np.complex128)
-    degree = len(p) - 1
-    roots = np.zeros(degree, np.complex128)
-    n = degree
+    p = coefficients.copy()
+    n = len(p) - 1
+    i = 0
     while n > 0:
-        x = _one_root(p[: n + 1], 0.5 + 0.5j)
-        # Refined on the original polynomial, since deflation accumulates rounding errors.
-        x = _one_root(coefficients.astype(np.complex128), x)
-        if abs(x.imag) < 1e-9:
-            x = complex(x.real, 0.0)
-        roots[degree - n] = x
-        for k in range(1, n):
-            p[k] += x * p[k - 1]
-        n -= 1
-        if x.imag != 0 and n > 0:
-            conjugate = x.conjugate()
-            roots[degree - n] = conjugate
+        x = _one_root(p, n, roots[i])
+        # Refined on the original polynomial, since division accumulates rounding errors.
+        x = _one_root(coefficients, len(coefficients) - 1, x)
+        if abs(x.imag) < 1e-9 or n == 1:
+            roots[i] = complex(x.real, 0.0)
             for k in range(1, n):
-                p[k] += conjugate * p[k - 1]
+                p[k] += x.real * p[k - 1]
             n -= 1
-    return roots
+            i += 1
+            continue
+        roots[i], roots[i + 1] = x, x.conjugate()
+        twice, square = 2 * x.real, x.real * x.real + x.imag * x.imag
+        p[1] += twice * p[0]
+        for k in range(2, n - 1):
+            p[k] += twice * p[k - 1] - square * p[k - 2]
+        n -= 2
+        i += 2
 
 
 @njit(cache=True, nogil=True)
-def _one_root(p, x):
-    n = len(p) - 1
+def _one_root(p, n, x):
+    """Find a root of the polynomial of degree n whose coefficients come first in p."""
     for _ in range(40):
-        value, slope, bend = p[0], 0j, 0j
+        value, slope, bend = complex(p[0], 0.0), 0j, 0j
         for k in range(1, n + 1):
             bend = bend * x + slope
             slope = slope * x + value
             value = value * x + p[k]
-        if abs(value) < 1e-12:
+        spread = _square_root((n - 1) * ((n - 1) * slope * slope - 2 * n * bend * value))
+        if slope.real * spread.real + slope.imag * spread.imag < 0:
+            spread = -spread  # the larger denominator gives the nearer root
+        denominator = slope + spread
+        square = denominator.real * denominator.real + denominator.imag * denominator.imag
+        if square == 0:
             break
-        g = slope / value
-        h = g * g - 2 * bend / value
-        root = np.sqrt((n - 1) * (n * h - g * g))
-        plus, minus = g + root, g - root
-        denominator = plus if abs(plus) > abs(minus) else minus
-        if denominator == 0:
-            break
-        step = n / denominator
+        step = value * denominator.conjugate() * (n / square)
         x = x - step
-        if abs(step) < 1e-10:
+        if step.real * step.real + step.imag * step.imag < 1e-20:
             break
     return x
+
+
+@njit(cache=True, nogil=True)
+def _square_root(z):
+    # np.sqrt also guards against overflow, which takes most of its time.
+    size = np.sqrt(z.real * z.real + z.imag * z.imag)
+    real = np.sqrt(max(0.5 * (size + z.real), 0.0))
+    imag = np.sqrt(max(0.5 * (size - z.real), 0.0))
+    return complex(real, imag if z.imag >= 0 else -imag)

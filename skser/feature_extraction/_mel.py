@@ -1,7 +1,6 @@
 """Mel spectrogram and mel-frequency cepstral coefficients."""
 
 import functools
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -9,6 +8,7 @@ import scipy.sparse
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skser._docstrings import insert_descriptions
+from skser.feature_extraction._mel_bands import mel_filters
 from skser.feature_extraction._parameters import DESCRIPTIONS
 from skser.feature_extraction._spectral import (
     PreparedSpectra,
@@ -24,23 +24,16 @@ from skser.sequences import Layout
 @functools.lru_cache(maxsize=32)
 def _filterbank(sampling_rate, n_fft, n_mels, fmin, fmax):
     """Return mel filters, a csr_array (n_mels, n_fft // 2 + 1), and their centers in Hz."""
-    import librosa.filters
-
-    with warnings.catch_warnings():  # librosa warns of empty bands, which raise below
-        warnings.simplefilter("ignore")
-        filters = librosa.filters.mel(
-            sr=sampling_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax
-        )
+    filters, centers = mel_filters(sampling_rate, n_fft, n_mels, fmin, fmax)
     empty = np.flatnonzero(~filters.any(axis=1))
     if empty.size:
         raise ValueError(
             f"n_mels={n_mels} is too many for n_fft={n_fft}: mel band {empty[0]} covers no "
             "frequency bin. Use a smaller n_mels= or a longer n_fft=."
         )
-    edges = librosa.mel_frequencies(n_mels + 2, fmin=fmin, fmax=fmax)
     # Sparse, since each bin belongs to at most two bands. Besides, the sums of a sparse product
     # never depend on the number of threads, unlike those of a dense one.
-    return scipy.sparse.csr_array(filters), tuple(edges[1:-1].tolist())
+    return scipy.sparse.csr_array(filters), tuple(centers.tolist())
 
 
 @functools.lru_cache(maxsize=32)

@@ -1,10 +1,10 @@
 """Descriptors of the shape of short-time spectra: centroid, slopes, flux and others."""
 
-import warnings
-
 import numpy as np
 import scipy.fft
 import scipy.sparse
+
+from skser.feature_extraction._mel_bands import mel_filters
 
 NAMES = (
     "centroid",
@@ -41,17 +41,11 @@ class SpectralShape:
     """
 
     def __init__(self, sampling_rate, n_fft):
-        import librosa.filters
-
         nyquist = sampling_rate / 2
         fmax = min(_FMAX, nyquist)
         self.frequencies = (np.arange(n_fft // 2 + 1) * sampling_rate / n_fft).astype(np.float32)
         f = self.frequencies
-        with warnings.catch_warnings():  # librosa warns of empty bands, which raise below
-            warnings.simplefilter("ignore")
-            filters = librosa.filters.mel(
-                sr=sampling_rate, n_fft=n_fft, n_mels=N_MELS, fmin=_FMIN, fmax=fmax
-            )
+        filters, centers = mel_filters(sampling_rate, n_fft, N_MELS, _FMIN, fmax)
         if not filters.any(axis=1).all():
             raise ValueError(
                 f"A Fourier transform of {n_fft} samples is too short for {N_MELS} mel bands: use "
@@ -66,7 +60,6 @@ class SpectralShape:
         self._of_decibels = scipy.sparse.csr_array(np.vstack([*slopes, np.ones_like(f) / len(f)]))
         self._below_2k = slice(0, np.searchsorted(f, 2000, "right"))
         self._above_2k = slice(np.searchsorted(f, 2000, "right"), np.searchsorted(f, 5000, "right"))
-        centers = librosa.mel_frequencies(N_MELS + 2, fmin=_FMIN, fmax=fmax)[1:-1]
         self.equal_loudness = _equal_loudness(centers).astype(np.float32)
 
     def describe(self, power):

@@ -99,7 +99,8 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
     The paper describes the two latents, their discriminators and the two kinds of input. It does
     not give layers, weights and optimizers; the defaults here were chosen on inner,
     speaker-disjoint folds. For frames, the decoder reconstructs the mean and the standard
-    deviation of each column over time.
+    deviation of each column over time. Reconstruction and regularization of a batch use the same
+    codes, so that the encoder runs once for both.
 
     References
     ----------

@@ -71,12 +71,12 @@ def untracked(module):
             layer.track_running_stats = True
 
 
-def kept_weights(module):
-    """Let autograd go through a graph after an optimizer has changed the module's weights.
+def kept_weights(parameters):
+    """Let autograd go through a graph after an optimizer has changed the parameters.
 
     The graph then holds copies of the weights that its backward pass needs.
     """
-    owned = {p.untyped_storage().data_ptr() for p in module.parameters()}
+    owned = {parameter.untyped_storage().data_ptr() for parameter in parameters}
 
     def pack(tensor):
         return tensor.clone() if tensor.untyped_storage().data_ptr() in owned else tensor

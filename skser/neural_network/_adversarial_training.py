@@ -178,13 +178,14 @@ class AdversarialNet(SequenceNet):
         """
         generator = self._generators["reconstruction"]
         shared = self.reconstruction_weight and self.adversarial_weight
-        keep = kept_weights(module) if shared else contextlib.nullcontext()
+        weights = self._parameters["generator"].values()
+        keep = kept_weights(weights) if shared else contextlib.nullcontext()
         with keep, autocast(self.device, self.precision):
             return module.encode(x, lengths, generator)
 
     def _reconstruct(self, module, x, lengths, classes, codes):
         with autocast(self.device, self.precision):
-            loss = module.errors_of_codes(*codes, x, lengths).mean()
+            loss = functional.mse_loss(*module.scaled_pair(*codes, x, lengths))
         retain = bool(self.adversarial_weight)  # the generator phase goes through the same graph
         self._step("reconstruction", self.reconstruction_optimizer_, loss, retain)
         self._note("reconstruction_loss", loss)

@@ -16,6 +16,7 @@ from skser.feature_extraction import (
     Spectrogram,
 )
 from skser.feature_extraction._done import FeatureCache
+from skser.feature_extraction._mel_bands import mel_filters
 from skser.feature_extraction._spectral import NumpyFrames
 
 RATE = 16000
@@ -40,6 +41,21 @@ def test_power_agrees_with_librosa(speech, n_fft):
     given = one(Spectrogram(window=0.025, n_fft=n_fft, scale="power"), speech)
     assert given.shape == expected.shape
     assert np.abs(given - expected).max() < 1e-4 * expected.max()
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100])
+@pytest.mark.parametrize(
+    ("n_mels", "fmin", "fmax"), [(64, 50, 8000), (26, 0, 3999.5), (1, 1000, 1001)]
+)
+def test_mel_filters_are_those_of_librosa(rate, n_mels, fmin, fmax):
+    fmax = min(fmax, rate / 2)
+    filters, centers = mel_filters(rate, 1024, n_mels, fmin, fmax)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of empty bands
+        expected = librosa.filters.mel(sr=rate, n_fft=1024, n_mels=n_mels, fmin=fmin, fmax=fmax)
+    np.testing.assert_array_equal(filters, expected)
+    edges = librosa.mel_frequencies(n_mels + 2, fmin=fmin, fmax=fmax)
+    np.testing.assert_array_equal(centers, edges[1:-1])
 
 
 def test_decibels_agree_with_librosa_over_the_top_60_db(speech):
@@ -289,7 +305,7 @@ def test_filters_and_windows_are_built_once_per_setting(monkeypatch, speech):
     def again(*args, **kwargs):
         raise AssertionError("built again")
 
-    monkeypatch.setattr(librosa.filters, "mel", again)
+    monkeypatch.setattr("skser.feature_extraction._mel.mel_filters", again)
     monkeypatch.setattr("scipy.signal.get_window", again)
     np.testing.assert_array_equal(one(mel, speech), first)
     with pytest.raises(AssertionError, match="built again"):

@@ -3,11 +3,15 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
+from skser.compose import AdaptedClassifier
 from skser.neural_network import AdversarialAEClassifier, AdversarialAERegressor
 from skser.neural_network._adversarial_batches import (
     SpeakerStatistics,
@@ -76,6 +80,21 @@ class TestSpeakers:
         score = twin.score(X[~train], y[~train])
         assert score < 0.8
         assert model.score(X[~train], y[~train]) > score + 0.05
+
+    @pytest.mark.parametrize("scaling", [False, True])
+    def test_utterances_of_strangers_help_further(self, few_labels, scaling):
+        X, y, hidden, groups = few_labels
+        train = groups < 20
+        network = AdversarialAEClassifier(
+            objectives=SPEAKERS | {"speaker_scaling": scaling}, unlabeled=-1, max_epochs=30,
+            **TWIN, **EXACT,
+        )  # fmt: skip
+        table = pd.DataFrame(X).add_prefix("x").assign(speaker=groups)
+        model = AdaptedClassifier(make_pipeline(StandardScaler(), network), setting="speaker")
+        model.fit(table[train], hidden[train], groups=groups[train])
+        test = table[~train]
+        blind = model.estimator_.score(test.drop(columns="speaker"), y[~train])
+        assert model.score(test, y[~train]) > blind + 0.05
 
     @pytest.mark.parametrize("objectives", [{"speaker_swap": 0.5}, {"pseudo_labels": 1.0}])
     def test_missing_speakers_are_reported(self, few_labels, objectives):

@@ -236,12 +236,12 @@ class AdversarialAE(nn.Module):
         codes = torch.cat([emotion, style], dim=1)
         return self.center + self.spread * self.decoder(codes).float()
 
-    def reconstruction_errors(self, x, lengths, generator=None):
+    def reconstruction_errors(self, x, lengths):
         """Compute mean squared errors (batch,), scaled so that predicting the mean costs 1."""
-        return self.errors_of_codes(*self.encode(x, lengths, generator), x, lengths)
-
-    def errors_of_codes(self, emotion, style, x, lengths):
-        """Compute the errors (batch,) of the reconstruction of ``x`` from given latents."""
-        given = self.decoder(torch.cat([emotion, style], dim=1)).float()
-        wanted = (self.encoder.reconstructed(x, lengths) - self.center) / self.spread
+        given, wanted = self.scaled_pair(*self.encode(x, lengths), x, lengths)
         return (given - wanted).square().mean(dim=1)
+
+    def scaled_pair(self, emotion, style, x, lengths):
+        """Compute the reconstruction from given latents and its target, both scaled."""
+        given = self.decoder(torch.cat([emotion, style], dim=1)).float()
+        return given, (self.encoder.reconstructed(x, lengths) - self.center) / self.spread
