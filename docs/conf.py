@@ -52,6 +52,7 @@ sphinx_gallery_conf = {
 
 sys.path.insert(0, str(Path(__file__).parent))
 from draw_architecture import draw_architecture  # noqa: E402
+from draw_features import draw_features  # noqa: E402
 from draw_systems import draw_systems  # noqa: E402
 from render_adaptation import write_adaptation  # noqa: E402
 from render_adversarial import write_adversarial_tables  # noqa: E402
@@ -80,6 +81,7 @@ write_leaderboard(HERE)
 write_onnx_table(HERE)
 write_pretrained_tables(HERE)
 draw_architecture(HERE)
+autosummary_context = {"pictures": draw_features(HERE)}
 draw_systems(HERE)
 write_reliability(HERE)
 write_robustness(HERE)
