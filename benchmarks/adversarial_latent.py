@@ -88,7 +88,7 @@ def run(task, n_seeds):
                     "system": system,
                     "seed": seed,
                     "fold": fold,
-                    "predicted": np.round(predicted, 2).tolist(),
+                    "predicted": np.asarray(predicted, float).round(2).tolist(),
                 }
             )
             write_result(path, result)

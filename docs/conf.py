@@ -52,6 +52,7 @@ sphinx_gallery_conf = {
 
 sys.path.insert(0, str(Path(__file__).parent))
 from draw_architecture import draw_architecture  # noqa: E402
+from draw_features import draw_features  # noqa: E402
 from draw_systems import draw_systems  # noqa: E402
 from render_adaptation import write_adaptation  # noqa: E402
 from render_adversarial import write_adversarial_tables  # noqa: E402
@@ -64,6 +65,7 @@ from render_pretrained import write_pretrained_tables  # noqa: E402
 from render_reliability import write_reliability  # noqa: E402
 from render_results import write_tables  # noqa: E402
 from render_robustness import write_robustness  # noqa: E402
+from render_scale import write_scale_tables  # noqa: E402
 from render_service import write_service_tables  # noqa: E402
 from render_shared_speakers import write_shared_speakers  # noqa: E402
 from render_stream import write_stream_table  # noqa: E402
@@ -79,9 +81,11 @@ write_leaderboard(HERE)
 write_onnx_table(HERE)
 write_pretrained_tables(HERE)
 draw_architecture(HERE)
+autosummary_context = {"pictures": draw_features(HERE)}
 draw_systems(HERE)
 write_reliability(HERE)
 write_robustness(HERE)
+write_scale_tables(HERE)
 write_service_tables(HERE)
 write_shared_speakers(HERE)
 write_stream_table(HERE)

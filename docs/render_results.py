@@ -28,7 +28,6 @@ def write_tables(docs):
     write_generated(target / "features.rst", features, docs)
     write_generated(target / "functionals.rst", functionals, docs)
     write_generated(target / "functionals_ablation.rst", functionals_ablation, docs)
-    write_generated(target / "scale.rst", scale, docs)
     write_generated(target / "prediction.rst", prediction, docs)
     write_generated(target / "mpg.rst", mpg, docs)
     write_generated(target / "mpg_search.rst", mpg_search, docs)
@@ -84,43 +83,6 @@ def mutants(docs):
     if len(rows[-1]) > len(rows[0]):
         rows[0] += ["noticed with new tests", "noticed with new tests, %"]
     return f"{list_table(rows)}\nDrawn at random from {result['n_possible']:,} possible mutants.\n"
-
-
-def scale(docs):
-    """Return a table of time and memory with a block that is larger than memory."""
-    path = docs.parent / "benchmarks/results/scale.json"
-    if not path.exists():
-        return "Not measured yet.\n"
-    result = read_result(path)
-    titles = {
-        "extraction": f"extraction to disk, ``n_jobs={result['n_jobs']}``",
-        "epoch": f"one epoch of ``AttentionFCNClassifier``, ``n_threads={result['n_threads']}``",
-        "pipeline": "``SequenceScaler`` and one epoch",
-    }
-    rows = [["operation", "seconds", "peak anonymous memory, MB"]]
-    rows += [
-        [
-            title,
-            f"{result[name]['seconds']:.0f}",
-            f"{result[name]['peak_anonymous_megabytes']:.0f}",
-        ]
-        for name, title in titles.items()
-        if name in result
-    ]
-    text = (
-        f"The data are {result['hours_of_speech']:.1f} hours of speech in "
-        f"{result['n_utterances']:,} utterances, which give a block of "
-        f"{result['block_gigabytes']:.1f} GB.\n\n{list_table(rows)}"
-    )
-    if "kill" in result:
-        kill = result["kill"]
-        same = "the same bytes" if kill["same_bytes"] else "DIFFERENT BYTES"
-        text += (
-            f"\nAn extraction that was killed after {kill['finished_when_killed']:,} utterances "
-            f"and started again gave {same}; {kill['computed_again']} utterances were computed "
-            "twice.\n"
-        )
-    return text
 
 
 def prediction(docs):

@@ -35,6 +35,7 @@ def write_robustness(docs):
     write_generated(target / "calibration_in_conditions.rst", calibration, docs)
     write_generated(target / "foreign.rst", foreign, docs)
     write_generated(target / "rejection.rst", rejection, docs)
+    write_generated(target / "fresh_copies.rst", fresh_copies, docs)
 
 
 def results_of(docs, start):
@@ -154,6 +155,22 @@ def foreign(docs):
             )
         parts.append(f"{title}\n{'~' * len(title)}\n\n{list_table(rows)}")
     return "\n".join(parts) or "Not measured yet.\n"
+
+
+def fresh_copies(docs):
+    """Return a table of copies that stay the same, and of new ones in each epoch."""
+    path = docs.parent / "benchmarks/results/fresh_copies.json"
+    if not path.exists():
+        return "Not measured yet.\n"
+    summary = read_result(path)["summary"]
+    tests = list(next(iter(summary.values()))["uar"])
+    rows = [["training", "processor time, s", *tests]]
+    for way, row in summary.items():
+        scores = [f"{row['uar'][test]:.1f}" for test in tests]
+        rows.append([way, f"{row['cpu_seconds']:.0f}", *scores])
+    n_folds = next(iter(summary.values()))["n_folds"]
+    folds = "one inner fold" if n_folds == 1 else f"the mean of {n_folds} inner folds"
+    return f"UAR in percent on {folds} of EmoDB, of the attention FCN:\n\n{list_table(rows)}"
 
 
 def rejection(docs):

@@ -35,9 +35,14 @@ def directives(text, name):
         yield match[2].strip(), options, [line for line in lines if line not in options]
 
 
+def reference():
+    """Return the text of all pages of the API reference."""
+    return "\n".join(page.read_text() for page in sorted(DOCS.glob("api_*.rst")))
+
+
 def documented():
     """Return the names in the API reference, such as ``datasets.load_emodb``."""
-    text = (DOCS / "api.rst").read_text()
+    text = reference()
     entries = [line for _, _, content in directives(text, "autosummary") for line in content]
     return {*entries, *re.findall(r"``([\w.]+)``", text)}
 
@@ -64,7 +69,7 @@ def test_every_public_name_is_in_the_reference():
 
 
 def test_every_name_in_the_reference_exists():
-    text = (DOCS / "api.rst").read_text()
+    text = reference()
     for _, _, content in directives(text, "autosummary"):
         for entry in content:
             *module, name = f"skser.{entry}".split(".")

@@ -70,8 +70,12 @@ def parallel_map(function, tasks, n_jobs=None, prefer="processes"):
 
 
 def n_workers(n_jobs):
-    """Return the number of tasks that run at the same time."""
-    return 1 if _is_dask_task() else effective_n_jobs(n_jobs)
+    """Return the number of tasks that run at the same time; for a Dask cluster, at least 2."""
+    if _is_dask_task():
+        return 1
+    n_jobs = effective_n_jobs(n_jobs)
+    # A cluster of one worker needs runs of utterances as well, since every task is sent to it.
+    return max(n_jobs, 2) if _is_dask(get_active_backend()[0]) else n_jobs
 
 
 def _engine(n_jobs, prefer):

@@ -54,7 +54,8 @@ class PitchTracker:
         lowest, highest = pitch_range
         n_window = round(3 * sampling_rate / lowest)
         n_lags = int(sampling_rate / lowest) + 4 + len(_HALF_SAMPLE) // 2
-        n_fft = scipy.fft.next_fast_len(n_window + n_lags, real=True)
+        # Even, for the cosine transform of `candidates`.
+        n_fft = 2 * scipy.fft.next_fast_len(-(-(n_window + n_lags) // 2), real=True)
         window = scipy.signal.get_window("hann", n_window).astype(np.float32)
         correlation = scipy.fft.irfft(np.abs(scipy.fft.rfft(window, n_fft)) ** 2, n_fft)
         return cls(
@@ -80,8 +81,10 @@ class PitchTracker:
             autocorrelation at these lags, divided by that of the window (Boersma's equation 9).
         """
         n_fft = self.fourier.n_fft
-        band = power[:, : int(_BAND * n_fft / self.sampling_rate) + 1]
-        correlation = scipy.fft.irfft(band, n_fft, axis=1)
+        band = power.copy()
+        band[:, int(_BAND * n_fft / self.sampling_rate) + 1 :] = 0
+        # The inverse Fourier transform of a power spectrum, whose other half is its mirror image.
+        correlation = scipy.fft.dct(band, type=1, axis=1, norm="forward", overwrite_x=True)
         return _find_candidates(
             correlation[:, : len(self.window_correlation)],
             self.window_correlation,

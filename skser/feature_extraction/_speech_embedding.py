@@ -27,7 +27,8 @@ class SpeechEmbedding(AudioTransformer, auto_wrap_output_keys=("transform",)):
 
     The encoder is a Whisper, wav2vec 2.0, HuBERT, WavLM or data2vec model from the Hugging Face
     hub or from a folder. Whisper runs without its usual padding to 30 seconds. Layers above the
-    highest requested one are not computed. This class needs the extra ``embeddings``.
+    highest requested one are neither loaded nor computed. This class needs the extra
+    ``embeddings``.
 
     Parameters
     ----------

@@ -143,8 +143,8 @@ class _HiddenStates:
             Audio at the encoder's sampling rate.
         layers : tuple of int
             Layers to return, at most `highest`.
-        precision : {"float32", "bfloat16"}, default="float32"
-            Floating-point type of the layers' arithmetic.
+        precision : {"float32", "bfloat16", "int8"}, default="float32"
+            Number format of the arithmetic. An encoder loaded in int8 computes in it anyway.
 
         Returns
         -------

@@ -91,9 +91,11 @@ class SpecAugment(BaseEstimator):
 
         Returns
         -------
-        tensor of shape (n_utterances,), float32
-            Factors, above 1 for utterances that become shorter.
+        tensor of shape (n_utterances,), float32, or None
+            Factors, above 1 for utterances that become shorter. None if `time_stretch` is 0.
         """
+        if not self.time_stretch:
+            return None
         return 1 + self.time_stretch * (2 * torch.rand(n_utterances, generator=generator) - 1)
 
     def __call__(self, x, lengths, generator, speed=None):
@@ -124,6 +126,8 @@ class SpecAugment(BaseEstimator):
         n_frequency_masks = self.n_frequency_masks if n_bands > 1 else 0
         if speed is None:
             speed = self.draw_speed(len(x), generator)
+        if speed is None:
+            speed = torch.ones(len(x))
         uniform = torch.rand(
             1 + 2 * (n_time_masks + n_frequency_masks), len(x), 1, generator=generator
         )

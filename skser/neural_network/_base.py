@@ -309,7 +309,8 @@ class NeuralEstimator(TrainingParameters):
 
         `compute`, if given, is called with each batch instead of the module.
         """
-        check_is_fitted(self)
+        if not hasattr(self, "net_"):  # scikit-learn's check takes a tenth of a short prediction
+            check_is_fitted(self)
         sequences = self._check_input(X, reset=False)
         outputs = None
         for indices, batch in self._batches(sequences):

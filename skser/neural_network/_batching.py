@@ -9,8 +9,9 @@ import torch
 from skser.neural_network._bimodal import Bimodal
 
 # Number of batches that are cut from one bucket: shuffled utterances, sorted by length. Padding
-# stays small, and yet each epoch combines utterances differently.
-_BATCHES_PER_BUCKET = 16
+# stays small, and yet each epoch combines utterances differently. Random speeds also mix
+# utterances, which allows larger buckets.
+_BATCHES_PER_BUCKET, _WITH_SPEEDS = 8, 16
 
 
 class SequenceDataset(skorch.dataset.Dataset):
@@ -59,8 +60,8 @@ class BatchIterator:
         Function ``augment(x, lengths, generator)`` that returns new (x, lengths), applied to
         each batch. ``x`` is on the device; lengths and generator are on the CPU. If the function
         has a fourth parameter ``speed``, its method ``draw_speed(n_utterances, generator)`` draws
-        the speeds of all utterances before each epoch, so that utterances of similar length after
-        the change of speed share a batch.
+        the speeds of all utterances before each epoch, or returns None, so that utterances of
+        similar length after the change of speed share a batch.
     mixup : callable or None, default=None
         Function ``mixup(x, lengths, targets, random_state)`` that returns new
         (x, lengths, targets), applied to each batch after `augment`.
@@ -122,11 +123,12 @@ class BatchIterator:
         utterances = self.dataset.sequences
         if utterances is not self._of_block:  # a callback has replaced them
             self._copy_to_device()
-        final_lengths, speed = utterances.lengths, None
+        final_lengths, speed, per_bucket = utterances.lengths, None, _BATCHES_PER_BUCKET
         if self.speed_first:
             speed = self.augment.draw_speed(len(utterances), self.generator)
-            final_lengths = final_lengths / speed.numpy()
-        for indices in bucketed_indices(final_lengths, self.batch_size, self.order):
+        if speed is not None:
+            final_lengths, per_bucket = final_lengths / speed.numpy(), _WITH_SPEEDS
+        for indices in bucketed_indices(final_lengths, self.batch_size, self.order, per_bucket):
             targets = torch.from_numpy(self.dataset.targets[indices])
             inputs = padded_batch(utterances, indices, self.block)
             x, lengths = self._moved(inputs.pop("x")), inputs.pop("lengths")
@@ -160,7 +162,7 @@ def _free_memory(device):
     return torch.cuda.mem_get_info(device)[0]
 
 
-def bucketed_indices(lengths, batch_size, random_state=None):
+def bucketed_indices(lengths, batch_size, random_state=None, per_bucket=_BATCHES_PER_BUCKET):
     """Split utterances into batches of similar length.
 
     Parameters
@@ -171,6 +173,8 @@ def bucketed_indices(lengths, batch_size, random_state=None):
         Maximum number of utterances per batch.
     random_state : RandomState or None, default=None
         Random generator of the order. None sorts all utterances by length, with a stable sort.
+    per_bucket : int, default=8
+        Maximum number of batches that share a random set of utterances, sorted by length.
 
     Returns
     -------
@@ -182,8 +186,7 @@ def bucketed_indices(lengths, batch_size, random_state=None):
         return np.array_split(np.argsort(lengths, kind="stable"), n_batches)
     shuffled = np.array_split(random_state.permutation(len(lengths)), n_batches)
     batches = []
-    n_buckets = -(-n_batches // _BATCHES_PER_BUCKET)
-    for run in np.array_split(np.arange(n_batches), n_buckets):
+    for run in np.array_split(np.arange(n_batches), -(-n_batches // per_bucket)):
         bucket = np.concatenate([shuffled[i] for i in run])
         batches += np.array_split(bucket[np.argsort(lengths[bucket], kind="stable")], len(run))
     return [batches[i] for i in random_state.permutation(n_batches)]

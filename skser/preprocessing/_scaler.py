@@ -145,7 +145,8 @@ class SequenceScaler(
         return frames
 
     def _apply(self, X, function):
-        check_is_fitted(self)
+        if not hasattr(self, "_scaler"):  # scikit-learn's check takes long for one utterance
+            check_is_fitted(self)
         sequences = validate_sequences(self, X, reset=False)
         result = sequences.map_values(function)
         return result if is_sequences(X) else result.values.reshape(len(sequences), -1)

@@ -17,7 +17,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("with a space")
     corpus = make_emotional_speech(3, 8, random_state=0, output_dir=folder / "speech")
     corpus.frame.to_csv(folder / "table.csv", index=False)
-    model = attention_fcn(max_epochs=3, device="cpu", n_threads=1, random_state=0)
+    model = attention_fcn(max_epochs=6, device="cpu", n_threads=1, random_state=0)
     skser.save(model.fit(corpus.data, corpus.target.astype(str)), folder / "model.skser")
     return folder
 

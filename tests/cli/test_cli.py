@@ -236,7 +236,7 @@ def test_a_regressor_prints_its_values(shell, folder, files, tmp_path):
 
 def test_train_writes_the_same_model_as_python(shell, folder, files, tmp_path):
     code, _, err = shell(
-        "train", folder / "table.csv", "--out", tmp_path / "m.skser", "--max-epochs", 3,
+        "train", folder / "table.csv", "--out", tmp_path / "m.skser", "--max-epochs", 6,
         "--device", "cpu",
     )  # fmt: skip
     assert code == 0, err
@@ -296,11 +296,11 @@ def test_an_option_that_a_system_lacks_is_refused(shell, folder, tmp_path, optio
 def test_train_writes_onnx_if_the_name_ends_in_onnx(system, shell, folder, files, tmp_path):
     pytest.importorskip("onnx")
     code, _, err = shell(
-        "train", folder / "table.csv", "--out", tmp_path / "m.onnx", "--max-epochs", 3,
+        "train", folder / "table.csv", "--out", tmp_path / "m.onnx", "--max-epochs", 6,
         "--device", "cpu", "--system", system,
     )  # fmt: skip
     assert code == 0, err
-    given = {"max_epochs": 3, "device": "cpu", "random_state": 0}
+    given = {"max_epochs": 6, "device": "cpu", "random_state": 0}
     model = {"attention-fcn": attention_fcn, "fcn-and-functionals": fcn_and_functionals}[system]
     corpus = load_table(folder / "table.csv")
     expected = model(**given).fit(corpus.data, corpus.target.astype(str)).predict_proba(files)

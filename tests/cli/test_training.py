@@ -26,15 +26,15 @@ def subfolders(folder, tmp_path):
 
 def test_train_prints_the_loss_of_each_epoch(shell, folder, tmp_path):
     code, out, err = shell(
-        "train", folder / "table.csv", "--out", tmp_path / "m.skser", "--max-epochs", 3,
+        "train", folder / "table.csv", "--out", tmp_path / "m.skser", "--max-epochs", 6,
         "--device", "cpu",
     )  # fmt: skip
     assert (code, out) == (0, "")
     found = re.findall(EPOCH, err, re.M)
     corpus = load_table(folder / "table.csv")
-    model = attention_fcn(max_epochs=3, device="cpu", random_state=0)
+    model = attention_fcn(max_epochs=6, device="cpu", random_state=0)
     model.fit(corpus.data, corpus.target.astype(str))
-    assert [int(epoch) for epoch, _ in found] == [1, 2, 3]
+    assert [int(epoch) for epoch, _ in found] == [1, 2, 3, 4, 5, 6]
     losses = model[-1].history_[:, "train_loss"]
     assert [float(loss) for _, loss in found] == pytest.approx(losses, abs=2e-4)
     assert "\x1b" not in err
@@ -54,11 +54,11 @@ def test_epochs_are_colored_only_where_wanted(is_terminal, no_color, expected, c
 
 def test_a_folder_with_a_subfolder_per_emotion_is_trained_on(shell, subfolders, files, tmp_path):
     code, _, err = shell(
-        "train", subfolders, "--out", tmp_path / "m.skser", "--max-epochs", 2, "--device", "cpu"
+        "train", subfolders, "--out", tmp_path / "m.skser", "--max-epochs", 6, "--device", "cpu"
     )
     assert code == 0, err
     corpus = load_folder(subfolders)
-    model = attention_fcn(max_epochs=2, device="cpu", random_state=0)
+    model = attention_fcn(max_epochs=6, device="cpu", random_state=0)
     model.fit(corpus.data, corpus.target.astype(str))
     loaded = skser.load(tmp_path / "m.skser")
     assert loaded.predict_proba(files) == pytest.approx(model.predict_proba(files), abs=1e-4)

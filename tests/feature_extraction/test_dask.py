@@ -84,6 +84,19 @@ def test_extraction_equals_local_extraction(mel, corpus, on_cluster, tmp_path):
     assert_equal(to_disk, local)
 
 
+def test_a_single_worker_gets_several_utterances_at_a_time(mel, corpus, on_cluster, monkeypatch):
+    on_dask, tasks = _parallel._on_dask, []
+
+    def counted(client, function, of_call):
+        tasks.extend(of_call)
+        return on_dask(client, function, of_call)
+
+    monkeypatch.setattr(_parallel, "effective_n_jobs", lambda n_jobs: 1)
+    monkeypatch.setattr(_parallel, "_on_dask", counted)
+    mel.transform(corpus.data)
+    assert len(tasks) == 8  # of 40 utterances
+
+
 @pytest.mark.parametrize("allowed_failures", [3, 0], ids=["Dask tries again", "Dask gives up"])
 def test_a_worker_killed_during_extraction_changes_nothing(
     cluster, log, tmp_path, monkeypatch, allowed_failures

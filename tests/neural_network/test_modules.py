@@ -231,6 +231,16 @@ def test_given_speeds_determine_the_new_lengths():
     assert new_lengths.tolist() == [100, 60, 25]
 
 
+def test_without_speeds_each_epoch_combines_utterances_differently():
+    dataset = SequenceDataset(sequences_of(np.arange(100, 356)), np.arange(256))
+    epochs = []
+    for augment in (None, SpecAugment(time_stretch=0.0)):
+        batches = BatchIterator(dataset, 16, seed=0, augment=augment)
+        epochs += [{tuple(sorted(order.tolist())) for _, order in batches} for _ in range(2)]
+    assert not epochs[0] & epochs[1]
+    assert not epochs[2] & epochs[3]
+
+
 def test_an_augmentation_need_not_accept_speeds():
     class Louder(SpecAugment):
         def __call__(self, x, lengths, generator):

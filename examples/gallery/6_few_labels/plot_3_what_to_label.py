@@ -2,8 +2,8 @@
 Choose what to label next
 =========================
 
-Labels cost time. Labeling the utterances that the model is least sure of often brings more than
-labeling at random.
+Labels cost time. To label first what the model is least sure of sounds plausible. A simulation with
+known labels shows whether it helps.
 """
 
 # %%
@@ -41,15 +41,15 @@ def scores(chooses_unsure, seed):
         order = random.permutation(len(rest))
         if chooses_unsure:
             two = np.sort(model.predict_proba(X[rest]), axis=1)[:, -2:]
-            order = np.argsort(
-                two[:, 1] - two[:, 0]
-            )  # the smallest lead of the first over the second
+            # First those whose likeliest emotion leads the second by the least.
+            order = np.argsort(two[:, 1] - two[:, 0])
         labeled += rest[order[:10]].tolist()
     return found
 
 
 # %%
-# The mean over five draws of the first labels:
+# The mean over five draws of the first labels, and the range. On this corpus, unsure utterances
+# bring no more than random ones. Try it on a part of your recordings before you rely on it.
 
 import matplotlib.pyplot as plt
 

@@ -14,9 +14,7 @@ import pandas as pd
 
 from skser.datasets import SpeechCorpus, make_emotional_speech
 
-speech = make_emotional_speech(
-    n_speakers=6, n_utterances_per_speaker=15, expressiveness=0.6, random_state=0
-)
+speech = make_emotional_speech(n_speakers=6, n_utterances_per_speaker=15, random_state=0)
 random = np.random.RandomState(0)
 rows = [
     {"utterance": i, "rater": f"rater {rater}", "emotion": vote}
@@ -47,9 +45,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skser.evaluation import cross_validate_speakers
-from skser.feature_extraction import MFCC, Functionals
+from skser.feature_extraction import FrameFeatures, Functionals
 
-features = Functionals(MFCC(n_mfcc=13, input_sampling_rate=corpus.sampling_rate))
+frames = FrameFeatures(("energy", "pitch", "spectral"), input_sampling_rate=corpus.sampling_rate)
+features = Functionals(frames)
 models = {
     "majority": LogisticRegression(C=0.01, max_iter=1000),
     "shares": RidgeCV(np.logspace(1, 5, 9)),

@@ -58,5 +58,5 @@ for i, (name, values) in enumerate(seconds.items()):
     ax.bar(np.arange(3) + 0.4 * i, values, 0.4, label=name)
 ax.set(xticks=[0.2, 1.2, 2.2], xticklabels=["first", "second", "third"], ylabel="seconds")
 ax.set_xlabel("cross-validation")
-ax.legend(frameon=False)
+ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
 folder.cleanup()

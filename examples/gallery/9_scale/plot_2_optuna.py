@@ -16,13 +16,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skser.datasets import make_emotional_speech
-from skser.feature_extraction import MFCC, Functionals
+from skser.feature_extraction import FrameFeatures, Functionals
 
 folder = tempfile.TemporaryDirectory()
 corpus = make_emotional_speech(
-    n_speakers=6, n_utterances_per_speaker=15, expressiveness=0.6, random_state=0
+    n_speakers=6, n_utterances_per_speaker=15, expressiveness=0.8, random_state=0
 )
-frames = MFCC(n_mfcc=13, input_sampling_rate=corpus.sampling_rate, memory=folder.name)
+frames = FrameFeatures(("energy", "pitch"), input_sampling_rate=16000, memory=folder.name)
 model = make_pipeline(Functionals(frames), StandardScaler(), LogisticRegression(max_iter=2000))
 
 # %%

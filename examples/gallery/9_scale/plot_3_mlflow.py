@@ -35,13 +35,15 @@ from sklearn.preprocessing import StandardScaler
 
 from skser.datasets import make_emotional_speech
 from skser.evaluation import cross_validate_speakers
-from skser.feature_extraction import MFCC, Functionals
+from skser.feature_extraction import FrameFeatures, Functionals
 from skser.inspection import ConfusionDisplay
 
 corpus = make_emotional_speech(
-    n_speakers=6, n_utterances_per_speaker=15, expressiveness=0.6, random_state=0
+    n_speakers=6, n_utterances_per_speaker=15, expressiveness=0.8, random_state=0
 )
-frames = MFCC(n_mfcc=13, input_sampling_rate=corpus.sampling_rate, memory=f"{folder.name}/cache")
+frames = FrameFeatures(
+    ("energy", "pitch"), input_sampling_rate=16000, memory=f"{folder.name}/cache"
+)
 
 import matplotlib.pyplot as plt
 

@@ -13,7 +13,7 @@ def output_length(length, kernel_size, stride):
 
     Each layer pads by half its kernel, so that a length of at least 1 stays at least 1.
     """
-    return (length + 2 * (kernel_size // 2) - kernel_size) // stride + 1
+    return (length - kernel_size % 2) // stride + 1
 
 
 class ConvolutionBlock(nn.Module):

@@ -151,9 +151,11 @@ class MaskedBatchNormReLU(nn.Module):
         x = x.float()  # statistics need more digits than autocast's bfloat16 has
         pooled_padding = pooled_padding or padding
         if not self.training:
-            scale = self.weight * torch.rsqrt(self.running_var + self.eps)
-            shift = self.bias - self.running_mean * scale
-            x = torch.addcmul(shift[:, None, None], x, scale[:, None, None]).relu_()
+            # One operation, since threads that share a model take turns between operations.
+            statistics = self.running_mean, self.running_var
+            x = torch.batch_norm(
+                x, self.weight, self.bias, *statistics, False, 0.0, self.eps, False
+            ).relu_()
             if self.pool:
                 x = max_pool2d(padding.fill_with_zero(x), *self.pool)
             return pooled_padding.fill_with_zero(x)
@@ -247,25 +249,36 @@ class Padding:
     """
 
     def __init__(self, lengths, n_times):
-        self.mask = time_mask(lengths, n_times)
-        self.n_positions = lengths.sum()
+        self._lengths, self._n_times = lengths, n_times
         # Only positions after the shortest utterance can be padding. On a GPU, reading that
         # length would make the host wait for longer than masking all positions takes; in a
         # compiled graph, it would break the graph.
         look_at_all = lengths.device.type != "cpu" or torch.compiler.is_compiling()
-        self._first = 0 if look_at_all else int(lengths.min())
-        # Multiplying by floats is five times as fast as multiplying by bool.
-        self._tail = self.mask[:, None, self._first :, None].float()
+        self._first = 0 if look_at_all else min(int(lengths.min()), n_times)
+        if self._first < n_times:
+            times = torch.arange(self._first, n_times, device=lengths.device)
+            # Multiplying by floats is five times as fast as multiplying by bool.
+            self._tail = (times.view(-1, 1) < lengths.view(-1, 1, 1, 1)).float()
+
+    @property
+    def mask(self):
+        """Bool tensor (batch, n_times), True within each utterance."""
+        return time_mask(self._lengths, self._n_times)
+
+    @property
+    def n_positions(self):
+        """Total number of valid positions, a tensor."""
+        return self._lengths.sum()
 
     def fill_with_zero(self, x):
         """Set the padding of ``x`` to zero, in place, and return ``x``."""
-        if self._tail.shape[2]:
+        if self._first < self._n_times:
             x[:, :, self._first :].mul_(self._tail)
         return x
 
     def fill_with_lowest(self, x):
         """Set the padding of ``x``, which must be zero, to the lowest float; return ``x``."""
-        if self._tail.shape[2]:
+        if self._first < self._n_times:
             x[:, :, self._first :].add_((self._tail - 1).to(x.dtype) * torch.finfo(x.dtype).max)
         return x
 
