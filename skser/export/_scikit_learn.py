@@ -28,8 +28,9 @@ from skser.preprocessing import SequenceScaler
 
 # With more, ranks would take more values per column than `check_graph` allows.
 _MOST_QUANTILES = 16
-SCALERS = (MaxAbsScaler, RobustScaler, SequenceScaler, StandardScaler)
-TRANSFORMERS = (*SCALERS, PCA, QuantileTransformer)
+TRANSFORMERS = (
+    MaxAbsScaler, PCA, QuantileTransformer, RobustScaler, SequenceScaler, StandardScaler,
+)  # fmt: skip
 PROBABILISTIC = (LinearDiscriminantAnalysis, LogisticRegression, LogisticRegressionCV)
 DECIDING = (LinearSVC, RidgeClassifier, RidgeClassifierCV)
 REGRESSORS = (

@@ -126,11 +126,6 @@ def class_of(name):
     return getattr(importlib.import_module(package), short)
 
 
-def full_name(cls):
-    """Return module and name of a class, as archives give them."""
-    return f"{cls.__module__}.{cls.__name__}"
-
-
 def check_attributes(cls, attributes):
     """Refuse attributes that are not those of a type, or arrays of other shapes.
 

@@ -129,24 +129,28 @@ def untrusted_types(schema):
     list of str
         Outer ones first.
     """
-    found, waiting = {}, deque([schema])
+    found = {}
+    for node in _nodes(schema):
+        loader = node.get("__loader__")
+        if loader is not None and loader != "CachedNode":
+            name = f"{node.get('__module__')}.{node.get('__class__')}"
+            if loader == "MethodNode":
+                name = f"{name}.{node['content']['func']}"
+            is_listed_object = loader == "ObjectNode" and is_listed(name)
+            if not is_listed_object and name not in _PLAIN.get(loader, ()):
+                found[name] = None
+    return list(found)
+
+
+def _nodes(schema):
+    """Yield all dicts in a schema, outer ones first."""
+    waiting = deque([schema])
     while waiting:
         node = waiting.popleft()
         if isinstance(node, dict):
-            waiting.extend(node.values())
-            loader = node.get("__loader__")
-            if loader is not None and loader != "CachedNode":
-                name = f"{node.get('__module__')}.{node.get('__class__')}"
-                if loader == "MethodNode":
-                    name = f"{name}.{node['content']['func']}"
-                is_built = name in _PLAIN.get(loader, ()) or (
-                    loader == "ObjectNode" and is_listed(name)
-                )
-                if not is_built:
-                    found[name] = None
-        elif isinstance(node, list):
-            waiting.extend(node)
-    return list(found)
+            yield node
+        if isinstance(node, dict | list):
+            waiting.extend(node.values() if isinstance(node, dict) else node)
 
 
 def with_device(members, device):
@@ -161,13 +165,7 @@ def with_device(members, device):
     if device is None:
         return members
     schema = parsed(members, SCHEMA)
-    waiting = [schema]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            if "device" in node and node.get("__loader__") is None:
-                node["device"] = {**_JSON, "content": json.dumps(device)}
-            waiting.extend(node.values())
-        elif isinstance(node, list):
-            waiting.extend(node)
+    for node in _nodes(schema):
+        if "device" in node and node.get("__loader__") is None:
+            node["device"] = {**_JSON, "content": json.dumps(device)}
     return {**members, SCHEMA: json.dumps(schema).encode()}
