@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import datetime
 import io
+import json
 import os
 import platform
 import re
@@ -346,3 +347,15 @@ def test_the_legend_hides_no_bar(evaluation):
     import matplotlib.pyplot as plt
 
     plt.close(display.figure_)
+
+
+def test_finished_folds_are_reused_on_another_day_and_machine(corpus, tmp_path):
+    model = DummyClassifier(strategy="prior")
+    first = cross_validate_speakers(model, corpus, cv=2, results_dir=tmp_path)
+    stored = json.loads((tmp_path / "protocol.json").read_text())
+    assert stored["environment"] == first.protocol["environment"]
+    stored["environment"] = {"python": "3.14.0", "date": "2031-01-01"}
+    (tmp_path / "protocol.json").write_text(json.dumps(stored))
+    again = cross_validate_speakers(model, corpus, cv=2, results_dir=tmp_path)
+    # The times are those of the first call.
+    pd.testing.assert_frame_equal(again.fold_results, first.fold_results)
