@@ -1,8 +1,8 @@
-"""Speed of the features compared with other libraries, on one thread and in two processes.
+"""Speed of the features compared with other libraries, on one thread and with two jobs.
 
     python benchmarks/features.py            (about 8 minutes, on an idle machine)
     python benchmarks/features.py --quick    (quick check; writes nothing)
-    python benchmarks/features.py --processes    (two processes only; updates the result file)
+    python benchmarks/features.py --jobs    (two jobs only; updates the result file)
 
 Needs SKSER_DATA. In every comparison, the sides take turns in one process, with the same window,
 hop, transform and bands. The script reports the median over turns of the ratio of their times.
@@ -184,7 +184,7 @@ def peers(ours, librosas, by_hand=None, **others):
     return sides
 
 
-def over_processes(make, files):
+def over_jobs(make, files):
     """Time the transformers ``make(1)`` and ``make(2)`` in turn, after a warm-up of both."""
     both = {n_jobs: make(n_jobs) for n_jobs in (1, 2)}
     seconds = {1: [], 2: []}
@@ -228,7 +228,7 @@ def memory(files):
     return result
 
 
-def two_processes(corpora, mel, quick):
+def two_jobs(corpora, mel, quick):
     every = [str(path) for paths in corpora.values() for path in paths]
     many = every[:200] if quick else 3 * every
     jobs = {
@@ -239,15 +239,15 @@ def two_processes(corpora, mel, quick):
     result = {}
     for name, make in jobs.items():
         files = every if "vectors" in name and not quick else many
-        result[name] = over_processes(make, files)
-        print(f"two processes, {name}: {result[name]['times_faster']:.2f}")
+        result[name] = over_jobs(make, files)
+        print(f"two jobs, {name}: {result[name]['times_faster']:.2f}")
     return result
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--processes", action="store_true")
+    parser.add_argument("--jobs", action="store_true")
     arguments = parser.parse_args()
     quick = arguments.quick
     warnings.simplefilter("ignore")
@@ -255,12 +255,12 @@ def main():
 
     corpora = {name: load(name)[0].data for name in ("ravdess-5", "emodb-loso")}
     mel = {"normalize": None, "deltas": 0, "top_db": 60.0, **FRAMES, **BANDS}
-    if arguments.processes:
+    if arguments.jobs:
         path = RESULTS / "features.json"
         result = kept_result(path)
         if result is None:
-            raise SystemExit("Other code made features.json: run without --processes first.")
-        result["two_processes"] = two_processes(corpora, mel, quick)
+            raise SystemExit("Other code made features.json: run without --jobs first.")
+        result["two_jobs"] = two_jobs(corpora, mel, quick)
         write_result(path, result)
         return
     result = {
@@ -369,7 +369,7 @@ def main():
             ),
         )
 
-    result["two_processes"] = two_processes(corpora, mel, quick)
+    result["two_jobs"] = two_jobs(corpora, mel, quick)
     every = [str(path) for paths in corpora.values() for path in paths]
     result["memory"] = memory(every[:200] if quick else every)
     print("memory:", result["memory"])

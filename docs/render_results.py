@@ -376,10 +376,10 @@ def features(docs):
         own = sides.pop("skser")
         others = ", ".join(f"{side} {entry['times_ours']:.1f}" for side, entry in sides.items())
         rows.append([name, f"{own['times_real_time']:.0f}", others])
-    for name, two in result["two_processes"].items():
+    for name, two in result["two_jobs"].items():
         rows.append(
             [
-                f"two processes, {two['n_files']} files, {name}",
+                f"two jobs, {two['n_files']} files, {name}",
                 "",
                 f"one process: {two['times_faster']:.2f}",
             ]

@@ -73,9 +73,9 @@ def array_samples(source, name, rate, utterance):
     check_duration(len(samples), rate, utterance.max_duration, name)
     is_float = samples.dtype.kind == "f"
     samples = mixed(scaled(samples), utterance.channel, name)
-    check_values(samples, name)
+    energy = check_values(samples, name)
     if is_float:
-        check_amplitude(samples, utterance.max_amplitude, name)
+        check_amplitude(samples, utterance.max_amplitude, name, energy)
     return samples
 
 

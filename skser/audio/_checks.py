@@ -91,22 +91,25 @@ def _in_words(seconds):
 
 
 def check_values(samples, name):
-    """Raise AudioReadError if samples are not finite, or far beyond full scale."""
+    """Return the sum of squares; raise AudioReadError if samples are infinite or far too large."""
     # One fast pass suffices for good audio: a finite sum of squares has finite terms.
     with np.errstate(over="ignore", invalid="ignore"):
         energy = np.dot(samples, samples)
     if energy < _MOST_ENERGY:
-        return
+        return energy
     if not np.isfinite(samples).all():
         raise AudioReadError([(name, "holds samples that are NaN or infinite")])
     raise AudioReadError([(name, "holds samples far beyond full scale, which is 1: rescale it")])
 
 
-def check_amplitude(samples, max_amplitude, name):
-    """Raise AudioReadError if floating-point samples look like unscaled integers."""
+def check_amplitude(samples, max_amplitude, name, energy=None):
+    """Raise AudioReadError if floating-point samples look like unscaled integers.
+
+    `energy` is the sum of squares, if it is known.
+    """
     if max_amplitude is None:
         return
-    if np.vdot(samples, samples) <= max_amplitude**2:
+    if (np.vdot(samples, samples) if energy is None else energy) <= max_amplitude**2:
         return  # the sum of squares bounds every sample, so none needs to be looked at
     largest = max(samples.max(initial=0.0), -samples.min(initial=0.0))
     if max_amplitude < largest < np.inf:

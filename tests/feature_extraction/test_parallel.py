@@ -127,6 +127,13 @@ class TestWorkers:
         assert VoiceActivityTrimmer()._prefer == "threads"
         assert VoiceActivityTrimmer("silero")._prefer == "processes"
 
+    def test_threads_share_a_cache(self, X, tmp_path):
+        expected = MelSpectrogram(input_sampling_rate=16000).transform(4 * X[:3])
+        mel = MelSpectrogram(input_sampling_rate=16000, n_jobs=2, memory=tmp_path)
+        for _ in range(2):
+            np.testing.assert_array_equal(mel.transform(4 * X[:3]).frames(), expected.frames())
+        assert len(list(tmp_path.rglob("*.npy"))) == 3
+
     @pytest.mark.parametrize("cls", [MFCC, MelSpectrogram, Spectrogram, VoiceActivityTrimmer])
     def test_threads_change_no_value(self, cls, X):
         transformer = cls(input_sampling_rate=16000)
