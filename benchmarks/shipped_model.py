@@ -33,7 +33,7 @@ from skser.pipelines import attention_fcn, functionals, whisper_linear
 
 FOLDER = Path(skser.__file__).parent / "persistence/models"
 # Ratios of noise in training: those of the systems in skser.pipelines.
-SNR = {"emodb-whisper": (-5, 20), "emodb-functionals": (0, 20), "emodb-afcn": (-5, 20)}
+SNR = {"emodb-whisper": (-5, 20), "emodb-functionals": (0, 20), "emodb-afcn": (0, 20)}
 # Files of weights that the ONNX file of a model refers to.
 WEIGHTS = {
     "emodb-whisper": [
