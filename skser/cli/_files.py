@@ -109,6 +109,8 @@ def _matches(names):
             yield name
             continue
         matches = sorted(glob.glob(name, recursive=True))
+        if not matches and not set("*?") & set(name):
+            matches = [name]  # such as the missing file "call [2].wav"
         if not matches:
             raise ValueError(f"No file matches {name}. ** stands for folders of any depth.")
         yield from matches

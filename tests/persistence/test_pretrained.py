@@ -87,11 +87,11 @@ def test_a_missing_library_is_named_with_the_way_around_it(monkeypatch):
 def test_the_models_are_small():
     folder = path_of("emodb-whisper").parent
     sizes = {path: path.stat().st_size / 1e6 for path in folder.rglob("*") if path.is_file()}
-    assert sum(sizes.values()) < 13
+    assert sum(sizes.values()) < 14.8  # the wheel, which compresses a little, is to stay below 14
     assert sizes[path_of("emodb-functionals")] < 1
     # The weights of the encoder and the speech detector lie in files of their own.
     assert sizes[path_of("emodb-whisper")] < 0.3
-    assert sizes[path_of("emodb-whisper").with_suffix(".onnx")] < 0.6
+    assert sizes[path_of("emodb-whisper").with_suffix(".onnx")] < 0.75
 
 
 @every_model
