@@ -79,26 +79,7 @@ class SpecAugment(BaseEstimator):
         self.n_frequency_masks = n_frequency_masks
         self.frequency_mask = frequency_mask
 
-    def draw_speed(self, n_utterances, generator):
-        """Draw the speed of each utterance.
-
-        Parameters
-        ----------
-        n_utterances : int
-            Number of utterances.
-        generator : torch.Generator
-            Random generator, on the CPU.
-
-        Returns
-        -------
-        tensor of shape (n_utterances,), float32, or None
-            Factors, above 1 for utterances that become shorter. None if `time_stretch` is 0.
-        """
-        if not self.time_stretch:
-            return None
-        return 1 + self.time_stretch * (2 * torch.rand(n_utterances, generator=generator) - 1)
-
-    def __call__(self, x, lengths, generator, speed=None):
+    def __call__(self, x, lengths, generator):
         """Augment a padded batch.
 
         Parameters
@@ -110,8 +91,6 @@ class SpecAugment(BaseEstimator):
         generator : torch.Generator
             Random generator, on the CPU. All devices thus get the same random numbers, and none
             waits for them.
-        speed : tensor of shape (batch,), float32, or None, default=None
-            Speed of each utterance, from `draw_speed`. None draws it here.
 
         Returns
         -------
@@ -124,18 +103,15 @@ class SpecAugment(BaseEstimator):
         n_bands = x.shape[3]
         n_time_masks = self.n_time_masks
         n_frequency_masks = self.n_frequency_masks if n_bands > 1 else 0
-        if speed is None:
-            speed = self.draw_speed(len(x), generator)
-        if speed is None:
-            speed = torch.ones(len(x))
         uniform = torch.rand(
-            1 + 2 * (n_time_masks + n_frequency_masks), len(x), 1, generator=generator
+            2 * (1 + n_time_masks + n_frequency_masks), len(x), 1, generator=generator
         )
-        warp = 1 + self.frequency_warp * (2 * uniform[0] - 1)
+        speed = 1 + self.time_stretch * (2 * uniform[0] - 1)
+        warp = 1 + self.frequency_warp * (2 * uniform[1] - 1)
         shortest = lengths.clamp(max=1)  # an utterance keeps 1 frame, a missing modality 0
-        new_lengths = (lengths / speed).round().to(torch.int64).maximum(shortest)
+        new_lengths = (lengths / speed[:, 0]).round().to(torch.int64).maximum(shortest)
         new_time = rounded_up(max(1, int(new_lengths.max())))
-        of_time, of_frequency = uniform[1:].split([2 * n_time_masks, 2 * n_frequency_masks])
+        of_time, of_frequency = uniform[2:].split([2 * n_time_masks, 2 * n_frequency_masks])
         keep_times = _unmasked(of_time, self.time_mask, new_lengths[:, None], new_time)
         keep_times &= torch.arange(new_time) < new_lengths[:, None]
         keep_bands = _unmasked(of_frequency, self.frequency_mask, n_bands, n_bands)
@@ -161,10 +137,10 @@ def _unmasked(uniform, largest, extents, n_positions):
 
 
 def _stretch(x, lengths, speed, new_time):
-    """Interpolate frames linearly at `speed` (batch,)."""
+    """Interpolate frames linearly at `speed` (batch, 1)."""
     n, n_channels, n_times, n_bands = x.shape
     last = (lengths[:, None] - 1).clamp(min=0)
-    times = torch.minimum(torch.arange(new_time) * speed[:, None], last.float())
+    times = torch.minimum(torch.arange(new_time) * speed, last.float())
     before = times.to(torch.int64)
     after = torch.minimum(before + 1, last)
     first = torch.arange(n)[:, None] * n_times

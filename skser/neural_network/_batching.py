@@ -1,7 +1,5 @@
 """Batches of utterances of similar length, gathered from one block and padded."""
 
-import inspect
-
 import numpy as np
 import skorch.dataset
 import torch
@@ -9,9 +7,8 @@ import torch
 from skser.neural_network._bimodal import Bimodal
 
 # Number of batches that are cut from one bucket: shuffled utterances, sorted by length. Padding
-# stays small, and yet each epoch combines utterances differently. Random speeds also mix
-# utterances, which allows larger buckets.
-_BATCHES_PER_BUCKET, _WITH_SPEEDS = 8, 16
+# stays small, and yet each epoch combines utterances differently.
+_BATCHES_PER_BUCKET = 8
 
 
 class SequenceDataset(skorch.dataset.Dataset):
@@ -58,10 +55,7 @@ class BatchIterator:
         shuffling.
     augment : callable or None, default=None
         Function ``augment(x, lengths, generator)`` that returns new (x, lengths), applied to
-        each batch. ``x`` is on the device; lengths and generator are on the CPU. If the function
-        has a fourth parameter ``speed``, its method ``draw_speed(n_utterances, generator)`` draws
-        the speeds of all utterances before each epoch, or returns None, so that utterances of
-        similar length after the change of speed share a batch.
+        each batch. ``x`` is on the device; lengths and generator are on the CPU.
     mixup : callable or None, default=None
         Function ``mixup(x, lengths, targets, random_state)`` that returns new
         (x, lengths, targets), applied to each batch after `augment`.
@@ -86,10 +80,6 @@ class BatchIterator:
         self.dataset = dataset
         self.batch_size = batch_size
         self.augment = augment
-        # A subclass of an augmentation with `draw_speed` need not accept speeds itself.
-        self.speed_first = (
-            hasattr(augment, "draw_speed") and "speed" in inspect.signature(augment).parameters
-        )
         self.mixup = mixup
         self.order = None if seed is None else np.random.RandomState(seed)
         self.generator = None if seed is None else torch.Generator().manual_seed(seed)
@@ -123,18 +113,12 @@ class BatchIterator:
         utterances = self.dataset.sequences
         if utterances is not self._of_block:  # a callback has replaced them
             self._copy_to_device()
-        final_lengths, speed, per_bucket = utterances.lengths, None, _BATCHES_PER_BUCKET
-        if self.speed_first:
-            speed = self.augment.draw_speed(len(utterances), self.generator)
-        if speed is not None:
-            final_lengths, per_bucket = final_lengths / speed.numpy(), _WITH_SPEEDS
-        for indices in bucketed_indices(final_lengths, self.batch_size, self.order, per_bucket):
+        for indices in bucketed_indices(utterances.lengths, self.batch_size, self.order):
             targets = torch.from_numpy(self.dataset.targets[indices])
             inputs = padded_batch(utterances, indices, self.block)
             x, lengths = self._moved(inputs.pop("x")), inputs.pop("lengths")
             if self.augment is not None:
-                speeds = () if speed is None else (speed[indices],)
-                x, lengths = self.augment(x, lengths, self.generator, *speeds)
+                x, lengths = self.augment(x, lengths, self.generator)
             if self.mixup is not None:
                 x, lengths, targets = self.mixup(x, lengths, targets, self.order)
             others = {name: self._moved(value) for name, value in inputs.items()}
@@ -162,19 +146,17 @@ def _free_memory(device):
     return torch.cuda.mem_get_info(device)[0]
 
 
-def bucketed_indices(lengths, batch_size, random_state=None, per_bucket=_BATCHES_PER_BUCKET):
+def bucketed_indices(lengths, batch_size, random_state=None):
     """Split utterances into batches of similar length.
 
     Parameters
     ----------
-    lengths : ndarray of shape (n_utterances,)
-        Number of frames of each utterance, or another measure of its length.
+    lengths : ndarray of shape (n_utterances,), int
+        Number of frames of each utterance.
     batch_size : int
         Maximum number of utterances per batch.
     random_state : RandomState or None, default=None
         Random generator of the order. None sorts all utterances by length, with a stable sort.
-    per_bucket : int, default=8
-        Maximum number of batches that share a random set of utterances, sorted by length.
 
     Returns
     -------
@@ -186,8 +168,9 @@ def bucketed_indices(lengths, batch_size, random_state=None, per_bucket=_BATCHES
         return np.array_split(np.argsort(lengths, kind="stable"), n_batches)
     shuffled = np.array_split(random_state.permutation(len(lengths)), n_batches)
     batches = []
-    for run in np.array_split(np.arange(n_batches), -(-n_batches // per_bucket)):
-        bucket = np.concatenate([shuffled[i] for i in run])
+    for first in range(0, n_batches, _BATCHES_PER_BUCKET):
+        run = shuffled[first : first + _BATCHES_PER_BUCKET]
+        bucket = np.concatenate(run)
         batches += np.array_split(bucket[np.argsort(lengths[bucket], kind="stable")], len(run))
     return [batches[i] for i in random_state.permutation(n_batches)]
 

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from skser.neural_network import SpecAugment
-from skser.neural_network._batching import BatchIterator, SequenceDataset
 from skser.neural_network.modules.attention import AttentionPooling
 from skser.neural_network.modules.fcn import AttentionFCN, output_length
 from skser.neural_network.modules.layers import (
@@ -14,7 +13,6 @@ from skser.neural_network.modules.layers import (
     _NormalizeReLU,
     time_mask,
 )
-from skser.sequences import Sequences
 
 
 def batch(n=3, channels=4, time=9, bands=5, dtype=torch.float32):
@@ -201,56 +199,6 @@ def test_batches_cover_every_utterance_once_and_pad_little():
         assert max(map(len, batches)) <= 16
         padded = sum(len(b) * lengths[b].max() for b in batches)
         assert padded < 1.25 * lengths.sum()
-
-
-def sequences_of(lengths):
-    lengths = np.asarray(lengths)
-    values = np.random.default_rng(0).standard_normal((lengths.sum(), 2), dtype=np.float32)
-    return Sequences(values, lengths)
-
-
-def test_batches_hold_utterances_of_similar_length_after_the_change_of_speed():
-    sequences = sequences_of(np.random.RandomState(0).randint(100, 900, 535))
-    dataset = SequenceDataset(sequences, np.arange(535))
-    batches = list(BatchIterator(dataset, 16, seed=0, augment=SpecAugment()))
-    frames = sum(inputs["lengths"].sum() for inputs, _ in batches)
-    padded = sum(inputs["x"].shape[0] * inputs["x"].shape[2] for inputs, _ in batches)
-    assert padded < 1.15 * frames
-    order = torch.cat([targets for _, targets in batches])
-    assert sorted(order.tolist()) == list(range(535))
-    new_lengths = torch.cat([inputs["lengths"] for inputs, _ in batches]).numpy()
-    speeds = sequences.lengths[order.numpy()] / new_lengths
-    assert speeds.min() == pytest.approx(0.85, abs=0.01)
-    assert speeds.max() == pytest.approx(1.15, abs=0.01)
-    assert speeds.mean() == pytest.approx(1.0, abs=0.02)
-
-
-def test_given_speeds_determine_the_new_lengths():
-    x, lengths, speed = batch(3, 2, 90, 8), torch.tensor([90, 60, 30]), torch.tensor([0.9, 1, 1.2])
-    _, new_lengths = SpecAugment()(x, lengths, torch.Generator().manual_seed(0), speed)
-    assert new_lengths.tolist() == [100, 60, 25]
-
-
-def test_without_speeds_each_epoch_combines_utterances_differently():
-    dataset = SequenceDataset(sequences_of(np.arange(100, 356)), np.arange(256))
-    epochs = []
-    for augment in (None, SpecAugment(time_stretch=0.0)):
-        batches = BatchIterator(dataset, 16, seed=0, augment=augment)
-        epochs += [{tuple(sorted(order.tolist())) for _, order in batches} for _ in range(2)]
-    assert not epochs[0] & epochs[1]
-    assert not epochs[2] & epochs[3]
-
-
-def test_an_augmentation_need_not_accept_speeds():
-    class Louder(SpecAugment):
-        def __call__(self, x, lengths, generator):
-            return 2 * x, lengths
-
-    dataset = SequenceDataset(sequences_of([20, 20, 20]), np.arange(3))
-    for augment in (Louder(), lambda x, lengths, generator: (2 * x, lengths)):
-        ((inputs, order),) = BatchIterator(dataset, 4, seed=0, augment=augment)
-        expected = np.stack([2 * dataset.sequences[i] for i in order.tolist()])
-        np.testing.assert_array_equal(inputs["x"][:, 0, :20], expected)
 
 
 def test_augmentation_differs_by_utterance_and_follows_its_generator():
