@@ -140,7 +140,8 @@ class Graph:
         if key not in self._known:
             output = self._known[key] = f"{operator}_{len(self._nodes)}"
             make_node = self._onnx.helper.make_node
-            self._nodes.append(make_node(operator, names, [output], **attributes))
+            # The node has a name, since onnxruntime 1.20 gives the same one to all that it fuses.
+            self._nodes.append(make_node(operator, names, [output], output, **attributes))
         return Value(self, self._known[key])
 
     def indices(self, n):
