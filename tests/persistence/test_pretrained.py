@@ -134,3 +134,13 @@ def test_training_utterances_are_recognized(models, emodb_path, name, least):
     some = slice(0, None, 12)
     predicted = models[name].predict(emodb.data[some])
     assert np.mean(predicted == emodb.target[some].astype(str)) >= least
+
+
+@pytest.mark.parametrize("name", ["emodb-whisper", "emodb-afcn"])
+def test_every_node_of_an_included_onnx_file_has_its_own_name(name):
+    onnx = pytest.importorskip("onnx")
+    path = path_of(name).with_suffix(".onnx")
+    names = [node.name for node in onnx.load(path, load_external_data=False).graph.node]
+    # onnxruntime 1.20 names the parts of what it fuses after them.
+    assert all(names)
+    assert len(set(names)) == len(names) > 100
