@@ -115,7 +115,7 @@ class Graph:
 
     def output(self, name, value, n_columns):
         """Declare a float32 output of shape (batch, n_columns)."""
-        self._nodes.append(self._onnx.helper.make_node("Identity", [value.name], [name]))
+        self._nodes.append(self._onnx.helper.make_node("Identity", [value.name], [name], name))
         self._outputs.append(self._described(name, np.float32, ["batch", n_columns]))
 
     def _described(self, name, dtype, shape):
