@@ -4,10 +4,10 @@
 
 Needs SKSER_DATA, SKSER_MODELS, and the extra "embeddings". Systems are trained on EmoDB, RAVDESS,
 IndoWave, or the first two together, clean and in conditions (see conditions.py), and tested on each
-corpus that they have not seen. They decide among the labels that both corpora have, and only
-utterances with these labels count; recordings for adaptation are drawn from all utterances of the
-new corpus, without labels, and are utterances of the test as well. Draws of recordings are repeated
-20 times. Nothing was chosen on these tests.
+corpus that they have not seen. They decide among the labels that all of these corpora have, and
+only utterances with these labels count. Recordings for adaptation are drawn from all utterances of
+the new corpus, without labels, and are utterances of the test as well. Draws of recordings are
+repeated 20 times. Nothing was chosen on these tests.
 """
 
 import argparse
@@ -70,16 +70,22 @@ def corpora(names):
     return pd.concat(tables, ignore_index=True)
 
 
-def uar_of(model, table):
-    """Return the UAR among the labels that the model and the table have."""
-    shared = np.isin(model.classes_, table["emotion"].unique())
-    table = table[table["emotion"].isin(model.classes_)]
+def shared_labels(trained_on, tested_on):
+    """Return the labels that all corpora have, those that are trained on together, too."""
+    names = [*trained_on.split("+"), tested_on]
+    return set.intersection(*(set(corpora(name)["emotion"]) for name in names))
+
+
+def uar_of(model, table, labels):
+    """Return the UAR on the utterances with these labels, when the model decides among them."""
+    shared = np.isin(model.classes_, list(labels))
+    table = table[table["emotion"].isin(labels)]
     proba = model.predict_proba(table["audio"].tolist())[:, shared]
     predicted = np.asarray(model.classes_)[shared][proba.argmax(axis=1)]
     return unweighted_average_recall(table["emotion"].to_numpy(str), predicted)
 
 
-def adapted(move, table, numbers):
+def adapted(move, table, labels, numbers):
     """Return the UAR after adaptation to some recordings of the table, by their number.
 
     Parameters
@@ -88,6 +94,8 @@ def adapted(move, table, numbers):
         Function from a list of recordings to the adapted model.
     table : DataFrame
         Recordings of the new corpus.
+    labels : set of str
+        Labels to decide among.
     numbers : tuple of int or "all"
         Numbers of recordings.
     """
@@ -99,7 +107,7 @@ def adapted(move, table, numbers):
             random = np.random.RandomState(draw)
             size = len(paths) if number == "all" else number
             drawn = random.choice(len(paths), size, replace=False)
-            values.append(uar_of(move(paths[drawn].tolist()), table))
+            values.append(uar_of(move(paths[drawn].tolist()), table, labels))
         sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
         found[str(number)] = {"mean": float(np.mean(values)), "sd": sd}
     return found
@@ -137,17 +145,17 @@ def main():
         for trained_on, tested_on in DIRECTIONS:
             if name == "functionals" and trained_on != "emodb":
                 continue
-            table = corpora(tested_on)
+            table, labels = corpora(tested_on), shared_labels(trained_on, tested_on)
             for in_conditions in (False, True):
                 model, moves = train(trained_on, in_conditions)
                 entry = {
                     "trained_on": trained_on,
                     "tested_on": tested_on,
                     "in_conditions": in_conditions,
-                    "n_labels": len(set(model.classes_) & set(table["emotion"])),
-                    "inductive": uar_of(model, table),
+                    "n_labels": len(labels),
+                    "inductive": uar_of(model, table, labels),
                     "adapted": {
-                        method: adapted(moves[method], table, numbers)
+                        method: adapted(moves[method], table, labels, numbers)
                         for method, numbers in NUMBERS[name].items()
                     },
                 }
