@@ -47,23 +47,10 @@ NAMES = ("emodb-whisper", "emodb-functionals", "emodb-afcn")
 OF_TRAINING = {"input_sampling_rate": None, "memory": None, "n_threads": None, "device": "auto"}
 
 
-def system(name, **settings):
-    """Return the untrained system of a model.
-
-    Parameters
-    ----------
-    name : str
-        Name of the model.
-    **settings
-        Settings of the system other than those of the shipped model.
-
-    Returns
-    -------
-    AugmentedClassifier
-    """
+def system(name):
+    """Return the untrained system of a model."""
     conditions = Conditions(snr=SNR[name], noise=training_sounds())
     given = {"conditions": conditions, "memory": cache_folder(__file__), "random_state": 0}
-    given |= settings
     if name == "emodb-functionals":
         return functionals(**given)
     if name == "emodb-whisper":
