@@ -29,8 +29,14 @@ from skser.datasets import (
     load_emodb,
     make_emotional_speech,
 )
-from skser.evaluation import EvaluationReport, cross_validate_speakers, robustness_report
+from skser.evaluation import (
+    EvaluationReport,
+    cross_validate_speakers,
+    read_predictions,
+    robustness_report,
+)
 from skser.evaluation._html_page import sound
+from skser.evaluation._report_protocol import chance_scores
 from skser.feature_extraction import FrameFeatures, Functionals
 from skser.inspection import ConfusionDisplay, SpeakerRecallDisplay
 from skser.model_selection import published_folds
@@ -276,6 +282,13 @@ def test_chance_is_the_most_frequent_emotion(evaluation, corpus):
     found = [float(row[-1]["text"]) for row in scores["rows"]]
     expected = [100 / len(n), 100 * p, 100 * 2 * p / (1 + p) / len(n)]
     assert found == pytest.approx(expected, abs=0.051)
+
+
+def test_chance_in_an_unbalanced_corpus_is_the_share_of_the_most_frequent_emotion():
+    rows = "1,x,joy,joy\n2,x,fear,joy\n3,y,joy,fear\n4,y,joy,joy\n"
+    table = io.StringIO("utterance,speaker,true,predicted\n" + rows)
+    scores = sorted(chance_scores(read_predictions(table)))
+    assert scores == pytest.approx([3 / 7, 0.5, 0.75])  # macro F1, UAR, accuracy
 
 
 def test_recalls_have_intervals_over_speakers(evaluation, corpus):
