@@ -89,7 +89,7 @@ def test_vectors_are_computed_once(tmp_path, monkeypatch):
     assert Lengths.n_computed == 3
 
 
-def test_foreign_corpora_are_decided_among_shared_labels():
+def test_foreign_corpora_are_decided_among_the_labels_that_all_have(monkeypatch):
     class Fixed:
         classes_ = np.array(["anger", "boredom", "fear"])
 
@@ -98,7 +98,12 @@ def test_foreign_corpora_are_decided_among_shared_labels():
             return np.array([[0.3, 0.6, 0.1], [0.1, 0.6, 0.3], [0.3, 0.6, 0.1]])[: len(X)]
 
     table = pd.DataFrame({"audio": list("abcd"), "emotion": ["anger", "fear", "fear", "calm"]})
-    assert foreign.uar_of(Fixed(), table) == 0.75
+    assert foreign.uar_of(Fixed(), table, {"anger", "fear"}) == 0.75
+    labels = {"a": "anger boredom fear", "b": "anger fear calm", "c": "fear calm boredom"}
+    emotions = {name: pd.DataFrame({"emotion": words.split()}) for name, words in labels.items()}
+    monkeypatch.setattr(foreign, "corpora", emotions.get)
+    assert foreign.shared_labels("a", "b") == {"anger", "fear"}
+    assert foreign.shared_labels("a+b", "c") == {"fear"}
 
 
 def test_summaries_are_over_all_folds_and_the_mean_over_other_conditions():
