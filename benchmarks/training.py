@@ -33,12 +33,11 @@ import skorch
 import torch
 from provenance import RESULTS, kept_result, versions, write_result
 from sklearn.exceptions import ConvergenceWarning
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, LRScheduler
 from torch import nn
 
 from skser.neural_network import AttentionFCNClassifier, SpecAugment
 from skser.neural_network._batching import BatchIterator, SequenceDataset
-from skser.neural_network._callbacks import OneCycle
 from skser.sequences import Sequences
 
 RESULT = RESULTS / "training.json"
@@ -111,6 +110,13 @@ def train_plain_skorch(X, y, epochs):
     for row, x in zip(padded, X, strict=True):
         row[0, : len(x)] = x
     module, criterion, targets = new_parts(X, y)
+    one_cycle = LRScheduler(
+        torch.optim.lr_scheduler.OneCycleLR,
+        max_lr=0.003,
+        total_steps=epochs * -(-len(X) // BATCH_SIZE),
+        cycle_momentum=False,
+        step_every="batch",
+    )
     net = skorch.NeuralNetClassifier(
         module,
         criterion=criterion,
@@ -121,7 +127,7 @@ def train_plain_skorch(X, y, epochs):
         train_split=None,
         iterator_train__shuffle=True,
         iterator_train__collate_fn=partial(_collate, longest=longest),
-        callbacks=[("one_cycle", OneCycle(0.003, epochs * -(-len(X) // BATCH_SIZE)))],
+        callbacks=[("one_cycle", one_cycle)],
         verbose=0,
     )
     net.fit({"x": padded, "lengths": X.lengths.astype(np.int64)}, targets.astype(np.int64))
