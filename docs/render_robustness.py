@@ -36,6 +36,7 @@ def write_robustness(docs):
     write_generated(target / "foreign.rst", foreign, docs)
     write_generated(target / "rejection.rst", rejection, docs)
     write_generated(target / "fresh_copies.rst", fresh_copies, docs)
+    write_generated(target / "utterance_vectors.rst", utterance_vectors, docs)
 
 
 def results_of(docs, start):
@@ -227,3 +228,25 @@ def beside_the_clean_figure(docs, task):
         "Recommended systems in other recording conditions and, trained on this whole corpus, on "
         f"others (UAR in percent; see :doc:`/robustness`):\n\n{list_table(rows)}\n"
     )
+
+
+def utterance_vectors(docs):
+    """Return tables of the linear models on inner folds, one for each corpus."""
+    path = docs.parent / "benchmarks/results/utterance_vectors.json"
+    if not path.exists():
+        return "Not measured yet.\n"
+    result, parts = read_result(path), []
+    for task, of_copies in result["tasks"].items():
+        rows = []
+        for n_copies, of_models in of_copies.items():
+            for name, entry in of_models.items():
+                uar = {c: f"{100 * value:.1f}" for c, value in entry["uar"].items()}
+                errors = {
+                    f"error, T = {t}": f"{e['clean']:.2f} / {e['others']:.2f}"
+                    for t, e in entry["calibration_error"].items()
+                }
+                fit = {"fit": f"{entry['cpu_seconds_per_fold']:.1f} s"}
+                rows.append({"model": name, "copies": n_copies} | uar | errors | fit)
+        table = list_table([list(rows[0]), *(list(row.values()) for row in rows)])
+        parts.append(f"{TITLES[task]}, inner folds:\n\n{table}")
+    return "\n".join(parts)

@@ -13,6 +13,7 @@ _SUBMODULES = (
     "augmentation",
     "compose",
     "datasets",
+    "discriminant_analysis",
     "evaluation",
     "export",
     "feature_extraction",

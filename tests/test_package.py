@@ -24,6 +24,7 @@ ROOMS = (
     "feature_extraction",
     "preprocessing",
     "neural_network",
+    "discriminant_analysis",
     "compose",
     "metrics",
     "model_selection",

@@ -284,25 +284,12 @@ def test_the_vote_is_the_weighted_mean_of_its_two_pipelines(tmp_path):
     np.testing.assert_array_equal(again.predict(corpus.data), model.predict(corpus.data))
 
 
-def test_the_rotation_does_not_change_predictions():
-    y = np.arange(30) % 3
-    vectors = np.random.RandomState(0).randn(30, 200) + np.eye(200)[y] * 3
-    model = clone(fcn_and_functionals().named_estimators["functionals"][1:])
-    plain = clone(model).set_params(rotation="passthrough")
-    for each in (model, plain):
-        each.set_params(classifier__tol=1e-6, classifier__max_iter=100_000)
-        each.fit(vectors[:20], y[:20])
-    expected = plain.predict_proba(vectors[20:])
-    assert np.ptp(expected, axis=0).min() > 0.05
-    np.testing.assert_allclose(model.predict_proba(vectors[20:]), expected, atol=1e-3)
-
-
 def test_the_vote_can_be_tuned_in_a_search_over_speakers(tmp_path):
     corpus = make_emotional_speech(2, 10, random_state=0)
     # The cache makes the search compute the features once, as users should.
     search = GridSearchCV(
         vote(corpus, random_state=0, memory=tmp_path),
-        {"functionals__classifier__C": [1e-3, 1e-1], "network__classifier__max_epochs": [1]},
+        {"functionals__classifier__shrinkage": [0.5, 0.9], "network__classifier__max_epochs": [1]},
         cv=GroupKFold(2),
         scoring="balanced_accuracy",
         error_score="raise",
@@ -310,3 +297,11 @@ def test_the_vote_can_be_tuned_in_a_search_over_speakers(tmp_path):
     search.fit(corpus.data, corpus.target, groups=corpus.speakers)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert set(search.predict(corpus.data)) <= set(corpus.target)
+
+
+def test_altered_copies_shorten_the_training_of_the_network():
+    def epochs(**settings):
+        model = fcn_and_functionals(**settings)
+        return getattr(model, "estimator", model).named_estimators["network"][-1].max_epochs
+
+    assert (epochs(), epochs(conditions=True), epochs(conditions=True, max_epochs=7)) == (50, 20, 7)

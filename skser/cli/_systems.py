@@ -63,11 +63,13 @@ def as_regressor(system):
     -------
     estimator
     """
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.ensemble import VotingClassifier, VotingRegressor
-    from sklearn.linear_model import LogisticRegression, RidgeCV
+    from sklearn.linear_model import RidgeCV
     from sklearn.pipeline import Pipeline
 
     from skser.compose import AugmentedClassifier, AugmentedRegressor
+    from skser.discriminant_analysis import WideDiscriminantAnalysis
     from skser.neural_network import AttentionFCNClassifier, AttentionFCNRegressor
 
     settings = system.get_params(deep=False)
@@ -82,7 +84,7 @@ def as_regressor(system):
     if isinstance(system, AttentionFCNClassifier):
         kept = AttentionFCNRegressor().get_params(deep=False)
         return AttentionFCNRegressor(**{name: settings[name] for name in kept})
-    if isinstance(system, LogisticRegression):
+    if isinstance(system, LinearDiscriminantAnalysis | WideDiscriminantAnalysis):
         return RidgeCV([10.0 ** (power / 2) for power in range(-2, 13)])
     raise TypeError(f"{type(system).__name__} has no counterpart that predicts numbers.")
 

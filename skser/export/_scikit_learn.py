@@ -23,6 +23,7 @@ from sklearn.preprocessing import MaxAbsScaler, QuantileTransformer, RobustScale
 from sklearn.svm import LinearSVC, LinearSVR
 from sklearn.utils.validation import check_is_fitted
 
+from skser.discriminant_analysis import WideDiscriminantAnalysis
 from skser.export._features import Frames
 from skser.preprocessing import SequenceScaler
 
@@ -31,7 +32,9 @@ _MOST_QUANTILES = 16
 TRANSFORMERS = (
     MaxAbsScaler, PCA, QuantileTransformer, RobustScaler, SequenceScaler, StandardScaler,
 )  # fmt: skip
-PROBABILISTIC = (LinearDiscriminantAnalysis, LogisticRegression, LogisticRegressionCV)
+PROBABILISTIC = (
+    LinearDiscriminantAnalysis, LogisticRegression, LogisticRegressionCV, WideDiscriminantAnalysis,
+)  # fmt: skip
 DECIDING = (LinearSVC, RidgeClassifier, RidgeClassifierCV)
 REGRESSORS = (
     BayesianRidge, ElasticNet, HuberRegressor, Lasso, LinearRegression, LinearSVR, Ridge, RidgeCV,

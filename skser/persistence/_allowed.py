@@ -23,6 +23,7 @@ _ALLOWED = {
         "skser.compose": "AdaptedClassifier AdaptedRegressor AugmentedClassifier "
         "AugmentedRegressor FrameUnion RejectingClassifier SegmentedClassifier SegmentedRegressor "
         "TransferClassifier TransferRegressor",
+        "skser.discriminant_analysis": "WideDiscriminantAnalysis",
         "skser.feature_extraction": "FrameFeatures Functionals LevelContour MFCC MelSpectrogram "
         "OpenSmile Spectrogram SpeechProbability",
         "skser.neural_network": "AdversarialAEClassifier AdversarialAERegressor "

@@ -7,14 +7,17 @@ from skser.compose import AugmentedClassifier
 from skser.preprocessing import SequenceScaler
 
 _CONDITIONS = """conditions : bool or callable, default={default}
-    Training in recording conditions: True adds two copies of each training utterance, altered by
-    `skser.augmentation.Conditions`; a callable, such as ``Conditions(noise="recordings/")``,
-    replaces it. False trains on the utterances as they are."""
+    Training in recording conditions: True adds {n_copies} copies of each training utterance,
+    altered by `skser.augmentation.Conditions`; a callable, such as
+    ``Conditions(noise="recordings/")``, replaces it. False trains on the utterances as they
+    are."""
 DESCRIPTIONS = {
     "max_epochs": """max_epochs : int, default=50
     Number of epochs that train the network.""",
-    "conditions": _CONDITIONS.format(default=True),
-    "clean_or_conditions": _CONDITIONS.format(default=False),
+    "conditions": _CONDITIONS.format(default=True, n_copies="two"),
+    "clean_or_conditions": _CONDITIONS.format(default=False, n_copies="two"),
+    "more_conditions": _CONDITIONS.format(default=True, n_copies="four"),
+    "clean_or_more_conditions": _CONDITIONS.format(default=False, n_copies="four"),
     "audio": """input_sampling_rate : float or None, default=None
     Sampling rate in Hz of arrays of samples; files state their own.
 n_jobs : int or None, default=None
@@ -34,14 +37,16 @@ def with_scaler(features, classifier, scaler=None):
     return Pipeline([("features", features), ("scaler", scaler), ("classifier", classifier)])
 
 
-def in_conditions(model, conditions, *, input_sampling_rate, n_jobs, random_state, snr=(-5, 20)):
+def in_conditions(
+    model, conditions, *, input_sampling_rate, n_jobs, random_state, snr=(-5, 20), n_copies=2
+):
     """Wrap a model so that it is trained on altered copies too, unless `conditions` is False."""
     if conditions is False:
         return model
     return AugmentedClassifier(
         model,
         Conditions(snr=snr) if conditions is True else conditions,
-        n_copies=2,
+        n_copies=n_copies,
         input_sampling_rate=input_sampling_rate,
         n_jobs=n_jobs,
         random_state=random_state,

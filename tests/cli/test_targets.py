@@ -13,7 +13,7 @@ from skser.compose import AugmentedRegressor
 from skser.datasets import load_table
 from skser.evaluation import cross_validate_speakers
 from skser.neural_network import AttentionFCNRegressor
-from skser.pipelines import attention_fcn, fcn_and_functionals, functionals
+from skser.pipelines import attention_fcn, fcn_and_functionals, functionals, whisper_linear
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,10 @@ def test_altered_copies_stay_in_a_regressor():
     system = as_regressor(functionals(random_state=5))
     assert isinstance(system, AugmentedRegressor)
     assert isinstance(system.estimator[-1], RidgeCV)
-    assert (system.n_copies, system.random_state) == (2, 5)
+    assert (system.n_copies, system.random_state) == (4, 5)
+    lower = as_regressor(whisper_linear(random_state=5))
+    assert isinstance(lower.estimator[-1], RidgeCV)
+    assert lower.n_copies == 2
 
 
 def test_a_saved_vote_of_regressors_predicts_the_same(folder, files, tmp_path):
