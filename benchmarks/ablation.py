@@ -100,7 +100,7 @@ def ablate(protocol, only, result, path):
         print(protocol, name, f"UAR {100 * networks[name]['uar']:.1f}", flush=True)
 
     result["linear"] = {}
-    voters = fcn_and_functionals().named_estimators
+    voters = fcn_and_functionals(conditions=False).named_estimators
     vectors = voters["functionals"][0].fit_transform(corpus.data)
     network = np.array(networks["default"]["proba"])
     for (name, scaler), penalty in product(SCALERS.items(), PENALTIES):

@@ -4,7 +4,7 @@
     python benchmarks/conditions.py --tasks emodb-loso --systems fcn-and-functionals --seeds 1
 
 Needs SKSER_DATA, SKSER_MODELS, and the extras "embeddings", "rooms" and "containers". Every system
-is trained clean, and in conditions: with two altered copies of each training utterance by
+is trained clean, and in conditions: with altered copies of each training utterance by
 `Conditions`, whose noise is white, pink and brown, ESC-10's folds 1 to 3, and babble of the
 training fold. altered_recordings.py describes the conditions of the tests, which share no recording
 with training. The seed draws the copies, and the weights of the network.

@@ -99,7 +99,7 @@ def attention_fcn(task, seed, memory):
 
 
 def vote(task, seed, memory):
-    return fcn_and_functionals(random_state=seed, memory=memory, **ONE_THREAD)
+    return fcn_and_functionals(conditions=False, random_state=seed, memory=memory, **ONE_THREAD)
 
 
 def adversarial(task, seed, memory):

@@ -5,7 +5,7 @@
     python benchmarks/shipped_model.py emodb-whisper
 
 Needs SKSER_DATA and the extra "onnx", and for `emodb-whisper` the extra "embeddings". Models are
-trained on all of EmoDB, and on two copies of each utterance in other conditions, whose noise is
+trained on all of EmoDB, and on copies of each utterance in other conditions, whose noise is
 ESC-10's folds 1 to 3 among others. EmoDB is in the public domain (CC0), the clips of ESC-10 are CC0
 or CC BY (a file beside the models credits their authors), and Whisper has the MIT license, so the
 models may be distributed with the package. No other corpus is in their training.

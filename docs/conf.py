@@ -59,6 +59,7 @@ from render_adversarial import write_adversarial_tables  # noqa: E402
 from render_clients import write_clients  # noqa: E402
 from render_corpora import write_corpora  # noqa: E402
 from render_descriptors import write_descriptors  # noqa: E402
+from render_front import write_front  # noqa: E402
 from render_leaderboard import write_leaderboard  # noqa: E402
 from render_onnx import write_onnx_table  # noqa: E402
 from render_pretrained import write_pretrained_tables  # noqa: E402
@@ -77,6 +78,7 @@ write_adversarial_tables(HERE)
 write_clients(HERE)
 write_corpora(HERE)
 write_descriptors(HERE)
+write_front(HERE)
 write_leaderboard(HERE)
 write_onnx_table(HERE)
 write_pretrained_tables(HERE)

@@ -192,7 +192,7 @@ FCN_SYSTEMS = {
     "network": "``AttentionFCNClassifier`` on mel spectrograms",
     "networks": "vote of these networks, one per seed",
     "functionals": "logistic regression on sentence vectors",
-    "network + functionals": "``fcn_and_functionals()``",
+    "network + functionals": "``fcn_and_functionals(conditions=False)``",
     "networks + functionals": "vote of all networks and the logistic regression",
 }
 

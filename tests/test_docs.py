@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import render_front
 import typer
 
 import skser
@@ -123,8 +124,10 @@ def console_lines():
                     if line.startswith("$ "):
                         yield page.name, line[2:]
     for kind, block in fences(ROOT / "README.md"):
-        if kind in ("", "console", "sh"):
-            yield from (("README.md", line.removeprefix("$ ")) for line in block if line)
+        if kind == "console":
+            yield from (("README.md", line[2:]) for line in block if line.startswith("$ "))
+        elif kind in ("", "sh"):
+            yield from (("README.md", line) for line in block if line)
     for result in sorted((ROOT / "benchmarks/results").glob("leaderboard_*.json")):
         if match := re.search(r'"command": "(.*?)"', result.read_text()):
             yield result.name, match[1]
@@ -200,6 +203,14 @@ def test_imports_in_the_readme_exist():
             if isinstance(node, ast.ImportFrom):
                 module = importlib.import_module(node.module)
                 assert all(hasattr(module, alias.name) for alias in node.names), node.module
+
+
+def test_the_readme_has_the_present_table_and_its_picture():
+    readme = (ROOT / "README.md").read_text()
+    _, table = readme.split(render_front.BEGIN)
+    assert table.split(render_front.END)[0] == render_front.in_markdown()
+    (picture,) = re.findall(r"!\[.+\]\((.+)\)", readme)
+    assert (ROOT / picture).exists()
 
 
 @pytest.mark.parametrize("script", TUTORIALS, ids=lambda script: script.stem)

@@ -263,6 +263,7 @@ class TestEverySystem:
 def vote(corpus, **settings):
     return fcn_and_functionals(
         max_epochs=4,
+        conditions=False,
         input_sampling_rate=corpus.sampling_rate,
         device="cpu",
         n_threads=1,
@@ -304,4 +305,4 @@ def test_altered_copies_shorten_the_training_of_the_network():
         model = fcn_and_functionals(**settings)
         return getattr(model, "estimator", model).named_estimators["network"][-1].max_epochs
 
-    assert (epochs(), epochs(conditions=True), epochs(conditions=True, max_epochs=7)) == (50, 20, 7)
+    assert (epochs(), epochs(conditions=False), epochs(max_epochs=7)) == (20, 50, 7)

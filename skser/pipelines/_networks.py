@@ -3,7 +3,13 @@
 from skser._docstrings import insert_descriptions
 from skser.feature_extraction import LevelContour, MelSpectrogram, Spectrogram
 from skser.neural_network import AttentionFCNClassifier
-from skser.pipelines._parts import DESCRIPTIONS, in_conditions, with_scaler
+from skser.pipelines._parts import (
+    DESCRIPTIONS,
+    FROM_SCRATCH,
+    in_conditions,
+    n_epochs,
+    with_scaler,
+)
 
 
 def _published_network(**settings):
@@ -22,7 +28,7 @@ def _published_network(**settings):
 @insert_descriptions(DESCRIPTIONS)
 def attention_fcn(
     *,
-    max_epochs=50,
+    max_epochs=None,
     conditions=False,
     input_sampling_rate=None,
     n_jobs=None,
@@ -39,8 +45,8 @@ def attention_fcn(
 
     Parameters
     ----------
-    {max_epochs}
-    {clean_or_conditions}
+    {epochs}
+    {clean_or_more_conditions}
     {audio}
     {torch}
     random_state : int, RandomState instance or None, default=None
@@ -65,7 +71,10 @@ def attention_fcn(
     """
     features = MelSpectrogram(input_sampling_rate=input_sampling_rate, n_jobs=n_jobs, memory=memory)
     classifier = AttentionFCNClassifier(
-        max_epochs=max_epochs, device=device, n_threads=n_threads, random_state=random_state
+        max_epochs=n_epochs(max_epochs, conditions),
+        device=device,
+        n_threads=n_threads,
+        random_state=random_state,
     )
     return in_conditions(
         with_scaler(features, classifier),
@@ -73,6 +82,7 @@ def attention_fcn(
         input_sampling_rate=input_sampling_rate,
         n_jobs=n_jobs,
         random_state=random_state,
+        **FROM_SCRATCH,
     )
 
 

@@ -9,23 +9,25 @@ from skser._docstrings import insert_descriptions
 from skser.discriminant_analysis import WideDiscriminantAnalysis
 from skser.feature_extraction import FrameFeatures, Functionals, SpeechEmbedding
 from skser.pipelines._networks import attention_fcn
-from skser.pipelines._parts import DESCRIPTIONS, in_conditions, with_scaler
+from skser.pipelines._parts import (
+    DESCRIPTIONS,
+    FROM_SCRATCH,
+    in_conditions,
+    n_epochs,
+    with_scaler,
+)
 
-# On inner folds of EmoDB, copies below 0 dB cost functionals more than they gain.
-_SNR = (0, 20)
 # On inner folds of EmoDB, 0.6 to 0.8 are equally good, clean and in conditions.
 _SHRINKAGE = 0.6
 # On inner folds of EmoDB and RAVDESS; docs/robustness.rst compares them with other choices.
-_WIDE_SHRINKAGE, _TEMPERATURE, _N_COPIES = 0.8, 6.0, 4
-# On inner folds of EmoDB, 50 epochs with two copies take half as long again and are worse in noise.
-_EPOCHS_IN_CONDITIONS = 20
+_WIDE_SHRINKAGE, _TEMPERATURE = 0.8, 6.0
 
 
 @insert_descriptions(DESCRIPTIONS)
 def fcn_and_functionals(
     *,
     max_epochs=None,
-    conditions=False,
+    conditions=True,
     input_sampling_rate=None,
     n_jobs=None,
     memory=None,
@@ -33,7 +35,7 @@ def fcn_and_functionals(
     n_threads=None,
     random_state=None,
 ):
-    """Build a soft vote of the attention FCN and a discriminant analysis of utterance vectors.
+    """Build a vote of the attention FCN and a discriminant analysis of utterance vectors.
 
     The two models make different errors. The network sees patterns in the spectrogram. The
     discriminant analysis sees 5191 statistics of pitch, voice quality, formants and spectrum, and
@@ -42,10 +44,8 @@ def fcn_and_functionals(
 
     Parameters
     ----------
-    max_epochs : int or None, default=None
-        Number of epochs that train the network. None means 50, or 20 with altered copies, as there
-        are five times as many utterances then.
-    {clean_or_more_conditions}
+    {epochs}
+    {more_conditions}
     {audio}
     {torch}
     random_state : int, RandomState instance or None, default=None
@@ -54,9 +54,9 @@ def fcn_and_functionals(
 
     Returns
     -------
-    VotingClassifier or AugmentedClassifier
-        Vote of two pipelines, ``network`` and ``functionals``; if trained in conditions, a
-        classifier around this vote.
+    AugmentedClassifier or VotingClassifier
+        Classifier around a vote of two pipelines, ``network`` and ``functionals``; if `conditions`
+        is False, the vote itself.
 
     Notes
     -----
@@ -75,11 +75,9 @@ def fcn_and_functionals(
     >>> model.fit(corpus.data, corpus.target).predict_proba(corpus.data).shape
     (10, 5)
     """
-    if max_epochs is None:
-        max_epochs = 50 if conditions is False else _EPOCHS_IN_CONDITIONS
     audio = {"input_sampling_rate": input_sampling_rate, "n_jobs": n_jobs, "memory": memory}
     network = attention_fcn(
-        max_epochs=max_epochs,
+        max_epochs=n_epochs(max_epochs, conditions),
         device=device,
         n_threads=n_threads,
         random_state=random_state,
@@ -95,8 +93,7 @@ def fcn_and_functionals(
         input_sampling_rate=input_sampling_rate,
         n_jobs=n_jobs,
         random_state=random_state,
-        snr=_SNR,
-        n_copies=_N_COPIES,
+        **FROM_SCRATCH,
     )
 
 
@@ -134,9 +131,7 @@ def functionals(
     """
     audio = {"input_sampling_rate": input_sampling_rate, "n_jobs": n_jobs}
     model = _on_ranks(memory=memory, random_state=random_state, **audio)
-    return in_conditions(
-        model, conditions, random_state=random_state, snr=_SNR, n_copies=_N_COPIES, **audio
-    )
+    return in_conditions(model, conditions, random_state=random_state, **FROM_SCRATCH, **audio)
 
 
 def _on_ranks(*, random_state, **audio):

@@ -82,7 +82,9 @@ def test_a_dimension_without_ratings_is_named(shell, folder, tmp_path):
 
 
 def test_every_part_of_a_vote_becomes_a_regressor():
-    system = as_regressor(fcn_and_functionals(max_epochs=7, n_threads=1, random_state=3))
+    system = as_regressor(
+        fcn_and_functionals(max_epochs=7, conditions=False, n_threads=1, random_state=3)
+    )
     assert isinstance(system, VotingRegressor)
     network, functionals = (part for _, part in system.estimators)
     assert isinstance(network[-1], AttentionFCNRegressor)
@@ -104,7 +106,9 @@ def test_altered_copies_stay_in_a_regressor():
 
 def test_a_saved_vote_of_regressors_predicts_the_same(folder, files, tmp_path):
     frame = load_table(folder / "table.csv").frame
-    system = as_regressor(fcn_and_functionals(max_epochs=1, device="cpu", random_state=0))
+    system = as_regressor(
+        fcn_and_functionals(max_epochs=1, conditions=False, device="cpu", random_state=0)
+    )
     system.fit(frame["audio"].tolist(), frame["activation"].to_numpy(float))
     skser.save(system, tmp_path / "vote.skser")
     loaded = skser.load(tmp_path / "vote.skser")

@@ -179,7 +179,9 @@ def test_the_weights_of_phases_are_those_of_the_fit(few, there_and_back):
 
 def test_votes_keep_their_parts_in_common(corpus, there_and_back):
     X, y = corpus.data[:20], corpus.target[:20]
-    model = fcn_and_functionals(max_epochs=2, device="cpu", random_state=0, **RATE).fit(X, y)
+    model = fcn_and_functionals(
+        max_epochs=2, conditions=False, device="cpu", random_state=0, **RATE
+    ).fit(X, y)
     loaded = there_and_back(model)
     np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
     assert loaded.estimators_[0] is loaded.named_estimators_.network
