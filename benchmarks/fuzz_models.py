@@ -377,6 +377,8 @@ def _judged(number, folder):
 
 
 def _parent(folder, first, last):
+    import librosa  # noqa: F401
+    import numba  # noqa: F401
     import onnx  # noqa: F401
     import onnxruntime  # noqa: F401
 

@@ -1,9 +1,4 @@
-"""Table of the recommended systems, for the README and the landing page.
-
-    python docs/render_front.py
-
-writes it into the README anew.
-"""
+"""Table of the recommended systems, for the landing page and the README."""
 
 from pathlib import Path
 
@@ -12,7 +7,6 @@ from stored_results import read_result, write_generated
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results"
-BEGIN, END = "<!-- written by docs/render_front.py -->\n", "<!-- end -->\n"
 HEADINGS = [
     "system",
     "unheard speakers",
@@ -75,14 +69,3 @@ def in_markdown():
     """Return the table in Markdown."""
     head, *body = (f"| {' | '.join(row)} |\n" for row in rows())
     return head + "|---" * len(HEADINGS) + "|\n" + "".join(body)
-
-
-def main():
-    """Write the table into the README."""
-    path = ROOT / "README.md"
-    before, _, rest = path.read_text("utf-8").partition(BEGIN)
-    path.write_text(before + BEGIN + in_markdown() + END + rest.partition(END)[2], "utf-8")
-
-
-if __name__ == "__main__":
-    main()

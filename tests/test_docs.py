@@ -13,8 +13,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-import render_front
 import typer
+import write_readme
 
 import skser
 
@@ -207,8 +207,8 @@ def test_imports_in_the_readme_exist():
 
 def test_the_readme_has_the_present_table_and_its_picture():
     readme = (ROOT / "README.md").read_text()
-    _, table = readme.split(render_front.BEGIN)
-    assert table.split(render_front.END)[0] == render_front.in_markdown()
+    _, table = readme.split(write_readme.BEGIN)
+    assert table.split(write_readme.END)[0] == write_readme.in_markdown()
     (picture,) = re.findall(r"!\[.+\]\((.+)\)", readme)
     assert (ROOT / picture).exists()
 

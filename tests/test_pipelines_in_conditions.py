@@ -43,7 +43,7 @@ def test_conditions_wrap_the_model(system, corpus):
     assert not isinstance(plain, AugmentedClassifier)
     model = small(system, corpus, n_jobs=2)
     assert isinstance(model.augment, Conditions)
-    assert (model.n_copies, model.n_jobs, model.random_state) == (2, 2, 0)
+    assert (model.n_copies, model.n_jobs, model.random_state) == (4, 2, 0)
     assert type(model.estimator) is type(plain)
     own = Conditions({"white": 1.0})
     assert small(system, corpus, conditions=own).augment is own
