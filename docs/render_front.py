@@ -47,9 +47,9 @@ def rows():
                 uar["white 10 dB"],
                 f"{100 * foreign['inductive']:.1f}",
                 adapted,
-                f"{entry['train_cpu_seconds']:.0f} s",
-                f"{1000 * entry['predict_cpu_seconds']:.0f} ms",
-                f"{entry['megabytes']:.1f} MB",
+                f"{entry['train_cpu_seconds']:.0f}\u00a0s",
+                f"{1000 * entry['predict_cpu_seconds']:.0f}\u00a0ms",
+                f"{entry['megabytes']:.1f}\u00a0MB",
             ]
         )
     return found
