@@ -96,8 +96,9 @@ class WideDiscriminantAnalysis(LinearClassifierMixin, BaseEstimator):
         priors = np.bincount(codes, weights) / weights.sum()
         if len(classes) < 2 or not priors.all():
             raise ValueError(
-                f"WideDiscriminantAnalysis needs two classes with utterances of positive weight, "
-                f"but found {np.count_nonzero(priors)} class(es) in {classes.tolist()[:5]}."
+                "WideDiscriminantAnalysis needs two classes or more, each with an utterance of "
+                f"positive weight, but y has {len(classes)} class(es), of which "
+                f"{classes[priors == 0].tolist()} have no such utterance: leave those out."
             )
         means = np.array([
             np.average(X[codes == code], axis=0, weights=weights[codes == code])

@@ -49,11 +49,17 @@ def test_equal_vectors_of_a_class_are_no_obstacle():
     assert model.predict([[0.1, 0, 0], [0.9, 5, 0]]).tolist() == ["a", "b"]
 
 
-@pytest.mark.parametrize("weights", [None, [1, 1, 1, 0, 0]])
-def test_a_class_without_weight_is_refused(weights):
-    y = ["a"] * 5 if weights is None else ["a", "a", "a", "b", "b"]
-    with pytest.raises(ValueError, match=r"found 1 class\(es\) in"):
-        WideDiscriminantAnalysis().fit(np.eye(5), y, sample_weight=weights)
+@pytest.mark.parametrize(
+    ("y", "weights", "message"),
+    [
+        ("aaaaa", None, r"y has 1 class\(es\), of which \[\] have no"),
+        ("aabbb", [1, 1, 0, 0, 0], r"y has 2 class\(es\), of which \['b'\] have no"),
+        ("abbcc", [1, 1, 1, 0, 0], r"y has 3 class\(es\), of which \['c'\] have no"),
+    ],
+)
+def test_a_class_without_weight_is_refused(y, weights, message):
+    with pytest.raises(ValueError, match=message):
+        WideDiscriminantAnalysis().fit(np.eye(5), list(y), sample_weight=weights)
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])

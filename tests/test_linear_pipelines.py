@@ -86,6 +86,13 @@ def test_a_search_reaches_the_penalty(build, corpus, name):
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
+def test_the_probabilities_of_functionals_are_softened(build, corpus):
+    model = build("functionals", conditions=False).fit(corpus.data, corpus.target)
+    hot = clone(model).set_params(classifier__temperature=1).fit(corpus.data, corpus.target)
+    softened, decided = (each.decision_function(corpus.data) for each in (model, hot))
+    np.testing.assert_allclose(6 * softened, decided)
+
+
 def test_the_classifier_of_functionals_has_no_rotation_and_is_small(build, corpus, tmp_path):
     model = build("functionals").fit(corpus.data, corpus.target)
     assert model.estimator_["classifier"].coef_.shape == (3, 5191)

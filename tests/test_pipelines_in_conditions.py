@@ -112,4 +112,5 @@ def test_the_rate_of_features_in_a_vote_is_checked(corpus):
 def test_functionals_are_trained_in_weaker_noise_than_encoders():
     assert fcn_and_functionals().augment.snr == (0, 20)
     assert functionals().augment.snr == (0, 20)
+    assert attention_fcn(conditions=True).augment.snr == (0, 20)
     assert whisper_linear().augment.snr == (-5, 20)
