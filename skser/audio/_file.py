@@ -227,7 +227,7 @@ def stream_audio(path, sampling_rate=None, *, start=None, end=None, channel=None
 
     utterance, source, name = _of_file(path, (start, end, channel), _LIMITS)
     resampler, n_samples = None, 0
-    for samples, file_rate in mono_blocks(source, name, utterance, limited=False):
+    for samples, file_rate in mono_blocks(source, name, utterance, any_length=True):
         check_values(samples, name)
         if sampling_rate in (None, file_rate):
             yield samples, file_rate
@@ -299,7 +299,7 @@ def _why_not_a_file(kind):
     return "is a pipe or a device: save its content to a file first"
 
 
-def mono_blocks(source, name, utterance, limited=True):
+def mono_blocks(source, name, utterance, any_length=False):
     """Decode a part of a file as mono, in bounded memory.
 
     Parameters
@@ -310,8 +310,8 @@ def mono_blocks(source, name, utterance, limited=True):
         Name of the file in messages.
     utterance : Utterance
         Times, channel and limits to apply; its own source is not used.
-    limited : bool, default=True
-        Whether the limits of `utterance` apply.
+    any_length : bool, default=False
+        Whether the `max_duration` of `utterance` is ignored.
 
     Yields
     ------
@@ -327,9 +327,9 @@ def mono_blocks(source, name, utterance, limited=True):
     """
     channel, n_channels, energy, energy_of_channels = utterance.channel, 1, 0.0, 0.0
     if channel == "loudest":
-        channel = _loudest(source, name, utterance, limited)
+        channel = _loudest(source, name, utterance, any_length)
     with np.errstate(over="ignore", invalid="ignore"):  # `check_values` rejects the results
-        for block, rate in _blocks(source, name, utterance, limited):
+        for block, rate in _blocks(source, name, utterance, any_length):
             n_channels = block.shape[1]
             if channel is not None:
                 check_channel(channel, n_channels, name)
@@ -345,20 +345,20 @@ def mono_blocks(source, name, utterance, limited=True):
         warn_if_cancelled(energy, energy_of_channels, n_channels, name)
 
 
-def _loudest(source, name, utterance, limited):
+def _loudest(source, name, utterance, any_length):
     """Return the index of the channel with the most energy."""
     energies = 0.0
-    for block, _ in _blocks(source, name, utterance, limited):
+    for block, _ in _blocks(source, name, utterance, any_length):
         energies = energies + np.einsum("ij,ij->j", block, block, dtype=float)
     return int(np.argmax(energies))
 
 
-def _blocks(source, name, utterance, limited):
+def _blocks(source, name, utterance, any_length):
     """Yield pieces (n_samples, n_channels), float32, of a part with the file's sampling rate."""
     import soundfile
 
     n_read, rate, first = 0, None, 0
-    n_most = utterance.max_duration if limited else None  # seconds
+    n_most = None if any_length else utterance.max_duration  # seconds
     with open_audio(source, name) as opened:
         # Pass a descriptor, because libsndfile falls back on the suffix of a named file whose
         # content it does not recognize. Windows libraries do not share descriptors.
@@ -376,7 +376,7 @@ def _blocks(source, name, utterance, limited):
             for block, rate, begin, is_float in pieces:
                 first = begin
                 n_read += len(block)
-                if limited and is_float:
+                if is_float:
                     check_amplitude(block, utterance.max_amplitude, name)
                 if n_most is not None and n_read > n_most * rate:
                     check_duration(n_read, rate, n_most, name)

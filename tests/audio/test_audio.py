@@ -308,6 +308,13 @@ class TestBounds:
             item = Utterance(source, max_amplitude=None)
             np.testing.assert_array_equal(read_utterance(item, 0, None, RATE), loud)
 
+    def test_streams_have_the_limit_of_amplitude_too(self):
+        loud = content(TONE * 32768, subtype="FLOAT")
+        with pytest.raises(AudioReadError, match=r"up to 16384.*max_amplitude=None"):
+            list(stream_audio(loud))
+        pieces = stream_audio(Utterance(loud, max_amplitude=None))
+        assert sum(len(samples) for samples, _ in pieces) == len(TONE)
+
     def test_long_utterances_are_rejected_before_decoding(self, tmp_path, monkeypatch):
         path = tmp_path / "long.flac"
         soundfile.write(path, np.zeros(5 * 3600 * 1000, np.int16), 1000)
