@@ -31,7 +31,7 @@ from skser.audio import Waveform, load_audio, resample
 RATE = 16000
 NOISES = ("white", "pink", "sounds", "babble")
 RATIOS = (20, 10, 5, 0)
-SOUND_FOLDS = (4, 5)  # of ESC-10
+TEST_SOUNDS = (4, 5)  # folds of ESC-10
 AAC_DELAY = 1024  # samples that the encoder puts first
 CONDITIONS = (
     "clean",
@@ -48,7 +48,7 @@ def read(source):
     return resample(np.asarray(samples), rate, RATE).astype(np.float32)
 
 
-def altered(samples, condition, voices):
+def altered(samples, condition, voices, sounds=TEST_SOUNDS):
     """Return an utterance in a condition.
 
     Parameters
@@ -59,6 +59,8 @@ def altered(samples, condition, voices):
         One of `CONDITIONS`.
     voices : list of ndarray
         Utterances of other speakers at 16 kHz, for babble.
+    sounds : tuple of int, default=(4, 5)
+        Folds of ESC-10 that everyday sounds are from.
 
     Returns
     -------
@@ -76,13 +78,13 @@ def altered(samples, condition, voices):
     elif kind == "clean":
         result = samples
     else:
-        noise = noise_of(kind, len(samples), random, voices)
+        noise = noise_of(kind, len(samples), random, voices, sounds)
         power, of_noise = (np.mean(np.square(x, dtype=np.float64)) for x in (samples, noise))
         result = samples + np.sqrt(power / of_noise) * 10 ** (-int(ratio[0]) / 20) * noise
     return Waveform(result.astype(np.float32), RATE, max_amplitude=None)
 
 
-def noise_of(kind, n_samples, random, voices):
+def noise_of(kind, n_samples, random, voices, sounds):
     """Return noise of a kind, at any level."""
     if kind == "white":
         return random.standard_normal(n_samples)
@@ -90,9 +92,9 @@ def noise_of(kind, n_samples, random, voices):
         spectrum = np.fft.rfft(random.standard_normal(n_samples))
         return np.fft.irfft(spectrum / np.sqrt(np.maximum(np.arange(len(spectrum)), 1)), n_samples)
     if kind == "sounds":
-        noise = np.zeros(1)
+        noise, clips = np.zeros(1), everyday_sounds(sounds)
         while not noise.any():  # some clips end in digital silence
-            sound = everyday_sounds()[random.randint(len(everyday_sounds()))]
+            sound = clips[random.randint(len(clips))]
             noise = stretch(sound, n_samples, random)
         return noise
     drawn = random.choice(len(voices), 6, replace=False)
@@ -147,11 +149,11 @@ def aac(samples):
 
 
 @functools.cache
-def everyday_sounds():
-    """Return the sounds of ESC-10's folds for tests, at 16 kHz."""
+def everyday_sounds(folds=TEST_SOUNDS):
+    """Return the sounds of some folds of ESC-10, at 16 kHz."""
     folder = Path(os.environ["SKSER_DATA"]) / "esc10"
     clips = pd.read_csv(folder / "clips.csv")
-    return [read(folder / name) for name in clips.loc[clips["fold"].isin(SOUND_FOLDS), "file"]]
+    return [read(folder / name) for name in clips.loc[clips["fold"].isin(folds), "file"]]
 
 
 @functools.cache

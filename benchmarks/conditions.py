@@ -19,6 +19,7 @@ import os
 import time
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 from altered_recordings import CONDITIONS, altered, read
@@ -27,7 +28,6 @@ from provenance import RESULTS, cache_folder, write_result
 from sklearn.metrics import accuracy_score
 from vector_cache import CachedVectors
 
-from skser.augmentation import Conditions
 from skser.feature_extraction import Functionals, SpeechEmbedding
 from skser.metrics import expected_calibration_error, unweighted_average_recall
 from skser.pipelines import fcn_and_functionals, functionals, whisper_linear
@@ -39,8 +39,6 @@ SEEDLESS = ("whisper-tiny", "functionals")  # if trained clean
 TRAINING = ("clean", "conditions")
 NETWORK = "attention-fcn"  # part of the vote
 MEAN = "mean of all but clean"
-# Ranges in training, chosen on held-out speakers of training folds.
-SNR = {"whisper-tiny": (-5, 20), "functionals": (0, 20), "fcn-and-functionals": (0, 20)}
 COPIES = {}  # altered samples of the present fold
 
 
@@ -93,13 +91,17 @@ class Remembered:
         return COPIES[key]
 
 
+def with_sounds(model):
+    """Add recordings of everyday sounds to the noise that a system is trained in."""
+    return model.set_params(augment__noise=training_sounds())
+
+
 def built(name, in_conditions, seed):
     """Return a system whose vectors are computed once for all folds, seeds and conditions."""
-    conditions = False
+    model = SYSTEMS[name](in_conditions, seed)
     if in_conditions:
-        conditions = Conditions(noise=training_sounds(), snr=SNR[name])
-        conditions = Remembered(conditions, str(SNR[name]))
-    model = SYSTEMS[name](conditions, seed)
+        conditions = with_sounds(model).augment
+        model.set_params(augment=Remembered(conditions, joblib.hash(conditions)))
     for place, part in model.get_params().items():
         if isinstance(part, Functionals | SpeechEmbedding):
             model.set_params(**{place: CachedVectors(part, MEMORY / "vectors.sqlite")})

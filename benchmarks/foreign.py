@@ -80,8 +80,11 @@ def uar_of(model, table, labels):
     """Return the UAR on the utterances with these labels, when the model decides among them."""
     shared = np.isin(model.classes_, list(labels))
     table = table[table["emotion"].isin(labels)]
-    proba = model.predict_proba(table["audio"].tolist())[:, shared]
-    predicted = np.asarray(model.classes_)[shared][proba.argmax(axis=1)]
+    has_proba = hasattr(model, "predict_proba")
+    scores = (model.predict_proba if has_proba else model.decision_function)(
+        table["audio"].tolist()
+    )
+    predicted = np.asarray(model.classes_)[shared][scores[:, shared].argmax(axis=1)]
     return unweighted_average_recall(table["emotion"].to_numpy(str), predicted)
 
 

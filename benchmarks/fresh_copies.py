@@ -16,11 +16,10 @@ import time
 import numpy as np
 from ablation import inner_folds
 from altered_recordings import altered, read
-from conditions import training_sounds
+from conditions import with_sounds
 from protocols import load
 from provenance import RESULTS, kept_result, versions, write_result
 
-from skser.augmentation import Conditions
 from skser.metrics import unweighted_average_recall
 from skser.pipelines import attention_fcn
 
@@ -37,9 +36,7 @@ TESTS = ("clean", "white 10 dB", "white 0 dB", "sounds 5 dB", "babble 5 dB", "ro
 def fitted(corpus, way):
     """Train the network in one of the ways; return it and the seconds of processor time."""
     n_copies, fresh = TRAINING[way]
-    model = attention_fcn(
-        conditions=Conditions(noise=training_sounds()), device="cpu", n_threads=1, random_state=0
-    )
+    model = with_sounds(attention_fcn(conditions=True, device="cpu", n_threads=1, random_state=0))
     model.set_params(n_copies=n_copies, fresh_copies=fresh)
     start = time.process_time()
     model.fit(list(corpus.data), corpus.target.astype(str), groups=corpus.speakers.astype(str))

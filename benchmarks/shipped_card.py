@@ -50,7 +50,7 @@ Recognizes which of seven emotions an actor portrays in a German utterance.
 - **Input**: audio files of any format, sampling rate and number of channels, at least 25 ms long.
 - **Output**: probabilities of {classes}.
 - **Data**: EmoDB, the Berlin Database of Emotional Speech (Burkhardt et al., 2005), CC0-1.0: all
-  {n} utterances, ten sentences by five women and five men, recorded in a quiet room; and {copies}
+  {n} utterances, ten sentences by five women and five men, recorded in a quiet room; and four
   copies of each in other conditions by `skser.augmentation.Conditions`, with the sounds of
   ESC-10's folds 1 to 3 (CC0 and CC BY, see the file `ESC-10-CREDITS.csv` in the folder of the
   models) among its noise.
@@ -120,7 +120,6 @@ def card(name, model):
         description=DESCRIPTIONS[name],
         license=LICENSES[name],
         classes=", ".join(model.classes_),
-        copies="two" if name == "emodb-whisper" else "four",
         n=len(load(TASK)[0].target),
         performance=on_new_speakers(name, model.classes_.tolist()),
         foreign=on_other_corpora(name),

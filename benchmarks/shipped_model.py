@@ -20,20 +20,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from conditions import training_sounds
+from conditions import with_sounds
 from protocols import load
 from provenance import cache_folder
 from shipped_card import TASK, card
 
 import skser
-from skser.augmentation import Conditions
 from skser.compose import RejectingClassifier
 from skser.export import export_onnx
 from skser.pipelines import attention_fcn, functionals, whisper_linear
 
 FOLDER = Path(skser.__file__).parent / "persistence/models"
-# Ratios of noise in training: those of the systems in skser.pipelines.
-SNR = {"emodb-whisper": (-5, 20), "emodb-functionals": (0, 20), "emodb-afcn": (0, 20)}
 # Files of weights that the ONNX file of a model refers to.
 WEIGHTS = {
     "emodb-whisper": [
@@ -49,13 +46,12 @@ OF_TRAINING = {"input_sampling_rate": None, "memory": None, "n_threads": None, "
 
 def system(name):
     """Return the untrained system of a model."""
-    conditions = Conditions(snr=SNR[name], noise=training_sounds())
-    given = {"conditions": conditions, "memory": cache_folder(__file__), "random_state": 0}
+    given = {"conditions": True, "memory": cache_folder(__file__), "random_state": 0}
     if name == "emodb-functionals":
-        return functionals(**given)
+        return with_sounds(functionals(**given))
     if name == "emodb-whisper":
-        return whisper_linear(device="cpu", **given)
-    return attention_fcn(device="cpu", n_threads=1, **given)
+        return with_sounds(whisper_linear(device="cpu", **given))
+    return with_sounds(attention_fcn(device="cpu", n_threads=1, **given))
 
 
 def trained(name):
@@ -88,8 +84,6 @@ def shorten(name, model):
     if name == "emodb-functionals":
         ranks = model.estimator_["ranks"]
         ranks.quantiles_ = ranks.quantiles_.astype(np.float32)
-    else:
-        del classifier.covariance_  # which no method reads
 
 
 def write_credits():

@@ -24,6 +24,7 @@ CORPORA = {
     "indowave": "IndoWave",
     "emodb+ravdess": "EmoDB and RAVDESS",
 }
+VECTORS = {"functionals": "functionals", "whisper": "Whisper tiny"}
 METHODS = {"statistics": "adapted", "coral": "CORAL"}
 COLORS = ("tab:blue", "tab:orange", "tab:red", "tab:green")
 
@@ -236,17 +237,18 @@ def utterance_vectors(docs):
     if not path.exists():
         return "Not measured yet.\n"
     result, parts = read_result(path), []
-    for task, of_copies in result["tasks"].items():
-        rows = []
-        for n_copies, of_models in of_copies.items():
-            for name, entry in of_models.items():
-                uar = {c: f"{100 * value:.1f}" for c, value in entry["uar"].items()}
-                errors = {
-                    f"error, T = {t}": f"{e['clean']:.2f} / {e['others']:.2f}"
-                    for t, e in entry["calibration_error"].items()
-                }
-                fit = {"fit": f"{entry['cpu_seconds_per_fold']:.1f} s"}
-                rows.append({"model": name, "copies": n_copies} | uar | errors | fit)
-        table = list_table([list(rows[0]), *(list(row.values()) for row in rows)])
-        parts.append(f"{TITLES[task]}, inner folds:\n\n{table}")
+    for task, of_vectors in result["tasks"].items():
+        for vectors, of_copies in of_vectors.items():
+            rows = []
+            for copies, of_models in of_copies.items():
+                for name, entry in of_models.items():
+                    uar = {c: f"{100 * value:.1f}" for c, value in entry["uar"].items()}
+                    errors = {
+                        f"error, T = {t}": f"{e['clean']:.2f} / {e['others']:.2f}"
+                        for t, e in entry["calibration_error"].items()
+                    }
+                    fit = {"fit": f"{entry['cpu_seconds_per_fold']:.1f} s"}
+                    rows.append({"model": name, "copies": copies} | uar | errors | fit)
+            table = list_table([list(rows[0]), *(list(row.values()) for row in rows)])
+            parts.append(f"{TITLES[task]}, inner folds, {VECTORS[vectors]}:\n\n{table}")
     return "\n".join(parts)

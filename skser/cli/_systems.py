@@ -63,7 +63,6 @@ def as_regressor(system):
     -------
     estimator
     """
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.ensemble import VotingClassifier, VotingRegressor
     from sklearn.linear_model import RidgeCV
     from sklearn.pipeline import Pipeline
@@ -84,7 +83,7 @@ def as_regressor(system):
     if isinstance(system, AttentionFCNClassifier):
         kept = AttentionFCNRegressor().get_params(deep=False)
         return AttentionFCNRegressor(**{name: settings[name] for name in kept})
-    if isinstance(system, LinearDiscriminantAnalysis | WideDiscriminantAnalysis):
+    if isinstance(system, WideDiscriminantAnalysis):
         return RidgeCV([10.0 ** (power / 2) for power in range(-2, 13)])
     raise TypeError(f"{type(system).__name__} has no counterpart that predicts numbers.")
 

@@ -46,7 +46,7 @@ def attention_fcn(
     Parameters
     ----------
     {epochs}
-    {clean_or_more_conditions}
+    {clean_or_conditions}
     {audio}
     {torch}
     random_state : int, RandomState instance or None, default=None
@@ -79,10 +79,10 @@ def attention_fcn(
     return in_conditions(
         with_scaler(features, classifier),
         conditions,
+        FROM_SCRATCH,
         input_sampling_rate=input_sampling_rate,
         n_jobs=n_jobs,
         random_state=random_state,
-        **FROM_SCRATCH,
     )
 
 

@@ -7,13 +7,14 @@ from skser.compose import AugmentedClassifier
 from skser.preprocessing import SequenceScaler
 
 _CONDITIONS = """conditions : bool or callable, default={default}
-    Training in recording conditions: True adds {n_copies} copies of each training utterance,
-    altered by `skser.augmentation.Conditions`; a callable, such as
-    ``Conditions(noise="recordings/")``, replaces it. False trains on the utterances as they
-    are."""
+    Training in recording conditions: True adds four copies of each training utterance, altered by
+    `skser.augmentation.Conditions`, whose parameters are then ``augment__snr`` and so on. A
+    callable, such as ``Conditions(noise="recordings/")``, replaces it. False trains on the
+    utterances as they are."""
+_N_COPIES = 4
 # Chosen on inner folds of EmoDB. Copies below 0 dB cost networks and utterance vectors more than
 # they gain. With two copies, 50 epochs of the network take longer and are worse in noise.
-FROM_SCRATCH = {"snr": (0, 20), "n_copies": 4}
+FROM_SCRATCH = {"snr": (0, 20)}
 _EPOCHS, _EPOCHS_IN_CONDITIONS = 50, 20
 DESCRIPTIONS = {
     "max_epochs": """max_epochs : int, default=50
@@ -21,9 +22,8 @@ DESCRIPTIONS = {
     "epochs": """max_epochs : int or None, default=None
     Number of epochs that train the network. None means 20 in conditions, as copies make five times
     as many utterances, and 50 otherwise.""",
-    "conditions": _CONDITIONS.format(default=True, n_copies="two"),
-    "more_conditions": _CONDITIONS.format(default=True, n_copies="four"),
-    "clean_or_more_conditions": _CONDITIONS.format(default=False, n_copies="four"),
+    "conditions": _CONDITIONS.format(default=True),
+    "clean_or_conditions": _CONDITIONS.format(default=False),
     "audio": """input_sampling_rate : float or None, default=None
     Sampling rate in Hz of arrays of samples; files state their own.
 n_jobs : int or None, default=None
@@ -50,16 +50,17 @@ def with_scaler(features, classifier, scaler=None):
     return Pipeline([("features", features), ("scaler", scaler), ("classifier", classifier)])
 
 
-def in_conditions(
-    model, conditions, *, input_sampling_rate, n_jobs, random_state, snr=(-5, 20), n_copies=2
-):
-    """Wrap a model so that it is trained on altered copies too, unless `conditions` is False."""
+def in_conditions(model, conditions, mixture, *, input_sampling_rate, n_jobs, random_state):
+    """Wrap a model so that it is trained on altered copies too, unless `conditions` is False.
+
+    `mixture` are parameters of `Conditions`, which is used if `conditions` is True.
+    """
     if conditions is False:
         return model
     return AugmentedClassifier(
         model,
-        Conditions(snr=snr) if conditions is True else conditions,
-        n_copies=n_copies,
+        Conditions(**mixture) if conditions is True else conditions,
+        n_copies=_N_COPIES,
         input_sampling_rate=input_sampling_rate,
         n_jobs=n_jobs,
         random_state=random_state,
