@@ -61,8 +61,8 @@ INPUTS = ("vectors", "frames", "whisper", "whisper-frames")
 SPEAKERS = {
     "speaker_swap": (0.0, 0.5),
     "centered_share": (0.5,),
-    "pseudo_labels": (1.0, 2.0),
-    "threshold": (0.6, 0.8, 0.9),
+    "pseudo_labels": (0.0, 1.0, 2.0),
+    "threshold": (0.6, 0.8, 0.9, 0.95),
     "warm_up": (0.3,),
 }
 PAPER = {"reconstruction_weight": (0.01, 0.03, 0.1), "adversarial_weight": (0.03, 0.1, 0.3)}
