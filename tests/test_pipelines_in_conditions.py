@@ -9,6 +9,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 
 import skser
 from skser.augmentation import Conditions
+from skser.augmentation._conditions import _DEFAULT
 from skser.compose import AugmentedClassifier
 from skser.datasets import make_emotional_speech
 from skser.pipelines import attention_fcn, fcn_and_functionals, functionals, whisper_linear
@@ -109,8 +110,12 @@ def test_the_rate_of_features_in_a_vote_is_checked(corpus):
         model.fit(corpus.data, corpus.target)
 
 
-def test_functionals_are_trained_in_weaker_noise_than_encoders():
+def test_encoders_have_stronger_but_less_frequent_noise():
     assert fcn_and_functionals().augment.snr == (0, 20)
     assert functionals().augment.snr == (0, 20)
     assert attention_fcn(conditions=True).augment.snr == (0, 20)
-    assert whisper_linear().augment.snr == (-5, 20)
+    encoder = whisper_linear().augment
+    assert encoder.snr == (-5, 20)
+    halved = {kind: p / 2 for kind, p in _DEFAULT.items()}
+    assert encoder.probabilities == halved | {"speed": 0.5}
+    assert encoder.speed == (0.88, 1.14)
