@@ -96,17 +96,24 @@ class Rows:
     ----------
     model : fitted estimator or OnnxModel
     targets : list of str or None
-        Name of each number that a regressor predicts.
+        Name of each number that a regressor predicts. None means those that `skser train` was
+        given, if the model has them.
 
     Raises
     ------
     ValueError
-        If `targets` are given and the model is a classifier.
+        If `targets` are given and the model is a classifier, or predicts others.
     """
 
     def __init__(self, model, targets=None):
         self.model = model
-        self.targets = targets
+        known = getattr(model, "target_names_", None)
+        self.targets = targets or known
+        if known and targets and known != targets:
+            raise ValueError(
+                f"The model predicts {', '.join(known)}, but --target names {', '.join(targets)}. "
+                "Leave it out."
+            )
         self.has_shares = hasattr(model, "predict_proba")
         tags = getattr(model, "__sklearn_tags__", None)  # an OnnxModel has none
         self.is_classifier = self.has_shares or (

@@ -70,6 +70,8 @@ def train(
         # Altered copies are for training only.
         export_onnx(getattr(model, "estimator_", model), Path(out))
     else:
+        if target:
+            model.target_names_ = target  # that `predict` prints
         save(model, out)
     outputs = ", ".join(target or [f"{len(data.target_names)} emotions"])
     messages.print(

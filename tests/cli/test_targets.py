@@ -44,12 +44,26 @@ def test_a_regressor_of_one_dimension_is_trained_and_named(shell, rated, files, 
     _, out, _ = shell("predict", files[0], "--model", tmp_path / "v.skser", "--target", "valence")
     assert out == f"{files[0]}: valence {found[0]:.3f}\n"
     _, out, _ = shell("predict", files[0], "--model", tmp_path / "v.skser", "--timeline", "--json")
-    assert list(json.loads(out)[0]) == ["file", "start", "end", "output 0"]
+    assert list(json.loads(out)[0]) == ["file", "start", "end", "valence"]
     code, out, err = shell(
         "predict", files[0], "--model", tmp_path / "v.skser", "--target", "valence",
         "--target", "activation",
     )  # fmt: skip
     assert (code, out) == (1, "")
+    assert "The model predicts valence, but --target names valence, activation" in err
+
+
+def test_names_are_required_to_fit_a_model_that_has_none(shell, rated, files, tmp_path):
+    frame = load_table(rated).frame[1:]
+    model = as_regressor(attention_fcn(max_epochs=1, device="cpu", random_state=0))
+    model.fit(frame["audio"].tolist(), frame["valence"].to_numpy(float))
+    skser.save(model, tmp_path / "unnamed.skser")
+    given = "predict", files[0], "--model", tmp_path / "unnamed.skser"
+    code, out, _ = shell(*given, "--json")
+    assert code == 0
+    assert list(json.loads(out)[0]) == ["file", "output 0"]
+    code, _, err = shell(*given, "--target", "valence", "--target", "activation")
+    assert code == 1
     assert "predicts 1 numbers, but --target names 2: valence, activation" in err
 
 
