@@ -23,7 +23,10 @@ CORPORA = {
     "ravdess": "RAVDESS",
     "indowave": "IndoWave",
     "emodb+ravdess": "EmoDB and RAVDESS",
+    "emodb+indowave": "EmoDB and IndoWave",
+    "ravdess+indowave": "RAVDESS and IndoWave",
 }
+CORPORA |= {f"{pair}, evenly": f"{name}, evenly" for pair, name in CORPORA.items() if "+" in pair}
 VECTORS = {"functionals": "functionals", "whisper": "Whisper tiny"}
 METHODS = {"statistics": "adapted", "coral": "CORAL"}
 COLORS = ("tab:blue", "tab:orange", "tab:red", "tab:green")
