@@ -74,7 +74,7 @@ FRAMES = {
 EMODB = {**SPACE, "max_epochs": (30, 60)}  # it has a third as many utterances
 METRICS = {"accuracy": accuracy_score, "uar": balanced_accuracy_score}
 # Metric that tuning maximizes. With UAR, classes are weighted equally.
-METRIC = {"valence": "accuracy", "ravdess-5": "uar", "emodb-loso": "uar"}
+METRIC = {"valence": "accuracy", "ravdess-5": "uar", "emodb-loso": "uar", "indowave": "uar"}
 AUXILIARY = {
     "reconstruction_weight": (0.0, 0.01, 0.03, 0.1, 0.3),
     "adversarial_weight": (0.03, 0.1, 0.3),

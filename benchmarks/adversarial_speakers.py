@@ -14,10 +14,15 @@ utterances per class; the rest of the training folds is unlabeled.
 The systems are the twin (both auxiliary weights 0), the phases of the paper, the twin with
 `objectives` that use the speakers, the phases of the paper with the same objectives, and
 scikit-learn's self-training and label spreading. All are inductive: no statistics of test speakers
-are used. All but label spreading, which has no such option, weight classes equally. ``tune`` draws
-the same number of settings for each system and number of labels, and scores them by UAR on
-speaker-disjoint inner folds of the first outer training fold. ``run`` uses the best settings of
-each. Finished fits are stored in the result files.
+are used. ``tune`` draws the same number of settings for each system and number of labels, with and
+without equal weights of the classes. It scores them on speaker-disjoint inner folds of the first
+outer training fold, by the accuracy of valence, as the paper does, and by the UAR of classes.
+``run`` uses the best settings of each. Finished fits are stored in the result files.
+
+Two more systems show how much the speakers are worth, for vectors. "twin, adapted" is the twin on
+vectors without the mean of their speaker, which is transductive: the utterances of each test
+speaker are given together. "labels of the adapted" is blind to test speakers again: the twin on
+vectors as they are, whose unlabeled training utterances have labels from "twin, adapted".
 
 ``collapse`` labels eight speakers of EmoDB, leaves RAVDESS unlabeled, and tests on the two further
 speakers of EmoDB, in five folds, and on RAVDESS, with and without matched statistics. It reports
@@ -35,6 +40,7 @@ from pathlib import Path
 import numpy as np
 from adversarial_gain import (
     FRAMES,
+    METRIC,
     METRICS,
     SPACE,
     TWIN,
@@ -62,13 +68,16 @@ SPEAKERS = {
     "speaker_swap": (0.0, 0.5),
     "centered_share": (0.5,),
     "pseudo_labels": (0.0, 1.0, 2.0),
-    "threshold": (0.6, 0.8, 0.9, 0.95),
+    "threshold": (0.0, 0.6, 0.8, 0.9),
     "warm_up": (0.3,),
 }
 PAPER = {"reconstruction_weight": (0.01, 0.03, 0.1), "adversarial_weight": (0.03, 0.1, 0.3)}
-SYSTEMS = ("twin", "paper", "speakers", "paper and speakers", "self-training", "label spreading")
-N_TRIALS = {"vectors": 8, "whisper": 8, "frames": 4, "whisper-frames": 4}
-NETWORKS = SYSTEMS[:4]
+NETWORKS = ("twin", "paper", "speakers", "paper and speakers")
+ADAPTED = ("twin, adapted", "labels of the adapted")  # with the settings of the twin
+SYSTEMS = (*NETWORKS, "self-training", "label spreading", *ADAPTED)
+N_TRIALS = {"vectors": 8, "whisper": 8, "frames": 2, "whisper-frames": 2}
+N_TUNING_SEEDS = {"vectors": 2, "whisper": 2, "frames": 1, "whisper-frames": 1}
+CLASS_WEIGHTS = (None, "balanced")
 COLLAPSE = {
     "twin": TWIN,
     "paper, statistics as they are": {"objectives": {"match_statistics": False}},
@@ -108,10 +117,12 @@ def drawn(system, kind):
         pick = {name: values[random.randint(len(values))] for name, values in space.items()}
         paper = {name: values[random.randint(len(values))] for name, values in PAPER.items()}
         own = {name: values[random.randint(len(values))] for name, values in SPEAKERS.items()}
+        class_weight = CLASS_WEIGHTS[random.randint(2)]
         if system == "self-training":
             trial = {
                 "C": float(10 ** random.uniform(-4, -1)),
                 "threshold": float(random.uniform(0.6, 0.95)),
+                "class_weight": class_weight,
             }
         elif system == "label spreading":
             trial = {
@@ -119,31 +130,58 @@ def drawn(system, kind):
                 "alpha": float(random.uniform(0.05, 0.8)),
             }
         else:
-            trial = pick | {"class_weight": "balanced"} | (paper if "paper" in system else TWIN)
+            trial = pick | {"class_weight": class_weight} | (paper if "paper" in system else TWIN)
             if "speakers" in system:
                 trial["objectives"] = own
         trials.append(trial)
     return trials
 
 
-def fit_predict(system, train, y, groups, test, labels, seed, settings):
+def fit_predict(system, train, y, groups, test, test_groups, labels, seed, settings):
     """Return predictions for the test rows and the CPU seconds of the fit."""
     known = labeled(y, labels, seed)
     start = time.process_time()
     if system in NETWORKS:
-        model = AdversarialAEClassifier(
-            unlabeled="unlabeled", random_state=seed, n_threads=1, device="cpu", **settings
-        )
-        model.fit(train, np.where(known, y, "unlabeled"), groups=groups)
-        return model.predict(test), round(time.process_time() - start, 2)
-    names, codes = np.unique(y, return_inverse=True)
-    if system == "self-training":
-        linear = LogisticRegression(C=settings["C"], max_iter=300, class_weight="balanced")
-        model = SelfTrainingClassifier(linear, threshold=settings["threshold"])
+        found = network(seed, settings).fit(train, marked(y, known), groups=groups).predict(test)
+    elif system in ADAPTED:
+        plain = centered(train, groups)
+        teacher = network(seed, settings).fit(plain, marked(y, known), groups=groups)
+        if system == "twin, adapted":
+            found = teacher.predict(centered(test, test_groups))
+        else:
+            named = np.where(known, y, teacher.predict(plain))
+            found = network(seed, settings).fit(train, named, groups=groups).predict(test)
     else:
-        model = LabelSpreading(kernel="knn", **settings)
-    model.fit(train, np.where(known, codes, -1))
-    return names[model.predict(test)], round(time.process_time() - start, 2)
+        names, codes = np.unique(y, return_inverse=True)
+        model = semi_supervised(system, **settings).fit(train, np.where(known, codes, -1))
+        found = names[model.predict(test)]
+    return found, round(time.process_time() - start, 2)
+
+
+def network(seed, settings):
+    return AdversarialAEClassifier(
+        unlabeled="unlabeled", random_state=seed, n_threads=1, device="cpu", **settings
+    )
+
+
+def marked(y, known):
+    return np.where(known, y, "unlabeled")
+
+
+def centered(X, speakers):
+    """Return vectors without the mean of their speaker's vectors."""
+    X = X.copy()
+    for name in np.unique(speakers):
+        X[speakers == name] -= X[speakers == name].mean(axis=0)
+    return X
+
+
+def semi_supervised(system, **settings):
+    """Return scikit-learn's method of this name."""
+    if system == "label spreading":
+        return LabelSpreading(kernel="knn", **settings)
+    threshold = settings.pop("threshold")
+    return SelfTrainingClassifier(LogisticRegression(max_iter=300, **settings), threshold=threshold)
 
 
 def systems_of(kind, systems):
@@ -154,10 +192,11 @@ def systems_of(kind, systems):
 def tune(task, kind, amounts, systems):
     """Score every drawn setting of every system, and store each in the result file."""
     path = RESULTS / f"adversarial_speakers_tuning_{task}_{kind}.json"
+    metric = METRIC[task]
     result = {
         "task": task,
         "input": kind,
-        "protocol": "speaker-disjoint inner folds of the first outer training fold, by UAR",
+        "protocol": f"speaker-disjoint inner folds of the first outer training fold, by {metric}",
         "versions": versions("scikit-learn", "torch", "skorch", "numpy"),
         "trials": [],
     }
@@ -172,28 +211,27 @@ def tune(task, kind, amounts, systems):
     done = {(t["system"], t["labels"], json.dumps(t["settings"])) for t in result["trials"]}
     for labels in amounts:
         for i in range(N_TRIALS[kind]):  # a stopped run has tried as many settings of each
-            for system in systems_of(kind, systems):
+            for system in (s for s in systems_of(kind, systems) if s not in ADAPTED):
                 settings = drawn(system, kind)[i]
                 key = (system, labels, json.dumps(settings))
                 if key in done:
                     continue
                 done.add(key)
                 scores, seconds = [], 0.0
-                for seed in range(2):
+                for seed in range(N_TUNING_SEEDS[kind]):
                     predicted = []
-                    for train, _, A, B in parts:
-                        found, cpu = fit_predict(
-                            system, A, y[train], speakers[train], B, labels, seed, settings
-                        )
+                    for train, test, A, B in parts:
+                        given = (A, y[train], speakers[train], B, speakers[test])
+                        found, cpu = fit_predict(system, *given, labels, seed, settings)
                         predicted.append(found)
                         seconds += cpu
-                    scores.append(balanced_accuracy_score(true, np.concatenate(predicted)))
+                    scores.append(METRICS[metric](true, np.concatenate(predicted)))
                 result["trials"].append(
                     {
                         "system": system,
                         "labels": labels,
                         "settings": settings,
-                        "uar": float(np.mean(scores)),
+                        metric: float(np.mean(scores)),
                         "cpu_seconds": round(seconds, 1),
                     }
                 )
@@ -205,8 +243,10 @@ def run(task, kind, amounts, systems, n_seeds):
     """Fit all folds and seeds that are missing from the result file."""
     tuning = json.loads((RESULTS / f"adversarial_speakers_tuning_{task}_{kind}.json").read_text())
     best = {}
-    for trial in sorted(tuning["trials"], key=lambda trial: trial["uar"]):
+    for trial in sorted(tuning["trials"], key=lambda trial: trial[METRIC[task]]):
         best.setdefault(str(trial["labels"]), {})[trial["system"]] = trial["settings"]
+    for of_labels in best.values():
+        of_labels |= dict.fromkeys(ADAPTED, of_labels["twin"])
     path = RESULTS / f"adversarial_speakers_{task}_{kind}.json"
     table = load_task(task)
     _, y, speakers, _ = table
@@ -222,9 +262,8 @@ def run(task, kind, amounts, systems, n_seeds):
 
     def fit(system, labels, seed, train, in_train, test):
         settings = best[str(labels)][system]
-        return fit_predict(
-            system, train, y[in_train], speakers[in_train], test, labels, seed, settings
-        )
+        given = (train, y[in_train], speakers[in_train], test, speakers[~in_train])
+        return fit_predict(system, *given, labels, seed, settings)
 
     plan = [
         (system, labels, seed)

@@ -6,10 +6,10 @@ Needs SKSER_DATA, SKSER_MODELS, and the extra "embeddings". Systems are trained 
 IndoWave, or two together, clean and in conditions (see conditions.py), and tested on each corpus
 that they have not seen. Two corpora are pooled as they are, and "evenly": utterances are repeated
 until each emotion of each corpus has as many as the largest, as an emotion that only one of them
-has would otherwise be learnt from how that corpus sounds. They decide among the labels that all of these corpora have, and
-only utterances with these labels count. Recordings for adaptation are drawn from all utterances of
-the new corpus, without labels, and are utterances of the test as well. Draws of recordings are
-repeated 20 times. Nothing was chosen on these tests.
+has would otherwise be learnt from how that corpus sounds. They decide among the labels that all of
+these corpora have, and only utterances with these labels count. Recordings for adaptation are drawn
+from all utterances of the new corpus, without labels, and are utterances of the test as well. Draws
+of recordings are repeated 20 times. Nothing was chosen on these tests.
 """
 
 import argparse
