@@ -1,21 +1,21 @@
 """Transfer of weights from another corpus or task: from scratch, single-stage and two-stage.
 
-    python benchmarks/staged_transfer.py ravdess-5
-    python benchmarks/staged_transfer.py emodb-loso --sources emotion --shares 0.1 0.25
+    python benchmarks/staged_transfer.py ravdess --shares 0.1 --seeds 3
+    python benchmarks/staged_transfer.py emodb --shares 1 --seeds 1
 
-Needs SKSER_DATA. The source is the attention FCN, trained on the other corpus to recognize
-emotions, speakers or sentences. The target is the given protocol, with 5, 10, 25 and 100 % of the
-labels of each training fold; all systems use the same utterances. Each corpus has five
-speaker-disjoint folds (EmoDB: two speakers each). All systems are trained for the same total number
-of epochs, that of both stages together. Finished fits are stored in the result file, and a later
-run resumes from there.
+Needs SKSER_DATA. The target is the emotion, on five speaker-disjoint folds of a corpus, with a
+share of the labels of each class. The source is the attention FCN, trained with seed 0 on the
+emotions of another corpus, or on the speakers of the training fold, whose labels cost nothing. All
+systems use the same utterances, and are trained for the same number of epochs, that of both stages
+together. Finished fits are stored in the result file, and a later run resumes from there.
 """
 
 import argparse
-from itertools import chain
+from itertools import chain, product
 
 import numpy as np
-from protocols import PROTOCOLS, load
+from foreign import corpora
+from protocols import load
 from provenance import RESULTS, kept_result, versions, write_result
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.pipeline import make_pipeline
@@ -26,8 +26,13 @@ from skser.feature_extraction import MelSpectrogram
 from skser.neural_network import AttentionFCNClassifier
 from skser.preprocessing import SequenceScaler
 
-SOURCES = ("emotion", "speaker", "sentence")
-SHARES = (0.05, 0.1, 0.25, 1.0)
+SPEAKERS = "own speakers"
+SOURCES = {
+    "emodb": ("ravdess",),
+    "ravdess": ("emodb", SPEAKERS),
+    "indowave": ("emodb", "ravdess"),
+}
+SHARES = (0.1, 1.0)
 HEAD_EPOCHS, EPOCHS = 10, 40
 SYSTEMS = {
     "from scratch": {"max_epochs": HEAD_EPOCHS + EPOCHS},
@@ -40,25 +45,21 @@ def network(seed, **settings):
     return AttentionFCNClassifier(device="cpu", n_threads=1, random_state=seed, **settings)
 
 
-def prepared(protocol):
-    """Return mel spectrograms, labels of all tasks and five speaker-disjoint test masks."""
-    corpus, _ = load(protocol)
-    speakers, tests = load_folds(protocol)
-    labels = {
-        "emotion": corpus.target.astype(str),
-        "speaker": speakers,
-        "sentence": corpus.frame["sentence"].to_numpy(str),
-    }
-    X = MelSpectrogram().transform(corpus.data)
-    return X, labels, tests
+def prepared(name):
+    """Return mel spectrograms, emotions and speakers of a corpus."""
+    table = corpora(name)
+    X = MelSpectrogram().transform(table["audio"].tolist())
+    return X, table["emotion"].to_numpy(str), table["speaker"].to_numpy(str)
 
 
-def load_folds(protocol):
+def load_folds(name):
     """Return the speakers of all utterances and five speaker-disjoint test masks."""
-    corpus, folds = load(protocol)
+    speakers = corpora(name)["speaker"].to_numpy(str)
+    folds = [[speaker] for speaker in np.unique(speakers)]
+    if name == "ravdess":
+        folds = [[f"{name} {speaker}" for speaker in fold] for fold in load("ravdess-5")[1]]
     if len(folds) > 5:
         folds = [list(chain(*folds[i::5])) for i in range(5)]
-    speakers = corpus.speakers.astype(str)
     return speakers, [np.isin(speakers, held_out) for held_out in folds]
 
 
@@ -152,22 +153,27 @@ def paired(fits, speakers, tests):
     return rows
 
 
+def trained(source, target):
+    """Return the network of a source. `target` is that of `prepared`, restricted to training."""
+    if source == SPEAKERS:
+        X, _, y = target
+    else:
+        X, y, _ = prepared(source)
+    return network(0).fit(SequenceScaler().fit_transform(X), y)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("protocol", choices=PROTOCOLS, help="protocol of the target corpus")
-    parser.add_argument("--sources", nargs="+", choices=SOURCES, default=SOURCES)
+    parser.add_argument("target", choices=SOURCES, help="target corpus")
     parser.add_argument("--shares", nargs="+", type=float, default=SHARES)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
-    target = arguments.protocol
-    (other,) = set(PROTOCOLS) - {target}
-    X_source, source_labels, _ = prepared(other)
-    X, labels, tests = prepared(target)
-    y = labels["emotion"]
+    target = arguments.target
+    X, y, speakers = prepared(target)
+    _, tests = load_folds(target)
     path = RESULTS / f"staged_transfer_{target}.json"
-    result = {
+    result = kept_result(path) or {
         "target": target,
-        "source": other,
         "from_scratch": "in part",
         "transductive": False,
         "network": repr(network("seed")),
@@ -175,39 +181,32 @@ def main():
         "versions": versions("scikit-learn", "torch", "skorch", "numpy", "librosa"),
         "fits": [],
     }
-    kept = kept_result(path)
-    if kept and all(kept[key] == result[key] for key in ("network", "systems", "versions")):
-        result["fits"] = kept["fits"]
     names = ("source", "share", "system", "seed", "fold")
     done = {tuple(fit[name] for name in names) for fit in result["fits"]}
-    for seed in range(arguments.seeds):
-        fitted = {None: None}
-        for share in arguments.shares:
-            for fold, test in enumerate(tests):
-                random = np.random.RandomState(100 * seed + fold)
-                rows = drawn(np.flatnonzero(~test), y, share, random)
-                for source in (None, *arguments.sources):
-                    for system, settings in SYSTEMS.items():
-                        key = (source, share, system, seed, fold)
-                        if key in done or (system == "from scratch") != (source is None):
-                            continue
-                        if source not in fitted:
-                            scaled = SequenceScaler().fit_transform(X_source)
-                            fitted[source] = network(seed).fit(scaled, source_labels[source])
-                        model = network(seed, max_epochs=settings["max_epochs"])
-                        if source is not None:
-                            transfer = {k: v for k, v in settings.items() if k != "max_epochs"}
-                            model = TransferClassifier(model, fitted[source], **transfer)
-                        model = make_pipeline(SequenceScaler(), model)
-                        predicted = model.fit(X[rows], y[rows]).predict(X[test])
-                        fit = dict(zip(names, key, strict=True))
-                        fit |= {"true": y[test].tolist(), "predicted": predicted.tolist()}
-                        result["fits"].append(fit)
-                        write(path, result)
-                        uar = balanced_accuracy_score(y[test], predicted)
-                        print(*key, f"{100 * uar:.1f}", flush=True)
-
-    result["paired"] = paired(result["fits"], labels["speaker"], tests)
+    networks = {}
+    for fold, test in enumerate(tests):
+        networks.pop(SPEAKERS, None)
+        for share, seed in product(arguments.shares, range(arguments.seeds)):
+            rows = drawn(np.flatnonzero(~test), y, share, np.random.RandomState(100 * seed + fold))
+            for source, system in product((None, *SOURCES[target]), SYSTEMS):
+                key = (source, share, system, seed, fold)
+                if key in done or (system == "from scratch") != (source is None):
+                    continue
+                if source and source not in networks:
+                    networks[source] = trained(source, (X[~test], y[~test], speakers[~test]))
+                settings = dict(SYSTEMS[system])
+                model = network(seed, max_epochs=settings.pop("max_epochs"))
+                if source:
+                    model = TransferClassifier(model, networks[source], **settings)
+                model = make_pipeline(SequenceScaler(), model)
+                predicted = model.fit(X[rows], y[rows]).predict(X[test])
+                fit = dict(zip(names, key, strict=True))
+                fit |= {"true": y[test].tolist(), "predicted": predicted.tolist()}
+                result["fits"].append(fit)
+                write(path, result)
+                uar = balanced_accuracy_score(y[test], predicted)
+                print(target, *key, f"{100 * uar:.1f}", flush=True)
+    result["paired"] = paired(result["fits"], speakers, tests)
     write(path, result)
 
 

@@ -14,6 +14,7 @@ SYSTEMS = {
     "transductive-vote": "vote of the previous row and the fine-tuned network, each scaled within "
     "each speaker (transductive)",
 }
+CORPORA = {"emodb": "EmoDB", "ravdess": "RAVDESS", "indowave": "IndoWave"}
 FUSION = ("without audio", "without text")
 
 
@@ -155,6 +156,10 @@ def fusion(results):
     )
 
 
+def n_of(number, name):
+    return f"{number} {name}" + "s" * (number != 1)
+
+
 def mean_and_sd(values):
     """Return mean and standard deviation in percent."""
     mean = sum(values) / len(values)
@@ -165,14 +170,16 @@ def mean_and_sd(values):
 def staged_transfer(results):
     """Return tables of UAR by share of labels, with differences to training from scratch."""
     parts = []
-    for target, title in TITLES.items():
+    for target, title in CORPORA.items():
         path = results / f"staged_transfer_{target}.json"
         if not path.exists():
             continue
         result = read_result(path)
         uars = {(row["source"], row["share"], row["system"]): row for row in result["summary"]}
         shares = sorted({share for _, share, _ in uars})
-        rows = [["source task", "system", *(f"{100 * share:g} % of labels" for share in shares)]]
+        seeds = {row["share"]: row["n_seeds"] for row in result["summary"]}
+        heads = [f"{100 * share:g} % of labels, {n_of(seeds[share], 'seed')}" for share in shares]
+        rows = [["weights from", "system", *heads]]
         for source, system in dict.fromkeys((s, name) for s, _, name in uars):
             cells = []
             for share in shares:
@@ -184,16 +191,12 @@ def staged_transfer(results):
                         low, high = 100 * pair["low"], 100 * pair["high"]
                         cell += f" ({100 * pair['difference']:+.1f}; {low:+.1f} to {high:+.1f})"
                 cells.append(cell)
-            rows.append([source or "none", system, *cells])
-        n_seeds = max(row["n_seeds"] for row in result["summary"])
-        parts.append(
-            f"{title}, weights from the other corpus, five speaker-disjoint folds, {n_seeds} "
-            f"{'seed' if n_seeds == 1 else 'seeds'}:\n\n{list_table(rows)}"
-        )
+            rows.append([CORPORA.get(source, source) or "none", system, *cells])
+        parts.append(f"{title}, five speaker-disjoint folds:\n\n{list_table(rows)}")
         direct = [pair for pair in result.get("paired", ()) if pair["against"] == "single-stage"]
         if direct:
             differences = "; ".join(
-                f"{pair['source']}, {100 * pair['share']:g} %: {100 * pair['difference']:+.1f} "
+                f"{CORPORA.get(pair['source'], pair['source'])}, {100 * pair['share']:g} %: {100 * pair['difference']:+.1f} "
                 f"({100 * pair['low']:+.1f} to {100 * pair['high']:+.1f})"
                 for pair in direct
             )
