@@ -157,6 +157,7 @@ def fusion(results):
 
 
 def n_of(number, name):
+    """Return a number with its noun."""
     return f"{number} {name}" + "s" * (number != 1)
 
 
@@ -196,7 +197,8 @@ def staged_transfer(results):
         direct = [pair for pair in result.get("paired", ()) if pair["against"] == "single-stage"]
         if direct:
             differences = "; ".join(
-                f"{CORPORA.get(pair['source'], pair['source'])}, {100 * pair['share']:g} %: {100 * pair['difference']:+.1f} "
+                f"{CORPORA.get(pair['source'], pair['source'])}, {100 * pair['share']:g} %: "
+                f"{100 * pair['difference']:+.1f} "
                 f"({100 * pair['low']:+.1f} to {100 * pair['high']:+.1f})"
                 for pair in direct
             )
