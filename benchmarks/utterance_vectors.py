@@ -1,6 +1,6 @@
 """Linear models of vectors on inner folds, from which the recommended pipelines were chosen.
 
-    python benchmarks/utterance_vectors.py                    (about 20 minutes)
+    python benchmarks/utterance_vectors.py
     python benchmarks/utterance_vectors.py --tasks emodb-loso --vectors whisper
 
 Needs SKSER_DATA, SKSER_MODELS for Whisper, and the extras "rooms", "containers" and "embeddings".
@@ -13,7 +13,7 @@ approximation, the babble of the copies is drawn from all training utterances of
 
 Every model is a pipeline after the scaler of `functionals` or `whisper_linear`. The calibration
 error is also computed after the decision values have been divided by some temperatures. Finished
-tasks are stored in the result file.
+tasks are stored in the result file of the vectors.
 """
 
 import argparse
@@ -37,7 +37,6 @@ from skser.discriminant_analysis import WideDiscriminantAnalysis
 from skser.metrics import expected_calibration_error, unweighted_average_recall
 from skser.pipelines import functionals, whisper_linear
 
-RESULT = RESULTS / "utterance_vectors.json"
 TESTED = ("clean", "white 10 dB", "white 0 dB", "babble 5 dB", "sounds 5 dB", "room", "telephone")
 TRAINING_SOUNDS, TEST_SOUNDS = (1, 2), (3,)
 VECTORS = ("functionals", "whisper")
@@ -153,12 +152,12 @@ def main():
     parser.add_argument("--tasks", nargs="+", choices=PROTOCOLS, default=PROTOCOLS)
     parser.add_argument("--vectors", nargs="+", choices=VECTORS, default=VECTORS)
     arguments = parser.parse_args()
-    result = kept_result(RESULT) or {"tasks": {}}
     for name, task in itertools.product(arguments.vectors, arguments.tasks):
-        done = result["tasks"].setdefault(task, {})
-        if name not in done:
-            done[name] = measure(task, name)
-            write_result(RESULT, result, seeds=[0])
+        path = RESULTS / f"utterance_vectors_{name}.json"
+        result = kept_result(path) or {"vectors": name, "tasks": {}}
+        if task not in result["tasks"]:
+            result["tasks"][task] = measure(task, name)
+            write_result(path, result, seeds=[0])
 
 
 if __name__ == "__main__":

@@ -235,13 +235,13 @@ def beside_the_clean_figure(docs, task):
 
 
 def utterance_vectors(docs):
-    """Return tables of the linear models on inner folds, one for each corpus."""
-    path = docs.parent / "benchmarks/results/utterance_vectors.json"
-    if not path.exists():
-        return "Not measured yet.\n"
-    result, parts = read_result(path), []
-    for task, of_vectors in result["tasks"].items():
-        for vectors, of_copies in of_vectors.items():
+    """Return tables of the linear models on inner folds, by vectors and corpus."""
+    parts = []
+    for vectors, title in VECTORS.items():
+        path = docs.parent / f"benchmarks/results/utterance_vectors_{vectors}.json"
+        if not path.exists():
+            continue
+        for task, of_copies in read_result(path)["tasks"].items():
             rows = []
             for copies, of_models in of_copies.items():
                 for name, entry in of_models.items():
@@ -253,5 +253,5 @@ def utterance_vectors(docs):
                     fit = {"fit": f"{entry['cpu_seconds_per_fold']:.1f} s"}
                     rows.append({"model": name, "copies": copies} | uar | errors | fit)
             table = list_table([list(rows[0]), *(list(row.values()) for row in rows)])
-            parts.append(f"{TITLES[task]}, inner folds, {VECTORS[vectors]}:\n\n{table}")
-    return "\n".join(parts)
+            parts.append(f"{TITLES[task]}, inner folds, {title}:\n\n{table}")
+    return "\n".join(parts) or "Not measured yet.\n"
