@@ -53,8 +53,7 @@ def test_whisper_linear_reads_two_layers_of_the_shipped_encoder():
 def test_conditions_are_the_default_and_can_be_replaced(build, name):
     model = build(name)
     assert isinstance(model.augment, Conditions)
-    n_copies = {"functionals": 4, "whisper_linear": 2}[name]
-    assert (model.n_copies, model.random_state) == (n_copies, 0)
+    assert (model.n_copies, model.random_state) == (4, 0)
     scaler = "ranks" if name == "functionals" else "scaler"
     assert list(model.estimator.named_steps) == ["features", scaler, "classifier"]
     own = Conditions({"white": 1.0})

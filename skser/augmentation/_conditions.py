@@ -302,8 +302,9 @@ class Conditions(BaseEstimator):
                     f"The probabilities of {', '.join(group)} add up to {total:g}, but at most "
                     "one of them is applied to a copy, so that their sum must be at most 1."
                 )
+        noises = [kind for kind in _NOISES if probabilities.get(kind)]
         for kind, name in (("recordings", "noise"), ("babble", "babble")):
-            if self.probabilities and self.probabilities.get(kind) and getattr(self, name) is None:
+            if noises == [kind] and getattr(self, name) is None:  # no other takes over its share
                 raise ValueError(
                     f"probabilities has {kind!r}, but {name} is None: pass a folder or a list of "
                     "audio."

@@ -224,6 +224,7 @@ class WaveformStates(_HiddenStates):
         for layer in [*getattr(positions, "layers", ()), getattr(positions, "batch_norm", None)]:
             if layer is not None:
                 layer.register_forward_hook(self._zeroed_outside)
+        convolve_in_float32(model)
         self._states_seen = {}  # by index; 0 is the input of the first layer
         self.encoder.layers[0].register_forward_pre_hook(
             lambda layer, inputs: self._states_seen.update({0: inputs[0]})
@@ -284,6 +285,24 @@ class WaveformStates(_HiddenStates):
         if not self._unequal:
             return output
         return output * inside(self._n_frames(self._n_samples), output.shape[2]).to(output)[:, None]
+
+
+def convolve_in_float32(model):
+    """Keep the convolutions over time out of autocast on a CPU.
+
+    On CPUs with AMX, strided and grouped convolutions in bfloat16 are wrong (torch 2.13, oneDNN).
+    """
+    import torch
+
+    def in_float32(forward, x):
+        if x.device.type != "cpu":
+            return forward(x)
+        with torch.autocast("cpu", enabled=False):
+            return forward(x.float())
+
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Conv1d):
+            layer.forward = functools.partial(in_float32, layer.forward)
 
 
 def inside(lengths, n_times):

@@ -244,6 +244,15 @@ def test_bfloat16_is_close_to_float32(whisper):
     assert 0 < np.abs(a - b).max() < 0.1
 
 
+@pytest.mark.parametrize("kind", ["wav2vec2", "hubert"])
+def test_bfloat16_of_convolutions_is_close_to_float32(checkpoints, kind):
+    a, b = (
+        embedding(checkpoints[kind], precision=precision).transform(UTTERANCES[:1])[0]
+        for precision in ("float32", "bfloat16")
+    )
+    assert 0 < np.abs(a - b).mean() < 0.02 * np.abs(a).max()
+
+
 @pytest.mark.parametrize("kind", SPEECH)
 def test_int8_is_close_to_float32_and_independent_of_the_batch(checkpoints, kind):
     exact = embedding(checkpoints[kind], -1).transform(UTTERANCES)
