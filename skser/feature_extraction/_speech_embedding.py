@@ -60,9 +60,10 @@ default="mean+std"
         `n_jobs` processes compute; on other devices `n_jobs` threads read audio.
     precision : {{"float32", "bfloat16", "int8"}}, default="float32"
         Number format of the encoder's arithmetic. "bfloat16" is faster on devices that support it;
-        convolutions of wav2vec 2.0 and its relatives stay in float32 on a CPU. "int8", for a CPU, multiplies the matrices of all layers as 8-bit integers, with one scale
-        for each output of a layer and for each frame; it is faster on CPUs with instructions for
-        it (VNNI or AMX on x86).
+        convolutions of wav2vec 2.0 and its relatives stay in float32 on a CPU. "int8", for a CPU,
+        multiplies the matrices of all layers as 8-bit integers, with one scale for each output of
+        a layer and for each frame; it is faster on CPUs with instructions for it (VNNI or AMX on
+        x86).
     {revision}
     {allow_pickle}
     {input_sampling_rate}
