@@ -1,6 +1,8 @@
 """Tables of the results of pretrained encoders and transfer."""
 
+from render_adversarial import seeds_of
 from render_results import TITLES, list_table
+from render_robustness import CORPORA
 from stored_results import read_result, write_generated
 
 SYSTEMS = {
@@ -14,7 +16,6 @@ SYSTEMS = {
     "transductive-vote": "vote of the previous row and the fine-tuned network, each scaled within "
     "each speaker (transductive)",
 }
-CORPORA = {"emodb": "EmoDB", "ravdess": "RAVDESS", "indowave": "IndoWave"}
 FUSION = ("without audio", "without text")
 
 
@@ -156,11 +157,6 @@ def fusion(results):
     )
 
 
-def n_of(number, name):
-    """Return a number with its noun."""
-    return f"{number} {name}" + "s" * (number != 1)
-
-
 def mean_and_sd(values):
     """Return mean and standard deviation in percent."""
     mean = sum(values) / len(values)
@@ -178,8 +174,11 @@ def staged_transfer(results):
         result = read_result(path)
         uars = {(row["source"], row["share"], row["system"]): row for row in result["summary"]}
         shares = sorted({share for _, share, _ in uars})
-        seeds = {row["share"]: row["n_seeds"] for row in result["summary"]}
-        heads = [f"{100 * share:g} % of labels, {n_of(seeds[share], 'seed')}" for share in shares]
+        seeds = {
+            share: seeds_of([row for row in result["summary"] if row["share"] == share])
+            for share in shares
+        }
+        heads = [f"{100 * share:g} % of labels, {seeds[share]}" for share in shares]
         rows = [["weights from", "system", *heads]]
         for source, system in dict.fromkeys((s, name) for s, _, name in uars):
             cells = []

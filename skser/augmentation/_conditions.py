@@ -5,7 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from skser.augmentation._channels import encode, limit_band, telephone, tilt_spectrum
 from skser.augmentation._distortions import change_gain, change_speed, clip
@@ -29,6 +29,8 @@ _DEFAULT = {
     "codec": 0.1,
     "level": 0.2,
 }
+# Chosen on inner folds for vectors of an encoder; docs/robustness.rst compares the two.
+_MILDER = {kind: p / 2 for kind, p in _DEFAULT.items()} | {"speed": 0.5}
 _NOISES = ("white", "pink", "brown", "recordings", "babble")
 _GROUPS = [
     ("speed",),
@@ -52,13 +54,15 @@ class Conditions(BaseEstimator):
 
     Parameters
     ----------
-    probabilities : dict of float or None, default=None
+    probabilities : dict of float, "milder" or None, default=None
         Probability that a condition is applied, by kind; kinds that are left out are never
         applied. The kinds are "speed", "room", "white", "pink", "brown", "recordings", "babble",
         "microphone", "clipping", "telephone", "band", "codec" and "level". At most one of the
         five kinds of noise is applied to a copy, and at most one of telephone, band and codec, so
         their probabilities must not add up to more than 1. Without recordings, or without
-        voices for babble, the other kinds of noise take over their share. None means {default}.
+        voices for babble, the other kinds of noise take over their share; a dict that names
+        recordings needs some. None means {default}. "milder" means half of that, but 0.5 for
+        speed.
     snr : float or (float, float), default=(-5, 20)
         Signal-to-noise ratio in dB over the utterance, below 8 kHz; a pair is the range from
         which it is drawn uniformly, as in the following parameters.
@@ -114,7 +118,7 @@ class Conditions(BaseEstimator):
     """
 
     _parameter_constraints = {
-        "probabilities": [dict, None],
+        "probabilities": [dict, StrOptions({"milder"}), None],
         "snr": [Real, tuple, list],
         "noise": "no_validation",
         "babble": "no_validation",
@@ -284,7 +288,9 @@ class Conditions(BaseEstimator):
             raise ValueError(
                 "babble='' is not a folder; pass 'training', a folder, a list or None."
             )
-        probabilities = _DEFAULT if self.probabilities is None else self.probabilities
+        own = isinstance(self.probabilities, dict)
+        named = {None: _DEFAULT, "milder": _MILDER}
+        probabilities = self.probabilities if own else named[self.probabilities]
         for kind, probability in probabilities.items():
             if kind not in _DEFAULT:
                 raise ValueError(
@@ -302,9 +308,8 @@ class Conditions(BaseEstimator):
                     f"The probabilities of {', '.join(group)} add up to {total:g}, but at most "
                     "one of them is applied to a copy, so that their sum must be at most 1."
                 )
-        noises = [kind for kind in _NOISES if probabilities.get(kind)]
         for kind, name in (("recordings", "noise"), ("babble", "babble")):
-            if noises == [kind] and getattr(self, name) is None:  # no other takes over its share
+            if own and probabilities.get(kind) and getattr(self, name) is None:
                 raise ValueError(
                     f"probabilities has {kind!r}, but {name} is None: pass a folder or a list of "
                     "audio."

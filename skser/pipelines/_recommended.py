@@ -20,24 +20,7 @@ from skser.pipelines._parts import (
 _SHRINKAGE, _TEMPERATURE = 0.6, 4.0
 _WIDE_SHRINKAGE, _WIDE_TEMPERATURE = 0.8, 6.0
 # Vectors of an encoder need half as many copies in noise, and gain from copies at other speeds.
-_OF_ENCODERS = {
-    "probabilities": {
-        "speed": 0.5,
-        "room": 0.1,
-        "white": 0.125,
-        "pink": 0.1,
-        "brown": 0.025,
-        "recordings": 0.125,
-        "babble": 0.125,
-        "microphone": 0.1,
-        "clipping": 0.025,
-        "telephone": 0.025,
-        "band": 0.025,
-        "codec": 0.05,
-        "level": 0.1,
-    },
-    "speed": (0.88, 1.14),
-}
+_OF_ENCODERS = {"probabilities": "milder", "speed": (0.88, 1.14)}
 
 
 @insert_descriptions(DESCRIPTIONS)

@@ -180,6 +180,30 @@ def test_parameters_can_be_searched():
     assert clone(conditions).probabilities == {"white": 1}
 
 
+def test_milder_is_half_of_the_default_with_other_speeds(waves):
+    spelled_out = {
+        "speed": 0.5, "room": 0.1, "white": 0.125, "pink": 0.1, "brown": 0.025, "recordings": 0.125,
+        "babble": 0.125, "microphone": 0.1, "clipping": 0.025, "telephone": 0.025, "band": 0.025,
+        "codec": 0.05, "level": 0.1,
+    }  # fmt: skip
+    clips = [RANDOM(1).standard_normal(RATE)]
+    named, own = (
+        Conditions(probabilities, noise=[Waveform(clip, RATE) for clip in clips]).bind(waves)
+        for probabilities in ("milder", spelled_out)
+    )
+    altered = 0
+    for seed in range(30):
+        copy = named(waves[0], RATE, RANDOM(seed))
+        np.testing.assert_array_equal(copy, own(waves[0], RATE, RANDOM(seed)))
+        altered += not np.array_equal(copy, waves[0])
+    assert 10 < altered < 30
+
+
+def test_milder_needs_no_recordings(waves):
+    bound = Conditions("milder").bind(waves)
+    assert all(np.isfinite(bound(waves[0], RATE, RANDOM(seed))).all() for seed in range(10))
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -187,6 +211,8 @@ def test_parameters_can_be_searched():
         ({"probabilities": {"white": 2}}, r"probabilities\['white'\]=2 must be a number from 0 to"),
         ({"probabilities": {"white": 0.6, "pink": 0.6}}, "add up to 1.2, but at most one"),
         ({"probabilities": {"recordings": 1}}, "has 'recordings', but noise is None"),
+        ({"probabilities": {"white": 0.5, "recordings": 0.5}}, "but noise is None: pass a folder"),
+        ({"probabilities": "mild"}, "'probabilities' parameter"),
         ({"probabilities": {"babble": 1}, "babble": None}, "has 'babble', but babble is None"),
         ({"snr": (20, 0)}, "snr=.* must be a number, or a pair of numbers in order"),
         ({"snr": "loud"}, "'snr' parameter"),

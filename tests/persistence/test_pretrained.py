@@ -65,11 +65,11 @@ def test_samples_without_their_rate_are_refused(models, name):
 def test_adaptation_moves_the_statistics_of_the_scaler(models, name):
     recordings = [
         wave(0.1 * np.sin(2 * np.pi * f * TIMES) + 0.01 * random.standard_normal(len(TIMES)))
-        for f in (110, 150, 190, 230)
+        for f in range(110, 270, 8)
     ]
     before = models[name].predict_proba(recordings)
     after = adapt(models[name], recordings).predict_proba(recordings)
-    assert np.abs(after - before).max() > 1e-3
+    assert np.abs(after - before).max() > 0.01
     np.testing.assert_array_equal(models[name].predict_proba(recordings), before)
 
 
