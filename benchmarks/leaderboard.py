@@ -5,11 +5,17 @@
 
 Needs SKSER_DATA, SKSER_MODELS for the systems with Whisper, and the extras "embeddings" and
 "opensmile". The tasks are EmoDB-LOSO, RAVDESS-5, and the task of "Emotion in Motion" (mpg.py): four
-emotions of RAVDESS, on its five folds of actors. All systems take files. Features are computed once
-per setting and cached. Penalties of linear models are chosen within every training fold, on three
+emotions of RAVDESS, on its five folds of actors. Two further tasks have EmoDB for training: its
+folds with half of the sentences held out too ("emodb-sentences"), and RAVDESS as a foreign corpus,
+among the six emotions that both have ("emodb-to-ravdess").
+
+All systems take files. Features of files are computed once per setting and cached. Penalties of
+linear models, and the layers of the frozen encoder, are chosen within every training fold, on three
 speaker-disjoint parts of it. All other settings are the defaults, or were chosen on inner folds by
-the system's own benchmark. "staged-transfer" starts from the weights of the attention FCN trained
-on the emotions of the other corpus.
+the system's own benchmark. The recommended systems are trained in conditions as in conditions.py;
+"attention-fcn" and "functionals" are the two parts of "fcn-and-functionals", from the same fits.
+"staged-transfer" starts from the weights of an attention FCN trained on the emotions of the other
+corpus.
 
 The script also measures the CPU seconds of a fit on cached features, the CPU milliseconds to
 predict one utterance from its file, including features (set OMP_NUM_THREADS=1), the number of
@@ -30,7 +36,11 @@ from pathlib import Path
 
 import mpg
 import numpy as np
+import pandas as pd
 import soundfile
+from conditions import vote, with_sounds
+from conditions import whisper as whisper_linear
+from embeddings import checkpoint
 from embeddings import system as embedding_system
 from protocols import PROTOCOLS, load
 from provenance import RESULTS, cache_folder, kept_result, versions, write_result
@@ -39,20 +49,22 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skser.audio import load_audio
 from skser.augmentation import default_distortions
-from skser.compose import TransferClassifier
+from skser.compose import AugmentedClassifier, TransferClassifier
 from skser.datasets import load_ravdess
 from skser.evaluation import recall_gap
+from skser.evaluation._intervals import jackknife, leave_one_out
 from skser.feature_extraction import (
     FrameFeatures,
     Functionals,
     MelSpectrogram,
     OpenSmile,
+    SpeechEmbedding,
 )
 from skser.metrics import unweighted_average_recall, worst_group
 from skser.model_selection import StratifiedSpeakerKFold
@@ -61,10 +73,11 @@ from skser.neural_network import (
     AttentionFCNClassifier,
     AttentionRNNClassifier,
 )
-from skser.pipelines import fcn_and_functionals, gans2020
+from skser.pipelines import gans2020
 from skser.preprocessing import SequenceScaler
 
-TASKS = (*PROTOCOLS, "mpg-actors")
+SENTENCES, FOREIGN = "emodb-sentences", "emodb-to-ravdess"
+TASKS = (*PROTOCOLS, "mpg-actors", SENTENCES, FOREIGN)
 MEMORY = cache_folder(__file__)
 SETS = {"egemaps": "eGeMAPSv02", "compare": "ComParE_2016"}
 ONE_THREAD = {"device": "cpu", "n_threads": 1}
@@ -93,13 +106,13 @@ def baseline(features, classifier, task, seed, memory):
     return make_pipeline(OpenSmile(SETS[features], memory=memory), models[classifier]())
 
 
-def attention_fcn(task, seed, memory):
+def in_conditions(build, task, seed, memory):
+    return with_sounds(build(True, seed))
+
+
+def network_on_mel(seed, memory):
     network = AttentionFCNClassifier(random_state=seed, **ONE_THREAD)
     return make_pipeline(MelSpectrogram(memory=memory), SequenceScaler(), network)
-
-
-def vote(task, seed, memory):
-    return fcn_and_functionals(conditions=False, random_state=seed, memory=memory, **ONE_THREAD)
 
 
 def adversarial(task, seed, memory):
@@ -117,24 +130,37 @@ def attention_rnn(task, seed, memory):
 @functools.cache
 def of_other_corpus(task, seed, memory):
     """Return the attention FCN trained on the emotions of the corpus other than the task's."""
-    corpus, _ = load("ravdess-5" if task == "emodb-loso" else "emodb-loso")
-    return attention_fcn(task, seed, memory).fit(corpus.data, corpus.target.astype(str))[-1]
+    corpus, _ = load("ravdess-5" if task.startswith("emodb") else "emodb-loso")
+    return network_on_mel(seed, memory).fit(corpus.data, corpus.target.astype(str))[-1]
 
 
 def staged_transfer(task, seed, memory):
     source = of_other_corpus(task, seed, memory)
-    network = AttentionFCNClassifier(random_state=seed, **ONE_THREAD)
-    model = TransferClassifier(network, source)
-    return make_pipeline(MelSpectrogram(memory=memory), SequenceScaler(), model)
+    model = network_on_mel(seed, memory)
+    model.steps[-1] = ("transferclassifier", TransferClassifier(model[-1], source))
+    return model
 
 
 def emotion_in_motion(task, seed, memory):
     return gans2020(memory=memory, random_state=seed, **ONE_THREAD)
 
 
-def whisper(name, task, seed, memory):
-    protocol = task if task in PROTOCOLS else "ravdess-5"
-    return embedding_system(name, protocol, seed)
+def frozen_whisper(task, seed, memory):
+    """Return a linear SVM on one or two layers of the encoder, chosen within the training fold."""
+    vectors = SpeechEmbedding(checkpoint(), device="cpu", memory=memory)
+    model = Pipeline(
+        [("vectors", vectors), ("scaler", StandardScaler()), ("svm", SVC(kernel="linear"))]
+    )
+    settings = {
+        "vectors__layers": [1, 2, 3, 4, (2, 3)],
+        "svm__C": np.logspace(-4, -1, 4),
+    }
+    return GridSearchCV(model, settings, scoring="balanced_accuracy", cv=StratifiedSpeakerKFold(3))
+
+
+def fine_tuned_whisper(task, seed, memory):
+    protocol = "emodb-loso" if task.startswith("emodb") else "ravdess-5"
+    return embedding_system("fine-tuned", protocol, seed)
 
 
 SYSTEMS = {
@@ -142,33 +168,55 @@ SYSTEMS = {
     for features in SETS
     for classifier in ("svm", "logreg", "forest", "boosting")
 } | {
-    "attention-fcn": attention_fcn,
-    "fcn-and-functionals": vote,
+    "whisper-linear": functools.partial(in_conditions, whisper_linear),
+    "fcn-and-functionals": functools.partial(in_conditions, vote),
     "adversarial-ae": adversarial,
     "attention-rnn": attention_rnn,
     "staged-transfer": staged_transfer,
     "gans2020": emotion_in_motion,
-    "whisper-tiny-svm": functools.partial(whisper, "plain"),
-    "whisper-tiny-fine-tuned": functools.partial(whisper, "fine-tuned"),
+    "whisper-tiny-svm": frozen_whisper,
+    "whisper-tiny-fine-tuned": fine_tuned_whisper,
 }
+PARTS = {"fcn-and-functionals": {"network": "attention-fcn", "functionals": "functionals"}}
 SEEDLESS = {"egemaps-svm", "egemaps-logreg", "compare-svm", "compare-logreg", "whisper-tiny-svm"}
-WITH_WEIGHTS = {"staged-transfer", "whisper-tiny-svm", "whisper-tiny-fine-tuned"}
+WITH_WEIGHTS = {"staged-transfer", "whisper-linear", "whisper-tiny-svm", "whisper-tiny-fine-tuned"}
 
 
 def task_data(task):
-    """Return the utterance table and a mask of the test rows of each fold."""
-    if task in PROTOCOLS:
-        corpus, folds = load(task)
-        speakers = corpus.speakers.astype(str)
-        return corpus.frame, [np.isin(speakers, held_out) for held_out in folds]
-    paths, _, y, actors = mpg.load()
-    corpus = load_ravdess(Path(os.environ["SKSER_DATA"]) / "ravdess")
-    frame = corpus.frame[corpus.frame["audio"].isin(paths)].reset_index(drop=True)
-    masks = []
-    for _, test in mpg.split("actors", y, actors):
-        masks.append(np.zeros(len(y), dtype=bool))
-        masks[-1][test] = True
-    return frame, masks
+    """Return the utterance table, and masks of the training and the test rows of each fold."""
+    if task == "mpg-actors":
+        paths, _, y, actors = mpg.load()
+        corpus = load_ravdess(Path(os.environ["SKSER_DATA"]) / "ravdess")
+        frame = corpus.frame[corpus.frame["audio"].isin(paths)].reset_index(drop=True)
+        tests = [np.isin(np.arange(len(y)), test) for _, test in mpg.split("actors", y, actors)]
+        return frame, [(~test, test) for test in tests]
+    corpus, folds = load(task if task in PROTOCOLS else "emodb-loso")
+    speakers = corpus.speakers.astype(str)
+    tests = [np.isin(speakers, held_out) for held_out in folds]
+    if task == SENTENCES:
+        half = np.isin(corpus.sentences, np.unique(corpus.sentences)[::2])
+        return corpus.frame, [
+            (~test & (half != of), test & (half == of)) for test in tests for of in (False, True)
+        ]
+    if task == FOREIGN:
+        other = load("ravdess-5")[0].frame
+        other = other[other["emotion"].isin(corpus.frame["emotion"])]
+        train = np.arange(len(corpus) + len(other)) < len(corpus)
+        return pd.concat([corpus.frame, other], ignore_index=True), [(train, ~train)]
+    return corpus.frame, [(~test, test) for test in tests]
+
+
+def decided(model, classes, table, labels):
+    """Return the decisions of a model with some classes among some of these labels.
+
+    The parts of a vote have numbers in place of the names of the classes.
+    """
+    shared = np.isin(classes, labels)
+    if shared.all() and np.array_equal(model.classes_, classes):
+        return model.predict(table).tolist()
+    has_proba = hasattr(model, "predict_proba")
+    scores = (model.predict_proba if has_proba else model.decision_function)(table)
+    return classes[shared][scores[:, shared].argmax(axis=1)].tolist()
 
 
 def noisy_files(paths):
@@ -222,13 +270,50 @@ def extent(model):
 
 def run(task, name, n_seeds, only_folds):
     frame, folds = task_data(task)
-    y, speakers, sexes = (frame[c].to_numpy(str) for c in ("emotion", "speaker", "sex"))
-    noisy = frame.assign(audio=noisy_files(frame["audio"]))
-    path = RESULTS / f"leaderboard_{task}_{name}.json"
+    y, speakers = (frame[c].to_numpy(str) for c in ("emotion", "speaker"))
+    noisy = None
+    if task not in (SENTENCES, FOREIGN):
+        noisy = frame.assign(audio=noisy_files(frame["audio"]))
+    results = {name: started(task, name)}
+    results |= {part: started(task, part) for part in PARTS.get(name, {}).values()}
+    done = {(fit["seed"], fit["fold"]) for fit in results[name]["fits"]}
+    for seed in range(1 if name in SEEDLESS else n_seeds):
+        for fold, (train, test) in enumerate(folds):
+            if (seed, fold) in done or fold not in (only_folds or range(len(folds))):
+                continue
+            model = clone(SYSTEMS[name](task, seed, MEMORY / "features"))
+            seconds = fitted(model, frame[train], y[train], speakers[train])
+            for of_name, of_model in {name: model, **parts_of(model, name)}.items():
+                fit = {"seed": seed, "fold": fold}
+                if of_name == name:
+                    fit["fit_seconds"] = round(seconds, 2)
+                fit["utterances"] = np.flatnonzero(test).tolist()
+                labels = np.unique(y[test]) if task == FOREIGN else model.classes_
+                fit["predicted"] = decided(of_model, model.classes_, frame[test], labels)
+                if noisy is not None:
+                    given = model.classes_, noisy[test], labels
+                    fit["predicted_in_noise"] = decided(of_model, *given)
+                if not (seed or fold):
+                    for setting in model.get_params():
+                        if setting.endswith("__source"):  # prediction does not use the source
+                            model.set_params(**{setting: None})
+                    fit["numbers"], fit["bytes"] = extent(of_model)
+                    fit["milliseconds_per_utterance"] = milliseconds(of_model, frame[test])
+                results[of_name]["fits"].append(fit)
+                write(results[of_name])
+                uar = unweighted_average_recall(y[test], fit["predicted"])
+                print(task, of_name, f"seed {seed} fold {fold} UAR {100 * uar:.1f}", flush=True)
+    for result in results.values():
+        write(result)
+        print(json.dumps(result["summary"], indent=1))
+
+
+def started(task, name):
+    """Return the stored result of a system, or an empty one if other code made it."""
     result = {
         "task": task,
         "system": name,
-        "command": f"python benchmarks/leaderboard.py --systems {name} --tasks {task}",
+        "command": f"python benchmarks/leaderboard.py --systems {made_with(name)} --tasks {task}",
         "from_scratch": name not in WITH_WEIGHTS,
         "transductive": False,
         "versions": versions(
@@ -236,48 +321,46 @@ def run(task, name, n_seeds, only_folds):
         ),
         "fits": [],
     }
-    if (kept := kept_result(path)) and kept["versions"] == result["versions"]:
+    kept = kept_result(path_of(result))
+    if kept and kept["versions"] == result["versions"]:
         result["fits"] = kept["fits"]
-    done = {(fit["seed"], fit["fold"]) for fit in result["fits"]}
-    for seed in range(1 if name in SEEDLESS else n_seeds):
-        for fold, test in enumerate(folds):
-            if (seed, fold) in done or fold not in (only_folds or range(len(folds))):
-                continue
-            model = clone(SYSTEMS[name](task, seed, MEMORY / "features"))
-            groups = {}
-            if isinstance(getattr(model, "steps", [(None, None)])[-1][1], GridSearchCV):
-                groups = {f"{model.steps[-1][0]}__groups": speakers[~test]}
-            for part in model.get_params().values():
-                if getattr(part, "memory", None) and hasattr(part, "transform"):
-                    part.transform(frame[~test])  # cache the features before the fit is timed
-            start = time.process_time()
-            model.fit(frame[~test], y[~test], **groups)
-            seconds = time.process_time() - start
-            fit = {
-                "seed": seed,
-                "fold": fold,
-                "fit_seconds": round(seconds, 2),
-                "utterances": np.flatnonzero(test).tolist(),
-                "predicted": model.predict(frame[test]).tolist(),
-                "predicted_in_noise": model.predict(noisy[test]).tolist(),
-            }
-            if not (seed or fold):
-                for setting in model.get_params():
-                    if setting.endswith("__source"):  # prediction does not use the source
-                        model.set_params(**{setting: None})
-                fit["numbers"], fit["bytes"] = extent(model)
-                fit["milliseconds_per_utterance"] = milliseconds(model, frame[test])
-            result["fits"].append(fit)
-            write(path, result, y, speakers, sexes, len(folds))
-            uar = unweighted_average_recall(y[test], fit["predicted"])
-            print(task, name, f"seed {seed} fold {fold} UAR {100 * uar:.1f}", flush=True)
-    write(path, result, y, speakers, sexes, len(folds))
-    print(json.dumps(result["summary"], indent=1))
+    return result
 
 
-def write(path, result, y, speakers, sexes, n_folds):
-    result["summary"] = summary(result["fits"], y, speakers, sexes, n_folds)
-    write_result(path, result)
+def made_with(name):
+    """Return the system whose fits a system is measured with: its own, or those of a vote."""
+    return next((of for of, parts in PARTS.items() if name in parts.values()), name)
+
+
+def parts_of(model, name):
+    """Return the fitted voters that are listed as systems of their own, by name."""
+    voters = model.estimator_.named_estimators_ if name in PARTS else {}
+    return {listed: voters[part] for part, listed in PARTS.get(name, {}).items()}
+
+
+def fitted(model, table, y, speakers):
+    """Fit a model in place and return the CPU seconds, without those of features of files."""
+    if isinstance(model, GridSearchCV | AugmentedClassifier):
+        routed = {"groups": speakers}
+    elif isinstance(model[-1], GridSearchCV):
+        routed = {f"{model.steps[-1][0]}__groups": speakers}
+    else:
+        routed = {}
+    for part in model.get_params().values():
+        if getattr(part, "memory", None) and hasattr(part, "transform"):
+            part.transform(table)  # cache the features before the fit is timed
+    start = time.process_time()
+    model.fit(table, y, **routed)
+    return time.process_time() - start
+
+
+def path_of(result):
+    return RESULTS / f"leaderboard_{result['task']}_{result['system']}.json"
+
+
+def write(result):
+    result |= recomputed(result)
+    write_result(path_of(result), result)
 
 
 def recomputed(result):
@@ -305,36 +388,57 @@ def milliseconds(model, frame):
 
 
 def summary(fits, y, speakers, sexes, n_folds):
-    """Return means and standard deviations over the seeds with all folds."""
-    rows = []
+    """Return means and standard deviations over the seeds with all folds, and an interval.
+
+    The interval is that of the UAR, averaged over seeds, and is over speakers.
+    """
+    rows, of_seeds = [], []
     for seed in sorted({fit["seed"] for fit in fits}):
         of_seed = [fit for fit in fits if fit["seed"] == seed]
         if len(of_seed) < n_folds:
             continue
         place = np.concatenate([fit["utterances"] for fit in of_seed])
-        predicted, noisy = (
-            np.concatenate([fit[key] for fit in of_seed])
-            for key in ("predicted", "predicted_in_noise")
-        )
-        gap = recall_gap(y[place], predicted, sexes[place], speakers[place])
-        rows.append(
-            {
-                "uar": unweighted_average_recall(y[place], predicted),
-                "accuracy": accuracy_score(y[place], predicted),
-                "worst_speaker": worst_group(y[place], predicted, speakers[place])[1],
-                "sex_gap": gap.gap,
-                "sex_gap_by_chance": gap.threshold,
-                "uar_in_noise": unweighted_average_recall(y[place], noisy),
-            }
-        )
-    found = {"n_seeds": len(rows), "fit_seconds": float(np.mean([f["fit_seconds"] for f in fits]))}
+        predicted = np.empty(len(y), dtype=y.dtype)
+        predicted[place] = np.concatenate([fit["predicted"] for fit in of_seed])
+        of_seeds.append((place, predicted))
+        of_place = y[place], predicted[place]
+        gap = recall_gap(*of_place, sexes[place], speakers[place])
+        row = {
+            "uar": unweighted_average_recall(*of_place),
+            "accuracy": accuracy_score(*of_place),
+            "worst_speaker": worst_group(*of_place, speakers[place])[1],
+            "sex_gap": gap.gap,
+            "sex_gap_by_chance": gap.threshold,
+        }
+        if all("predicted_in_noise" in fit for fit in of_seed):
+            noisy = np.concatenate([fit["predicted_in_noise"] for fit in of_seed])
+            row["uar_in_noise"] = unweighted_average_recall(y[place], noisy)
+        rows.append(row)
+    seconds = [fit["fit_seconds"] for fit in fits if "fit_seconds" in fit]
+    found = {"n_seeds": len(rows), "fit_seconds": float(np.mean(seconds)) if seconds else None}
     for name in rows[0] if rows else ():
         values = [row[name] for row in rows]
         sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
         found[name] = {"mean": float(np.mean(values)), "sd": sd}
+    if rows:
+        found["uar"]["interval"] = interval(of_seeds, y, speakers)
     for fit in fits:
         found |= {k: fit[k] for k in ("numbers", "bytes", "milliseconds_per_utterance") if k in fit}
     return found
+
+
+def interval(of_seeds, y, speakers):
+    """Return the 95 % interval over speakers of the UAR, averaged over seeds."""
+    tested = of_seeds[0][0]
+
+    def uar(rows):
+        rows = tested[rows]
+        return np.mean(
+            [unweighted_average_recall(y[rows], predicted[rows]) for _, predicted in of_seeds]
+        )
+
+    found = jackknife(*leave_one_out(uar, speakers[tested]), 0.95)
+    return [found.low, found.high]
 
 
 if __name__ == "__main__":

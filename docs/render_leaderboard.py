@@ -10,6 +10,8 @@ from stored_results import read_result, write_generated
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 TASKS = {**TITLES, "mpg-actors": "Emotion in Motion, by actor"}
+# Tasks that are columns of EmoDB's table.
+OTHERS = {"emodb-sentences": "unheard sentences", "emodb-to-ravdess": "on RAVDESS (6 emotions)"}
 
 
 def write_leaderboard(docs):
@@ -17,22 +19,29 @@ def write_leaderboard(docs):
     write_generated(docs / "generated/leaderboard.rst", leaderboard, docs)
 
 
+def finished(docs, task):
+    """Return the results of a task whose folds are all measured, the best system first."""
+    paths = sorted((docs.parent / "benchmarks/results").glob(f"leaderboard_{task}_*"))
+    found = [result for result in map(read_result, paths) if result["summary"]["n_seeds"]]
+    return sorted(found, key=lambda result: -result["summary"]["uar"]["mean"])
+
+
 def leaderboard(docs):
     """Return the tables of all tasks, and draw their pictures."""
     target = docs / "generated"
     parts = []
+    others = {
+        heading: {result["system"]: result["summary"]["uar"] for result in finished(docs, task)}
+        for task, heading in OTHERS.items()
+    }
     for task, title in TASKS.items():
-        found = [
-            read_result(path)
-            for path in sorted((docs.parent / "benchmarks/results").glob(f"leaderboard_{task}_*"))
-        ]
-        found = [result for result in found if result["summary"]["n_seeds"]]
+        found = finished(docs, task)
         if not found:
             continue
-        found.sort(key=lambda result: -result["summary"]["uar"]["mean"])
         draw(found, target / f"leaderboard_{task}.svg")
+        table = scores(found, others if task == "emodb-loso" else {})
         parts.append(
-            f"{title}\n{'-' * len(title)}\n\n{scores(found)}\n{costs(found)}\n"
+            f"{title}\n{'-' * len(title)}\n\n{table}\n{costs(found)}\n"
             f"{beside_the_clean_figure(docs, task)}"
             f".. image:: /generated/leaderboard_{task}.svg\n   :alt: UAR, {title}\n\n"
             f"Commands:\n\n.. code-block:: console\n\n"
@@ -46,12 +55,13 @@ def command(result):
     return f"{result['command']} --seeds {result['summary']['n_seeds']}"
 
 
-def scores(found):
-    """Return the table of accuracies."""
+def scores(found, others):
+    """Return the table of accuracies, with columns for the UAR of other tasks that are measured."""
+    others = {heading: of_system for heading, of_system in others.items() if of_system}
     rows = [
         [
-            "system", "seeds", "UAR", "accuracy", "worst speaker", "gap between sexes (by chance)",
-            "UAR with noise at 10 dB SNR",
+            "system", "seeds", "UAR", "95 % interval", "accuracy", "worst speaker",
+            "gap between sexes (by chance)", "noise at 10 dB SNR", *others,
         ]
     ]  # fmt: skip
     for result in found:
@@ -63,10 +73,15 @@ def scores(found):
                 result["system"] + star,
                 summary["n_seeds"],
                 _percent(summary["uar"]),
+                " to ".join(f"{100 * bound:.1f}" for bound in summary["uar"]["interval"]),
                 _percent(summary["accuracy"]),
                 _percent(summary["worst_speaker"]),
                 f"{gap:.1f} ({chance:.1f})",
                 _percent(summary["uar_in_noise"]),
+                *(
+                    _percent(of_system[result["system"]]) if result["system"] in of_system else "–"
+                    for of_system in others.values()
+                ),
             ]
         )
     return list_table(rows)
@@ -80,7 +95,7 @@ def costs(found):
         rows.append(
             [
                 result["system"],
-                f"{summary['fit_seconds']:.1f}{NO_BREAK}s",
+                f"{summary['fit_seconds']:.1f}{NO_BREAK}s" if summary["fit_seconds"] else "–",
                 f"{summary['milliseconds_per_utterance']:.0f}{NO_BREAK}ms",
                 f"{summary['numbers']:,}",
                 f"{summary['bytes'] / 1e6:.2f}{NO_BREAK}MB",
