@@ -66,6 +66,8 @@ def main():
     spectrum_ax.text(0.005, 0.95, "spectrogram, and the network's attention", va="top",
                      transform=spectrum_ax.transAxes, fontsize="small")  # fmt: skip
     emotion_ax.set(xlim=(0, borders[-1] - PAUSE))
+    emotion_ax.get_legend().remove()
+    figure.legend(*emotion_ax.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.savefig(PICTURE, dpi=110)
     print(timeline.drop(columns=["start", "end"]).idxmax(axis=1).tolist())
 

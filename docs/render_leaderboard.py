@@ -73,7 +73,9 @@ def scores(found, others):
                 result["system"] + star,
                 summary["n_seeds"],
                 _percent(summary["uar"]),
-                " to ".join(f"{100 * bound:.1f}" for bound in summary["uar"]["interval"]),
+                f"{NO_BREAK}to{NO_BREAK}".join(
+                    f"{100 * bound:.1f}" for bound in summary["uar"]["interval"]
+                ),
                 _percent(summary["accuracy"]),
                 _percent(summary["worst_speaker"]),
                 f"{gap:.1f} ({chance:.1f})",

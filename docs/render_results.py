@@ -22,6 +22,7 @@ def write_tables(docs):
     write_generated(target / "mutants.rst", mutants, docs)
     write_generated(target / "attention_fcn.rst", attention_fcn, docs)
     write_generated(target / "ablation.rst", ablation, docs)
+    write_generated(target / "network_attempts.rst", network_attempts, docs)
     write_generated(target / "attention_planted.rst", attention_planted, docs)
     write_generated(target / "attention_deletion.rst", attention_deletion, docs)
     write_generated(target / "made_up.rst", made_up, docs)
@@ -249,6 +250,24 @@ def ablation(docs):
         entries = [result["linear"][penalty] for result in results]
         linear.append([penalty, *(f"{100 * e[way]:.1f}" for e in entries for way in ways)])
     return f"{list_table(rows)}\n{list_table(linear)}"
+
+
+def network_attempts(docs):
+    """Return a table of attempts to make the attention FCN more accurate, on inner folds."""
+    path = docs.parent / "benchmarks/results/network_attempts.json"
+    if not path.exists():
+        return "Not measured yet.\n"
+    attempts = read_result(path)["attempts"]
+    columns = ("network", "network at five speeds", "vote", "vote at five speeds")
+    rows = [["attempt", *columns, "CPU seconds per fold"]]
+    for name, entry in attempts.items():
+        cells = [
+            " / ".join(f"{100 * value:.1f}" for value in entry["uar"][column].values())
+            for column in columns
+        ]
+        rows.append([name, *cells, f"{entry['cpu_seconds_per_fold']:.0f}"])
+    linear = " / ".join(f"{100 * v:.1f}" for v in entry["uar"]["functionals"].values())
+    return f"{list_table(rows)}\nThe other part of the vote alone has {linear}.\n"
 
 
 MPG_TITLES = {
