@@ -32,7 +32,7 @@ def train(
     table: TableOrFolder,
     out: Annotated[str, typer.Option(help="File to write, such as model.skser or model.onnx.")],
     corpus: Corpus = None,
-    system: ChosenSystem = System.attention_fcn,
+    system: ChosenSystem = System.functionals,
     target: Targets = None,
     conditions: Conditions = None,
     max_epochs: Epochs = None,
@@ -92,7 +92,7 @@ def _show_progress(model):
 def evaluate(
     table: TableOrFolder,
     corpus: Corpus = None,
-    system: ChosenSystem = System.attention_fcn,
+    system: ChosenSystem = System.functionals,
     target: Targets = None,
     report: Annotated[Path | None, typer.Option(help="HTML report to write.")] = None,
     predictions: Annotated[

@@ -236,7 +236,8 @@ def test_a_regressor_prints_its_values(shell, folder, files, tmp_path):
 
 def test_train_writes_the_same_model_as_python(shell, folder, files, tmp_path):
     code, _, err = shell(
-        "train", folder / "table.csv", "--out", tmp_path / "m.skser", "--max-epochs", 6,
+        "train", folder / "table.csv", "--out", tmp_path / "m.skser",
+        "--system", "attention-fcn", "--max-epochs", 6,
         "--device", "cpu",
     )  # fmt: skip
     assert code == 0, err
@@ -318,7 +319,10 @@ def test_ctrl_c_ends_a_training_with_130_and_saves_nothing(folder, tmp_path):
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "from skser.cli import main; main()"
     )
-    command = ["train", folder / "table.csv", "--out", tmp_path / "m.skser", "--device", "cpu"]
+    command = [
+        "train", folder / "table.csv", "--out", tmp_path / "m.skser", "--system", "attention-fcn",
+        "--device", "cpu",
+    ]  # fmt: skip
     with subprocess.Popen(
         [sys.executable, "-c", code, *command, "--max-epochs", "1000000"],
         stderr=subprocess.PIPE,
@@ -380,7 +384,8 @@ def test_a_missing_library_is_reported_before_the_work(shell, folder, tmp_path, 
 def test_evaluate_writes_the_scores_and_the_report(shell, folder, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
     code, out, err = shell(
-        "evaluate", folder / "table.csv", "--max-epochs", 2, "--folds", 3, "--json",
+        "evaluate", folder / "table.csv",
+        "--system", "attention-fcn", "--max-epochs", 2, "--folds", 3, "--json",
         "--report", tmp_path / "report.html", "--memory", tmp_path / "memory", "--device", "cpu",
         "--results-dir", tmp_path / "folds",
     )  # fmt: skip

@@ -27,7 +27,8 @@ def evaluations(folder):
 @pytest.mark.filterwarnings("ignore:All .* predictions", "ignore:In its last epoch")
 def test_evaluate_writes_predictions(shell, folder, tmp_path):
     code, _, err = shell(
-        "evaluate", folder / "table.csv", "--max-epochs", 1, "--folds", 3, "--device", "cpu",
+        "evaluate", folder / "table.csv",
+        "--system", "attention-fcn", "--max-epochs", 1, "--folds", 3, "--device", "cpu",
         "--predictions", tmp_path / "p.csv",
     )  # fmt: skip
     assert code == 0, err

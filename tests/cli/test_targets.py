@@ -27,7 +27,8 @@ def rated(folder):
 
 def test_a_regressor_of_one_dimension_is_trained_and_named(shell, rated, files, tmp_path):
     code, _, err = shell(
-        "train", rated, "--target", "valence", "--out", tmp_path / "v.skser", "--max-epochs", 2,
+        "train", rated, "--target", "valence", "--out", tmp_path / "v.skser",
+        "--system", "attention-fcn", "--max-epochs", 2,
         "--device", "cpu",
     )  # fmt: skip
     assert code == 0, err
@@ -75,7 +76,8 @@ def test_targets_do_not_fit_a_classifier(shell, files):
 
 def test_a_dimension_is_evaluated_as_in_python(shell, rated):
     code, out, err = shell(
-        "evaluate", rated, "--target", "valence", "--max-epochs", 2, "--folds", 3, "--device",
+        "evaluate", rated, "--target", "valence",
+        "--system", "attention-fcn", "--max-epochs", 2, "--folds", 3, "--device",
         "cpu", "--json",
     )  # fmt: skip
     assert code == 0, err

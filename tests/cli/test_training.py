@@ -26,7 +26,8 @@ def subfolders(folder, tmp_path):
 
 def test_train_prints_the_loss_of_each_epoch(shell, folder, tmp_path):
     code, out, err = shell(
-        "train", folder / "table.csv", "--out", tmp_path / "m.skser", "--max-epochs", 6,
+        "train", folder / "table.csv", "--out", tmp_path / "m.skser",
+        "--system", "attention-fcn", "--max-epochs", 6,
         "--device", "cpu",
     )  # fmt: skip
     assert (code, out) == (0, "")
@@ -54,7 +55,16 @@ def test_epochs_are_colored_only_where_wanted(is_terminal, no_color, expected, c
 
 def test_a_folder_with_a_subfolder_per_emotion_is_trained_on(shell, subfolders, files, tmp_path):
     code, _, err = shell(
-        "train", subfolders, "--out", tmp_path / "m.skser", "--max-epochs", 6, "--device", "cpu"
+        "train",
+        subfolders,
+        "--out",
+        tmp_path / "m.skser",
+        "--system",
+        "attention-fcn",
+        "--max-epochs",
+        6,
+        "--device",
+        "cpu",
     )
     assert code == 0, err
     corpus = load_folder(subfolders)
@@ -84,7 +94,8 @@ def test_a_table_without_speakers_is_trained_on(shell, folder, tmp_path):
     table["audio"] = [str(folder / path) for path in table["audio"]]
     table.to_csv(tmp_path / "table.csv", index=False)
     code, _, err = shell(
-        "train", tmp_path / "table.csv", "--out", tmp_path / "m.skser", "--max-epochs", 1,
+        "train", tmp_path / "table.csv", "--out", tmp_path / "m.skser",
+        "--system", "attention-fcn", "--max-epochs", 1,
         "--device", "cpu",
     )  # fmt: skip
     assert code == 0, err
