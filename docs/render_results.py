@@ -23,6 +23,7 @@ def write_tables(docs):
     write_generated(target / "attention_fcn.rst", attention_fcn, docs)
     write_generated(target / "ablation.rst", ablation, docs)
     write_generated(target / "network_attempts.rst", network_attempts, docs)
+    write_generated(target / "zhang2018.rst", zhang2018, docs)
     write_generated(target / "attention_planted.rst", attention_planted, docs)
     write_generated(target / "attention_deletion.rst", attention_deletion, docs)
     write_generated(target / "made_up.rst", made_up, docs)
@@ -268,6 +269,25 @@ def network_attempts(docs):
         rows.append([name, *cells, f"{entry['cpu_seconds_per_fold']:.0f}"])
     linear = " / ".join(f"{100 * v:.1f}" for v in entry["uar"]["functionals"].values())
     return f"{list_table(rows)}\nThe other part of the vote alone has {linear}.\n"
+
+
+def zhang2018(docs):
+    """Return a table of the folds that the published system was trained on, beside ours."""
+    folder = docs.parent / "benchmarks/results"
+    path = folder / "leaderboard_emodb-loso_zhang2018.json"
+    ours = folder / "attention_fcn_emodb-loso.json"
+    if not path.exists() or not ours.exists():
+        return "Not measured yet.\n"
+    by_fold = read_result(ours)["summary"]["network"]["uar"]["by_fold"]
+    rows = [
+        ["speaker held out", "zhang2018, UAR", "CPU seconds of training", "default network, UAR"]
+    ]
+    for fit in read_result(path)["fits"]:
+        speaker, uar = list(by_fold)[fit["fold"]], by_fold[list(by_fold)[fit["fold"]]]
+        rows.append(
+            [speaker, f"{100 * fit['uar']:.1f}", f"{fit['fit_seconds']:.0f}", f"{100 * uar:.1f}"]
+        )
+    return list_table(rows)
 
 
 MPG_TITLES = {
