@@ -28,6 +28,9 @@ def compare(
 
     if len(files) < 2:
         raise typer.BadParameter("a comparison needs at least two files.")
+    for path in files:
+        if not path.exists():
+            raise FileNotFoundError(f"There is no file {path}.")
     found = evaluation.compare(
         {name: evaluation.read_predictions(path) for name, path in _names(files).items()},
         confidence_level=level,

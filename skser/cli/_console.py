@@ -1,6 +1,7 @@
 """The two streams that the commands print to, and the words for messages."""
 
 import contextlib
+import io
 import re
 
 from rich.console import Console
@@ -57,8 +58,8 @@ def epochs_as_messages():
         yield
 
 
-class _Messages:
-    """Text stream of messages."""
+class _Messages(io.TextIOBase):
+    """Text stream of messages, which libraries take for standard output."""
 
     def write(self, text):
         is_plain = messages.no_color or not messages.is_terminal

@@ -60,6 +60,10 @@ def corpora(as_json: Json = False):
     if as_json:
         print(json.dumps(found, indent=1))
         return
+    if not output.is_terminal:  # for other programs, a line for each corpus
+        for name, facts in found.items():
+            print("\t".join([name, *("" if facts[k] is None else str(facts[k]) for k in _SHOWN)]))
+        return
     table = Table(box=None, pad_edge=False)
     for column in ["corpus", *_SHOWN]:
         table.add_column(column.replace("n_", ""), justify="right" if "n_" in column else "left")

@@ -10,6 +10,7 @@ from skser.cli._console import output
 from skser.cli._files import describe_model
 from skser.cli._options import MODEL_HELP
 
+_SIGNAL = "of_test_signal"  # numbers that show whether a model still computes the same
 _FIRST = 10  # number of entries of a list that `info` prints
 
 
@@ -17,7 +18,7 @@ def info(
     model: Annotated[str, typer.Argument(help=MODEL_HELP)],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON with all values.")] = False,
 ):
-    """Describe the training data and the outputs of a saved model without loading it."""
+    """Describe a saved model without loading it: its steps, its outputs and its card."""
     found = describe_model(model)
     if as_json:
         print(json.dumps(found, indent=1))
@@ -32,6 +33,8 @@ def info(
 def _facts(found, margin=""):
     """Yield the lines of nested facts; unknown facts are left out and long lists are cut."""
     for name, value in found.items():
+        if name == _SIGNAL:
+            continue
         values = value if isinstance(value, list) else [value]
         if values and all(isinstance(value, dict) for value in values):
             for value in values:

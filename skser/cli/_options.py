@@ -42,7 +42,9 @@ Corpus = Annotated[
 ChosenSystem = Annotated[System, typer.Option(help="System to train.")]
 Epochs = Annotated[
     int | None,
-    typer.Option(min=1, help="Number of training epochs; by default that of the system."),
+    typer.Option(
+        min=1, help="Number of training epochs of a network; by default that of the system."
+    ),
 ]
 Conditions = Annotated[
     bool | None,

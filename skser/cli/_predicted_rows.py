@@ -201,6 +201,8 @@ def judged(classes, scores, reason, in_set):
     likely = [str(label) for label, is_in in zip(classes, in_set, strict=True) if is_in]
     likely.sort(key=lambda label: -row["probabilities"][label])
     emotion = None if reason else row["emotion"]
+    if reason in _REASONS:
+        likely = []  # the sets of emotions are of recordings like those of the training
     return {"emotion": emotion, "reason": str(reason) or None, "likely": likely} | {
         "probabilities": row["probabilities"]
     }

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from skser._optional import import_optional
+from skser._wording import counted
 from skser.audio import printable
 from skser.cli._console import epochs_as_messages, messages, output
 from skser.cli._files import check_place, is_onnx
@@ -59,7 +60,7 @@ def train(
     data = _corpus(table, corpus)
     rows, y = training_targets(data, target)
     of_all = "" if rows.all() else f" of {len(rows)}, those with ratings"
-    messages.print(f"training {system} on {rows.sum()} utterances{of_all}")
+    messages.print(f"training {system} on {counted(rows.sum(), 'utterance')}{of_all}")
     _show_progress(model)
     speakers = np.full(len(y), None) if data.speakers is None else data.speakers[rows]
     # Babble in an altered copy is made of other speakers, if they are known.
@@ -144,6 +145,10 @@ def evaluate(
     )
     if as_json:
         summary = evaluation.summary().astype(object)
+        summary["chance"] = evaluation.chance()
+        if not target:
+            bounds = [evaluation.interval(metric) for metric in evaluation.metrics.values()]
+            summary[["low", "high"]] = bounds  # of the 95 % interval over speakers
         print(json.dumps(summary.where(summary.notna(), None).to_dict("index"), indent=1))
     else:
         output.print(str(evaluation))

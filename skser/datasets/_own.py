@@ -107,7 +107,8 @@ def read_utterances(table):
     ----------
     table : path-like
         CSV file as for `load_table`. Its columns ``audio``, ``start``, ``end`` and ``channel`` are
-        used, and its errors are those of `load_table`.
+        used, and its errors are those of `load_table`, except that files may be missing: reading
+        them raises an error then.
 
     Returns
     -------
@@ -117,7 +118,7 @@ def read_utterances(table):
     frame = as_values(with_known_names(frame, where))
     _require_values(frame, ["audio"], where, unit)
     frame = _with_parts(frame, where, unit)
-    frame["audio"] = _found(frame["audio"], root, where, unit)
+    frame["audio"] = _found(frame["audio"], root, where, unit, required=False)
     return table_rows(frame)
 
 
@@ -320,7 +321,7 @@ def _converted(function, cell, column, where):
         raise ValueError(f"{where}: {error}") from None
 
 
-def _found(sources, root, where, unit):
+def _found(sources, root, where, unit, required=True):
     """Return the paths of the audio files; sources that are not paths stay as they are."""
     known, gone = {}, []
     for i, source in sources.items():
@@ -328,7 +329,8 @@ def _found(sources, root, where, unit):
             known[source] = _existing(root, os.fspath(source))
             if known[source] is None:
                 gone.append((i, str(root / os.fspath(source))))
-    if gone:
+                known[source] = gone[-1][1]
+    if gone and required:
         more = f" and {len(gone) - _SOME} more" if len(gone) > _SOME else ""
         listed = ", ".join(f"{unit} {i}: {path}" for i, path in gone[:_SOME])
         raise FileNotFoundError(

@@ -2,6 +2,7 @@
 
 import datetime
 import hashlib
+import inspect
 import os
 import platform
 import time
@@ -12,6 +13,7 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import BaseCrossValidator
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
@@ -260,7 +262,7 @@ def _protocol(model, corpus, folds, cv, use_frame):
         "model_hash": digest(model),
         "corpus": f"{corpus.name}, {len(corpus.target)} utterances",
         "utterances_hash": _utterances(corpus),
-        "cv": splits_given if isinstance(cv, Iterable) else without_addresses(repr(cv)),
+        "cv": splits_given if isinstance(cv, Iterable) else without_addresses(_splitter(cv)),
         "folds_hash": rows.hexdigest(),
         "use_frame": use_frame,
         "versions": {
@@ -273,6 +275,19 @@ def _protocol(model, corpus, folds, cv, use_frame):
             "date": datetime.date.today().isoformat(),
         },
     }
+
+
+def _splitter(cv):
+    """Return the repr of a splitter, without settings of scikit-learn's kind that are defaults."""
+    if type(cv).__repr__ is not BaseCrossValidator.__repr__:
+        return repr(cv)
+    parameters = inspect.signature(type(cv)).parameters
+    changed = [
+        f"{name}={getattr(cv, name)!r}"
+        for name, parameter in parameters.items()
+        if getattr(cv, name, parameter.default) != parameter.default
+    ]
+    return f"{type(cv).__name__}({', '.join(changed)})"
 
 
 def _processor():

@@ -1,18 +1,17 @@
 """Report of an evaluation as one HTML file."""
 
-import functools
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import brier_score_loss, f1_score
+from sklearn.metrics import brier_score_loss
 
 from skser._optional import import_optional
 from skser._wording import counted
 from skser.audio import audio_inputs, utterance_name
 from skser.evaluation import leakage_report, recall_gap
 from skser.evaluation._html_page import TEMPLATE, cell, picture, sound, table
-from skser.evaluation._report_protocol import about_corpora, chance_scores, protocol_section
+from skser.evaluation._report_protocol import about_corpora, protocol_section
 from skser.evaluation._report_values import ValueSections, name_of, number
 from skser.evaluation._targets import EMOTION, target_of
 from skser.evaluation._unknown_speakers import about_speakers
@@ -158,7 +157,7 @@ class EvaluationReport:
         """Make the section of scores."""
         evaluation = self.evaluation
         summary = 100 * evaluation.summary()
-        names = {"uar": "UAR (balanced accuracy)", "accuracy": "accuracy"}
+        names = {"uar": "UAR (balanced accuracy)", "macro_f1": "macro F1"}
         summary.index = [names.get(name, name) for name in summary.index]
         summary.columns = [
             "pooled, mean of seeds", "sd of seeds", "mean of folds", "sd of folds", "worst fold",
@@ -167,15 +166,14 @@ class EvaluationReport:
             intervals = [evaluation.interval(metric) for metric in evaluation.metrics.values()]
             texts = [f"{100 * low:.1f} to {100 * high:.1f}" for low, high in intervals]
             summary.insert(1, "95 % interval over speakers", texts)
-        summary["chance"] = 100 * chance_scores(evaluation).to_numpy()
-        macro_f1 = evaluation.pooled(functools.partial(f1_score, average="macro"))
+        summary["chance"] = 100 * evaluation.chance().to_numpy()
         share = class_distribution_distance(evaluation.y_true, evaluation.y_pred)
         return {
             "title": "Scores",
             "paragraphs": [
                 "In percent. UAR is the mean of the recalls of all classes. Chance is a model that "
                 "always names the most frequent emotion.",
-                f"Macro F1 is {100 * macro_f1.mean():.1f} %. The Jensen-Shannon "
+                "Macro F1 is the mean of the F1 scores of all classes. The Jensen-Shannon "
                 f"distance between true and predicted shares of the classes is {share:.3f} "
                 "(0: equal shares, 1: no class in common).",
             ],
@@ -242,8 +240,9 @@ class EvaluationReport:
             return []
         gap = recall_gap(true[rows], predicted[rows], sexes, speakers=speakers[rows])
         verdict = "which chance explains" if gap.is_fair else "more than chance explains"
+        worse = f" ({gap.worst} worse)" if round(100 * gap.gap, 1) else ""
         return [
-            f"Between the sexes, UAR differs by {100 * gap.gap:.1f} points ({gap.worst} worse), "
+            f"Between the sexes, UAR differs by {100 * gap.gap:.1f} points{worse}, "
             f"{verdict}. If the sexes are assigned to the speakers at random, the difference is at "
             f"most {100 * gap.threshold:.1f} points in {100 * gap.confidence_level:.0f} % of cases."
         ]
@@ -370,7 +369,7 @@ class EvaluationReport:
         if (speakers if known is None else speakers[known]).nunique() > 1:
             low, high = (shown(factor * bound) for bound in evaluation.interval(metric))
             score += f" (95 % interval over speakers {low} to {high}, by the jackknife)"
-        score += f"; chance {shown(factor * chance_scores(evaluation)[name])}."
+        score += f"; chance {shown(factor * evaluation.chance()[name])}."
         results = evaluation.fold_results
         values = results.loc[results["seed"] == results["seed"].min(), name]
         values = 100 * values if of_classes else values.map(number)

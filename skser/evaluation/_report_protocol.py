@@ -1,45 +1,17 @@
 """Sections of a report that say how an evaluation was made."""
 
 import re
-import warnings
 
 import numpy as np
 import pandas as pd
 
 from skser._wording import counted
 from skser.evaluation._html_page import table
-from skser.evaluation._target_metrics import ignore_constant_predictions
 from skser.evaluation._targets import EMOTION, VOTES
 from skser.evaluation._unknown_speakers import UNKNOWN_SPEAKER
 
 _HASH = 12  # characters of a hash that are shown
-
-
-def chance_scores(evaluation):
-    """Compute the scores of a model that ignores the audio.
-
-    It always gives the most frequent emotion, the mean rating, or the mean shares of votes of all
-    tested utterances.
-
-    Parameters
-    ----------
-    evaluation : SpeakerEvaluation
-
-    Returns
-    -------
-    Series of float64
-        Score by the name of its metric.
-    """
-    true = evaluation.y_true
-    if evaluation.target == EMOTION:
-        names, counts = np.unique(true, return_counts=True)
-        constant = np.full(len(true), names[counts.argmax()])
-    else:
-        constant = np.broadcast_to(np.nanmean(true, axis=0), true.shape).copy()
-    with warnings.catch_warnings():
-        ignore_constant_predictions()
-        found = {name: metric(true, constant) for name, metric in evaluation.metrics.items()}
-    return pd.Series(found, dtype=np.float64)
+_OF_TORCH = re.compile(r"Attention\w+\(|Adversarial\w+\(|Embedding\(")
 
 
 def corpora_of_folds(evaluation, corpus):
@@ -105,7 +77,8 @@ def methods(evaluation, corpus, score):
     steps = dict.fromkeys(re.findall(r"\b([A-Z]\w+)\(", protocol["model"]))
     steps.pop("Pipeline", None)
     versions = protocol["versions"]
-    listed = ", ".join(f"{name} {versions[name]}" for name in versions if name != "skser")
+    unused = {"skser"} if _OF_TORCH.search(protocol["model"]) else {"skser", "torch"}
+    listed = ", ".join(f"{name} {versions[name]}" for name in versions if name not in unused)
     environment = protocol.get("environment", {})
     python = f" under Python {environment['python']}" if environment else ""
     runs = "one seed" if len(seeds) == 1 else f"{len(seeds)} seeds ({', '.join(map(str, seeds))})"
@@ -148,7 +121,10 @@ def protocol_section(evaluation, corpus, score, name_and_scores):
         "splits": protocol["cv"],
         "seeds": seeds,
         "model": protocol["model"],
-        **protocol.get("environment", {}),
+        **{
+            "operating system" if name == "system" else name: value
+            for name, value in protocol.get("environment", {}).items()
+        },
         **protocol["versions"],
         **{
             f"hash of {name.removesuffix('_hash')}": value[:_HASH]

@@ -7,7 +7,6 @@ import pandas as pd
 
 from skser.audio import audio_inputs, utterance_name
 from skser.evaluation._html_page import cell, picture, sound, table
-from skser.evaluation._report_protocol import chance_scores
 from skser.evaluation._score_gap import score_gap
 from skser.evaluation._target_metrics import OfColumn, is_loss
 from skser.evaluation._targets import VOTES, about_target
@@ -58,7 +57,7 @@ class ValueSections:
         if evaluation.predictions["speaker"].nunique() > 1:
             bounds = [self._interval(metric) for metric in evaluation.metrics.values()]
             texts.insert(1, "95 % interval over speakers", bounds)
-        texts["chance"] = chance_scores(evaluation).map(number).to_numpy()
+        texts["chance"] = evaluation.chance().map(number).to_numpy()
         if counts is not None:
             texts["utterances"] = counts.to_numpy()
         if self.of_votes:
@@ -160,9 +159,10 @@ class ValueSections:
             metric=self.evaluation.main_metric,
         )
         verdict = "which chance explains" if gap.is_fair else "more than chance explains"
+        worse = f" ({gap.worst} worse)" if round(gap.gap, 3) else ""
         return [
-            f"Between the sexes, {name_of(self.name)} differs by {gap.gap:.3f} ({gap.worst} "
-            f"worse){among}, {verdict}. If the sexes are assigned to the speakers at random, the "
+            f"Between the sexes, {name_of(self.name)} differs by {gap.gap:.3f}{worse}"
+            f"{among}, {verdict}. If the sexes are assigned to the speakers at random, the "
             f"difference is at most {gap.threshold:.3f} in {100 * gap.confidence_level:.0f} % of "
             "cases."
         ]

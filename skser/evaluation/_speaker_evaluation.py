@@ -13,6 +13,7 @@ from skser.evaluation._target_metrics import (
     ignore_constant_predictions,
     metrics_of,
     over_ratings,
+    within_range,
     worst,
 )
 from skser.evaluation._targets import EMOTION, PROBA, VOTES, about_target
@@ -146,7 +147,8 @@ class SpeakerEvaluation:
         """Compute a confidence interval over speakers for the pooled score, averaged over seeds.
 
         The interval covers the score that other speakers of the same kind would show. It leaves
-        out one speaker at a time, as `jackknife_by_speaker` does.
+        out one speaker at a time, as `jackknife_by_speaker` does, and is clipped to the range of
+        the score, such as 0 to 1 for the UAR.
 
         Parameters
         ----------
@@ -160,9 +162,32 @@ class SpeakerEvaluation:
         low, high : float
             Bounds of the interval.
         """
+        metric = self.main_metric if metric is None else metric
         estimate, left_out = self.without_each_speaker(metric)
         found = jackknife(estimate, left_out, confidence_level)
-        return found.low, found.high
+        return within_range(metric, found.low, found.high)
+
+    def chance(self):
+        """Compute the scores of a model that ignores the audio.
+
+        It always gives the most frequent emotion, the mean rating, or the mean shares of votes of
+        all tested utterances.
+
+        Returns
+        -------
+        Series of float64
+            Score by the name of its metric.
+        """
+        true = self.y_true
+        if self.target == EMOTION:
+            names, counts = np.unique(true, return_counts=True)
+            constant = np.full(len(true), names[counts.argmax()])
+        else:
+            constant = np.broadcast_to(np.nanmean(true, axis=0), true.shape).copy()
+        with warnings.catch_warnings():
+            ignore_constant_predictions()
+            found = {name: metric(true, constant) for name, metric in self.metrics.items()}
+        return pd.Series(found, dtype=np.float64)
 
     def without_each_speaker(self, metric=None):
         """Compute the pooled score, averaged over seeds, and the same without each speaker.
@@ -242,16 +267,28 @@ class SpeakerEvaluation:
     def __str__(self):
         n_seeds, n_folds = self.fold_results["seed"].nunique(), self.fold_results["fold"].nunique()
         if self.target == EMOTION:
-            unit, table = "in %", (100 * self.summary()).round(1).to_string()
+            unit, table = "in %", (100 * self.summary()).round(1).to_string(na_rep="–")
         else:
             name = self.target if isinstance(self.target, str) else ", ".join(self.target)
-            unit, table = name, self.summary().round(3).to_string()
+            unit, table = name, self.summary().round(3).to_string(na_rep="–")
         disjoint = "" if "shared_speakers" in self.protocol else "speaker-disjoint "
         lines = [
             f"{counted(n_folds, disjoint + 'fold')}, {counted(n_seeds, 'seed')}, {unit}",
             table,
         ]
+        lines += self._interval_and_chance()
         return "\n".join(lines + about_speakers(self.protocol) + about_target(self.protocol))
+
+    def _interval_and_chance(self):
+        """Return a line on the main score; none if a speaker may lack ratings."""
+        complete = self.target == EMOTION or not np.isnan(self.y_true).any()
+        if not complete or self.predictions["speaker"].nunique() < 2:
+            return []
+        name, chance = next(iter(self.chance().items()))
+        values = (*self.interval(), chance)
+        is_share = self.target == EMOTION
+        low, high, chance = (f"{100 * v:.1f}" if is_share else f"{v:.3f}" for v in values)
+        return [f"95 % interval of {name} over speakers: {low} to {high}; chance: {chance}"]
 
 
 def joined(results, speakers, target):

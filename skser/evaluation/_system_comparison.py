@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from skser.evaluation._intervals import holm, jackknife
 from skser.evaluation._speaker_evaluation import SpeakerEvaluation
-from skser.evaluation._target_metrics import is_loss
+from skser.evaluation._target_metrics import is_loss, within_range
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,8 @@ def compare(evaluations, *, metric=None, confidence_level=0.95):
     rows = []
     for name in names:
         found = jackknife(*scores[name], confidence_level)
-        rows.append({"score": found.estimate, "low": found.low, "high": found.high})
+        low, high = within_range(metric, found.low, found.high)
+        rows.append({"score": found.estimate, "low": low, "high": high})
     systems = pd.DataFrame(rows, index=names)
     loss = is_loss(metric)
     systems["rank"] = by_speaker.round(12).rank(axis=1, ascending=loss).mean()

@@ -24,6 +24,11 @@ _OF_NUMBERS = {
     "pearson": pearson_correlation,
     "rmse": root_mean_squared_error,
 }
+_RANGES = {
+    **dict.fromkeys((unweighted_average_recall, accuracy_score, macro_f1), (0.0, 1.0)),
+    **dict.fromkeys((concordance_correlation_coefficient, pearson_correlation), (-1.0, 1.0)),
+    **dict.fromkeys((root_mean_squared_error, vote_cross_entropy, vote_divergence), (0.0, np.inf)),
+}
 _LOSSES = (root_mean_squared_error, vote_cross_entropy, vote_divergence)
 
 
@@ -129,6 +134,24 @@ def over_ratings(metric, y_true):
 def is_loss(metric):
     """Return True if lower values of one of our metrics are better."""
     return getattr(metric, "metric", metric) in _LOSSES
+
+
+def within_range(metric, low, high):
+    """Clip the bounds of an interval to the range of one of our metrics.
+
+    Parameters
+    ----------
+    metric : callable
+        Score as ``metric(y_true, y_pred)`` -> float. The range of other metrics is not known.
+    low, high : float
+        Bounds of an interval.
+
+    Returns
+    -------
+    low, high : float
+    """
+    least, most = _RANGES.get(getattr(metric, "metric", metric), (-np.inf, np.inf))
+    return max(low, least), min(high, most)
 
 
 def worst(metric, scores):

@@ -73,7 +73,10 @@ def load_onnx(path, *, input_sampling_rate=None, n_threads=None):
     from skser.persistence import list_pretrained, local_path, path_of
 
     if path in list_pretrained():
-        path = path_of(path).with_suffix(".onnx")
+        graph = path_of(path).with_suffix(".onnx")
+        if not graph.exists():
+            raise ValueError(f"The model {path!r} has no ONNX file; use skser.load_pretrained.")
+        path = graph
     path = local_path(path)
     return OnnxModel(path, input_sampling_rate=input_sampling_rate, n_threads=n_threads)
 

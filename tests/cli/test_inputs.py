@@ -111,7 +111,7 @@ def test_rows_of_a_table_are_predicted_as_parts(shell, files, tmp_path):
     ("content", "message"),
     [
         ("emotion\nanger\n", "lacks the columns ['audio']; it has ['emotion']"),
-        ("audio\nnowhere.wav\n", "1 of 1 audio files are missing: line 2: "),
+        ("audio\nnowhere.wav\n", "nowhere.wav: no such file"),
         ("audio,start\n{file},soon\n", "line 2: start='soon' is not a time"),
         ("audio\n", "has headings but no rows"),
     ],
@@ -121,6 +121,14 @@ def test_errors_of_a_table_name_the_line(shell, files, tmp_path, content, messag
     code, out, err = shell("predict", tmp_path / "table.csv")
     assert (code, out) == (1, "")
     assert message in err
+
+
+def test_a_table_with_a_missing_file_is_predicted_without_it(shell, files, tmp_path):
+    (tmp_path / "table.csv").write_text(f"audio\n{files[0]}\nnowhere.wav\n{files[1]}\n")
+    code, out, err = shell("predict", tmp_path / "table.csv")
+    assert code == 1
+    assert [line.partition(": ")[0] for line in out.splitlines()] == files[:2]
+    assert "nowhere.wav: no such file" in err
 
 
 def test_a_part_of_a_part_is_refused(shell, files, tmp_path):

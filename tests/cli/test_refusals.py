@@ -67,6 +67,7 @@ def test_programs_get_the_reason_and_no_emotion(rows):
     assert [row["likely"] for row in rows[:3]] == [
         ["anger"], ["joy", "anger"], ["sadness", "anger", "joy"],
     ]  # fmt: skip
+    assert [row["likely"] for row in rows[3:]] == [[], []]
     assert rows[3]["probabilities"] == {"anger": 0.8, "joy": 0.1, "sadness": 0.1}
     assert json.loads(json.dumps(rows)) == rows
 

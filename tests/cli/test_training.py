@@ -3,13 +3,14 @@
 import re
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import skser
 from skser.cli._console import epochs_as_messages, messages
 from skser.datasets import load_folder, load_table
-from skser.pipelines import attention_fcn
+from skser.pipelines import attention_fcn, whisper_linear
 
 EPOCH = r"^ +(\d+) +(\d\.\d{4}) +\d+\.\d{4}$"
 
@@ -39,6 +40,23 @@ def test_train_prints_the_loss_of_each_epoch(shell, folder, tmp_path):
     losses = model[-1].history_[:, "train_loss"]
     assert [float(loss) for _, loss in found] == pytest.approx(losses, abs=2e-4)
     assert "\x1b" not in err
+
+
+def test_the_included_encoder_is_trained_on(shell, folder, files, tmp_path):
+    pytest.importorskip("transformers")
+    out = tmp_path / "m.skser"
+    code, _, err = shell(
+        "train", folder / "table.csv", "--out", out, "--system", "whisper-linear", "--clean"
+    )
+    assert code == 0, err
+    corpus = load_table(folder / "table.csv")
+    expected = whisper_linear(conditions=False, random_state=0)
+    expected.fit(corpus.data, corpus.target.astype(str))
+    np.testing.assert_allclose(
+        skser.load(out, trusted=True).predict_proba(files),
+        expected.predict_proba(files),
+        atol=1e-5,
+    )
 
 
 @pytest.mark.parametrize(

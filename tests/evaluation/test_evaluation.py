@@ -95,6 +95,9 @@ def test_the_summary_is_over_seeds_and_over_folds(corpus, model):
     assert summary.loc["uar", "folds"] == pytest.approx(found.fold_results["uar"].mean())
     assert summary.loc["uar", "worst_fold"] == found.fold_results["uar"].min()
     assert "2 speaker-disjoint folds, 3 seeds" in str(found)
+    low, high = (f"{100 * bound:.1f}" for bound in found.interval())
+    assert f"over speakers: {low} to {high}; chance: 33.3" in str(found)
+    assert found.protocol["cv"] == "StratifiedSpeakerKFold(n_splits=2)"
     again = cross_validate_speakers(forest, corpus, cv=2, n_seeds=3, n_jobs=2)
     np.testing.assert_array_equal(again.y_proba, found.y_proba)
     assert len({tuple(part["predicted"]) for _, part in found.predictions.groupby("seed")}) > 1

@@ -36,7 +36,6 @@ from skser.evaluation import (
     robustness_report,
 )
 from skser.evaluation._html_page import sound
-from skser.evaluation._report_protocol import chance_scores
 from skser.feature_extraction import FrameFeatures, Functionals
 from skser.inspection import ConfusionDisplay, SpeakerRecallDisplay
 from skser.model_selection import published_folds
@@ -124,8 +123,10 @@ def test_reported_scores_agree_with_their_formulas(evaluation, corpus):
     ]
     shares = np.array([[np.mean(y == c) for c in evaluation.labels] for y in (true, predicted)])
     divergence = np.mean([entropy(side, shares.mean(axis=0), base=2) for side in shares])
-    text = " ".join(report._scores()["paragraphs"])
-    assert f"Macro F1 is {100 * np.mean(f1):.1f} %" in text
+    scores = report._scores()
+    text = " ".join(scores["paragraphs"])
+    name, pooled = (cell["text"] for cell in scores["tables"][0]["rows"][2][:2])
+    assert (name, pooled) == ("macro F1", f"{100 * np.mean(f1):.1f}")
     assert f"is {np.sqrt(divergence):.3f} (0: equal shares" in text
     one_hot = (true[:, None] == evaluation.labels).astype(float)
     brier = np.mean(np.sum((evaluation.y_proba - one_hot) ** 2, axis=1))
@@ -287,7 +288,7 @@ def test_chance_is_the_most_frequent_emotion(evaluation, corpus):
 def test_chance_in_an_unbalanced_corpus_is_the_share_of_the_most_frequent_emotion():
     rows = "1,x,joy,joy\n2,x,fear,joy\n3,y,joy,fear\n4,y,joy,joy\n"
     table = io.StringIO("utterance,speaker,true,predicted\n" + rows)
-    scores = sorted(chance_scores(read_predictions(table)))
+    scores = sorted(read_predictions(table).chance())
     assert scores == pytest.approx([3 / 7, 0.5, 0.75])  # macro F1, UAR, accuracy
 
 
@@ -309,7 +310,7 @@ def test_the_protocol_is_complete_and_has_a_paragraph_to_copy(evaluation, corpus
     protocol = evaluation.protocol
     lines = dict(line.split(": ", 1) for line in section["text"].splitlines() if ": " in line)
     assert lines["python"] == platform.python_version()
-    assert lines["system"] == platform.platform()
+    assert lines["operating system"] == platform.platform()
     assert lines["processor"].endswith(f"{os.cpu_count()} cores")
     assert lines["date"] == protocol["environment"]["date"]
     assert datetime.date.fromisoformat(lines["date"]) <= datetime.date.today()
@@ -326,6 +327,7 @@ def test_the_protocol_is_complete_and_has_a_paragraph_to_copy(evaluation, corpus
         f"chance {100 / len(corpus.target_names):.1f} %", f"skser {protocol['versions']['skser']}",
     ):  # fmt: skip
         assert text in paragraph
+    assert "torch" not in paragraph  # a linear model does not use it
 
 
 def test_the_corpora_of_training_and_test_are_named(model, corpus):

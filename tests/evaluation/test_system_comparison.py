@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
-from sklearn.metrics import accuracy_score, balanced_accuracy_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, recall_score
 
 from skser.evaluation import SpeakerEvaluation, compare, jackknife_by_speaker
 from skser.inspection import ComparisonDisplay
@@ -36,6 +36,19 @@ def evaluated(accuracy, seed, n_seeds=1):
         )
     predictions = pd.concat(tables, ignore_index=True)
     return SpeakerEvaluation(predictions, pd.DataFrame(), [], {"corpus": "made-up"})
+
+
+def test_intervals_of_scores_end_where_the_scores_do():
+    found = {f"system {seed}": evaluated(0.98, seed) for seed in range(4)}
+    systems, beyond = compare(found).systems, 0
+    for name, evaluation in found.items():
+        low, high = evaluation.interval(lambda true, predicted: recall_score(
+            true, predicted, average="macro"
+        ))  # fmt: skip
+        assert evaluation.interval() == pytest.approx((low, min(1, high)))
+        assert systems.loc[name, ["low", "high"]].tolist() == list(evaluation.interval())
+        beyond += high > 1
+    assert beyond
 
 
 @pytest.fixture(scope="module")

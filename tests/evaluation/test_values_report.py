@@ -17,7 +17,6 @@ from skser.evaluation import (
     robustness_report,
     score_gap,
 )
-from skser.evaluation._report_protocol import chance_scores
 from skser.feature_extraction import FrameFeatures, Functionals
 from skser.inspection import RobustnessDisplay
 from skser.metrics import concordance_correlation_coefficient, vote_cross_entropy
@@ -212,7 +211,7 @@ def test_intervals_and_pearson_agree_with_scipy(evaluation):
 
 
 def test_chance_of_dimensions_and_votes_is_a_constant(evaluation, corpus):
-    found = chance_scores(evaluation)
+    found = evaluation.chance()
     assert found["ccc"] == pytest.approx(0, abs=1e-12)
     true = evaluation.y_true
     spread = np.nanmean((true - np.nanmean(true, axis=0)) ** 2, axis=0) ** 0.5

@@ -147,6 +147,11 @@ def test_onnx_files_of_others_are_refused(refused):
     assert "use onnxruntime itself" in refused(onnx.helper.make_model(graph).SerializeToString())
 
 
+def test_an_included_model_without_an_onnx_file_is_named():
+    with pytest.raises(ValueError, match="'emodb-functionals' has no ONNX file; use skser"):
+        load_onnx("emodb-functionals")
+
+
 def test_an_unsealed_file_is_a_model_of_any_runtime(original):
     onnx.checker.check_model(onnx.load_from_string(original), full_check=True)
 

@@ -52,7 +52,7 @@ forms = {
 Waveform(samples, rate)
 
 # %%
-# The probabilities agree; resampling changes them by less than one percent.
+# The probabilities agree; resampling changes them by one or two hundredths.
 
 import matplotlib.pyplot as plt
 import pandas as pd

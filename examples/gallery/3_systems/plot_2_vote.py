@@ -2,8 +2,8 @@
 Let two systems vote
 ====================
 
-Systems that err on different utterances are better together. A ``VotingClassifier`` averages their
-probabilities, each with its own features.
+Systems that err on different utterances can be better together. A ``VotingClassifier`` averages
+their probabilities, each with its own features.
 """
 
 # %%
@@ -18,7 +18,7 @@ from skser.datasets import make_emotional_speech
 from skser.feature_extraction import MFCC, FrameFeatures, Functionals
 
 corpus = make_emotional_speech(
-    n_speakers=8, n_utterances_per_speaker=15, expressiveness=0.6, random_state=0
+    n_speakers=8, n_utterances_per_speaker=20, expressiveness=0.7, random_state=0
 )
 rate = corpus.sampling_rate
 

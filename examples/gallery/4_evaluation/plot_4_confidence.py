@@ -15,13 +15,15 @@ from sklearn.preprocessing import StandardScaler
 
 from skser.datasets import make_emotional_speech
 from skser.evaluation import cross_validate_speakers
-from skser.feature_extraction import MFCC, Functionals
+from skser.feature_extraction import FrameFeatures, Functionals
 
 corpus = make_emotional_speech(
-    n_speakers=8, n_utterances_per_speaker=20, expressiveness=0.5, random_state=0
+    n_speakers=8, n_utterances_per_speaker=20, expressiveness=0.7, random_state=0
 )
-features = Functionals(MFCC(n_mfcc=13, input_sampling_rate=corpus.sampling_rate))
-model = make_pipeline(features, StandardScaler(), LogisticRegression(C=1.0, max_iter=1000))
+frames = FrameFeatures(("energy", "pitch"), input_sampling_rate=corpus.sampling_rate)
+model = make_pipeline(
+    Functionals(frames), StandardScaler(), LogisticRegression(C=1.0, max_iter=1000)
+)
 found = cross_validate_speakers(model, corpus, cv=4)
 
 # %%
@@ -37,10 +39,15 @@ CalibrationDisplay.from_predictions(found.y_true, found.y_proba, **given, n_bins
 RiskCoverageDisplay.from_predictions(found.y_true, found.y_proba, **given, ax=right)
 
 # %%
-# The error of calibration in one number, and how many errors remain if half of the predictions are
-# given:
+# In numbers: the error of calibration; the area under the second curve, which is the mean error
+# rate over all shares; and the error rate of all predictions and of the surer half.
+
+import numpy as np
 
 from skser.metrics import area_under_risk_coverage, expected_calibration_error
 
-print(f"{expected_calibration_error(found.y_true, found.y_proba, **given):.3f}")
-print(f"{area_under_risk_coverage(found.y_true, found.y_proba, **given):.3f}")
+wrong = found.y_true != found.y_pred
+surer = np.argsort(-found.y_proba.max(axis=1))[: len(wrong) // 2]
+print(f"calibration error {expected_calibration_error(found.y_true, found.y_proba, **given):.3f}")
+print(f"area {area_under_risk_coverage(found.y_true, found.y_proba, **given):.3f}")
+print(f"errors: {wrong.mean():.3f} of all, {wrong[surer].mean():.3f} of the surer half")

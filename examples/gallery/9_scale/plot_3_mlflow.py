@@ -7,7 +7,7 @@ on a team, they are on a server.
 """
 
 # %%
-# A database file of this page alone:
+# A folder of this page alone:
 
 import logging
 import os
