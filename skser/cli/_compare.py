@@ -28,11 +28,8 @@ def compare(
 
     if len(files) < 2:
         raise typer.BadParameter("a comparison needs at least two files.")
-    for path in files:
-        if not path.exists():
-            raise FileNotFoundError(f"There is no file {path}.")
     found = evaluation.compare(
-        {name: evaluation.read_predictions(path) for name, path in _names(files).items()},
+        {name: _predictions(path) for name, path in _names(files).items()},
         confidence_level=level,
     )
     if not as_json:
@@ -45,6 +42,14 @@ def compare(
         "speakers": found.speaker_scores.to_dict("index"),
     }
     print(json.dumps(_without_nan(result), indent=1))
+
+
+def _predictions(path):
+    from skser.evaluation import read_predictions
+
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file {path}.")
+    return read_predictions(path)
 
 
 def _names(files):
