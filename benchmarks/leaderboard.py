@@ -278,7 +278,10 @@ def run(task, name, n_seeds, only_folds):
         noisy = frame.assign(audio=noisy_files(frame["audio"]))
     results = {name: started(task, name)}
     results |= {part: started(task, part) for part in PARTS.get(name, {}).values()}
-    done = {(fit["seed"], fit["fold"]) for fit in results[name]["fits"]}
+    places = [{(fit["seed"], fit["fold"]) for fit in of["fits"]} for of in results.values()]
+    done = set.intersection(*places)
+    for result in results.values():  # a kill may have come between a system and its parts
+        result["fits"] = [fit for fit in result["fits"] if (fit["seed"], fit["fold"]) in done]
     for seed in range(1 if name in SEEDLESS else n_seeds):
         for fold, (train, test) in enumerate(folds):
             if (seed, fold) in done or fold not in (only_folds or range(len(folds))):

@@ -222,8 +222,8 @@ class Data:
     def computed(self, name):
         """Return the features of the tests, and of the clean utterances and their copies."""
         if name not in self.kept:
-            if len(self.kept) == len(FEATURES) - 1:
-                del self.kept["mel"]  # two resolutions of all copies take gigabytes
+            if name != "functionals":  # frames of all copies take gigabytes
+                self.kept = {of: kept for of, kept in self.kept.items() if of == "functionals"}
             compute = FEATURES[name]
             tests = {c: compute(given) for c, given in self.tests.items()}
             self.kept[name] = tests, [tests["clean"], *map(compute, self.copies)]

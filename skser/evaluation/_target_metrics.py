@@ -24,12 +24,12 @@ _OF_NUMBERS = {
     "pearson": pearson_correlation,
     "rmse": root_mean_squared_error,
 }
-_RANGES = {
-    **dict.fromkeys((unweighted_average_recall, accuracy_score, macro_f1), (0.0, 1.0)),
-    **dict.fromkeys((concordance_correlation_coefficient, pearson_correlation), (-1.0, 1.0)),
-    **dict.fromkeys((root_mean_squared_error, vote_cross_entropy, vote_divergence), (0.0, np.inf)),
-}
 _LOSSES = (root_mean_squared_error, vote_cross_entropy, vote_divergence)
+_RANGES = (
+    ((unweighted_average_recall, accuracy_score, macro_f1), 0.0, 1.0),
+    ((concordance_correlation_coefficient, pearson_correlation), -1.0, 1.0),
+    (_LOSSES, 0.0, np.inf),
+)
 
 
 @dataclass(frozen=True)
@@ -150,8 +150,10 @@ def within_range(metric, low, high):
     -------
     low, high : float
     """
-    least, most = _RANGES.get(getattr(metric, "metric", metric), (-np.inf, np.inf))
-    return max(low, least), min(high, most)
+    for metrics, least, most in _RANGES:
+        if getattr(metric, "metric", metric) in metrics:  # not all callables have a hash
+            return max(low, least), min(high, most)
+    return low, high
 
 
 def worst(metric, scores):

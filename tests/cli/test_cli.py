@@ -454,10 +454,12 @@ def test_info_prints_labels_and_card(shell):
     assert "labels: anger, boredom, disgust, fear, happiness, neutral, sadness" in facts
     assert "    names: mel0, mel1, mel2" in facts
     assert "(192 in all)" in facts
+    assert "of_test_signal" not in facts
     assert "EmoDB-LOSO" in card
     _, out, _ = shell("info", "emodb-afcn", "--json")
     found = json.loads(out)
     assert len(found["labels"]) == 7
+    assert "of_test_signal" in out
     assert found["card"].strip() == card.strip()
 
 

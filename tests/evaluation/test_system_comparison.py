@@ -51,6 +51,17 @@ def test_intervals_of_scores_end_where_the_scores_do():
     assert beyond
 
 
+def test_a_metric_may_lack_a_hash():
+    class Share:
+        __hash__ = None
+
+        def __call__(self, true, predicted):
+            return accuracy_score(true, predicted)
+
+    evaluation = evaluated(0.6, 0)
+    assert evaluation.interval(Share()) == evaluation.interval(accuracy_score)
+
+
 @pytest.fixture(scope="module")
 def evaluations():
     return {"poor": evaluated(0.3, 0), "good": evaluated(0.9, 1), "middle": evaluated(0.5, 2, 2)}
