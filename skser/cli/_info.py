@@ -9,8 +9,9 @@ from skser.audio import printable
 from skser.cli._console import output
 from skser.cli._files import describe_model
 from skser.cli._options import MODEL_HELP
-from skser.persistence._description import _SIGNAL
 
+# Name in saved descriptions of the numbers that show whether a model still computes the same.
+_SIGNAL = "of_test_signal"
 _FIRST = 10  # number of entries of a list that `info` prints
 
 
@@ -33,7 +34,7 @@ def info(
 def _facts(found, margin=""):
     """Yield the lines of nested facts; unknown facts are left out and long lists are cut."""
     for name, value in found.items():
-        if name == _SIGNAL:  # numbers that show whether a model still computes the same
+        if name == _SIGNAL:
             continue
         values = value if isinstance(value, list) else [value]
         if values and all(isinstance(value, dict) for value in values):
