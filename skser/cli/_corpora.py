@@ -65,8 +65,10 @@ def corpora(as_json: Json = False):
             print("\t".join([name, *("" if facts[k] is None else str(facts[k]) for k in _SHOWN)]))
         return
     table = Table(box=None, pad_edge=False)
-    for column in ["corpus", *_SHOWN]:
-        table.add_column(column.replace("n_", ""), justify="right" if "n_" in column else "left")
+    for column in ["corpus", *_SHOWN[:-1], "fetch"]:
+        side = "right" if "n_" in column else "left"
+        table.add_column(column.replace("n_", ""), justify=side, overflow="fold")
     for name, facts in found.items():
-        table.add_row(name, *("" if facts[key] is None else str(facts[key]) for key in _SHOWN))
+        *cells, call = (facts[key] for key in _SHOWN)
+        table.add_row(name, *("" if v is None else str(v) for v in cells), "yes" if call else "no")
     output.print(table)

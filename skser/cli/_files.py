@@ -149,7 +149,24 @@ def _piped(standard_input):
 
 
 def check_place(path, holds_model=False):
-    """Raise OSError before hours of work if their result could not be written to `path`."""
+    """Raise an error before hours of work if their result could not be written to `path`.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+    holds_model : bool, default=False
+        Whether the file will hold a model, whose kind its name states.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    ValueError
+        If the name is not that of a model.
+    """
+    if holds_model and path.suffix.lower() not in (".skser", ".onnx"):
+        raise ValueError(f"{path} ends in neither .skser nor .onnx, the two kinds of models.")
     folder = path.absolute().parent
     if not folder.is_dir():
         raise FileNotFoundError(

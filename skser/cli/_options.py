@@ -54,6 +54,14 @@ Conditions = Annotated[
         "default as the system does.",
     ),
 ]
+Refuse = Annotated[
+    bool,
+    typer.Option(
+        "--refuse",
+        help="Refuse audio without speech, and audio unlike the training recordings. The "
+        "thresholds come from held-out speakers, for which the system is trained five times more.",
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]
 Memory = Annotated[
     Path | None, typer.Option(help="Folder that caches features; a later run reuses them.")

@@ -47,6 +47,34 @@ def system_for(name, targets, *, memory, jobs, device, seed=0, max_epochs=None, 
     return as_regressor(system) if targets else system
 
 
+def refusing(system, targets):
+    """Wrap a system so that it refuses audio that it cannot judge.
+
+    Parameters
+    ----------
+    system : estimator
+        System of emotions.
+    targets : list of str or None
+        Dimensions to predict, which must be None.
+
+    Returns
+    -------
+    RejectingClassifier or AugmentedClassifier
+
+    Raises
+    ------
+    ValueError
+        If the system predicts dimensions.
+    """
+    from skser.compose import AugmentedClassifier, RejectingClassifier
+
+    if targets:
+        raise ValueError("--refuse is for emotions. Leave it out, or leave out --target.")
+    if isinstance(system, AugmentedClassifier):  # the thresholds hold for altered copies too
+        return system.set_params(estimator=RejectingClassifier(system.estimator))
+    return RejectingClassifier(system)
+
+
 def as_regressor(system):
     """Return a system like a classifier of emotions that predicts numbers.
 

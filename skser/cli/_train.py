@@ -21,12 +21,13 @@ from skser.cli._options import (
     Jobs,
     Json,
     Memory,
+    Refuse,
     Seed,
     System,
     TableOrFolder,
     Targets,
 )
-from skser.cli._systems import system_for, training_targets
+from skser.cli._systems import refusing, system_for, training_targets
 
 
 def train(
@@ -36,6 +37,7 @@ def train(
     system: ChosenSystem = System.functionals,
     target: Targets = None,
     conditions: Conditions = None,
+    refuse: Refuse = False,
     max_epochs: Epochs = None,
     seed: Seed = 0,
     memory: Memory = None,
@@ -46,7 +48,8 @@ def train(
     import numpy as np
     import pandas as pd
 
-    from skser.compose import group_keywords
+    from skser.cli._card import training_card
+    from skser.compose import AugmentedClassifier, AugmentedRegressor, group_keywords
     from skser.export import export_onnx
     from skser.persistence import save
 
@@ -55,6 +58,8 @@ def train(
         system, target, memory=memory, jobs=jobs, device=device, seed=seed,
         max_epochs=max_epochs, conditions=conditions,
     )  # fmt: skip
+    if refuse:
+        model = refusing(model, target)
     if is_onnx(out):
         import_optional("onnx", extra="onnx", purpose="--out *.onnx")
     data = _corpus(table, corpus)
@@ -67,13 +72,18 @@ def train(
     known = {} if pd.isna(speakers).any() else group_keywords(model, speakers)
     with epochs_as_messages():
         model.fit(data.data[rows], y, **known)
+    in_conditions = isinstance(model, AugmentedClassifier | AugmentedRegressor)
     if is_onnx(out):
         # Altered copies are for training only.
-        export_onnx(getattr(model, "estimator_", model), Path(out))
+        export_onnx(model.estimator_ if in_conditions else model, Path(out))
     else:
         if target:
             model.target_names_ = target  # that `predict` prints
-        save(model, out)
+        n_copies = model.n_copies if in_conditions else 0
+        thresholds = "from held-out speakers" if refuse else None
+        settings = {"seed": seed, "epochs": max_epochs, "thresholds of refusal": thresholds}
+        name = corpus or table.absolute().name
+        save(model, out, card=training_card(system, name, y, speakers, target, n_copies, settings))
     outputs = ", ".join(target or [f"{len(data.target_names)} emotions"])
     messages.print(
         f"{printable(out)}: {system}, {outputs}, trained on all {len(y)} utterances. To test it "

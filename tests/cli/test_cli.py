@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from rich.console import Console
 from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LinearRegression, RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
@@ -24,6 +25,7 @@ from sklearn.pipeline import make_pipeline
 import skser
 from skser import datasets
 from skser.audio import AudioReadError, Utterance, load_audio
+from skser.cli import _corpora
 from skser.cli._predicted_rows import predicted_rows
 from skser.datasets import load_table
 from skser.evaluation import cross_validate_speakers
@@ -445,6 +447,19 @@ def test_corpora_lists_the_loaders(shell):
     assert {"emodb", "iemocap", "msp-podcast"} <= {line.split()[0] for line in out.splitlines()}
     _, out, _ = shell("corpora", "--json")
     assert json.loads(out)["ravdess"]["n_utterances"] == 1440
+
+
+def test_a_narrow_terminal_shows_corpora_whole(monkeypatch, capsys):
+    monkeypatch.setattr(_corpora, "output", Console(force_terminal=True, width=80, no_color=True))
+    _corpora.corpora()
+    text = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    lines = [line.rstrip() for line in text.splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert not any("…" in line for line in lines)
+    assert [line.split()[-1] for line in lines if line.startswith(("ravdess", "savee"))] == [
+        "yes",
+        "no",
+    ]
 
 
 def test_info_prints_labels_and_card(shell):

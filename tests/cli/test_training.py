@@ -2,15 +2,19 @@
 
 import re
 import shutil
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 import skser
 from skser.cli._console import epochs_as_messages, messages
+from skser.cli._systems import refusing
+from skser.compose import RejectingClassifier
 from skser.datasets import load_folder, load_table
-from skser.pipelines import attention_fcn, whisper_linear
+from skser.pipelines import attention_fcn, functionals, whisper_linear
 
 EPOCH = r"^ +(\d+) +(\d\.\d{4}) +\d+\.\d{4}$"
 
@@ -117,3 +121,52 @@ def test_a_table_without_speakers_is_trained_on(shell, folder, tmp_path):
         "--device", "cpu",
     )  # fmt: skip
     assert code == 0, err
+
+
+def test_the_card_says_what_a_model_was_trained_on(shell, folder, tmp_path):
+    out = tmp_path / "m.skser"
+    code, _, err = shell("train", folder / "table.csv", "--out", out, "--seed", 3)
+    assert code == 0, err
+    _, text, _ = shell("info", out)
+    corpus = load_table(folder / "table.csv")
+    n_copies = functionals().n_copies
+    assert (
+        f"The system functionals, seed 3, trained on all 24 utterances of 3 speakers in table.csv "
+        f"and {n_copies} altered copies of each" in text
+    )
+    for emotion, count in corpus.frame["emotion"].value_counts().items():
+        assert f"| {emotion} | {count} |" in text
+
+
+def test_a_model_may_refuse_audio(shell, folder, files, tmp_path):
+    pytest.importorskip("onnxruntime")
+    soundfile.write(tmp_path / "silence.wav", np.zeros(16000), 16000)
+    named = ["train", folder / "table.csv", "--clean", "--refuse", "--out"]
+    for name in ("m.skser", "m.onnx") if find_spec("onnx") else ("m.skser",):
+        code, _, err = shell(*named, tmp_path / name)
+        assert code == 0, err
+        _, out, err = shell("predict", tmp_path / "silence.wav", "--model", tmp_path / name)
+        assert out == f"{tmp_path / 'silence.wav'}: no speech\n", err
+        _, out, _ = shell("predict", files[0], "--model", tmp_path / name)
+        assert "%" in out
+    _, text, _ = shell("info", tmp_path / "m.skser")
+    assert "thresholds of refusal from held-out speakers" in text
+
+
+def test_thresholds_of_refusal_hold_for_altered_copies():
+    model = refusing(functionals(), None)
+    assert isinstance(model.estimator, RejectingClassifier)
+    assert model.n_copies == functionals().n_copies
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--out", "m.pkl"], "m.pkl ends in neither .skser nor .onnx"),
+        (["--out", "m.skser", "--refuse", "--target", "valence"], "--refuse is for emotions"),
+    ],
+)
+def test_what_train_cannot_do_is_said_first(options, message, shell, folder):
+    code, _, err = shell("train", folder / "table.csv", *options)
+    assert code == 1
+    assert message in err
