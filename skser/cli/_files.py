@@ -165,8 +165,6 @@ def check_place(path, holds_model=False):
     ValueError
         If the name is not that of a model.
     """
-    if holds_model and path.suffix.lower() not in (".skser", ".onnx"):
-        raise ValueError(f"{path} ends in neither .skser nor .onnx, the two kinds of models.")
     folder = path.absolute().parent
     if not folder.is_dir():
         raise FileNotFoundError(
@@ -183,3 +181,5 @@ def check_place(path, holds_model=False):
             raise OSError(
                 f"{path} cannot be written ({error.strerror}). Choose another folder."
             ) from error
+    if holds_model and path.suffix.lower() not in (".skser", ".onnx"):
+        raise ValueError(f"{path} ends in neither .skser nor .onnx, the two kinds of models.")

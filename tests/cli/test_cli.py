@@ -510,7 +510,7 @@ def test_a_pickle_is_recognized(shell, folder, tmp_path, compress):
         (["info", "emodb_afcn"], "It includes: emodb-afcn"),
         (["train", "no.csv", "--out", "m.skser"], "The table no.csv does not exist"),
         (["train", "{folder}", "--out", "m.skser"], "Name the corpus in it with --corpus"),
-        (["train", "{folder}", "--corpus", "emodb", "--out", "m"], "has no EmoDB file"),
+        (["train", "{folder}", "--corpus", "emodb", "--out", "m.skser"], "has no EmoDB file"),
         (["evaluate", "{folder}/table.csv", "--folds", "4"], "4 folds (--folds) need at least 4"),
         (["compare", "{folder}/no.csv", "{folder}/table.csv"], "no.csv"),
         (["compare", "{folder}/table.csv", "{folder}/table2.csv"], "lacks the columns"),
