@@ -30,7 +30,7 @@ from torch import nn
 from utterance_vectors import TEST_SOUNDS, TRAINING_SOUNDS, sounds
 
 from skser.audio import Waveform
-from skser.feature_extraction import MelSpectrogram
+from skser.feature_extraction import FrameFeatures, MelSpectrogram
 from skser.metrics import unweighted_average_recall
 from skser.neural_network import AttentionFCNClassifier, SpecAugment
 from skser.neural_network.modules.fcn import AttentionFCN
@@ -62,6 +62,7 @@ def two_resolutions(recordings):
 FEATURES = {
     "mel": MelSpectrogram().transform,
     "two resolutions": two_resolutions,
+    "descriptors": FrameFeatures().transform,
     "functionals": functionals(conditions=False)[0].fit_transform,
 }
 
@@ -191,6 +192,10 @@ ATTEMPTS = {
     "mixup 0.3": {"mixup": 0.3},
     "40 epochs": {"max_epochs": 40},
     "windows of 100 ms beside those of 25 ms": {"features": "two resolutions"},
+    "low-level descriptors in place of mel bands": {
+        "features": "descriptors",
+        "filters": (64, 96, 128, 160),
+    },
     "three networks": {"n_networks": 3},
 }
 
