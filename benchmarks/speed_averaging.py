@@ -83,8 +83,8 @@ def run(protocol, n_seeds, inner):
             start = time.process_time()
             scores = []
             for name in ("fine-tuned", "middle"):
-                model = clone(system(name, protocol, seed)).fit(corpus.frame[train], y[train])
-                scores.append(np.round(at_speeds(model, corpus.frame[test]), 5))
+                model = clone(system(name, protocol, seed)).fit(corpus.frame.iloc[train], y[train])
+                scores.append(np.round(at_speeds(model, corpus.frame.iloc[test]), 5))
             fit = {
                 "seed": seed,
                 "fold": fold,
