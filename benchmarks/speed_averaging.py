@@ -107,7 +107,8 @@ def run(protocol, n_seeds, inner):
 
 
 def write(path, result):
-    write_result(path, result | recomputed(result))
+    result |= recomputed(result)
+    write_result(path, result)
 
 
 def recomputed(result):

@@ -23,6 +23,7 @@ def write_pretrained_tables(docs):
     """Write the tables into ``generated/``."""
     results, target = docs.parent / "benchmarks/results", docs / "generated"
     write_generated(target / "embeddings.rst", embeddings, results)
+    write_generated(target / "speed_averaging.rst", speed_averaging, results)
     write_generated(target / "embedding_speed.rst", embedding_speed, results)
     write_generated(target / "embedding_precision.rst", embedding_precision, results)
     write_generated(target / "fusion.rst", fusion, results)
@@ -63,6 +64,19 @@ def embeddings(results):
         "deviation over seeds. The gain is the difference in UAR to the first row of the corpus, "
         "with a 95 % interval over speakers.\n"
     )
+
+
+def speed_averaging(results):
+    """Return a table of the fine-tuned encoder at one speed and at five, on inner folds too."""
+    rows = [["folds", "system", "seeds", "UAR", "accuracy", "worst fold's UAR"]]
+    for protocol, title in TITLES.items():
+        for ending, folds in ("_inner", f"{title}, inner folds"), ("", title):
+            path = results / f"speed_averaging_{protocol}{ending}.json"
+            found = read_result(path)["summary"] if path.exists() else {}
+            for name, summary in found.items():
+                if summary["n_seeds"]:
+                    rows.append([folds, name, summary["n_seeds"], *_scores(summary)[:-1]])
+    return list_table(rows)
 
 
 def _scores(summary):
