@@ -76,7 +76,7 @@ def speed_averaging(results):
             for name, summary in found.items():
                 if summary["n_seeds"]:
                     rows.append([folds, name, summary["n_seeds"], *_scores(summary)[:-1]])
-    return list_table(rows)
+    return list_table(rows) if len(rows) > 1 else "Not measured yet.\n"
 
 
 def _scores(summary):
