@@ -30,6 +30,7 @@ from torch import nn
 from utterance_vectors import TEST_SOUNDS, TRAINING_SOUNDS, sounds
 
 from skser.audio import Waveform
+from skser.augmentation._conditions import _DEFAULT
 from skser.feature_extraction import FrameFeatures, MelSpectrogram
 from skser.metrics import unweighted_average_recall
 from skser.neural_network import AttentionFCNClassifier, SpecAugment
@@ -41,7 +42,12 @@ from skser.sequences import Sequences
 PROTOCOL = "emodb-loso"
 TESTED = ("clean", "white 10 dB", "sounds 5 dB")
 N_COPIES = 4
-KEYWORDS = ("features", "module", "frames", "share", "n_networks")
+KEYWORDS = ("features", "copies", "module", "frames", "share", "n_networks")
+# What the copies are altered by, beside noise and rooms.
+COPIES = {
+    "usual": {},
+    "other speeds": {"probabilities": _DEFAULT | {"speed": 0.6}, "speed": (0.85, 1.15)},
+}
 SPEEDS = (0.85, 0.92, 1.0, 1.08, 1.15)
 
 
@@ -196,6 +202,7 @@ ATTEMPTS = {
         "features": "descriptors",
         "filters": (64, 96, 128, 160),
     },
+    "copies at speeds of 0.85 to 1.15": {"copies": "other speeds"},
     "three networks": {"n_networks": 3},
 }
 
@@ -212,27 +219,31 @@ class Data:
         self.tests = {
             c: waveforms([altered(x, c, voices, TEST_SOUNDS) for x in self.samples]) for c in TESTED
         }
+        self.kept = {}
+
+    def copies(self, kind):
+        """Return the altered copies of all utterances, one list per copy."""
         conditions = attention_fcn(conditions=True).augment.set_params(
-            noise=sounds(TRAINING_SOUNDS)
+            noise=sounds(TRAINING_SOUNDS), **COPIES[kind]
         )
         bound = conditions.bind(waveforms(self.samples), self.speakers)
-        self.copies = [
+        return [
             waveforms(
                 bound(x, RATE, np.random.RandomState([copy, i])) for i, x in enumerate(self.samples)
             )
             for copy in range(N_COPIES)
         ]
-        self.kept = {}
 
-    def computed(self, name):
+    def computed(self, name, kind):
         """Return the features of the tests, and of the clean utterances and their copies."""
-        if name not in self.kept:
+        if (name, kind) not in self.kept:
             if name != "functionals":  # frames of all copies take gigabytes
-                self.kept = {of: kept for of, kept in self.kept.items() if of == "functionals"}
+                self.kept = {of: kept for of, kept in self.kept.items() if of[0] == "functionals"}
             compute = FEATURES[name]
             tests = {c: compute(given) for c, given in self.tests.items()}
-            self.kept[name] = tests, [tests["clean"], *map(compute, self.copies)]
-        return self.kept[name]
+            copies = [compute(copy) for copy in self.copies(kind)]
+            self.kept[name, kind] = tests, [tests["clean"], *copies]
+        return self.kept[name, kind]
 
 
 def waveforms(samples):
@@ -269,8 +280,8 @@ def measured(data, settings):
 
 
 def probabilities(
-    data, train, test, settings, *, features="mel", module=AttentionFCN, frames=None,
-    share=0.0, n_networks=1,
+    data, train, test, settings, *, features="mel", copies="usual", module=AttentionFCN,
+    frames=None, share=0.0, n_networks=1,
 ):  # fmt: skip
     """Train on one inner fold.
 
@@ -283,8 +294,8 @@ def probabilities(
     float
         Processor time of training the networks, in seconds.
     """
-    of_tests, of_training = data.computed(features)
-    vectors_of_tests, vectors = data.computed("functionals")
+    of_tests, of_training = data.computed(features, copies)
+    vectors_of_tests, vectors = data.computed("functionals", copies)
     vectors = [rows[train] for rows in vectors]
     y = np.tile(data.y[train], 1 + N_COPIES)
     linear = functionals(conditions=False)[1:].fit(np.vstack(vectors), y)
