@@ -80,7 +80,8 @@ def train(
         if target:
             model.target_names_ = target  # that `predict` prints
         n_copies = model.n_copies if in_conditions else 0
-        thresholds = "from held-out speakers" if refuse else None
+        held_out = "speakers" if known else "utterances"
+        thresholds = f"from held-out {held_out}" if refuse else None
         settings = {"seed": seed, "epochs": max_epochs, "thresholds of refusal": thresholds}
         name = corpus or table.absolute().name
         save(model, out, card=training_card(system, name, y, speakers, target, n_copies, settings))

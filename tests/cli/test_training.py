@@ -111,6 +111,14 @@ def test_a_folder_of_one_emotion_is_refused(shell, subfolders, tmp_path):
     assert "has one subfolder with audio, anger. Name the corpus in it with --corpus" in err
 
 
+def test_the_card_of_a_table_without_speakers_says_so(shell, subfolders, tmp_path):
+    options = "--clean", "--refuse", "--out"
+    assert shell("train", subfolders, *options, tmp_path / "m.skser")[0] == 0
+    _, text, _ = shell("info", tmp_path / "m.skser")
+    assert "thresholds of refusal from held-out utterances, trained on all 24" in text
+    assert "utterances of unknown speakers in recordings, on " in text
+
+
 def test_a_table_without_speakers_is_trained_on(shell, folder, tmp_path):
     table = pd.read_csv(folder / "table.csv").drop(columns="speaker")
     table["audio"] = [str(folder / path) for path in table["audio"]]
