@@ -59,8 +59,8 @@ Refuse = Annotated[
     typer.Option(
         "--refuse",
         help="Refuse audio without speech, and audio unlike the training recordings. The "
-        "thresholds come from held-out speakers, or utterances if speakers are unknown, for which the "
-        "system is trained five times more.",
+        "thresholds come from held-out speakers, or utterances if speakers are unknown, for which "
+        "the system is trained five times more.",
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]
