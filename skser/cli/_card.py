@@ -42,7 +42,7 @@ def training_card(system, name, y, speakers, targets, n_copies, settings):
     lines = [
         "## Training",
         "",
-        f"The system {system}{options}, trained on all {counted(len(y), 'utterance')} "
+        f"The system {system}{options}, trained on {counted(len(y), 'utterance')} "
         f"{of_speakers} in {name}{copies}, on {datetime.date.today()} with skser "
         f"{skser.__version__}.",
         "",

@@ -52,6 +52,11 @@ def test_a_regressor_of_one_dimension_is_trained_and_named(shell, rated, files, 
     )  # fmt: skip
     assert (code, out) == (1, "")
     assert "The model predicts valence, but --target names valence, activation" in err
+    _, text, _ = shell("info", tmp_path / "v.skser")
+    assert "seed 0, epochs 2, trained on 23 utterances of 3 speakers in rated.csv, on " in text
+    valence = frame["valence"]
+    figures = f"{valence.mean():.3g} | {valence.std(ddof=0):.3g}"
+    assert f"| valence | {figures} | {valence.min():g} to {valence.max():g} |" in text
 
 
 def test_names_are_required_to_fit_a_model_that_has_none(shell, rated, files, tmp_path):

@@ -115,7 +115,7 @@ def test_the_card_of_a_table_without_speakers_says_so(shell, subfolders, tmp_pat
     options = "--clean", "--refuse", "--out"
     assert shell("train", subfolders, *options, tmp_path / "m.skser")[0] == 0
     _, text, _ = shell("info", tmp_path / "m.skser")
-    assert "thresholds of refusal from held-out utterances, trained on all 24" in text
+    assert "thresholds of refusal from held-out utterances, trained on 24" in text
     assert "utterances of unknown speakers in recordings, on " in text
 
 
@@ -139,7 +139,7 @@ def test_the_card_says_what_a_model_was_trained_on(shell, folder, tmp_path):
     corpus = load_table(folder / "table.csv")
     n_copies = functionals().n_copies
     assert (
-        f"The system functionals, seed 3, trained on all 24 utterances of 3 speakers in table.csv "
+        f"The system functionals, seed 3, trained on 24 utterances of 3 speakers in table.csv "
         f"and {n_copies} altered copies of each" in text
     )
     for emotion, count in corpus.frame["emotion"].value_counts().items():
