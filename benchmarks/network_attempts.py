@@ -15,6 +15,7 @@ and in a vote with a discriminant analysis of `Functionals` of the same copies.
 """
 
 import argparse
+import functools
 import time
 from dataclasses import replace
 from unittest import mock
@@ -119,6 +120,16 @@ class WithBranch(AttentionFCN):
             added = added * ((part < self.left_out) | (part > 2 * self.left_out))
         return own + added
 
+    @staticmethod
+    def vectors(linear, rows):
+        """Return the ranks of functionals."""
+        return linear[0].transform(rows)
+
+    @classmethod
+    def training_vectors(cls, linear, copies, of_others):
+        """Return the vectors of all copies of the training utterances."""
+        return cls.vectors(linear, np.vstack(copies))
+
     @classmethod
     def attached(cls, X, vectors):
         """Append the vectors to the frames of their utterances, in as many rows as they fill."""
@@ -149,6 +160,38 @@ class WithBranch(AttentionFCN):
         x = nn.functional.pad(x, (0, 0, 0, cls.n_frames)).transpose(1, 2).contiguous()
         x[torch.arange(len(x))[:, None], lengths[:, None] + torch.arange(cls.n_frames)] = rows
         return x.transpose(1, 2), lengths + cls.n_frames
+
+
+class WithSolvedBranch(WithBranch):
+    """Network whose scores are added to the log probabilities of a discriminant analysis.
+
+    In training, these are of analyses without the utterance's speaker, and are left out for some
+    utterances.
+    """
+
+    scale = 1.0
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        nn.init.eye_(self.branch.weight)
+        self.branch.requires_grad_(False)
+
+    @staticmethod
+    def vectors(linear, rows):
+        """Return log probabilities."""
+        return np.log(linear.predict_proba(rows) + 1e-6)
+
+    @classmethod
+    def training_vectors(cls, linear, copies, of_others):
+        """Return log probabilities by analyses of the other speakers."""
+        return np.log(of_others(1.0) + 1e-6)
+
+    def forward(self, x, lengths):
+        """Compute outputs (batch, n_outputs) of a batch with log probabilities at its ends."""
+        x, lengths, scores = self.detached(x, lengths)
+        if self.training:
+            scores = scores * (torch.rand(len(scores), 1) > self.left_out)
+        return AttentionFCN.forward(self, x, lengths) + self.scale * self.branch(scores)
 
 
 def own_level(frames):
@@ -190,6 +233,7 @@ def soft_targets(vectors, y, speakers, share):
 ATTEMPTS = {
     "default": {},
     "branch of functionals": {"module": WithBranch},
+    "branch of functionals, solved in closed form": {"module": WithSolvedBranch},
     "half of the targets from functionals": {"share": 0.5, "label_smoothing": 0.0},
     "own mean of each utterance subtracted": {"frames": own_level},
     "mean and deviation beside attention": {"module": WithStatistics},
@@ -299,10 +343,8 @@ def probabilities(
     vectors = [rows[train] for rows in vectors]
     y = np.tile(data.y[train], 1 + N_COPIES)
     linear = functionals(conditions=False)[1:].fit(np.vstack(vectors), y)
-    routed = {}
-    if share:
-        speakers = data.speakers[train]
-        routed = {"soft_targets": soft_targets(vectors, data.y[train], speakers, share)}
+    of_others = functools.partial(soft_targets, vectors, data.y[train], data.speakers[train])
+    routed = {"soft_targets": of_others(share)} if share else {}
     of_training = [X[train] for X in of_training]
     if frames is not None:
         of_training = [by_utterance(frames, X) for X in of_training]
@@ -312,13 +354,13 @@ def probabilities(
     def prepared(X, rows, speed=1.0):
         X = X if frames is None else by_utterance(frames, X)
         X = scaler.transform(X if speed == 1 else by_utterance(lambda x: at_speed(x, speed), X))
-        return WithBranch.attached(X, linear[0].transform(rows)) if module is WithBranch else X
+        return branch.attached(X, branch.vectors(linear, rows)) if branch else X
 
-    if module is WithBranch:
-        settings = settings | {"augment": WithBranch.augment}
+    branch = module if issubclass(module, WithBranch) else None
     X = scaler.transform(joined)
-    if module is WithBranch:
-        X = WithBranch.attached(X, linear[0].transform(np.vstack(vectors)))
+    if branch:
+        settings = settings | {"augment": branch.augment}
+        X = branch.attached(X, branch.training_vectors(linear, vectors, of_others))
     start = time.process_time()
     with mock.patch("skser.neural_network._attention_fcn.AttentionFCN", module):
         networks = [
