@@ -2,9 +2,9 @@
 
 `write_result` adds a record of the origin to every result. Its hash is over the syntax trees of the
 script and of all modules that it imports from the package and from this folder, without docstrings,
-comments and the messages of errors and warnings. A result whose hash differs from that of the code
-today was made by other code; `make results-check` lists such results, and the documentation marks
-their tables.
+descriptions of parameters, comments and the messages of errors and warnings. A result whose hash
+differs from that of the code today was made by other code; `make results-check` lists such results,
+and the documentation marks their tables.
 """
 
 import ast
@@ -211,8 +211,8 @@ def code_hash(script):
     Returns
     -------
     str
-        Hexadecimal SHA-256. Docstrings, comments, formatting, and the messages of errors and
-        warnings do not change it.
+        Hexadecimal SHA-256. Docstrings, descriptions of parameters, comments, formatting, and the
+        messages of errors and warnings do not change it.
     """
     digest = hashlib.sha256()
     for path in sorted(imported_files(Path(script).resolve())):
@@ -291,6 +291,9 @@ def _tree(path):
         if isinstance(body, list):
             # Strings that stand alone are docstrings, of variables too.
             node.body = [part for part in body if not _is_text(part)] or [ast.Pass()]
+        if isinstance(node, ast.Dict):
+            # Texts of several lines in a dict are inserted into docstrings.
+            node.values = [ast.Constant("") if _has_lines(part) else part for part in node.values]
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             node.exc.args = node.exc.keywords = []
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn":
@@ -304,6 +307,10 @@ def _is_text(node):
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)
     )
+
+
+def _has_lines(node):
+    return isinstance(node, ast.Constant) and "\n" in str(node.value)
 
 
 if Path(getattr(sys.modules["__main__"], "__file__", "")).resolve().parent == HERE:

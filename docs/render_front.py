@@ -17,42 +17,43 @@ HEADINGS = [
     "one file",
     "size",
 ]
-# Name in recommended.json, title, and start of the name in the results of conditions.py.
+# Name in recommended.json, title, and name in the leaderboard.
 ROWS = [
-    ("whisper_linear", "`whisper_linear`, on Whisper tiny", "whisper-tiny"),
+    ("whisper_linear", "`whisper_linear`, on Whisper tiny", "whisper-linear"),
     ("fcn_and_functionals", "`fcn_and_functionals`, from scratch", "fcn-and-functionals"),
     ("functionals", "`functionals`, from scratch", "functionals"),
-    ("ComParE and SVM", "openSMILE's ComParE and a linear SVM", None),
-]  # fmt: skip
+    ("ComParE and SVM", "openSMILE's ComParE and a linear SVM", "compare-svm"),
+]
 
 
 def rows():
     """Return the rows of the table, headings first."""
-    systems = read_result(RESULTS / "recommended.json")["systems"]
+    costs = read_result(RESULTS / "recommended.json")["systems"]
     found = [HEADINGS]
-    for name, title, of_conditions in ROWS:
-        entry = systems[name]
-        if of_conditions is None:
-            uar = {c: f"{100 * value:.1f}" for c, value in entry["emodb-loso"].items()}
-        else:
-            path = RESULTS / f"conditions_emodb-loso_{of_conditions}-in-conditions.json"
-            summary = read_result(path)["summary"]
-            uar = {c: f"{100 * summary[c]['uar']['mean']:.1f}" for c in ("clean", "white 10 dB")}
-        foreign = entry["foreign"]
-        adapted = f"{100 * foreign['adapted']:.1f}" if "adapted" in foreign else "–"
+    for name, title, listed in ROWS:
+        unheard, foreign = (
+            read_result(RESULTS / f"leaderboard_{task}_{listed}.json")["summary"]
+            for task in ("emodb-loso", "emodb-to-ravdess")
+        )
+        low, high = (100 * bound for bound in unheard["uar"]["interval"])
+        entry = costs[name]
         found.append(
             [
                 title,
-                uar["clean"],
-                uar["white 10 dB"],
-                f"{100 * foreign['inductive']:.1f}",
-                adapted,
+                f"{_percent(unheard['uar'])} ({low:.0f}\u2013{high:.0f})",
+                _percent(unheard["uar_in_noise"]),
+                _percent(foreign["uar"]),
+                _percent({"mean": entry["foreign"].get("adapted")}),
                 f"{entry['train_cpu_seconds']:.0f}\u00a0s",
                 f"{1000 * entry['predict_cpu_seconds']:.0f}\u00a0ms",
                 f"{entry['megabytes']:.1f}\u00a0MB",
             ]
         )
     return found
+
+
+def _percent(summary):
+    return "\u2013" if summary["mean"] is None else f"{100 * summary['mean']:.1f}"
 
 
 def write_front(docs):

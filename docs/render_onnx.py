@@ -19,7 +19,7 @@ def prediction_times(docs):
     difference = max(measured["largest_difference"] for measured in result["seconds"].values())
     return (
         f"{list_table(rows)}\nThe probabilities differ by at most {difference:.0e}. The size "
-        f"of the file is {result['bytes'] / 1e6:.1f} MB, mostly for the Fourier transform, and "
+        f"of the file is {result['bytes'] / 1e6:.1f} MB, and "
         f"writing it took {result['export_seconds']:.1f} s (load average "
         f"{result['load_average']:.1f}).\n"
     )

@@ -70,7 +70,7 @@ def mutants(docs):
     if not path.exists():
         return "Not measured yet.\n"
     result = read_result(path)
-    rows = [["room", "mutants", "noticed", "survived", "not covered", "noticed, %"]]
+    rows = [["subpackage", "mutants", "noticed", "survived", "not covered", "noticed, %"]]
     for room, counts in result["rooms"].items():
         kinds = ("killed", "timeout", "survived", "not covered")
         killed, timeout, survived, missed = (counts.get(kind, 0) for kind in kinds)
@@ -193,9 +193,9 @@ def made_up(docs):
 FCN_SYSTEMS = {
     "network": "``AttentionFCNClassifier`` on mel spectrograms",
     "networks": "vote of these networks, one per seed",
-    "functionals": "logistic regression on sentence vectors",
-    "network + functionals": "``fcn_and_functionals(conditions=False)``",
-    "networks + functionals": "vote of all networks and the logistic regression",
+    "functionals": "linear model of sentence vectors",
+    "network + functionals": "vote of a network and the linear model",
+    "networks + functionals": "vote of all networks and the linear model",
 }
 
 

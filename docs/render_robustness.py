@@ -9,10 +9,10 @@ from stored_results import read_result, write_generated
 
 STAR = " \\*"  # of systems with weights that were trained on other data
 SYSTEMS = {
-    "whisper-tiny": f"Whisper tiny{STAR}",
-    "functionals": "functionals",
+    "whisper-tiny": f"``whisper_linear``{STAR}",
+    "functionals": "``functionals``",
     "attention-fcn": "attention FCN",
-    "fcn-and-functionals": "FCN and functionals",
+    "fcn-and-functionals": "``fcn_and_functionals``",
 }
 MEAN = "mean of all but clean"
 ADAPTED = "20"  # number of recordings
@@ -27,7 +27,7 @@ CORPORA = {
     "ravdess+indowave": "RAVDESS and IndoWave",
 }
 CORPORA |= {f"{pair}, evenly": f"{name}, evenly" for pair, name in CORPORA.items() if "+" in pair}
-VECTORS = {"functionals": "functionals", "whisper": "Whisper tiny"}
+VECTORS = {"functionals": "``functionals``", "whisper": "``whisper_linear``"}
 METHODS = {"statistics": "adapted", "coral": "CORAL"}
 COLORS = ("tab:blue", "tab:orange", "tab:red", "tab:green")
 
@@ -112,7 +112,7 @@ def draw(found, path):
                 [100 * result["summary"][name]["uar"]["mean"] for name in names],
                 "o-" if in_conditions else "o--",
                 color=COLORS[list(SYSTEMS.values()).index(system)],
-                label=f"{system.removesuffix(STAR)}, {trained(in_conditions)}",
+                label=f"{system.removesuffix(STAR).strip("`")}, {trained(in_conditions)}",
             )
         ax.set(title=noise, xlabel="ratio in dB")
         ax.invert_xaxis()

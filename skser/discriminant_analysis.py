@@ -97,7 +97,7 @@ class WideDiscriminantAnalysis(LinearClassifierMixin, BaseEstimator):
         if len(classes) < 2 or not priors.all():
             raise ValueError(
                 "WideDiscriminantAnalysis needs two classes or more, each with an utterance of "
-                f"positive weight, but y has {len(classes)} class(es), of which "
+                f"positive weight, but the classes of y are {classes.tolist()}, of which "
                 f"{classes[priors == 0].tolist()} have no such utterance: leave those out."
             )
         means = np.array([

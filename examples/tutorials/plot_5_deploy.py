@@ -35,8 +35,8 @@ model.fit(corpus.data[training], corpus.target[training])
 # Save and load
 # -------------
 #
-# A ``.skser`` file is an archive of JSON and safetensors. It contains the versions, the labels, the
-# schema of the features, and checksums of everything. Loading does not execute code from the file.
+# A ``.skser`` file is an archive of skops with a description in JSON: versions, labels, the schema
+# of the features, and training. Loading does not execute code from the file.
 
 import numpy as np
 

@@ -130,7 +130,19 @@ class Utterance:
         return f"Utterance({', '.join(given)})"
 
     def with_source(self, source, name=None):
-        """Return an utterance with the same part of another source."""
+        """Return an utterance with the same part of another source.
+
+        Parameters
+        ----------
+        source : path-like, bytes, Waveform or file object
+            Other source of audio.
+        name : str or None, default=None
+            Name for messages, if this utterance has none.
+
+        Returns
+        -------
+        Utterance
+        """
         return Utterance(
             source, self.start, self.end, self.channel, max_duration=self.max_duration,
             max_amplitude=self.max_amplitude, name=self.name or name,

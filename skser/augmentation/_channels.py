@@ -23,7 +23,20 @@ _BLOCK = 2**20  # samples; libsndfile crashes on much longer blocks of Ogg
 def telephone(samples, sampling_rate, random_state, *, band=(300, 3400)):
     """Simulate a telephone: a narrow band at 8 kHz with 8-bit mu-law companding (ITU-T G.711).
 
-    The band is given in Hz.
+    Parameters
+    ----------
+    samples : ndarray of shape (n_samples,), float32
+        Mono samples.
+    sampling_rate : float
+        Sampling rate in Hz.
+    random_state : numpy.random.RandomState
+        Not used.
+    band : (float, float), default=(300, 3400)
+        Lowest and highest frequency in Hz.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), float32
     """
 
     def companded(narrow):
@@ -85,9 +98,22 @@ def limit_band(samples, sampling_rate, random_state, *, low=None, high=None):
 
 
 def tilt_spectrum(samples, sampling_rate, random_state, *, slope=3.0):
-    """Tilt the spectrum by `slope` dB per octave, as microphones do, at an unchanged mean level.
+    """Tilt the spectrum, as microphones do, at an unchanged mean level.
 
-    Below 50 Hz and above 8 kHz the gain stays the same.
+    Parameters
+    ----------
+    samples : ndarray of shape (n_samples,), float32
+        Mono samples.
+    sampling_rate : float
+        Sampling rate in Hz.
+    random_state : numpy.random.RandomState
+        Not used.
+    slope : float, default=3.0
+        Gain in dB per octave, from 50 Hz to 8 kHz. Below and above, it stays the same.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), float64
     """
     # Padding keeps the filter from wrapping the end around to the start.
     n_fft = scipy.fft.next_fast_len(len(samples) + round(0.05 * sampling_rate), real=True)
@@ -99,10 +125,26 @@ def tilt_spectrum(samples, sampling_rate, random_state, *, slope=3.0):
 
 
 def encode(samples, sampling_rate, random_state, *, format="MP3", compression=0.9):
-    """Encode with a lossy codec and decode again; `compression` ranges from 0 (good) to 1 (small).
+    """Encode with a lossy codec and decode again.
 
-    The format is "MP3", "OGG" (Vorbis), "OPUS", or "ULAW" or "ALAW" (ITU-T G.711 at 8 kHz, whose
-    rate is fixed). Samples beyond full scale are encoded at a lower level.
+    Parameters
+    ----------
+    samples : ndarray of shape (n_samples,), float32
+        Mono samples.
+    sampling_rate : float
+        Sampling rate in Hz.
+    random_state : numpy.random.RandomState
+        Not used.
+    format : {"MP3", "OGG", "OPUS", "ULAW", "ALAW"}, default="MP3"
+        Codec. "OGG" is Vorbis; "ULAW" and "ALAW" are those of ITU-T G.711 at 8 kHz, whose bit rate
+        is fixed.
+    compression : float, default=0.9
+        From 0 (good) to 1 (small).
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Decoded samples. Samples beyond full scale are encoded at a lower level.
     """
     container, subtype, rates = _CODECS[format]
     # Samples beyond full scale would be clipped, which is a different distortion.
@@ -127,7 +169,23 @@ def encode(samples, sampling_rate, random_state, *, format="MP3", compression=0.
 
 
 def resample_badly(samples, sampling_rate, random_state, *, rate=8000):
-    """Resample to `rate` in Hz and back by linear interpolation, without a filter."""
+    """Resample and back by linear interpolation, without a filter.
+
+    Parameters
+    ----------
+    samples : ndarray of shape (n_samples,), float32
+        Mono samples.
+    sampling_rate : float
+        Sampling rate in Hz.
+    random_state : numpy.random.RandomState
+        Not used.
+    rate : float, default=8000
+        Rate in between, in Hz.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), float64
+    """
     times = np.arange(len(samples)) / sampling_rate
     coarse = np.arange(max(2, round(len(samples) * rate / sampling_rate))) / rate
     return np.interp(times, coarse, np.interp(coarse, times, samples))

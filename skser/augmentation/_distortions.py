@@ -14,7 +14,23 @@ from skser.augmentation._rooms import reverberate
 
 
 def clip(samples, sampling_rate, random_state, *, share=0.05):
-    """Clip the largest `share` of the samples that are not 0, like an overdriven microphone."""
+    """Clip the largest samples, like an overdriven microphone.
+
+    Parameters
+    ----------
+    samples : ndarray of shape (n_samples,), float32
+        Mono samples.
+    sampling_rate : float
+        Sampling rate in Hz.
+    random_state : numpy.random.RandomState
+        Not used.
+    share : float, default=0.05
+        Share of the samples other than 0 that are clipped, from 0 to 1.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+    """
     heard = np.abs(samples[samples != 0])
     if not len(heard):
         return samples
@@ -23,12 +39,44 @@ def clip(samples, sampling_rate, random_state, *, share=0.05):
 
 
 def change_gain(samples, sampling_rate, random_state, *, decibels=-20):
-    """Change the level of an utterance by a gain in dB, without clipping."""
+    """Change the level of an utterance, without clipping.
+
+    Parameters
+    ----------
+    samples : ndarray of shape (n_samples,), float32
+        Mono samples.
+    sampling_rate : float
+        Sampling rate in Hz.
+    random_state : numpy.random.RandomState
+        Not used.
+    decibels : float, default=-20
+        Gain in dB.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+    """
     return samples * 10 ** (decibels / 20)
 
 
 def change_speed(samples, sampling_rate, random_state, *, factor=1.1):
-    """Play faster (`factor` above 1) or slower, which also shifts pitch and formants."""
+    """Play faster or slower, which also shifts pitch and formants.
+
+    Parameters
+    ----------
+    samples : ndarray of shape (n_samples,), float32
+        Mono samples.
+    sampling_rate : float
+        Sampling rate in Hz.
+    random_state : numpy.random.RandomState
+        Not used.
+    factor : float, default=1.1
+        Speed; above 1 is faster.
+
+    Returns
+    -------
+    ndarray of shape (n_samples / factor,), float32
+    """
     changed = resample(samples, sampling_rate * factor, sampling_rate)
     return changed if len(changed) else samples
 

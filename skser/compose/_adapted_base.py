@@ -44,12 +44,12 @@ ADAPTED = {
     "feature_names_in_": """feature_names_in_ : ndarray of shape (n_features,), str
     Names of the features. Defined only if X was a DataFrame of numbers.""",
     "notes": """With a `setting`, predictions are transductive: they depend on which utterances
-    of the same setting are predicted with them, and must be reported as such. A setting's only
-    utterance, and utterances whose setting is missing (NaN or None), are predicted without it.
-    Give all utterances of a setting at once.
+of the same setting are predicted with them, and must be reported as such. A setting's only
+utterance, and utterances whose setting is missing (NaN or None), are predicted without it.
+Give all utterances of a setting at once.
 
-    If `estimator` is a Pipeline, its steps before the first scaler or network are computed once.
-    Otherwise, set their `memory`, so that features are not computed twice.""",
+If `estimator` is a Pipeline, its steps before the first scaler or network are computed once.
+Otherwise, set their `memory`, so that features are not computed twice.""",
 }
 
 

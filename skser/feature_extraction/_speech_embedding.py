@@ -58,7 +58,7 @@ default="mean+std"
     device : str, default="auto"
         Torch device. "auto" is the first of cuda, mps and cpu that is available. On a CPU the
         `n_jobs` processes compute; on other devices `n_jobs` threads read audio.
-    precision : {{"float32", "bfloat16", "int8"}}, default="float32"
+    precision : {"float32", "bfloat16", "int8"}, default="float32"
         Number format of the encoder's arithmetic. "bfloat16" is faster on devices that support it;
         convolutions of wav2vec 2.0 and its relatives stay in float32 on a CPU. "int8", for a CPU,
         multiplies the matrices of all layers as 8-bit integers, with one scale for each output of

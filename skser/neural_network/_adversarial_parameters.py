@@ -120,8 +120,8 @@ augment : callable or None, default=None
     Augmentation of the training batches, drawn anew in each epoch. None trains without.""",
     "callbacks": """\
 callbacks : sequence of skorch callbacks, default=()
-    Additional callbacks of the training. Each fit works on copies of them. A learning rate
-    scheduler changes the supervision phase only.""",
+    Additional callbacks of the training. They are used without copying, and clones share them. A
+    learning rate scheduler changes the supervision phase only.""",
     "compile": """\
 compile : bool, default=False
     If True, predictions run through ``torch.compile``, which needs a C compiler. A model that was

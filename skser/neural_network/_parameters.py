@@ -144,7 +144,7 @@ warm_start : bool, default=False
     If True, `fit` continues from the weights of the previous fit.""",
     "callbacks": """\
 callbacks : sequence of skorch callbacks, default=()
-    Additional callbacks of the training. Each fit works on copies of them.""",
+    Additional callbacks of the training. They are used without copying, and clones share them.""",
     "checkpoint_dir": """\
 checkpoint_dir : path-like or None, default=None
     Folder that stores the state of the training after each epoch, under a name derived from

@@ -38,8 +38,8 @@ def load_pretrained(name="emodb-whisper", *, device=None):
       ``skser.load_onnx("emodb-whisper")`` predicts the same without it, and without torch.
     - ``"emodb-functionals"``: `skser.pipelines.functionals`, trained in conditions as well. It
       refuses such recordings, too, and needs no pretrained weights.
-    - ``"emodb-afcn"``, an example of a network: `skser.pipelines.attention_fcn`, trained on clean
-      recordings only. It always answers.
+    - ``"emodb-afcn"``, an example of a network: `skser.pipelines.attention_fcn`, trained in
+      conditions as well. It always answers.
 
     Parameters
     ----------

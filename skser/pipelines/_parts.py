@@ -27,7 +27,8 @@ DESCRIPTIONS = {
     "audio": """input_sampling_rate : float or None, default=None
     Sampling rate in Hz of arrays of samples; files state their own.
 n_jobs : int or None, default=None
-    Number of processes that compute features, as in joblib; None means one.
+    Number of threads or processes, by transformer, that compute features, as in joblib; None means
+    one.
 memory : path-like or None, default=None
     Folder that caches the features of each utterance; None recomputes them in each call.""",
     "torch": """device : str, default="auto"

@@ -3,7 +3,7 @@ See the spectral features
 =========================
 
 Four transformers turn the same utterance into frames: a spectrogram, a mel spectrogram, cepstral
-coefficients (MFCC), and contours of the level in bands.
+coefficients (MFCC), and the contour of the level, which has one value per frame.
 """
 
 # %%

@@ -3,7 +3,7 @@ See what a network attends to
 =============================
 
 The attention FCN of Zhang et al. (2018) weighs every part of a spectrogram before it decides. Its
-map shows which moments decided.
+map shows where it looked.
 """
 
 # %%

@@ -7,7 +7,7 @@ score then promises too much.
 """
 
 # %%
-# In this corpus, every speaker mostly portrays one emotion, as people in real recordings do.
+# In this corpus, every speaker mostly portrays one emotion, as happens in spontaneous speech.
 
 import numpy as np
 

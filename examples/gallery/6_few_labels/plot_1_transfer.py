@@ -7,7 +7,8 @@ come from another corpus.
 """
 
 # %%
-# The source has eight speakers with all labels; the target has others, of whom four are labeled.
+# The source has eight speakers. The target has six others, of whom three are in training and three
+# are tested, in turn.
 
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -23,8 +24,8 @@ X_source = features.fit_transform(source.data)
 X_target = features.transform(target.data)
 
 # %%
-# :class:`~skser.compose.TransferClassifier` copies the weights that fit, and trains them slower
-# than the new ones.
+# :class:`~skser.compose.TransferClassifier` copies the weights that fit and trains all of them
+# further. With ``lr_multiplier`` below 1, the copied ones would change more slowly.
 
 from skser.compose import TransferClassifier
 from skser.neural_network import AdversarialAEClassifier
@@ -36,7 +37,8 @@ systems = {"from scratch": network, "transferred": TransferClassifier(network, s
 
 # %%
 # Both are trained on the same few utterances of each emotion and tested on other speakers. With so
-# few, the decoder reconstructs little and warns; only the classes matter here.
+# few, the decoder reconstructs little and warns; only the classes matter here. The distance between
+# the two curves, read from left to right, is what the weights of the source save in labels.
 
 import warnings
 

@@ -52,8 +52,8 @@ for name, fitted in {"labeled": only_labeled, "all": model}.items():
     print(f"trained on {name} recordings: {share:.0%} of the utterances of new speakers are right")
 
 # %%
-# Made-up voices vary little, so that nine labels are almost enough. :doc:`/adversarial_ae` measures
-# the gain on real speech.
+# Made-up voices vary little, so that nine labels are enough and the unlabeled recordings do not
+# help. :doc:`/adversarial_ae` measures when they do, on real speech.
 
 vectors = model[:-1].transform(corpus.data[is_test])
 LatentSpaceDisplay.from_estimator(model[-1], vectors, corpus.target[is_test])
