@@ -112,7 +112,7 @@ def draw(found, path):
                 [100 * result["summary"][name]["uar"]["mean"] for name in names],
                 "o-" if in_conditions else "o--",
                 color=COLORS[list(SYSTEMS.values()).index(system)],
-                label=f"{system.removesuffix(STAR).strip("`")}, {trained(in_conditions)}",
+                label=f"{system.removesuffix(STAR).strip('`')}, {trained(in_conditions)}",
             )
         ax.set(title=noise, xlabel="ratio in dB")
         ax.invert_xaxis()

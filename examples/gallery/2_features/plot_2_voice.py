@@ -38,8 +38,8 @@ print(", ".join(names))
 
 # %%
 # Anger is higher and louder, and moves more. The pitch is drawn where the voice is louder than the
-# room. Its sudden jumps by 12 semitones are errors of the tracker: rough, angry voices have a period
-# twice as long as well.
+# room. Its sudden jumps by 12 semitones are errors of the tracker: a rough, angry voice also repeats
+# every two periods.
 
 import matplotlib.pyplot as plt
 import numpy as np
