@@ -113,7 +113,7 @@ def fetch_audb(
             ) from error
     keys = row_keys(frame)
     votes = rater_votes(header, tables, emotion, DIMENSIONS, row_keys, rows_of)
-    frame = with_metadata(header, frame)
+    frame = with_metadata(header, frame, tables)
     frame["audio"] = [str(Path(loaded.root, file)) for file in frame["audio"]]
     summary = f"{name} {version}, as published by audb"
     corpus = corpus_of(header, name, frame, summary, votes_of_frame(votes, keys))

@@ -101,7 +101,7 @@ def load_audformat(database, table=None, column="emotion", *, root=None, return_
     tables = chosen_tables(db, db.name, table, column)
     frame = labels(db, db.name, tables, column)
     keys = row_keys(frame)  # before the columns of times may go
-    frame = with_metadata(db, frame)
+    frame = with_metadata(db, frame, tables)
     votes = rater_votes(db, tables, column, DIMENSIONS, row_keys, rows_of)
     root = Path(root if root is not None else folder if folder is not None else ".").expanduser()
     frame["audio"] = _existing(frame["audio"], root, db.name)
@@ -243,7 +243,7 @@ def _most_votes(votes):
     return counts.index[0] if (counts == counts.iloc[0]).sum() == 1 else NO_AGREEMENT
 
 
-def with_metadata(db, frame):
+def with_metadata(db, frame, tables):
     """Add the speakers, sexes, sentences, transcripts and ratings that a database has.
 
     Parameters
@@ -252,6 +252,9 @@ def with_metadata(db, frame):
         Database that `frame` was taken from.
     frame : DataFrame
         Table of labels, as `labels` returns it.
+    tables : list of str
+        Names of the tables of the labels. Where several tables have a value for a row, theirs
+        count first.
 
     Returns
     -------
@@ -259,7 +262,7 @@ def with_metadata(db, frame):
         Table with the new columns, and without ``start`` and ``end`` if all rows are whole
         files.
     """
-    speakers, scheme = _column(db, frame, ("speaker",))
+    speakers, scheme = _column(db, frame, tables, ("speaker",))
     if speakers is not None:
         frame["speaker"] = [None if pd.isna(s) else str(s) for s in speakers]
         about = scheme.labels if scheme is not None and isinstance(scheme.labels, dict) else {}
@@ -267,10 +270,10 @@ def with_metadata(db, frame):
         if any(sexes):
             frame["sex"] = sexes
     if "sex" not in frame:
-        values, _ = _column(db, frame, _SEX)
+        values, _ = _column(db, frame, tables, _SEX)
         if values is not None:
             frame["sex"] = [None if pd.isna(v) else str(v) for v in values]
-    codes, scheme = _column(db, frame, _TEXT)
+    codes, scheme = _column(db, frame, tables, _TEXT)
     if codes is not None:
         # Some databases store a code per sentence, and the text in the scheme.
         texts = scheme.labels if scheme is not None and isinstance(scheme.labels, dict) else {}
@@ -280,20 +283,21 @@ def with_metadata(db, frame):
             for code in codes
         ]
     for dimension, names in DIMENSIONS.items():
-        values, scheme = _column(db, frame, names)
+        values, _ = _column(db, frame, tables, names)
         if values is not None:
             frame[dimension] = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(float)
     whole = frame["start"].fillna(0).eq(0).all() and frame["end"].isna().all()
     return frame.drop(columns=["start", "end"]) if whole else frame
 
 
-def _column(db, frame, names):
-    """Return the values in the first column with one of these names, and its scheme.
+def _column(db, frame, tables, names):
+    """Return the values in the columns with one of these names, and their scheme.
 
     A table of segments describes only the same segments; a table of files describes every
-    segment of each file.
+    segment of each file. Columns of another scheme than the first one with values are left out.
     """
-    for key in db.tables:
+    found, schemes = pd.Series(None, index=frame.index, dtype=object), []
+    for key in [*tables, *(key for key in db.tables if key not in tables)]:
         table = db[key]
         for name in names:
             if name not in table.columns:
@@ -304,11 +308,16 @@ def _column(db, frame, names):
             else:
                 wanted, there = row_keys(frame), row_keys(rows_of(values.index))
             known = dict(zip(there, values, strict=True))
-            if not known.keys().isdisjoint(wanted):
-                scheme_id = table.columns[name].scheme_id
-                scheme = db.schemes[scheme_id] if scheme_id is not None else None
-                return [known.get(one) for one in wanted], scheme
-    return None, None
+            scheme = table.columns[name].scheme_id
+            if known.keys().isdisjoint(wanted) or schemes not in ([], [scheme]):
+                continue
+            schemes = [scheme]
+            of_rows = pd.Series([known.get(one) for one in wanted], index=frame.index, dtype=object)
+            found = found.where(found.notna(), of_rows)
+    if not schemes:
+        return None, None
+    (scheme,) = schemes
+    return found.tolist(), None if scheme is None else db.schemes[scheme]
 
 
 def row_keys(rows):

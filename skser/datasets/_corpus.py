@@ -155,7 +155,10 @@ class SpeechCorpus:
         for plural, singular in _ATTRIBUTES.items():
             setattr(self, plural, column(singular))
         for key in DIMENSIONS:
-            setattr(self, key, frame[key].to_numpy(dtype=float) if known(key) else None)
+            ratings = frame[key].astype("Float64") if known(key) else None
+            setattr(
+                self, key, None if ratings is None else ratings.to_numpy(float, na_value=np.nan)
+            )
         self.frame = frame
         self.name = name
         self.label_map = dict(label_map)

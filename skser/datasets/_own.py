@@ -1,6 +1,7 @@
 """A user's own corpora, from a table or from a folder per class."""
 
 import os
+import re
 import unicodedata
 import warnings
 from collections import Counter
@@ -9,23 +10,23 @@ from pathlib import Path
 import pandas as pd
 
 from skser._docstrings import insert_descriptions
-from skser._wording import counted
 from skser.audio import (
     PART_COLUMNS,
     Utterance,
     is_utterance_index,
-    overlapping,
     seconds,
     table_rows,
 )
 from skser.datasets._audio_files import audio_files_in, existing_folder
 from skser.datasets._corpus import SpeechCorpus, finish
 from skser.datasets._parameters import SHARED
-from skser.datasets._table_file import as_values, read_any_table, with_known_names
-
-_SOME = 10  # number of rows that a message lists
-_ROUNDING = 0.01  # seconds; `Utterance` has the same tolerance
-_NO_LENGTH = 2**40  # samples; a recording that was never closed has a larger number in its header
+from skser.datasets._table_checks import SOME, check_intervals, check_ratings, warn_of_overlaps
+from skser.datasets._table_file import (
+    TEXT_COLUMNS,
+    as_values,
+    read_any_table,
+    with_known_names,
+)
 
 
 @insert_descriptions(SHARED)
@@ -65,8 +66,8 @@ def load_table(table, *, root=None, name="table", return_X_y=False):
     -----
     UserWarning
         If columns with other usual names (``file``, ``label``, ``speaker_id``, …) were taken
-        for the columns above, if emotions or speakers that differ only in case or spaces were
-        merged, or if utterances of one file overlap.
+        for the columns above, if emotions, speakers or sexes that differ only in case or spaces
+        were merged, or if files occur several times or their utterances overlap.
 
     Notes
     -----
@@ -131,7 +132,7 @@ def _require_values(frame, columns, where, unit):
         empty = frame.index[frame[column].isna()].tolist()
         if empty:
             raise ValueError(
-                f"{where} has no {column} in {unit}s {empty[:_SOME]}. Fill in the values, or "
+                f"{where} has no {column} in {unit}s {empty[:SOME]}. Fill in the values, or "
                 "remove these rows."
             )
 
@@ -163,56 +164,20 @@ def labeled_corpus(frame, root, where, unit, name, check_times=False, **about):
     root = Path(root)
     _require_values(frame, ["audio", "emotion"], where, unit)
     frame["emotion"] = frame["emotion"].astype(str)
-    for column in ("emotion", "speaker"):
+    for column in ("emotion", "speaker", "sex"):
         if column in frame:
             frame[column] = _merged_spellings(frame[column], column, where)
     frame = _with_parts(frame, where, unit)
     for column in ("valence", "activation", "dominance"):
         if column in frame:
-            _check_ratings(frame[column], column, where, unit)
+            check_ratings(frame[column], column, where, unit)
     frame["audio"] = _found(frame["audio"], root, where, unit)
     labels = {label: label for label in sorted(frame["emotion"].unique())}
     if check_times:
-        _check_times(frame, where, unit)
+        check_intervals(frame, where, unit)
     corpus = SpeechCorpus(frame, name, **{"label_map": labels, **about})
-    _warn_of_overlaps(corpus, frame.index, where, unit)
+    warn_of_overlaps(corpus, frame.index, where, unit)
     return corpus
-
-
-def _check_times(frame, where, unit):
-    """Raise ValueError for times that contradict each other or their recording."""
-    if not {"start", "end"} <= set(frame.columns):
-        return
-    durations = {}
-    for i, source, start, end in zip(
-        frame.index, frame["audio"], frame["start"], frame["end"], strict=True
-    ):
-        place = f"{where}, {unit} {i}"
-        start = 0.0 if pd.isna(start) else start
-        if start < 0 or end <= start:
-            raise ValueError(
-                f"{place}: from {start:g} to {end:g} s is not a valid interval. Correct the times."
-            )
-        if source not in durations:
-            durations[source] = _duration(source)
-        known = durations[source]
-        latest = max(start, start if pd.isna(end) else end)
-        if known is not None and (latest > known + _ROUNDING or start >= known):
-            raise ValueError(
-                f"{place}: reaches {latest:g} s, beyond the end of {source} at {known:g} s. "
-                "Correct the times, or give the recording that they belong to."
-            )
-
-
-def _duration(path):
-    """Return the duration of a file in seconds from its header, or None if it is unknown."""
-    import soundfile
-
-    try:
-        info = soundfile.info(path)
-    except (RuntimeError, TypeError):  # a container, or not audio: an error when it is read
-        return None
-    return info.frames / info.samplerate if 0 < info.frames < _NO_LENGTH else None
 
 
 def _read(table, root):
@@ -239,24 +204,16 @@ def _read(table, root):
             f"The table has the columns {list(frame.columns)} but no rows. Give one row per "
             "utterance."
         )
+    for column in set(TEXT_COLUMNS) & set(frame):
+        # Integers with gaps are floats in pandas, but the speaker 1 is not "1.0".
+        if pd.api.types.is_float_dtype(frame[column]) and (frame[column].dropna() % 1 == 0).all():
+            frame[column] = frame[column].astype("Int64").astype(object)
     for column in frame:
         if frame[column].dtype == object or pd.api.types.is_string_dtype(frame[column]):
             cells = [c.strip() if isinstance(c, str) else c for c in frame[column]]
             cells = [None if isinstance(c, str) and not c else c for c in cells]
             frame[column] = pd.Series(cells, index=frame.index, dtype=object)
     return frame.dropna(how="all"), Path("." if root is None else root), "The table", "row"
-
-
-def _check_ratings(cells, column, where, unit):
-    """Raise ValueError if a rating is not a number."""
-    numbers = pd.to_numeric(cells, errors="coerce")
-    wrong = cells.notna() & numbers.isna()
-    if wrong.any():
-        i = wrong.idxmax()
-        raise ValueError(
-            f"{where}, {unit} {i}: {column}={cells[i]!r} is not a number. Correct it, or leave "
-            "it empty."
-        )
 
 
 def _merged_spellings(cells, column, where):
@@ -274,9 +231,10 @@ def _merged_spellings(cells, column, where):
         if others:
             merged.append(f"{', '.join(map(repr, others))} as {best!r}")
     if merged:
+        names = "sexes" if column == "sex" else f"{column}s"
         warnings.warn(
-            f"{where}: {column}s that differ only in case or spaces were merged: "
-            f"{'; '.join(merged[:_SOME])}{' …' if len(merged) > _SOME else ''}.",
+            f"{where}: {names} that differ only in case or spaces were merged: "
+            f"{'; '.join(merged[:SOME])}{' …' if len(merged) > SOME else ''}.",
             stacklevel=3,
         )
     return cells.map(lambda cell: chosen.get(cell, cell) if isinstance(cell, str) else cell)
@@ -299,13 +257,14 @@ def _with_parts(frame, where, unit):
                 for i, cell in zip(frame.index, frame[column].astype(object), strict=True)
             ]
             frame[column] = pd.Series(times, index=frame.index, dtype=float)
-    if "start" in frame and "duration" in frame and "end" not in frame:
+    if "start" in frame and "duration" in frame:
         lasts = [
             _converted(seconds, cell, "duration", f"{where}, {unit} {i}")
             for i, cell in zip(frame.index, frame["duration"].astype(object), strict=True)
         ]
         lasts = pd.Series(lasts, index=frame.index, dtype=float)
-        frame["end"] = frame["start"].fillna(0.0) + lasts
+        ends = frame["start"].fillna(0.0) + lasts
+        frame["end"] = frame["end"].fillna(ends) if "end" in frame else ends
     if "channel" in frame:
         for i, cell in zip(frame.index, frame["channel"].astype(object), strict=True):
             # `Utterance` validates the channel when it is created.
@@ -331,8 +290,8 @@ def _found(sources, root, where, unit, required=True):
                 gone.append((i, str(root / os.fspath(source))))
                 known[source] = gone[-1][1]
     if gone and required:
-        more = f" and {len(gone) - _SOME} more" if len(gone) > _SOME else ""
-        listed = ", ".join(f"{unit} {i}: {path}" for i, path in gone[:_SOME])
+        more = f" and {len(gone) - SOME} more" if len(gone) > SOME else ""
+        listed = ", ".join(f"{unit} {i}: {path}" for i, path in gone[:SOME])
         raise FileNotFoundError(
             f"{where}: {len(gone)} of {len(sources)} audio files are missing: "
             f"{listed}{more}. Relative paths start from {root}; if that is wrong, give root=."
@@ -355,35 +314,6 @@ def _existing(root, source):
             if os.path.isdir(candidate):
                 raise ValueError(f"{candidate} is a folder, not an audio file. Give the files.")
     return None
-
-
-def _warn_of_overlaps(corpus, rows, where, unit):
-    """Warn if utterances of one file overlap, and report whether their emotions differ."""
-    if not {"start", "end"} & set(corpus.frame.columns):
-        return
-    # Files are compared by path, because comparing contents would read every file.
-    pairs = overlapping(list(corpus.data), None, key=_path_of)
-    if not pairs:
-        return
-    several = len({corpus.target[i] == corpus.target[j] for i, j in pairs}) > 1
-    first, second = min(pairs, key=lambda pair: corpus.target[pair[0]] == corpus.target[pair[1]])
-    emotions = corpus.target[first], corpus.target[second]
-    labels = f"two emotions, {emotions[0]!r} and {emotions[1]!r}"
-    if emotions[0] == emotions[1]:
-        labels = f"one emotion, {emotions[0]!r}"
-    shown = "two emotions in some of them" if several else labels
-    found = counted(len(pairs), "pair of utterances overlaps", "pairs of utterances overlap")
-    warnings.warn(
-        f"{where}: {found} in their file, with {shown}, such as {unit}s {rows[first]} and "
-        f"{rows[second]}. Keep each pair on one side of a split, or correct the times.",
-        stacklevel=3,
-    )
-
-
-def _path_of(item, _):
-    """Return the path of an utterance's file, or None for another source."""
-    source = item.source if isinstance(item, Utterance) else item
-    return source if isinstance(source, str) else None
 
 
 @insert_descriptions(SHARED)
@@ -412,6 +342,11 @@ def load_folder(root, *, return_X_y=False):
         message names them).
     ValueError
         If a file is a placeholder of Git LFS.
+
+    Warns
+    -----
+    UserWarning
+        If subfolders are numbered, such as ``Actor_01``, as those of speakers are.
 
     Examples
     --------
@@ -442,4 +377,12 @@ def load_folder(root, *, return_X_y=False):
     frame = pd.DataFrame(rows)
     frame["emotion"] = _merged_spellings(frame["emotion"], "emotion", str(root))
     labels = {label: label for label in frame["emotion"].unique()}
+    stems = {re.sub(r"\d+$", "", label) for label in labels}
+    if len(labels) > 1 and len(stems) == 1 and stems.isdisjoint({"", *labels}):
+        warnings.warn(
+            f"{root}: its subfolders {', '.join(list(labels)[:SOME])} are taken as emotions, but "
+            "look like numbered speakers or sessions. Use the loader of the corpus (load_corpus, "
+            "or --corpus in a shell), or load_table.",
+            stacklevel=2,
+        )
     return finish(SpeechCorpus(frame, root.name, labels), return_X_y)

@@ -144,6 +144,30 @@ class TestAudformat:
         expected = features.transform(load_audformat(tmp_path, "turns", "first").data)
         np.testing.assert_array_equal(features.transform(index), expected)
 
+    def test_every_table_gives_its_values_to_its_rows(self, recorded, tmp_path):
+        audformat = pytest.importorskip("audformat")
+        db = audformat.Database("calls")
+        db.schemes["valence"] = audformat.Scheme("float", minimum=1, maximum=5)
+        db.schemes["share"] = audformat.Scheme("float", minimum=0, maximum=1)
+        for key, file, speaker in (("train", "call01.wav", "a"), ("test", "call02.wav", "b")):
+            db[key] = audformat.Table(audformat.filewise_index([file]))
+            for name, value in {"emotion": "anger", "speaker": speaker, "valence": 2.0}.items():
+                scheme = "valence" if name == "valence" else None
+                db[key][name] = audformat.Column(scheme_id=scheme)
+                db[key][name].set([value])
+        db["train"]["valence"].set([np.nan])
+        db["ratings"] = audformat.Table(audformat.filewise_index(["call01.wav", "call02.wav"]))
+        db["ratings"]["valence"] = audformat.Column(scheme_id="valence")
+        db["ratings"]["valence"].set([4.0, 5.0])
+        db["shares"] = audformat.Table(audformat.filewise_index(["call01.wav"]))
+        db["shares"]["arousal"] = audformat.Column(scheme_id="share")
+        db["shares"]["arousal"].set([0.5])
+        corpus = load_audformat(db, ["train", "test"], root=tmp_path)
+        assert corpus.speakers.tolist() == ["a", "b"]
+        # The tables of the labels come first.
+        assert corpus.valence.tolist() == [4.0, 2.0]
+        np.testing.assert_array_equal(corpus.activation, [0.5, np.nan])
+
     def test_missing_tables_labels_and_files_are_errors(self, recorded, tmp_path):
         db = write_database(recorded, tmp_path, [None] * 16)
         with pytest.raises(ValueError, match=r"calls has no table \['x'\]; .*turns: first, second"):

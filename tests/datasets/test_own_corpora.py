@@ -409,6 +409,17 @@ class TestTimesOfTables:
         (item,) = load(f"file,label,{heading}\nx.wav,a,{values}\n").data
         assert (item.start, item.end) == (2, 6)
 
+    def test_a_duration_replaces_a_missing_end(self, load):
+        rows = "audio,emotion,start,end,duration\nx.wav,a,0,0.5,0.25\nx.wav,a,1,,0.5\nx.wav,a,7,,\n"
+        assert [item.end for item in load(rows).data] == [0.5, 1.5, None]
+
+    def test_files_that_occur_several_times_cause_a_warning(self, load):
+        pattern = (
+            r"1 file occurs several times, 1 of them with different emotions, .*lines 2, 3 as "
+        )
+        with pytest.warns(UserWarning, match=pattern + "'a' and 'b'"):
+            load("audio,emotion\nx.wav,a\nx.wav,b\n")
+
     @pytest.mark.filterwarnings("ignore:.*columns were read under other names:UserWarning")
     @pytest.mark.parametrize(
         ("text", "message"),
@@ -437,6 +448,30 @@ def test_folders_that_differ_in_case_or_spaces_are_one_emotion(tmp_path):
     with pytest.warns(UserWarning, match="'Anger ' as 'anger'"):
         corpus = load_folder(tmp_path)
     assert corpus.target_names == ["anger", "joy"]
+
+
+def test_numbered_subfolders_are_probably_speakers(tmp_path):
+    for name in ("Actor_01/a.wav", "Actor_02/b.wav"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    with pytest.warns(UserWarning, match="look like numbered speakers or sessions"):
+        load_folder(tmp_path)
+
+
+def test_values_of_a_frame_are_read_as_they_are_meant(tmp_path):
+    (tmp_path / "a.wav").touch()
+    (tmp_path / "b.wav").touch()
+    table = pd.DataFrame({
+        "audio": ["a.wav", "b.wav"], "emotion": ["x", "y"], "speaker": [1.0, None],
+        "sex": ["Male", "male"], "valence": pd.Series([0.5, pd.NA], dtype=object),
+    })  # fmt: skip
+    with pytest.warns(UserWarning, match="sexes that differ only in case"):
+        corpus = load_table(table, root=tmp_path)
+    assert list(map(str, corpus.speakers)) == ["1", "None"]
+    assert corpus.sexes.tolist() == ["male", "male"]
+    np.testing.assert_array_equal(corpus.valence, [0.5, np.nan])
+    with pytest.raises(ValueError, match=r"row 1: valence=.*inf.* is not a number"):
+        load_table(table.assign(sex="male", valence=[1.0, np.inf]), root=tmp_path)
 
 
 def test_a_table_of_another_type_is_refused():

@@ -1,0 +1,110 @@
+"""Checks of the utterances in a user's own table."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from skser._wording import counted
+from skser.audio import Utterance, overlapping
+
+SOME = 10  # number of rows that a message lists
+_ROUNDING = 0.01  # seconds; `Utterance` has the same tolerance
+_NO_LENGTH = 2**40  # samples; a recording that was never closed has a larger number in its header
+
+
+def check_intervals(frame, where, unit):
+    """Raise ValueError for times that contradict each other or their recording."""
+    if not {"start", "end"} <= set(frame.columns):
+        return
+    durations = {}
+    for i, source, start, end in zip(
+        frame.index, frame["audio"], frame["start"], frame["end"], strict=True
+    ):
+        place = f"{where}, {unit} {i}"
+        start = 0.0 if pd.isna(start) else start
+        if start < 0 or end <= start:
+            raise ValueError(
+                f"{place}: from {start:g} to {end:g} s is not a valid interval. Correct the times."
+            )
+        if source not in durations:
+            durations[source] = _duration(source)
+        known = durations[source]
+        latest = max(start, start if pd.isna(end) else end)
+        if known is not None and (latest > known + _ROUNDING or start >= known):
+            raise ValueError(
+                f"{place}: reaches {latest:g} s, beyond the end of {source} at {known:g} s. "
+                "Correct the times, or give the recording that they belong to."
+            )
+
+
+def _duration(path):
+    """Return the duration of a file in seconds from its header, or None if it is unknown."""
+    import soundfile
+
+    try:
+        info = soundfile.info(path)
+    except (RuntimeError, TypeError):  # a container, or not audio: an error when it is read
+        return None
+    return info.frames / info.samplerate if 0 < info.frames < _NO_LENGTH else None
+
+
+def check_ratings(cells, column, where, unit):
+    """Raise ValueError if a rating is not a number."""
+    numbers = pd.to_numeric(cells, errors="coerce").astype(float)
+    wrong = cells.notna() & ~np.isfinite(numbers)
+    if wrong.any():
+        i = wrong.idxmax()
+        raise ValueError(
+            f"{where}, {unit} {i}: {column}={cells[i]!r} is not a number. Correct it, or leave "
+            "it empty."
+        )
+
+
+def warn_of_overlaps(corpus, rows, where, unit):
+    """Warn if utterances of one file overlap, and report whether their emotions differ."""
+    _warn_of_copies(corpus, rows, where, unit)
+    # Files are compared by path, because comparing contents would read every file.
+    pairs = overlapping(list(corpus.data), None, key=_path_of)
+    if not pairs:
+        return
+    several = len({corpus.target[i] == corpus.target[j] for i, j in pairs}) > 1
+    first, second = min(pairs, key=lambda pair: corpus.target[pair[0]] == corpus.target[pair[1]])
+    emotions = corpus.target[first], corpus.target[second]
+    labels = f"two emotions, {emotions[0]!r} and {emotions[1]!r}"
+    if emotions[0] == emotions[1]:
+        labels = f"one emotion, {emotions[0]!r}"
+    shown = "two emotions in some of them" if several else labels
+    found = counted(len(pairs), "pair of utterances overlaps", "pairs of utterances overlap")
+    warnings.warn(
+        f"{where}: {found} in their file, with {shown}, such as {unit}s {rows[first]} and "
+        f"{rows[second]}. Keep each pair on one side of a split, or correct the times.",
+        stacklevel=3,
+    )
+
+
+def _warn_of_copies(corpus, rows, where, unit):
+    """Warn if whole files occur several times, and report whether their emotions differ."""
+    places = {}
+    for i, item in enumerate(corpus.data):
+        if not isinstance(item, Utterance) and (path := _path_of(item, None)) is not None:
+            places.setdefault(path, []).append(i)
+    copies = {path: found for path, found in places.items() if len(found) > 1}
+    if not copies:
+        return
+    differing = [path for path, found in copies.items() if len(set(corpus.target[found])) > 1]
+    path = differing[0] if differing else next(iter(copies))
+    shown = ", ".join(str(rows[i]) for i in copies[path][:SOME])
+    emotions = " and ".join(map(repr, sorted(set(corpus.target[copies[path]]))))
+    warnings.warn(
+        f"{where}: {counted(len(copies), 'file occurs', 'files occur')} several times, "
+        f"{len(differing)} of them with different emotions, such as {path} in {unit}s {shown} as "
+        f"{emotions}. Keep one row of each, or give start and end of parts.",
+        stacklevel=4,
+    )
+
+
+def _path_of(item, _):
+    """Return the path of an utterance's file, or None for another source."""
+    source = item.source if isinstance(item, Utterance) else item
+    return source if isinstance(source, str) else None
