@@ -47,7 +47,7 @@ def read_predictions(path):
         required, or for dimensions ``true_valence``, ``predicted_valence`` and so on, and for
         shares of votes ``true_anger``, ``predicted_anger`` and so on. The columns ``seed``,
         ``fold`` and ``proba_anger`` etc. are optional; other columns are refused. Empty cells are
-        missing ratings.
+        missing ratings; rows without the rating of a single dimension are left out.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def read_predictions(path):
     ------
     ValueError
         If columns are missing or unknown, a value is missing or not a number, or an utterance
-        occurs twice with the same seed. The message names the line.
+        occurs twice with the same seed or has different true values. The message names the line.
 
     Examples
     --------
@@ -78,6 +78,11 @@ def read_predictions(path):
     text.columns = text.columns.str.strip()
     if text.empty:
         raise ValueError(f"{name} has no rows.")
+    if not isinstance(text.index, pd.RangeIndex):  # the first values became row labels
+        raise ValueError(
+            f"{name} has more values than its {len(text.columns)} headings in each row. Put quotes "
+            "around values that hold a comma, or remove commas at the ends of lines."
+        )
     target, columns = _target(text, name)
     table = pd.DataFrame(
         {
@@ -98,6 +103,9 @@ def read_predictions(path):
         table[side if target in DIMENSIONS else column] = values
     for column in [column for column in text if column.startswith(PROBA)]:
         table[column] = _numbers(text, column, name)
+        wrong = ~table[column].between(0, 1)
+        if wrong.any():
+            raise ValueError(f"{_line(name, wrong)}: {column} is not a probability from 0 to 1.")
     _check_classes(table, target, name)
     twice = table.duplicated(["seed", "utterance"])
     if twice.any():
@@ -105,6 +113,18 @@ def read_predictions(path):
             f"{_line(name, twice)}: the utterance {table['utterance'][twice.argmax()]} occurs "
             "twice with the same seed."
         )
+    true = [column for column in table if column.partition("_")[0] == "true"]
+    first = table.groupby("utterance")[true].transform("first")
+    changed = ((first != table[true]) & table[true].notna()).any(axis=1)
+    if changed.any():
+        raise ValueError(
+            f"{_line(name, changed)}: the utterance {table['utterance'][changed.argmax()]} has "
+            "another true value than in an earlier line."
+        )
+    if target in DIMENSIONS:
+        table = table[table["true"].notna()]
+        if table.empty:
+            raise ValueError(f"{name} has no ratings in the column true_{target}.")
     table = table.sort_values(["seed", "utterance"], kind="stable").reset_index(drop=True)
     n = table["utterance"].nunique()
     protocol = {"corpus": f"{name}, {n} utterances", "cv": "unknown", "versions": {}}
@@ -166,7 +186,11 @@ def _integers(text, column, name):
     """Return a column of integers, zeros where there is none."""
     if column not in text:
         return np.zeros(len(text), dtype=np.int64)
-    return _numbers(text, column, name).astype(np.int64)
+    values = _numbers(text, column, name)
+    wrong = values % 1 != 0
+    if wrong.any():
+        raise ValueError(f"{_line(name, wrong)}: {column} is not a whole number.")
+    return values.astype(np.int64)
 
 
 def _check_classes(table, target, name):

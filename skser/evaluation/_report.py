@@ -238,7 +238,10 @@ class EvaluationReport:
         sexes = sexes[rows].astype(str)
         if len(set(sexes)) < 2:
             return []
-        gap = recall_gap(true[rows], predicted[rows], sexes, speakers=speakers[rows])
+        try:
+            gap = recall_gap(true[rows], predicted[rows], sexes, speakers=speakers[rows])
+        except ValueError as error:  # of the data, such as sexes without a common emotion
+            return [f"The sexes are not compared. {error}"]
         verdict = "which chance explains" if gap.is_fair else "more than chance explains"
         worse = f" ({gap.worst} worse)" if round(100 * gap.gap, 1) else ""
         return [
@@ -250,7 +253,7 @@ class EvaluationReport:
     def _probabilities(self):
         """Make the section of calibration, if the model has probabilities."""
         evaluation = self.evaluation
-        if evaluation.y_proba is None:
+        if evaluation.y_proba is None or len(evaluation.labels) < 2:
             return None
         given = (evaluation.y_true, evaluation.y_proba)
         labels = {"labels": evaluation.labels}
@@ -314,7 +317,8 @@ class EvaluationReport:
         if y_proba is not None:
             # An estimator may predict another class than its most probable one, as SVC does.
             column = pd.Index(self.evaluation.labels).get_indexer(self.evaluation.y_pred)
-            sure = y_proba[np.arange(len(column)), column]
+            # Refused utterances have a label without a probability.
+            sure = np.where(column < 0, np.nan, y_proba[np.arange(len(column)), column])
             wrong = wrong[np.argsort(-sure[wrong], kind="stable")]
             title = "Most confident errors"
         # Several seeds may make the same error; it is listed once.
@@ -325,7 +329,8 @@ class EvaluationReport:
         rows = []
         for place, row in zip(chosen.index, chosen.itertuples(), strict=True):
             item = items[row.utterance]
-            probability = "" if sure is None else f"{100 * sure[place]:.0f} %"
+            known = sure is not None and not np.isnan(sure[place])
+            probability = f"{100 * sure[place]:.0f} %" if known else ""
             rows.append(
                 [
                     cell(Path(utterance_name(item, row.utterance)).name),

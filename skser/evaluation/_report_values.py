@@ -151,13 +151,11 @@ class ValueSections:
         sexes, speakers = sexes[rows].astype(str), predictions["speaker"].to_numpy()[rows]
         if len(set(sexes)) < 2:
             return []
-        gap = score_gap(
-            self.evaluation.y_true[rows],
-            self.evaluation.y_pred[rows],
-            sexes,
-            speakers,
-            metric=self.evaluation.main_metric,
-        )
+        given = self.evaluation.y_true[rows], self.evaluation.y_pred[rows], sexes, speakers
+        try:
+            gap = score_gap(*given, metric=self.evaluation.main_metric)
+        except ValueError as error:  # of the data, such as a speaker of two sexes
+            return [f"The sexes are not compared. {error}"]
         verdict = "which chance explains" if gap.is_fair else "more than chance explains"
         worse = f" ({gap.worst} worse)" if round(gap.gap, 3) else ""
         return [

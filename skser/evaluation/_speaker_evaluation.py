@@ -309,7 +309,11 @@ def joined(results, speakers, target):
         Tables described in `SpeakerEvaluation`.
     """
     predictions, fold_results = [], []
-    classes = sorted({label for result in results for label in result.get("classes", ())})
+    classes = {label for result in results for label in result.get("classes", ())}
+    if classes and target.name == EMOTION:  # a class may be in test sides only
+        tested = np.concatenate([result["utterances"] for result in results])
+        classes |= set(target.values[tested])
+    classes = sorted(classes)
     metrics = metrics_of(target.name)
     for result in results:
         rows = np.array(result["utterances"])

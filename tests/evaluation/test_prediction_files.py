@@ -74,6 +74,15 @@ def test_a_missing_rating_is_kept_but_a_missing_prediction_refused():
         read_predictions(io.StringIO(text.format("")))
 
 
+def test_rows_without_the_rating_of_a_single_dimension_are_left_out():
+    head = "utterance,speaker,true_valence,predicted_valence\n"
+    found = read_predictions(io.StringIO(head + "1,x,,0.5\n2,y,1,0\n3,y,0,0.25\n"))
+    assert found.predictions["utterance"].tolist() == [2, 3]
+    assert found.y_true.tolist() == [1, 0]
+    with pytest.raises(ValueError, match="table has no ratings in the column true_valence"):
+        read_predictions(io.StringIO(head + "1,x,,0.5\n"))
+
+
 def test_names_stay_text(tmp_path):
     (tmp_path / "p.csv").write_text(HEAD + "b.wav,03,NA,1\n a.wav,nan,1,NA\n")
     found = read_predictions(tmp_path / "p.csv")
@@ -100,6 +109,13 @@ def test_each_seed_has_its_scores():
         (HEAD + "1,x,a,b\n2,,a,b\n", "line 3: the column speaker is empty"),
         (HEAD + "1,x,a,b\n2,x,a, \n", "line 3: the column predicted is empty"),
         (HEAD + "1,x,a,b\n1,x,a,a\n", "line 3: the utterance 1 occurs twice"),
+        (HEAD + "1,2,x,a,b\n", "more values than its 4 headings in each row"),
+        (HEAD.replace("\n", ",seed\n") + "1,x,a,b,0.5\n", "line 2: seed is not a whole number"),
+        (
+            HEAD.replace("\n", ",seed\n") + "1,x,a,b,0\n1,x,b,b,1\n",
+            "line 3: the utterance 1 has another true value",
+        ),
+        (HEAD.replace("\n", ",proba_a\n") + "1,x,a,a,7\n", "line 2: proba_a is not a probability"),
         (HEAD + "1,x,0.5,0.25\n2,x,1,0.5\n", "Name the columns of a dimension after it"),
         (HEAD.replace("\n", ",seed\n") + "1,x,a,b,one\n", "line 2: seed='one' is not a number"),
         (

@@ -225,6 +225,62 @@ def test_sexes_are_compared_only_where_both_are_known(model, corpus):
     assert "Between the sexes" in html
 
 
+@pytest.mark.filterwarnings("ignore:All .* predictions")
+@pytest.mark.parametrize(
+    ("sexes", "reason"),
+    [
+        (["x", "y", "x", "x", "x", "x"], "Speaker 'a' is in more than one group"),
+        (["x", "x", "x", "y", "y", "y"], "cannot be compared"),
+    ],
+)
+def test_sexes_that_cannot_be_compared_leave_a_reason(sexes, reason):
+    emotions = ["joy", "joy", "joy", "fear", "fear", "fear"]
+    frame = pd.DataFrame(
+        {"audio": [np.full(RATE, 0.1)] * 6, "emotion": emotions, "sex": sexes,
+         "speaker": list("aabccd")}
+    )  # fmt: skip
+    own = SpeechCorpus(frame, "own", {}, sampling_rate=RATE)
+    cv = [(np.array([0, 1, 3, 4]), np.array([2, 5])), (np.array([2, 5]), np.array([0, 1, 3, 4]))]
+    evaluation = cross_validate_speakers(DummyClassifier(), own, cv=cv)
+    html = EvaluationReport(evaluation, own, leakage=False).to_html()
+    assert "The sexes are not compared. " in html
+    assert reason in html.replace("&#39;", "'")
+
+
+@pytest.mark.filterwarnings("ignore:All .* predictions", "ignore:A single label was found")
+def test_a_class_of_the_test_side_alone_and_a_single_class_are_reported():
+    frame = pd.DataFrame(
+        {"audio": [np.full(RATE, 0.1)] * 4, "emotion": ["joy", "anger", "joy", "fear"],
+         "speaker": ["a", "a", "b", "b"]}
+    )  # fmt: skip
+    own = SpeechCorpus(frame, "own", {}, sampling_rate=RATE)
+    cv = [(np.array([0, 1]), np.array([2, 3]))]
+    evaluation = cross_validate_speakers(DummyClassifier(), own, cv=cv)
+    assert evaluation.labels.tolist() == ["anger", "fear", "joy"]
+    np.testing.assert_array_equal(evaluation.y_proba, [[0.5, 0, 0.5]] * 2)
+    assert "Brier score" in EvaluationReport(evaluation, own, leakage=False).to_html()
+    joyful = own[own.target == "joy"]
+    evaluation = cross_validate_speakers(DummyClassifier(), joyful, cv=2)
+    assert "Brier score" not in EvaluationReport(evaluation, joyful, leakage=False).to_html()
+
+
+def test_refused_utterances_have_no_probability(corpus):
+    class Refusing(DummyClassifier):
+        """Refuses every second utterance."""
+
+        def predict(self, X):
+            label = np.full(len(X), "unknown", dtype=object)
+            label[::2] = super().predict(X)[::2]
+            return label
+
+    evaluation = cross_validate_speakers(Refusing(strategy="uniform", random_state=0), corpus, cv=2)
+    rows = EvaluationReport(evaluation, corpus, n_errors=40)._errors()["tables"][0]["rows"]
+    shown = [(row[3]["text"] == "unknown", row[4]["text"]) for row in rows]
+    assert shown == sorted(shown)  # errors come first
+    assert {text for refused, text in shown if refused} == {""}
+    assert {text for refused, text in shown if not refused} == {"33 %"}
+
+
 def test_errors_show_the_probability_of_the_predicted_class(corpus):
     class Contrary(DummyClassifier):
         """Predicts the class that it finds least probable."""
