@@ -387,12 +387,13 @@ def estimator_of(model):
 
 def targets_of(model):
     """Return the number and the names of a regressor's targets, and whether y was 1-D."""
+    names = getattr(model, "target_names_", None)
     model = estimator_of(model)
     if isinstance(model, VotingRegressor | StackingRegressor):
-        return {"n": 1, "names": None, "one_dimensional": True}
+        return {"n": 1, "names": names, "one_dimensional": True}
     if is_network(model):
-        names = getattr(model, "target_names_", None)
+        names = names or getattr(model, "target_names_", None)
         n, is_1d = len(model._target_mean), bool(model._target_is_1d)
         return {"n": n, "names": names, "one_dimensional": is_1d}
     is_1d = np.ndim(model.coef_) == 1
-    return {"n": len(np.atleast_2d(model.coef_)), "names": None, "one_dimensional": is_1d}
+    return {"n": len(np.atleast_2d(model.coef_)), "names": names, "one_dimensional": is_1d}

@@ -1,6 +1,7 @@
 """ONNX files that carry a digest of their bytes, read without a library of protocol buffers."""
 
 import hashlib
+import os
 import struct
 from dataclasses import dataclass, field
 
@@ -72,7 +73,7 @@ def write_sealed(model, path):
     sealed = model + seal(model)
     if len(sealed) > MOST_BYTES:
         raise ValueError(f"The model takes {len(sealed)} bytes; at most {MOST_BYTES} are written.")
-    with whole_file(path) as file:
+    with whole_file(os.path.realpath(path)) as file:  # a symbolic link stays one
         file.write(sealed)
 
 

@@ -75,7 +75,9 @@ def transformed(step, x):
     if not isinstance(x, Frames):
         for values in mean:
             x = x - values
-        return x / step.scale_ if scaled else x
+        x = x / step.scale_ if scaled else x
+        clips = getattr(step, "clip", False)  # of a MaxAbsScaler
+        return x.then("Max", -1.0).then("Min", 1.0) if clips else x
     shape, inner = (x.n_channels, 1, x.n_bands), x.x
     for values in mean:
         inner = inner - np.reshape(values, shape)

@@ -41,7 +41,7 @@ def write_archive(path, members):
         If the file cannot be written. A file that was there is unchanged.
     """
     require_folder(path)
-    with whole_file(path) as file:
+    with whole_file(os.path.realpath(path)) as file:  # a symbolic link stays one
         file.write(packed(members))
 
 

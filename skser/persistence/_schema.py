@@ -9,6 +9,7 @@ from skser.persistence._allowed import MACHINE_PARAMETERS, RECORDINGS, is_listed
 from skser.persistence._archive import SCHEMA, parsed
 from skser.persistence._errors import SavedModelError
 
+_KNOWN = ("skser", "sklearn", "skorch", "imblearn")  # whose parameters of one machine are reset
 DEEPEST = 100  # nodes inside one another: about 20 estimators
 _JSON = {"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode", "is_json": True}
 # Nodes without content of their own, for which no reference is worth it.
@@ -91,7 +92,10 @@ def canonical(members):
 def _portable(node):
     """Reset the parameters of one machine, and write paths as text."""
     loader, content = node["__loader__"], node.get("content")
-    if loader == "ObjectNode" and content is not None and content["__loader__"] == "DictNode":
+    # Another library's parameter of the same name may have another meaning.
+    known = node["__module__"] is not None and node["__module__"].partition(".")[0] in _KNOWN
+    is_object = loader == "ObjectNode" and content is not None
+    if known and is_object and content["__loader__"] == "DictNode":
         attributes = content["content"]
         for name in attributes.keys() & set(MACHINE_PARAMETERS):
             # Silence is False for some estimators, and 0 for others.

@@ -78,6 +78,15 @@ def test_linear_classifiers_give_the_same_probabilities(head, n_classes, tmp_pat
     assert_same(loaded, model, OTHERS, 1e-5)
 
 
+def test_a_scaler_that_clips_clips_in_the_graph_as_well(tmp_path):
+    if "clip" not in MaxAbsScaler().get_params():
+        pytest.skip("this version of scikit-learn has no MaxAbsScaler(clip=True)")
+    model = make_pipeline(MaxAbsScaler(clip=True), LogisticRegression()).fit(X, CLASSES)
+    outside = 3 * np.sign(OTHERS) * np.abs(X).max(axis=0)
+    assert np.abs(model[0].transform(outside)).max() == 1
+    assert_same(exported(model, tmp_path), model, np.vstack([OTHERS, outside]), 1e-5)
+
+
 def test_one_model_per_class_divides_its_sigmoids(tmp_path):
     model = LogisticRegression().fit(X, CLASSES)
     model.solver = "liblinear"

@@ -115,6 +115,14 @@ def test_readers_meet_a_whole_file_while_it_is_replaced(few, tmp_path):
         writer.join()
 
 
+def test_a_symbolic_link_stays_one(tmp_path):
+    (tmp_path / "model.skser").write_bytes(b"old")
+    (tmp_path / "link.skser").symlink_to("model.skser")
+    skser.save(SequenceScaler(), tmp_path / "link.skser")
+    assert (tmp_path / "link.skser").is_symlink()
+    assert isinstance(skser.load(tmp_path / "model.skser"), SequenceScaler)
+
+
 def test_places_that_cannot_be_written_are_named(tmp_path):
     with pytest.raises(SavedModelError, match="there is no folder .*nowhere"):
         skser.save(SequenceScaler(), tmp_path / "nowhere" / "model.skser")

@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -288,6 +288,27 @@ def test_what_belongs_to_one_machine_stays_there(few, corpus, tmp_path, there_an
     assert not loaded[0].verbose
     assert not loaded[-1].verbose
     assert str(tmp_path).encode() not in (tmp_path / "model.skser").read_bytes()
+
+
+class Chosen(TransformerMixin, BaseEstimator):
+    """Transformer of this file, whose parameters are not those of one machine."""
+
+    def __init__(self, source="first", memory=0):
+        self.source = source
+        self.memory = memory
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return X
+
+
+def test_parameters_of_other_libraries_are_kept_whatever_their_names(tmp_path):
+    model = make_pipeline(Chosen("last", 3), SequenceScaler())
+    skser.save(model, tmp_path / "model.skser")
+    loaded = skser.load(tmp_path / "model.skser", trusted=True)
+    assert (loaded[0].source, loaded[0].memory) == ("last", 3)
 
 
 def test_scalars_generators_and_names_come_back_as_they_were(there_and_back):
