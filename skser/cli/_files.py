@@ -109,6 +109,8 @@ def _matches(names):
             yield name
             continue
         matches = sorted(glob.glob(name, recursive=True))
+        if "**" in name:  # it matches what is in the folders as well
+            matches = [match for match in matches if not os.path.isdir(match)]
         if not matches and not set("*?") & set(name):
             matches = [name]  # such as the missing file "call [2].wav"
         if not matches:

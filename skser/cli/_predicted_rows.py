@@ -107,7 +107,8 @@ class Rows:
 
     def __init__(self, model, targets=None):
         self.model = model
-        known = getattr(model, "target_names_", None)
+        of_onnx = getattr(model, "description", {}).get("targets") or {}
+        known = getattr(model, "target_names_", of_onnx.get("names"))
         self.targets = targets or known
         if known and targets and known != targets:
             raise ValueError(
@@ -115,6 +116,7 @@ class Rows:
                 "Leave it out."
             )
         self.has_shares = hasattr(model, "predict_proba")
+        self.decides_otherwise = self.has_shares and _decides_otherwise(model)
         tags = getattr(model, "__sklearn_tags__", None)  # an OnnxModel has none
         self.is_classifier = self.has_shares or (
             tags is not None and tags().estimator_type == "classifier"
@@ -142,7 +144,7 @@ class Rows:
                 for (name, path), row in zip(batch, rows, strict=True)
             ]
         return [
-            {"file": name, "start": start, "end": end} | row
+            {"file": name} | _bounds(path) | {"start": start, "end": end} | row
             for name, path in batch
             for bounds, rows in timeline_outputs(self.model, self.predict, path, *windows)
             for (start, end), row in zip(bounds.tolist(), rows, strict=True)
@@ -166,7 +168,11 @@ class Rows:
                 )
             ]
         if self.has_shares:
-            return [scored(self.model.classes_, shares) for shares in self.model.predict_proba(X)]
+            rows = [scored(self.model.classes_, shares) for shares in self.model.predict_proba(X)]
+            if self.decides_otherwise:
+                for row, label in zip(rows, self.model.predict(X), strict=True):
+                    row["emotion"] = str(label)
+            return rows
         if self.is_classifier:
             return [{"emotion": str(label)} for label in self.model.predict(X)]
         return [self._named(values) for values in self.model.predict(X).reshape(len(X), -1)]
@@ -179,6 +185,22 @@ class Rows:
                 f"{', '.join(names)}. Name each of them, in their order."
             )
         return dict(zip(names, map(float, values), strict=True))
+
+
+def _decides_otherwise(model):
+    """Return True if a model may predict another class than its most probable one."""
+    if not hasattr(model, "fit"):  # an OnnxModel
+        return False
+    from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+    from sklearn.pipeline import Pipeline
+    from sklearn.svm import SVC, NuSVC
+
+    while isinstance(model, Pipeline) or hasattr(model, "best_estimator_"):
+        model = model[-1] if isinstance(model, Pipeline) else model.best_estimator_
+    if isinstance(model, FixedThresholdClassifier | TunedThresholdClassifierCV | SVC | NuSVC):
+        return True
+    inner = getattr(model, "estimator_", None)  # inside of a meta-estimator of this package
+    return hasattr(inner, "predict_proba") and _decides_otherwise(inner)
 
 
 def _bounds(path):
@@ -233,7 +255,9 @@ def in_words(row, is_adapted=False):
     elif "probabilities" in row:
         shares = row["probabilities"]
         likely = row.get("likely", [])
-        ranked = likely if len(likely) > 1 else sorted(shares, key=shares.get, reverse=True)[:3]
+        first = row.get("emotion")  # the most probable one, unless a threshold was tuned
+        by_share = sorted(shares, key=lambda name: (name != first, -shares[name]))
+        ranked = likely if len(likely) > 1 else by_share[:3]
         joined = " or " if len(likely) > 1 else ", "
         words.append(joined.join(f"{name} {shares[name]:.0%}" for name in ranked))
     elif "emotion" in row:

@@ -72,13 +72,16 @@ def train(
     known = {} if pd.isna(speakers).any() else group_keywords(model, speakers)
     with epochs_as_messages():
         model.fit(data.data[rows], y, **known)
+    if target:
+        model.target_names_ = target  # that `predict` prints
     in_conditions = isinstance(model, AugmentedClassifier | AugmentedRegressor)
     if is_onnx(out):
         # Altered copies are for training only.
-        export_onnx(model.estimator_ if in_conditions else model, Path(out))
-    else:
+        inner = model.estimator_ if in_conditions else model
         if target:
-            model.target_names_ = target  # that `predict` prints
+            inner.target_names_ = target
+        export_onnx(inner, Path(out))
+    else:
         n_copies = model.n_copies if in_conditions else 0
         held_out = "speakers" if known else "utterances"
         thresholds = f"from held-out {held_out}" if refuse else None
@@ -154,18 +157,18 @@ def evaluate(
         n_jobs=jobs,
         verbose=True,
     )
+    if predictions is not None:
+        write_predictions(evaluation, predictions)
+        messages.print(f"predictions: {printable(predictions)}")
     if as_json:
         summary = evaluation.summary().astype(object)
         summary["chance"] = evaluation.chance()
-        if not target:
+        if not target and evaluation.predictions["speaker"].nunique() > 1:
             bounds = [evaluation.interval(metric) for metric in evaluation.metrics.values()]
             summary[["low", "high"]] = bounds  # of the 95 % interval over speakers
         print(json.dumps(summary.where(summary.notna(), None).to_dict("index"), indent=1))
     else:
         output.print(str(evaluation))
-    if predictions is not None:
-        write_predictions(evaluation, predictions)
-        messages.print(f"predictions: {printable(predictions)}")
     if report is not None:
         written = EvaluationReport(evaluation, data).save(report)
         messages.print(f"report: {printable(written)}")

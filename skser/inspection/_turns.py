@@ -115,13 +115,14 @@ def _turn(row, place, channel):
 
 def _warn_of_overlaps(rows, where):
     """Warn if turns of the same channel overlap; the rows are sorted by start."""
-    pairs, latest = [], None
+    pairs, latest = [], {}
     for row in rows:
         # A turn can overlap any earlier one, so compare it with the one that ends latest.
-        if latest is not None and row[0] < latest[1] and row[3] == latest[3]:
-            pairs.append((latest[4], row[4]))
-        if latest is None or row[1] > latest[1]:
-            latest = row
+        before = latest.get(row[3])
+        if before is not None and row[0] < before[1]:
+            pairs.append((before[4], row[4]))
+        if before is None or row[1] > before[1]:
+            latest[row[3]] = row
     if pairs:
         first, second = pairs[0]
         verb = "overlaps" if len(pairs) == 1 else "overlap"

@@ -17,7 +17,8 @@ import pytest
 import soundfile
 from rich.console import Console
 from sklearn.ensemble import RandomForestClassifier, VotingClassifier
-from sklearn.linear_model import LinearRegression, RidgeClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -26,7 +27,7 @@ import skser
 from skser import datasets
 from skser.audio import AudioReadError, Utterance, load_audio
 from skser.cli import _corpora
-from skser.cli._predicted_rows import predicted_rows
+from skser.cli._predicted_rows import Rows, in_words, predicted_rows
 from skser.datasets import load_table
 from skser.evaluation import cross_validate_speakers
 from skser.feature_extraction import FrameFeatures, Functionals
@@ -131,6 +132,20 @@ def test_a_failing_file_does_not_affect_the_others(capfd):
     assert [row["file"] for row in rows] == [n for n in names if n not in ("file 3", "file 20")]
     assert rows[0]["emotion"] == "tense"
     assert failures == [("file 3", "holds no speech"), ("file 20", "Something is wrong.")]
+
+
+@pytest.mark.parametrize("around", [make_pipeline, lambda model: GridSearchCV(model, {}, cv=2)])
+def test_the_emotion_is_the_one_that_the_model_predicts(around):
+    X = np.random.RandomState(0).randn(60, 2)
+    y = np.where(X[:, 0] + np.random.RandomState(1).randn(60) > 0, "tense", "calm")
+    strict = FixedThresholdClassifier(LogisticRegression(), threshold=0.9)
+    model = around(strict).fit(X, y)
+    rows = Rows(model).predict(X)
+    predicted = model.predict(X)
+    assert (predicted != model.classes_[model.predict_proba(X).argmax(axis=1)]).sum() > 5
+    assert [row["emotion"] for row in rows] == predicted.tolist()
+    words = [in_words({"file": "x.wav"} | row) for row in rows]
+    assert [text.split()[1] for text in words] == predicted.tolist()
 
 
 def test_a_failing_timeline_is_named_and_the_others_printed(shell, folder, files, tmp_path):

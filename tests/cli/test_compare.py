@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from skser.datasets import load_table
@@ -37,6 +38,25 @@ def test_evaluate_writes_predictions(shell, folder, tmp_path):
     assert found.predictions["utterance"].tolist() == list(range(24))
     corpus = load_table(folder / "table.csv")
     assert found.y_true.tolist() == corpus.target.astype(str).tolist()
+
+
+@pytest.mark.filterwarnings("ignore:All .* predictions", "ignore:In its last epoch")
+def test_test_speakers_that_are_unknown_leave_out_the_interval(shell, folder, tmp_path):
+    frame = load_table(folder / "table.csv").frame
+    is_test = frame["speaker"] == frame["speaker"].iloc[0]
+    frame["split"] = np.where(is_test, "Test1", "Train")
+    frame.loc[is_test, "speaker"] = None
+    frame.to_csv(folder / "splits.csv", index=False)
+    code, out, err = shell(
+        "evaluate", folder / "splits.csv", "--protocol", "msp-podcast", "--json",
+        "--system", "attention-fcn", "--max-epochs", 1, "--device", "cpu",
+        "--predictions", tmp_path / "p.csv",
+    )  # fmt: skip
+    assert code == 0, err
+    scores = json.loads(out)["uar"]
+    assert 0 <= scores["pooled"] <= 1
+    assert not {"low", "high"} & set(scores)
+    assert len(read_predictions(tmp_path / "p.csv").predictions) == is_test.sum()
 
 
 @pytest.mark.filterwarnings("ignore:All .* predictions", "ignore:In its last epoch")

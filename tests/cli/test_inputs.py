@@ -15,6 +15,7 @@ import soundfile
 import skser
 from skser.audio import Utterance, load_audio
 from skser.cli import _console
+from skser.cli._files import named_files
 from skser.compose import adapt
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +74,20 @@ def test_a_pattern_stands_for_what_matches_it(shell, calls, files, tmp_path):
     code, _, err = shell("predict", f"{calls}/*.mp3")
     assert code == 1
     assert err.startswith(f"skser: error: No file matches {calls}/*.mp3. ")
+
+
+@pytest.mark.parametrize("pattern", ["**", "**/*"])
+def test_a_pattern_of_any_depth_names_each_file_once(calls, pattern):
+    found = [name for name, _ in named_files([f"{calls}/{pattern}"], None)]
+    assert found == [f"{calls}/b.WAV", f"{calls}/notes.txt", f"{calls}/old/a.flac"]
+
+
+def test_windows_of_a_table_name_their_channel(shell, files, tmp_path):
+    (tmp_path / "t.csv").write_text(f"audio,channel\n{files[0]},0\n{files[1]},\n")
+    code, out, err = shell("predict", tmp_path / "t.csv", "--timeline", "--json")
+    assert (code, err) == (0, "")
+    channels = {(row["file"], row.get("channel")) for row in json.loads(out)}
+    assert channels == {(files[0], 0), (files[1], None)}
 
 
 def test_recordings_of_phones_name_the_extra(shell, calls, monkeypatch):

@@ -59,6 +59,26 @@ def test_a_regressor_of_one_dimension_is_trained_and_named(shell, rated, files, 
     assert f"| valence | {figures} | {valence.min():g} to {valence.max():g} |" in text
 
 
+@pytest.mark.parametrize(
+    "system", [["functionals"], ["attention-fcn", "--max-epochs", 1, "--device", "cpu"]]
+)
+def test_an_onnx_model_keeps_the_names_of_its_targets(system, shell, rated, files, tmp_path):
+    pytest.importorskip("onnx")
+    code, _, err = shell(
+        "train", rated, "--target", "valence", "--out", tmp_path / "v.onnx", "--clean",
+        "--system", *system,
+    )  # fmt: skip
+    assert code == 0, err
+    code, out, err = shell("predict", files[0], "--model", tmp_path / "v.onnx", "--json")
+    assert code == 0, err
+    assert list(json.loads(out)[0]) == ["file", "valence"]
+    code, _, err = shell(
+        "predict", files[0], "--model", tmp_path / "v.onnx", "--target", "activation"
+    )
+    assert code == 1
+    assert "The model predicts valence, but --target names activation" in err
+
+
 def test_names_are_required_to_fit_a_model_that_has_none(shell, rated, files, tmp_path):
     frame = load_table(rated).frame[1:]
     model = as_regressor(attention_fcn(max_epochs=1, device="cpu", random_state=0))

@@ -22,6 +22,7 @@ from skser.cli._microphone import microphone
 from skser.datasets import read_rttm
 from skser.feature_extraction import FrameFeatures, Functionals
 from skser.inspection import TimelineDisplay, emotion_stream, emotion_timeline
+from skser.inspection._turns import turns_of
 
 RATE = 16000
 
@@ -221,6 +222,10 @@ class TestTurns:
         ) as caught:
             emotion_timeline(model, path, segments=rttm)
         assert [warning.filename for warning in caught] == [__file__]
+        # A longer turn of another channel hides nothing.
+        bounds = {"start": [0, 0.1, 0.2], "end": [0.9, 0.5, 0.6], "channel": [1, 0, 0]}
+        with pytest.warns(UserWarning, match="1 turn overlaps .* row 2 and segments, row 1"):
+            turns_of(Utterance(path), pd.DataFrame(bounds))
         rttm.write_text("SPEAKER call 1 0 1 x x A x x\nSPEAKER call 1 98 1 x x B x x\n")
         with pytest.raises(
             AudioReadError,
