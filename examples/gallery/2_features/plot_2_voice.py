@@ -38,7 +38,7 @@ print(", ".join(names))
 
 # %%
 # Anger is higher and louder, and moves more. The pitch is drawn where the voice is louder than the
-# room. Its sudden jumps by 12 semitones are errors of the tracker: a rough, angry voice also repeats
+# room. Sudden jumps by 12 semitones are errors of the tracker: a rough, angry voice also repeats
 # every two periods.
 
 import matplotlib.pyplot as plt
