@@ -37,6 +37,8 @@ def compare(
         return
     result = {
         "metric": found.metric,
+        "confidence_level": found.confidence_level,
+        "p_value": found.p_value,  # of Friedman's test over speakers
         "systems": found.systems.to_dict("index"),
         "pairs": found.pairs.to_dict("records"),
         "speakers": found.speaker_scores.to_dict("index"),

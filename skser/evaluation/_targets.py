@@ -78,7 +78,9 @@ class Target:
                 )
             return self.labels, {}
         if self.name == VOTES:
-            return (self.labels, {"soft_targets": self.values}) if classifies else (self.values, {})
+            # Models are fitted to text, which may have another order than emotions that are numbers.
+            shares = self.values[:, np.argsort(self.columns)]
+            return (self.labels, {"soft_targets": shares}) if classifies else (self.values, {})
         if classifies:
             raise ValueError(
                 f"{type(model).__name__} is a classifier, but target={self.name!r} is a number. "

@@ -70,6 +70,8 @@ def test_compare_prints_what_python_finds(shell, folder, evaluations):
     found = json.loads(out)
     (pair,) = found["pairs"]
     assert pair == pytest.approx(expected.pairs.iloc[0].to_dict())
+    assert found["confidence_level"] == 0.95
+    assert found["p_value"] is None or found["p_value"] == pytest.approx(expected.p_value)
     assert found["systems"] == expected.systems.to_dict("index")
     assert found["speakers"] == expected.speaker_scores.to_dict("index")
     _, out, _ = shell("compare", *paths, "--level", 0.5, "--json")

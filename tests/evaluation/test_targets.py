@@ -64,6 +64,21 @@ def votes_of(n_utterances=N):
     )
 
 
+class Soft(ClassifierMixin, BaseEstimator):
+    """Classifier that predicts the mean share of each class in training."""
+
+    def fit(self, X, y, soft_targets=None):
+        self.classes_ = np.unique(y)
+        self.mean_ = soft_targets.mean(axis=0)
+        return self
+
+    def predict(self, X):
+        return np.repeat(self.classes_[:1], len(X))
+
+    def predict_proba(self, X):
+        return np.tile(self.mean_, (len(X), 1))
+
+
 class TestDimensions:
     def test_scores_of_a_dimension_equal_their_formulas(self):
         found = cross_validate_speakers(of_features(Ridge()), made_up(), target="valence", cv=2)
@@ -377,20 +392,6 @@ class TestVotes:
         np.testing.assert_array_equal(found.y_pred[rows], expected)
 
     def test_classifiers_that_take_soft_targets_get_them(self):
-        class Soft(ClassifierMixin, BaseEstimator):
-            """Classifier that predicts the mean share of each class in training."""
-
-            def fit(self, X, y, soft_targets=None):
-                self.classes_ = np.unique(y)
-                self.mean_ = soft_targets.mean(axis=0)
-                return self
-
-            def predict(self, X):
-                return np.repeat(self.classes_[:1], len(X))
-
-            def predict_proba(self, X):
-                return np.tile(self.mean_, (len(X), 1))
-
         corpus = made_up(votes=votes_of())
         pipeline = make_pipeline("passthrough", Soft())
         for model, routing in ((Soft(), False), (pipeline, False), (pipeline, True)):
@@ -407,6 +408,18 @@ class TestVotes:
             of_features(net), made_up(votes=votes_of()), target="votes", cv=2
         )
         np.testing.assert_allclose(found.y_pred.sum(axis=1), 1, atol=1e-6)
+
+    def test_shares_of_emotions_that_are_numbers_go_to_their_classes(self):
+        # As text, 10 comes before 9.
+        names = {"happiness": 10, "sadness": 9}
+        frame = made_up().frame
+        votes = votes_of()[votes_of()["emotion"] == "happiness"]
+        frame["emotion"], votes["emotion"] = (of["emotion"].map(names) for of in (frame, votes))
+        corpus = SpeechCorpus(frame, "numbers", {}, votes=votes)
+        found = cross_validate_speakers(Soft(), corpus, target="votes", cv=2)
+        assert found.labels.tolist() == ["9", "10"]
+        assert corpus.soft_targets().tolist() == [[0, 1]] * N
+        np.testing.assert_array_equal(found.y_pred, [[0, 1]] * N)
 
     def test_utterances_without_votes_are_left_out(self):
         corpus = made_up(votes=votes_of(N - 4))
