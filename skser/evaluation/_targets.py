@@ -78,7 +78,7 @@ class Target:
                 )
             return self.labels, {}
         if self.name == VOTES:
-            # Models are fitted to text, which may have another order than emotions that are numbers.
+            # Models are fitted to text, which orders emotions that are numbers differently.
             shares = self.values[:, np.argsort(self.columns)]
             return (self.labels, {"soft_targets": shares}) if classifies else (self.values, {})
         if classifies:
