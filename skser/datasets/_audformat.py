@@ -265,7 +265,7 @@ def with_metadata(db, frame, tables):
     speakers, scheme = _column(db, frame, tables, ("speaker",))
     if speakers is not None:
         frame["speaker"] = [None if pd.isna(s) else str(s) for s in speakers]
-        about = scheme.labels if scheme is not None and isinstance(scheme.labels, dict) else {}
+        about = _described(db, scheme)
         sexes = [_property(about.get(speaker), _SEX) for speaker in speakers]
         if any(sexes):
             frame["sex"] = sexes
@@ -276,8 +276,12 @@ def with_metadata(db, frame, tables):
     codes, scheme = _column(db, frame, tables, _TEXT)
     if codes is not None:
         # Some databases store a code per sentence, and the text in the scheme.
-        texts = scheme.labels if scheme is not None and isinstance(scheme.labels, dict) else {}
+        texts = _described(db, scheme)
         frame["sentence"] = [None if pd.isna(code) else str(code) for code in codes]
+        texts = {
+            code: _property(text, _TEXT) if isinstance(text, dict) else text
+            for code, text in texts.items()
+        }
         frame["transcript"] = [
             texts.get(code, code) if isinstance(texts.get(code, code), str) else None
             for code in codes
@@ -320,6 +324,15 @@ def _column(db, frame, tables, names):
     return found.tolist(), None if scheme is None else db.schemes[scheme]
 
 
+def _described(db, scheme):
+    """Return what a scheme says of each label, in itself or in the table that it refers to."""
+    if scheme is None:
+        return {}
+    if isinstance(scheme.labels, str):
+        return db[scheme.labels].df.to_dict("index")
+    return scheme.labels if isinstance(scheme.labels, dict) else {}
+
+
 def row_keys(rows):
     """Return each row as a tuple that can be compared with others."""
     # NaN is unequal to itself, so an open end needs another value.
@@ -331,7 +344,7 @@ def _property(about, names):
     """Return the first of these properties that a speaker has, or None."""
     if not isinstance(about, dict):
         return None
-    return next((str(about[name]) for name in names if about.get(name) is not None), None)
+    return next((str(about[name]) for name in names if not pd.isna(about.get(name))), None)
 
 
 def _existing(files, root, name):

@@ -33,8 +33,11 @@ def rater_votes(db, tables, column, dimensions, row_keys, rows_of):
     for key in tables:
         table = db[key]
         keys = row_keys(rows_of(table.df.index))
-        for name, target in _columns(db, table, column, dimensions).items():
-            rater = table.columns[name].rater_id or name
+        found = _columns(db, table, column, dimensions)
+        named = [(target, table.columns[name].rater_id) for name, target in found.items()]
+        for (name, target), about in zip(found.items(), named, strict=True):
+            # One rater may stand for several people, such as a crowd, with a column each.
+            rater = about[1] if about[1] is not None and named.count(about) == 1 else name
             for utterance, value in zip(keys, table.df[name].astype(object), strict=True):
                 if not pd.isna(value):
                     votes.setdefault((utterance, rater), {})[target] = value

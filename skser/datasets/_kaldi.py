@@ -111,17 +111,17 @@ def _entries(file, required=True):
         )
     found = {}
     for number, line in enumerate(decoded(file).splitlines(), 1):
-        name, _, value = line.strip().partition(" ") if "\t" not in line else line.partition("\t")
+        name, *value = line.split(None, 1) or [""]
         if not name:
             continue
-        if not value.strip():
+        if not value:
             raise ValueError(f"{file}, line {number}: {name} has no value. Add it after a space.")
         if name in found:
             raise ValueError(
                 f"{file}, line {number}: {name} occurs twice, first in line {found[name][0]}. "
                 "Remove one of the lines."
             )
-        found[name] = number, value.strip()
+        found[name] = number, value[0].strip()
     if not found and required:
         raise ValueError(f"{file} is empty. Write one line per utterance: its name and its value.")
     return found
@@ -146,19 +146,22 @@ def _segments(file, recordings):
         where = f"{file}, line {number}"
         try:
             recording, start, end = fields[0], float(fields[1]), float(fields[2])
+            (channel,) = map(int, fields[3:]) if len(fields) > 3 else (-1,)
         except (IndexError, ValueError):
             raise ValueError(
                 f"{where}: {value!r} cannot be read. Expected a recording, and its start and end "
-                "in seconds."
+                "in seconds, with or without a channel."
             ) from None
         if recording not in recordings:
             raise ValueError(
                 f"{where}: wav.scp has no recording {recording}. Add it there, or correct the name."
             )
         end = math.nan if end == -1 else end  # in Kaldi, -1 is the end of the recording
-        rows.append({"utterance": name, "recording": recording, "start": start, "end": end})
+        row = {"utterance": name, "recording": recording, "start": start, "end": end}
+        rows.append(row | {"channel": None if channel == -1 else channel})  # -1: none chosen
         lines.append(number)
-    return pd.DataFrame(rows, index=lines)
+    frame = pd.DataFrame(rows, index=lines)
+    return frame.drop(columns="channel") if frame["channel"].isna().all() else frame
 
 
 def _path(folder, root, name, entry):
@@ -193,7 +196,7 @@ def _with_speakers_and_texts(folder, frame, labels):
         sexes = _entries(folder / "spk2gender", required=False)
         if sexes:
             written = _values(frame["speaker"], sexes)
-            frame["sex"] = [_SEXES.get(sex, sex) for sex in written]
+            frame["sex"] = [_SEXES.get(str(sex).lower(), sex) for sex in written]
     texts = {} if labels == "text" else _entries(folder / "text", required=False)
     if texts:
         frame["transcript"] = _values(frame["utterance"], texts)

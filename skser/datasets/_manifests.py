@@ -11,7 +11,7 @@ from skser.datasets._audio_files import walk_files
 from skser.datasets._corpus import finish
 from skser.datasets._own import labeled_corpus
 from skser.datasets._parameters import SHARED
-from skser.datasets._table_file import as_values, decoded, read_any_table
+from skser.datasets._table_file import as_values, decoded, read_any_table, with_known_names
 
 _SPLITS = {"train": "train", "dev": "dev", "valid": "dev", "val": "dev", "test": "test"}
 _PARENTS = 4  # EmoBox's paths start up to four folders above the list
@@ -148,6 +148,7 @@ def load_nkululeko(path, *, target="emotion", root=None, return_X_y=False):
             table.drop(columns="emotion") if target != "emotion" and "emotion" in table else table
         )
         table = table.rename(columns={"file": "audio", target: "emotion", "gender": "sex"})
+        table = with_known_names(table, str(file))
         frames.append(_with_split(as_values(table), file, len(files)))
     root = files[0].parent if root is None else root
     frame = pd.concat(frames)

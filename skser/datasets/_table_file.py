@@ -16,8 +16,11 @@ _ALIASES = {
     "sex": ("gender",),
     "sentence": ("sentenceid",),
     "transcript": ("text", "transcription"),
-    "start": ("begin", "onset", "starttime", "startsec", "starts", "tstart", "begintime", "from"),
-    "end": ("stop", "endtime", "endsec", "ends", "tend", "stoptime", "to"),
+    "start": ("begin", "onset", "starttime", "startsec", "startsecs", "startseconds", "starts",
+              "tstart", "begintime", "segmentstart", "from"),
+    "end": ("stop", "finish", "endtime", "endsec", "endsecs", "endseconds", "ends", "tend",
+            "stoptime", "segmentend", "to"),
+    "duration": ("dur", "durationsec", "durationsecs", "durationseconds"),
     "channel": ("audiochannel",),
     "valence": (),
     "activation": ("arousal",),
@@ -25,6 +28,9 @@ _ALIASES = {
 }  # fmt: skip
 # Columns that stay text even if all their values look like numbers.
 TEXT_COLUMNS = ("audio", "emotion", "speaker", "sex", "sentence", "transcript")
+_UNITS = "(ms|msec|msecs|millis|milliseconds|samples?|frames?)"
+_OTHER_TIMES = re.compile(f"(segment)?(start|end|begin|stop|onset|offset)(time)?{_UNITS}")
+_OTHER_DURATION = re.compile(f"length|len|(duration|dur|length){_UNITS}")
 _MISSING = {"", "na", "n/a", "nan", "none", "null"}
 
 
@@ -151,8 +157,8 @@ def with_known_names(table, name):
     ours = {*table.columns, *found.values()}
     if "offset" in plain:
         # "offset" means the start if there is a duration, and the end if there is an onset.
-        beside_onset = "start" in ours and "end" not in ours and "duration" not in plain
-        if "duration" in plain and "start" not in ours:
+        beside_onset = "start" in ours and not {"end", "duration"} & ours
+        if "duration" in ours and "start" not in ours:
             found[plain["offset"]] = "start"
         elif beside_onset and found.get(plain.get("onset")) == "start":
             found[plain["offset"]] = "end"
@@ -162,24 +168,52 @@ def with_known_names(table, name):
                 "'start' or 'end'."
             )
         ours |= set(found.values())
-    units = [column for key, column in plain.items() if re.fullmatch("(start|end|begin)ms", key)]
+    units = [column for key, column in plain.items() if _OTHER_TIMES.fullmatch(key)]
     if units:
         raise ValueError(
-            f"{name}: the columns {units} are in milliseconds. Convert them to seconds, and name "
-            "them 'start' and 'end'."
+            f"{name}: the columns {units} are in milliseconds, samples or frames. Convert them to "
+            "seconds, and name them 'start' and 'end'."
         )
+    lengths = [column for key, column in plain.items() if _OTHER_DURATION.fullmatch(key)]
+    if lengths and "start" in ours and not {"end", "duration"} & ours:
+        raise ValueError(
+            f"{name}: the column {lengths[0]!r} may be the duration of utterances. If it is, "
+            "convert it to seconds and name it 'duration', or else remove it."
+        )
+    _warn_of_times(table, found, name)
     if "end" in found.values() and "start" not in ours:
         column = next(old for old, new in found.items() if new == "end")
         raise ValueError(
             f"{name}: the column {column!r} seems to hold the ends of utterances, but the starts "
             "are missing. Name the columns 'start' and 'end', or remove this one."
         )
-    if "start" in ours and "end" not in ours and "duration" in plain:
-        found[plain["duration"]] = "duration"
+    if "start" not in ours:  # a duration without a start is information only
+        found = {old: new for old, new in found.items() if new != "duration"}
     renamed = ", ".join(f"{old!r} as {new!r}" for old, new in found.items() if old != new)
     if renamed:
         warnings.warn(f"{name}: columns were read under other names: {renamed}.", stacklevel=3)
     return table.rename(columns=found)
+
+
+def _warn_of_times(table, found, name):
+    """Warn of columns that seem to be times of utterances, if none is read as their start."""
+    if "start" in {*table.columns, *found.values()}:
+        return
+    words = {"start", "begin", "onset", "end", "stop", "offset", "finish"}
+    unused = [
+        column
+        for column in table.columns
+        if column not in found
+        and words & set(re.split(r"[\W_]+", str(column).lower()))
+        and not str(column).startswith("dialog_")  # of turns in their own files (IEMOCAP)
+    ]
+    if unused:
+        warnings.warn(
+            f"{name}: the columns {unused} look like times, but are not used, so that whole files "
+            "are read. If utterances are parts of files, name the columns 'start' and 'end', in "
+            "seconds.",
+            stacklevel=4,
+        )
 
 
 def as_values(table):

@@ -47,9 +47,9 @@ def load_textgrid(path, tier, *, speaker_tier=None, root=None, return_X_y=False)
     FileNotFoundError
         If a TextGrid or a recording does not exist.
     ValueError
-        If a file is not a TextGrid, a tier is missing or empty, an interval reaches beyond its
-        recording, or `tier` and `speaker_tier` both name speakers; the message names file, tier
-        and interval.
+        If a file is not a TextGrid, a tier is missing, empty or there twice, an interval reaches
+        beyond its recording, or `tier` and `speaker_tier` both name speakers; the message names
+        file, tier and interval.
 
     Warns
     -----
@@ -87,15 +87,16 @@ def load_elan(path, tier, *, speaker_tier=None, root=None, return_X_y=False):
     path : path-like
         EAF file, or a folder of EAF files. The recording is the media file that ELAN linked, or
         else a file with the name of the EAF file and the suffix of an audio format. A linked
-        file is also found by its name alone, if its path is that of another machine.
+        file is also found by its name alone, if its path is that of another machine. An offset
+        of the media file is added to all times.
     tier : str or list of str
         Name of the tier whose values are the emotions. Annotations without a value are left
         out. A tier that depends on another tier takes its times from there. A list names one
         tier per speaker.
     speaker_tier : str or None, default=None
         Name of the tier whose values are the speakers, as in `load_textgrid`. None takes the
-        participant of the tier as the speaker or, if there is none and `tier` is a list, the
-        name of the tier.
+        participant of the tier, or of the tier that it depends on, as the speaker or, if there
+        is none and `tier` is a list, the name of the tier.
     root : path-like or None, default=None
         Folder of the recordings; None means the folder of the EAF file.
     {return_X_y}
@@ -185,6 +186,9 @@ def _utterances(file, read, chosen, speaker_tier, root):
         raise ValueError(
             f"{file} has no tier {missing[0]!r}; choose among its tiers {sorted(tiers)}."
         )
+    twice = [name for name in wanted if tiers[name] is None]
+    if twice:
+        raise ValueError(f"{file} has several tiers {twice[0]!r}. Rename all but one in Praat.")
     rows, places = [], []
     for name in chosen:
         participant, entries = tiers[name]
@@ -202,8 +206,9 @@ def _utterances(file, read, chosen, speaker_tier, root):
     if speaker_tier is not None:
         for row in rows:
             row["speaker"] = _label_at((row["start"] + row["end"]) / 2, tiers[speaker_tier][1])
-    audio = _recording(file, media, root)
+    audio, offset = _recording(file, media, root)
     frame = pd.DataFrame(rows, index=pd.Index(places, dtype=object))
+    frame[["start", "end"]] += offset
     return frame.assign(audio=audio, speaker=frame["speaker"].astype(object))
 
 
@@ -214,15 +219,15 @@ def _label_at(time, entries):
 
 
 def _recording(file, media, root):
-    """Return the path of the recording that a file annotates."""
+    """Return the path of the recording that a file annotates, and where its time 0 is in it."""
     folder = file.parent if root is None else Path(root)
-    for written in media:
-        name = unquote(written.removeprefix("file://"))
-        places = [folder / Path(name.replace("\\", "/")).name]
-        places += [Path(name)] if root is None else []
-        for place in places:
+    for links, offset in media:
+        names = [Path(unquote(link.removeprefix("file://")).replace("\\", "/")) for link in links]
+        # Relative links start from the file. Links of another machine may lead nowhere.
+        places = [file.parent / name for name in names] if root is None else []
+        for place in [*places, *(folder / name.name for name in names)]:
             if place.is_file():
-                return str(place)
+                return str(place), offset
     beside = sorted(
         Path(folder, entry.name)
         for entry in (os.scandir(folder) if folder.is_dir() else ())
@@ -230,13 +235,14 @@ def _recording(file, media, root):
         and Path(entry.name).suffix.lower() in READABLE_SUFFIXES
     )
     if not beside:
-        names = " or ".join([*(Path(unquote(m)).name for m in media), f"{file.stem}.wav"])
+        linked = [Path(unquote(links[0])).name for links, _ in media]
+        names = " or ".join([*linked, f"{file.stem}.wav"])
         raise FileNotFoundError(
             f"{file}: {folder} has no recording for it, such as {names}. If the recordings are "
             "elsewhere, give their folder as root=."
         )
     # A .wav file is preferred to other formats of the same recording.
-    return str(min(beside, key=lambda path: path.suffix.lower() != ".wav"))
+    return str(min(beside, key=lambda path: path.suffix.lower() != ".wav")), 0.0
 
 
 def _read_textgrid(file):
@@ -248,11 +254,12 @@ def _read_textgrid(file):
         raise ValueError(f"{file} is empty. Write a tier in Praat and save it as a text file.")
     try:
         content = parseTextgridStr(text, includeEmptyIntervals=True)
-        tiers = {
-            tier["name"]: (None, [(float(s), float(e), str(v)) for s, e, v in tier["entries"]])
-            for tier in content["tiers"]
-            if tier["class"] == "IntervalTier"
-        }
+        tiers = {}
+        for tier in content["tiers"]:
+            if tier["class"] == "IntervalTier":
+                entries = [(float(s), float(e), str(v)) for s, e, v in tier["entries"]]
+                # None for a name that occurs several times
+                tiers[tier["name"]] = None if tier["name"] in tiers else (None, entries)
     except Exception as error:  # the parser raises errors of many types on invalid files
         raise ValueError(
             f"{file} cannot be read as a TextGrid ({type(error).__name__}: {error}). Open it "
@@ -264,14 +271,14 @@ def _read_textgrid(file):
 
 
 def _read_elan(file):
-    """Return participant and annotations of each tier, and the media files."""
+    """Return participant and annotations of each tier, and the links and offset of each medium."""
     import pympi
 
     try:
         eaf = pympi.Eaf(str(file), suppress_version_warning=True)
         tiers = {
             name: (
-                eaf.tiers[name][2].get("PARTICIPANT", "").strip() or None,
+                _participant(eaf.tiers, name),
                 [
                     (start, end, value or "")
                     for start, end, value, *_ in eaf.get_annotation_data_for_tier(name)
@@ -279,8 +286,13 @@ def _read_elan(file):
             )
             for name in eaf.tiers
         }
-        media = [about.get("RELATIVE_MEDIA_URL") or about["MEDIA_URL"]
-                 for about in eaf.media_descriptors]  # fmt: skip
+        media = [
+            (
+                [about[key] for key in ("RELATIVE_MEDIA_URL", "MEDIA_URL") if about.get(key)],
+                int(about.get("TIME_ORIGIN") or 0) / 1000,  # from ms
+            )
+            for about in eaf.media_descriptors
+        ]
     except Exception as error:  # the parser raises errors of many types on invalid files
         raise ValueError(
             f"{file} cannot be read as an EAF file ({type(error).__name__}: {error}). Open it "
@@ -296,3 +308,13 @@ def _read_elan(file):
         name: (who, sorted((s / 1000, e / 1000, v) for s, e, v in entries))
         for name, (who, entries) in tiers.items()
     }, media
+
+
+def _participant(tiers, name):
+    """Return the participant of a tier or of the nearest tier above it, or None."""
+    while name is not None:
+        about = tiers[name][2]
+        if about.get("PARTICIPANT", "").strip():
+            return about["PARTICIPANT"].strip()
+        name = about.get("PARENT_REF")
+    return None

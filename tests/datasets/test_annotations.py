@@ -1,6 +1,7 @@
 """Annotations in other tools' formats, written by the tool's own library where one exists."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skser.audio import load_audio
 from skser.datasets import (
     load_audformat,
     load_elan,
@@ -168,6 +170,35 @@ class TestAudformat:
         assert corpus.valence.tolist() == [4.0, 2.0]
         np.testing.assert_array_equal(corpus.activation, [0.5, np.nan])
 
+    def test_a_rater_that_stands_for_several_people_has_several_votes(self, recorded, tmp_path):
+        audformat = pytest.importorskip("audformat")
+        db = audformat.Database("calls")
+        db.schemes["emotion"] = audformat.Scheme(labels=["anger", "fear"])
+        db.schemes["arousal"] = audformat.Scheme("float")
+        db.raters["crowd"] = audformat.Rater("human")
+        db["files"] = audformat.Table(audformat.filewise_index(["call01.wav"]))
+        votes = {"r0": "fear", "r1": "anger", "r2": "anger"}
+        for name, value in votes.items() | {("arousal.1", 1.0), ("arousal.2", 3.0)}:
+            scheme = "emotion" if name in votes else "arousal"
+            db["files"][name] = audformat.Column(scheme_id=scheme, rater_id="crowd")
+            db["files"][name].set([value])
+        corpus = load_audformat(db, column=list(votes), root=tmp_path)
+        np.testing.assert_allclose(corpus.soft_targets(["anger", "fear"]), [[2 / 3, 1 / 3]])
+        assert corpus.votes.groupby("utterance")["activation"].mean().tolist() == [2]
+
+    def test_properties_of_speakers_may_be_in_a_table(self, recorded, tmp_path):
+        audformat = pytest.importorskip("audformat")
+        db = write_database(recorded, tmp_path)
+        about = pd.Index(["01", "02"], dtype="string", name="speaker")
+        db["speaker"] = audformat.MiscTable(about)
+        db["speaker"]["sex"] = audformat.Column()
+        db["speaker"]["sex"].set(["female", None])
+        db.schemes["of table"] = audformat.Scheme("str", labels="speaker")
+        db["files"]["speaker"] = audformat.Column(scheme_id="of table")
+        db["files"]["speaker"].set(["01", "02"])
+        corpus = load_audformat(db, "turns", "first", root=tmp_path)
+        assert corpus.sexes.tolist() == ["female"] * 8 + [None] * 8
+
     def test_missing_tables_labels_and_files_are_errors(self, recorded, tmp_path):
         db = write_database(recorded, tmp_path, [None] * 16)
         with pytest.raises(ValueError, match=r"calls has no table \['x'\]; .*turns: first, second"):
@@ -219,6 +250,13 @@ class TestTextGrid:
         assert corpus.speakers.tolist() == ["Ann", "Bob"]
         with pytest.raises(ValueError, match="Give a single tier, or no speaker_tier"):
             load_textgrid(tmp_path / "call01.TextGrid", ["Ann", "Bob"], speaker_tier="Bob")
+
+    def test_two_tiers_of_one_name_are_refused(self, recorded, tmp_path):
+        write_textgrids(recorded, tmp_path)
+        file = tmp_path / "call01.TextGrid"
+        file.write_text(file.read_text().replace('name = "speaker"', 'name = "emotion"'))
+        with pytest.raises(ValueError, match="has several tiers 'emotion'. Rename all but one"):
+            load_textgrid(file, "emotion")
 
     def test_missing_tiers_recordings_and_labels_are_errors(self, recorded, tmp_path):
         textgrid = pytest.importorskip("praatio.textgrid")
@@ -280,6 +318,29 @@ class TestElan:
         eaf.to_file(tmp_path / "call01.eaf")
         (row,) = load_elan(tmp_path / "call01.eaf", "mood").frame.itertuples()
         assert (row.start, row.end, row.emotion) == (0.1, 0.9, "joy")
+
+    def test_links_start_from_the_file_and_offsets_are_added(self, recorded, tmp_path):
+        pympi = pytest.importorskip("pympi")
+        for folder in ("eaf", "media"):
+            (tmp_path / folder).mkdir()
+        eaf = pympi.Eaf()
+        eaf.add_linked_file(
+            "file:///elsewhere/call%201.wav",
+            "../media/call%201.wav",
+            "audio/x-wav",
+            time_origin=100,
+        )
+        eaf.add_tier("turns", part="Ann")
+        eaf.add_annotation("turns", 0, 500, "well now")
+        eaf.add_linguistic_type("depends", constraints="Symbolic_Association", timealignable=False)
+        eaf.add_tier("mood", ling="depends", parent="turns")
+        eaf.add_ref_annotation("mood", "turns", 200, "joy")
+        eaf.to_file(tmp_path / "eaf/call01.eaf")
+        (tmp_path / "call01.wav").rename(tmp_path / "media/call 1.wav")
+        (tmp_path / "call02.wav").rename(tmp_path / "eaf/call01.wav")  # another recording
+        (row,) = load_elan(tmp_path / "eaf", "mood").frame.itertuples()
+        assert os.path.samefile(row.audio, tmp_path / "media/call 1.wav")
+        assert (row.start, row.end, row.speaker) == (0.1, 0.6, "Ann")
 
     def test_overlapping_turns_warn_and_bad_files_are_errors(self, recorded, tmp_path):
         pympi = pytest.importorskip("pympi")
@@ -355,6 +416,24 @@ def write_kaldi(recorded, folder):
 
 
 class TestKaldi:
+    def test_channels_tabs_and_capital_letters_are_read(self, tmp_path):
+        soundfile.write(tmp_path / "call.wav", np.tile([0.1, 0.5], (16000, 1)), 16000)
+        for name, text in {
+            "wav.scp": "call call.wav\n", "utt2emo": "a joy\nb fear\n", "utt2spk": "a ann\nb bob\n",
+            "segments": "a call 0 0.5 0\nb call 0.25 1.0 1\n", "spk2gender": "ann F\nbob M\n",
+            "text": "a well\tnow\nb  no\n",
+        }.items():  # fmt: skip
+            (tmp_path / name).write_text(text)
+        corpus = load_kaldi(tmp_path)
+        found = [load_audio(x.source, start=x.start, end=x.end, channel=x.channel)[0].mean()
+                 for x in corpus.data]  # fmt: skip
+        np.testing.assert_allclose(found, [0.1, 0.5], atol=1e-3)
+        assert corpus.sexes.tolist() == ["female", "male"]
+        assert corpus.transcripts.tolist() == ["well\tnow", "no"]
+        (tmp_path / "segments").write_text("a call 0 0.5 left\nb call 0.25 1.0 1\n")
+        with pytest.raises(ValueError, match="line 1: .* with or without a channel"):
+            load_kaldi(tmp_path)
+
     def test_segments_equal_manually_cut_utterances(self, recorded, check, tmp_path):
         write_kaldi(recorded, tmp_path)
         corpus = load_kaldi(tmp_path)

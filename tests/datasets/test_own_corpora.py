@@ -403,11 +403,21 @@ class TestTimesOfTables:
             ("from,to", "2,6"),
             ("onset,offset", "2,6"),
             ("start,duration", "2,00:00:04"),
+            ("start_seconds,end_seconds", "2,6"),
+            ("segment_start,segment_end", "2,6"),
+            ("start,finish", "2,6"),
+            ("start,dur", "2,4"),
         ],
     )
     def test_starts_and_ends_with_other_names_are_recognized(self, load, heading, values):
         (item,) = load(f"file,label,{heading}\nx.wav,a,{values}\n").data
         assert (item.start, item.end) == (2, 6)
+
+    def test_unused_columns_that_look_like_times_cause_a_warning(self, load):
+        with pytest.warns(UserWarning, match=r"\['turn_start', 'turn_end'\] look like times"):
+            (item,) = load("audio,emotion,turn_start,turn_end\nx.wav,a,2,6\n").data
+        assert item.endswith("x.wav")
+        load("audio,emotion,dialog_start,duration_ms,length\nx.wav,a,2,6000,9\n")  # information
 
     def test_a_duration_replaces_a_missing_end(self, load):
         rows = "audio,emotion,start,end,duration\nx.wav,a,0,0.5,0.25\nx.wav,a,1,,0.5\nx.wav,a,7,,\n"
@@ -427,6 +437,10 @@ class TestTimesOfTables:
             ("file,label,start,offset\nx.wav,a,0.2,0.1\n", "'offset' may be a start or an end"),
             ("file,label,stop_time\nx.wav,a,3\n", "the starts are missing"),
             ("file,label,start_ms,end_ms\nx.wav,a,200,500\n", "are in milliseconds"),
+            ("file,label,start_time_ms,end_time_ms\nx.wav,a,200,500\n", "are in milliseconds"),
+            ("file,label,start_sample,end_sample\nx.wav,a,200,500\n", "samples or frames"),
+            ("file,label,start,length\nx.wav,a,1,2\n", "'length' may be the duration"),
+            ("file,label,start,duration_ms\nx.wav,a,1,2000\n", "'duration_ms' may be the"),
             ('file,label,text\nx.wav,a,"hello\nx.wav,b,foo\n', "line 2: the quotes around a value"),
             ("file,label,start,duration\nx.wav,a,1,long\n", "line 2: duration='long' is not"),
         ],
