@@ -118,7 +118,7 @@ def validate_sequences(estimator, X, *, reset):
         If X is audio, or cannot be converted to numbers.
     """
     is_flat = not is_sequences(X)
-    if is_flat and _is_audio(X):
+    if is_flat and is_audio(X):
         raise TypeError(
             f"{type(estimator).__name__} takes frame sequences, not audio: put a transformer "
             "such as MelSpectrogram before it in a Pipeline."
@@ -152,7 +152,7 @@ def validate_sequences(estimator, X, *, reset):
     return sequences
 
 
-def _is_audio(X):
+def is_audio(X):
     """Return True if X is a path, a list of paths, arrays of samples, or an utterance table."""
     X = as_one_column(X)
     if isinstance(X, str) or "audio" in getattr(X, "columns", ()):

@@ -162,6 +162,8 @@ def adapt(model, recordings, *, prior_weight=4.0):
     replaced = []
 
     def replace(part, X):
+        if any(part is other for other, _ in replaced):  # a scaler that two models share
+            return
         replaced.append((part, statistics_of(part)))
         replace_statistics(part, X)
 
@@ -265,6 +267,8 @@ def _inner(part):
         return inner
     if isinstance(part, SelectFromModel | SequentialFeatureSelector):
         return []  # they transform by a mask, and do not use their estimator
+    if hasattr(part, "adapted_"):  # of an AdaptedClassifier, which predicts with it
+        return [(part.adapted_, _same)]
     attribute = next((name for cls, name in _INNER.items() if isinstance(part, cls)), "estimator_")
     inner = getattr(part, attribute, None)
     if inner is None:

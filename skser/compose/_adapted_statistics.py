@@ -111,10 +111,10 @@ def replace_statistics(part, X):
         warnings.filterwarnings("ignore", "n_quantiles .* is greater than", UserWarning)
         fresh = clone(part).fit(X)
     scaler, fresh = (_inner_scaler(each) or each for each in (part, fresh))
-    set_statistics(part, _measured(scaler, fresh))
+    set_statistics(part, _measured(scaler, fresh, X))
 
 
-def _measured(scaler, fresh):
+def _measured(scaler, fresh, X):
     """Return the statistics of `fresh`, but the spread of `scaler` where a column is constant."""
     old, new = statistics_of(scaler), statistics_of(fresh)
     if isinstance(scaler, StandardScaler):
@@ -130,8 +130,9 @@ def _measured(scaler, fresh):
         new["max_abs_"] = np.where(new["max_abs_"] == 0, old["max_abs_"], new["max_abs_"])
     elif isinstance(scaler, RobustScaler):
         if "scale_" in new:
-            # Where there is no spread, scikit-learn sets the scale to 1.
-            new["scale_"] = np.where(new["scale_"] == 1.0, old["scale_"], new["scale_"])
+            # Where there is no spread, scikit-learn sets the scale to another value.
+            low, high = np.nanpercentile(np.asarray(X, np.float64), scaler.quantile_range, axis=0)
+            new["scale_"] = np.where(_is_constant(high - low, high), old["scale_"], new["scale_"])
     else:
         places, fresh_places = scaler.references_, fresh.references_
         columns = [np.interp(places, fresh_places, column) for column in new["quantiles_"].T]

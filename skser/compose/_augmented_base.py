@@ -11,6 +11,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.compose import ColumnTransformer
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
@@ -33,6 +34,7 @@ from skser.augmentation import altered
 from skser.compose._fresh_copies import check_network, fit_on_fresh_copies
 from skser.compose._metadata import metadata_of_rows, routing_to_inner
 from skser.compose._sample_file import SampleFile
+from skser.compose._targets import as_named
 
 _TASKS_AT_ONCE = 512
 
@@ -107,7 +109,7 @@ class BaseAugmented(MetaEstimatorMixin, BaseEstimator):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
-        y = self._checked_targets(y)
+        named, y = y, self._checked_targets(y)
         check_consistent_length(items, y, groups, soft_targets)
         estimator = clone(self.estimator)
         _take_arrays(estimator, self.sampling_rate, type(self).__name__)
@@ -124,7 +126,7 @@ class BaseAugmented(MetaEstimatorMixin, BaseEstimator):
             augment = self._bound_alteration(plain, _speakers_of(X, groups))
             # All utterances come first, then the first copy of each, as in `utterances`.
             samples = plain + self._copies(plain, augment, seed, file)
-            given = _like(X, samples, utterances), y[utterances]
+            given = _like(X, samples, utterances), as_named(y[utterances], named)
             if not self.fresh_copies or not self.n_copies:
                 self.estimator_ = estimator.fit(*given, **routed)
                 return self
@@ -234,9 +236,14 @@ def _like(X, samples, utterances):
     return samples
 
 
-def _take_arrays(estimator, sampling_rate, owner):
-    """Set the `input_sampling_rate` of every part of `estimator` that takes audio."""
-    if isinstance(estimator, Pipeline):
+def _take_arrays(estimator, sampling_rate, owner, frozen=False):
+    """Set the `input_sampling_rate` of every part of `estimator` that takes audio.
+
+    A frozen part stays as it is; the samples that it gets state their rate.
+    """
+    if isinstance(estimator, FrozenEstimator):
+        frozen, inner = True, [estimator.estimator]
+    elif isinstance(estimator, Pipeline):
         steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
         inner = steps[:1]
     elif isinstance(estimator, FeatureUnion):
@@ -253,7 +260,8 @@ def _take_arrays(estimator, sampling_rate, owner):
                     f"{owner} reads audio at {sampling_rate} Hz. Pass "
                     f"sampling_rate={rate} to {owner}."
                 )
-            estimator.set_params(input_sampling_rate=sampling_rate)
+            if not frozen:
+                estimator.set_params(input_sampling_rate=sampling_rate)
             return
         parameters.pop("source", None)  # the fitted source of a transfer must stay unchanged
         # An ensemble has its estimators in a list, mostly as pairs of name and estimator.
@@ -263,7 +271,7 @@ def _take_arrays(estimator, sampling_rate, owner):
         parts = [p for part in listed for p in (part if isinstance(part, tuple) else (part,))]
         inner = [p for p in [*parameters.values(), *parts] if isinstance(p, BaseEstimator)]
     for part in inner:
-        _take_arrays(part, sampling_rate, owner)
+        _take_arrays(part, sampling_rate, owner, frozen)
 
 
 def _speakers_of(X, groups):

@@ -239,12 +239,14 @@ class RejectingClassifier(ClassifierMixin, InnerFeatures, MetaEstimatorMixin, Ba
             X = step.fit(X, y).transform(X)
         everything = np.arange(len(y))
         rest.fit(X, y, **keywords_of(everything))
-        if head:
+        if rest is not whole:  # with `memory`, a pipeline replaces its steps when it is fitted
             whole.steps[len(head) :] = rest.steps
         gaussian = fit_gaussian(scores_and_vectors(rest, X)[1])
         classes = rest.classes_
         rows, scores, distance = held_out_outputs(rest, X, y, classes, groups, self.cv, keywords_of)
-        thresholds = self._thresholds(scores, distance, np.searchsorted(classes, y[rows]))
+        known = np.isin(y[rows], classes)  # without those that a classifier takes as unlabeled
+        true = np.searchsorted(classes, y[rows][known])
+        thresholds = self._thresholds(scores[known], distance[known], true)
         # Set together, so that a fit that fails leaves the fitted classifier as it was.
         self.estimator_, self.classes_ = whole, classes
         vars(self).update(gaussian | thresholds)

@@ -6,7 +6,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 
-from skser._base import is_sequences
+from skser._base import is_audio, is_sequences
 from skser.compose._adapted_base import BaseAdapted
 from skser.compose._augmented_base import BaseAugmented
 from skser.compose._transfer import TransferClassifier
@@ -66,6 +66,11 @@ def scores_and_vectors(model, X):
 def _scores(model, X):
     if hasattr(model, "predict_proba"):
         return _log(model.predict_proba(X))
+    if getattr(model, "decision_function_shape", "ovr") == "ovo" and len(model.classes_) > 2:
+        raise ValueError(
+            f"{type(model).__name__}(decision_function_shape='ovo') decides between pairs of "
+            "classes, but a decision for each class is needed. Use decision_function_shape='ovr'."
+        )
     decision = np.asarray(model.decision_function(X), np.float64)
     if decision.ndim == 1:
         return np.column_stack([-decision, decision]) / 2
@@ -81,9 +86,11 @@ def _vectors(X):
     if is_sequences(X):
         moments = [(frames.mean(axis=0), frames.std(axis=0)) for frames in as_sequences(X)]
         return np.array(moments, np.float64).reshape(len(moments), -1)
+    if is_audio(X):
+        return None
     try:
         X = np.asarray(X, np.float64)
-    except (TypeError, ValueError):  # audio, or a table that holds text
+    except (TypeError, ValueError):  # a table that holds text
         return None
     return X if X.ndim == 2 else None
 

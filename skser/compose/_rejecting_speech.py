@@ -43,13 +43,14 @@ def find_speech(estimator, X):
         Whether a fifth of the utterance is speech, or one second of it.
     """
     first = audio_transformer(estimator)
-    rates = [
-        value
+    rates = {
+        name: value
         for name, value in estimator.get_params().items()
         if name.endswith("input_sampling_rate") and value is not None
-    ]
+    }
+    outermost = min(rates, key=lambda name: name.count("__"), default=None)
     detector = SpeechProbability(
-        input_sampling_rate=rates[0] if rates else first.input_sampling_rate,
+        input_sampling_rate=rates.get(outermost, first.input_sampling_rate),
         n_jobs=first.n_jobs,
         memory=first.memory,
     )

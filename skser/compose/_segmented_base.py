@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skser._base import validate_sequences
 from skser.compose._metadata import metadata_of_rows, routing_to_inner
+from skser.compose._targets import as_named
 
 # Parameter descriptions of the classifier and the regressor, for `insert_descriptions`.
 SEGMENTED = {
@@ -41,7 +42,7 @@ class BaseSegmented(MetaEstimatorMixin, BaseEstimator):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
-        y = self._checked_targets(y)
+        named, y = y, self._checked_targets(y)
         check_consistent_length(sequences, y, groups, soft_targets)
         self._seconds_per_frame = sequences.layout.hop
         self.window_frames_ = self._in_frames("window")
@@ -49,7 +50,7 @@ class BaseSegmented(MetaEstimatorMixin, BaseEstimator):
         windows, utterances = self._windows(sequences)
         routed = metadata_of_rows(self, utterances, groups, soft_targets)
         self.estimator_ = clone(self.estimator)
-        self.estimator_.fit(self._as_given(windows), y[utterances], **routed)
+        self.estimator_.fit(self._as_given(windows), as_named(y[utterances], named), **routed)
         return self
 
     def _predict_windows(self, X, method):

@@ -1,6 +1,7 @@
 """Targets of regressors around regressors."""
 
 import numpy as np
+import pandas as pd
 from sklearn.utils import check_array, column_or_1d, get_tags
 
 
@@ -34,6 +35,25 @@ def numbers_of(y, owner):
     if y.ndim == 2 and not get_tags(owner.estimator).target_tags.multi_output:
         return column_or_1d(y, warn=True)
     return y
+
+
+def as_named(y, given):
+    """Return targets as a table with the columns of the targets that were given, if it had any.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,) or (n_rows, n_targets)
+        Targets of any rows.
+    given : array-like
+        Targets as they were given.
+
+    Returns
+    -------
+    ndarray or DataFrame
+    """
+    if y.ndim == 1 or not hasattr(given, "columns"):
+        return y
+    return pd.DataFrame(y, columns=list(given.columns))
 
 
 def target_tags_of(owner, tags):

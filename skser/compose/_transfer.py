@@ -29,7 +29,8 @@ _DESCRIPTIONS = {
     "source": """\
 source : fitted network, or fitted Pipeline that ends in one
     Network whose weights are copied. It must have the same architecture and input as
-    `estimator`. If its targets differ, the layers that depend on them are newly initialized. A
+    `estimator`. If its classes, or the number of its targets, differ, the layers
+    that depend on them are newly initialized. A
     clone of this estimator shares the fitted source. To search over several sources, wrap each
     in a `sklearn.frozen.FrozenEstimator`, because the search clones the values of its grid.""",
     "strategy": """\

@@ -9,8 +9,9 @@ class GivenSplits(BaseCrossValidator):
 
     Parameters
     ----------
-    folds : sequence of (array-like of int, array-like of int)
-        Row numbers of the training and the test side of each fold. Rows may be on neither side.
+    folds : sequence of (array-like of int or bool, array-like of int or bool)
+        Row numbers of the training and the test side of each fold, or masks of all rows. Rows may
+        be on neither side.
     name : str, default="given splits"
         Name of the protocol, for texts.
     allow_shared_speakers : bool, default=False
@@ -54,11 +55,12 @@ class GivenSplits(BaseCrossValidator):
         Raises
         ------
         ValueError
-            If a fold has a row that X lacks, or one of its sides is empty.
+            If a fold has a row that X lacks or that is on both sides, or if one of its sides is
+            empty or holds no row numbers.
         """
         n_utterances = len(X)
         for fold, pair in enumerate(self.folds):
-            train, test = (np.asarray(side, dtype=np.int64) for side in pair)
+            train, test = (self._rows(side, fold, n_utterances) for side in pair)
             if not len(train) or not len(test):
                 raise ValueError(f"Fold {fold} of {self.name} has an empty side.")
             last = max(train.max(), test.max())
@@ -67,7 +69,24 @@ class GivenSplits(BaseCrossValidator):
                     f"Fold {fold} of {self.name} has row {last}, but there are {n_utterances} "
                     "utterances. Split the corpus that the rows were made for."
                 )
+            both = np.intersect1d(train, test)
+            if len(both):
+                raise ValueError(
+                    f"Fold {fold} of {self.name} has row {both[0]} on both sides. Take it off one."
+                )
             yield train, test
+
+    def _rows(self, side, fold, n_utterances):
+        """Return the row numbers of a side that is given by numbers or by a mask."""
+        side = np.asarray(side)
+        if side.dtype == bool and side.shape == (n_utterances,):
+            return np.flatnonzero(side)
+        if len(side) and not np.issubdtype(side.dtype, np.integer):
+            raise ValueError(
+                f"A side of fold {fold} of {self.name} has the type {side.dtype} and the shape "
+                f"{side.shape}. Give row numbers, or a mask of all {n_utterances} utterances."
+            )
+        return side.astype(np.int64)
 
     def __repr__(self):
         return f"GivenSplits({len(self.folds)} folds of {self.name})"

@@ -77,7 +77,7 @@ class SemiSupervisedSplit(BaseEstimator):
         X, y, groups = indexable(X, y, groups)
         without = self._without_label(y)
         labeled = np.flatnonzero(~without)
-        known = [None if part is None else _safe_indexing(part, labeled) for part in (X, y, groups)]
+        known = self._of_rows(labeled, X, y, groups)
         for train, test in self._splitter(known[1]).split(*known):
             extra = without
             if groups is not None:
@@ -101,14 +101,25 @@ class SemiSupervisedSplit(BaseEstimator):
         if y is None:
             return self.cv if isinstance(self.cv, Integral) else self._splitter(y).get_n_splits()
         labeled = np.flatnonzero(~self._without_label(y))
-        known = [None if part is None else _safe_indexing(part, labeled) for part in (X, y, groups)]
+        known = self._of_rows(labeled, X, y, groups)
         return self._splitter(known[1]).get_n_splits(*known)
+
+    @staticmethod
+    def _of_rows(rows, X, y, groups):
+        known = [None if part is None else _safe_indexing(part, rows) for part in (X, y, groups)]
+        if getattr(getattr(known[1], "dtype", None), "kind", None) == "O":
+            known[1] = np.array(known[1].tolist())  # numbers, if only the marker was text
+        return known
 
     def _splitter(self, y):
         if not isinstance(self.cv, Integral) and not hasattr(self.cv, "split"):
             raise TypeError(
                 f"cv must be a number of folds or a splitter, got {type(self.cv).__name__}."
             )
+        if (
+            getattr(getattr(y, "dtype", None), "kind", None) == "O"
+        ):  # numbers beside a marker that is text
+            y = np.array(y.tolist())
         return check_cv(self.cv, y, classifier=not is_nan(self.unlabeled))
 
     def _without_label(self, y):

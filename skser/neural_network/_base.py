@@ -166,6 +166,11 @@ class NeuralEstimator(TrainingParameters):
                 checkpoints = checkpoints_of(self.checkpoint_dir, key)
             train, valid = self._split(dataset, targets, groups)
             transferred = () if goes_on else self._initialize(sequences, targets)
+            if goes_on:  # parameters of the loss may have changed
+                self.net_.criterion_ = self._make_criterion(targets).to(self.net_.device)
+                of_loss = {"class_weight", "label_smoothing", "loss"}
+                now = {k: v for k, v in architecture(self).items() if k in of_loss}
+                self.net_.made_with = self.net_.made_with | now
             if transferred and self._transfer.strategy == "two-stage":
                 with frozen(self.net_.module_, transferred):
                     self._new_optimizer()
@@ -229,8 +234,19 @@ class NeuralEstimator(TrainingParameters):
             )
         seed = check_random_state(self.random_state).randint(MAX_SEED)
         splitter = self._validation_splitter(strata, groups, seed)
-        rows = next(splitter.split(np.zeros(len(strata)), strata, groups))
+        splits = splitter.split(np.zeros(len(strata)), strata, groups)
+        rows = next((pair for pair in splits if self._can_learn_from(strata, pair[0])), None)
+        if rows is None:
+            raise ValueError(
+                "early_stopping holds out whole speakers, but whichever it holds out, a class is "
+                "left without utterances for training. Give utterances of more speakers, or switch "
+                "early_stopping off."
+            )
         return tuple(SequenceDataset(dataset.sequences[i], dataset.targets[i]) for i in rows)
+
+    def _can_learn_from(self, strata, rows):
+        """Return whether some rows hold all that is to be learned."""
+        return True
 
     def _initialize(self, sequences, targets):
         """Build the net and return the names of the weights that were transferred to it."""

@@ -74,7 +74,8 @@ def training_key(estimator, sequences, *others):
     versions = (skser.__version__, torch.__version__)
     blocks = [sequences.frames, sequences.words] if isinstance(sequences, Bimodal) else [sequences]
     content = [(block.layout, block.lengths, _digest_of_frames(block)) for block in blocks]
-    return digest((name, parameters, plan, weights, versions, content, others))
+    classes = getattr(estimator, "classes_", None)  # those of the source decide what is copied
+    return digest((name, parameters, plan, weights, versions, content, classes, others))
 
 
 def _digest_of_frames(sequences):

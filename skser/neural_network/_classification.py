@@ -221,8 +221,10 @@ class SequenceClassifier(ClassifierMixin, NeuralEstimator):
     def _make_criterion(self, targets):
         weight = None
         if self.class_weight is not None:
-            # compute_class_weight raises for classes without utterances, which partial_fit allows.
+            # "balanced" weighs classes with utterances only; partial_fit allows others.
             present = np.unique(targets)
+            if isinstance(self.class_weight, dict):
+                present = np.arange(len(self.classes_))
             weight = np.ones(len(self.classes_))
             weight[present] = compute_class_weight(
                 self.class_weight, classes=self.classes_[present], y=self.classes_[targets]
@@ -234,6 +236,9 @@ class SequenceClassifier(ClassifierMixin, NeuralEstimator):
 
     def _own_callbacks(self):
         return [WarnOfSingleClass(self.classes_)]
+
+    def _can_learn_from(self, strata, rows):
+        return len(np.unique(strata[rows])) == len(np.unique(strata))
 
     def _validation_splitter(self, targets, groups, seed):
         if groups is None:

@@ -27,6 +27,7 @@ from sklearn.preprocessing import (
 
 from skser.audio import AudioReadError, Waveform
 from skser.compose import (
+    AdaptedClassifier,
     AugmentedClassifier,
     FrameUnion,
     SegmentedClassifier,
@@ -399,3 +400,33 @@ class TestRefusals:
         model = Rejecting(logistic()).fit(X, y)
         there = fully_adapted(model, elsewhere(X)).predict_proba(elsewhere(X))
         np.testing.assert_allclose(there, model.predict_proba(X))
+
+
+def test_an_adapted_classifier_adapts_further():
+    X = np.random.RandomState(0).randn(60, 3)
+    model = AdaptedClassifier(make_pipeline(StandardScaler(), LogisticRegression()))
+    model.fit(X, np.arange(60) % 2).adapt(X[:20] + 3)
+    further = adapt(model, X[:20] - 8)
+    expected = adapt(model.adapted_, X[:20] - 8)
+    np.testing.assert_array_equal(further.predict_proba(X), expected.predict_proba(X))
+    assert np.abs(further.predict_proba(X) - model.predict_proba(X)).max() > 0.01
+
+
+def test_a_scaler_that_models_share_is_adapted_once():
+    X = np.random.RandomState(0).randn(50, 2)
+    scaler, new = StandardScaler().fit(X), X[:5] + 10
+    members = [(n, make_pipeline(FrozenEstimator(scaler), LogisticRegression())) for n in "ab"]
+    vote = VotingClassifier(members, voting="soft").fit(X, X[:, 0] > 0)
+    found = adapt(vote, new).estimators_[0][0].estimator
+    np.testing.assert_allclose(found.mean_, adapt(scaler, new).mean_)
+
+
+@pytest.mark.parametrize("unit_variance", [False, True])
+def test_robust_scales_of_constant_columns_stay(unit_variance):
+    X = np.random.RandomState(0).randn(50, 3) * 3
+    scaler = RobustScaler(unit_variance=unit_variance).fit(X)
+    # The second column has a range of exactly 1 between its quartiles.
+    new = np.column_stack([np.full(9, 2.0), np.arange(9) / 4, np.linspace(-3, 3, 9)])
+    found = adapt(scaler, new, prior_weight=0).scale_
+    expected = RobustScaler(unit_variance=unit_variance).fit(new).scale_
+    np.testing.assert_allclose(found, [scaler.scale_[0], *expected[1:]])

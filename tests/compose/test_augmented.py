@@ -8,6 +8,7 @@ import pytest
 import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
@@ -16,11 +17,12 @@ from sklearn.model_selection import (
     cross_val_predict,
 )
 from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from skser.audio import AudioReadError
 from skser.compose import AugmentedClassifier
-from skser.feature_extraction import MelSpectrogram
+from skser.feature_extraction import Functionals, MelSpectrogram
 from skser.neural_network import AttentionFCNClassifier
 from skser.preprocessing import SpeakerScaler
 
@@ -383,3 +385,20 @@ def test_bad_input_raises(speech, y):
         augmented().fit(pd.DataFrame({"file": ["a.wav"]}), ["a"])
     with pytest.raises(TypeError, match="single path"):
         augmented().fit("a.wav", ["a"])
+
+
+def test_a_frozen_part_stays_as_it_is():
+    rate = 8000
+    audio = [np.random.RandomState(i).randn(rate).astype(np.float32) / 10 for i in range(8)]
+    frozen = make_pipeline(
+        MelSpectrogram(n_mels=8, input_sampling_rate=rate), Functionals(), StandardScaler()
+    ).fit(audio)
+    before = frozen.transform(audio)
+    model = AugmentedClassifier(
+        make_pipeline(FrozenEstimator(frozen), LogisticRegression()),
+        add_noise, input_sampling_rate=rate, random_state=0,
+    ).fit(audio, list("abababab"))  # fmt: skip
+    np.testing.assert_array_equal(frozen.transform(audio), before)
+    assert frozen[0].input_sampling_rate == rate
+    expected = LogisticRegression().fit(before, list("abababab"))
+    assert model.predict(audio).tolist() == expected.predict(before).tolist()

@@ -1,6 +1,7 @@
 """Tests of the regressors on windows and on altered copies."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import DataConversionWarning
@@ -161,3 +162,18 @@ def test_both_are_evaluated_on_several_dimensions():
     assert predicted[0].shape == (20, 2)
     np.testing.assert_allclose(predicted[2], predicted[1], rtol=1e-6)
     assert np.abs(predicted[3] - predicted[1]).max() > 0.01
+
+
+@pytest.mark.filterwarnings("ignore:In its last epoch the decoder")
+def test_targets_keep_their_names():
+    Y = pd.DataFrame(
+        np.random.RandomState(0).randn(12, 3), columns=["arousal", "dominance", "valence"]
+    )
+    network = AdversarialAERegressor(max_epochs=1, device="cpu")
+    windows = np.random.RandomState(1).randn(12, 30, 4)
+    found = SegmentedRegressor(network, window=15, hop=15).fit(windows, Y).estimator_
+    assert list(found.target_names_) == list(Y.columns)
+    audio = [Waveform(of_one, 8000) for of_one in np.random.RandomState(2).randn(12, 8000) / 10]
+    model = make_pipeline(Functionals(MelSpectrogram(n_mels=4)), network)
+    found = AugmentedRegressor(model, lambda x, rate, random: x).fit(audio, Y).estimator_[-1]
+    assert list(found.target_names_) == list(Y.columns)

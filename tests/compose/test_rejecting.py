@@ -10,14 +10,15 @@ import sklearn
 import soundfile
 from scipy.spatial.distance import mahalanobis
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
 from sklearn.ensemble import VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict, cross_val_score
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
 
 import skser
 from skser.audio import AudioReadError, Waveform
@@ -32,7 +33,7 @@ from skser.compose._rejecting_thresholds import (
 )
 from skser.feature_extraction import Functionals, MelSpectrogram
 from skser.metrics import expected_calibration_error, selective_scores
-from skser.neural_network import AttentionFCNClassifier
+from skser.neural_network import AdversarialAEClassifier, AttentionFCNClassifier
 from skser.preprocessing import SequenceScaler
 from skser.sequences import Sequences
 
@@ -539,3 +540,75 @@ class TestAudio:
         assert before["reason"].tolist() == after["reason"].tolist()
         np.testing.assert_allclose(before["confidence"], after["confidence"], atol=1e-6)
         np.testing.assert_allclose(before["distance"], after["distance"], rtol=1e-6)
+
+
+def three_clouds():
+    X = np.random.RandomState(0).randn(60, 6).astype(np.float32)
+    y = np.array(["anger", "fear", "joy"])[np.arange(60) % 3]
+    for column, name in enumerate(("anger", "fear", "joy")):
+        X[y == name, column] += 3
+    return X, y
+
+
+@pytest.mark.parametrize("marker", ["-1", "zero"])
+def test_unlabeled_utterances_do_not_count_as_a_class(marker):
+    X, y = three_clouds()
+    partly = np.where(np.arange(60) < 30, y, marker)
+    network = AdversarialAEClassifier(
+        max_epochs=15, device="cpu", random_state=0, unlabeled=-1 if marker == "-1" else marker
+    )
+    model = RejectingClassifier(network, cv=2, coverage=0.9).fit(X, partly)
+    assert len(model.conformity_scores_) == 30
+    assert model.risk_ < 0.2
+
+
+def test_decisions_between_pairs_of_classes_are_refused():
+    model = RejectingClassifier(SVC(decision_function_shape="ovo"), coverage=0.9, cv=3)
+    with pytest.raises(ValueError, match="Use decision_function_shape='ovr'"):
+        model.fit(*three_clouds())
+
+
+def test_a_pipeline_with_memory_is_fitted(tmp_path):
+    X, y = three_clouds()
+    steps = [("scaler", StandardScaler()), ("classifier", LogisticRegression())]
+    rejecting = [
+        RejectingClassifier(Pipeline(steps, memory=memory), coverage=0.8, cv=3).fit(X, y)
+        for memory in (None, str(tmp_path))
+    ]
+    expected, found = (model.predict(X).tolist() for model in rejecting)
+    assert found == expected
+
+
+def test_samples_are_no_vectors():
+    audio = [np.random.RandomState(i).randn(8000).astype(np.float32) / 10 for i in range(12)]
+    features = Functionals(MelSpectrogram(n_mels=8, input_sampling_rate=16000))
+    pipeline = make_pipeline(features, StandardScaler(), LogisticRegression())
+    model = RejectingClassifier(CalibratedClassifierCV(pipeline, cv=2), cv=2, detect_speech=False)
+    model.fit(audio, list("ab" * 6))
+    assert model.center_.shape == (2,)
+    assert len(model.predict(audio[:1])) == 1
+
+
+def test_speech_is_looked_for_at_the_outermost_rate(speech_and_rate):
+    speech, rate = speech_and_rate
+    inner = make_pipeline(
+        Functionals(MelSpectrogram(n_mels=8, input_sampling_rate=4000)), LogisticRegression()
+    )
+    outer = AugmentedClassifier(inner, lambda samples, rate, random: samples)
+    expected = find_speech(MelSpectrogram(input_sampling_rate=rate), speech)[0]
+    found = find_speech(outer.set_params(input_sampling_rate=rate), speech)[0]
+    np.testing.assert_array_equal(found, expected)
+    assert len(set(expected)) > 1
+
+
+@pytest.fixture
+def speech_and_rate():
+    """Noise in bursts of speech's rhythm, which the detector takes for more or less speech."""
+    rate = 16000
+    times = np.arange(rate) / rate
+    tones = [
+        sum(np.sin(2 * np.pi * f0 * k * times) / k for k in range(1, 30))
+        * (1 + np.sin(2 * np.pi * 4 * times)) / 20
+        for f0 in (110, 220)
+    ]  # fmt: skip
+    return [tone.astype(np.float32) for tone in tones] + [np.zeros(rate, np.float32)], rate

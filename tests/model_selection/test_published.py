@@ -11,7 +11,7 @@ from sklearn.dummy import DummyClassifier
 
 from skser.datasets import CORPORA, SpeechCorpus, load_emodb, load_ravdess
 from skser.evaluation import cross_validate_speakers, leakage_report
-from skser.model_selection import published_folds
+from skser.model_selection import GivenSplits, published_folds
 
 pytestmark = pytest.mark.filterwarnings("ignore:All .* predictions are")
 
@@ -199,3 +199,16 @@ def test_the_published_test_folds_of_emobox(name, load, sizes, n_shared, tmp_pat
         assert sorted([*train, *test]) == list(range(len(corpus)))
     leaks = leakage_report(corpus.speakers, found).leaks
     assert leaks["what"].nunique() == n_shared
+
+
+def test_given_splits_may_be_masks_and_nothing_else_than_rows():
+    mask = np.array([True, True, False, False])
+    ((train, test),) = GivenSplits([(mask, ~mask)]).split(range(4))
+    assert (train.tolist(), test.tolist()) == ([0, 1], [2, 3])
+    for side, message in (
+        ([0.7, 1.2], "type float64 .*Give row numbers, or a mask of all 4 utterances"),
+        (mask[:3], "type bool and the shape"),
+        ([0, 3], "row 3 on both sides"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            list(GivenSplits([(side, [2, 3])]).split(range(4)))

@@ -76,3 +76,10 @@ class TestSemiSupervisedSplit:
     def test_y_without_any_label_is_rejected(self):
         with pytest.raises(ValueError, match="holds no label: all 4 values are -1"):
             next(SemiSupervisedSplit().split(np.zeros(4), np.full(4, -1)))
+
+
+def test_labels_that_are_numbers_are_stratified_beside_a_marker_of_text():
+    y = np.array([0] * 10 + [1] * 10 + ["?"] * 10, dtype=object)
+    y[:20] = y[:20].astype(int)
+    for _, test in SemiSupervisedSplit(5, unlabeled="?").split(y, y):
+        assert sorted(y[test]) == [0, 0, 1, 1]

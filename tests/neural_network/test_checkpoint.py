@@ -293,3 +293,15 @@ def test_a_pickle_without_a_newer_parameter_still_works(mels, corpus):
     assert old.checkpoint_dir is None
     assert np.array_equal(old.predict_proba(mels), model.predict_proba(mels))
     assert_same(clone(old).fit(mels, corpus.target), model)
+
+
+def test_a_transfer_to_other_classes_is_another_training(tmp_path, mels, corpus):
+    settings = {"max_epochs": 2, "device": "cpu", "random_state": 0}
+    names = dict(zip(np.unique(corpus.target), "abcdefgh", strict=False))
+    as_letters = np.array([names[label] for label in corpus.target])
+    source = AttentionFCNClassifier(**settings).fit(mels, as_letters)
+    network = AttentionFCNClassifier(checkpoint_dir=tmp_path, **settings)
+    TransferClassifier(network, source).fit(mels, corpus.target)
+    resumed = TransferClassifier(network, source).fit(mels, as_letters)
+    fresh = TransferClassifier(AttentionFCNClassifier(**settings), source).fit(mels, as_letters)
+    np.testing.assert_array_equal(resumed.predict_proba(mels), fresh.predict_proba(mels))

@@ -1,11 +1,18 @@
 """Speed of training: placement of batches, and waits for the device."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
 from skorch.callbacks import Callback
 
-from skser.neural_network import AttentionFCNClassifier, SpecAugment, _batching
+from skser.neural_network import (
+    AttentionFCNClassifier,
+    AttentionRNNClassifier,
+    SpecAugment,
+    _batching,
+)
 from skser.neural_network._batching import BatchIterator, SequenceDataset, padded_batch, rounded_up
 from skser.sequences import Sequences
 
@@ -118,3 +125,59 @@ def test_weight_decay_applies_to_matrices_and_kernels_only():
     assert {p.ndim for p in kept["params"]} == {1}
     n_parameters = len(list(model.net_.module_.parameters()))
     assert len(decayed["params"]) + len(kept["params"]) == n_parameters
+
+
+@pytest.fixture
+def rare():
+    """Frames of four speakers, of whom only the first is ever joyful."""
+    speakers, y = np.repeat(np.arange(4), 20), np.tile(["anger", "fear"], 40)
+    y[:20] = "joy"
+    X = np.random.RandomState(0).randn(80, 20, 4).astype(np.float32)
+    for column, name in enumerate(("anger", "fear", "joy")):
+        X[y == name, :, column] += 2
+    return X, y, speakers
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_early_stopping_keeps_every_class_in_training(seed, rare):
+    X, y, speakers = rare
+    settings = {"max_epochs": 12, "device": "cpu", "random_state": seed}
+    model = AttentionRNNClassifier(early_stopping=True, **settings).fit(X, y, groups=speakers)
+    assert (model.predict(X)[y == "joy"] == "joy").all()
+    only = np.flatnonzero(speakers < 2)
+    y = np.where(speakers == 1, "fear", y)
+    with pytest.raises(ValueError, match="whichever it holds out, a class is left without"):
+        model.fit(X[only], y[only], groups=speakers[only])
+
+
+def test_class_weights_hold_for_classes_of_later_batches():
+    model = AttentionRNNClassifier(device="cpu", class_weight={"a": 1, "b": 5, "c": 20})
+    model.partial_fit(np.zeros((2, 10, 4)), ["a", "a"], classes=list("abc"))
+    assert model.net_.criterion_.class_weight.tolist() == [1, 5, 20]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"class_weight": "balanced"}, {"class_weight": {"a": 1, "b": 50}},
+                {"label_smoothing": 0.5}]
+)  # fmt: skip
+def test_a_warm_start_has_the_loss_of_its_parameters(changed):
+    X = np.random.RandomState(0).randn(60, 6).astype(np.float32)
+    y = np.array(["a", "b"])[(np.arange(60) % 6 == 0).astype(int)]
+    settings = {"max_epochs": 1, "device": "cpu", "random_state": 0, "warm_start": True}
+
+    def trained(**changed):
+        model = AttentionRNNClassifier(**settings).fit(X, y)
+        return model.set_params(**changed).fit(X, y)
+
+    model = trained(**changed)
+    assert np.abs(model.predict_proba(X) - trained().predict_proba(X)).max() > 1e-6
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    assert_same_loss(again.net_.criterion_, model.net_.criterion_)
+
+
+def assert_same_loss(ours, theirs):
+    assert ours.label_smoothing == theirs.label_smoothing
+    assert (ours.class_weight is None) == (theirs.class_weight is None)
+    if ours.class_weight is not None:
+        torch.testing.assert_close(ours.class_weight, theirs.class_weight)
