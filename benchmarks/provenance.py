@@ -25,7 +25,7 @@ import skser
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-RESULTS = HERE / "results"
+RESULTS = Path(os.environ.get("SKSER_RESULTS", HERE / "results"))
 PACKAGES = ("skser", "numpy", "scipy", "scikit-learn", "torch", "librosa", "joblib")
 
 
@@ -50,6 +50,12 @@ def write_result(path, result, *, seeds=None, inputs=()):
     record = origin(main_script(), seeds)
     if inputs:
         record["inputs"] = [Path(file).name for file in inputs]
+    before = json.loads(path.read_text("utf-8")).get("origin", {}) if path.exists() else {}
+    if result.get("fits") and _is_reproduced(before, record["code_hash"]):
+        record["continues"] = before.get("continues", [])
+        if before["code_hash"] != record["code_hash"]:
+            kept = ("code_hash", "commit", "date", "reproduced")
+            record["continues"].append({key: before[key] for key in kept})
     part.write_text(as_text(result | {"origin": record}))
     part.replace(path)
 
@@ -120,13 +126,22 @@ def kept_result(path):
     Returns
     -------
     dict or None
-        Content of the file. None if there is no such file, or other code made it.
+        Content of the file. None if there is no such file, or other code made it that the present
+        code was not found to reproduce (reproduce.py).
     """
     if not path.exists():
         return None
     stored = json.loads(path.read_text("utf-8"))
-    made_by = stored.get("origin", {}).get("code_hash")
-    return stored if made_by == code_hash(main_script()) else None
+    record, present = stored.get("origin", {}), code_hash(main_script())
+    is_ours = record.get("code_hash") == present or _is_reproduced(record, present)
+    return stored if is_ours else None
+
+
+def _is_reproduced(record, present):
+    """Return whether the code with a hash gave the same first fold as that of a record."""
+    if record.get("code_hash") == present:
+        return "continues" in record
+    return record.get("reproduced", {}).get("code_hash") == present
 
 
 def cache_folder(script):

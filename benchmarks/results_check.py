@@ -43,14 +43,20 @@ def status(stored):
     Returns
     -------
     str
-        "current", "earlier code" or "unknown code".
+        "current", "reproduced" (by earlier code, and the present code gives the same first fold),
+        "earlier code" or "unknown code".
     """
     origin = stored.get("origin")
     if origin is None:
         return "unknown code"
     script = ROOT / origin["script"]
-    if not script.exists() or code_hash(script) != origin["code_hash"]:
+    if not script.exists():
         return "earlier code"
+    made_by = [origin["code_hash"], origin.get("reproduced", {}).get("code_hash")]
+    if code_hash(script) not in made_by:
+        return "earlier code"
+    if code_hash(script) != made_by[0] or "continues" in origin:
+        return "reproduced"
     found = [
         status(json.loads((RESULTS / name).read_text("utf-8"))) for name in origin.get("inputs", ())
     ]

@@ -9,6 +9,8 @@ from results_check import status
 
 _read = []
 _MARKS = {
+    "reproduced": "was measured with an earlier version of the code, and the present one gives the "
+    "same predictions for the first fold",
     "earlier code": "was measured with an earlier version of the code",
     "unknown code": "was measured before results recorded the code that made them",
 }

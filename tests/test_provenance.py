@@ -7,6 +7,7 @@ import shutil
 
 import provenance
 import pytest
+import reproduce
 import results_check
 
 
@@ -100,6 +101,41 @@ def test_a_result_states_its_origin_and_is_kept_by_the_same_code_only(project, m
     assert results_check.status(stored) == "earlier code"
     assert results_check.status({"fits": []}) == "unknown code"
     assert provenance.kept_result(project / "none.json") is None
+
+
+def test_a_reproduced_result_may_be_continued_and_says_so(project, monkeypatch):
+    script, path = project / "benchmarks/script.py", project / "result.json"
+    monkeypatch.setattr(provenance, "main_script", lambda: script)
+    first = code_hash(project)
+    fits = [{"seed": 0, "fold": fold, "predicted": ["joy", "fear"]} for fold in range(2)]
+    provenance.write_result(path, {"fits": fits})
+    script.write_text(script.read_text() + "print(2)\n")
+    present = code_hash(project)
+    stored = json.loads(path.read_text())
+    stored["origin"]["reproduced"] = {"code_hash": present, "folds": [[0, 0]]}
+    path.write_text(json.dumps(stored))
+    assert results_check.status(stored) == "reproduced"
+    for n in (3, 4):
+        provenance.write_result(path, {"fits": provenance.kept_result(path)["fits"] + fits[:1]})
+        stored = json.loads(path.read_text())
+        assert len(stored["fits"]) == n
+        assert stored["origin"]["code_hash"] == present
+        assert [record["code_hash"] for record in stored["origin"]["continues"]] == [first]
+        assert results_check.status(stored) == "reproduced"
+    script.write_text(script.read_text() + "print(3)\n")
+    code_hash(project)
+    assert provenance.kept_result(path) is None
+    assert results_check.status(stored) == "earlier code"
+    provenance.write_result(path, {"fits": fits})
+    assert results_check.status(json.loads(path.read_text())) == "current"
+
+
+def test_a_result_is_reproduced_if_all_predictions_are_equal():
+    fit = {"seed": 0, "fold": 0, "utterances": [1], "predicted": ["joy"], "uar": 0.5}
+    stored = {"fits": [fit, fit | {"fold": 1}]}
+    assert reproduce.reproduced(stored, {"fits": [fit | {"uar": 0.25, "fit_seconds": 3}]})
+    for again in ([], [fit | {"predicted": ["fear"]}], [fit | {"seed": 1}]):
+        assert not reproduce.reproduced(stored, {"fits": again})
 
 
 def test_a_result_is_out_of_date_if_one_of_its_inputs_is(project, monkeypatch):
