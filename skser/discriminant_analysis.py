@@ -11,6 +11,8 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from skser._wording import counted
+
 __all__ = ["WideDiscriminantAnalysis"]
 
 
@@ -97,7 +99,7 @@ class WideDiscriminantAnalysis(LinearClassifierMixin, BaseEstimator):
         if len(classes) < 2 or not priors.all():
             raise ValueError(
                 "WideDiscriminantAnalysis needs two classes or more, each with an utterance of "
-                f"positive weight, but the classes of y are {classes.tolist()}, of which "
+                f"positive weight, but y has {counted(len(classes), 'class', 'classes')}, of which "
                 f"{classes[priors == 0].tolist()} have no such utterance: leave those out."
             )
         means = np.array([

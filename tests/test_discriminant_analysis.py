@@ -52,9 +52,9 @@ def test_equal_vectors_of_a_class_are_no_obstacle():
 @pytest.mark.parametrize(
     ("y", "weights", "message"),
     [
-        ("aaaaa", None, r"y has 1 class\(es\), of which \[\] have no"),
-        ("aabbb", [1, 1, 0, 0, 0], r"y has 2 class\(es\), of which \['b'\] have no"),
-        ("abbcc", [1, 1, 1, 0, 0], r"y has 3 class\(es\), of which \['c'\] have no"),
+        ("aaaaa", None, r"y has 1 class, of which \[\] have no"),
+        ("aabbb", [1, 1, 0, 0, 0], r"y has 2 classes, of which \['b'\] have no"),
+        ("abbcc", [1, 1, 1, 0, 0], r"y has 3 classes, of which \['c'\] have no"),
     ],
 )
 def test_a_class_without_weight_is_refused(y, weights, message):

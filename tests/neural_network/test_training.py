@@ -150,12 +150,14 @@ def test_early_stopping_keeps_every_class_in_training(seed, rare):
         model.fit(X[only], y[only], groups=speakers[only])
 
 
+@pytest.mark.filterwarnings("ignore:In its last epoch the network")
 def test_class_weights_hold_for_classes_of_later_batches():
     model = AttentionRNNClassifier(device="cpu", class_weight={"a": 1, "b": 5, "c": 20})
     model.partial_fit(np.zeros((2, 10, 4)), ["a", "a"], classes=list("abc"))
     assert model.net_.criterion_.class_weight.tolist() == [1, 5, 20]
 
 
+@pytest.mark.filterwarnings("ignore:In its last epoch the network")
 @pytest.mark.parametrize(
     "changed", [{"class_weight": "balanced"}, {"class_weight": {"a": 1, "b": 50}},
                 {"label_smoothing": 0.5}]
