@@ -6,7 +6,9 @@ import numpy as np
 import scipy.fft
 import scipy.signal
 
+from skser._docstrings import insert_descriptions
 from skser.audio import resample
+from skser.augmentation._parameters import DESCRIPTIONS
 
 # Formats of `encode` as libsndfile names them, and the rates in Hz that they support, if not all.
 _MPEG_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
@@ -20,17 +22,13 @@ _CODECS = {
 _BLOCK = 2**20  # samples; libsndfile crashes on much longer blocks of Ogg
 
 
+@insert_descriptions(DESCRIPTIONS)
 def telephone(samples, sampling_rate, random_state, *, band=(300, 3400)):
     """Simulate a telephone: a narrow band at 8 kHz with 8-bit mu-law companding (ITU-T G.711).
 
     Parameters
     ----------
-    samples : ndarray of shape (n_samples,), float32
-        Mono samples.
-    sampling_rate : float
-        Sampling rate in Hz.
-    random_state : numpy.random.RandomState
-        Not used.
+    {given}
     band : (float, float), default=(300, 3400)
         Lowest and highest frequency in Hz.
 
@@ -60,17 +58,13 @@ def _at_rate(samples, sampling_rate, rate, change):
     return np.concatenate([changed, np.zeros(len(samples) - len(changed), np.float32)])
 
 
+@insert_descriptions(DESCRIPTIONS)
 def limit_band(samples, sampling_rate, random_state, *, low=None, high=None):
     """Remove frequencies below `low` and above `high`, as loudspeakers and narrow channels do.
 
     Parameters
     ----------
-    samples : ndarray of shape (n_samples,), float32
-        Mono samples.
-    sampling_rate : float
-        Sampling rate in Hz.
-    random_state : numpy.random.RandomState
-        Not used.
+    {given}
     low, high : float or None, default=None
         Frequencies in Hz at which the level is 3 dB lower. Beyond them, it falls by 48 dB per
         octave. None does not limit the band on that side, and neither does a `high` of half the
@@ -97,17 +91,13 @@ def limit_band(samples, sampling_rate, random_state, *, low=None, high=None):
     return samples
 
 
+@insert_descriptions(DESCRIPTIONS)
 def tilt_spectrum(samples, sampling_rate, random_state, *, slope=3.0):
     """Tilt the spectrum, as microphones do, at an unchanged mean level.
 
     Parameters
     ----------
-    samples : ndarray of shape (n_samples,), float32
-        Mono samples.
-    sampling_rate : float
-        Sampling rate in Hz.
-    random_state : numpy.random.RandomState
-        Not used.
+    {given}
     slope : float, default=3.0
         Gain in dB per octave, from 50 Hz to 8 kHz. Below and above, it stays the same.
 
@@ -124,17 +114,13 @@ def tilt_spectrum(samples, sampling_rate, random_state, *, slope=3.0):
     return tilted * np.sqrt(np.sum(samples.astype(np.float64) ** 2) / power) if power else tilted
 
 
+@insert_descriptions(DESCRIPTIONS)
 def encode(samples, sampling_rate, random_state, *, format="MP3", compression=0.9):
     """Encode with a lossy codec and decode again.
 
     Parameters
     ----------
-    samples : ndarray of shape (n_samples,), float32
-        Mono samples.
-    sampling_rate : float
-        Sampling rate in Hz.
-    random_state : numpy.random.RandomState
-        Not used.
+    {given}
     format : {"MP3", "OGG", "OPUS", "ULAW", "ALAW"}, default="MP3"
         Codec. "OGG" is Vorbis; "ULAW" and "ALAW" are those of ITU-T G.711 at 8 kHz, whose bit rate
         is fixed.
@@ -168,17 +154,13 @@ def encode(samples, sampling_rate, random_state, *, format="MP3", compression=0.
     return _at_rate(samples / peak, sampling_rate, rate, coded) * peak
 
 
+@insert_descriptions(DESCRIPTIONS)
 def resample_badly(samples, sampling_rate, random_state, *, rate=8000):
     """Resample and back by linear interpolation, without a filter.
 
     Parameters
     ----------
-    samples : ndarray of shape (n_samples,), float32
-        Mono samples.
-    sampling_rate : float
-        Sampling rate in Hz.
-    random_state : numpy.random.RandomState
-        Not used.
+    {given}
     rate : float, default=8000
         Rate in between, in Hz.
 

@@ -7,23 +7,21 @@ import functools
 
 import numpy as np
 
+from skser._docstrings import insert_descriptions
 from skser.audio import resample
 from skser.augmentation._channels import encode, resample_badly, telephone
 from skser.augmentation._noise import add_noise
+from skser.augmentation._parameters import DESCRIPTIONS
 from skser.augmentation._rooms import reverberate
 
 
+@insert_descriptions(DESCRIPTIONS)
 def clip(samples, sampling_rate, random_state, *, share=0.05):
     """Clip the largest samples, like an overdriven microphone.
 
     Parameters
     ----------
-    samples : ndarray of shape (n_samples,), float32
-        Mono samples.
-    sampling_rate : float
-        Sampling rate in Hz.
-    random_state : numpy.random.RandomState
-        Not used.
+    {given}
     share : float, default=0.05
         Share of the samples other than 0 that are clipped, from 0 to 1.
 
@@ -38,17 +36,13 @@ def clip(samples, sampling_rate, random_state, *, share=0.05):
     return np.clip(samples, -peak, peak)
 
 
+@insert_descriptions(DESCRIPTIONS)
 def change_gain(samples, sampling_rate, random_state, *, decibels=-20):
     """Change the level of an utterance, without clipping.
 
     Parameters
     ----------
-    samples : ndarray of shape (n_samples,), float32
-        Mono samples.
-    sampling_rate : float
-        Sampling rate in Hz.
-    random_state : numpy.random.RandomState
-        Not used.
+    {given}
     decibels : float, default=-20
         Gain in dB.
 
@@ -59,17 +53,13 @@ def change_gain(samples, sampling_rate, random_state, *, decibels=-20):
     return samples * 10 ** (decibels / 20)
 
 
+@insert_descriptions(DESCRIPTIONS)
 def change_speed(samples, sampling_rate, random_state, *, factor=1.1):
     """Play faster or slower, which also shifts pitch and formants.
 
     Parameters
     ----------
-    samples : ndarray of shape (n_samples,), float32
-        Mono samples.
-    sampling_rate : float
-        Sampling rate in Hz.
-    random_state : numpy.random.RandomState
-        Not used.
+    {given}
     factor : float, default=1.1
         Speed; above 1 is faster.
 
