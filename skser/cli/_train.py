@@ -72,15 +72,13 @@ def train(
     known = {} if pd.isna(speakers).any() else group_keywords(model, speakers)
     with epochs_as_messages():
         model.fit(data.data[rows], y, **known)
-    if target:
-        model.target_names_ = target  # that `predict` prints
     in_conditions = isinstance(model, AugmentedClassifier | AugmentedRegressor)
+    # Altered copies are for training only, and have no place in a graph.
+    fitted = model.estimator_ if is_onnx(out) and in_conditions else model
+    if target:
+        fitted.target_names_ = target  # that `predict` prints
     if is_onnx(out):
-        # Altered copies are for training only.
-        inner = model.estimator_ if in_conditions else model
-        if target:
-            inner.target_names_ = target
-        export_onnx(inner, Path(out))
+        export_onnx(fitted, Path(out))
     else:
         n_copies = model.n_copies if in_conditions else 0
         held_out = "speakers" if known else "utterances"
