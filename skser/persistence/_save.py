@@ -46,7 +46,8 @@ def save(model, path, *, card=None):
     Not saved are `memory` and `checkpoint_dir`, which name folders of one machine; `n_jobs`,
     `n_threads` and `verbose`, which say how one machine works; the `source` of a
     `TransferClassifier`, whose weights are already in the network; and `allow_pickle`. All come
-    back as None, 0 or False. Parameters of these names of your own estimators are saved. An embedding is saved by the name of its checkpoint, not with it.
+    back as None, 0 or False. Parameters of these names of your own estimators are saved. An
+    embedding is saved by the name of its checkpoint, not with it.
 
     Examples
     --------

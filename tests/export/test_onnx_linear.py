@@ -87,6 +87,14 @@ def test_a_scaler_that_clips_clips_in_the_graph_as_well(tmp_path):
     assert_same(exported(model, tmp_path), model, np.vstack([OTHERS, outside]), 1e-5)
 
 
+def test_a_symbolic_link_to_a_model_stays_one(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"old")
+    (tmp_path / "link.onnx").symlink_to("model.onnx")
+    export_onnx(LogisticRegression().fit(X, CLASSES), tmp_path / "link.onnx")
+    assert (tmp_path / "link.onnx").is_symlink()
+    assert load_onnx(tmp_path / "model.onnx").classes_.tolist() == [0, 1, 2]
+
+
 def test_one_model_per_class_divides_its_sigmoids(tmp_path):
     model = LogisticRegression().fit(X, CLASSES)
     model.solver = "liblinear"
