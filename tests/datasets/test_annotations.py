@@ -158,10 +158,10 @@ class TestAudformat:
                 db[key][name] = audformat.Column(scheme_id=scheme)
                 db[key][name].set([value])
         db["train"]["valence"].set([np.nan])
-        db["shares"] = audformat.Table(audformat.filewise_index(["call01.wav"]))
+        db["first"] = audformat.Table(audformat.filewise_index(["call01.wav"]))
         for name in ("arousal", "valence"):  # valence has another scheme in the other tables
-            db["shares"][name] = audformat.Column(scheme_id="share")
-            db["shares"][name].set([0.5])
+            db["first"][name] = audformat.Column(scheme_id="share")
+            db["first"][name].set([0.5])
         db["ratings"] = audformat.Table(audformat.filewise_index(["call01.wav", "call02.wav"]))
         db["ratings"]["valence"] = audformat.Column(scheme_id="valence")
         db["ratings"]["valence"].set([4.0, 5.0])
