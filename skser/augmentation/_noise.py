@@ -20,7 +20,7 @@ sampling_rate : float
 random_state : numpy.random.RandomState
     Generator of the noise.""",
     "ratio": """snr : float, default=10
-    Signal-to-noise ratio in dB.
+    Signal-to-noise ratio in dB. A constant offset of the signal counts as signal.
 band : float, default=8000
     Highest frequency in Hz of the band in which the ratio is measured: half the sampling rate
     of the model.

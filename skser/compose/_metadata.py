@@ -1,7 +1,12 @@
 """Metadata passed to an inner estimator, for utterances or for several rows per utterance."""
 
+import warnings
+
+import numpy as np
 from sklearn import get_config
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
+from sklearn.multioutput import ClassifierChain, RegressorChain
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, column_or_1d
 from sklearn.utils.metadata_routing import (
@@ -49,7 +54,44 @@ def metadata_of_rows(owner, rows, groups, soft_targets):
         and not get_routing_for_object(owner.estimator).consumes("fit", ["groups"])
     ):
         del metadata["groups"]
-    return inner_keywords(owner, metadata)
+    keywords = inner_keywords(owner, metadata)
+    if len(np.unique(rows)) < len(rows):
+        _warn_of_splits(owner, keywords)
+    return keywords
+
+
+def _warn_of_splits(owner, keywords):
+    """Warn if a part of the inner estimator splits its rows but receives no groups."""
+    if get_config()["enable_metadata_routing"] and "groups" in keywords:
+        return
+    parts = {"": owner.estimator} | owner.estimator.get_params()
+    frozen = tuple(name for name, part in parts.items() if isinstance(part, FrozenEstimator))
+    for name, part in parts.items():
+        keyword = f"{name}__groups" if name else "groups"
+        if name.startswith(frozen) or keyword in keywords:
+            continue
+        if _splits_without_groups(part):
+            kind = type(part).__name__
+            warnings.warn(
+                f"{kind} splits its training rows and is given no groups, so that rows of one "
+                f"utterance may be on both sides of its split. Put {type(owner).__name__} into "
+                f"{kind} instead of the reverse.",
+                stacklevel=4,
+            )
+
+
+def _splits_without_groups(part):
+    """Return whether the `fit` of a parameter's value splits its rows and takes no groups."""
+    if isinstance(part, type) or not hasattr(part, "fit") or not hasattr(part, "get_params"):
+        return False
+    if has_fit_parameter(part, "groups"):  # such estimators warn of missing groups themselves
+        return False
+    given = part.get_params(deep=False)
+    if isinstance(given.get("estimator"), FrozenEstimator):  # nothing is trained in the split
+        return False
+    if isinstance(part, ClassifierChain | RegressorChain) and given["cv"] is None:
+        return False
+    return given.get("cv", "prefit") != "prefit" or given.get("early_stopping") is True
 
 
 def inner_keywords(owner, metadata):

@@ -86,7 +86,9 @@ class FrameFeatures(AudioTransformer):
             most 40 [1]_; ``jitter`` and ``shimmer``, the mean absolute difference between
             neighboring periods over their mean, of duration and of peak-to-peak amplitude,
             within three periods of the lowest pitch around the frame. Periods are found by
-            matching waveforms. All are 0 where unvoiced.
+            matching waveforms. Amplitudes are those of samples, without interpolation: tones with
+            much power near half the sampling rate have a shimmer above 0 although they are
+            periodic. All are 0 where unvoiced.
         "formants"
             ``F1``, ``F2``, ``F3`` and ``F1_bandwidth`` to ``F3_bandwidth``, in Hz: poles of a
             linear prediction of order 10 of the band up to 5.5 kHz [5]_, pre-emphasized from

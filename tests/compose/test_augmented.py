@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
@@ -16,6 +17,7 @@ from sklearn.model_selection import (
     LeaveOneGroupOut,
     cross_val_predict,
 )
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -402,3 +404,46 @@ def test_a_frozen_part_stays_as_it_is():
     assert frozen[0].input_sampling_rate == rate
     expected = LogisticRegression().fit(before, list("abababab"))
     assert model.predict(audio).tolist() == expected.predict(before).tolist()
+
+
+INNER_SPLITS = [
+    lambda svc: CalibratedClassifierCV(svc, cv=2),
+    lambda svc: StackingClassifier([("svc", svc)], cv=2),
+    lambda svc: MLPClassifier(4, max_iter=5, early_stopping=True, validation_fraction=0.4),
+    lambda svc: VotingClassifier([("calibrated", CalibratedClassifierCV(svc, cv=2))]),
+]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("splitting", INNER_SPLITS)
+def test_a_split_of_utterances_from_their_copies_is_warned_of(corpus, splitting):
+    inner = make_pipeline(features(), Means(), splitting(LinearSVC()))
+    with pytest.warns(UserWarning, match=r"is given no groups.*Put AugmentedClassifier into"):
+        augmented(inner).fit(corpus.data, corpus.target)
+
+
+@pytest.mark.filterwarnings("error")
+def test_without_such_a_split_nothing_is_warned_of(corpus):
+    calibrated = CalibratedClassifierCV(LinearSVC(), cv=2)
+    plain = make_pipeline(features(input_sampling_rate=RATE), Means(), calibrated)
+    plain.fit(corpus.data, corpus.target)
+    augmented(FrozenEstimator(plain)).fit(corpus.data, corpus.target)
+    inner = make_pipeline(features(), Means(), calibrated)
+    augmented(inner, n_copies=0).fit(corpus.data, corpus.target)
+    inner = make_pipeline(features(), Means(), LinearSVC())
+    outer = CalibratedClassifierCV(augmented(inner), cv=2)
+    outer.fit(corpus.data, corpus.target)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_network_that_receives_groups_is_not_warned_of(corpus):
+    network = AttentionFCNClassifier(max_epochs=1, early_stopping=True, validation_fraction=0.5)
+    inner = make_pipeline(features(), network)
+    augmented(inner).fit(corpus.data, corpus.target)
+
+
+def test_scikit_learn_warns_of_a_search_without_groups(corpus):
+    inner = make_pipeline(features(), Means(), RandomForestClassifier(2))
+    search = GridSearchCV(inner, {"randomforestclassifier__n_estimators": [2]}, cv=2)
+    with pytest.warns(UserWarning, match="groups parameter is ignored"):
+        augmented(search).fit(corpus.data, corpus.target)

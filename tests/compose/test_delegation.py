@@ -42,6 +42,10 @@ STACKS = {
 }
 
 
+INNER_SPLIT = pytest.mark.filterwarnings("ignore:StackingClassifier splits its training rows")
+
+
+@INNER_SPLIT
 @pytest.mark.parametrize("name", STACKS)
 def test_stack_with_default_final_estimator_is_evaluated(name, corpus):
     model = STACKS[name]()
@@ -54,6 +58,7 @@ def test_stack_with_default_final_estimator_is_evaluated(name, corpus):
     assert not hasattr(model, "estimator_")
 
 
+@INNER_SPLIT
 def test_stack_with_default_final_estimator_works_in_curves_and_windows(corpus, mels):
     speakers, y = corpus.speakers, corpus.target
     vectors = audio().fit_transform(corpus.data)

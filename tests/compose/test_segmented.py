@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.ensemble import BaggingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
 from skser.compose import SegmentedClassifier
+from skser.feature_extraction import Functionals
 from skser.neural_network import AttentionFCNClassifier
 from skser.preprocessing import SequenceScaler
 from skser.sequences import Layout, Sequences
@@ -281,3 +283,10 @@ def test_bad_input_raises(sequences, y):
         model.predict(np.ones((2, 8)))
     with pytest.raises(ValueError, match="X has 3 features"):
         model.predict([np.ones((5, 3))])
+
+
+def test_a_split_of_windows_of_one_utterance_is_warned_of(sequences, y):
+    bagged = BaggingClassifier(GridSearchCV(SVC(), {"C": [1]}, cv=2), 2, random_state=0)
+    inner = make_pipeline(Functionals(statistics=("moments",)), bagged)
+    with pytest.warns(UserWarning, match=r"GridSearchCV splits.*Put SegmentedClassifier into"):
+        SegmentedClassifier(inner, window=0.1, hop=0.05).fit(sequences, y)
