@@ -167,6 +167,7 @@ def main():
     parser.add_argument("target", choices=SOURCES, help="target corpus")
     parser.add_argument("--shares", nargs="+", type=float, default=SHARES)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--folds", nargs="+", type=int, default=range(5))
     arguments = parser.parse_args()
     target = arguments.target
     X, y, speakers = prepared(target)
@@ -185,6 +186,8 @@ def main():
     done = {tuple(fit[name] for name in names) for fit in result["fits"]}
     networks = {}
     for fold, test in enumerate(tests):
+        if fold not in arguments.folds:
+            continue
         networks.pop(SPEAKERS, None)
         for share, seed in product(arguments.shares, range(arguments.seeds)):
             rows = drawn(np.flatnonzero(~test), y, share, np.random.RandomState(100 * seed + fold))

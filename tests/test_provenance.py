@@ -136,6 +136,40 @@ def test_a_result_is_reproduced_if_all_predictions_are_equal():
     assert reproduce.reproduced(stored, {"fits": [fit | {"uar": 0.25, "fit_seconds": 3}]})
     for again in ([], [fit | {"predicted": ["fear"]}], [fit | {"seed": 1}]):
         assert not reproduce.reproduced(stored, {"fits": again})
+    rows = [fit | {"system": "a"}, fit | {"system": "b", "predicted": ["fear"]}]
+    assert reproduce.reproduced({"fits": rows}, {"fits": [*rows, fit | {"system": "c"}]})
+    assert not reproduce.reproduced({"fits": rows}, {"fits": [rows[1] | {"system": "a"}]})
+
+
+def test_a_result_without_a_record_is_reproduced_by_the_command_in_its_name(project, monkeypatch):
+    assert reproduce.command_of("script_a_b-c", {}) == ["benchmarks/script.py", "a", "b-c"]
+    stored = {"command": "python benchmarks/script.py --seeds 5"}
+    assert reproduce.command_of("other", stored) == ["benchmarks/script.py", "--seeds", "5"]
+    fits = [{"seed": 0, "fold": fold, "predicted": ["joy"]} for fold in range(2)]
+    monkeypatch.setattr(reproduce, "RESULTS", project / "results")
+    (project / "results").mkdir()
+    path = project / "results" / "script_a.json"
+    path.write_text(json.dumps({"fits": fits, "versions": {"torch": "2"}}))
+    script = project / "benchmarks/script.py"
+    script.write_text(
+        "import json, os, sys\n"
+        f"result = {{'fits': {fits[:1]}, 'asked': sys.argv[1:]}}\n"
+        "with open(os.environ['SKSER_RESULTS'] + '/script_a.json', 'w') as file:\n"
+        "    json.dump(result, file)\n"
+    )
+    code_hash(project)
+    monkeypatch.setattr(reproduce, "ROOT", project)
+    monkeypatch.setattr("sys.argv", ["reproduce.py", "script_a"])
+    assert reproduce.main() == 0
+    stored = json.loads(path.read_text())
+    assert stored["origin"]["versions"] == {"torch": "2"}
+    assert stored["origin"]["reproduced"]["fits"] == [[0, 0]]
+    assert results_check.status(stored) == "reproduced"
+    monkeypatch.setattr(provenance, "main_script", lambda: script)
+    provenance.write_result(path, provenance.kept_result(path))
+    stored = json.loads(path.read_text())
+    assert stored["origin"]["continues"][0]["code_hash"] is None
+    assert results_check.status(stored) == "reproduced"
 
 
 def test_a_result_is_out_of_date_if_one_of_its_inputs_is(project, monkeypatch):
