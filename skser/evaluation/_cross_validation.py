@@ -1,5 +1,6 @@
 """Cross-validation on speaker-disjoint folds."""
 
+import copy
 import datetime
 import hashlib
 import inspect
@@ -13,6 +14,7 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
@@ -37,6 +39,9 @@ from skser.evaluation._unknown_speakers import (
     speakers_or_unknown,
 )
 from skser.model_selection import StratifiedSpeakerKFold, speaker_disjoint_splits
+
+# Parameters that say where and how a result is computed.
+_MEANS = ("memory", "n_jobs", "verbose")
 
 
 @validate_params(
@@ -123,7 +128,8 @@ def cross_validate_speakers(
     results_dir : path-like or None, default=None
         Folder that stores each finished fold as JSON. A later call with the same model, corpus
         and splits resumes from there, also after a kill. Utterances are compared by their
-        content, times and channel.
+        content, times and channel, and models by all parameters but `memory`, `n_jobs` and
+        `verbose`.
     n_jobs : int or None, default=None
         Number of processes over folds and seeds, as in joblib. Inside
         ``parallel_config("dask")``, the workers of a cluster are used, and folds of a lost worker
@@ -259,7 +265,7 @@ def _protocol(model, corpus, folds, cv, use_frame):
     splits_given = f"{len(folds)} given splits"
     return {
         "model": without_addresses(_whole_repr(model)),
-        "model_hash": digest(model),
+        "model_hash": digest(_without_means(model)),
         "corpus": f"{corpus.name}, {len(corpus.target)} utterances",
         "utterances_hash": _utterances(corpus),
         "cv": splits_given if isinstance(cv, Iterable) else without_addresses(_splitter(cv)),
@@ -275,6 +281,17 @@ def _protocol(model, corpus, folds, cv, use_frame):
             "date": datetime.date.today().isoformat(),
         },
     }
+
+
+def _without_means(model):
+    """Return a copy of a model without parameters that change no result, only how it is computed."""
+    model = copy.deepcopy(model)
+    parameters = model.get_params()
+    frozen = tuple(n + "__" for n, part in parameters.items() if isinstance(part, FrozenEstimator))
+    for name in parameters:
+        if name.split("__")[-1] in _MEANS and not name.startswith(frozen):
+            model.set_params(**{name: None})
+    return model
 
 
 def _splitter(cv):

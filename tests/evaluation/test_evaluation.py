@@ -240,6 +240,27 @@ def test_a_folder_of_another_evaluation_is_refused(tmp_path, corpus):
         run(corpus=corpus.relabel({"anger": "rage", "fear": "fear", "neutral": "neutral"}))
 
 
+def test_a_folder_is_resumed_with_another_memory_and_other_processes(tmp_path, corpus, monkeypatch):
+    def model(**means):
+        forest = RandomForestClassifier(5, random_state=0, n_jobs=means.pop("n_jobs", None))
+        verbose = means.pop("verbose", False)
+        frames = FrameFeatures(**means, input_sampling_rate=corpus.sampling_rate)
+        return make_pipeline(frames, Functionals(), forest, verbose=verbose)
+
+    first = cross_validate_speakers(model(), corpus, cv=2, results_dir=tmp_path / "results")
+
+    def fit(self, X, y):
+        raise AssertionError("A finished fold is fitted again.")
+
+    monkeypatch.setattr(RandomForestClassifier, "fit", fit)
+    means = {"memory": str(tmp_path / "memory"), "n_jobs": 2, "verbose": True}
+    given = model(**means)
+    again = cross_validate_speakers(given, corpus, cv=2, results_dir=tmp_path / "results")
+    pd.testing.assert_frame_equal(again.predictions, first.predictions)
+    assert given[0].memory == means["memory"]
+    assert given[-1].n_jobs == 2
+
+
 def test_results_are_reused_for_equal_models_and_folds_only(tmp_path, corpus):
     def run(model, cv=2):
         return cross_validate_speakers(model, corpus, cv=cv, results_dir=tmp_path)
