@@ -284,7 +284,7 @@ def _protocol(model, corpus, folds, cv, use_frame):
 
 
 def _without_means(model):
-    """Return a copy of a model without parameters that change no result, only how it is computed."""
+    """Return a copy of a model without parameters that do not change its results."""
     model = copy.deepcopy(model)
     parameters = model.get_params()
     frozen = tuple(n + "__" for n, part in parameters.items() if isinstance(part, FrozenEstimator))
