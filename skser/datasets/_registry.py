@@ -63,7 +63,7 @@ CORPORA = {
         description=(
             "535 utterances of ten German sentences by ten actors (five women, five men) in seven "
             "emotions, recorded at the Technical University of Berlin. `recognition` is the share "
-            "of about twenty listeners who recognised the intended emotion, and `naturalness` the "
+            "of about twenty listeners who recognized the intended emotion, and `naturalness` the "
             "share who found it natural; both are NaN if the file of the listening test is "
             "missing."
         ),

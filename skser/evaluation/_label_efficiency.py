@@ -222,12 +222,12 @@ def label_efficiency_curve(
     >>> from sklearn.neighbors import KNeighborsClassifier
     >>> from skser.evaluation import label_efficiency_curve
     >>> X, y = load_wine(return_X_y=True)
-    >>> estimators = {"bayes": GaussianNB(), "neighbours": KNeighborsClassifier(1)}
+    >>> estimators = {"bayes": GaussianNB(), "neighbors": KNeighborsClassifier(1)}
     >>> curve = label_efficiency_curve(
     ...     estimators, X, y, n_labels=(4, 16, "all"), n_repeats=2, random_state=0
     ... )
     >>> scores = curve.scores().groupby(["estimator", "n_labels"])["score"].mean()
-    >>> scores["bayes"].round(1).tolist(), scores["neighbours"].round(1).tolist()
+    >>> scores["bayes"].round(1).tolist(), scores["neighbors"].round(1).tolist()
     ([0.8, 1.0, 1.0], [0.7, 0.6, 0.7])
     """
     y = column_or_1d(y)
