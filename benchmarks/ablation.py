@@ -46,7 +46,7 @@ CANDIDATES = {
     "40 bands every 16 ms": ({"n_mels": 40, "hop": 0.016}, {}),
 }
 PENALTIES = (0.01, 0.1, 1.0, 10.0)
-SCALERS = {"standardised": StandardScaler(), "ranks": QuantileTransformer(n_quantiles=10)}
+SCALERS = {"standardized": StandardScaler(), "ranks": QuantileTransformer(n_quantiles=10)}
 WEIGHTS = (1, 2, 3)  # weight of the linear model in the vote; the network has weight 1
 
 

@@ -70,8 +70,8 @@ AUGMENTED = {**WIDER, "classifier__n_heads": 4, "classifier__augment": SpecAugme
 CANDIDATES = {
     "as published": ({}, {}),
     "fifth layer of 40 channels, four heads": ({"n_fifth_filters": 40, "n_heads": 4}, {}),
-    "standardised": ({}, {"scaler": SequenceScaler()}),
-    "wider, batch normalisation, one cycle": ({}, WIDER),
+    "standardized": ({}, {"scaler": SequenceScaler()}),
+    "wider, batch normalization, one cycle": ({}, WIDER),
     "augmented": ({}, AUGMENTED),
     "augmented, balanced": ({}, {**AUGMENTED, "classifier__class_weight": "balanced"}),
     "augmented, level by 0.3": (

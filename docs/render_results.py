@@ -137,7 +137,7 @@ def training(docs):
         rows.append(["peak memory relative to that loop", f"{result['memory']['ratio']:.2f}"])
     if "earlier" in result:
         earlier = result["earlier"]
-        label = f"speedup of an epoch over commit {earlier['earlier_commit']}"
+        label = f"speedup over an earlier version of the package ({earlier['earlier_commit']})"
         rows.append([label, f"{earlier['times_faster']:.2f}"])
     if "growth" in result:
         growth = result["growth"]

@@ -88,15 +88,15 @@ curve.multiples("transferred", "from scratch", n_bootstrap=50).round(1)
 #
 # On real speech, the largest gains come from encoders trained on hundreds of thousands of hours of
 # speech. :class:`~skser.feature_extraction.SpeechEmbedding` makes such an encoder a step of a
-# pipeline. It needs the extra ``embeddings``, and it downloads the encoder when it is fitted, so
-# this page only shows the pipeline:
+# pipeline. It needs the extra ``embeddings``. These lower layers of Whisper come with the package;
+# other encoders, such as ``"openai/whisper-small"``, are downloaded when the pipeline is fitted.
 
 from sklearn.linear_model import LogisticRegression
 
 from skser.feature_extraction import SpeechEmbedding
 
 model = make_pipeline(
-    SpeechEmbedding("openai/whisper-tiny", layers=2, memory="cache"),
+    SpeechEmbedding("whisper-tiny-lower", layers=2, memory="cache"),
     StandardScaler(),
     LogisticRegression(C=0.01, max_iter=1000),
 )

@@ -3,7 +3,8 @@ Deploy a model
 ==============
 
 This tutorial saves a trained model in a file without code, loads it without the training code, and
-applies it to single files, to many files and to long recordings.
+applies it to single files, to many files and to long recordings. The export to ONNX needs the extra
+``onnx``.
 """
 
 # %%

@@ -173,11 +173,12 @@ def _training(where, estimator):
         return None
     last = history[-1]
     sizes = [batch.get("train_batch_size", 0) for batch in last.get("batches", [])]
+    n_utterances = {"utterances": int(sum(sizes))} if sizes else {}  # batches may be left out
     return {
         "at": where,
         "network": type(estimator).__name__,
         "epochs": len(history),
-        "utterances": int(sum(sizes)),
+        **n_utterances,
         "last_epoch": {
             key: _number(value)
             for key, value in last.items()

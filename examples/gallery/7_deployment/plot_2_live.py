@@ -7,7 +7,7 @@ From a microphone or a socket, audio arrives in small blocks.
 """
 
 # %%
-# Fifteen seconds by a new speaker, who is sad at first and then happy:
+# Half a minute by a new speaker, who is sad at first and then happy:
 
 import numpy as np
 

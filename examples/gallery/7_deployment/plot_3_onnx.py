@@ -3,7 +3,7 @@ Run a model without this package
 ================================
 
 An exported model contains the features too. onnxruntime runs it in Python, C++, Java or a browser,
-with neither skser nor torch.
+with neither skser nor torch. The export needs the extra ``onnx``.
 """
 
 # %%

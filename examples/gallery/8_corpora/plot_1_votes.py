@@ -3,7 +3,7 @@ Train on the votes of raters
 ============================
 
 Raters disagree, and the majority hides it. A classifier can learn the share of the votes for each
-emotion.
+emotion. It needs the extra ``agreement``.
 """
 
 # %%

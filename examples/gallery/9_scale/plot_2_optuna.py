@@ -3,7 +3,7 @@ Search with optuna
 ==================
 
 A pipeline is an estimator like any other, so every search works on it. The score of each trial is
-that of new speakers.
+that of new speakers. It needs optuna.
 """
 
 # %%

@@ -3,7 +3,7 @@ Record experiments with MLflow
 ==============================
 
 MLflow keeps parameters, scores, pictures and models of every run. Here, the runs are in a folder;
-on a team, they are on a server.
+on a team, they are on a server. It needs the package ``mlflow-skinny`` or ``mlflow``.
 """
 
 # %%

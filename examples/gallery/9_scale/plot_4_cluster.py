@@ -3,7 +3,7 @@ Spread folds over a cluster
 ===========================
 
 Folds and seeds are independent of each other. Inside ``parallel_config("dask")``, the workers of a
-cluster compute them, here two processes of this machine.
+cluster compute them, here two processes of this machine. It needs the extra ``distributed``.
 """
 
 # %%
