@@ -4,17 +4,21 @@ import hashlib
 import os
 import pickle
 import re
+import sys
 import types
 from functools import partial
 
 import numpy as np
 
+_PLAIN = str | bytes | int | float | complex | tuple
+
 
 def digest(thing):
     """Compute a hash of an object from its parameters, fitted state and the code of functions.
 
-    Objects that differ in any of these have different hashes. Two runs of the same script compute
-    the same hash.
+    Objects that differ in any of these have different hashes. The code of a user's function or
+    class includes the functions, classes and plain values of its module that it uses. Two runs of
+    the same script compute the same hash.
     """
     return hashlib.sha256(repr(_described(thing, ())).encode()).hexdigest()
 
@@ -44,21 +48,73 @@ def _described(thing, around):
     if isinstance(thing, set | frozenset):
         return (name, sorted(repr(_described(item, around)) for item in thing))
     if isinstance(thing, type):
-        return ("type", thing.__module__, thing.__qualname__)
+        return ("type", thing.__module__, thing.__qualname__, *_methods(thing, around))
     if isinstance(thing, partial):
         return (name, _described((thing.func, thing.args, thing.keywords), around))
     if isinstance(thing, types.FunctionType):
         cells = [cell.cell_contents for cell in thing.__closure__ or ()]
         parts = (_code(thing.__code__), thing.__defaults__, thing.__kwdefaults__, cells)
-        return (name, thing.__module__, thing.__qualname__, _described(parts, around))
+        used = _used_globals(thing, around)
+        return (name, thing.__module__, thing.__qualname__, _described(parts, around), *used)
     if isinstance(thing, types.MethodType):
         return (name, thing.__name__, _described(thing.__self__, around))
     if hasattr(thing, "__dict__") and not isinstance(thing, types.ModuleType):
-        return (name, _described(vars(thing), around))
+        return (name, _described(vars(thing), around), *_methods(type(thing), around))
     try:
         return (name, hashlib.sha256(pickle.dumps(thing)).hexdigest())
     except (TypeError, AttributeError, pickle.PicklingError):
         return (name, without_addresses(repr(thing)))
+
+
+def _methods(cls, around):
+    """Describe the code of a user's class, with that of its bases; nothing of a library's."""
+    if any(cls is other for other in around):
+        return []
+    found = [
+        (name, _described(_function(value), (*around, cls)))
+        for base in cls.__mro__
+        if _is_users(base.__module__)
+        for name, value in sorted(vars(base).items())
+        if isinstance(_function(value), types.FunctionType)
+        or (isinstance(value, _PLAIN) and not name.startswith("__"))
+    ]
+    return [found] if found else []
+
+
+def _function(value):
+    """Return the function of a method or of a property's getter."""
+    if isinstance(value, property):
+        return value.fget
+    return getattr(value, "__func__", value)
+
+
+def _used_globals(function, around):
+    """Describe what a user's function uses of its module; nothing of a library's."""
+    if not _is_users(function.__module__):
+        return []
+    values = [(n, function.__globals__.get(n)) for n in sorted(_names(function.__code__))]
+    found = [
+        (name, _described(value, around))
+        for name, value in values
+        if isinstance(value, _PLAIN)
+        or (isinstance(value, types.FunctionType | type) and _is_users(value.__module__))
+    ]
+    return [found] if found else []
+
+
+def _names(code):
+    """Return the names that a function uses, in functions inside it too."""
+    inner = [_names(c) for c in code.co_consts if isinstance(c, types.CodeType)]
+    return set(code.co_names).union(*inner)
+
+
+def _is_users(module):
+    """Return whether a module is neither of this package nor installed nor part of Python."""
+    top = (module or "").split(".")[0]
+    if top == "skser" or top in sys.stdlib_module_names:
+        return False
+    path = getattr(sys.modules.get(top), "__file__", None) or ""
+    return "site-packages" not in path and "dist-packages" not in path
 
 
 def _code(code):

@@ -14,7 +14,6 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
-from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
@@ -28,7 +27,7 @@ from skser._fingerprint import digest, without_addresses
 from skser.audio import AudioReadError, audio_inputs, identity
 from skser.datasets import SpeechCorpus
 from skser.evaluation._finished_folds import FinishedFolds
-from skser.evaluation._seeds import set_seed
+from skser.evaluation._seeds import set_seed, unfrozen_parameters
 from skser.evaluation._speaker_evaluation import SpeakerEvaluation, joined
 from skser.evaluation._speaker_routing import fit_with_speakers
 from skser.evaluation._targets import EMOTION, rated_folds, target_of
@@ -286,10 +285,11 @@ def _protocol(model, corpus, folds, cv, use_frame):
 def _without_means(model):
     """Return a copy of a model without parameters that do not change its results."""
     model = copy.deepcopy(model)
-    parameters = model.get_params()
-    frozen = tuple(n + "__" for n, part in parameters.items() if isinstance(part, FrozenEstimator))
+    parameters = unfrozen_parameters(model)
     for name in parameters:
-        if name.split("__")[-1] in _MEANS and not name.startswith(frozen):
+        owner, _, last = name.rpartition("__")
+        library = type(parameters.get(owner, model)).__module__.split(".")[0]
+        if last in _MEANS and library in ("skser", "sklearn"):
             model.set_params(**{name: None})
     return model
 

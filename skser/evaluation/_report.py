@@ -14,7 +14,7 @@ from skser.evaluation._html_page import TEMPLATE, cell, picture, sound, table
 from skser.evaluation._report_protocol import about_corpora, protocol_section
 from skser.evaluation._report_values import ValueSections, name_of, number
 from skser.evaluation._targets import EMOTION, target_of
-from skser.evaluation._unknown_speakers import about_speakers
+from skser.evaluation._unknown_speakers import UNKNOWN_SPEAKER, about_speakers
 from skser.inspection import (
     CalibrationDisplay,
     ConfusionDisplay,
@@ -142,13 +142,17 @@ class EvaluationReport:
         notes = about_speakers(evaluation.protocol) + about_corpora(evaluation, corpus)
         shared = "shared_speakers" in evaluation.protocol
         apart = "" if shared else " in which no known speaker is on both sides"
-        n_speakers = int(pd.Series(corpus.speakers).nunique())
+        tested = evaluation.predictions["utterance"].nunique()
+        of_all = f"{tested:,} of " if tested < len(corpus.target) else ""
+        n_utterances = of_all + counted(len(corpus.target), "utterance")
+        speakers = evaluation.predictions["speaker"]
+        n_speakers = counted(speakers[speakers != UNKNOWN_SPEAKER].nunique(), "speaker")
         return template.render(
             title=self.title or f"Speech emotion recognition on {corpus.name}",
             abstract=(
-                f"{counted(len(corpus.target), 'utterance')} of {counted(n_speakers, 'speaker')}, "
-                f"{counted(n_folds, 'fold')}{apart}, {counted(n_seeds, 'seed')}. All scores are "
-                f"for utterances that the model was not trained on. {' '.join(notes)}"
+                f"Tested on {n_utterances} by {n_speakers}, {counted(n_folds, 'fold')}{apart}, "
+                f"{counted(n_seeds, 'seed')}. All scores are for utterances that the model was not "
+                f"trained on. {' '.join(notes)}"
             ).strip(),
             sections=[section for section in sections if section],
         )
@@ -184,7 +188,8 @@ class EvaluationReport:
         """Make the section of the recall of each class."""
         evaluation = self.evaluation
         recalls = 100 * recall_per_class(evaluation.y_true, evaluation.y_pred)
-        counts = pd.Series(self.corpus.target.astype(str)).value_counts()
+        tested = evaluation.predictions["utterance"].unique()
+        counts = pd.Series(self.corpus.target[tested].astype(str)).value_counts()
         intervals = [self._recall_interval(name) for name in recalls.index]
         classes = pd.DataFrame(
             {

@@ -237,19 +237,21 @@ class SpeakerEvaluation:
         DataFrame
             One row for each score. ``pooled`` is the score over all folds, averaged over seeds,
             and ``sd_seeds`` its standard deviation over seeds (NaN for one seed). ``folds`` is the
-            mean score of single folds, ``sd_folds`` its standard deviation and ``worst_fold`` the
-            worst one. Several dimensions have the mean of each score over the dimensions, the
-            score of each dimension, as in ``ccc_valence``, and the column ``n``: the number of
-            utterances with a rating of the dimension, or of any.
+            mean score of single folds, ``sd_folds`` the standard deviation over folds, each
+            averaged over seeds, and ``worst_fold`` the worst of all. Several dimensions have the
+            mean of each score over the dimensions, the score of each dimension, as in
+            ``ccc_valence``, and the column ``n``: the number of utterances with a rating of the
+            dimension, or of any.
         """
         rows = {}
         for name, metric in self.metrics.items():
             pooled, folds = self.pooled(metric), self.fold_results[name]
+            of_fold = self.fold_results.groupby("fold")[name].mean()
             rows[name] = {
                 "pooled": pooled.mean(),
                 "sd_seeds": pooled.std(),
                 "folds": folds.mean(),
-                "sd_folds": folds.std(),
+                "sd_folds": of_fold.std(),
                 "worst_fold": worst(metric, folds),
             }
             if isinstance(self.target, list):

@@ -2,7 +2,6 @@
 
 import warnings
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from sklearn.metrics import accuracy_score, f1_score, root_mean_squared_error
@@ -16,8 +15,11 @@ from skser.metrics import (
     vote_divergence,
 )
 
-macro_f1 = partial(f1_score, average="macro")
-macro_f1.__name__ = "macro_f1"
+
+def macro_f1(y_true, y_pred):
+    """Compute the mean of the F1 scores of all true classes; a refusal is no class of its own."""
+    return f1_score(y_true, y_pred, labels=np.unique(y_true), average="macro")
+
 
 _OF_NUMBERS = {
     "ccc": concordance_correlation_coefficient,

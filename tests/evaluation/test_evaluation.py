@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.model_selection import (
@@ -453,3 +455,61 @@ def test_a_cluster_that_loses_a_worker_finishes(tmp_path):
         killer.join()
         assert set(client.run(os.getpid).values()) != set(workers.values())
     pd.testing.assert_frame_equal(found.predictions, undisturbed.predictions)
+
+
+OWN_MODEL = """
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+SHIFT = {shift}
+
+
+def helper(n):
+    return {helper}
+
+
+class Own(ClassifierMixin, BaseEstimator):
+    step = {step}
+
+    def __init__(self, memory=None):
+        self.memory = memory
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return self.classes_[[(helper(i) + SHIFT + self.step) % {n} for i in range(len(X))]]
+"""
+
+
+def test_folds_of_other_code_of_ones_own_are_not_reused(tmp_path, corpus, monkeypatch):
+    def run(folder="results", memory=None, **changed):
+        settings = {"shift": 0, "helper": "n", "step": 0, "n": 3} | changed
+        module = types.ModuleType("own_model")
+        exec(OWN_MODEL.format(**settings), vars(module))
+        monkeypatch.setitem(sys.modules, "own_model", module)
+        return cross_validate_speakers(
+            module.Own(memory), corpus, cv=2, results_dir=tmp_path / folder
+        )
+
+    run()
+    run()
+    for changed in ({"shift": 1}, {"helper": "n + 1"}, {"step": 1}, {"n": 2}, {"memory": 5}):
+        with pytest.raises(ValueError, match="differs in model"):
+            run(**changed)
+        run(str(changed), **changed)
+
+
+def test_a_frozen_model_and_a_frozen_part_are_evaluated_as_they_are(corpus):
+    features = FrameFeatures(("energy",), input_sampling_rate=corpus.sampling_rate)
+    forest = RandomForestClassifier(3, random_state=7, n_jobs=1)
+    fitted = make_pipeline(features, Functionals(), forest).fit(corpus.data, corpus.target)
+    expected = fitted.predict(corpus.data).astype(str).tolist()
+    parts = make_pipeline(FrozenEstimator(fitted[:-1]), FrozenEstimator(forest))
+    for model in (FrozenEstimator(fitted), parts):
+        found = cross_validate_speakers(model, corpus, cv=2)
+        predicted = found.predictions.set_index("utterance")["predicted"].sort_index()
+        assert predicted.tolist() == expected
+    assert forest.random_state == 7
+    assert forest.n_jobs == 1

@@ -17,6 +17,7 @@ import pytest
 import soundfile
 from scipy.stats import entropy
 from sklearn.dummy import DummyClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -38,7 +39,7 @@ from skser.evaluation import (
 from skser.evaluation._html_page import sound
 from skser.feature_extraction import FrameFeatures, Functionals
 from skser.inspection import ConfusionDisplay, SpeakerRecallDisplay
-from skser.model_selection import published_folds
+from skser.model_selection import GivenSplits, published_folds
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib").use("Agg")
@@ -430,3 +431,41 @@ def test_finished_folds_are_reused_on_another_day_and_machine(corpus, tmp_path):
     again = cross_validate_speakers(model, corpus, cv=2, results_dir=tmp_path)
     # The times are those of the first call.
     pd.testing.assert_frame_equal(again.fold_results, first.fold_results)
+
+
+@pytest.mark.filterwarnings("ignore:All .* predictions are")
+def test_counts_are_of_tested_utterances(corpus):
+    rows = np.arange(len(corpus.target))
+    test = np.flatnonzero(corpus.speakers == np.unique(corpus.speakers)[0])
+    found = cross_validate_speakers(
+        DummyClassifier(strategy="prior"),
+        corpus,
+        cv=GivenSplits([(np.setdiff1d(rows, test), test)]),
+    )
+    report = EvaluationReport(found, corpus)
+    assert "Tested on 12 of 48 utterances by 1 speaker, 1 fold" in report.to_html()
+    assert [row[-1]["text"] for row in report._classes()["tables"][0]["rows"]] == ["4"] * 3
+
+
+def test_a_refusal_is_no_class_of_the_f1_score(tmp_path):
+    rows = {
+        "utterance": range(6),
+        "speaker": list("aabbcc"),
+        "true": ["joy", "fear"] * 3,
+        "predicted": ["joy", "fear", "unknown", "joy", "joy", "fear"],
+    }
+    pd.DataFrame(rows).to_csv(tmp_path / "predictions.csv", index=False)
+    found = read_predictions(tmp_path / "predictions.csv")
+    # Precision and recall are 2/3 for joy, and 1 and 2/3 for fear.
+    assert found.summary().loc["macro_f1", "pooled"] == pytest.approx((2 / 3 + 0.8) / 2)
+
+
+def test_the_deviation_over_folds_does_not_depend_on_the_number_of_seeds(corpus):
+    model = DummyClassifier(strategy="uniform", random_state=0)
+    fixed = FrozenEstimator(model.fit(corpus.data, corpus.target))
+    one, two = (
+        cross_validate_speakers(fixed, corpus, cv=3, n_seeds=n_seeds).summary()
+        for n_seeds in (1, 2)
+    )
+    assert one.loc["accuracy", "sd_folds"] > 0
+    assert two["sd_folds"].tolist() == pytest.approx(one["sd_folds"].tolist())
