@@ -135,7 +135,7 @@ def test_the_report_says_so(corpus):
     installed("jinja2")
     folds = [([0, 1, 3, 4], [6, 7, 8, 9, 10, 11])]
     html = EvaluationReport(run(corpus, cv=folds), corpus, leakage=False, n_errors=0).to_html()
-    assert "12 utterances of 4 speakers" in html
+    assert "Tested on 6 of 12 utterances by 2 speakers, 1 fold" in html
     assert html.count("2 are tested on and may share their speakers with training.") == 2
 
 
