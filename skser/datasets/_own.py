@@ -4,7 +4,6 @@ import os
 import re
 import unicodedata
 import warnings
-from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +19,7 @@ from skser.audio import (
 from skser.datasets._audio_files import audio_files_in, existing_folder
 from skser.datasets._corpus import SpeechCorpus, finish
 from skser.datasets._parameters import SHARED
+from skser.datasets._spellings import as_names, merged_spellings
 from skser.datasets._table_checks import SOME, check_intervals, check_ratings, warn_of_overlaps
 from skser.datasets._table_file import (
     TEXT_COLUMNS,
@@ -66,15 +66,16 @@ def load_table(table, *, root=None, name="table", return_X_y=False):
     -----
     UserWarning
         If columns with other usual names (``file``, ``label``, ``speaker_id``, …) were taken
-        for the columns above, if emotions, speakers or sexes that differ only in case or spaces
-        were merged, or if files occur several times or their utterances overlap.
+        for the columns above, if emotions, speakers or sexes that differ only in case, spaces or
+        notation (1 and "1.0") were merged, or if files occur several times or their utterances
+        overlap.
 
     Notes
     -----
     Text is stripped of surrounding spaces, and empty rows are dropped. In columns of names,
-    "NA" and "None" are text, not missing values. Paths may have backslashes, a leading ``~``,
-    and either Unicode normal form. Times are compared with the length of the file only when an
-    utterance is read.
+    "NA" and "None" are text, not missing values, and whole numbers become text: both 1 and 1.0
+    become "1". Paths may have backslashes, a leading ``~``, and either Unicode normal form. Times
+    are compared with the length of the file only when an utterance is read.
 
     Examples
     --------
@@ -163,10 +164,13 @@ def labeled_corpus(frame, root, where, unit, name, check_times=False, **about):
     """
     root = Path(root)
     _require_values(frame, ["audio", "emotion"], where, unit)
+    for column in ("emotion", "speaker", "sex", "sentence"):
+        if column in frame:
+            frame[column] = as_names(frame[column])
     frame["emotion"] = frame["emotion"].astype(str)
     for column in ("emotion", "speaker", "sex"):
         if column in frame:
-            frame[column] = _merged_spellings(frame[column], column, where)
+            frame[column] = merged_spellings(frame[column], column, where)
     frame = _with_parts(frame, where, unit)
     for column in ("valence", "activation", "dominance"):
         if column in frame:
@@ -214,35 +218,6 @@ def _read(table, root):
             cells = [None if isinstance(c, str) and not c else c for c in cells]
             frame[column] = pd.Series(cells, index=frame.index, dtype=object)
     return frame.dropna(how="all"), Path("." if root is None else root), "The table", "row"
-
-
-def _merged_spellings(cells, column, where):
-    """Replace names that differ only in case or spaces by their most frequent spelling."""
-    spellings = Counter(cell for cell in cells if isinstance(cell, str))
-    families = {}
-    for spelling in spellings:
-        families.setdefault(_key(spelling), []).append(spelling)
-    chosen, merged = {}, []
-    for family in families.values():
-        # Ties are decided in favor of a lowercase spelling.
-        best = max(family, key=lambda spelling: (spellings[spelling], spelling.islower()))
-        others = sorted(set(family) - {best})
-        chosen |= dict.fromkeys(family, best)
-        if others:
-            merged.append(f"{', '.join(map(repr, others))} as {best!r}")
-    if merged:
-        names = "sexes" if column == "sex" else f"{column}s"
-        warnings.warn(
-            f"{where}: {names} that differ only in case or spaces were merged: "
-            f"{'; '.join(merged[:SOME])}{' …' if len(merged) > SOME else ''}.",
-            stacklevel=3,
-        )
-    return cells.map(lambda cell: chosen.get(cell, cell) if isinstance(cell, str) else cell)
-
-
-def _key(spelling):
-    """Return the form that is the same for all spellings of a name."""
-    return " ".join(unicodedata.normalize("NFKC", spelling).casefold().split())
 
 
 def _with_parts(frame, where, unit):
@@ -375,7 +350,7 @@ def load_folder(root, *, return_X_y=False):
             "add files."
         )
     frame = pd.DataFrame(rows)
-    frame["emotion"] = _merged_spellings(frame["emotion"], "emotion", str(root))
+    frame["emotion"] = merged_spellings(frame["emotion"], "emotion", str(root))
     labels = {label: label for label in frame["emotion"].unique()}
     stems = {re.sub(r"\d+$", "", label) for label in labels}
     if len(labels) > 1 and len(stems) == 1 and stems.isdisjoint({"", *labels}):

@@ -564,3 +564,13 @@ class TestNkululeko:
         train.write_text(text.replace("0 days", "9 days", 2))
         with pytest.raises(ValueError, match=r"line 2: reaches .*, beyond the end of .*call02.wav"):
             load_nkululeko(train)
+
+    def test_a_file_whose_speakers_have_gaps_names_the_same_speakers(self, recorded, tmp_path):
+        first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+        table = pd.DataFrame({"file": "call01.wav", "start": [0, 1], "end": [0.5, 1.5]})
+        table.assign(emotion="anger", speaker=[1, 1]).to_csv(first, index=False)
+        table["file"] = "call02.wav"
+        table.assign(emotion="anger", speaker=[1, None]).to_csv(second, index=False)
+        with pytest.warns(UserWarning, match=r"'1\.0' as '1'"):
+            corpus = load_nkululeko([first, second])
+        assert set(corpus.speakers) == {"1", None}

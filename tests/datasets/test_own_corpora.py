@@ -491,3 +491,33 @@ def test_values_of_a_frame_are_read_as_they_are_meant(tmp_path):
 def test_a_table_of_another_type_is_refused():
     with pytest.raises(TypeError, match="table is of type dict. Give the path of a CSV file"):
         load_table({"audio": ["a.wav"], "emotion": ["anger"]})
+
+
+class TestOneNameInSeveralNotations:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        return touch(tmp_path, "a.wav", "b.wav", "c.wav")
+
+    def table(self, **columns):
+        return pd.DataFrame({"audio": ["a.wav", "b.wav", "c.wav"], "emotion": "joy", **columns})
+
+    def test_a_speaker_as_number_and_as_text_is_one_speaker(self, folder):
+        table = self.table(speaker=[1, 1.0, "1"], emotion=[0, "0", 0.0], sentence=[2.0, 2, None])
+        corpus = load_table(table, root=folder)
+        assert corpus.speakers.tolist() == ["1"] * 3
+        assert corpus.target.tolist() == ["0"] * 3
+        assert corpus.sentences.tolist() == ["2", "2", None]
+
+    def test_a_decimal_zero_does_not_make_another_speaker(self, folder):
+        self.table(speaker=["1.0", "1", "01"]).to_csv(folder / "t.csv", index=False)
+        with pytest.warns(
+            UserWarning, match=r"speakers that differ only in notation were merged: '1\.0' as '1'"
+        ):
+            corpus = load_table(folder / "t.csv")
+        assert corpus.speakers.tolist() == ["1", "1", "01"]
+
+    def test_invisible_characters_do_not_make_another_speaker(self, folder):
+        table = self.table(speaker=["Anna\u200b", "Anna", "\ufeffanna"])
+        with pytest.warns(UserWarning, match=r"only in notation .*'Anna\\u200b'"):
+            corpus = load_table(table, root=folder)
+        assert corpus.speakers.tolist() == ["Anna"] * 3
