@@ -71,13 +71,13 @@ def fetch_audb(
         If the database is not found, the connection fails, or the folder cannot be written or
         is full.
     ValueError
-        If a table or column does not exist or must be named; the message lists those that
-        exist.
+        If a table or column does not exist or must be named (the message lists those that
+        exist), or if a segment reaches beyond its file.
 
     Warns
     -----
     UserWarning
-        If files have no label; they are left out.
+        As `load_audformat`, such as for files without a label.
 
     Examples
     --------
@@ -113,8 +113,8 @@ def fetch_audb(
             ) from error
     keys = row_keys(frame)
     votes = rater_votes(header, tables, emotion, DIMENSIONS, row_keys, rows_of)
-    frame = with_metadata(header, frame, tables)
+    frame, scales = with_metadata(header, frame, tables)
     frame["audio"] = [str(Path(loaded.root, file)) for file in frame["audio"]]
     summary = f"{name} {version}, as published by audb"
-    corpus = corpus_of(header, name, frame, summary, votes_of_frame(votes, keys))
+    corpus = corpus_of(header, name, frame, summary, scales, votes_of_frame(votes, keys))
     return finish(corpus, return_X_y)

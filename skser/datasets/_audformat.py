@@ -10,9 +10,11 @@ import pandas as pd
 from skser._docstrings import insert_descriptions
 from skser._optional import import_optional
 from skser.datasets._audformat_votes import rater_votes, votes_of_frame
-from skser.datasets._corpus import SpeechCorpus, finish
+from skser.datasets._corpus import finish
+from skser.datasets._own import labeled_corpus
 from skser.datasets._parameters import SHARED
 from skser.datasets._registry import CORPORA
+from skser.datasets._spellings import as_names, merged_spellings
 
 # Names that databases give to the columns for sex, transcript and ratings.
 _SEX = ("sex", "gender")
@@ -47,7 +49,8 @@ def load_audformat(database, table=None, column="emotion", *, root=None, return_
     SpeechCorpus
         Paths with the ``start`` and ``end`` of segments and, where the database has them,
         speakers, sexes, sentences, transcripts, and valence, activation and dominance on the
-        scale of their scheme. ``frame`` has the column ``split`` and a column
+        scale of their scheme. ``dimension_range`` is the scale if all of them share one.
+        ``frame`` has the column ``split`` and a column
         ``vote <column>`` per rater. ``votes`` holds the columns of human raters: those of the
         list, or those with the scheme of the label, and those with the scheme of a dimension.
 
@@ -59,12 +62,15 @@ def load_audformat(database, table=None, column="emotion", *, root=None, return_
         If the database or audio files are missing; the message counts the files.
     ValueError
         If a table or column does not exist or must be named (the message lists those that
-        exist), if a column has no labels, or if two tables give different labels to a row.
+        exist), if a column has no labels, if two tables give different labels to a row, or if a
+        segment reaches beyond its file.
 
     Warns
     -----
     UserWarning
-        If rows have no label; they are left out.
+        If rows have no label (they are left out), if emotions, speakers or sexes that differ only
+        in case, spaces or notation were merged, if a table has speakers or other values of
+        another scheme than the rest (they are left out), or if segments overlap.
 
     See Also
     --------
@@ -101,12 +107,12 @@ def load_audformat(database, table=None, column="emotion", *, root=None, return_
     tables = chosen_tables(db, db.name, table, column)
     frame = labels(db, db.name, tables, column)
     keys = row_keys(frame)  # before the columns of times may go
-    frame = with_metadata(db, frame, tables)
+    frame, scales = with_metadata(db, frame, tables)
     votes = rater_votes(db, tables, column, DIMENSIONS, row_keys, rows_of)
     root = Path(root if root is not None else folder if folder is not None else ".").expanduser()
     frame["audio"] = _existing(frame["audio"], root, db.name)
     summary = f"{db.name}, a database in audformat"
-    corpus = corpus_of(db, db.name, frame, summary, votes_of_frame(votes, keys))
+    corpus = corpus_of(db, db.name, frame, summary, scales, votes_of_frame(votes, keys))
     return finish(corpus, return_X_y)
 
 
@@ -187,21 +193,27 @@ def labels(db, name, tables, column):
         Columns ``audio``, ``start`` and ``end`` in seconds, ``emotion`` and others.
     """
     columns = [column] if isinstance(column, str) else list(column)
-    parts = []
+    given = {}
     for key in tables:
-        table = db[key].df
-        part = rows_of(table.index)
-        votes = {one: table[one].astype(object).to_numpy() for one in columns}
-        for one, given in votes.items():
-            if pd.isna(given).all():
+        for one in columns:
+            given[key, one] = as_names(db[key].df[one])
+            if given[key, one].isna().all():
                 raise ValueError(
                     f"{name}: column {one!r} of table {key} has no labels. Choose another column."
                 )
+    # Merged before the votes are counted: raters may write one emotion in different ways.
+    cells = merged_spellings(pd.concat(given.values()), "emotion", name).to_numpy()
+    ends = np.cumsum([len(one) for one in given.values()])
+    given = dict(zip(given, np.split(cells, ends[:-1]), strict=True))
+    parts = []
+    for key in tables:
+        part = rows_of(db[key].df.index)
+        votes = {one: given[key, one] for one in columns}
         if isinstance(column, str):
             part["emotion"] = votes[column]
         else:
             part["emotion"] = [_most_votes(row) for row in zip(*votes.values(), strict=True)]
-            part = part.assign(**{f"vote {one}": given for one, given in votes.items()})
+            part = part.assign(**{f"vote {one}": vote for one, vote in votes.items()})
         if db[key].split_id is not None:
             part["split"] = db[key].split_id
         parts.append(part)
@@ -258,13 +270,15 @@ def with_metadata(db, frame, tables):
 
     Returns
     -------
-    DataFrame
+    frame : DataFrame
         Table with the new columns, and without ``start`` and ``end`` if all rows are whole
         files.
+    scales : set of tuple or None
+        Lowest and highest value of each scale of the ratings; None for an unknown one.
     """
     speakers, scheme = _column(db, frame, tables, ("speaker",))
     if speakers is not None:
-        frame["speaker"] = [None if pd.isna(s) else str(s) for s in speakers]
+        frame["speaker"] = as_names(pd.Series(speakers, frame.index))
         about = _described(db, scheme)
         sexes = [_property(about.get(speaker), _SEX) for speaker in speakers]
         if any(sexes):
@@ -286,20 +300,31 @@ def with_metadata(db, frame, tables):
             texts.get(code, code) if isinstance(texts.get(code, code), str) else None
             for code in codes
         ]
+    scales = set()
     for dimension, names in DIMENSIONS.items():
-        values, _ = _column(db, frame, tables, names)
+        values, scheme = _column(db, frame, tables, names)
         if values is not None:
+            scales.add(_scale(scheme))
             frame[dimension] = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(float)
     whole = frame["start"].fillna(0).eq(0).all() and frame["end"].isna().all()
-    return frame.drop(columns=["start", "end"]) if whole else frame
+    return (frame.drop(columns=["start", "end"]) if whole else frame), scales
+
+
+def _scale(scheme):
+    """Return the lowest and highest value of a scheme, or None if they are unknown."""
+    if scheme is None or None in (scheme.minimum, scheme.maximum):
+        return None
+    return float(scheme.minimum), float(scheme.maximum)
 
 
 def _column(db, frame, tables, names):
     """Return the values in the columns with one of these names, and their scheme.
 
     A table of segments describes only the same segments; a table of files describes every
-    segment of each file. Columns of another scheme than the first one with values are left out.
+    segment of each file. Columns of another scheme than the first one with values are left out;
+    names without a scheme are the same names, but ratings without one have an unknown scale.
     """
+    rated = names in DIMENSIONS.values()
     found, schemes = pd.Series(None, index=frame.index, dtype=object), []
     for key in [*tables, *(key for key in db.tables if key not in tables)]:
         table = db[key]
@@ -313,10 +338,18 @@ def _column(db, frame, tables, names):
                 wanted, there = row_keys(frame), row_keys(rows_of(values.index))
             known = dict(zip(there, values, strict=True))
             scheme = table.columns[name].scheme_id
-            if known.keys().isdisjoint(wanted) or schemes not in ([], [scheme]):
-                continue
-            schemes = [scheme]
             of_rows = pd.Series([known.get(one) for one in wanted], index=frame.index, dtype=object)
+            if of_rows.isna().all():
+                continue
+            if schemes not in ([], [scheme]) and (rated or None not in (scheme, *schemes)):
+                if key in tables:
+                    warnings.warn(
+                        f"{db.name}: the column {name!r} of table {key} has the scheme {scheme}, "
+                        f"not {schemes[0]}, and is left out. Give both columns the same scheme.",
+                        stacklevel=4,
+                    )
+                continue
+            schemes = [scheme] if scheme is not None or not schemes else schemes
             found = found.where(found.notna(), of_rows)
     if not schemes:
         return None, None
@@ -366,7 +399,7 @@ def known_corpus(name):
     return next(matching, None)
 
 
-def corpus_of(db, name, frame, summary, votes=None):
+def corpus_of(db, name, frame, summary, scales, votes=None):
     """Build the corpus of a database, with its license, citation and description.
 
     Parameters
@@ -379,6 +412,8 @@ def corpus_of(db, name, frame, summary, votes=None):
         Utterance table.
     summary : str
         First paragraph of the corpus's description.
+    scales : set of tuple or None
+        Scales of the ratings, as `with_metadata` returns them.
     votes : DataFrame or None, default=None
         Votes of the raters, by position in `frame`.
 
@@ -388,33 +423,19 @@ def corpus_of(db, name, frame, summary, votes=None):
     """
     known = known_corpus(name)
     about = "\n\n".join(filter(None, (db.description, db.source and f"Source: {db.source}")))
-    return SpeechCorpus(
+    for dimension, names in DIMENSIONS.items():
+        if votes is not None and dimension in votes:
+            scales = scales | {_scale(db.schemes[one]) for one in names if one in db.schemes}
+    return labeled_corpus(
         frame,
+        "",
+        name,
+        "row",
         name if known is None else known.name,
-        {label: label for label in sorted(frame["emotion"].unique())},
+        check_times=True,
         license=" ".join(filter(None, (db.license, db.license_url))) or "unknown",
         citation=known.citation if known is not None else (db.author or ""),
         description=f"{summary}\n\n{about}\n",
-        dimension_range=_range(db, frame),
+        dimension_range=next(iter(scales)) if len(scales) == 1 else None,
         votes=votes,
     )
-
-
-def _range(db, frame):
-    """Return the scale that all ratings share according to their schemes, or None."""
-    ranges = set()
-    for dimension, names in DIMENSIONS.items():
-        if dimension in frame:
-            scheme = _scheme(db, names)
-            if scheme is not None and None not in (scheme.minimum, scheme.maximum):
-                ranges.add((float(scheme.minimum), float(scheme.maximum)))
-    return ranges.pop() if len(ranges) == 1 else None
-
-
-def _scheme(db, names):
-    """Return the scheme of the first column with one of these names, or None."""
-    for key in db.tables:
-        for name in names:
-            if name in db[key].columns and db[key].columns[name].scheme_id is not None:
-                return db.schemes[db[key].columns[name].scheme_id]
-    return None

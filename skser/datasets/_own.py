@@ -163,10 +163,10 @@ def labeled_corpus(frame, root, where, unit, name, check_times=False, **about):
     SpeechCorpus
     """
     root = Path(root)
-    _require_values(frame, ["audio", "emotion"], where, unit)
     for column in ("emotion", "speaker", "sex", "sentence"):
         if column in frame:
             frame[column] = as_names(frame[column])
+    _require_values(frame, ["audio", "emotion"], where, unit)
     frame["emotion"] = frame["emotion"].astype(str)
     for column in ("emotion", "speaker", "sex"):
         if column in frame:

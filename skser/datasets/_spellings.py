@@ -13,7 +13,9 @@ from skser.datasets._table_checks import SOME
 
 
 def as_names(cells):
-    """Convert the numbers in a column of names to text: both 1 and 1.0 become "1".
+    """Convert the numbers in a column of names to text, and strip the text.
+
+    Both 1 and 1.0 become "1".
 
     Parameters
     ----------
@@ -23,13 +25,15 @@ def as_names(cells):
     Returns
     -------
     Series of object
-        Missing values and other objects stay as they are.
+        Missing values and other objects stay as they are; empty text becomes None.
     """
     return pd.Series([_name(cell) for cell in cells], index=cells.index, dtype=object)
 
 
 def _name(cell):
-    """Return a number as text, without a fraction of zero; any other value as it is."""
+    """Return a cell as `as_names` does."""
+    if isinstance(cell, str):
+        return cell.strip() or None
     if isinstance(cell, bool) or not isinstance(cell, Real) or not math.isfinite(cell):
         return cell
     return str(int(cell)) if cell == int(cell) else str(cell)

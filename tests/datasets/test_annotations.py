@@ -200,6 +200,88 @@ class TestAudformat:
         corpus = load_audformat(db, "turns", "first", root=tmp_path)
         assert corpus.sexes.tolist() == ["female"] * 8 + [None] * 8
 
+    def rated(self, valence, arousal):
+        """Return a database with ratings of other scales in its first table than in the last."""
+        audformat = pytest.importorskip("audformat")
+        db = audformat.Database("calls")
+        for name, bounds in {"pilot": (1, 7), "valence": valence, "arousal": arousal}.items():
+            db.schemes[name] = audformat.Scheme("float", minimum=bounds[0], maximum=bounds[1])
+        for key in ("a_pilot", "gold"):
+            db[key] = audformat.Table(audformat.filewise_index(["call01.wav"]))
+            for name in ("valence", "arousal"):
+                scheme = name if key == "gold" else "pilot"
+                db[key][name] = audformat.Column(scheme_id=scheme)
+                db[key][name].set([2.0])
+        db["gold"]["emotion"] = audformat.Column()
+        db["gold"]["emotion"].set(["anger"])
+        return db
+
+    @pytest.mark.parametrize(
+        ("valence", "arousal", "expected"),
+        [
+            ((1, 5), (1, 5), (1, 5)),
+            ((1, 5), (None, None), None),
+            ((1, 5), (0, 5), None),
+        ],
+    )
+    def test_the_scale_is_that_of_the_values(self, valence, arousal, expected, recorded, tmp_path):
+        corpus = load_audformat(self.rated(valence, arousal), root=tmp_path)
+        assert corpus.valence.tolist() == [2.0]
+        assert corpus.dimension_range == expected
+
+    def test_spellings_of_one_name_are_merged_before_votes_are_counted(self, recorded, tmp_path):
+        audformat = pytest.importorskip("audformat")
+        db = audformat.Database("calls")
+        db["files"] = audformat.Table(audformat.filewise_index(["call01.wav", "call02.wav"]))
+        columns = {
+            "r0": ["anger", "joy"], "r1": ["Anger", "joy"], "r2": ["anger ", "fear"],
+            "speaker": ["Ann", "ann "],
+        }  # fmt: skip
+        for name, values in columns.items():
+            db["files"][name] = audformat.Column()
+            db["files"][name].set(values)
+        with pytest.warns(UserWarning, match="calls: .* were merged: ") as caught:
+            corpus = load_audformat(db, column=["r0", "r1", "r2"], root=tmp_path)
+        assert len(caught) == 2  # emotions and speakers
+        assert corpus.target.tolist() == ["anger", "joy"]
+        assert len(set(corpus.speakers)) == 1
+        assert corpus.soft_targets(["anger", "joy"]).tolist() == [[1, 0], [0, 1]]
+
+    def test_overlaps_are_warned_of_and_times_beyond_the_file_refused(self, recorded, tmp_path):
+        audformat = pytest.importorskip("audformat")
+        db = audformat.Database("calls")
+        for ends in (["2s", "3s"], ["1s", "99s"]):
+            index = audformat.segmented_index(["call01.wav"] * 2, ["0s", "1s"], ends)
+            db["turns"] = audformat.Table(index)
+            db["turns"]["emotion"] = audformat.Column()
+            db["turns"]["emotion"].set(["anger", "joy"])
+            if ends[0] == "2s":
+                with pytest.warns(UserWarning, match="calls: 1 pair of utterances overlaps"):
+                    load_audformat(db, root=tmp_path)
+        with pytest.raises(ValueError, match="calls, row 1: reaches 99 s, beyond the end of"):
+            load_audformat(db, root=tmp_path)
+
+    def test_a_scheme_that_one_table_lacks_does_not_lose_speakers(self, recorded, tmp_path):
+        audformat = pytest.importorskip("audformat")
+        db = audformat.Database("calls")
+        db.schemes["speaker"] = audformat.Scheme(labels={"a": {"gender": "female"}})
+        db.schemes["other"] = audformat.Scheme(labels=["b"])
+        for key, file, speaker in (("train", "call01.wav", "a"), ("test", "call02.wav", "b")):
+            db[key] = audformat.Table(audformat.filewise_index([file]))
+            for name, value in {"emotion": "anger", "speaker": speaker}.items():
+                scheme = "speaker" if value == "a" else None
+                db[key][name] = audformat.Column(scheme_id=scheme)
+                db[key][name].set([value])
+        for tables in (["train", "test"], ["test", "train"]):
+            corpus = load_audformat(db, tables, root=tmp_path)
+            of_speaker = dict(zip(corpus.speakers, corpus.sexes, strict=True))
+            assert of_speaker == {"a": "female", "b": None}
+        db["test"]["speaker"] = audformat.Column(scheme_id="other")
+        db["test"]["speaker"].set(["b"])
+        with pytest.warns(UserWarning, match="'speaker' of table test has the scheme other, not"):
+            corpus = load_audformat(db, ["train", "test"], root=tmp_path)
+        assert corpus.speakers.tolist() == ["a", None]
+
     def test_missing_tables_labels_and_files_are_errors(self, recorded, tmp_path):
         db = write_database(recorded, tmp_path, [None] * 16)
         with pytest.raises(ValueError, match=r"calls has no table \['x'\]; .*turns: first, second"):
