@@ -1,5 +1,7 @@
 """Concatenation of corpora."""
 
+import warnings
+
 import pandas as pd
 
 from skser.datasets._corpus import SpeechCorpus
@@ -34,6 +36,11 @@ def concatenate_corpora(corpora, *, name=None):
         If fewer than two corpora are given, if two have the same name, if only some have
         speakers, if one already has a column ``corpus``, if their ratings are on different
         scales, or if files would be mixed with arrays, or arrays of different sampling rates.
+
+    Warns
+    -----
+    UserWarning
+        If several corpora have ratings, but the scales are unknown.
 
     Examples
     --------
@@ -155,5 +162,12 @@ def _common_range(corpora):
         raise ValueError(
             f"The corpora have ratings on different scales: {ranges}. "
             "Call rescale_dimensions on each of them first."
+        )
+    if len(rated) > 1 and rated[0].dimension_range is None:
+        warnings.warn(
+            f"The scales of the ratings of {', '.join(ranges)} are unknown, so the ratings are "
+            "joined as they are. If the scales differ, give each corpus its dimension_range and "
+            "call rescale_dimensions first.",
+            stacklevel=3,
         )
     return rated[0].dimension_range if rated else None

@@ -6,6 +6,7 @@ import pandas as pd
 from skser._wording import counted
 from skser.audio import table_rows
 from skser.datasets._registry import HARMONIZED, SHARED_EMOTIONS
+from skser.datasets._table_checks import check_corpus_table
 from skser.datasets._votes import (
     DIMENSIONS,
     checked_votes,
@@ -53,7 +54,8 @@ class SpeechCorpus:
         Sampling rate of the arrays in ``audio``, in Hz; None for files.
     dimension_range : tuple of two floats or None, default=None
         Lowest and highest value of the scale on which valence, activation and dominance were
-        rated, such as (1, 5); None if the scale is unknown or nothing is rated.
+        rated, such as (1, 5); None if the scale is unknown or nothing is rated. Ratings that are
+        clearly outside, such as a code 99 for missing ones, raise ValueError.
     joined : bool, default=False
         Whether `concatenate_corpora` made the corpus. If so, the column ``corpus`` names the
         original corpus of each utterance, and speakers and sentences begin with that name.
@@ -62,7 +64,8 @@ class SpeechCorpus:
         table), ``rater`` (str, or None for an anonymous rater), and ``emotion``, ``valence``,
         ``activation``, ``dominance`` or some of them. A rater who named several emotions has
         several rows. The optional column ``self_evaluation`` (bool) marks votes of the speakers
-        themselves.
+        themselves. Emotions that differ from those of the table only in case, spaces or notation
+        get the name that they have there.
 
     Attributes
     ----------
@@ -129,14 +132,7 @@ class SpeechCorpus:
         votes=None,
     ):
         frame = frame.reset_index(drop=True)
-        missing = {"audio", "emotion"} - set(frame.columns)
-        if missing:
-            raise ValueError(
-                f"The utterance table lacks the columns {sorted(missing)}; it has "
-                f"{list(frame.columns)}."
-            )
-        if frame.empty:
-            raise ValueError(f"{name}: no utterances are left. Keep at least one.")
+        check_corpus_table(frame, name, dimension_range)
 
         def known(key):
             return key in frame and frame[key].notna().any()
@@ -167,7 +163,7 @@ class SpeechCorpus:
         self.sampling_rate = sampling_rate
         self.dimension_range = dimension_range
         self.joined = joined
-        self.votes = checked_votes(votes, len(frame), name)
+        self.votes = checked_votes(votes, self.target, name)
         self.DESCR = description
 
     __iter__ = None  # ambiguous, rows or attributes: iterate over `data` instead
@@ -201,6 +197,7 @@ class SpeechCorpus:
             )
         if not isinstance(rows, slice):
             rows = np.atleast_1d(np.asarray(rows))
+            rows = rows if rows.size else rows.astype(int)  # an empty list is of floats
             if rows.dtype.kind not in "iub":
                 raise TypeError(
                     f"A corpus is indexed by rows, not by {rows.dtype}: use integers, a boolean "

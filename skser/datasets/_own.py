@@ -20,7 +20,13 @@ from skser.datasets._audio_files import audio_files_in, existing_folder
 from skser.datasets._corpus import SpeechCorpus, finish
 from skser.datasets._parameters import SHARED
 from skser.datasets._spellings import as_names, merged_spellings
-from skser.datasets._table_checks import SOME, check_intervals, check_ratings, warn_of_overlaps
+from skser.datasets._table_checks import (
+    SOME,
+    check_intervals,
+    check_ratings,
+    require_unique_columns,
+    warn_of_overlaps,
+)
 from skser.datasets._table_file import (
     TEXT_COLUMNS,
     as_values,
@@ -30,7 +36,7 @@ from skser.datasets._table_file import (
 
 
 @insert_descriptions(SHARED)
-def load_table(table, *, root=None, name="table", return_X_y=False):
+def load_table(table, *, root=None, name="table", dimension_range=None, return_X_y=False):
     r"""Load a corpus from an utterance table.
 
     Parameters
@@ -48,6 +54,9 @@ def load_table(table, *, root=None, name="table", return_X_y=False):
         working directory for a frame.
     name : str, default="table"
         Name of the corpus.
+    dimension_range : tuple of two floats or None, default=None
+        Lowest and highest value of the scale of valence, activation and dominance, such as
+        (1, 5); None if it is unknown or nothing is rated.
     {return_X_y}
 
     Returns
@@ -59,8 +68,8 @@ def load_table(table, *, root=None, name="table", return_X_y=False):
     FileNotFoundError
         If the CSV file or audio files do not exist; the message names the first ten.
     ValueError
-        If the table has no rows, a column is missing, an utterance has no emotion, or a time or
-        channel is invalid; the message names the row.
+        If the table has no rows, a column is missing or there twice, an utterance has no emotion,
+        or a time, channel or rating is invalid; the message names the row.
 
     Warns
     -----
@@ -99,7 +108,8 @@ def load_table(table, *, root=None, name="table", return_X_y=False):
     frame = with_known_names(frame, where)
     if unit == "line":
         frame = as_values(frame)
-    return finish(labeled_corpus(frame, root, where, unit, name), return_X_y)
+    corpus = labeled_corpus(frame, root, where, unit, name, dimension_range=dimension_range)
+    return finish(corpus, return_X_y)
 
 
 def read_utterances(table):
@@ -199,6 +209,7 @@ def _read(table, root):
             raise FileNotFoundError(f"The table {table} does not exist. Check the path.")
         root = table.parent if root is None else Path(root)
         return read_any_table(table), root, str(table), "line"
+    require_unique_columns(table, "The table")
     frame = table.copy()
     if "audio" not in frame and is_utterance_index(frame.index):
         frame = frame.reset_index().rename(columns={"file": "audio"})

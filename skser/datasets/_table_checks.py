@@ -10,6 +10,8 @@ from skser.audio import Utterance, overlapping
 
 SOME = 10  # number of rows that a message lists
 _ROUNDING = 0.01  # seconds; `Utterance` has the same tolerance
+# Part of a scale by which ratings may leave it: IEMOCAP has 5.5 on its scale from 1 to 5.
+_OUTSIDE = 1 / 8 + 1e-9
 _NO_LENGTH = 2**40  # samples; a recording that was never closed has a larger number in its header
 
 
@@ -59,6 +61,75 @@ def check_ratings(cells, column, where, unit):
             f"{where}, {unit} {i}: {column}={cells[i]!r} is not a number. Correct it, or leave "
             "it empty."
         )
+
+
+def require_unique_columns(frame, where):
+    """Raise ValueError if two columns have the same name."""
+    repeated = frame.columns[frame.columns.duplicated()].unique().tolist()
+    if repeated:
+        raise ValueError(f"{where} has the columns {repeated} twice. Rename one of each.")
+
+
+def check_corpus_table(frame, name, dimension_range):
+    """Raise ValueError if a corpus cannot be built from an utterance table.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Utterance table whose index counts from 0.
+    name : str
+        Name of the corpus, for messages.
+    dimension_range : tuple of two floats or None
+        Lowest and highest value of the scale of the ratings.
+    """
+    missing = {"audio", "emotion"} - set(frame.columns)
+    if missing:
+        raise ValueError(
+            f"The utterance table lacks the columns {sorted(missing)}; it has "
+            f"{list(frame.columns)}."
+        )
+    require_unique_columns(frame, f"{name}: the utterance table")
+    if frame.empty:
+        raise ValueError(f"{name}: no utterances are left. Keep at least one.")
+    unlabeled = frame.index[frame["emotion"].isna()].tolist()
+    if unlabeled:
+        raise ValueError(
+            f"{name} has no emotion in rows {unlabeled[:SOME]}. Fill in the values, or remove "
+            "these rows."
+        )
+    types = frame["emotion"].map(lambda emotion: isinstance(emotion, str))
+    if types.nunique() > 1:
+        i = types.idxmin()
+        raise ValueError(
+            f"{name}, row {i}: the emotion {frame['emotion'][i]!r} is not text, but others are. "
+            "Give all emotions as text."
+        )
+    for key in ("valence", "activation", "dominance"):
+        if key in frame:
+            check_ratings(frame[key], key, name, "row")
+    if dimension_range is not None:
+        _check_scale(frame, name, dimension_range)
+
+
+def _check_scale(frame, name, dimension_range):
+    """Raise ValueError if the scale is not one, or if ratings are clearly outside."""
+    low, high = dimension_range
+    if not -np.inf < low < high < np.inf:
+        raise ValueError(
+            f"{name}: dimension_range={dimension_range} is not a scale. Give its lowest value "
+            "first, and then a higher one."
+        )
+    for key in ("valence", "activation", "dominance"):
+        if key not in frame:
+            continue
+        ratings = pd.to_numeric(frame[key]).astype(float)
+        beyond = np.maximum(low - ratings, ratings - high) > _OUTSIDE * (high - low)
+        if beyond.any():
+            i = beyond.idxmax()
+            raise ValueError(
+                f"{name}, row {i}: {key}={ratings[i]:g} is not on the scale from {low:g} to "
+                f"{high:g}. Leave missing ratings empty, or correct dimension_range."
+            )
 
 
 def warn_of_overlaps(corpus, rows, where, unit):

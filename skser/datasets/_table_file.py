@@ -7,6 +7,8 @@ import warnings
 
 import pandas as pd
 
+from skser.datasets._table_checks import require_unique_columns
+
 # Names that other tables give to these columns, most usual first.
 _ALIASES = {
     "audio": ("file", "path", "wav", "filepath", "filename", "audiopath", "audiofile", "wavpath",
@@ -85,9 +87,7 @@ def read_any_table(path):
             )
     rows = [(row + [""] * len(heading))[: len(heading)] for row in rows]
     table = pd.DataFrame(rows, columns=heading, index=pd.Index(lines, name="line"), dtype=object)
-    repeated = table.columns[table.columns.duplicated()].unique().tolist()
-    if repeated:
-        raise ValueError(f"{path} has the columns {repeated} twice. Rename one of each.")
+    require_unique_columns(table, str(path))
     return table
 
 

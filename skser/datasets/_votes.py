@@ -1,15 +1,20 @@
 """Votes of single raters: one row per utterance and rater, beside the labels of a corpus."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_integer_dtype
+
+from skser.datasets._spellings import as_names, chosen_spellings, name_key
+from skser.datasets._table_checks import check_ratings
 
 DIMENSIONS = ("valence", "activation", "dominance")
 SELF = "self_evaluation"
 _TARGETS = ("emotion", *DIMENSIONS)
 
 
-def checked_votes(votes, n_utterances, name):
+def checked_votes(votes, target, name):
     """Return a table of votes in its normal form, or None if the table is empty.
 
     Parameters
@@ -17,8 +22,8 @@ def checked_votes(votes, n_utterances, name):
     votes : DataFrame or None
         Table with the columns ``utterance`` (position in the corpus), ``rater`` and at least one
         of ``emotion``, ``valence``, ``activation`` and ``dominance``.
-    n_utterances : int
-        Number of utterances of the corpus.
+    target : ndarray of shape (n_utterances,), object
+        Emotions of the corpus. Votes for them in another spelling get their spelling.
     name : str
         Name of the corpus, for messages.
 
@@ -30,7 +35,8 @@ def checked_votes(votes, n_utterances, name):
     Raises
     ------
     ValueError
-        If a column is missing, or a row refers to an utterance that the corpus does not have.
+        If a column is missing, a rating is not a number, a self-evaluation is neither True nor
+        False, or a row refers to an utterance that the corpus does not have.
     """
     if votes is None:
         return None
@@ -50,20 +56,47 @@ def checked_votes(votes, n_utterances, name):
             f"{name}: the utterances of the votes are {rows.dtype}; give their positions in the "
             "corpus as integers."
         )
-    outside = rows[(rows < 0) | (rows >= n_utterances)]
+    outside = rows[(rows < 0) | (rows >= len(target))]
     if len(outside):
         raise ValueError(
             f"{name}: a vote is for utterance {outside.iloc[0]}, but the corpus has the utterances "
-            f"0 to {n_utterances - 1}."
+            f"0 to {len(target) - 1}."
         )
-    kinds = {"utterance": "int64"} | {key: float for key in DIMENSIONS if key in votes}
-    votes = votes.astype(kinds).sort_values("utterance", kind="stable", ignore_index=True)
+    where = f"{name}: the table of votes"
+    votes = votes.astype({"utterance": "int64"})
+    for key in DIMENSIONS:
+        if key in votes:
+            check_ratings(votes[key], key, where, "row")
+            votes[key] = pd.to_numeric(votes[key]).astype(float)
+    if SELF in votes:
+        wrong = votes[SELF].notna() & ~votes[SELF].isin([True, False])
+        if wrong.any():
+            i = wrong.idxmax()
+            raise ValueError(
+                f"{where}, row {i}: {SELF}={votes[SELF][i]!r} is neither True nor False. Convert "
+                "the column to bool."
+            )
+        votes[SELF] = votes[SELF].isin([True])
+    votes = votes.sort_values("utterance", kind="stable", ignore_index=True)
     # An object column, because pandas would turn a missing str into NaN.
-    raters = [None if pd.isna(rater) else str(rater) for rater in votes["rater"]]
+    raters = [None if pd.isna(rater) else str(rater) for rater in as_names(votes["rater"])]
     votes["rater"] = pd.Series(raters, dtype=object)
     if "emotion" in votes:
-        votes["emotion"] = votes["emotion"].astype(object).where(votes["emotion"].notna(), None)
+        votes["emotion"] = _spelled(votes["emotion"], set(target))
     return votes
+
+
+def _spelled(emotions, target):
+    """Return the emotions of votes in the spelling of the corpus, or in their most frequent one."""
+    emotions = emotions.astype(object).where(emotions.notna(), None)
+    known = {name_key(emotion): emotion for emotion in target if isinstance(emotion, str)}
+    if not known:  # emotions of a corpus are text, but other classes work as well
+        return emotions
+    emotions = as_names(emotions)
+    chosen = chosen_spellings(Counter(one for one in emotions if isinstance(one, str)))
+    chosen = {old: known.get(name_key(old), new) for old, new in chosen.items()}
+    chosen |= {emotion: emotion for emotion in known.values()}
+    return pd.Series([chosen.get(one, one) for one in emotions], dtype=object)
 
 
 def votes_of_rows(votes, rows):

@@ -10,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from skser.audio import Utterance, load_audio
 from skser.datasets import (
     SpeechCorpus,
+    concatenate_corpora,
     load_emodb,
     load_folder,
     load_ravdess,
@@ -521,3 +522,52 @@ class TestOneNameInSeveralNotations:
         with pytest.warns(UserWarning, match=r"only in notation .*'Anna\\u200b'"):
             corpus = load_table(table, root=folder)
         assert corpus.speakers.tolist() == ["Anna"] * 3
+
+
+class TestTablesThatAreNoCorpus:
+    FRAME = pd.DataFrame({"audio": ["a.wav", "b.wav"], "emotion": ["x", "y"]})
+
+    @pytest.mark.parametrize(
+        ("columns", "scale", "message"),
+        [
+            ({"emotion": ["x", None]}, None, r"mine has no emotion in rows \[1\]\. Fill in"),
+            ({"emotion": ["x", 1]}, None, "mine, row 1: the emotion 1 is not text"),
+            ({"valence": [1, "high"]}, None, "mine, row 1: valence='high' is not a number"),
+            ({"valence": [1, 99]}, (1, 5), "mine, row 1: valence=99 is not on the scale from 1 to"),
+            ({"valence": [0, 4]}, (1, 5), "mine, row 0: valence=0 is not on the scale"),
+            ({}, (5, 5), r"mine: dimension_range=\(5, 5\) is not a scale"),
+            ({}, (5, 1), r"mine: dimension_range=\(5, 1\) is not a scale"),
+        ],
+    )
+    def test_the_error_names_the_row(self, columns, scale, message):
+        with pytest.raises(ValueError, match=message):
+            SpeechCorpus(self.FRAME.assign(**columns), "mine", {}, dimension_range=scale)
+
+    def test_ratings_slightly_outside_their_scale_are_kept(self):
+        frame = self.FRAME.assign(valence=[5.5, np.nan])
+        corpus = SpeechCorpus(frame, "mine", {}, dimension_range=(1, 5))
+        assert corpus.rescale_dimensions(-1, 1).valence[0] == 1.25
+
+    def test_a_column_that_is_there_twice_is_refused(self):
+        twice = pd.concat([self.FRAME, self.FRAME["audio"]], axis=1)
+        for build in (load_table, lambda frame: SpeechCorpus(frame, "mine", {})):
+            with pytest.raises(ValueError, match=r"table has the columns \['audio'\] twice"):
+                build(twice)
+
+    def test_no_rows_are_no_corpus(self):
+        with pytest.raises(ValueError, match=r"mine: no utterances are left\. Keep"):
+            SpeechCorpus(self.FRAME, "mine", {})[[]]
+
+    def test_a_table_of_ratings_has_a_scale(self, tmp_path):
+        touch(tmp_path, "a.wav", "b.wav")
+        frame = self.FRAME.assign(valence=[1, 3])
+        corpus = load_table(frame, root=tmp_path, dimension_range=(1, 5))
+        assert corpus.rescale_dimensions(-1, 1).valence.tolist() == [-1, 0]
+
+    def test_joining_ratings_on_unknown_scales_causes_a_warning(self):
+        corpora = [
+            SpeechCorpus(self.FRAME.assign(valence=[low, 1]), name, {})
+            for name, low in (("one", 5), ("two", -1))
+        ]
+        with pytest.warns(UserWarning, match="scales of the ratings of one, two are unknown"):
+            concatenate_corpora(corpora)

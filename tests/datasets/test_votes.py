@@ -102,6 +102,11 @@ class TestVotesFollowTheUtterances:
             (VOTES[["utterance", "rater"]], "at least one of"),
             (VOTES.assign(utterance=3), "for utterance 3, but the corpus has the utterances 0 to"),
             (VOTES.assign(utterance="a"), "give their positions"),
+            (VOTES.assign(valence=["1", "2", "3,5", 4, 5]), "row 2: valence='3,5' is not a number"),
+            (
+                VOTES.assign(self_evaluation=["False", *[False] * 4]),
+                "row 0: self_evaluation='False' is neither True nor False. Convert",
+            ),
         ],
     )
     def test_a_table_that_is_not_votes_is_refused(self, votes, message):
@@ -130,6 +135,17 @@ class TestSoftTargets:
     def test_speakers_do_not_vote_on_themselves(self):
         votes = VOTES.assign(self_evaluation=VOTES["emotion"] == "fear")
         assert corpus(votes).soft_targets()[0].tolist() == [1, 0]
+
+    def test_votes_in_another_spelling_count_for_the_label(self):
+        emotions = ["Anger", "anger\u200b", "FEAR ", "boredom", "Boredom"]
+        votes = corpus(VOTES.assign(emotion=emotions, rater=["r", "r ", 1, 1.0, None])).votes
+        assert votes["emotion"].tolist() == ["anger", "fear", "anger", "boredom", "boredom"]
+        assert votes["rater"].tolist() == ["r", "1", "r", "1", None]
+
+    def test_an_unknown_self_evaluation_is_a_vote_of_another(self):
+        votes = VOTES.assign(self_evaluation=[None, None, True, np.nan, False])
+        assert corpus(votes).votes["self_evaluation"].tolist() == [False, True, *[False] * 3]
+        assert corpus(votes).soft_targets()[0].tolist() == [0, 1]
 
     def test_missing_votes_and_labels_outside_the_classes_are_refused(self):
         with pytest.raises(ValueError, match="mine has no votes for emotions"):
