@@ -11,7 +11,7 @@ from skser.datasets._audio_files import existing_folder
 from skser.datasets._corpus import finish
 from skser.datasets._own import labeled_corpus
 from skser.datasets._parameters import SHARED
-from skser.datasets._table_file import decoded
+from skser.datasets._table_file import decoded, lines_of
 
 _SEXES = {"f": "female", "m": "male"}
 
@@ -48,8 +48,8 @@ def load_kaldi(path, *, labels="utt2emo", root=None, return_X_y=False):
     Warns
     -----
     UserWarning
-        If utterances have no label (they are left out), or if utterances of one recording
-        overlap.
+        If utterances have no label (they are left out), if ``utt2spk`` lacks some of them, or if
+        utterances of one recording overlap.
 
     Examples
     --------
@@ -97,6 +97,12 @@ def load_kaldi(path, *, labels="utt2emo", root=None, return_X_y=False):
             stacklevel=2,
         )
         frame = frame[~unlabeled]
+    if "speaker" in frame and (unknown := frame["speaker"].isna()).any():
+        warnings.warn(
+            f"{folder / 'utt2spk'}: {unknown.sum()} of {len(frame)} utterances have no speaker, "
+            f"such as {frame['utterance'][unknown].iloc[0]}. Add their lines.",
+            stacklevel=2,
+        )
     corpus = labeled_corpus(frame, folder, str(segments), "line", folder.name, check_times=True)
     return finish(corpus, return_X_y)
 
@@ -110,7 +116,7 @@ def _entries(file, required=True):
             f"{file.parent} has no file {file.name}. Give a data folder of Kaldi."
         )
     found = {}
-    for number, line in enumerate(decoded(file).splitlines(), 1):
+    for number, line in enumerate(lines_of(decoded(file)), 1):
         name, *value = line.split(None, 1) or [""]
         if not name:
             continue

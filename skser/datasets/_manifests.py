@@ -11,7 +11,13 @@ from skser.datasets._audio_files import walk_files
 from skser.datasets._corpus import finish
 from skser.datasets._own import labeled_corpus
 from skser.datasets._parameters import SHARED
-from skser.datasets._table_file import as_values, decoded, read_any_table, with_known_names
+from skser.datasets._table_file import (
+    as_values,
+    decoded,
+    lines_of,
+    read_any_table,
+    with_known_names,
+)
 
 _SPLITS = {"train": "train", "dev": "dev", "valid": "dev", "val": "dev", "test": "test"}
 _PARENTS = 4  # EmoBox's paths start up to four folders above the list
@@ -216,7 +222,7 @@ def _emobox_rows(file, label_map, n_files):
         found = next((place for place in places if place.is_file()), None)
         label_map = json.loads(decoded(found)) if found is not None else None
     rows, lines = [], []
-    for number, line in enumerate(decoded(file).splitlines(), 1):
+    for number, line in enumerate(lines_of(decoded(file)), 1):
         if line.strip():
             rows.append(_emobox_row(line, label_map, f"{file}, line {number}"))
             lines.append(number)

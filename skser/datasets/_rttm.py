@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from skser.datasets._audio_files import READABLE_SUFFIXES
-from skser.datasets._table_file import decoded
+from skser.datasets._table_checks import check_intervals
+from skser.datasets._table_file import decoded, lines_of
 
 _FIELDS = "type, file, channel, start, duration, spelling, subtype, speaker"
 
@@ -30,17 +31,17 @@ def read_rttm(path, *, root=None):
     -------
     DataFrame of shape (n_turns, 4 to 6)
         Table with the columns ``recording`` (name of the file in RTTM), ``start`` and ``end``
-        in seconds, and ``speaker``. If the turns of a recording are on several channels, the
-        column ``channel`` counts them from 0. If `root` is given, the column ``audio`` holds
-        the paths. The index holds line numbers of the file.
+        in seconds, and ``speaker`` (None for ``<NA>``). If the turns of a recording are on
+        several channels, the column ``channel`` counts them from 0. If `root` is given, the
+        column ``audio`` holds the paths. The index holds line numbers of the file.
 
     Raises
     ------
     FileNotFoundError
         If the file or, with `root`, a recording does not exist.
     ValueError
-        If the file has no turns, or a line has too few fields or invalid times; the message
-        names the line.
+        If the file has no turns, or a line has too few fields, invalid times or, with `root`, an
+        end beyond its recording; the message names the line.
 
     Examples
     --------
@@ -58,7 +59,7 @@ def read_rttm(path, *, root=None):
     if not path.is_file():
         raise FileNotFoundError(f"The RTTM file {path} does not exist. Check the path.")
     rows, lines = [], []
-    for number, line in enumerate(decoded(path).splitlines(), 1):
+    for number, line in enumerate(lines_of(decoded(path)), 1):
         fields = line.split()
         if fields and fields[0] == "SPEAKER":
             rows.append(_turn(fields, f"{path}, line {number}"))
@@ -68,7 +69,7 @@ def read_rttm(path, *, root=None):
             f"{path} has no line of the type SPEAKER. Write one per turn, with the fields "
             f"{_FIELDS}."
         )
-    table = pd.DataFrame(rows, index=pd.Index(lines, name="line"))
+    table = pd.DataFrame(rows, index=pd.Index(lines, name="line")).astype({"speaker": object})
     # Tools fill in a channel even for mono files, so a single one does not mean anything.
     if (table.groupby("recording")["channel"].nunique() > 1).any():
         table["channel"] = [_channel(c, f"{path}, line {n}") for n, c in table["channel"].items()]
@@ -76,6 +77,7 @@ def read_rttm(path, *, root=None):
         table = table.drop(columns="channel")
     if root is not None:
         table.insert(0, "audio", _recordings(table["recording"], Path(root).expanduser(), path))
+        check_intervals(table, str(path), "line")
     return table
 
 
@@ -96,7 +98,8 @@ def _turn(fields, where):
         )
     # Rounded as decimal fractions, so that 0.1 + 0.2 is 0.3.
     end = round(start + duration, 9)
-    return {"recording": fields[1], "start": start, "end": end, "speaker": fields[7],
+    speaker = None if fields[7] == "<NA>" else fields[7]  # RTTM's mark for a missing value
+    return {"recording": fields[1], "start": start, "end": end, "speaker": speaker,
             "channel": fields[2]}  # fmt: skip
 
 

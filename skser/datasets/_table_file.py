@@ -106,9 +106,17 @@ def decoded(path):
         return content.decode("cp1252", errors="replace")
 
 
+def lines_of(text):
+    """Return the lines of a text, which only line feeds and carriage returns end.
+
+    `str.splitlines` also splits at characters that belong to a line, such as U+2028.
+    """
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
 def _delimiter(text):
     """Return the delimiter that splits the headings into most parts; a comma if none does."""
-    heading = next(line for line in text.splitlines() if line.strip())
+    heading = next(line for line in lines_of(text) if line.strip())
     heading = re.sub(r'"[^"]*"', "", heading)
     return max(",;\t", key=heading.count)
 

@@ -1,6 +1,7 @@
 """Annotations in tiers, from TextGrid files of Praat and EAF files of ELAN."""
 
 import os
+import warnings
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -8,7 +9,7 @@ import pandas as pd
 
 from skser._docstrings import insert_descriptions
 from skser._optional import import_optional
-from skser.datasets._audio_files import READABLE_SUFFIXES, walk_files
+from skser.datasets._audio_files import AUDIO_SUFFIXES, READABLE_SUFFIXES, walk_files
 from skser.datasets._corpus import finish
 from skser.datasets._own import labeled_corpus
 from skser.datasets._parameters import SHARED
@@ -22,8 +23,9 @@ def load_textgrid(path, tier, *, speaker_tier=None, root=None, return_X_y=False)
     Parameters
     ----------
     path : path-like
-        TextGrid in any of Praat's formats, or a folder of TextGrids. The recording of
-        ``call.TextGrid`` is ``call.wav``, or ``call`` with the suffix of another audio format.
+        TextGrid in Praat's long or short text format (not the binary one), or a folder of
+        TextGrids. The recording of ``call.TextGrid`` is ``call.wav``, or ``call`` with the suffix
+        of another audio format.
     tier : str or list of str
         Name of the interval tier whose labels are the emotions. Empty intervals are left out.
         A list names one tier per speaker, and each tier's name is the name of its speaker.
@@ -85,10 +87,10 @@ def load_elan(path, tier, *, speaker_tier=None, root=None, return_X_y=False):
     Parameters
     ----------
     path : path-like
-        EAF file, or a folder of EAF files. The recording is the media file that ELAN linked, or
-        else a file with the name of the EAF file and the suffix of an audio format. A linked
-        file is also found by its name alone, if its path is that of another machine. An offset
-        of the media file is added to all times.
+        EAF file, or a folder of EAF files. The recording is the media file that ELAN linked, an
+        audio file before a video, or else a file with the name of the EAF file and the suffix of
+        an audio format. A linked file is also found by its name alone, if its path is that of
+        another machine. An offset of the media file is added to all times.
     tier : str or list of str
         Name of the tier whose values are the emotions. Annotations without a value are left
         out. A tier that depends on another tier takes its times from there. A list names one
@@ -120,8 +122,8 @@ def load_elan(path, tier, *, speaker_tier=None, root=None, return_X_y=False):
     Warns
     -----
     UserWarning
-        If utterances of one recording overlap, or if emotions or speakers that differ only in
-        case or spaces were merged.
+        If a file links several recordings (the first is used), if utterances of one recording
+        overlap, or if emotions or speakers that differ only in case or spaces were merged.
 
     Examples
     --------
@@ -146,16 +148,16 @@ def load_elan(path, tier, *, speaker_tier=None, root=None, return_X_y=False):
 
 def _corpus_of_tiers(path, suffix, read, tier, speaker_tier, root):
     """Load a file, or all files with the suffix in a folder, with the function `read`."""
-    chosen = [tier] if isinstance(tier, str) else list(tier)
-    if len(chosen) > 1 and speaker_tier is not None:
+    tier = tier if isinstance(tier, str) else list(tier)
+    if not isinstance(tier, str) and len(tier) > 1 and speaker_tier is not None:
         raise ValueError(
-            f"tier={chosen} gives one tier per speaker, but speaker_tier={speaker_tier!r} names "
+            f"tier={tier} gives one tier per speaker, but speaker_tier={speaker_tier!r} names "
             "speakers too. Give a single tier, or no speaker_tier."
         )
     path = Path(path).expanduser()
     frames = []
     for file in _files(path, suffix):
-        found = _utterances(file, read, chosen, speaker_tier, root)
+        found = _utterances(file, read, tier, speaker_tier, root)
         if path.is_dir():
             found.index = [f"{place} of {file.name}" for place in found.index]
         frames.append(found)
@@ -177,9 +179,10 @@ def _files(path, suffix):
     return [path]
 
 
-def _utterances(file, read, chosen, speaker_tier, root):
+def _utterances(file, read, tier, speaker_tier, root):
     """Return the utterances of one file; the index names annotation and tier for messages."""
     tiers, media = read(file)
+    chosen = [tier] if isinstance(tier, str) else tier
     wanted = [*chosen, *([] if speaker_tier is None else [speaker_tier])]
     missing = [name for name in wanted if name not in tiers]
     if missing:
@@ -192,7 +195,7 @@ def _utterances(file, read, chosen, speaker_tier, root):
     rows, places = [], []
     for name in chosen:
         participant, entries = tiers[name]
-        owner = participant or (name if len(chosen) > 1 else None)
+        owner = participant or (None if isinstance(tier, str) else name)
         for i, (start, end, label) in enumerate(entries, 1):
             if label.strip():
                 rows.append({"tier": name, "start": start, "end": end, "emotion": label.strip()})
@@ -221,13 +224,26 @@ def _label_at(time, entries):
 def _recording(file, media, root):
     """Return the path of the recording that a file annotates, and where its time 0 is in it."""
     folder = file.parent if root is None else Path(root)
-    for links, offset in media:
+    found = []
+    for links, offset, kind in media:
         names = [Path(unquote(link.removeprefix("file://")).replace("\\", "/")) for link in links]
         # Relative links start from the file. Links of another machine may lead nowhere.
         places = [file.parent / name for name in names] if root is None else []
         for place in [*places, *(folder / name.name for name in names)]:
             if place.is_file():
-                return str(place), offset
+                found.append((_preference(place, kind), str(place), offset))
+                break
+    if found:
+        # A video is often linked besides the audio, and before it.
+        best, path, offset = min(found, key=lambda medium: medium[0])
+        others = [other for rank, other, _ in found if rank == best == 0 and other != path]
+        if others:
+            warnings.warn(
+                f"{file} links several recordings. Its annotations are taken as those of {path}, "
+                f"not of {', '.join(others)}. If that is wrong, unlink the others in ELAN.",
+                stacklevel=5,
+            )
+        return path, offset
     beside = sorted(
         Path(folder, entry.name)
         for entry in (os.scandir(folder) if folder.is_dir() else ())
@@ -235,7 +251,7 @@ def _recording(file, media, root):
         and Path(entry.name).suffix.lower() in READABLE_SUFFIXES
     )
     if not beside:
-        linked = [Path(unquote(links[0])).name for links, _ in media]
+        linked = [Path(unquote(links[0])).name for links, _, _ in media]
         names = " or ".join([*linked, f"{file.stem}.wav"])
         raise FileNotFoundError(
             f"{file}: {folder} has no recording for it, such as {names}. If the recordings are "
@@ -243,6 +259,13 @@ def _recording(file, media, root):
         )
     # A .wav file is preferred to other formats of the same recording.
     return str(min(beside, key=lambda path: path.suffix.lower() != ".wav")), 0.0
+
+
+def _preference(path, kind):
+    """Return 0 for an audio file, 1 for another file that can be read, and 2 for the rest."""
+    if kind.startswith("audio/") or path.suffix.lower() in AUDIO_SUFFIXES:
+        return 0
+    return 1 if path.suffix.lower() in READABLE_SUFFIXES else 2
 
 
 def _read_textgrid(file):
@@ -271,7 +294,7 @@ def _read_textgrid(file):
 
 
 def _read_elan(file):
-    """Return participant and annotations of each tier, and the links and offset of each medium."""
+    """Return participant and annotations of each tier, and links, offset and type of media."""
     import pympi
 
     try:
@@ -290,6 +313,7 @@ def _read_elan(file):
             (
                 [about[key] for key in ("RELATIVE_MEDIA_URL", "MEDIA_URL") if about.get(key)],
                 int(about.get("TIME_ORIGIN") or 0) / 1000,  # from ms
+                str(about.get("MIME_TYPE") or ""),
             )
             for about in eaf.media_descriptors
         ]

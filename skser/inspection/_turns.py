@@ -78,18 +78,18 @@ def _read(recording, segments):
 
 
 def _of_recording(turns, recording, where):
-    """Select the turns with this recording's name, or all turns if they share one name."""
+    """Select the turns with this recording's name, or all if the recording has no name."""
     names = turns["recording"].unique().tolist()
-    if len(names) <= 1:
-        return turns
     path = recording.source if isinstance(recording.source, str) else recording.name or ""
+    if not names or (len(names) == 1 and not path):
+        return turns
     wanted = {Path(path).name, Path(path).stem}
     chosen = turns[turns["recording"].isin(wanted)]
     if chosen.empty:
         raise ValueError(
-            f"{where} has turns of {len(names)} recordings, such as {names[0]}, but none of "
-            f"{Path(path).stem or 'this one, which has no name'}. Give only the turns of this "
-            "recording."
+            f"{where} has turns of {counted(len(names), 'recording')}, such as {names[0]}, but "
+            f"none of {Path(path).stem or 'this one, which has no name'}. Give only the turns of "
+            "this recording, or a table without the column recording."
         )
     return chosen
 

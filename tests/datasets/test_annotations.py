@@ -334,6 +334,11 @@ class TestTextGrid:
         with pytest.raises(ValueError, match="Give a single tier, or no speaker_tier"):
             load_textgrid(tmp_path / "call01.TextGrid", ["Ann", "Bob"], speaker_tier="Bob")
 
+    def test_a_list_of_one_tier_names_its_speaker(self, recorded, tmp_path):
+        write_textgrids(recorded, tmp_path)
+        corpus = load_textgrid(tmp_path / "call01.TextGrid", ["emotion"])
+        assert set(corpus.speakers) == {"emotion"}
+
     def test_two_tiers_of_one_name_are_refused(self, recorded, tmp_path):
         write_textgrids(recorded, tmp_path)
         file = tmp_path / "call01.TextGrid"
@@ -425,6 +430,28 @@ class TestElan:
         assert os.path.samefile(row.audio, tmp_path / "media/call 1.wav")
         assert (row.start, row.end, row.speaker) == (0.1, 0.6, "Ann")
 
+    def linked(self, folder, *media):
+        """Return the loaded annotation of a file that links these media."""
+        pympi = pytest.importorskip("pympi")
+        eaf = pympi.Eaf()
+        for name, kind in media:
+            (folder / name).touch()
+            eaf.add_linked_file(f"/elsewhere/{name}", mimetype=kind)
+        eaf.add_tier("mood")
+        eaf.add_annotation("mood", 0, 500, "joy")
+        eaf.to_file(folder / "call01.eaf")
+        (row,) = load_elan(folder / "call01.eaf", "mood").frame.itertuples()
+        return os.path.basename(row.audio)
+
+    @pytest.mark.parametrize("video", [("call.mpg", "video/mpeg"), ("call.mp4", "video/mp4")])
+    def test_audio_is_preferred_to_a_video(self, video, recorded, tmp_path):
+        assert self.linked(tmp_path, video, ("call01.wav", "audio/x-wav")) == "call01.wav"
+
+    def test_several_recordings_cause_a_warning(self, recorded, tmp_path):
+        media = [(f"call0{i}.wav", "audio/x-wav") for i in (1, 2)]
+        with pytest.warns(UserWarning, match=r"eaf links several .*call01\.wav, not .*call02\.wav"):
+            assert self.linked(tmp_path, *media) == "call01.wav"
+
     def test_overlapping_turns_warn_and_bad_files_are_errors(self, recorded, tmp_path):
         pympi = pytest.importorskip("pympi")
         eaf = pympi.Eaf()
@@ -465,6 +492,20 @@ class TestRttm:
         assert read_rttm(tmp_path / "a.rttm")["channel"].tolist() == [0, 1]
         (tmp_path / "a.rttm").write_text(lines.format(1, 1))
         assert "channel" not in read_rttm(tmp_path / "a.rttm")
+
+    def test_a_missing_speaker_is_none(self, tmp_path):
+        (tmp_path / "a.rttm").write_text("SPEAKER a 1 0 1 x x <NA> x x\n")
+        assert read_rttm(tmp_path / "a.rttm")["speaker"].tolist() == [None]
+
+    def test_only_line_ends_end_a_line(self, tmp_path):
+        (tmp_path / "a.rttm").write_text(";; one\u2028\x0ctwo\r\nSPEAKER a 1 0 1 x x Ann x x\n")
+        assert read_rttm(tmp_path / "a.rttm").index.tolist() == [2]
+
+    def test_a_turn_beyond_the_recording_is_an_error(self, recorded, tmp_path):
+        (tmp_path / "a.rttm").write_text("SPEAKER call01 1 0 99 x x Ann x x\n")
+        assert read_rttm(tmp_path / "a.rttm")["end"].tolist() == [99]
+        with pytest.raises(ValueError, match=r"a\.rttm, line 1: reaches 99 s, beyond the end of"):
+            read_rttm(tmp_path / "a.rttm", root=tmp_path)
 
     @pytest.mark.parametrize(
         ("text", "message"),
@@ -551,6 +592,24 @@ class TestKaldi:
             load_kaldi(tmp_path)
         assert str(tmp_path / file) in str(caught.value)
 
+    @pytest.mark.parametrize("separator", ["\u2028", "\x0c", "\x85"])
+    def test_only_line_ends_end_a_line(self, separator, recorded, tmp_path):
+        write_kaldi(recorded, tmp_path)
+        text = (tmp_path / "text").read_text("utf-8")
+        changed = text.replace("some words", f"some{separator}words").replace("\n", "\r\n")
+        (tmp_path / "text").write_bytes(changed.encode())
+        assert load_kaldi(tmp_path).transcripts[0] == f"some{separator}words"
+
+    def test_missing_speakers_cause_a_warning(self, recorded, tmp_path):
+        write_kaldi(recorded, tmp_path)
+        lines = (tmp_path / "utt2spk").read_text().splitlines()
+        (tmp_path / "utt2spk").write_text("\n".join(lines[1:]))
+        with pytest.warns(
+            UserWarning, match="utt2spk: 1 of 16 utterances have no speaker, such as"
+        ):
+            corpus = load_kaldi(tmp_path)
+        assert corpus.speakers[0] is None
+
     def test_missing_labels_are_an_error_or_a_warning(self, recorded, tmp_path):
         write_kaldi(recorded, tmp_path)
         with pytest.raises(
@@ -589,6 +648,11 @@ class TestEmobox:
         check(corpus)
         assert corpus.name == "calls"
         assert corpus.frame["split"].tolist() == ["test"] * 8 + ["train"] * 8
+
+    def test_only_line_ends_end_a_line(self, recorded, tmp_path):
+        line = '{"wav": "call01.wav", "emo": "a", "text": "so\u2028angry"}'
+        (tmp_path / "x.jsonl").write_text(line, "utf-8")
+        assert load_emobox(tmp_path / "x.jsonl").frame["text"].tolist() == ["so\u2028angry"]
 
     def test_lists_in_the_earlier_format_alone_are_refused(self, recorded, tmp_path):
         fold = self.write(recorded, tmp_path)

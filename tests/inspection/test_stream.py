@@ -213,6 +213,11 @@ class TestTurns:
         rttm.write_text(rttm.read_text().replace("SPEAKER call", "SPEAKER third"))
         with pytest.raises(ValueError, match="turns of 2 recordings, .* none of call. Give"):
             emotion_timeline(model, path, segments=rttm)
+        rttm.write_text("SPEAKER third 1 0 1 x x Eve x x\n")
+        with pytest.raises(ValueError, match="turns of 1 recording, such as third, .* of call. Gi"):
+            emotion_timeline(model, path, segments=rttm)
+        unnamed = read_rttm(rttm).drop(columns="recording")
+        assert len(emotion_timeline(model, path, segments=unnamed)) == 1
 
     def test_overlapping_turns_warn_and_turns_beyond_the_recording_raise(self, model, dialogue):
         path, rttm = dialogue
