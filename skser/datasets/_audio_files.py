@@ -6,12 +6,16 @@ from pathlib import Path
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff"}
 # Formats that libsndfile or PyAV reads, for users' own files.
 READABLE_SUFFIXES = AUDIO_SUFFIXES | {
-    ".aac", ".aifc", ".amr", ".asf", ".au", ".caf", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp2",
-    ".mp4", ".oga", ".opus", ".rf64", ".snd", ".sph", ".3g2", ".3gp", ".w64", ".wave", ".weba",
-    ".webm", ".wma",
+    ".aac", ".aifc", ".amr", ".asf", ".au", ".avr", ".caf", ".ircam", ".m4a", ".m4b", ".mka",
+    ".mkv", ".mov", ".mp2", ".mp4", ".mpga", ".nist", ".oga", ".opus", ".paf", ".pvf", ".rf64",
+    ".sf", ".snd", ".sph", ".svx", ".3g2", ".3gp", ".voc", ".w64", ".wave", ".weba", ".webm",
+    ".wma",
 }  # fmt: skip
-_LFS = b"version https://git-lfs"
-_LFS_MAX = 1024  # bytes; Git LFS keeps its placeholders smaller than this
+_PLACEHOLDERS = {
+    b"version https://git-lfs": ("Git LFS", "git lfs pull"),
+    b"/annex/objects/": ("git-annex", "git annex get"),
+}
+_PLACEHOLDER_MAX = 1024  # bytes; Git LFS keeps its placeholders smaller than this
 
 
 def existing_folder(path):
@@ -23,11 +27,15 @@ def existing_folder(path):
     return path
 
 
+def is_hidden(name):
+    """Return True for names that begin with a dot and for the folder that macOS adds to ZIPs."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
 def walk_files(root):
     """Return every file below a folder, sorted.
 
-    Links are followed, but each folder is entered only once. Names that begin with a dot are
-    skipped; they include the files that macOS adds to archives.
+    Links are followed, but each folder is entered only once. Hidden names are skipped.
     """
 
     def refuse(error):
@@ -42,8 +50,8 @@ def walk_files(root):
             subfolders.clear()
             continue
         entered.add(identity)
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        files += [Path(folder, name) for name in names if not name.startswith(".")]
+        subfolders[:] = sorted(name for name in subfolders if not is_hidden(name))
+        files += [Path(folder, name) for name in names if not is_hidden(name)]
     return sorted(files)
 
 
@@ -53,16 +61,36 @@ def audio_files(files, suffixes=AUDIO_SUFFIXES):
     Raises
     ------
     ValueError
-        If an audio file is a placeholder of Git LFS.
+        If an audio file is a placeholder of Git LFS or git-annex, or a link that leads nowhere.
     """
-    sounds = [f for f in files if f.suffix.lower() in suffixes and f.is_file()]
-    for file in sounds:
-        if file.stat().st_size < _LFS_MAX and file.read_bytes().startswith(_LFS):
+    sounds = []
+    for file in files:
+        suffix = file.suffix.lower()
+        if suffix not in suffixes and suffix:
+            continue
+        if not file.is_file():
+            if file.is_symlink():  # without a suffix it may have been a folder of audio files
+                raise ValueError(
+                    f"{file} is a link that leads nowhere. Run 'git annex get' or 'datalad get' in "
+                    "the repository to download the audio files, or remove the link."
+                )
+        elif suffix:
+            _check_content(file)
+            sounds.append(file)
+    return sounds
+
+
+def _check_content(file):
+    """Raise ValueError if a file is a placeholder."""
+    if file.stat().st_size >= _PLACEHOLDER_MAX:
+        return
+    content = file.read_bytes()
+    for begin, (tool, command) in _PLACEHOLDERS.items():
+        if content.startswith(begin):
             raise ValueError(
-                f"{file} is a placeholder of Git LFS, not audio. Run 'git lfs pull' in the "
+                f"{file} is a placeholder of {tool}, not audio. Run '{command}' in the "
                 "repository to download the audio files."
             )
-    return sounds
 
 
 def audio_files_in(folder):
@@ -71,7 +99,8 @@ def audio_files_in(folder):
     Parameters
     ----------
     folder : path-like
-        Folder to search. Files and folders whose names begin with a dot are skipped.
+        Folder to search. Files and folders whose names begin with a dot are skipped, and so is
+        ``__MACOSX``.
 
     Returns
     -------
@@ -82,6 +111,6 @@ def audio_files_in(folder):
     FileNotFoundError
         If there is no folder of this name.
     ValueError
-        If an audio file is a placeholder of Git LFS.
+        If an audio file is a placeholder of Git LFS or git-annex, or a link that leads nowhere.
     """
     return audio_files(walk_files(existing_folder(folder)), READABLE_SUFFIXES)

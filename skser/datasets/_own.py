@@ -1,5 +1,6 @@
 """A user's own corpora, from a table or from a folder per class."""
 
+import mimetypes
 import os
 import re
 import unicodedata
@@ -9,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from skser._docstrings import insert_descriptions
+from skser._wording import counted
 from skser.audio import (
     PART_COLUMNS,
     Utterance,
@@ -16,7 +18,13 @@ from skser.audio import (
     seconds,
     table_rows,
 )
-from skser.datasets._audio_files import audio_files_in, existing_folder
+from skser.datasets._audio_files import (
+    READABLE_SUFFIXES,
+    audio_files,
+    existing_folder,
+    is_hidden,
+    walk_files,
+)
 from skser.datasets._corpus import SpeechCorpus, finish
 from skser.datasets._parameters import SHARED
 from skser.datasets._spellings import as_names, merged_spellings
@@ -24,7 +32,9 @@ from skser.datasets._table_checks import (
     SOME,
     check_intervals,
     check_ratings,
+    real_paths,
     require_unique_columns,
+    warn_of_copies,
     warn_of_overlaps,
 )
 from skser.datasets._table_file import (
@@ -33,6 +43,8 @@ from skser.datasets._table_file import (
     read_any_table,
     with_known_names,
 )
+
+_SETS = {"train", "training", "dev", "val", "valid", "validation", "test", "testing", "eval"}
 
 
 @insert_descriptions(SHARED)
@@ -312,9 +324,9 @@ def load_folder(root, *, return_X_y=False):
     Parameters
     ----------
     root : path-like
-        Folder with files such as ``root/<emotion>/.../<any>.wav``. All formats that
-        `skser.audio.load_audio` reads are found, including those that need the extra
-        ``containers``.
+        Folder with files such as ``root/<emotion>/.../<any>.wav``. Files are found by the usual
+        suffixes of the formats that `skser.audio.load_audio` reads, including those that need the
+        extra ``containers``.
     {return_X_y}
 
     Returns
@@ -327,12 +339,15 @@ def load_folder(root, *, return_X_y=False):
         If `root` is not a folder or has no subfolders, or if subfolders have no audio (the
         message names them).
     ValueError
-        If a file is a placeholder of Git LFS.
+        If a file is a placeholder of Git LFS or git-annex, or a link that leads nowhere.
 
     Warns
     -----
     UserWarning
-        If subfolders are numbered, such as ``Actor_01``, as those of speakers are.
+        If subfolders are numbered, such as ``Actor_01``, as those of speakers are; if they are
+        named like sets of a split, such as ``train``; if a single subfolder has subfolders; if
+        files that may be audio are left out; or if a file occurs several times, by a link or in
+        two formats.
 
     Examples
     --------
@@ -346,29 +361,77 @@ def load_folder(root, *, return_X_y=False):
     ['anger', 'neutral']
     """
     root = existing_folder(root)
-    folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    folders = sorted(p for p in root.iterdir() if p.is_dir() and not is_hidden(p.name))
     if not folders:
         raise FileNotFoundError(f"{root} has no subfolders; expected one per emotion.")
+    files = sorted(file for file in root.iterdir() if not is_hidden(file.name))
+    audio_files(files, READABLE_SUFFIXES)  # raises if a subfolder is a broken link
     rows, empty = [], []
     for folder in folders:
-        files = audio_files_in(folder)
-        rows += [{"audio": str(file), "emotion": folder.name} for file in files]
-        if not files:
+        inside = walk_files(folder)
+        sounds = audio_files(inside, READABLE_SUFFIXES)
+        rows += [{"audio": str(file), "emotion": folder.name} for file in sounds]
+        files += sorted(set(inside) - set(sounds))
+        if not sounds:
             empty.append(folder.name)
     if empty:
         raise FileNotFoundError(
             f"{root}: the subfolders {', '.join(empty)} contain no audio files. Remove them, or "
             "add files."
         )
+    _warn_of_left_out(files, root)
     frame = pd.DataFrame(rows)
     frame["emotion"] = merged_spellings(frame["emotion"], "emotion", str(root))
     labels = {label: label for label in frame["emotion"].unique()}
-    stems = {re.sub(r"\d+$", "", label) for label in labels}
-    if len(labels) > 1 and len(stems) == 1 and stems.isdisjoint({"", *labels}):
+    _warn_of_other_folders(frame, root)
+    corpus = SpeechCorpus(frame, root.name, labels)
+    # The same recording in two formats, or a link to it.
+    keys = [os.path.splitext(path)[0] for path in real_paths(corpus)]
+    names = [os.path.relpath(path, root) for path in frame["audio"]]
+    warn_of_copies(corpus, keys, names, "the files", str(root), "Keep one of each.")
+    return finish(corpus, return_X_y)
+
+
+def _warn_of_left_out(files, root):
+    """Warn of files that may be audio, but are not in a subfolder or have another suffix."""
+    kinds = ((file, mimetypes.guess_type(file.name)[0]) for file in files if file.is_file())
+    # Documents are no audio, and neither are those without a suffix, such as README.
+    left_out = [
+        file
+        for file, kind in kinds
+        if (kind or "audio/unknown").startswith(("audio/", "video/")) and not file.name.isupper()
+    ]
+    if left_out:
         warnings.warn(
-            f"{root}: its subfolders {', '.join(list(labels)[:SOME])} are taken as emotions, but "
-            "look like numbered speakers or sessions. Use the loader of the corpus (load_corpus, "
-            "or --corpus in a shell), or load_table.",
-            stacklevel=2,
+            f"{root}: {counted(len(left_out), 'file is', 'files are')} left out, such as "
+            f"{os.path.relpath(left_out[0], root)}. Audio is expected in the subfolder of its "
+            "emotion, with the suffix of its format.",
+            stacklevel=3,
         )
-    return finish(SpeechCorpus(frame, root.name, labels), return_X_y)
+
+
+def _warn_of_other_folders(frame, root):
+    """Warn if the subfolders seem to be those of speakers, sets or a whole corpus."""
+    labels = list(frame["emotion"].unique())
+    stems = {re.sub(r"\d+$", "", label) for label in labels}
+    below = {Path(path).relative_to(root).parts[1] for path in frame["audio"]}
+    deep = [part for part in sorted(below) if (root / labels[0] / part).is_dir()]
+    if len(labels) > 1 and len(stems) == 1 and stems.isdisjoint({"", *labels}):
+        seen, remedy = (
+            "numbered speakers or sessions",
+            "Use the loader of the corpus (load_corpus, ",
+        )
+        remedy += "or --corpus in a shell), or load_table."
+    elif sets := [label for label in labels if label.casefold() in _SETS]:
+        seen = f"sets of a split ({', '.join(sets)})"
+        remedy = "Load each set with its own call of load_folder, or use load_table."
+    elif len(labels) == 1 and deep:
+        seen = f"a folder of a whole corpus, with the subfolders {', '.join(deep[:SOME])}"
+        remedy = f"If these are the emotions, load {root / labels[0]}."
+    else:
+        return
+    warnings.warn(
+        f"{root}: its subfolders {', '.join(labels[:SOME])} are taken as emotions, but look like "
+        f"{seen}. {remedy}",
+        stacklevel=3,
+    )

@@ -1,5 +1,6 @@
 """Checks of the utterances in a user's own table."""
 
+import os
 import warnings
 
 import numpy as np
@@ -134,9 +135,11 @@ def _check_scale(frame, name, dimension_range):
 
 def warn_of_overlaps(corpus, rows, where, unit):
     """Warn if utterances of one file overlap, and report whether their emotions differ."""
-    _warn_of_copies(corpus, rows, where, unit)
+    paths = real_paths(corpus)
+    _warn_of_whole_copies(corpus, paths, rows, where, unit)
     # Files are compared by path, because comparing contents would read every file.
-    pairs = overlapping(list(corpus.data), None, key=_path_of)
+    real = dict(zip(map(_path_of, corpus.data), paths, strict=True))
+    pairs = overlapping(list(corpus.data), None, key=lambda item, _: real[_path_of(item)])
     if not pairs:
         return
     several = len({corpus.target[i] == corpus.target[j] for i, j in pairs}) > 1
@@ -154,28 +157,63 @@ def warn_of_overlaps(corpus, rows, where, unit):
     )
 
 
-def _warn_of_copies(corpus, rows, where, unit):
-    """Warn if whole files occur several times, and report whether their emotions differ."""
+def _warn_of_whole_copies(corpus, paths, rows, where, unit):
+    """Warn if rows are the same whole file, or the same channel of it."""
+    keys = []
+    for path, item in zip(paths, corpus.data, strict=True):
+        part = (item.start or 0.0, item.end) if isinstance(item, Utterance) else (0.0, None)
+        channel = item.channel if isinstance(item, Utterance) else None
+        # Equal parts of files overlap, and `overlapping` finds them.
+        keys.append((path, channel) if path is not None and part == (0.0, None) else None)
+    remedy = "Keep one row of each, or give start and end of parts."
+    warn_of_copies(corpus, keys, list(map(str, rows)), f"{unit}s", where, remedy)
+
+
+def warn_of_copies(corpus, keys, names, unit, where, remedy):
+    """Warn if utterances have the same key, and report whether their emotions differ.
+
+    Parameters
+    ----------
+    corpus : SpeechCorpus
+        Corpus whose utterances are compared.
+    keys : list of hashable
+        Key of each utterance; None for utterances that are not compared.
+    names : list of str
+        Name of each utterance, such as its row.
+    unit : str
+        Word for names, such as "rows".
+    where : str
+        Name of the table or folder.
+    remedy : str
+        Sentence at the end of the message.
+    """
     places = {}
-    for i, item in enumerate(corpus.data):
-        if not isinstance(item, Utterance) and (path := _path_of(item, None)) is not None:
-            places.setdefault(path, []).append(i)
-    copies = {path: found for path, found in places.items() if len(found) > 1}
+    for i, key in enumerate(keys):
+        if key is not None:
+            places.setdefault(key, []).append(i)
+    copies = [found for found in places.values() if len(found) > 1]
     if not copies:
         return
-    differing = [path for path, found in copies.items() if len(set(corpus.target[found])) > 1]
-    path = differing[0] if differing else next(iter(copies))
-    shown = ", ".join(str(rows[i]) for i in copies[path][:SOME])
-    emotions = " and ".join(map(repr, sorted(set(corpus.target[copies[path]]))))
+    differing = [found for found in copies if len(set(corpus.target[found])) > 1]
+    found = (differing or copies)[0]
+    path = _path_of(corpus.data[found[0]])
+    shown = ", ".join(names[i] for i in found[:SOME])
+    emotions = " and ".join(map(repr, sorted(set(corpus.target[found]))))
     warnings.warn(
         f"{where}: {counted(len(copies), 'file occurs', 'files occur')} several times, "
-        f"{len(differing)} of them with different emotions, such as {path} in {unit}s {shown} as "
-        f"{emotions}. Keep one row of each, or give start and end of parts.",
-        stacklevel=4,
+        f"{len(differing)} of them with different emotions, such as {path} in "
+        f"{unit} {shown} as {emotions}. {remedy}",
+        stacklevel=5,
     )
 
 
-def _path_of(item, _):
+def real_paths(corpus):
+    """Return the path of the file of each utterance without links, or None for other sources."""
+    real = {path: os.path.realpath(path) for path in map(_path_of, corpus.data) if path is not None}
+    return [real.get(_path_of(item)) for item in corpus.data]
+
+
+def _path_of(item):
     """Return the path of an utterance's file, or None for another source."""
     source = item.source if isinstance(item, Utterance) else item
     return source if isinstance(source, str) else None

@@ -571,3 +571,90 @@ class TestTablesThatAreNoCorpus:
         ]
         with pytest.warns(UserWarning, match="scales of the ratings of one, two are unknown"):
             concatenate_corpora(corpora)
+
+
+class TestFoldersThatAreNotWhatTheySeem:
+    @pytest.fixture
+    def root(self, tmp_path):
+        return touch(tmp_path / "mine", "anger/a.wav", "joy/b.wav")
+
+    @pytest.mark.parametrize(
+        ("names", "message"),
+        [
+            (["train/anger/c.wav", "Test/anger/d.wav"], r"look like sets of a split \(Test, train"),
+            (["emodb/anger/c.wav", "emodb/joy/d.wav"], "subfolders anger, joy. .* load .*emodb"),
+        ],
+    )
+    def test_sets_and_whole_corpora_are_not_emotions(self, names, message, tmp_path):
+        with pytest.warns(UserWarning, match=message):
+            load_folder(touch(tmp_path, *names))
+
+    @pytest.mark.parametrize("name", ["c.wav", "joy/c", "joy/c.unknown", "joy/c.oga2"])
+    def test_files_that_are_left_out_cause_a_warning(self, name, root):
+        touch(root, name, "joy/README", "joy/notes.txt", "table.csv", ".hidden.wav")
+        with pytest.warns(UserWarning, match=f"mine: 1 file is left out, such as {name}"):
+            assert len(load_folder(root)) == 2
+
+    def test_rarer_formats_are_found(self, root):
+        touch(root, "joy/c.voc", "joy/d.ircam", "joy/e.nist", "joy/f.mpga")
+        assert len(load_folder(root)) == 6
+
+    @pytest.mark.parametrize("link", ["joy/c.wav", "fear"])
+    def test_a_link_that_leads_nowhere_is_an_error(self, link, root):
+        (root / link).symlink_to(root / ".git/annex/objects/x.wav")
+        with pytest.raises(ValueError, match=f"{link} is a link that leads nowhere. .*annex get"):
+            load_folder(root)
+
+    def test_a_placeholder_of_git_annex_is_an_error(self, root):
+        (root / "joy/c.wav").write_text("/annex/objects/SHA256E-s1--0.wav\n")
+        with pytest.raises(ValueError, match="placeholder of git-annex, .* 'git annex get'"):
+            load_folder(root)
+
+    def test_the_folder_that_macos_adds_is_skipped(self, root):
+        touch(root, "__MACOSX/anger/._a.wav", "joy/__MACOSX/c.wav")
+        assert load_folder(root).target.tolist() == ["anger", "joy"]
+
+    @pytest.mark.parametrize(
+        ("source", "link"), [("anger/a.wav", "joy/c.wav"), ("anger", "joy/more")]
+    )
+    def test_a_link_into_a_second_emotion_causes_a_warning(self, source, link, root):
+        (root / link).symlink_to(root / source)
+        with pytest.warns(
+            UserWarning,
+            match="1 file occurs several times, 1 of them with different .* as 'anger' and 'joy'",
+        ):
+            load_folder(root)
+
+    def test_one_recording_in_two_formats_causes_a_warning(self, root):
+        touch(root, "joy/b.mp3")
+        with pytest.warns(UserWarning, match=r"in the files joy/b\.mp3, joy/b\.wav as 'joy'. Keep"):
+            load_folder(root)
+
+
+class TestCopiesInTables:
+    @pytest.mark.parametrize(
+        "columns",
+        [
+            {"audio": ["a.wav", "a.wav"], "channel": [0, 0]},
+            {"audio": ["a.wav", "a.wav"], "start": [0, 0]},
+            {"audio": ["a.wav", "a.wav"], "start": [0, None]},
+            {"audio": ["a.wav", "link.wav"]},
+            {"audio": ["a.wav", "sub/../a.wav"]},
+        ],
+    )
+    def test_one_file_in_two_rows_causes_a_warning(self, columns, tmp_path):
+        touch(tmp_path, "a.wav", "sub/b.wav")
+        (tmp_path / "link.wav").symlink_to(tmp_path / "a.wav")
+        with pytest.warns(UserWarning, match="1 file occurs several .* rows 0, 1 as 'x' and 'y'"):
+            load_table(pd.DataFrame(columns | {"emotion": ["x", "y"]}), root=tmp_path)
+
+    def test_parts_of_a_file_and_of_a_link_to_it_overlap(self, tmp_path):
+        touch(tmp_path, "a.wav")
+        (tmp_path / "link.wav").symlink_to(tmp_path / "a.wav")
+        table = pd.DataFrame({"audio": ["a.wav", "link.wav"], "start": [0, 1], "end": [2, 3]})
+        with pytest.warns(UserWarning, match="1 pair of utterances overlaps"):
+            load_table(table.assign(emotion="x"), root=tmp_path)
+
+    def test_two_channels_are_two_utterances(self, tmp_path):
+        table = pd.DataFrame({"audio": "a.wav", "channel": [0, 1], "emotion": ["x", "y"]})
+        assert len(load_table(table, root=touch(tmp_path, "a.wav"))) == 2
