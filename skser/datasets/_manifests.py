@@ -56,7 +56,7 @@ def load_emobox(path, *, root=None, label_map=None, return_X_y=False):
     FileNotFoundError
         If a file or a recording does not exist.
     ValueError
-        If a line is not a JSON object, lacks ``wav`` or ``emo``, has a code that is not in
+        If a line is not a JSON object, lacks ``wav`` or ``emo`` as text, has a code that is not in
         `label_map`, or has times beyond its recording; the message names the line.
 
     References
@@ -220,7 +220,11 @@ def _emobox_rows(file, label_map, n_files):
             folder / "label_map.json" for folder in (file.parent, file.absolute().parent.parent)
         ]
         found = next((place for place in places if place.is_file()), None)
-        label_map = json.loads(decoded(found)) if found is not None else None
+        label_map = _label_map(found) if found is not None else None
+    elif not isinstance(label_map, dict):
+        raise TypeError(
+            f"label_map is of type {type(label_map).__name__}. Give a dict from code to emotion."
+        )
     rows, lines = [], []
     for number, line in enumerate(lines_of(decoded(file)), 1):
         if line.strip():
@@ -229,6 +233,17 @@ def _emobox_rows(file, label_map, n_files):
     if not rows:
         raise ValueError(f"{file} is empty. Write one JSON object per line for each utterance.")
     return _with_split(pd.DataFrame(rows, index=lines), file, n_files)
+
+
+def _label_map(file):
+    """Read a label map, or raise ValueError if the file is not one."""
+    try:
+        label_map = json.loads(decoded(file))
+    except ValueError as error:
+        raise ValueError(f"{file} cannot be read as JSON ({error}). Correct it.") from None
+    if not isinstance(label_map, dict):
+        raise ValueError(f"{file} is not a JSON object. Write one from code to emotion.")
+    return label_map
 
 
 def _without_earlier_lists(files):
@@ -254,6 +269,12 @@ def _emobox_row(line, label_map, where):
         raise ValueError(
             f"{where}: lacks {' and '.join(missing)}. Write an object with wav and emo."
         )
+    for key, kinds in {"wav": str, "emo": str | int | float}.items():
+        if not isinstance(entry[key], kinds):
+            raise ValueError(
+                f"{where}: {key}={entry[key]!r} is not {'a path' if key == 'wav' else 'a label'}. "
+                "Write it as text."
+            )
     if label_map is not None:
         # EmoBox's own maps and lists differ in case: the map of EmoDB has "Neutral".
         emotion_of = {str(label).lower(): emotion for label, emotion in label_map.items()}

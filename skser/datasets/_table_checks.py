@@ -98,13 +98,17 @@ def check_corpus_table(frame, name, dimension_range):
             f"{name} has no emotion in rows {unlabeled[:SOME]}. Fill in the values, or remove "
             "these rows."
         )
-    types = frame["emotion"].map(lambda emotion: isinstance(emotion, str))
-    if types.nunique() > 1:
-        i = types.idxmin()
-        raise ValueError(
-            f"{name}, row {i}: the emotion {frame['emotion'][i]!r} is not text, but others are. "
-            "Give all emotions as text."
-        )
+    for key in ("emotion", "speaker", "sex"):
+        if key not in frame:
+            continue
+        known = frame[key].dropna()
+        are_text = known.map(lambda value: isinstance(value, str))
+        if are_text.any() and not are_text.all():  # the speaker 1 is not "1"
+            i = are_text.idxmin()
+            raise ValueError(
+                f"{name}, row {i}: the {key} {known[i]!r} is not text, but others are. Give all of "
+                "them as text."
+            )
     for key in ("valence", "activation", "dominance"):
         if key in frame:
             check_ratings(frame[key], key, name, "row")

@@ -33,6 +33,18 @@ TEXT_COLUMNS = ("audio", "emotion", "speaker", "sex", "sentence", "transcript")
 _UNITS = "(ms|msec|msecs|millis|milliseconds|samples?|frames?)"
 _OTHER_TIMES = re.compile(f"(segment)?(start|end|begin|stop|onset|offset)(time)?{_UNITS}")
 _OTHER_DURATION = re.compile(f"length|len|(duration|dur|length){_UNITS}")
+# First bytes of other formats, and the function of pandas that reads them.
+_OTHER_FORMATS = {
+    b"PK\x03\x04": ("an Excel file (or another ZIP archive)", "read_excel"),
+    b"\xd0\xcf\x11\xe0": ("an Excel file", "read_excel"),
+    b"PAR1": ("a Parquet file", "read_parquet"),
+    b"ARROW1": ("a Feather file", "read_feather"),
+    b"\x1f\x8b": ("compressed by gzip", "read_csv"),
+    b"BZh": ("compressed by bzip2", "read_csv"),
+    b"\xfd7zXZ": ("compressed by xz", "read_csv"),
+    b"{": ("a JSON file", "read_json"),
+    b"[": ("a JSON file", "read_json"),
+}
 _MISSING = {"", "na", "n/a", "nan", "none", "null"}
 
 
@@ -52,13 +64,17 @@ def read_any_table(path):
     Raises
     ------
     ValueError
-        If the file is empty or has only headings, if a row has more values than there are
-        headings, if quotes are not closed, or if two columns have the same name.
+        If the file is of another format, empty or has only headings, if a row has more values
+        than there are headings, if quotes are not closed, or if two columns have the same name.
     """
+    _check_format(path)
     text = decoded(path)
+    # Excel's own first line, which states the delimiter.
+    stated = re.match(r'"?sep=(.)"?[^\S\n]*(?=\n|$)', text)
+    text = text[stated.end() :] if stated else text
     if not text.strip():
         raise ValueError(f"{path} is empty. Write a line of headings and one row per utterance.")
-    delimiter = _delimiter(text)
+    delimiter = stated[1] if stated else _delimiter(text)
     # Rows are not lines: a quoted text may extend over several lines.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows, lines, begins = [], [], 1
@@ -89,6 +105,18 @@ def read_any_table(path):
     table = pd.DataFrame(rows, columns=heading, index=pd.Index(lines, name="line"), dtype=object)
     require_unique_columns(table, str(path))
     return table
+
+
+def _check_format(path):
+    """Raise ValueError if a file is not text in rows, but of another usual format."""
+    with open(path, "rb") as file:
+        begin = file.read(256).removeprefix(b"\xef\xbb\xbf").lstrip()
+    for magic, (what, function) in _OTHER_FORMATS.items():
+        if begin.startswith(magic):
+            raise ValueError(
+                f"{path} is {what}, not a CSV file. Read it with pandas.{function}, and pass the "
+                "frame, with root= for the folder of the recordings."
+            )
 
 
 def decoded(path):
@@ -207,12 +235,13 @@ def _warn_of_times(table, found, name):
     """Warn of columns that seem to be times of utterances, if none is read as their start."""
     if "start" in {*table.columns, *found.values()}:
         return
-    words = {"start", "begin", "onset", "end", "stop", "offset", "finish"}
+    words = {"start", "begin", "onset", "end", "stop", "offset", "finish", "tmin", "tmax", "xmin",
+             "xmax", "t0", "t1"}  # fmt: skip
     unused = [
         column
         for column in table.columns
         if column not in found
-        and words & set(re.split(r"[\W_]+", str(column).lower()))
+        and not words.isdisjoint(_words(str(column)))
         and not str(column).startswith("dialog_")  # of turns in their own files (IEMOCAP)
     ]
     if unused:
@@ -222,6 +251,12 @@ def _warn_of_times(table, found, name):
             "seconds.",
             stacklevel=4,
         )
+
+
+def _words(column):
+    """Return the words in the name of a column, such as "start" in both start_s and StartTime."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column)
+    return re.split(r"[\W_]+", apart.lower())
 
 
 def as_values(table):

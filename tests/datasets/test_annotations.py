@@ -671,6 +671,8 @@ class TestEmobox:
             ('{"wav": "call01.wav", "emo": "a", "start_time": 0, "end_time": 99}',
              "line 1: reaches 99 s, beyond the end"),
             ("", "is empty. Write one JSON object per line"),
+            ('{"wav": "call01.wav", "emo": ["a"]}', r"line 1: emo=\['a'\] is not a label"),
+            ('{"wav": 3, "emo": "a"}', "line 1: wav=3 is not a path. Write it as text"),
             ('{"wav": "call01.wav", "emo": "a"}\n{"wav": "call01.wav", "emo": "n"}',
              "lines 1 and 2 are the same utterance"),
         ],
@@ -679,6 +681,15 @@ class TestEmobox:
         (tmp_path / "x.jsonl").write_text(line)
         with pytest.raises((ValueError, FileNotFoundError), match=message):
             load_emobox(tmp_path / "x.jsonl", label_map={"a": "anger", "n": "neutral"})
+
+    def test_a_label_map_of_another_type_is_refused(self, recorded, tmp_path):
+        (tmp_path / "x.jsonl").write_text('{"wav": "call01.wav", "emo": "a"}')
+        with pytest.raises(TypeError, match="label_map is of type list. Give a dict"):
+            load_emobox(tmp_path / "x.jsonl", label_map=["anger"])
+        for text, message in (("[]", "is not a JSON object"), ("{", "cannot be read as JSON")):
+            (tmp_path / "label_map.json").write_text(text)
+            with pytest.raises(ValueError, match=rf"label_map\.json {message}"):
+                load_emobox(tmp_path / "x.jsonl")
 
 
 class TestNkululeko:

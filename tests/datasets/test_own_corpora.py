@@ -200,6 +200,7 @@ class TestOwnData:
         ("text", "reason"),
         [
             ("", r"t\.csv is empty\. Write a line of headings"),
+            ("sep=;", r"t\.csv is empty\. Write a line of headings"),
             ("audio,emotion\n", r"t\.csv has headings but no rows\. Write one row per utterance"),
             ("audio,emotion\na.wav,joy,x\n", r"t\.csv, line 2: 3 values for 2 headings"),
             ("audio,emotion\na.wav,joy\nb.wav,\n", r"t\.csv has no emotion in lines \[3\]\. Fill"),
@@ -222,6 +223,27 @@ class TestOwnData:
         with pytest.raises((ValueError, FileNotFoundError), match=reason) as caught:
             load_table(folder / "t.csv")
         assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (b"PK\x03\x04\0\0", r"t\.csv is an Excel file .*pandas\.read_excel, and pass the fr"),
+            (b"PAR1\0", r"is a Parquet file, not a CSV file\. Read it with pandas\.read_parquet"),
+            (b"\x1f\x8b\x08\0", r"is compressed by gzip, .*pandas\.read_csv"),
+            (b'\n[{"audio": "a.wav"}]', r"is a JSON file, .*pandas\.read_json"),
+        ],
+    )
+    def test_a_file_of_another_format_is_named(self, folder, content, message):
+        (folder / "t.csv").write_bytes(content)
+        with pytest.raises(ValueError, match=message):
+            load_table(folder / "t.csv")
+
+    @pytest.mark.parametrize("line", ["sep=;\r\n", "sep=;\n", '"sep=;"\n', "sep=|\n"])
+    def test_the_delimiter_that_excel_states_is_used(self, folder, line):
+        rows = "audio;emotion;start\na.wav;joy;1\nb.wav;;2\n".replace(";", line.strip('"\r\n')[-1])
+        (folder / "t.csv").write_text(line + rows, newline="")
+        with pytest.raises(ValueError, match=r"no emotion in lines \[4\]"):
+            load_table(folder / "t.csv")
 
     def test_a_folder_or_an_empty_table_is_refused(self, folder):
         with pytest.raises(FileNotFoundError, match="is a folder, not a table. Use load_folder"):
@@ -420,6 +442,14 @@ class TestTimesOfTables:
         assert item.endswith("x.wav")
         load("audio,emotion,dialog_start,duration_ms,length\nx.wav,a,2,6000,9\n")  # information
 
+    @pytest.mark.parametrize(
+        "columns",
+        ["StartTimeSec,EndTimeSec", "segmentStartTime,x", "tmin,tmax", "xmin,xmax", "t0,t1"],
+    )
+    def test_times_in_other_notations_cause_a_warning(self, load, columns):
+        with pytest.warns(UserWarning, match=f"{columns.split(',')[0]}.* look like times"):
+            load(f"audio,emotion,{columns}\nx.wav,a,2,6\n")
+
     def test_a_duration_replaces_a_missing_end(self, load):
         rows = "audio,emotion,start,end,duration\nx.wav,a,0,0.5,0.25\nx.wav,a,1,,0.5\nx.wav,a,7,,\n"
         assert [item.end for item in load(rows).data] == [0.5, 1.5, None]
@@ -532,6 +562,7 @@ class TestTablesThatAreNoCorpus:
         [
             ({"emotion": ["x", None]}, None, r"mine has no emotion in rows \[1\]\. Fill in"),
             ({"emotion": ["x", 1]}, None, "mine, row 1: the emotion 1 is not text"),
+            ({"speaker": [1, "1"]}, None, "mine, row 0: the speaker 1 is not text"),
             ({"valence": [1, "high"]}, None, "mine, row 1: valence='high' is not a number"),
             ({"valence": [1, 99]}, (1, 5), "mine, row 1: valence=99 is not on the scale from 1 to"),
             ({"valence": [0, 4]}, (1, 5), "mine, row 0: valence=0 is not on the scale"),
