@@ -69,7 +69,7 @@ def audio_files(files, suffixes=AUDIO_SUFFIXES):
         if suffix not in suffixes and suffix:
             continue
         if not file.is_file():
-            if file.is_symlink():  # without a suffix it may have been a folder of audio files
+            if _is_dangling(file):  # without a suffix, it may have been a folder of audio files
                 raise ValueError(
                     f"{file} is a link that leads nowhere. Run 'git annex get' or 'datalad get' in "
                     "the repository to download the audio files, or remove the link."
@@ -78,6 +78,17 @@ def audio_files(files, suffixes=AUDIO_SUFFIXES):
             _check_content(file)
             sounds.append(file)
     return sounds
+
+
+def _is_dangling(path):
+    """Return True for a link whose target does not exist; a link to itself is none."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return path.is_symlink()
+    except OSError:
+        return False
+    return False
 
 
 def _check_content(file):

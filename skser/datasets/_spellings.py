@@ -103,9 +103,9 @@ def chosen_spellings(counts):
 
 def name_key(spelling):
     """Return the form that is the same for all spellings of a name."""
-    plain = _plain(unicodedata.normalize("NFKC", spelling))
     # Format characters, such as a zero-width space, are invisible.
-    plain = "".join(c for c in plain if unicodedata.category(c) != "Cf").strip()
+    visible = "".join(c for c in spelling if unicodedata.category(c) != "Cf")
+    plain = _plain(unicodedata.normalize("NFKC", visible))
     # pandas writes the speaker 1 as 1.0 if the column has gaps.
     return re.sub(r"^([-+]?\d+)\.0+$", r"\1", plain)
 

@@ -11,7 +11,7 @@ from skser.audio import Utterance, overlapping
 
 SOME = 10  # number of rows that a message lists
 _ROUNDING = 0.01  # seconds; `Utterance` has the same tolerance
-# Part of a scale by which ratings may leave it: IEMOCAP has 5.5 on its scale from 1 to 5.
+# Part of a scale by which ratings may leave it: raters of published corpora did so now and then.
 _OUTSIDE = 1 / 8 + 1e-9
 _NO_LENGTH = 2**40  # samples; a recording that was never closed has a larger number in its header
 
