@@ -10,6 +10,8 @@ import numpy as np
 from skser.audio._waveform import MAX_AMPLITUDE
 
 MAX_DURATION = 4 * 3600  # seconds
+# Marks that pandas drops without a word: it reads "1,5 s" as 15 s and "1-2 s" as -12 s.
+_DROPPED = re.compile(r"(?<![a-z]),|\.\d*\.|\d\s*-", re.IGNORECASE)
 _MISSING = {"NaT", "<NA>"}  # compared as strings, because pandas' NA cannot be compared
 
 
@@ -186,6 +188,8 @@ class Utterance:
 def seconds(value, what):
     """Convert a number, a timedelta or a clock time such as "00:01:02.5" to seconds.
 
+    Text may have a unit and a decimal comma, as in "1,5 s".
+
     Parameters
     ----------
     value : float, str, timedelta or None
@@ -225,14 +229,15 @@ def _seconds_in(text, what):
         return None
     import pandas as pd
 
-    plain = re.sub(r"(?<=\d),(?=\d+$)", ".", text)  # a decimal comma, as in "1,5"
+    # A decimal comma, as in "1,5" or "1,5 s"
+    plain = re.sub(r"(?<=\d),(?=\d+\s*([a-zµ]|$))", ".", text, flags=re.IGNORECASE)
     try:
         value = float(plain)
         return None if math.isnan(value) else value
     except ValueError:
         try:
             # Without a colon or a unit, pandas would read nanoseconds.
-            if not re.search(r":|[a-zµ]", plain, re.IGNORECASE):
+            if _DROPPED.search(plain) or not re.search(r":|[a-zµ]", plain, re.IGNORECASE):
                 raise ValueError(text)
             return seconds(pd.Timedelta(plain), what)
         except ValueError:

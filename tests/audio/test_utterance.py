@@ -378,13 +378,26 @@ class TestPartsEverywhere:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("1,5", 1.5), ("0,25", 0.25), ("00:00:01,059", 1.059), ("00:01:02.5", 62.5), ("90 s", 90.0)],
+    [
+        ("1,5", 1.5),
+        ("0,25", 0.25),
+        ("00:00:01,059", 1.059),
+        ("00:01:02.5", 62.5),
+        ("90 s", 90.0),
+        ("1,5 s", 1.5),
+        ("0,25s", 0.25),
+        ("2,25 min", 135.0),
+        ("1 min 2,5 s", 62.5),
+        ("1 day, 0:00:05", 86405.0),  # as str(timedelta) writes it
+    ],
 )
 def test_times_with_a_decimal_comma_or_a_unit_are_parsed(text, expected):
     assert Utterance("x", text).start == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("text", ["3 000", "1,2,3", "soon"])
+@pytest.mark.parametrize(
+    "text", ["3 000", "1,2,3", "soon", "1,2,3 s", "1, 5 s", "1 ,5 s", "1.000,5 s", "1-2 s"]
+)
 def test_other_text_is_rejected_and_not_read_as_nanoseconds(text):
     with pytest.raises(TypeError, match="is not a time in seconds"):
         Utterance("x", text)
