@@ -12,6 +12,7 @@ _MOST_CHANNELS = 64
 # Channels cancel if their mean has less than this share of the energy that the mean of
 # independent channels would have.
 _CANCELLED = 0.1
+_ROWS_AT_ONCE = 2**14
 
 
 def array_samples(source, name, rate, utterance):
@@ -50,24 +51,14 @@ def array_samples(source, name, rate, utterance):
         if samples.ndim == 2:
             reason += ": pass Waveform(samples, rate), which accepts several channels"
         raise AudioReadError([(name, reason)])
-    if samples.dtype.kind in "iu" and samples.dtype.itemsize > 4:
-        reason = (
-            f"holds integers of {8 * samples.dtype.itemsize} bits, whose full scale is unknown: "
-            "convert them to int16 or int32, or to floats with a full scale of 1"
-        )
-        raise AudioReadError([(name, reason)])
+    check_full_scale(samples, name)
     if samples.size == 0:
         raise AudioReadError([(name, "holds no samples (zero length)")])
     if samples.ndim == 1:
         samples = samples[:, None]
     elif samples.shape[0] < samples.shape[1]:  # (n_channels, n_samples), the order of torchaudio
         samples = samples.T
-    if samples.shape[1] > _MOST_CHANNELS:
-        reason = (
-            f"has the shape {samples.shape}, but a recording has at most {_MOST_CHANNELS} "
-            "channels: pass an array of shape (n_samples, n_channels)"
-        )
-        raise AudioReadError([(name, reason)])
+    check_layout(samples, name)
     first, last = span(utterance, rate, len(samples), name)
     samples = samples[first:last]
     check_duration(len(samples), rate, utterance.max_duration, name)
@@ -77,6 +68,26 @@ def array_samples(source, name, rate, utterance):
     if is_float:
         check_amplitude(samples, utterance.max_amplitude, name, energy)
     return samples
+
+
+def check_full_scale(samples, name):
+    """Raise AudioReadError if `samples` are integers of 64 bits."""
+    if samples.dtype.kind in "iu" and samples.dtype.itemsize > 4:
+        reason = (
+            f"holds integers of {8 * samples.dtype.itemsize} bits, whose full scale is unknown: "
+            "convert them to int16 or int32, or to floats with a full scale of 1"
+        )
+        raise AudioReadError([(name, reason)])
+
+
+def check_layout(samples, name):
+    """Raise AudioReadError if an array (n_samples, n_channels) has far too many channels."""
+    if samples.shape[1] > _MOST_CHANNELS:
+        reason = (
+            f"has the shape {samples.shape}, but a recording has at most {_MOST_CHANNELS} "
+            "channels: pass an array of shape (n_samples, n_channels)"
+        )
+        raise AudioReadError([(name, reason)])
 
 
 def scaled(samples):
@@ -117,7 +128,7 @@ def mixed(block, channel, name):
     """
     n_channels = block.shape[1]
     if channel == "loudest":
-        channel = int(np.einsum("ij,ij->j", block, block).argmax())
+        channel = Energy().add(block).loudest()
     if channel is not None:
         check_channel(channel, n_channels, name)
         return np.ascontiguousarray(block[:, channel])
@@ -126,8 +137,7 @@ def mixed(block, channel, name):
     # Infinite and NaN samples are rejected later, with a message that names the utterance.
     with np.errstate(over="ignore", invalid="ignore"):
         samples = block.mean(axis=1)
-        warn_if_cancelled(float(np.dot(samples, samples)), float(np.vdot(block, block)),
-                          n_channels, name)  # fmt: skip
+    warn_if_cancelled(Energy().add(samples[:, None]), Energy().add(block), name)
     return samples
 
 
@@ -139,25 +149,67 @@ def check_channel(channel, n_channels, name):
         raise AudioReadError([(name, reason)])
 
 
-def warn_if_cancelled(energy, energy_of_channels, n_channels, name):
+class Energy:
+    """Energy of each channel without its mean, because a constant offset is not heard.
+
+    Blocks are added as they arrive.
+    """
+
+    def __init__(self):
+        self.n_samples, self._first, self._sums, self._squares = 0, None, 0.0, 0.0
+
+    def add(self, block):
+        """Add a block (n_samples, n_channels) and return the object itself."""
+        if self._first is None:
+            self._first = block[0].copy()
+        self.n_samples += len(block)
+        sums, squares = np.zeros((2, block.shape[1]))
+        # Infinite and NaN samples are rejected later, with a message that names the utterance.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for i in range(0, len(block), _ROWS_AT_ONCE):
+                for channel, first in enumerate(self._first):
+                    # Relative to its first sample, a constant channel has no energy at all.
+                    column = block[i : i + _ROWS_AT_ONCE, channel] - first
+                    sums[channel] += column.sum()
+                    squares[channel] += np.dot(column, column)
+            self._sums, self._squares = self._sums + sums, self._squares + squares
+        return self
+
+    def of_channels(self):
+        """Return the sum of squares of each channel, ndarray of shape (n_channels,)."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.maximum(self._squares - self._sums**2 / max(self.n_samples, 1), 0.0)
+
+    def loudest(self):
+        """Return the index of the channel with the most energy."""
+        return int(np.argmax(self.of_channels()))
+
+
+def warn_if_cancelled(of_mean, of_channels, name):
     """Warn if the mean of the channels has far less energy than independent channels would leave.
 
     Parameters
     ----------
-    energy : float
-        Sum of squares of the mean of the channels.
-    energy_of_channels : float
-        Sum of squares over all channels.
-    n_channels : int
-        Number of channels that were averaged.
+    of_mean : Energy
+        Energy of the mean of the channels.
+    of_channels : Energy
+        Energy of the channels.
     name : str
         Name of the utterance in the warning.
+
+    Returns
+    -------
+    bool
+        Whether the channels cancel.
     """
-    independent = energy_of_channels / n_channels**2
-    if energy < _CANCELLED * independent:
-        share = 100 * energy / (energy_of_channels / n_channels)
-        warnings.warn(
-            f"{name}: its {n_channels} channels cancel when averaged; the mean keeps {share:.2g} % "
-            "of their energy. Choose one with channel=0 or channel='loudest'.",
-            stacklevel=2,
-        )
+    (energy,), energies = of_mean.of_channels(), of_channels.of_channels()
+    n_channels, independent = len(energies), energies.sum() / len(energies) ** 2
+    if not energy < _CANCELLED * independent:
+        return False
+    share = 100 * energy / (independent * n_channels)
+    warnings.warn(
+        f"{name}: its {n_channels} channels cancel when averaged; the mean keeps {share:.2g} % "
+        "of their energy. Choose one with channel=0 or channel='loudest'.",
+        stacklevel=2,
+    )
+    return True

@@ -7,7 +7,7 @@ import stat
 import numpy as np
 
 from skser.audio import _headers
-from skser.audio._arrays import check_channel, warn_if_cancelled
+from skser.audio._arrays import Energy, check_channel, warn_if_cancelled
 from skser.audio._checks import (
     check_amplitude,
     check_duration,
@@ -325,32 +325,31 @@ def mono_blocks(source, name, utterance, any_length=False):
     AudioReadError
         If the file cannot be opened, is not audio, or holds no samples.
     """
-    channel, n_channels, energy, energy_of_channels = utterance.channel, 1, 0.0, 0.0
+    channel, of_mean, of_channels = utterance.channel, Energy(), Energy()
     if channel == "loudest":
         channel = _loudest(source, name, utterance, any_length)
     with np.errstate(over="ignore", invalid="ignore"):  # `check_values` rejects the results
         for block, rate in _blocks(source, name, utterance, any_length):
-            n_channels = block.shape[1]
             if channel is not None:
-                check_channel(channel, n_channels, name)
+                check_channel(channel, block.shape[1], name)
                 yield np.ascontiguousarray(block[:, channel]), rate
-            elif n_channels == 1:
+            elif block.shape[1] == 1:
                 yield block[:, 0], rate
             else:
                 samples = block.mean(axis=1)
-                energy += float(np.dot(samples, samples))
-                energy_of_channels += float(np.vdot(block, block))
+                of_mean.add(samples[:, None])
+                of_channels.add(block)
                 yield samples, rate
-    if energy_of_channels:
-        warn_if_cancelled(energy, energy_of_channels, n_channels, name)
+    if of_channels.n_samples:
+        warn_if_cancelled(of_mean, of_channels, name)
 
 
 def _loudest(source, name, utterance, any_length):
     """Return the index of the channel with the most energy."""
-    energies = 0.0
+    energy = Energy()
     for block, _ in _blocks(source, name, utterance, any_length):
-        energies = energies + np.einsum("ij,ij->j", block, block, dtype=float)
-    return int(np.argmax(energies))
+        energy.add(block)
+    return energy.loudest()
 
 
 def _blocks(source, name, utterance, any_length):

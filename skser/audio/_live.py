@@ -5,10 +5,18 @@ from collections.abc import Iterable
 import numpy as np
 
 from skser._wording import counted
-from skser.audio._arrays import scaled, warn_if_cancelled
+from skser.audio._arrays import (
+    Energy,
+    check_full_scale,
+    check_layout,
+    scaled,
+    warn_if_cancelled,
+)
 from skser.audio._checks import check_amplitude, check_rates, check_values
 from skser.audio._utterance import MAX_AMPLITUDE
 from skser.audio._waveform import Waveform
+
+_AUDIBLE = 1e-6  # mean square of sound at -60 dB of full scale
 
 
 def stream_blocks(blocks, from_rate, sampling_rate=None, name="the stream"):
@@ -18,7 +26,8 @@ def stream_blocks(blocks, from_rate, sampling_rate=None, name="the stream"):
     ----------
     blocks : iterable of array-like of shape (n_samples,) or (n_samples, n_channels)
         Blocks of any size, including empty ones, all with the same type and number of channels.
-        Integers are divided by the full scale of their type, and channels are averaged.
+        Integers of up to 32 bits are divided by the full scale of their type, and channels are
+        averaged.
     from_rate : float
         Sampling rate of the blocks in Hz.
     sampling_rate : float or None, default=None
@@ -39,9 +48,15 @@ def stream_blocks(blocks, from_rate, sampling_rate=None, name="the stream"):
     TypeError
         If `blocks` is a single array, a block is not an array of numbers, or the type changes.
     ValueError
-        If the number of channels changes.
+        If the number of channels changes, or a block is a `Waveform` of another rate.
     AudioReadError
-        If samples are not finite or far beyond full scale, or the rates are too far apart.
+        If samples are not finite, far beyond full scale or integers of 64 bits, if there are more
+        than 64 channels, or if the rates are too far apart.
+
+    Warns
+    -----
+    UserWarning
+        If the channels cancel when averaged, as soon as a second of sound has arrived.
 
     Notes
     -----
@@ -67,14 +82,15 @@ def stream_blocks(blocks, from_rate, sampling_rate=None, name="the stream"):
 
         check_rates(rate, sampling_rate, name)
         resampler = soxr.ResampleStream(rate, sampling_rate, 1, dtype="float32")
-    energy, energy_of_channels, n_channels = 0.0, 0.0, 1
-    for block in _alike(_numbered(blocks, name), name):
+    of_mean, of_channels, has_warned = Energy(), Energy(), False
+    for block in _alike(_numbered(blocks, name), rate, name):
         samples = scaled(block)
         if samples.ndim == 2:
-            n_channels = samples.shape[1]
-            energy_of_channels += float(np.vdot(samples, samples))
+            of_channels.add(samples)
             samples = samples.mean(axis=1)
-            energy += float(np.dot(samples, samples))
+            of_mean.add(samples[:, None])
+            if not has_warned and _is_enough(of_channels, rate):
+                has_warned = warn_if_cancelled(of_mean, of_channels, name)
         check_values(samples, name)
         if block.dtype.kind == "f":
             check_amplitude(samples, MAX_AMPLITUDE, name)
@@ -88,8 +104,13 @@ def stream_blocks(blocks, from_rate, sampling_rate=None, name="the stream"):
         )
     if resampler is not None:
         yield resampler.resample_chunk(np.empty(0, np.float32), last=True), sampling_rate
-    if n_channels > 1:
-        warn_if_cancelled(energy, energy_of_channels, n_channels, name)
+    if of_channels.n_samples and not has_warned:
+        warn_if_cancelled(of_mean, of_channels, name)
+
+
+def _is_enough(energy, rate):
+    """Return True after a second that is audible, because a live stream may never end."""
+    return energy.n_samples >= rate and energy.of_channels().sum() > _AUDIBLE * rate
 
 
 def _numbered(blocks, name):
@@ -107,8 +128,8 @@ def _numbered(blocks, name):
         i += 1
 
 
-def _alike(numbered, name):
-    """Yield non-empty blocks as arrays; raise if their type or number of channels changes."""
+def _alike(numbered, rate, name):
+    """Yield non-empty blocks as arrays; raise if their type, channels or rate differ."""
     first = None
     for i, block in numbered:
         if isinstance(block, bytes | bytearray | memoryview):
@@ -126,6 +147,15 @@ def _alike(numbered, name):
                 f"(n_samples, n_channels), but {type(block).__name__} of "
                 f"{array.dtype} and shape {array.shape}."
             )
+        own_rate = block.sampling_rate if isinstance(block, Waveform) else None
+        if own_rate not in (None, rate):
+            raise ValueError(
+                f"{name}: block {i} is a Waveform of {own_rate:g} Hz, but the stream has {rate:g} "
+                "Hz: pass the rate of the blocks."
+            )
+        check_full_scale(array, f"{name}: block {i}")
+        if array.ndim == 2:
+            check_layout(array, f"{name}: block {i}")
         if array.ndim == 2 and array.shape[1] == 1:
             array = array[:, 0]
         kind = array.dtype, array.shape[1:]
