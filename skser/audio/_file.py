@@ -88,7 +88,8 @@ def load_audio(
     Warns
     -----
     UserWarning
-        If the channels cancel when averaged, or the header claims less than the file holds.
+        If the channels cancel when averaged, or the header claims less or more than the file
+        holds.
 
     Notes
     -----
@@ -395,18 +396,13 @@ def _part(file, opened, name, utterance, n_most, is_mended=False):
     """Yield pieces of a part of an open `soundfile.SoundFile`, like `part_of_container`."""
     with file:
         rate, n_channels, n_frames = file.samplerate, file.channels, file.frames
-        size = os.fstat(opened.fileno()).st_size if isinstance(opened, io.FileIO) else None
+        size = _headers.size_of(opened)
+        mended = None if is_mended else _headers.check_header(file, opened, name, size)
+        if mended is not None:
+            yield from _part(mended, opened, name, utterance, n_most, is_mended=True)
+            return
         width = None if file.format == "FLAC" else _BYTES.get(file.subtype)
-        n_there = n_frames
-        # Only a plain WAV file with a 44-byte header needs no closer look at the header.
-        if width is None or size is None or size - n_frames * n_channels * width != 44:
-            size = _headers.size_of(opened)
-            mended = None if is_mended else _headers.check_header(file, opened, name, size)
-            if mended is not None:
-                yield from _part(mended, opened, name, utterance, n_most, is_mended=True)
-                return
-            if width is not None:
-                n_there = min(n_frames, size // (width * n_channels))
+        n_there = n_frames if width is None else min(n_frames, size // (width * n_channels))
         first, last = 0, None
         if utterance.start is not None or utterance.end is not None:
             first, last = span(utterance, rate, None, name)

@@ -1,4 +1,4 @@
-"""Detection of headers that claim less than their file holds, and of joined recordings."""
+"""Detection of headers that contradict the size of their file, and of joined recordings."""
 
 import io
 import os
@@ -13,6 +13,20 @@ _MOST_CHUNKS = 1000
 _TAILS = (2**13, 2**16)  # bytes; an Ogg page has at most 2**16
 # Bytes that may follow the last frame: tags, and data that the decoder has not requested.
 _TAGS = {"FLAC": 256, "MP3": 2**14}
+_LONGEST_FRAME = 2**11  # bytes of MP3; the decoder may leave one frame of padding
+# Where chunks begin, the layout of a chunk's head, the multiple at which the next one begins, and
+# the name of the chunk of samples with the bytes in it that precede them.
+_RIFF = (12, "<4sI", 2, b"data", 0)
+_CHUNKS = {
+    b"RIFF": _RIFF,
+    b"RIFX": (12, ">4sI", 2, b"data", 0),
+    b"RF64": _RIFF,
+    b"BW64": _RIFF,
+    b"FORM": (12, ">4sI", 2, b"SSND", 8),
+    b"caff": (8, ">4sq", 1, b"data", 4),
+    b"riff": (40, "<16sQ", 8, bytes.fromhex("64617461f3acd3118cd100c04f8edb8a"), 0),
+}
+_TOLERATED = 0.01  # seconds, because some programs count their header as samples
 
 
 def size_of(opened):
@@ -61,11 +75,11 @@ def check_header(file, opened, name, size):
     Warns
     -----
     UserWarning
-        If the header claims less than the file holds.
+        If the header claims less or more than the file holds.
     """
     head = _bytes_at(opened, 0, _HEAD)
-    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
-        return _check_wav_header(file, opened, name, size, head)
+    if head[:4] in _CHUNKS:
+        return _check_chunks(file, opened, name, size, head)
     if head[:4] == b"OggS":
         _refuse_chained(opened, name, size, head)
     elif head[:4] == b"fLaC" and size > 100:
@@ -73,47 +87,105 @@ def check_header(file, opened, name, size):
             _warn_of_zero(name)
             file.close()
             return _without_seeking(opened)
-    elif head[:4] in (b".snd", b"dns.") and head[8:12] == bytes(4) and file.frames == 0:
-        return _mended(opened, {8: b"\xff" * 4}, name)
+    elif head[:4] in (b".snd", b"dns.") and len(head) >= 12:
+        begin, n_bytes = struct.unpack(">II" if head[:4] == b".snd" else "<II", head[4:12])
+        if n_bytes == 0 and file.frames == 0:
+            return _mended(opened, {8: b"\xff" * 4}, name)
+        if not _is_unknown(n_bytes):
+            _compare(file, name, size, begin, n_bytes)
+            rest = _bytes_at(opened, begin + n_bytes, 8)
+            if len(rest) == 8 and not _is_tag(rest):
+                _warn_of_more(name)
     return None
 
 
-def _check_wav_header(file, opened, name, size, head):
-    place, fields = 12, None
+def _check_chunks(file, opened, name, size, head):
+    """Compare the length of the chunk of samples with the size of the file."""
+    place, layout, multiple, wanted, n_before = _CHUNKS[head[:4]]
+    n_head = struct.calcsize(layout)
     for _ in range(_MOST_CHUNKS):
-        fields = head[place : place + 8] if place < _HEAD - 8 else _bytes_at(opened, place, 8)
-        if len(fields) < 8:
+        is_near = place < _HEAD - n_head
+        fields = head[place : place + n_head] if is_near else _bytes_at(opened, place, n_head)
+        if len(fields) < n_head:
             return None
-        chunk, n_bytes = struct.unpack("<4sI", fields)
-        if chunk == b"data":
+        chunk, n_bytes = struct.unpack(layout, fields)
+        if head[:4] == b"riff":  # the only one whose lengths include the head
+            n_bytes -= n_head
+        if chunk == wanted:
             break
-        place += 8 + n_bytes + n_bytes % 2
+        place += n_head + n_bytes
+        place += -place % multiple
+        if n_bytes < 0 or place > size:
+            return None
     else:
         return None
-    end = place + 8 + n_bytes + n_bytes % 2
-    if n_bytes == 0 and file.frames == 0 and size > end:
+    begin = place + n_head
+    if head[:4] in (b"RF64", b"BW64") and n_bytes == 2**32 - 1 and head[12:16] == b"ds64":
+        (n_bytes,) = struct.unpack("<Q", head[28:36])
+    end = begin + n_bytes
+    end += -end % multiple
+    if head[:4] == b"RIFF" and n_bytes == 0 and file.frames == 0 and size > end:
         return _mended(opened, {4: b"\xff" * 4, place + 4: b"\xff" * 4}, name)
-    rest = _bytes_at(opened, end, 8) if size > end else b""
-    if len(rest) < 8:
+    if _is_unknown(n_bytes):
         return None
-    if rest[:4] == b"RIFF":
+    _compare(file, name, size, begin + n_before, n_bytes - n_before)
+    rest = _bytes_at(opened, end, n_head) if size > end else b""
+    if len(rest) < n_head or head[:4] == b"riff":  # libsndfile reads the latter to its end
+        return None
+    if head[:4] == b"RIFF" == rest[:4]:
         _refuse(name, "WAV files")
-    chunk, n_bytes = struct.unpack("<4sI", rest)
+    chunk, n_bytes = struct.unpack(layout, rest)
     is_chunk = chunk.isascii() and chunk.decode("latin-1").isprintable()
-    is_tag = rest[:3] in (b"ID3", b"TAG") or rest == bytes(8)
-    if not is_tag and not (is_chunk and end + 8 + n_bytes <= size + 1):
+    if not _is_tag(rest) and not (is_chunk and end + n_head + n_bytes <= size + 1):
         _warn_of_more(name)
     return None
+
+
+def _is_unknown(n_bytes):
+    """Return True for the lengths that programs write if they do not know the length."""
+    is_near = any(abs(n_bytes - limit) <= 2**16 for limit in (2**31, 2**32, 2**63, 2**64))
+    return n_bytes <= 0 or is_near
+
+
+def _is_tag(rest):
+    return rest[:3] in (b"ID3", b"TAG") or not any(rest)
+
+
+def _compare(file, name, size, begin, n_claimed):
+    """Warn if the samples end before the length in the header."""
+    n_held = size - begin
+    held = file.frames / file.samplerate
+    if n_held <= 0 or held * (n_claimed / n_held - 1) <= _TOLERATED:
+        return
+    warnings.warn(
+        f"{name}: its header claims {round(held * n_claimed / n_held, 2):g} s, but the file holds "
+        f"only {round(held, 2):g} s; probably it was cut off. Copy or record it again.",
+        stacklevel=2,
+    )
 
 
 def check_end(opened, name, size, kind):
     """Warn if a decoder stopped long before the end of a file; raise if files were joined."""
     place = opened.tell()
     if size - place <= _TAGS[kind]:
+        if kind == "MP3" and _has_frames(_bytes_at(opened, place, size)):
+            _warn_of_more(name)
         return
     if kind == "FLAC" and b"fLaC\0\0\0\x22" in _bytes_at(opened, 4, size):
         _refuse(name, "FLAC files")
     _warn_of_more(name)
+
+
+def _has_frames(rest):
+    """Return True if the bytes after the last frame of an MP3 are further frames, after tags."""
+    if rest[:3] == b"TAG":
+        rest = rest[128:]
+    if rest[:3] == b"ID3":
+        n_bytes = 0
+        for byte in rest[6:10]:
+            n_bytes = (n_bytes << 7) + (byte & 0x7F)
+        rest = rest[10 + n_bytes :]
+    return len(rest) > _LONGEST_FRAME and rest[0] == 0xFF and rest[1] & 0xE0 == 0xE0
 
 
 def refuse_joined(opened, name):

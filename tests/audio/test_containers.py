@@ -183,9 +183,71 @@ class TestHeaders:
             with pytest.warns(UserWarning, match="claims less than the file holds"):
                 assert len(load_audio(content)[0]) == 8000
 
+    @pytest.mark.parametrize(
+        ("kind", "field", "layout", "value"),
+        [
+            ("AU", b".snd", (8, ">I"), 16000),
+            ("AIFF", b"SSND", (4, ">I"), 16008),
+            ("CAF", b"data", (4, ">q"), 16004),
+            ("RF64", b"ds64", (16, "<Q"), 16000),
+        ],
+    )
+    def test_other_headers_that_claim_too_little_warn(self, kind, field, layout, value):
+        content = other(kind, "PCM_16")
+        struct.pack_into(layout[1], content, content.index(field) + layout[0], value)
+        with pytest.warns(UserWarning, match="claims less than the file holds"):
+            assert len(load_audio(bytes(content))[0]) == 8000
+
+    @pytest.mark.parametrize(
+        ("kind", "subtype"),
+        [
+            ("WAV", "PCM_16"),
+            ("WAV", "FLOAT"),
+            ("WAV", "IMA_ADPCM"),
+            ("WAVEX", "PCM_24"),
+            ("RF64", "PCM_16"),
+            ("W64", "PCM_16"),
+            ("AIFF", "PCM_16"),
+            ("AIFF", "ULAW"),
+            ("AU", "PCM_16"),
+        ],
+    )
+    def test_a_file_that_was_cut_off_warns(self, tmp_path, kind, subtype):
+        whole = other(kind, subtype)
+        path = tmp_path / "cut"
+        path.write_bytes(whole)
+        load_audio(path)  # does not warn
+        path.write_bytes(whole[: len(whole) // 2])
+        message = r"cut: its header claims 2\S* s, but the file holds only (1|0.9|1.0)\d* s"
+        for source in (path, path.read_bytes()):
+            name = message if source is path else message.replace("cut", "the audio")
+            with pytest.warns(UserWarning, match=name):
+                assert load_audio(source)[0].size == pytest.approx(RATE, rel=0.02)
+
+    def test_a_few_missing_bytes_do_not_warn(self):
+        assert len(load_audio(wav(data=2 * len(NOISE) + 44))[0]) == len(NOISE)
+
+    @pytest.mark.parametrize("size", [2**31 - 1, 2**31, 2**31 - 37, 2**32 - 1 - 36])
+    def test_a_placeholder_for_the_length_does_not_warn(self, size):
+        assert len(load_audio(wav(data=size))[0]) == len(NOISE)
+
+    def test_a_joined_mp3_warns(self):
+        content = other("MP3")
+        assert len(load_audio(bytes(content) + b"TAG" + bytes(125))[0]) == len(NOISE)
+        tag = b"ID3\4\0\0" + bytes([0, 0, 1, 0]) + bytes(128)
+        for second in (content, tag + content):
+            with pytest.warns(UserWarning, match="claims less than the file holds"):
+                assert len(load_audio(bytes(content + second))[0]) == len(NOISE)
+
     def test_chunks_and_tags_after_the_samples_are_ignored(self):
         for rest in (b"LIST" + struct.pack("<I", 4) + b"INFO", b"ID3" + bytes(200), bytes(100)):
-            assert len(load_audio(wav() + rest)[0]) == len(NOISE)
+            for content in (wav(), bytes(other("RF64")), bytes(other("AU"))):
+                if content[:4] != b".snd" or rest[:4] != b"LIST":
+                    assert len(load_audio(content + rest)[0]) == len(NOISE)
+        aiff = bytes(other("AIFF")) + b"ANNO" + struct.pack(">I", 4) + b"note"
+        caf = bytes(other("CAF")) + b"info" + struct.pack(">qI", 4, 0)
+        for content in (aiff, caf):
+            assert len(load_audio(content)[0]) == len(NOISE)
 
     @pytest.mark.parametrize(
         ("content", "what"),
