@@ -1,7 +1,7 @@
 """Audio inputs: utterances, waveforms, and reading of their samples."""
 
 from skser.audio._errors import AudioReadError, printable
-from skser.audio._file import load_audio, open_audio, resample, stream_audio
+from skser.audio._file import load_audio, resample, stream_audio
 from skser.audio._identity import identity, overlapping
 from skser.audio._inputs import (
     as_one_column,
@@ -12,6 +12,7 @@ from skser.audio._inputs import (
     utterance_name,
 )
 from skser.audio._live import stream_blocks
+from skser.audio._opening import open_audio
 from skser.audio._tables import PART_COLUMNS, is_utterance_index, table_rows, without_parts
 from skser.audio._utterance import Utterance, seconds
 from skser.audio._waveform import Waveform

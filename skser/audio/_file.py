@@ -1,8 +1,6 @@
 """Reading of audio files: opening, decoding block by block, and resampling."""
 
-import io
 import os
-import stat
 
 import numpy as np
 
@@ -19,12 +17,12 @@ from skser.audio._checks import (
 )
 from skser.audio._containers import is_container, part_of_container
 from skser.audio._errors import AudioReadError, printable
+from skser.audio._opening import file_source, open_audio
 from skser.audio._utterance import MAX_AMPLITUDE, MAX_DURATION, Utterance
 
 _BLOCK_SAMPLES = 2**20
 WHOLE = Utterance("")  # the times, channel and limits that a bare path stands for
 _LIMITS = (MAX_DURATION, MAX_AMPLITUDE)
-_SURELY_FINITE = 1e28  # if the sum of squares is below this, all samples are finite
 # Bytes per sample of uncompressed subtypes, whose length the size of the file limits.
 _BYTES = {"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8,
           "ULAW": 1, "ALAW": 1}  # fmt: skip
@@ -129,20 +127,31 @@ def load_part(source, name, utterance, sampling_rate):
     samples, sampling_rate
         Result of `load_audio`.
     """
-    parts, rate = [], None
-    for samples, rate in mono_blocks(source, name, utterance):
-        if not parts and sampling_rate is not None and sampling_rate != rate:
+    blocks = mono_blocks(source, name, utterance)
+    pieces, rates = zip(*_at_rate(blocks, name, sampling_rate), strict=True)
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces), rates[0]
+
+
+def _at_rate(blocks, name, sampling_rate):
+    """Check blocks of a file and resample them as they come, so that few are kept at its rate."""
+    resampler, n_samples = None, 0
+    for samples, rate in blocks:
+        check_values(samples, name)
+        if sampling_rate in (None, rate):
+            yield samples, sampling_rate or rate
+            continue
+        if resampler is None:
+            import soxr
+
             check_rates(rate, sampling_rate, name)
-        parts.append(samples)
-    samples = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    with np.errstate(over="ignore", invalid="ignore"):
-        if not np.dot(samples, samples) < _SURELY_FINITE:
-            check_values(samples, name)
-    if sampling_rate is None or sampling_rate == rate:
-        return samples, sampling_rate or rate
-    samples = resample(samples, rate, sampling_rate)
-    check_length(len(samples), sampling_rate, name)
-    return samples, sampling_rate
+            resampler = soxr.ResampleStream(rate, sampling_rate, 1, dtype="float32")
+        resampled = resampler.resample_chunk(samples)
+        n_samples += len(resampled)
+        yield resampled, sampling_rate
+    if resampler is not None:
+        resampled = resampler.resample_chunk(np.empty(0, np.float32), last=True)
+        check_length(n_samples + len(resampled), sampling_rate, name)
+        yield resampled, sampling_rate
 
 
 def _of_file(path, part, limits):
@@ -160,33 +169,6 @@ def _of_file(path, part, limits):
             "directly, as Waveform(samples, rate)."
         )
     return path, source, path.called("the audio")
-
-
-def file_source(source):
-    """Convert a path to str, and a binary file to its content as bytes, read from the start.
-
-    Parameters
-    ----------
-    source : object
-        Path, bytes or open file; any other object is returned unchanged.
-
-    Raises
-    ------
-    TypeError
-        If the file was opened in text mode.
-    """
-    if isinstance(source, os.PathLike):
-        return os.fspath(source)
-    if isinstance(source, bytearray | memoryview):
-        return bytes(source)
-    if not hasattr(source, "read"):
-        return source
-    if hasattr(source, "seek") and getattr(source, "seekable", bool)():
-        source.seek(0)
-    content = source.read()
-    if not isinstance(content, bytes):
-        raise TypeError("A file was opened as text: open it in binary mode, with mode='rb'.")
-    return content
 
 
 def stream_audio(path, sampling_rate=None, *, start=None, end=None, channel=None):
@@ -224,25 +206,9 @@ def stream_audio(path, sampling_rate=None, *, start=None, end=None, channel=None
     >>> sum(len(samples) for samples, rate in stream_audio(path, sampling_rate=16000))
     16000
     """
-    import soxr
-
     utterance, source, name = _of_file(path, (start, end, channel), _LIMITS)
-    resampler, n_samples = None, 0
-    for samples, file_rate in mono_blocks(source, name, utterance, any_length=True):
-        check_values(samples, name)
-        if sampling_rate in (None, file_rate):
-            yield samples, file_rate
-            continue
-        if resampler is None:
-            check_rates(file_rate, sampling_rate, name)
-            resampler = soxr.ResampleStream(file_rate, sampling_rate, 1, dtype="float32")
-        resampled = resampler.resample_chunk(samples)
-        n_samples += len(resampled)
-        yield resampled, sampling_rate
-    if resampler is not None:
-        resampled = resampler.resample_chunk(np.empty(0, np.float32), last=True)
-        check_length(n_samples + len(resampled), sampling_rate, name)
-        yield resampled, sampling_rate
+    blocks = mono_blocks(source, name, utterance, any_length=True)
+    yield from _at_rate(blocks, name, sampling_rate)
 
 
 def resample(samples, from_rate, to_rate):
@@ -252,52 +218,6 @@ def resample(samples, from_rate, to_rate):
     import soxr
 
     return soxr.resample(samples, from_rate, to_rate)
-
-
-def open_audio(source, name=None):
-    """Open a file, or the content of one, for unbuffered reading of bytes.
-
-    Parameters
-    ----------
-    source : str or bytes
-        Path of the file, or its content.
-    name : str or None, default=None
-        Name of the file in error messages; None uses the path.
-
-    Raises
-    ------
-    AudioReadError
-        If the file cannot be opened or is empty. A pipe or a device is rejected without opening
-        it, because reading it could block or never end.
-    """
-    if isinstance(source, bytes):
-        if not source:
-            raise AudioReadError([(name, "the file is empty (0 bytes)")])
-        return io.BytesIO(source)
-    name = source if name is None else name
-    try:
-        kind = os.stat(source).st_mode
-        if not stat.S_ISREG(kind):
-            raise AudioReadError([(name, _why_not_a_file(kind))])
-        descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-    except AudioReadError:
-        raise
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise AudioReadError([(name, "no such file")]) from error
-    except OSError as error:
-        raise AudioReadError([(name, f"cannot be opened ({error.strerror})")]) from error
-    except ValueError as error:
-        raise AudioReadError([(name, f"is not a valid file name ({error})")]) from error
-    if os.fstat(descriptor).st_size == 0:
-        os.close(descriptor)
-        raise AudioReadError([(name, "the file is empty (0 bytes)")])
-    return os.fdopen(descriptor, "rb", buffering=0)
-
-
-def _why_not_a_file(kind):
-    if stat.S_ISDIR(kind):
-        return "is a directory, not an audio file: pass the files in it"
-    return "is a pipe or a device: save its content to a file first"
 
 
 def mono_blocks(source, name, utterance, any_length=False):

@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from skser.audio._errors import AudioReadError
-from skser.audio._file import open_audio
+from skser.audio._opening import open_audio
 from skser.audio._inputs import rate_of
 from skser.audio._utterance import Utterance
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from skser.audio._arrays import array_samples
 from skser.audio._checks import check_length, check_rates
-from skser.audio._file import WHOLE, file_source, load_part, resample
+from skser.audio._file import WHOLE, load_part, resample
+from skser.audio._opening import file_source
 from skser.audio._tables import is_utterance_index, table_rows
 from skser.audio._utterance import Utterance
 from skser.audio._waveform import Waveform

@@ -4,6 +4,7 @@ import copy
 import io
 import pathlib
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -332,6 +333,15 @@ class TestBounds:
         assert sum(len(samples) for samples, _ in stream_audio(path)) == 18_000_000
         with pytest.raises(AudioReadError, match="utterance 0: is more than 2 s long"):
             MelSpectrogram().transform([Utterance(Waveform(np.ones(48000), RATE), max_duration=2)])
+
+    def test_resampling_keeps_only_a_little_at_the_rate_of_the_file(self, wav):
+        path = wav(np.zeros(20 * 655350, np.int16), rate=655350, name="a.flac")
+        tracemalloc.start()
+        samples, _ = load_audio(path, RATE)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert len(samples) == 20 * RATE
+        assert peak < 25e6  # all samples at the rate of the file need 52 MB
 
     def test_extreme_upsampling_is_rejected(self, wav):
         assert len(load_audio(wav(TONE, rate=8000), 48000)[0]) == 96000
