@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skser._column_names import ALIASES, OTHER_DURATION, OTHER_TIMES, plain_names
 from skser.audio._utterance import Utterance
 
 PART_COLUMNS = ("start", "end", "channel")
@@ -30,7 +31,8 @@ def table_rows(table):
     Raises
     ------
     ValueError
-        If the column ``audio`` is missing, or a row states its part twice.
+        If the column ``audio`` is missing, if times or channels have another name than ``start``,
+        ``end`` and ``channel``, or if a row states its part twice.
     TypeError
         If the times or the channel of a row cannot be parsed; the row is named.
     """
@@ -44,6 +46,7 @@ def table_rows(table):
             )
         table = index.to_frame(index=False).rename(columns={"file": "audio"})
         columns = table.columns
+    _refuse_other_names(columns)
     parts = [name for name in PART_COLUMNS if name in columns]
     sources = list(table["audio"])
     if not parts:
@@ -53,6 +56,26 @@ def table_rows(table):
         _row(source, {name: values[name][i] for name in parts}, i)
         for i, source in enumerate(sources)
     ]
+
+
+def _refuse_other_names(columns):
+    """Raise ValueError if columns that `load_table` would rename state the parts of recordings."""
+    plain = plain_names(columns)
+    missing = [name for name in PART_COLUMNS if name not in columns]
+    others = {other for name in missing for other in (name, *ALIASES[name])}
+    if not {"from", "to"} <= others & set(plain):  # only as a pair, they surely mean times
+        others -= {"from", "to"}
+    if {"start", "end"} & set(missing):
+        others |= {"offset", *filter(OTHER_TIMES.fullmatch, plain)}
+    if "end" in missing and "start" not in missing:
+        others |= {"duration", *ALIASES["duration"], *filter(OTHER_DURATION.fullmatch, plain)}
+    found = [column for name, column in plain.items() if name in others]
+    if found:
+        raise ValueError(
+            f"The utterance table has the columns {found}, which seem to state parts of "
+            "recordings, but only 'start', 'end' (in seconds) and 'channel' are used. Rename "
+            "them, pass load_table(table).frame, or remove them to read whole files."
+        )
 
 
 def _cells(column):

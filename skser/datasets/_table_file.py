@@ -7,32 +7,11 @@ import warnings
 
 import pandas as pd
 
+from skser._column_names import ALIASES, OTHER_DURATION, OTHER_TIMES, plain_names
 from skser.datasets._table_checks import require_unique_columns
 
-# Names that other tables give to these columns, most usual first.
-_ALIASES = {
-    "audio": ("file", "path", "wav", "filepath", "filename", "audiopath", "audiofile", "wavpath",
-              "wavfile", "clip", "recording"),
-    "emotion": ("label", "labels", "emotionlabel", "class", "category", "target"),
-    "speaker": ("speakerid", "spk", "spkid", "spkrid", "speakername"),
-    "sex": ("gender",),
-    "sentence": ("sentenceid",),
-    "transcript": ("text", "transcription"),
-    "start": ("begin", "onset", "starttime", "startsec", "startsecs", "startseconds", "starts",
-              "tstart", "begintime", "segmentstart", "from"),
-    "end": ("stop", "finish", "endtime", "endsec", "endsecs", "endseconds", "ends", "tend",
-            "stoptime", "segmentend", "to"),
-    "duration": ("dur", "durationsec", "durationsecs", "durationseconds"),
-    "channel": ("audiochannel",),
-    "valence": (),
-    "activation": ("arousal",),
-    "dominance": (),
-}  # fmt: skip
 # Columns that stay text even if all their values look like numbers.
 TEXT_COLUMNS = ("audio", "emotion", "speaker", "sex", "sentence", "transcript")
-_UNITS = "(ms|msec|msecs|millis|milliseconds|samples?|frames?)"
-_OTHER_TIMES = re.compile(f"(segment)?(start|end|begin|stop|onset|offset)(time)?{_UNITS}")
-_OTHER_DURATION = re.compile(f"length|len|(duration|dur|length){_UNITS}")
 # First bytes of other formats, and the function of pandas that reads them.
 _OTHER_FORMATS = {
     b"PK\x03\x04": ("an Excel file (or another ZIP archive)", "read_excel"),
@@ -173,12 +152,9 @@ def with_known_names(table, name):
     UserWarning
         If columns were renamed; the message names them.
     """
-    # Case and punctuation are ignored, so that "File Path" matches "filepath".
-    plain = {}
-    for column in table.columns:
-        plain.setdefault(re.sub(r"[\W_]+", "", str(column)).lower(), column)
+    plain = plain_names(table.columns)
     found = {}
-    for ours, others in _ALIASES.items():
+    for ours, others in ALIASES.items():
         if ours in table.columns:
             continue
         for other in (ours, *others):
@@ -204,13 +180,13 @@ def with_known_names(table, name):
                 "'start' or 'end'."
             )
         ours |= set(found.values())
-    units = [column for key, column in plain.items() if _OTHER_TIMES.fullmatch(key)]
+    units = [column for key, column in plain.items() if OTHER_TIMES.fullmatch(key)]
     if units:
         raise ValueError(
             f"{name}: the columns {units} are in milliseconds, samples or frames. Convert them to "
             "seconds, and name them 'start' and 'end'."
         )
-    lengths = [column for key, column in plain.items() if _OTHER_DURATION.fullmatch(key)]
+    lengths = [column for key, column in plain.items() if OTHER_DURATION.fullmatch(key)]
     if lengths and "start" in ours and not {"end", "duration"} & ours:
         raise ValueError(
             f"{name}: the column {lengths[0]!r} may be the duration of utterances. If it is, "
