@@ -3,6 +3,7 @@
 The command line imports this file, so it imports neither pandas nor scikit-learn.
 """
 
+import math
 from numbers import Real
 
 import numpy as np
@@ -146,6 +147,8 @@ def cut_windows(pieces, window, hop, name, before=0.0, max_amplitude=None):
 
 def _in_samples(name, seconds, rate, path):
     """Convert seconds to a whole number of samples, at least one."""
+    if not math.isfinite(seconds):
+        raise ValueError(f"{name}={seconds} must be a positive, finite number of seconds.")
     n_samples = round(seconds * rate)
     if n_samples < 1:
         raise ValueError(

@@ -257,6 +257,11 @@ def test_bad_input_raises(corpus, wav, tmp_path):
         emotion_timeline(model, path, hop=1e-5)
     with pytest.raises(ValueError, match="window=1e-05 s is less than one sample"):
         emotion_timeline(model, path, window=1e-5)
+    for name in ("window", "hop"):
+        with pytest.raises(ValueError, match=f"{name}=inf must be a positive, finite number of se"):
+            emotion_timeline(model, path, **{name: np.inf})
+        with pytest.raises(ValueError, match=f"{name}.* nan"):
+            emotion_timeline(model, path, **{name: np.nan})
     with pytest.raises(AudioReadError, match="none.wav: no such file"):
         emotion_timeline(model, tmp_path / "none.wav")
     without = clone(model).set_params(logisticregression=SVC()).fit(corpus.data, corpus.target)
