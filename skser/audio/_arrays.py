@@ -6,7 +6,7 @@ import numpy as np
 
 from skser.audio._checks import check_amplitude, check_duration, check_values, span
 from skser.audio._errors import AudioReadError
-from skser.audio._waveform import Waveform
+from skser.audio._waveform import Waveform, detached
 
 _MOST_CHANNELS = 64
 # Channels cancel if their mean has less than this share of the energy that the mean of
@@ -39,10 +39,8 @@ def array_samples(source, name, rate, utterance):
         Under the conditions of `skser.audio.load_audio`, or if `source` is not an array of
         numbers of a suitable shape and type.
     """
-    if hasattr(source, "detach"):  # a tensor, on any device
-        source = source.detach().cpu()
     try:
-        samples = np.asarray(source)
+        samples = np.asarray(detached(source))
     except ValueError as error:
         raise AudioReadError([(name, f"is not a 1-D array of numbers ({error})")]) from error
     has_channels = samples.ndim == 2 and isinstance(source, Waveform)

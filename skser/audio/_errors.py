@@ -1,5 +1,7 @@
 """Error for audio that cannot be read."""
 
+_LONGEST_NAME = 1000
+
 
 class AudioReadError(ValueError):
     """Audio inputs that could not be read, each with its reason.
@@ -34,5 +36,11 @@ class AudioReadError(ValueError):
 
 
 def printable(name):
-    """Return a name on one line, with line breaks, control codes and broken bytes escaped."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(name)) or "''"
+    """Return a name on one line, with line breaks, control codes and broken bytes escaped.
+
+    The middle of a name that is far longer than paths are is left out.
+    """
+    name = str(name)
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[:100]}…{name[-100:]}"
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name) or "''"

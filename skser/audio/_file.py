@@ -19,6 +19,7 @@ from skser.audio._containers import is_container, part_of_container
 from skser.audio._errors import AudioReadError, printable
 from skser.audio._opening import file_source, open_audio
 from skser.audio._utterance import MAX_AMPLITUDE, MAX_DURATION, Utterance
+from skser.audio._waveform import check_sampling_rate
 
 _BLOCK_SAMPLES = 2**20
 WHOLE = Utterance("")  # the times, channel and limits that a bare path stands for
@@ -81,7 +82,8 @@ def load_audio(
         does not exist; or if the file states a rate more than 16 times below or 128 times above
         `sampling_rate`.
     ValueError
-        If `path` is an `Utterance` and a part is given as well.
+        If `path` is an `Utterance` and a part is given as well, or `sampling_rate` is not a
+        positive, finite number.
 
     Warns
     -----
@@ -104,6 +106,8 @@ def load_audio(
     >>> load_audio(path, start=0.25, end=0.5)[0].shape
     (2000,)
     """
+    if sampling_rate is not None:
+        check_sampling_rate(sampling_rate)
     utterance, source, name = _of_file(path, (start, end, channel), (max_duration, max_amplitude))
     return load_part(source, name, utterance, sampling_rate)
 
@@ -206,6 +210,8 @@ def stream_audio(path, sampling_rate=None, *, start=None, end=None, channel=None
     >>> sum(len(samples) for samples, rate in stream_audio(path, sampling_rate=16000))
     16000
     """
+    if sampling_rate is not None:
+        check_sampling_rate(sampling_rate)
     utterance, source, name = _of_file(path, (start, end, channel), _LIMITS)
     blocks = mono_blocks(source, name, utterance, any_length=True)
     yield from _at_rate(blocks, name, sampling_rate)

@@ -7,9 +7,10 @@ import os
 import numpy as np
 
 from skser.audio._errors import AudioReadError
-from skser.audio._opening import open_audio
 from skser.audio._inputs import rate_of
+from skser.audio._opening import open_audio
 from skser.audio._utterance import Utterance
+from skser.audio._waveform import detached
 
 
 def identity(item, input_sampling_rate):
@@ -70,7 +71,7 @@ def _content(source, input_sampling_rate):
         with open_audio(source, "the audio" if isinstance(source, bytes) else None) as file:
             return hashlib.file_digest(file, _file_digest).hexdigest()
     try:
-        array = np.asarray(source.detach().cpu() if hasattr(source, "detach") else source)
+        array = np.asarray(detached(source))
     except ValueError:  # ragged
         return None
     if array.dtype == object:

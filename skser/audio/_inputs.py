@@ -8,6 +8,7 @@ import numpy as np
 
 from skser.audio._arrays import array_samples
 from skser.audio._checks import check_length, check_rates
+from skser.audio._errors import printable
 from skser.audio._file import WHOLE, load_part, resample
 from skser.audio._opening import file_source
 from skser.audio._tables import is_utterance_index, table_rows
@@ -67,7 +68,8 @@ def _check_is_list(X):
     if isinstance(X, set | frozenset):
         raise TypeError("X is a set, which has no order: pass a list.")
     if isinstance(X, str | os.PathLike):
-        raise TypeError(f"X is a single path ({os.fspath(X)!r}); pass a list: [path].")
+        path = printable(os.fspath(X))
+        raise TypeError(f"X is a single path ({path!r}); pass a list: [path].")
     single = {Utterance: "Utterance", Waveform: "Waveform", bytes: "file's content (bytes)"}
     for kind, word in single.items():
         if isinstance(X, kind):
@@ -104,7 +106,7 @@ def _source(item, index, contents):
         return os.fspath(item)
     if isinstance(item, bytes | bytearray | memoryview) or hasattr(item, "read"):
         if id(item) not in contents:
-            contents[id(item)] = file_source(item)
+            contents[id(item)] = file_source(item, f"Utterance {index}")
         name = getattr(item, "name", None)  # the path of an open file, or its descriptor
         return Utterance(contents[id(item)], name=name if isinstance(name, str) else None)
     if isinstance(item, Mapping):
@@ -114,9 +116,11 @@ def _source(item, index, contents):
         return Waveform(decoded.data, float(decoded.sample_rate))
     pair = _pair(item)
     if pair is not None:
-        return Waveform(*pair)
+        return _waveform(*pair, index)
     if item is None or isinstance(item, Real | set) or not hasattr(item, "__len__"):
-        kind = "missing" if item is None or item != item else f"of type {type(item).__name__}"
+        import pandas as pd
+
+        kind = "missing" if pd.isna(item) is True else f"of type {type(item).__name__}"
         raise TypeError(f"Utterance {index} is {kind}, not audio: {_REMEDY}.")
     return item
 
@@ -124,11 +128,12 @@ def _source(item, index, contents):
 def _of_dict(item, index, contents):
     rate = item.get("sampling_rate")
     name = item.get("path") or None
-    if item.get("array") is not None and rate is not None:
-        return Waveform(_detached(item["array"]), rate, name)
-    if item.get("bytes") is not None:
-        return Utterance(file_source(item["bytes"]), name=name)
-    if name is not None:
+    has_array = item.get("array") is not None
+    if has_array and rate is not None:
+        return _waveform(item["array"], rate, index, name)
+    if item.get("bytes") is not None and not has_array:
+        return Utterance(file_source(item["bytes"], f"Utterance {index}"), name=name)
+    if name is not None and not has_array:
         return _source(name, index, contents)
     raise TypeError(
         f"Utterance {index} is a dict with the keys {list(item)}, but needs 'array' and "
@@ -141,13 +146,19 @@ def _pair(item):
     if not isinstance(item, tuple | list) or len(item) != 2:
         return None
     for samples, rate in (item, item[::-1]):
-        if getattr(samples, "ndim", 0) and isinstance(rate, Real):
-            return _detached(samples), rate
+        if getattr(rate, "ndim", None) == 0:  # an array or a tensor of one number
+            rate = rate.item()
+        is_list = isinstance(samples, list | tuple) and isinstance(rate, Real)
+        if is_list or (getattr(samples, "ndim", 0) and isinstance(rate, Real | str)):
+            return samples, rate
     return None
 
 
-def _detached(samples):
-    return samples.detach().cpu() if hasattr(samples, "detach") else samples
+def _waveform(samples, rate, index, name=None):
+    try:
+        return Waveform(samples, rate, name)
+    except ValueError as error:
+        raise ValueError(f"Utterance {index}: {error}") from None
 
 
 def _check_mixture(items, input_sampling_rate):

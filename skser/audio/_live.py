@@ -14,7 +14,7 @@ from skser.audio._arrays import (
 )
 from skser.audio._checks import check_amplitude, check_rates, check_values
 from skser.audio._utterance import MAX_AMPLITUDE
-from skser.audio._waveform import Waveform
+from skser.audio._waveform import Waveform, check_sampling_rate, detached
 
 _AUDIBLE = 1e-6  # mean square of sound at -60 dB of full scale
 
@@ -75,9 +75,10 @@ def stream_blocks(blocks, from_rate, sampling_rate=None, name="the stream"):
             f"blocks is of type {type(blocks).__name__}, not an iterable of arrays: pass "
             "[samples] or a generator."
         )
-    rate = Waveform(np.empty(0), from_rate).sampling_rate  # raises if from_rate is not a rate
-    resampler = None
+    rate, resampler = from_rate, None
+    check_sampling_rate(rate)
     if sampling_rate not in (None, rate):
+        check_sampling_rate(sampling_rate)
         import soxr
 
         check_rates(rate, sampling_rate, name)
@@ -138,7 +139,7 @@ def _alike(numbered, rate, name):
                 "example numpy.frombuffer(block, numpy.int16)."
             )
         try:
-            array = np.asarray(block.detach().cpu() if hasattr(block, "detach") else block)
+            array = np.asarray(detached(block))
         except ValueError:
             array = np.empty(0, object)
         if array.dtype.kind not in "fiu" or array.ndim not in (1, 2):

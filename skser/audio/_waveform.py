@@ -10,6 +10,22 @@ import numpy as np
 MAX_AMPLITUDE = 8.0  # larger floating-point samples are most likely unscaled integers
 
 
+def check_sampling_rate(sampling_rate):
+    """Raise ValueError unless `sampling_rate` is a number that can be a rate in Hz."""
+    if not (isinstance(sampling_rate, Real) and 0 < sampling_rate < math.inf):
+        raise ValueError(
+            f"sampling_rate={sampling_rate!r} must be a positive, finite number in Hz."
+        )
+
+
+def detached(samples):
+    """Return a tensor, on any device, as one that NumPy can read; other objects as given."""
+    if not hasattr(samples, "detach"):
+        return samples
+    samples = samples.detach().cpu()
+    return samples.float() if str(samples.dtype) == "torch.bfloat16" else samples
+
+
 class Waveform(np.ndarray):
     """Array of samples that carries its own sampling rate, as a file does.
 
@@ -52,11 +68,8 @@ class Waveform(np.ndarray):
 
     def __new__(cls, samples, sampling_rate, name=None, max_amplitude=MAX_AMPLITUDE):
         """Create a waveform that views `samples`."""
-        if not (isinstance(sampling_rate, Real) and 0 < sampling_rate < math.inf):
-            raise ValueError(
-                f"sampling_rate={sampling_rate!r} must be a positive, finite number in Hz."
-            )
-        waveform = np.asarray(samples).view(cls)
+        check_sampling_rate(sampling_rate)
+        waveform = np.asarray(detached(samples)).view(cls)
         waveform.sampling_rate = sampling_rate
         waveform.name = name
         waveform.max_amplitude = max_amplitude

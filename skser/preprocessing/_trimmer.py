@@ -179,9 +179,11 @@ class VoiceActivityTrimmer(AudioTransformer, auto_wrap_output_keys=("transform",
         UserWarning
             If no speech was found in some utterances, which the warning names.
         """
-        trimmed = self._collect(*self._extract_all(X))
+        self._validate_params()
+        items = audio_inputs(X, self.input_sampling_rate)  # once, as an upload is read only once
+        trimmed = self._collect(*self._extract_all(items))
         speechless = []
-        for i, item in enumerate(audio_inputs(X, self.input_sampling_rate)):
+        for i, item in enumerate(items):
             if len(trimmed[i]):
                 continue
             try:
