@@ -120,7 +120,7 @@ def _check_chunks(file, opened, name, size, head):
     else:
         return None
     begin = place + n_head
-    if head[:4] in (b"RF64", b"BW64") and n_bytes == 2**32 - 1 and head[12:16] == b"ds64":
+    if head[:4] in (b"RF64", b"BW64") and head[12:16] == b"ds64" and len(head) >= 36:
         (n_bytes,) = struct.unpack("<Q", head[28:36])
     end = begin + n_bytes
     end += -end % multiple

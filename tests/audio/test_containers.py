@@ -231,6 +231,11 @@ class TestHeaders:
     def test_a_placeholder_for_the_length_does_not_warn(self, size):
         assert len(load_audio(wav(data=size))[0]) == len(NOISE)
 
+    def test_the_length_of_rf64_is_that_of_64_bits(self):
+        content = other("RF64", "PCM_16")
+        struct.pack_into("<I", content, content.index(b"data") + 4, 16000)
+        assert len(load_audio(bytes(content))[0]) == len(NOISE)
+
     def test_a_joined_mp3_warns(self):
         content = other("MP3")
         assert len(load_audio(bytes(content) + b"TAG" + bytes(125))[0]) == len(NOISE)
