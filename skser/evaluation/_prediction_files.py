@@ -1,5 +1,7 @@
 """Predictions of an evaluation as a CSV file."""
 
+import re
+import unicodedata
 import warnings
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from skser.evaluation._target_metrics import ignore_constant_predictions, metric
 from skser.evaluation._targets import DIMENSIONS, EMOTION, PROBA, VOTES
 
 _SIDES = ("true", "predicted")
+_SOME = 10  # number of emotions that a message lists
 
 
 def write_predictions(evaluation, path):
@@ -42,7 +45,8 @@ def read_predictions(path):
     Parameters
     ----------
     path : path-like
-        CSV file with one row per utterance and seed, of this package or another program. The
+        CSV file in UTF-8, with commas between values and one row per utterance and seed, of this
+        package or another program. Each seed must have the same utterances. The
         columns ``utterance`` (any name or number), ``speaker``, ``true`` and ``predicted`` are
         required, or for dimensions ``true_valence``, ``predicted_valence`` and so on, and for
         shares of votes ``true_anger``, ``predicted_anger`` and so on. The columns ``seed``,
@@ -58,8 +62,15 @@ def read_predictions(path):
     Raises
     ------
     ValueError
-        If columns are missing or unknown, a value is missing or not a number, or an utterance
-        occurs twice with the same seed or has different true values. The message names the line.
+        If the file is not such a table, columns are missing or unknown, a value is missing or not
+        a number, an utterance occurs twice with the same seed or not at all, or it has different
+        true values or speakers. The message names the line.
+
+    Warns
+    -----
+    UserWarning
+        If emotions or speakers that differ only in case, spaces or a final ".0" were merged, or if
+        no predicted emotion is among the true ones.
 
     Examples
     --------
@@ -73,16 +84,7 @@ def read_predictions(path):
     {'a': 0.75, 'b': 0.5}
     """
     name = Path(path).name if isinstance(path, str | Path) else "table"
-    # Text stays as it is: a speaker "03", and an emotion that looks like a missing value.
-    text = pd.read_csv(path, dtype=str, keep_default_na=False)
-    text.columns = text.columns.str.strip()
-    if text.empty:
-        raise ValueError(f"{name} has no rows.")
-    if not isinstance(text.index, pd.RangeIndex):  # the first values became row labels
-        raise ValueError(
-            f"{name} has more values than its {len(text.columns)} headings in each row. Put quotes "
-            "around values that hold a comma, or remove commas at the ends of lines."
-        )
+    text = _cells(path, name)
     target, columns = _target(text, name)
     table = pd.DataFrame(
         {
@@ -106,25 +108,29 @@ def read_predictions(path):
         wrong = ~table[column].between(0, 1)
         if wrong.any():
             raise ValueError(f"{_line(name, wrong)}: {column} is not a probability from 0 to 1.")
-    _check_classes(table, target, name)
+    table = _with_merged_spellings(table, ["speaker"], "speakers", name)
+    if target == EMOTION:
+        table = _with_merged_spellings(table, list(_SIDES), "emotions", name)
+        _check_classes(table, name)
     twice = table.duplicated(["seed", "utterance"])
     if twice.any():
         raise ValueError(
-            f"{_line(name, twice)}: the utterance {table['utterance'][twice.argmax()]} occurs "
+            f"{_line(name, twice)}: the utterance {table['utterance'][twice.idxmax()]} occurs "
             "twice with the same seed."
         )
-    true = [column for column in table if column.partition("_")[0] == "true"]
-    first = table.groupby("utterance")[true].transform("first")
-    changed = ((first != table[true]) & table[true].notna()).any(axis=1)
+    fixed = ["speaker", *(column for column in table if column.partition("_")[0] == "true")]
+    first = table.groupby("utterance")[fixed].transform("first")
+    changed = ((first != table[fixed]) & (first.notna() | table[fixed].notna())).any(axis=1)
     if changed.any():
         raise ValueError(
-            f"{_line(name, changed)}: the utterance {table['utterance'][changed.argmax()]} has "
-            "another true value than in an earlier line."
+            f"{_line(name, changed)}: the utterance {table['utterance'][changed.idxmax()]} has "
+            "another true value or speaker than in another line."
         )
     if target in DIMENSIONS:
         table = table[table["true"].notna()]
         if table.empty:
             raise ValueError(f"{name} has no ratings in the column true_{target}.")
+    _check_seeds(table, name)
     table = table.sort_values(["seed", "utterance"], kind="stable").reset_index(drop=True)
     n = table["utterance"].nunique()
     protocol = {"corpus": f"{name}, {n} utterances", "cv": "unknown", "versions": {}}
@@ -132,6 +138,42 @@ def read_predictions(path):
         protocol["target"] = target
     evaluation = SpeakerEvaluation(table, pd.DataFrame(), [], protocol)
     return SpeakerEvaluation(table, _fold_results(evaluation), [], protocol)
+
+
+def _cells(path, name):
+    """Return the cells of a CSV file as text; the index holds the line of each row."""
+    try:
+        # Text stays as it is: a speaker "03", and an emotion that looks like a missing value.
+        text = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False)
+    except IsADirectoryError as error:
+        raise IsADirectoryError(f"{path} is a folder. Give a CSV file of predictions.") from error
+    except pd.errors.EmptyDataError as error:
+        raise ValueError(f"{name} is empty. Give a CSV file of predictions.") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name} is not encoded in UTF-8. Save it as CSV in UTF-8.") from error
+    except pd.errors.ParserError as error:
+        reason = str(error).rpartition("C error: ")[2].strip()
+        raise ValueError(
+            f"{name} cannot be read as CSV: {reason}. Put quotes around values that hold a comma, "
+            "and close each quote."
+        ) from error
+    if not isinstance(text.index, pd.RangeIndex):  # the first values became row labels
+        raise ValueError(
+            f"{name} has more values than its {len(text.columns)} headings in each row. Put quotes "
+            "around values that hold a comma, or remove commas at the ends of lines."
+        )
+    text.columns = text.columns.str.strip()
+    if len(text.columns) == 1 and set(";\t") & set(text.columns[0]):
+        raise ValueError(
+            f"{name} has semicolons or tabs between its values. Save it with commas, and with "
+            "points in numbers."
+        )
+    text.index += 2  # the headings are line 1
+    text = text.fillna("")  # of rows with too few values
+    text = text[text.ne("").any(axis=1)]
+    if text.empty:
+        raise ValueError(f"{name} has no rows.")
+    return text
 
 
 def _target(text, name):
@@ -177,7 +219,7 @@ def _numbers(text, column, name, may_be_empty=False):
     if may_be_empty:
         wrong &= text[column].str.strip() != ""
     if wrong.any():
-        found = text[column][wrong.argmax()]
+        found = text[column][wrong.idxmax()]
         raise ValueError(f"{_line(name, wrong)}: {column}={found!r} is not a number.")
     return values
 
@@ -193,21 +235,77 @@ def _integers(text, column, name):
     return values.astype(np.int64)
 
 
-def _check_classes(table, target, name):
-    """Raise if classes are in fact ratings, which other scores apply to."""
-    if target != EMOTION:
-        return
+def _with_merged_spellings(table, columns, what, name):
+    """Replace names that differ only in case, spaces or a final .0 by one spelling.
+
+    That of the first column is preferred, and in it the most frequent one.
+    """
+    of_classes = columns == list(_SIDES)
+    proba = [column for column in table if of_classes and column.startswith(PROBA)]
+    counts = table[columns[0]].value_counts()
+    spellings = sorted(counts.index, key=lambda label: (-counts[label], not label.islower(), label))
+    for column in columns[1:]:
+        spellings += table[column].unique().tolist()
+    spellings += [column.removeprefix(PROBA) for column in proba]
+    chosen = {}
+    for spelling in spellings:
+        chosen.setdefault(_key(spelling), spelling)
+    chosen = {spelling: chosen[_key(spelling)] for spelling in spellings}
+    merged = [f"{old!r} as {new!r}" for old, new in chosen.items() if old != new]
+    if not merged:
+        return table
+    table = table.rename(columns={c: PROBA + chosen[c.removeprefix(PROBA)] for c in proba})
+    repeated = table.columns[table.columns.duplicated()]
+    if len(repeated):
+        raise ValueError(f"{name} has the column {repeated[0]} in two spellings. Remove one.")
+    warnings.warn(
+        f"{name}: {what} that differ only in spelling were merged: {', '.join(merged)}.",
+        stacklevel=3,
+    )
+    for column in columns:
+        table[column] = table[column].map(chosen)
+    return table
+
+
+def _key(spelling):
+    """Return the form that is the same for all spellings of a name."""
+    plain = " ".join(unicodedata.normalize("NFKC", spelling).casefold().split())
+    return re.sub(r"^([-+]?\d+)\.0*$", r"\1", plain)
+
+
+def _check_classes(table, name):
+    """Raise if classes are in fact ratings, and warn if no prediction can be right."""
     values = pd.to_numeric(table["true"], errors="coerce")
     if values.notna().all() and (values % 1 != 0).any():
         raise ValueError(
             f"{name} has numbers in the column true. Name the columns of a dimension after it, as "
             "in true_valence and predicted_valence."
         )
+    true, predicted = (sorted(table[side].unique()) for side in _SIDES)
+    if not set(true) & set(predicted):
+        warnings.warn(
+            f"{name}: no predicted emotion is among the true ones, so that each score is 0. "
+            f"Predicted are {', '.join(predicted[:_SOME])}; true are {', '.join(true[:_SOME])}. "
+            "Give both the same names.",
+            stacklevel=3,
+        )
+
+
+def _check_seeds(table, name):
+    """Raise if a seed lacks an utterance that another one has."""
+    everywhere = table["utterance"].unique()
+    for seed, part in table.groupby("seed")["utterance"]:
+        missing = everywhere[~np.isin(everywhere, part)]
+        if len(missing):
+            raise ValueError(
+                f"{name}: seed {seed} lacks the utterance {missing[0]}, which another seed has. "
+                "Give each seed a prediction of each utterance."
+            )
 
 
 def _line(name, rows):
     """Name the first line of a file that a mask of its rows selects."""
-    return f"{name}, line {int(np.argmax(rows)) + 2}"
+    return f"{name}, line {rows.idxmax()}"
 
 
 def _fold_results(evaluation):

@@ -93,10 +93,48 @@ def test_names_stay_text(tmp_path):
 
 
 def test_each_seed_has_its_scores():
-    rows = "1,x,joy,joy,0\n2,x,fear,fear,0\n1,x,joy,joy,1\n2,x,fear,joy,1\n3,x,joy,fear,1\n"
+    rows = "1,x,joy,joy,0\n2,x,fear,fear,0\n3,x,joy,joy,0\n"
+    rows += "1,x,joy,joy,1\n2,x,fear,joy,1\n3,x,joy,fear,1\n"
     found = read_predictions(io.StringIO(HEAD.replace("\n", ",seed\n") + rows))
     assert found.pooled().to_dict() == {0: 1.0, 1: 0.25}
     assert found.fold_results["uar"].tolist() == [1.0, 0.25]
+
+
+def test_spellings_of_emotions_and_speakers_are_merged():
+    rows = "1,x,joy,Joy ,0.5,0.5\n2,X,joy,JOY,1,0\n3,x,fear,Fear,0,1\n4,y,Fear,fear,0,1\n"
+    text = HEAD.replace("\n", ",proba_JOY,proba_Fear\n") + rows
+    with pytest.warns(UserWarning, match="that differ only in spelling were merged") as caught:
+        found = read_predictions(io.StringIO(text))
+    assert [str(warning.message) for warning in caught] == [
+        "table: speakers that differ only in spelling were merged: 'X' as 'x'.",
+        "table: emotions that differ only in spelling were merged: "
+        "'Fear' as 'fear', 'Joy' as 'joy', 'JOY' as 'joy'.",
+    ]
+    assert found.pooled().tolist() == [1.0]
+    assert found.labels.tolist() == ["joy", "fear"]
+    assert set(found.predictions["speaker"]) == {"x", "y"}
+
+
+def test_whole_numbers_of_another_type_are_the_same_emotions():
+    with pytest.warns(UserWarning, match="'0.0' as '0', '1.0' as '1'"):
+        found = read_predictions(io.StringIO(HEAD + "1,x,0,0.0\n2,x,1,1.0\n3,y,01,01\n"))
+    assert found.pooled().tolist() == [1.0]
+    assert set(found.y_true) == {"0", "1", "01"}  # codes are not numbers
+
+
+def test_predictions_that_cannot_be_right_are_warned_of():
+    with pytest.warns(UserWarning, match="table: no predicted emotion is among the true ones"):
+        found = read_predictions(io.StringIO(HEAD + "1,x,joy,happy\n2,y,joy,sad\n"))
+    assert found.pooled().tolist() == [0.0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+def test_other_encodings_than_utf_8_are_refused(encoding, tmp_path):
+    (tmp_path / "p.csv").write_text(HEAD + "1,x,größe,größe\n", encoding=encoding)
+    with pytest.raises(ValueError, match=r"^p.csv is not encoded in UTF-8. Save it"):
+        read_predictions(tmp_path / "p.csv")
+    with pytest.raises(IsADirectoryError, match="is a folder. Give a CSV file of predictions"):
+        read_predictions(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +154,23 @@ def test_each_seed_has_its_scores():
             "line 3: the utterance 1 has another true value",
         ),
         (HEAD.replace("\n", ",proba_a\n") + "1,x,a,a,7\n", "line 2: proba_a is not a probability"),
+        (
+            HEAD.replace("\n", ",seed\n") + "1,x,a,a,0\n1,y,a,a,1\n",
+            "line 3: the utterance 1 has another true value or speaker",
+        ),
+        (
+            HEAD.replace("\n", ",seed\n") + "1,x,a,a,0\n2,x,a,a,0\n3,x,a,a,0\n1,x,a,a,1\n",
+            "table: seed 1 lacks the utterance 2, which another seed has",
+        ),
+        ("", "table is empty"),
+        (HEAD + "1,x,a,b\n2,x,a,b,c\n", "table cannot be read as CSV: Expected 4 .* in line 3"),
+        (HEAD + '1,x,a,b\n2,x,a,"b\n', "table cannot be read as CSV: .*EOF inside string"),
+        (HEAD + "1,x,a,b\n\n2,x,a\n", "line 4: the column predicted is empty"),
+        (HEAD.replace(",", ";") + "1;x;a;b\n", "table has semicolons or tabs"),
+        (
+            HEAD.replace("\n", ",proba_Joy,proba_joy\n") + "1,x,joy,joy,0.5,0.5\n",
+            "table has the column proba_joy in two spellings",
+        ),
         (HEAD + "1,x,0.5,0.25\n2,x,1,0.5\n", "Name the columns of a dimension after it"),
         (HEAD.replace("\n", ",seed\n") + "1,x,a,b,one\n", "line 2: seed='one' is not a number"),
         (
