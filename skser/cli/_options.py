@@ -7,6 +7,17 @@ from typing import Annotated
 import typer
 
 
+def _dimensions(targets):
+    """Return the targets without the emotion, which is what no target means."""
+    if targets == ["emotion"]:
+        return None
+    if targets and "emotion" in targets:
+        raise typer.BadParameter("the emotion and dimensions are trained apart. Give one of them.")
+    if targets and len(set(targets)) < len(targets):
+        raise typer.BadParameter(f"{', '.join(targets)}: a target is given twice. Give it once.")
+    return targets
+
+
 class System(enum.StrEnum):
     """Functions of `skser.pipelines`."""
 
@@ -73,6 +84,7 @@ Targets = Annotated[
     list[str] | None,
     typer.Option(
         "--target",
+        callback=_dimensions,
         help="Dimension, such as valence, in place of the emotion; may be given several times.",
     ),
 ]

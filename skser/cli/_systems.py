@@ -134,7 +134,7 @@ def training_targets(data, targets):
     Raises
     ------
     ValueError
-        If the corpus has no ratings of a dimension.
+        If the corpus has no ratings of a dimension, or text in their place.
     """
     if not targets:
         return np.ones(len(data.data), bool), data.target.astype(str)
@@ -144,6 +144,12 @@ def training_targets(data, targets):
             f"The corpus has no ratings of {', '.join(missing)}; its columns are "
             f"{', '.join(data.frame.columns)}."
         )
+    for name in targets:  # a text of digits, such as the speaker 01, is no number
+        text = [cell for cell in data.frame[name] if isinstance(cell, str)]
+        if text:
+            raise ValueError(
+                f"The column {name} holds text, such as {text[0]!r}. Give a --target with numbers."
+            )
     y = data.frame[targets].to_numpy(float)
     rows = ~np.isnan(y).any(axis=1)
     if not rows.any():

@@ -1,6 +1,7 @@
 """Dimensions in place of emotions: ``--target``."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -120,6 +121,37 @@ def test_a_dimension_without_ratings_is_named(shell, folder, tmp_path):
     )
     assert code == 1
     assert "no ratings of pleasure; its columns are audio, " in err
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict"])
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        ("valence", "a target is given twice"),
+        ("emotion", "the emotion and dimensions are trained apart"),
+    ],
+)
+def test_targets_differ_and_are_all_dimensions(command, second, message, shell, rated):
+    more = ["--out", "m.skser"] if command == "train" else []
+    code, _, err = shell(command, rated, *more, "--target", "valence", "--target", second)
+    assert code == 2
+    assert message in " ".join(re.sub("[│\n]", " ", err).split())
+
+
+def test_the_emotion_may_be_named_as_the_target(shell, folder, tmp_path):
+    options = "--target", "emotion", "--clean", "--out", tmp_path / "m.skser"
+    code, _, err = shell("train", folder / "table.csv", *options)
+    assert code == 0, err
+    _, text, _ = shell("info", tmp_path / "m.skser")
+    assert "| emotion | utterances |" in text
+
+
+def test_a_column_of_text_is_no_target(shell, folder, tmp_path):
+    code, _, err = shell(
+        "train", folder / "table.csv", "--target", "speaker", "--out", tmp_path / "m.skser"
+    )
+    assert code == 1
+    assert "The column speaker holds text, such as '01'. Give a --target with numbers." in err
 
 
 def test_every_part_of_a_vote_becomes_a_regressor():
