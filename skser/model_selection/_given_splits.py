@@ -55,20 +55,28 @@ class GivenSplits(BaseCrossValidator):
         Raises
         ------
         ValueError
-            If a fold has a row that X lacks or that is on both sides, or if one of its sides is
-            empty or holds no row numbers.
+            If a fold has a row that X lacks, that is repeated or that is on both sides, or if one
+            of its sides is empty or holds no row numbers.
         """
         n_utterances = len(X)
         for fold, pair in enumerate(self.folds):
             train, test = (self._rows(side, fold, n_utterances) for side in pair)
             if not len(train) or not len(test):
                 raise ValueError(f"Fold {fold} of {self.name} has an empty side.")
-            last = max(train.max(), test.max())
-            if last >= n_utterances or min(train.min(), test.min()) < 0:
+            rows = np.concatenate([train, test])
+            wrong = rows[(rows >= n_utterances) | (rows < 0)]
+            if len(wrong):
                 raise ValueError(
-                    f"Fold {fold} of {self.name} has row {last}, but there are {n_utterances} "
+                    f"Fold {fold} of {self.name} has row {wrong[0]}, but there are {n_utterances} "
                     "utterances. Split the corpus that the rows were made for."
                 )
+            for side, found in (("training", train), ("test", test)):
+                each, counts = np.unique(found, return_counts=True)
+                if (counts > 1).any():
+                    raise ValueError(
+                        f"Fold {fold} of {self.name} has row {each[counts.argmax()]} "
+                        f"{counts.max()} times on its {side} side. Give each row once."
+                    )
             both = np.intersect1d(train, test)
             if len(both):
                 raise ValueError(

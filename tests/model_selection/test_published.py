@@ -209,6 +209,11 @@ def test_given_splits_may_be_masks_and_nothing_else_than_rows():
         ([0.7, 1.2], "type float64 .*Give row numbers, or a mask of all 4 utterances"),
         (mask[:3], "type bool and the shape"),
         ([0, 3], "row 3 on both sides"),
+        ([0, -1], "has row -1, but there are 4 utterances"),
+        ([0, 4], "has row 4, but there are 4 utterances"),
+        ([0, 1, 1], "has row 1 2 times on its training side. Give each row once"),
     ):
         with pytest.raises(ValueError, match=message):
             list(GivenSplits([(side, [2, 3])]).split(range(4)))
+    with pytest.raises(ValueError, match="has row 3 3 times on its test side"):
+        list(GivenSplits([([0, 1], [2, 3, 3, 3])]).split(range(4)))
