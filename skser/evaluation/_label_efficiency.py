@@ -8,14 +8,14 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.utils import _safe_indexing, check_random_state, column_or_1d
+from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_consistent_length
 
 from skser._delegation import HasMethodsOnceFitted
 from skser.evaluation._intervals import expanded_quantiles
 from skser.evaluation._seeds import set_seed
+from skser.metrics import check_attribute
 from skser.model_selection import speaker_disjoint_splits
 
 ALL = "all"
@@ -230,10 +230,8 @@ def label_efficiency_curve(
     >>> scores["bayes"].round(1).tolist(), scores["neighbors"].round(1).tolist()
     ([0.8, 1.0, 1.0], [0.7, 0.6, 0.7])
     """
-    y = column_or_1d(y)
-    check_consistent_length(X, y)
-    speakers = np.arange(len(y)) if groups is None else column_or_1d(groups)
-    check_consistent_length(y, speakers)
+    y = check_attribute(y, X, "y")
+    speakers = np.arange(len(y)) if groups is None else check_attribute(groups, y, "groups")
     if not estimators:
         raise ValueError("estimators is empty; give at least one classifier by name.")
     for name, estimator in estimators.items():

@@ -246,3 +246,13 @@ def test_bad_input_is_rejected(data, change, error, message):
 def test_an_unknown_estimator_is_rejected(curve):
     with pytest.raises(ValueError, match=r"'best'; choose one of \['good', 'poor'\]"):
         curve.multiples("best", "poor")
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+@pytest.mark.parametrize("name", ["y", "groups"])
+def test_missing_values_are_named(name, missing, data):
+    X, y, groups = data
+    given = {"y": np.array(y, dtype=object), "groups": np.array(groups, dtype=object)}
+    given[name][7] = missing
+    with pytest.raises(ValueError, match=f"^{name} has no value for utterance 7"):
+        label_efficiency_curve({"a": Spy()}, X, given["y"], groups=given["groups"], n_labels=(4,))
