@@ -46,12 +46,17 @@ def write_archive(path, members):
 
 
 def require_folder(path):
-    """Raise `SavedModelError` if there is no folder for a file to write.
+    """Raise `SavedModelError` if a path is not that of a file, or there is no folder for it.
 
     Parameters
     ----------
     path : path-like
     """
+    if Path(path).is_dir():
+        raise SavedModelError(
+            f"{os.fspath(path)!r} is not the name of a file to write. Give one, such as "
+            "model.skser."
+        )
     folder = Path(path).parent
     if not folder.is_dir():
         raise SavedModelError(

@@ -3,6 +3,7 @@
 import re
 
 from skser._optional import import_optional
+from skser.persistence._errors import SavedModelError
 
 _PREFIX = "hf:"
 _NAME = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+)(?:/(?P<file>[^@]+))?(?:@(?P<revision>.+))?")
@@ -26,7 +27,7 @@ def local_path(path):
     ------
     ImportError
         If the name is one of the hub and huggingface_hub is not installed.
-    ValueError
+    SavedModelError
         If the name is not of this form, or the model has several files and none is called
         model.skser.
     FileNotFoundError
@@ -40,8 +41,8 @@ def local_path(path):
         return path
     parts = _NAME.fullmatch(path)
     if parts is None:
-        raise ValueError(
-            f"{path!r} is not the name of a model on the hub. Expected 'hf:owner/name', "
+        raise SavedModelError(
+            f"{path} is not the name of a model on the hub. Expected 'hf:owner/name', "
             "'hf:owner/name@revision' or 'hf:owner/name/file.skser'."
         )
     hub = import_optional("huggingface_hub", extra="hub", purpose=f"Loading {path}")
@@ -90,7 +91,7 @@ def _only_model(path, names):
             f"{path} holds no saved model (*.skser). Its files are {', '.join(names)}."
         )
     if len(models) > 1:
-        raise ValueError(
+        raise SavedModelError(
             f"{path} holds several models. Name one of them, such as {path.partition('@')[0]}/"
             f"{models[0]}; the others are {', '.join(models[1:])}."
         )

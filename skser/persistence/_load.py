@@ -182,7 +182,17 @@ def _built_by_skops(members):
     data = packed({name: content for name, content in members.items() if name != INFO})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InconsistentVersionWarning)
-        return skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data))
+        kinds = skops.io.get_untrusted_types(data=data)
+        try:
+            return skops.io.loads(data, trusted=kinds)
+        except ModuleNotFoundError as error:
+            held = [kind for kind in kinds if kind.startswith(f"{error.name}.")]
+            if not held:
+                raise
+            raise SavedModelError(
+                f"It holds {held[0]}, but there is no module {error.name}. Make the module "
+                "importable: install it, or add its folder to PYTHONPATH."
+            ) from error
 
 
 def read_info(path):

@@ -33,6 +33,8 @@ def save(model, path, *, card=None):
     SavedModelError
         If a part cannot be saved, such as a function without a name, or there is no folder for
         the file.
+    TypeError
+        If `card` is not text.
     OSError
         If the disk is full or the file is write-protected; a file that was there is unchanged.
 
@@ -64,6 +66,8 @@ def save(model, path, *, card=None):
     >>> np.array_equal(loaded.predict_proba(X), model.predict_proba(X))
     True
     """
+    if not isinstance(card, str | None):
+        raise TypeError(f"card must be text in Markdown or None, got {type(card).__name__}.")
     write_archive(path, _members(model, card))
 
 

@@ -1,6 +1,8 @@
 """The files that models are saved in: what they say, and how they are written."""
 
+import importlib
 import os
+import sys
 import threading
 
 import numpy as np
@@ -31,6 +33,32 @@ def test_the_same_model_gives_the_same_bytes_and_again_when_loaded(few, tmp_path
     skser.save(model, tmp_path / "b.skser")
     skser.save(skser.load(tmp_path / "a.skser"), tmp_path / "c.skser")
     assert len({(tmp_path / f"{name}.skser").read_bytes() for name in "abc"}) == 1
+
+
+def test_a_model_is_saved_to_a_file_with_a_card_of_text(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in ("", ".", tmp_path):
+        with pytest.raises(SavedModelError, match="is not the name of a file to write"):
+            skser.save(SequenceScaler(), path)
+    with pytest.raises(TypeError, match="card must be text in Markdown or None, got int"):
+        skser.save(SequenceScaler(), "m.skser", card=3)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_module_that_is_gone_is_named_with_the_file_and_a_remedy(tmp_path, monkeypatch):
+    (tmp_path / "my_steps.py").write_text(
+        "from sklearn.base import BaseEstimator\nclass Own(BaseEstimator): pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    skser.save(importlib.import_module("my_steps").Own(), tmp_path / "m.skser")
+    monkeypatch.delitem(sys.modules, "my_steps")
+    (tmp_path / "my_steps.py").unlink()
+    with pytest.raises(SavedModelError) as raised:
+        skser.load(tmp_path / "m.skser", trusted=True)
+    assert str(raised.value) == (
+        f"{tmp_path / 'm.skser'} cannot be loaded. It holds my_steps.Own, but there is no module "
+        "my_steps. Make the module importable: install it, or add its folder to PYTHONPATH."
+    )
 
 
 def test_a_file_describes_its_model(corpus, tmp_path):
