@@ -106,7 +106,8 @@ def _differences(kept, protocol):
     """Return the names of the entries in which two protocols differ."""
     kept, protocol = _compared(kept), _compared(protocol)
     names = sorted(set(kept) | set(protocol))
-    return [name.removesuffix("_hash") for name in names if kept.get(name) != protocol.get(name)]
+    differing = [name for name in names if kept.get(name) != protocol.get(name)]
+    return list(dict.fromkeys(name.removesuffix("_hash") for name in differing))
 
 
 def _checksum(content):

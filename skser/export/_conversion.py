@@ -10,6 +10,7 @@ from sklearn.ensemble import (
     VotingRegressor,
 )
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -371,7 +372,11 @@ def _refusal(model):
     name = type(model).__name__
     if isinstance(model, linear.DECIDING):
         return f"{name} has no probabilities: export_onnx takes it in a CalibratedClassifierCV."
-    hint = ". Its part .estimator_ may have them" if hasattr(model, "estimator_") else ""
+    hint = ""
+    if isinstance(model, FixedThresholdClassifier | TunedThresholdClassifierCV):
+        hint = ". Its threshold cannot be exported: save it with skser.save"
+    elif hasattr(model, "estimator_"):
+        hint = ". Its part .estimator_ may have them"
     return (
         "export_onnx takes networks, linear models, discriminant analysis, calibrations by "
         f"sigmoids or a temperature, soft votes, stacks, and pipelines of these, not {name}{hint}."

@@ -37,6 +37,7 @@ from skorch.callbacks import GradientNormClipping
 from skser._fingerprint import digest
 from skser.datasets import SpeechCorpus, make_emotional_speech
 from skser.evaluation import cross_validate_speakers
+from skser.evaluation._finished_folds import FinishedFolds
 from skser.feature_extraction import FrameFeatures, Functionals
 from skser.model_selection import StratifiedSpeakerKFold
 from tests.support.evaluation_run import SlowClassifier, evaluate
@@ -303,6 +304,12 @@ def test_altered_and_foreign_folds_are_refused(tmp_path, corpus):
         run("uniform", "a")
     fold.write_text(content)
     run("uniform", "a")
+
+
+def test_a_target_that_differs_is_named_once(tmp_path):
+    FinishedFolds(tmp_path, {"target": "valence", "target_hash": 1})
+    with pytest.raises(ValueError, match=r"which differs in target\. Use"):
+        FinishedFolds(tmp_path, {"target": "activation", "target_hash": 2})
 
 
 def test_other_audio_under_the_same_names_is_refused(tmp_path):

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -216,6 +216,9 @@ def test_models_without_operators_are_refused(tmp_path):
         TypeError, match=r"not SegmentedClassifier\. Its part \.estimator_ may have"
     ):
         export_onnx(windows, path)
+    cut = FixedThresholdClassifier(LogisticRegression(), threshold=0.9).fit(X, y)
+    with pytest.raises(TypeError, match=r"Its threshold cannot be exported: save it with skser"):
+        export_onnx(cut, path)
     with pytest.raises(TypeError, match="LinearSVC has no probabilities: .* CalibratedClassifier"):
         export_onnx(LinearSVC().fit(X, y), path)
     with pytest.raises(TypeError, match="voting='soft'"):
