@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from skser.cli._console import output
-from skser.cli._options import Json
+from skser.cli._options import Json, finite
 
 
 def compare(
@@ -19,7 +19,10 @@ def compare(
         ),
     ],
     level: Annotated[
-        float, typer.Option(min=0.5, max=0.999, help="Confidence level of the intervals.")
+        float,
+        typer.Option(
+            min=0.5, max=0.999, callback=finite, help="Confidence level of the intervals."
+        ),
     ] = 0.95,
     as_json: Json = False,
 ):

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from skser.audio import printable
 from skser.cli._console import messages, output
-from skser.cli._files import check_place
+from skser.cli._files import check_place, writing
 from skser.cli._options import Home, Json
 
 # Columns of the list of corpora that fit into a terminal; --json prints all.
@@ -48,7 +48,8 @@ def fetch(
         data = datasets.fetch_audb(name, version, data_home=data_home, progressbar=True)
     output.print(str(data))
     if table is not None:
-        data.frame.to_csv(table, index=False)
+        with writing(table):
+            data.frame.to_csv(table, index=False)
         messages.print(f"table: {printable(table)}")
 
 

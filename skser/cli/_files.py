@@ -1,5 +1,7 @@
 """Files that the commands read and write: models, audio and results."""
 
+import codecs
+import contextlib
 import glob
 import os
 import sys
@@ -7,6 +9,13 @@ import tempfile
 from pathlib import Path
 
 from skser.persistence import list_pretrained, load, load_pretrained, path_of, read_info
+
+# First bytes of FLAC, Ogg, MP3, AAC, Matroska, WMA, AMR, AU, CAF, WavPack and NIST files.
+_AUDIO = (
+    b"fLaC\0", b"fLaC\x80", b"OggS\0", b"ID3\2", b"ID3\3", b"ID3\4", b"\xff\xfb", b"\xff\xfa",
+    b"\xff\xf3", b"\xff\xf2", b"\xff\xf1", b"\xff\xf9", b"\x1aE\xdf\xa3", b"0&\xb2u", b"#!AMR",
+    b".snd\0", b"caff\0", b"wvpk", b"NIST_1A\n",
+)  # fmt: skip
 
 
 def open_model(name, trusted, needs_estimator=False):
@@ -63,12 +72,19 @@ def _require(name):
         )
 
 
+def holds_audio(head):
+    """Return whether the first bytes of a file are those of a recording."""
+    is_riff = head[:4] in (b"RIFF", b"RF64", b"FORM") and head[8:12] in (b"WAVE", b"AIFF", b"AIFC")
+    return is_riff or head[4:8] == b"ftyp" or head.startswith(_AUDIO)
+
+
 def named_files(files, standard_input):
     """Return a pair of name to print and path for each audio file.
 
     A folder stands for the audio files in it, a table for its rows, and a pattern such as
     ``calls/**/*.wav`` for what it matches. For ``-``, standard input is either audio, which is
-    copied to a file, or the names of files, one per line.
+    copied to a file, or a list of such arguments, one per line or, as ``find -print0`` writes
+    them, with null bytes between them.
 
     Parameters
     ----------
@@ -89,7 +105,12 @@ def named_files(files, standard_input):
     named = []
     for file in _matches(files):
         if file == "-":
-            named += _piped(standard_input)
+            content = sys.stdin.buffer.read()
+            if holds_audio(content) or _is_binary(content):
+                standard_input.write_bytes(content)
+                named.append(("-", str(standard_input)))
+            else:
+                named += named_files(_listed(content), standard_input)
         elif os.path.isdir(file):
             named += [(path, path) for path in _files_in(file)]
         elif Path(file).suffix.lower() in (".csv", ".tsv"):
@@ -133,24 +154,37 @@ def _rows_of(table):
     return [(getattr(row, "source", row), row) for row in read_utterances(table)]
 
 
-def _piped(standard_input):
-    content = sys.stdin.buffer.read()
+def _is_binary(content):
+    """Return whether bytes are neither text nor a list of names, such as audio of a rare format."""
     try:
-        lines = content.decode().splitlines()
-        # A null byte is valid UTF-8, but cannot be part of a file's name.
-        is_text = "\0" not in lines[0] if lines else True
+        content.decode()
     except UnicodeDecodeError:
-        is_text = False
-    if not is_text:
-        standard_input.write_bytes(content)
-        return [("-", str(standard_input))]
-    named = [(line, line) for line in lines if line]
-    if not named:
+        return bool(set(content) & set(range(1, 32)) - set(b"\t\n\r"))
+    return False
+
+
+def _listed(content):
+    """Return the names in a list of files, which may be in another encoding than UTF-8."""
+    text = content.removeprefix(codecs.BOM_UTF8).decode("utf-8", errors="surrogateescape")
+    names = text.split("\0" if "\0" in text else "\n")
+    names = [name for line in names if (name := line.removesuffix("\r"))]
+    if not names:
         raise ValueError("The pipe is empty. Send audio or the names of files through it.")
-    return named
+    if "-" in names:
+        raise ValueError("The list of files names the pipe itself (-). Leave that line out.")
+    return names
 
 
-def check_place(path, holds_model=False):
+@contextlib.contextmanager
+def writing(path):
+    """Name a file in the errors of writing it, which may lack its name, as on a full disk."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"{path} cannot be written ({error.strerror or error}).") from error
+
+
+def check_place(path, holds_model=False, is_replaced=False):
     """Raise an error before hours of work if their result could not be written to `path`.
 
     Parameters
@@ -159,6 +193,8 @@ def check_place(path, holds_model=False):
         File to write.
     holds_model : bool, default=False
         Whether the file will hold a model, whose kind its name states.
+    is_replaced : bool, default=False
+        Whether the file is written under another name first, then moved, as models are.
 
     Raises
     ------
@@ -176,7 +212,7 @@ def check_place(path, holds_model=False):
         raise IsADirectoryError(f"{path} is a folder. Give the name of a file to write.")
     if path.exists() and not os.access(path, os.W_OK):
         raise PermissionError(f"{path} is write-protected. Choose another file.")
-    if holds_model or not path.exists():  # models are written to a new file first, then moved
+    if holds_model or (is_replaced and path.is_file()) or not path.exists():
         try:
             tempfile.TemporaryFile(dir=folder).close()
         except OSError as error:

@@ -1,6 +1,7 @@
 """Arguments and options that several commands share."""
 
 import enum
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,20 @@ def _dimensions(targets):
     if targets and len(set(targets)) < len(targets):
         raise typer.BadParameter(f"{', '.join(targets)}: a target is given twice. Give it once.")
     return targets
+
+
+def finite(number):
+    """Return a number of an option, or refuse NaN and infinity."""
+    if number is not None and not math.isfinite(number):
+        raise typer.BadParameter(f"{number} is not a finite number.")
+    return number
+
+
+def _not_zero(jobs):
+    """Return a number of processes, which may be negative as in joblib, but not 0."""
+    if jobs == 0:
+        raise typer.BadParameter("0 processes compute nothing. Give 1 or more, or -1 for all.")
+    return jobs
 
 
 class System(enum.StrEnum):
@@ -74,11 +89,18 @@ Refuse = Annotated[
         "the system is trained five times more.",
     ),
 ]
-Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of all random numbers.")]
 Memory = Annotated[
-    Path | None, typer.Option(help="Folder that caches features; a later run reuses them.")
+    Path | None,
+    typer.Option(file_okay=False, help="Folder that caches features; a later run reuses them."),
 ]
-Jobs = Annotated[int, typer.Option(help="Number of threads or processes that compute features.")]
+Jobs = Annotated[
+    int,
+    typer.Option(callback=_not_zero, help="Number of threads or processes that compute features."),
+]
+FoldJobs = Annotated[
+    int, typer.Option(callback=_not_zero, help="Number of processes over folds and seeds.")
+]
 Device = Annotated[str, typer.Option(help="Torch device: auto, cpu, cuda or mps.")]
 Targets = Annotated[
     list[str] | None,
@@ -88,10 +110,17 @@ Targets = Annotated[
         help="Dimension, such as valence, in place of the emotion; may be given several times.",
     ),
 ]
-Window = Annotated[float, typer.Option(min=0, help="Length of a window, in seconds.")]
-Hop = Annotated[float, typer.Option(min=0, help="Time between the starts of windows, in seconds.")]
+Window = Annotated[
+    float, typer.Option(min=0, callback=finite, help="Length of a window, in seconds.")
+]
+Hop = Annotated[
+    float,
+    typer.Option(min=0, callback=finite, help="Time between the starts of windows, in seconds."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Home = Annotated[
     Path | None,
-    typer.Option(help="Folder for downloads; by default $SKSER_HOME, or ~/skser_data."),
+    typer.Option(
+        file_okay=False, help="Folder for downloads; by default $SKSER_HOME, or ~/skser_data."
+    ),
 ]

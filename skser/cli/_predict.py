@@ -12,7 +12,7 @@ import typer
 from skser.audio import Utterance, printable
 from skser.cli._console import complain, messages, output
 from skser.cli._files import named_files, open_model
-from skser.cli._options import Hop, Json, Model, Targets, Trust, Window
+from skser.cli._options import Hop, Json, Model, Targets, Trust, Window, finite
 
 DEFAULT_MODEL = "emodb-whisper"
 
@@ -29,8 +29,12 @@ def predict(
     model: Model = DEFAULT_MODEL,
     trust: Trust = False,
     timeline: Annotated[bool, typer.Option("--timeline", help="Predict window by window.")] = False,
-    start: Annotated[float | None, typer.Option(help="Start of the part, in seconds.")] = None,
-    end: Annotated[float | None, typer.Option(help="End of the part, in seconds.")] = None,
+    start: Annotated[
+        float | None, typer.Option(callback=finite, help="Start of the part, in seconds.")
+    ] = None,
+    end: Annotated[
+        float | None, typer.Option(callback=finite, help="End of the part, in seconds.")
+    ] = None,
     channel: Annotated[
         str | None,
         typer.Option(help="Index of a channel, or loudest; by default the mean of all channels."),
@@ -110,7 +114,11 @@ def listen(
     ] = None,
     seconds: Annotated[
         float | None,
-        typer.Option(min=0, help="Length of the recording, in seconds; by default until Ctrl-C."),
+        typer.Option(
+            min=0,
+            callback=finite,
+            help="Length of the recording, in seconds; by default until Ctrl-C.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object per line.")] = False,
 ):

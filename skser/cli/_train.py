@@ -11,13 +11,14 @@ from skser._optional import import_optional
 from skser._wording import counted
 from skser.audio import printable
 from skser.cli._console import epochs_as_messages, messages, output
-from skser.cli._files import check_place, is_onnx
+from skser.cli._files import check_place, holds_audio, is_onnx, writing
 from skser.cli._options import (
     ChosenSystem,
     Conditions,
     Corpus,
     Device,
     Epochs,
+    FoldJobs,
     Jobs,
     Json,
     Memory,
@@ -62,7 +63,7 @@ def train(
         model = refusing(model, target)
     if is_onnx(out):
         import_optional("onnx", extra="onnx", purpose="--out *.onnx")
-    data = _corpus(table, corpus)
+    data = _corpus(table, corpus, target)
     rows, y = training_targets(data, target)
     of_all = "" if rows.all() else f" of {len(rows)}, those with ratings"
     messages.print(f"training {system} on {counted(rows.sum(), 'utterance')}{of_all}")
@@ -78,14 +79,17 @@ def train(
     if target:
         fitted.target_names_ = target  # that `predict` prints
     if is_onnx(out):
-        export_onnx(fitted, Path(out))
+        with writing(out):
+            export_onnx(fitted, Path(out))
     else:
         n_copies = model.n_copies if in_conditions else 0
         held_out = "speakers" if known else "utterances"
         thresholds = f"from held-out {held_out}" if refuse else None
         settings = {"seed": seed, "epochs": max_epochs, "thresholds of refusal": thresholds}
         name = corpus or table.absolute().name
-        save(model, out, card=training_card(system, name, y, speakers, target, n_copies, settings))
+        card = training_card(system, name, y, speakers, target, n_copies, settings)
+        with writing(out):
+            save(model, out, card=card)
     outputs = ", ".join(target or [f"{len(data.target_names)} emotions"])
     messages.print(
         f"{printable(out)}: {system}, {outputs}, trained on all {len(y)} utterances. To test it "
@@ -121,12 +125,15 @@ def evaluate(
     seeds: Annotated[int, typer.Option(min=1, help="Number of seeds to train each fold with.")] = 1,
     results_dir: Annotated[
         Path | None,
-        typer.Option(help="Folder that stores finished folds; a later run resumes from there."),
+        typer.Option(
+            file_okay=False,
+            help="Folder that stores finished folds; a later run resumes from there.",
+        ),
     ] = None,
     conditions: Conditions = None,
     max_epochs: Epochs = None,
     memory: Memory = None,
-    jobs: Annotated[int, typer.Option(help="Number of processes over folds and seeds.")] = 1,
+    jobs: FoldJobs = 1,
     device: Device = "auto",
     as_json: Json = False,
 ):
@@ -139,8 +146,8 @@ def evaluate(
         for library in ("jinja2", "matplotlib"):
             import_optional(library, extra="report", purpose="--report")
     if predictions is not None:
-        check_place(predictions)
-    data = _corpus(table, corpus)
+        check_place(predictions, is_replaced=True)
+    data = _corpus(table, corpus, target)
     model = system_for(
         system, target, memory=memory, jobs=1, device=device, max_epochs=max_epochs,
         conditions=conditions,
@@ -155,9 +162,6 @@ def evaluate(
         n_jobs=jobs,
         verbose=True,
     )
-    if predictions is not None:
-        write_predictions(evaluation, predictions)
-        messages.print(f"predictions: {printable(predictions)}")
     if as_json:
         summary = evaluation.summary().astype(object)
         summary["chance"] = evaluation.chance()
@@ -167,18 +171,40 @@ def evaluate(
         print(json.dumps(summary.where(summary.notna(), None).to_dict("index"), indent=1))
     else:
         output.print(str(evaluation))
+    # The scores are printed by now, so that a full disk does not lose them.
+    if predictions is not None:
+        with writing(predictions):
+            write_predictions(evaluation, predictions)
+        messages.print(f"predictions: {printable(predictions)}")
     if report is not None:
-        written = EvaluationReport(evaluation, data).save(report)
+        with writing(report):
+            written = EvaluationReport(evaluation, data).save(report)
         messages.print(f"report: {printable(written)}")
 
 
-def _corpus(path, name):
+def _corpus(path, name, targets):
     """Load the utterance table in a CSV file, or the corpus in a folder."""
+    data = _loaded(path, name)
+    if not targets and len(data.target_names) < 2:
+        raise ValueError(
+            f"{path} has one emotion, {data.target_names[0]}. Give utterances of two or more."
+        )
+    return data
+
+
+def _loaded(path, name):
     from skser.datasets import load_corpus, load_folder, load_table
 
     if name is not None:
         return load_corpus(name, path)
     if not path.is_dir():
+        if path.is_file():
+            with open(path, "rb") as file:
+                if holds_audio(file.read(16)):
+                    raise ValueError(
+                        f"{path} is a recording. Give a CSV file with the columns audio, emotion "
+                        "and speaker."
+                    )
         return load_table(path)
     remedy = "Name the corpus in it with --corpus, or give a folder with one subfolder per emotion."
     try:

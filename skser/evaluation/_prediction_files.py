@@ -1,5 +1,6 @@
 """Predictions of an evaluation as a CSV file."""
 
+import os
 import re
 import unicodedata
 import warnings
@@ -8,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from skser._whole_file import whole_file
 from skser.evaluation._speaker_evaluation import SpeakerEvaluation
 from skser.evaluation._target_metrics import ignore_constant_predictions, metrics_of
 from skser.evaluation._targets import DIMENSIONS, EMOTION, PROBA, VOTES
 
 _SIDES = ("true", "predicted")
+_COMPRESSION = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zip": "zip"}
 _SOME = 10  # number of emotions that a message lists
 
 
@@ -27,7 +30,8 @@ def write_predictions(evaluation, path):
     evaluation : SpeakerEvaluation
         Result of `cross_validate_speakers`.
     path : path-like
-        File to write.
+        File to write. A file that is there is replaced in one step. A name that ends in .gz,
+        .bz2, .xz or .zip compresses it.
 
     See Also
     --------
@@ -36,7 +40,14 @@ def write_predictions(evaluation, path):
     table = evaluation.predictions
     if evaluation.target in DIMENSIONS:
         table = table.rename(columns={side: f"{side}_{evaluation.target}" for side in _SIDES})
-    table.to_csv(path, index=False)
+    if not isinstance(path, str | os.PathLike) or (
+        os.path.exists(path) and not os.path.isfile(path)
+    ):
+        table.to_csv(path, index=False)  # a stream, or a device such as /dev/stdout
+        return
+    with whole_file(os.path.realpath(path)) as file:  # a symbolic link stays one
+        compression = _COMPRESSION.get(Path(path).suffix.lower())
+        table.to_csv(file, index=False, mode="wb", compression=compression)
 
 
 def read_predictions(path):

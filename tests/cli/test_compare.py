@@ -1,6 +1,7 @@
 """``evaluate --predictions`` and ``compare``."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -78,6 +79,22 @@ def test_compare_prints_what_python_finds(shell, folder, evaluations):
     assert json.loads(out)["pairs"][0]["low"] == pytest.approx(
         compare(evaluations, confidence_level=0.5).pairs["low"][0]
     )
+
+
+@pytest.mark.filterwarnings("ignore:All .* predictions", "ignore:In its last epoch")
+def test_a_full_disk_does_not_lose_the_scores(shell, folder, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    code, out, err = shell(
+        "evaluate", folder / "table.csv", "--folds", 3, "--json", "--clean",
+        "--predictions", tmp_path / "p.csv",
+    )  # fmt: skip
+    assert code == 1
+    assert 0 <= json.loads(out)["uar"]["pooled"] <= 1
+    assert f"{tmp_path / 'p.csv'} cannot be written (No space left on device)." in err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_files_of_different_utterances_are_refused(shell, folder, evaluations, tmp_path):

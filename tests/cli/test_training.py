@@ -99,7 +99,9 @@ def test_a_folder_with_a_subfolder_per_emotion_is_trained_on(shell, subfolders, 
 def test_a_folder_without_speakers_is_not_evaluated(shell, subfolders):
     code, _, err = shell("evaluate", subfolders)
     assert code == 1
-    assert err == ("skser: error: recordings has no speakers; add a column speaker to the table.\n")
+    assert err == (
+        "skser: error: recordings has no speakers; give a table with a column speaker.\n"
+    )
 
 
 def test_a_folder_of_one_emotion_is_refused(shell, subfolders, tmp_path):
@@ -109,6 +111,50 @@ def test_a_folder_of_one_emotion_is_refused(shell, subfolders, tmp_path):
     code, _, err = shell("train", subfolders, "--out", tmp_path / "m.skser")
     assert code == 1
     assert "has one subfolder with audio, anger. Name the corpus in it with --corpus" in err
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_a_table_of_one_emotion_is_refused_before_the_work(command, shell, folder, tmp_path):
+    frame = load_table(folder / "table.csv").frame
+    frame[frame["emotion"] == "anger"].to_csv(tmp_path / "one.csv", index=False)
+    more = ["--out", tmp_path / "m.skser"] if command == "train" else []
+    code, _, err = shell(command, tmp_path / "one.csv", *more)
+    assert code == 1
+    assert err == (
+        f"skser: error: {tmp_path / 'one.csv'} has one emotion, anger. Give utterances of two or "
+        "more.\n"
+    )
+
+
+def test_a_recording_is_no_table(shell, files, tmp_path):
+    code, _, err = shell("train", files[0], "--out", tmp_path / "m.skser")
+    assert code == 1
+    assert err.startswith(f"skser: error: {files[0]} is a recording. Give a CSV file")
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "message"),
+    [
+        ("train", ["--out", "m.skser", "--seed", -1], "'--seed'"),
+        ("train", ["--out", "m.skser", "--jobs", 0], "'--jobs': 0 processes compute nothing"),
+        ("evaluate", ["--jobs", 0], "'--jobs': 0 processes compute nothing"),
+        ("train", ["--out", "m.skser", "--memory", "{table}"], "'--memory'"),
+        ("evaluate", ["--results-dir", "{table}"], "'--results-dir'"),
+        ("predict", ["--start", "nan"], "'--start': nan is not a finite number"),
+        ("predict", ["--end", "inf"], "'--end': inf is not a finite number"),
+        ("predict", ["--timeline", "--window", "inf"], "'--window': inf is not a finite number"),
+        ("predict", ["--timeline", "--hop", "nan"], "'--hop'"),
+        ("compare", ["{table}", "--level", "nan"], "'--level'"),
+    ],
+)
+def test_values_that_cannot_be_used_are_refused_before_the_work(
+    command, options, message, shell, folder
+):
+    table = folder / "table.csv"
+    code, _, err = shell(command, table, *(str(part).format(table=table) for part in options))
+    assert code == 2
+    assert message in " ".join(re.sub("[│\n]", " ", err).split())
 
 
 def test_the_card_of_a_table_without_speakers_says_so(shell, subfolders, tmp_path):

@@ -1,6 +1,7 @@
 """Files of predictions."""
 
 import io
+import os
 
 import numpy as np
 import pandas as pd
@@ -49,6 +50,24 @@ def test_a_file_holds_the_whole_of_the_predictions(model, target, corpus, tmp_pa
     assert found.interval() == evaluation.interval()
     both = compare({"before": evaluation, "after": found})
     assert both.pairs["difference"].tolist() == [0]
+
+
+def test_predictions_are_written_whole_compressed_or_to_a_device(corpus, tmp_path, monkeypatch):
+    evaluation = cross_validate_speakers(DummyClassifier(), corpus, cv=3)
+    stream = io.StringIO()
+    write_predictions(evaluation, stream)
+    for name in ("p.csv", "p.csv.gz", "p.csv.zip"):
+        write_predictions(evaluation, tmp_path / name)
+        found = read_predictions(tmp_path / name)
+        pd.testing.assert_frame_equal(found.predictions, evaluation.predictions)
+    assert (tmp_path / "p.csv").read_bytes().decode() == stream.getvalue()
+    write_predictions(evaluation, os.devnull)
+    assert not os.path.isfile(os.devnull)
+    before = (tmp_path / "p.csv").read_bytes()
+    monkeypatch.setattr(pd.DataFrame, "to_csv", lambda _, file, **__: file.write(b"half") / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_predictions(evaluation, tmp_path / "p.csv")
+    assert (tmp_path / "p.csv").read_bytes() == before
 
 
 def test_shares_of_votes_are_kept(tmp_path):
