@@ -21,17 +21,19 @@ _REMEDIES = {
     "with channel=0 or channel='loudest'": "with --channel 0 or --channel loudest",
     "is not an index, 'loudest' or None": "is neither an index nor loudest",
     "load(path, trusted=True), trusted=[types], or --trust on the command line": "--trust",
-    "load it with a speaker column": "add a column speaker to the table",
-    " parts need at least ": " folds (--folds) need at least ",
-    "Use another folder": "Give another --results-dir",
-    "use device='auto'": "use --device auto",
-    "use a smaller n_jobs=": "use a smaller --jobs",
-    "with data_home=": "with --data-home",
-    "Add speakers to their tables (load_table)": "Add a column speaker to their tables",
+    "load it with a speaker column": "give a table with a column speaker",
+    "if that is wrong, give root=": "if that is wrong, correct the paths in the table",
+    "leave out unrated utterances with corpus[rows]": "remove the rows without ratings",
+    ", or use LeaveOneGroupOut, whose training side may lack a class": "",
+    "leave the utterance out or use a shorter window=": "leave the utterance out",
+    "folds_dir= is the folder of EmoBox's lists: give it with protocol='emobox', and only then": (
+        "--protocol emobox needs the lists of EmoBox, which only published_folds in Python reads. "
+        "Choose another --protocol"
+    ),
     "target=": "--target ",
-    "window=": "--window ",
-    "hop=": "--hop ",
 }
+# Windows of a timeline; those of features have no option.
+_TIMES = re.compile(r"\b(window|hop)=(?=\S+ s is less than one sample)")
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -40,6 +42,7 @@ def in_options(text):
     text = " ".join(str(text).split())
     for remedy, option in _REMEDIES.items():
         text = text.replace(remedy, option)
+    text = _TIMES.sub(r"--\1 ", text)
     return printable(text)
 
 

@@ -13,6 +13,13 @@ _REASONS = {
     "unlike training": "unlike the training recordings",
 }
 
+# How scikit-learn's errors begin if a model of vectors gets the paths of files.
+_OF_NUMBERS = (
+    "could not convert string to float",
+    "Expected 2D array, got 1D array instead",
+    "dtype='numeric' is not compatible with arrays of bytes/strings",
+)
+
 
 def predicted_rows(model, files, windows=None, targets=None, console=None):
     """Predict audio files; a file that fails does not affect the others.
@@ -78,6 +85,8 @@ def _attempted(maker, batch, windows):
 def _reason(error, path):
     """Return the message of an error on one line, without the path, which is printed before."""
     reason = str(error) or type(error).__name__
+    if reason.startswith(_OF_NUMBERS):
+        return "the model takes numbers, not audio. Save it as a pipeline with its features."
     path = getattr(path, "source", path)
     if isinstance(error, AudioReadError):
         # A window is named after its file, and an array from a file is named "utterance 0".

@@ -11,11 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import skser
 from skser.audio import Utterance, load_audio
 from skser.cli import _console
-from skser.cli._files import named_files
+from skser.cli._files import holds_audio, named_files
 from skser.compose import adapt
 
 ROOT = Path(__file__).parents[2]
@@ -164,6 +167,90 @@ def test_remedies_are_those_of_the_command_line(shell, files, tmp_path):
     source = " ".join(source.replace('"\n', '"').split()).replace('" "', "").replace('" f"', "")
     for remedy in _console._REMEDIES:
         assert remedy in source
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            "has 100 samples, less than one window of 320: leave the utterance out or use a "
+            "shorter window=",
+            "has 100 samples, less than one window of 320: leave the utterance out",
+        ),
+        (
+            "window=1e-05 s is less than one sample at 16000 Hz, for a.wav.",
+            "--window 1e-05 s is less than one sample at 16000 Hz, for a.wav.",
+        ),
+        (
+            "window=0.001 s and hop=0.01 s are 1 and 10 samples",
+            "window=0.001 s and hop=0.01 s are 1 and 10 samples",
+        ),
+        (
+            "Relative paths start from .; if that is wrong, give root=.",
+            "Relative paths start from .; if that is wrong, correct the paths in the table.",
+        ),
+        (
+            "Leave the class out, or use LeaveOneGroupOut, whose training side may lack a class.",
+            "Leave the class out.",
+        ),
+    ],
+)
+def test_windows_of_features_are_not_those_of_a_timeline(message, expected):
+    assert _console.in_options(message) == expected
+
+
+def test_the_lists_of_emobox_are_for_python(shell, folder):
+    code, _, err = shell("evaluate", folder / "table.csv", "--protocol", "emobox")
+    assert code == 1
+    assert "only published_folds in Python reads. Choose another --protocol." in err
+
+
+def test_a_list_in_any_encoding_names_the_files(shell, calls, monkeypatch):
+    os.rename(calls / "b.WAV", os.fsencode(calls) + b"/f\xfcr.wav")
+    first, second = os.fsencode(calls) + b"/f\xfcr.wav", os.fsencode(calls / "old/a.flac")
+    expected = [os.fsdecode(name) for name in (first, second)]
+    for content in (
+        first + b"\n" + second + b"\n",
+        first + b"\r\n" + second + b"\r\n",
+        first + b"\0" + second + b"\0",
+        b"\xef\xbb\xbf" + first + b"\n" + second,
+    ):
+        code, out, err = shell("predict", "-", "--json", pipe=content)
+        assert code == 0, err
+        assert [row["file"] for row in json.loads(out)] == expected
+
+
+def test_folders_and_tables_in_a_list_are_expanded(shell, calls, tmp_path):
+    (tmp_path / "t.csv").write_text(f"audio\n{calls / 'b.WAV'}\n")
+    code, out, err = shell("predict", "-", "--json", pipe=f"{calls}\n{tmp_path / 't.csv'}".encode())
+    assert code == 0, err
+    found = [row["file"] for row in json.loads(out)]
+    assert found == [f"{calls}/b.WAV", f"{calls}/old/a.flac", f"{calls}/b.WAV"]
+
+
+def test_a_list_does_not_name_the_pipe(shell, files):
+    code, _, err = shell("predict", "-", pipe=f"{files[0]}\n-\n".encode())
+    assert code == 1
+    assert "The list of files names the pipe itself (-). Leave that line out." in err
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "RF64"])
+def test_audio_of_each_kind_is_told_from_a_list(kind, tmp_path):
+    tone = np.sin(np.arange(16000) / 10)
+    soundfile.write(tmp_path / "a", tone, 16000, format=kind)
+    assert holds_audio((tmp_path / "a").read_bytes()[:16])
+    assert not holds_audio(b"RIFF.wav\nFORM.wav\nID3.mp3\n")
+
+
+def test_a_model_of_numbers_is_said_to_take_no_audio(shell, files, tmp_path):
+    model = LogisticRegression().fit([[0.0], [1.0]], ["anger", "joy"])
+    skser.save(model, tmp_path / "m.skser")
+    skser.save(make_pipeline(FunctionTransformer(np.atleast_2d), model), tmp_path / "p.skser")
+    skser.save(make_pipeline(StandardScaler(), model).fit([[0], [1]], "ab"), tmp_path / "s.skser")
+    for name in ("m.skser", "p.skser", "s.skser"):
+        code, _, err = shell("predict", files[0], "--trust", "--model", tmp_path / name)
+        assert code == 1
+        assert "the model takes numbers, not audio. Save it as a pipeline with its features." in err
 
 
 def test_a_warning_is_printed_on_one_line(files, tmp_path):
