@@ -246,7 +246,9 @@ def test_a_model_of_numbers_is_said_to_take_no_audio(shell, files, tmp_path):
     model = LogisticRegression().fit([[0.0], [1.0]], ["anger", "joy"])
     skser.save(model, tmp_path / "m.skser")
     skser.save(make_pipeline(FunctionTransformer(np.atleast_2d), model), tmp_path / "p.skser")
-    skser.save(make_pipeline(StandardScaler(), model).fit([[0], [1]], "ab"), tmp_path / "s.skser")
+    skser.save(
+        make_pipeline(StandardScaler(), model).fit([[0], [1]], ["a", "b"]), tmp_path / "s.skser"
+    )
     for name in ("m.skser", "p.skser", "s.skser"):
         code, _, err = shell("predict", files[0], "--trust", "--model", tmp_path / name)
         assert code == 1
