@@ -1,5 +1,6 @@
 """The command line: its commands, which are thin wrappers around the Python API, and its errors."""
 
+import codecs
 import os
 import sys
 import warnings
@@ -62,6 +63,7 @@ def main():
 
     With the environment variable ``SKSER_TRACEBACK`` set, they are raised instead.
     """
+    _print_any_name()
     with warnings.catch_warnings():
         warnings.showwarning = _print_warning
         try:
@@ -71,6 +73,13 @@ def main():
                 raise
             complain(error)
             sys.exit(1)
+
+
+def _print_any_name():
+    """Let standard output take names that its encoding lacks, rather than lose the results."""
+    if getattr(sys.stdout, "errors", None) == "strict":
+        is_utf_8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
+        sys.stdout.reconfigure(errors="surrogateescape" if is_utf_8 else "backslashreplace")
 
 
 def _print_warning(message, *place, **more):

@@ -205,6 +205,27 @@ def test_the_lists_of_emobox_are_for_python(shell, folder):
     assert "only published_folds in Python reads. Choose another --protocol." in err
 
 
+@pytest.mark.parametrize("option", ["--csv", None])
+@pytest.mark.parametrize("encoding", ["cp1252:strict", "utf-8:strict"])
+def test_a_name_that_the_output_cannot_show_loses_no_results(option, encoding, calls):
+    os.rename(
+        calls / "b.WAV", os.fsencode(calls) + "/f\udcfcr 😀.wav".encode(errors="surrogateescape")
+    )
+    result = subprocess.run(
+        [sys.executable, "-m", "skser", "predict", calls, *filter(None, [option])],
+        capture_output=True, check=False,
+        env={
+            **os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONIOENCODING": encoding,
+            "SKSER_MODEL": "emodb-afcn",
+        },
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()[1 if option else 0 :]
+    assert len(lines) == 2
+    shown = b"f\xfcr" if option and "utf" in encoding else b"f\\udcfcr"
+    assert shown in lines[0]
+
+
 def test_a_list_in_any_encoding_names_the_files(shell, calls, monkeypatch):
     os.rename(calls / "b.WAV", os.fsencode(calls) + b"/f\xfcr.wav")
     first, second = os.fsencode(calls) + b"/f\xfcr.wav", os.fsencode(calls / "old/a.flac")
