@@ -30,6 +30,12 @@ _REMEDIES = {
         "--protocol emobox needs the lists of EmoBox, which only published_folds in Python reads. "
         "Choose another --protocol"
     ),
+    " parts need at least ": " folds (--folds) need at least ",
+    "Use another folder": "Give another --results-dir",
+    "use device='auto'": "use --device auto",
+    "use a smaller n_jobs=": "use a smaller --jobs",
+    "with data_home=": "with --data-home",
+    "Add speakers to their tables (load_table)": "Add a column speaker to their tables",
     "target=": "--target ",
 }
 # Windows of a timeline; those of features have no option.
