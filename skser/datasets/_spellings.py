@@ -1,14 +1,13 @@
 """Names of emotions, speakers and sexes that are written in several ways."""
 
 import math
-import re
-import unicodedata
 import warnings
 from collections import Counter
 from numbers import Real
 
 import pandas as pd
 
+from skser._name_key import name_key, plain_name
 from skser.datasets._table_checks import SOME
 
 
@@ -69,7 +68,9 @@ def merged_spellings(cells, column, where):
     if families:
         merged = [f"{', '.join(map(repr, fam))} as {best!r}" for best, fam in families.items()]
         names = "sexes" if column == "sex" else f"{column}s"
-        plain = all(_plain(other) == _plain(best) for best in families for other in families[best])
+        plain = all(
+            plain_name(other) == plain_name(best) for best in families for other in families[best]
+        )
         warnings.warn(
             f"{where}: {names} that differ only in {'case or spaces' if plain else 'notation'} "
             f"were merged: {'; '.join(merged[:SOME])}{' …' if len(merged) > SOME else ''}.",
@@ -99,17 +100,3 @@ def chosen_spellings(counts):
         best = max(family, key=lambda s: (counts[s], s.isprintable(), s.islower(), -len(s)))
         chosen |= dict.fromkeys(family, best)
     return chosen
-
-
-def name_key(spelling):
-    """Return the form that is the same for all spellings of a name."""
-    # Format characters, such as a zero-width space, are invisible.
-    visible = "".join(c for c in spelling if unicodedata.category(c) != "Cf")
-    plain = _plain(unicodedata.normalize("NFKC", visible))
-    # pandas writes the speaker 1 as 1.0 if the column has gaps.
-    return re.sub(r"^([-+]?\d+)\.0+$", r"\1", plain)
-
-
-def _plain(spelling):
-    """Return a name without differences in case and spaces."""
-    return " ".join(spelling.casefold().split())

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_integer_dtype
 
-from skser.datasets._spellings import as_names, chosen_spellings, name_key
+from skser._name_key import name_key
+from skser.datasets._spellings import as_names, chosen_spellings
 from skser.datasets._table_checks import check_ratings
 
 DIMENSIONS = ("valence", "activation", "dominance")

@@ -1,14 +1,13 @@
 """Predictions of an evaluation as a CSV file."""
 
 import os
-import re
-import unicodedata
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from skser._name_key import name_key
 from skser._whole_file import whole_file
 from skser.evaluation._speaker_evaluation import SpeakerEvaluation
 from skser.evaluation._target_metrics import ignore_constant_predictions, metrics_of
@@ -260,8 +259,8 @@ def _with_merged_spellings(table, columns, what, name):
     spellings += [column.removeprefix(PROBA) for column in proba]
     chosen = {}
     for spelling in spellings:
-        chosen.setdefault(_key(spelling), spelling)
-    chosen = {spelling: chosen[_key(spelling)] for spelling in spellings}
+        chosen.setdefault(name_key(spelling), spelling)
+    chosen = {spelling: chosen[name_key(spelling)] for spelling in spellings}
     merged = [f"{old!r} as {new!r}" for old, new in chosen.items() if old != new]
     if not merged:
         return table
@@ -276,12 +275,6 @@ def _with_merged_spellings(table, columns, what, name):
     for column in columns:
         table[column] = table[column].map(chosen)
     return table
-
-
-def _key(spelling):
-    """Return the form that is the same for all spellings of a name."""
-    plain = " ".join(unicodedata.normalize("NFKC", spelling).casefold().split())
-    return re.sub(r"^([-+]?\d+)\.0*$", r"\1", plain)
 
 
 def _check_classes(table, name):
