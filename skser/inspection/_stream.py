@@ -56,8 +56,7 @@ def emotion_stream(model, blocks, sampling_rate, window=2.0, hop=0.5, names=None
         If `blocks` is a single array, if a block is not an array of numbers, or if its type
         differs from that of the first block. The message names the block.
     ValueError
-        If the number of channels changes, or if `window` or `hop` is shorter than one sample or
-        not finite.
+        If the number of channels changes, or if `window` or `hop` is shorter than one sample.
     AudioReadError
         If samples are not finite or beyond full scale, or if a window is too short for the
         model's features.

@@ -73,9 +73,9 @@ def emotion_timeline(model, path, window=2.0, hop=0.5, segments=None, names=None
     AudioReadError
         If the file cannot be read, or if a window is too short for the model's features.
     ValueError
-        If a parameter is out of range, or if `window` or `hop` is shorter than one sample or not
-        finite. Also if `segments` lacks times or has no turn of this recording, or if `path` is
-        only a part of a recording and `segments` is given.
+        If a parameter is out of range, or if `window` or `hop` is shorter than one sample. Also
+        if `segments` lacks times or has no turn of this recording, or if `path` is only a part of
+        a recording and `segments` is given.
 
     Warns
     -----

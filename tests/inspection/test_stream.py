@@ -164,11 +164,9 @@ class TestStream:
             "raised by the iterator of the stream when block 1 was requested"
         ]
 
-    def test_window_shorter_than_a_sample_or_infinite_raises(self, speech):
+    def test_window_shorter_than_a_sample_raises(self, speech):
         with pytest.raises(ValueError, match="window=1e-09 s is less than one sample"):
             next(emotion_stream(Constant(), [speech], RATE, window=1e-9))
-        with pytest.raises(ValueError, match="hop=inf must be a positive, finite number"):
-            next(emotion_stream(Constant(), [speech], RATE, hop=np.inf))
         with pytest.raises(ValueError, match="'sampling_rate'"):
             emotion_stream(Constant(), [speech], 0)
 
