@@ -123,9 +123,15 @@ def test_the_hub_earns_no_trust(run):
         ("lab/usual@v9", "FileNotFoundError: lab/usual has no revision v9"),
         ("lab/usual/x.skser", "hf:lab/usual/x.skser: lab/usual has no file x.skser, but"),
         ("lab/none", "FileNotFoundError: hf:lab/none holds no saved model (*.skser)"),
-        ("lab/two", "SavedModelError: hf:lab/two holds several models. Name one of them"),
+        (
+            "lab/two",
+            "SavedModelError: hf:lab/two holds several models. Name one of them, such as hf:lab/two/a",
+        ),
         ("lab/broken", "SavedModelError: hf:lab/broken cannot be loaded. "),
-        ("emotions", "SavedModelError: hf:emotions is not the name of a model on the hub."),
+        (
+            "emotions",
+            "SavedModelError: hf:emotions is not the name of a model on the hub. Expected",
+        ),
     ],
 )  # fmt: skip
 def test_errors_name_the_model_and_the_remedy(name, message, run):
