@@ -125,7 +125,8 @@ def test_the_hub_earns_no_trust(run):
         ("lab/none", "FileNotFoundError: hf:lab/none holds no saved model (*.skser)"),
         (
             "lab/two",
-            "SavedModelError: hf:lab/two holds several models. Name one of them, such as hf:lab/two/a",
+            "SavedModelError: hf:lab/two holds several models. Name one of them, such as "
+            "hf:lab/two/a",
         ),
         ("lab/broken", "SavedModelError: hf:lab/broken cannot be loaded. "),
         (
