@@ -117,7 +117,7 @@ def mixed(block, channel, name):
     Raises
     ------
     AudioReadError
-        If there is no channel of this index.
+        If the recording lacks this channel.
 
     Warns
     -----

@@ -144,7 +144,7 @@ def training_targets(data, targets):
             f"The corpus has no ratings of {', '.join(missing)}; its columns are "
             f"{', '.join(data.frame.columns)}."
         )
-    for name in targets:  # a text of digits, such as the speaker 01, is no number
+    for name in targets:  # text of digits, such as the speaker 01, is not a number
         text = [cell for cell in data.frame[name] if isinstance(cell, str)]
         if text:
             raise ValueError(

@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 import pandas as pd
+import soundfile
 
 from skser._docstrings import insert_descriptions
 from skser._wording import counted
@@ -393,14 +394,8 @@ def load_folder(root, *, return_X_y=False):
 
 
 def _warn_of_left_out(files, root):
-    """Warn of files that may be audio, but are not in a subfolder or have another suffix."""
-    kinds = ((file, mimetypes.guess_type(file.name)[0]) for file in files if file.is_file())
-    # Documents are no audio, and neither are those without a suffix, such as README.
-    left_out = [
-        file
-        for file, kind in kinds
-        if (kind or "audio/unknown").startswith(("audio/", "video/")) and not file.name.isupper()
-    ]
+    """Warn of audio that is not in a subfolder, or has a rare suffix or none."""
+    left_out = [file for file in files if file.is_file() and _may_be_audio(file)]
     if left_out:
         warnings.warn(
             f"{root}: {counted(len(left_out), 'file is', 'files are')} left out, such as "
@@ -408,6 +403,15 @@ def _warn_of_left_out(files, root):
             "emotion, with the suffix of its format.",
             stacklevel=3,
         )
+
+
+def _may_be_audio(file):
+    """Return whether a file's suffix is one of audio, or it has none and is not a README."""
+    kind = mimetypes.guess_type(file.name)[0] or ""
+    rare = {".sph", *(f".{name.lower()}" for name in soundfile.available_formats())}
+    if file.suffix:
+        return kind.startswith(("audio/", "video/")) or file.suffix.lower() in rare
+    return not file.name.isupper()
 
 
 def _warn_of_other_folders(frame, root):

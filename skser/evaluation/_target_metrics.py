@@ -17,7 +17,7 @@ from skser.metrics import (
 
 
 def macro_f1(y_true, y_pred):
-    """Compute the mean of the F1 scores of all true classes; a refusal is no class of its own."""
+    """Compute the mean of the F1 scores of all true classes, without that of a refusal."""
     return f1_score(y_true, y_pred, labels=np.unique(y_true), average="macro")
 
 

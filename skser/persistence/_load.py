@@ -190,7 +190,7 @@ def _built_by_skops(members):
             if not held:
                 raise
             raise SavedModelError(
-                f"It holds {held[0]}, but there is no module {error.name}. Make the module "
+                f"It holds {held[0]}, but the module {error.name} is missing. Make it "
                 "importable: install it, or add its folder to PYTHONPATH."
             ) from error
 

@@ -56,8 +56,8 @@ def test_a_module_that_is_gone_is_named_with_the_file_and_a_remedy(tmp_path, mon
     with pytest.raises(SavedModelError) as raised:
         skser.load(tmp_path / "m.skser", trusted=True)
     assert str(raised.value) == (
-        f"{tmp_path / 'm.skser'} cannot be loaded. It holds my_steps.Own, but there is no module "
-        "my_steps. Make the module importable: install it, or add its folder to PYTHONPATH."
+        f"{tmp_path / 'm.skser'} cannot be loaded. It holds my_steps.Own, but the module "
+        "my_steps is missing. Make it importable: install it, or add its folder to PYTHONPATH."
     )
 
 
