@@ -394,7 +394,7 @@ def load_folder(root, *, return_X_y=False):
 
 
 def _warn_of_left_out(files, root):
-    """Warn of audio that is not in a subfolder, or has a rare suffix or none."""
+    """Warn of audio that is not in a subfolder, or has an unknown suffix or none."""
     left_out = [file for file in files if file.is_file() and _may_be_audio(file)]
     if left_out:
         warnings.warn(
@@ -406,12 +406,15 @@ def _warn_of_left_out(files, root):
 
 
 def _may_be_audio(file):
-    """Return whether a file's suffix is one of audio, or it has none and is not a README."""
-    kind = mimetypes.guess_type(file.name)[0] or ""
-    rare = {".sph", *(f".{name.lower()}" for name in soundfile.available_formats())}
-    if file.suffix:
-        return kind.startswith(("audio/", "video/")) or file.suffix.lower() in rare
-    return not file.name.isupper()
+    """Return whether a file is one of audio by its suffix or, if that is unknown, by content."""
+    kind = mimetypes.guess_type(file.name)[0]
+    if kind is not None:
+        return kind.startswith(("audio/", "video/"))
+    try:
+        soundfile.info(file)
+    except soundfile.LibsndfileError:
+        return False
+    return True
 
 
 def _warn_of_other_folders(frame, root):

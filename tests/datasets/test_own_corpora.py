@@ -622,7 +622,8 @@ class TestFoldersThatAreNotWhatTheySeem:
 
     @pytest.mark.parametrize("name", ["c.wav", "joy/c", "joy/c.unknown", "joy/c.oga2"])
     def test_files_that_are_left_out_cause_a_warning(self, name, root):
-        touch(root, name, "joy/README", "joy/notes.txt", "table.csv", ".hidden.wav")
+        touch(root, "joy/README", "joy/notes.txt", "table.csv", ".hidden.wav", "joy/model.skser")
+        soundfile.write(root / name, np.zeros(100), 16000, format="WAV")
         with pytest.warns(UserWarning, match=f"mine: 1 file is left out, such as {name}"):
             assert len(load_folder(root)) == 2
 
