@@ -9,8 +9,8 @@ from results_check import status
 
 _read = []
 _MARKS = {
-    "reproduced": "was measured with an earlier version of the code, and the present one gives the "
-    "same predictions for the first fold",
+    "reproduced": "was measured with a version of the code whose first fold the present one "
+    "reproduces",
     "earlier code": "was measured with an earlier version of the code",
     "unknown code": "was measured before results recorded the code that made them",
 }
@@ -43,9 +43,9 @@ def write_generated(path, make, *arguments):
 
 def mark(results):
     """Return a note that names the state of results, or nothing if all are current."""
-    found = {status(result) for result in results} & set(_MARKS)
-    if not found:
+    states = {status(result) for result in results}
+    reasons = "; some ".join(_MARKS[name] for name in sorted(states & set(_MARKS)))
+    if not reasons:
         return ""
-    some = "Some of this" if {"current"} & {status(result) for result in results} else "This"
-    reasons = " or ".join(_MARKS[name] for name in sorted(found))
+    some = "This" if len(states) == 1 else "Some of this"
     return f"\n.. note::\n\n   {some} {reasons}; see :doc:`/provenance`.\n"
