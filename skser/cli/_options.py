@@ -8,29 +8,33 @@ from typing import Annotated
 import typer
 
 
-def _dimensions(targets):
+def dimensions(targets):
     """Return the targets without the emotion, which is what no target means."""
     if targets == ["emotion"]:
         return None
+    reason = None
     if targets and "emotion" in targets:
-        raise typer.BadParameter("the emotion and dimensions are trained apart. Give one of them.")
-    if targets and len(set(targets)) < len(targets):
-        raise typer.BadParameter(f"{', '.join(targets)}: a target is given twice. Give it once.")
+        reason = "the emotion and dimensions are trained apart. Give one of them."
+    elif targets and len(set(targets)) < len(targets):
+        reason = f"{', '.join(targets)}: a target is given twice. Give it once."
+    if reason is not None:
+        raise typer.BadParameter(reason, param_hint="'--target'")
     return targets
 
 
-def finite(number):
+def finite(param: typer.CallbackParam, value: float):
     """Return a number of an option, or refuse NaN and infinity."""
-    if number is not None and not math.isfinite(number):
-        raise typer.BadParameter(f"{number} is not a finite number.")
-    return number
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number.", param=param)
+    return value
 
 
-def _not_zero(jobs):
+def _not_zero(param: typer.CallbackParam, value: int):
     """Return a number of processes, which may be negative as in joblib, but not 0."""
-    if jobs == 0:
-        raise typer.BadParameter("0 processes compute nothing. Give 1 or more, or -1 for all.")
-    return jobs
+    if value == 0:
+        reason = "0 processes compute nothing. Give 1 or more, or -1 for all."
+        raise typer.BadParameter(reason, param=param)
+    return value
 
 
 class System(enum.StrEnum):
@@ -106,7 +110,6 @@ Targets = Annotated[
     list[str] | None,
     typer.Option(
         "--target",
-        callback=_dimensions,
         help="Dimension, such as valence, in place of the emotion; may be given several times.",
     ),
 ]

@@ -12,7 +12,7 @@ import typer
 from skser.audio import Utterance, printable
 from skser.cli._console import complain, messages, output
 from skser.cli._files import named_files, open_model
-from skser.cli._options import Hop, Json, Model, Targets, Trust, Window, finite
+from skser.cli._options import Hop, Json, Model, Targets, Trust, Window, dimensions, finite
 
 DEFAULT_MODEL = "emodb-whisper"
 
@@ -58,6 +58,7 @@ def predict(
         raise typer.BadParameter("--json and --csv cannot be combined; give one of them.")
     from skser.cli._predicted_rows import in_words, predicted_rows
 
+    target = dimensions(target)
     fitted = open_model(model, trust, needs_estimator=adapt)
     with tempfile.TemporaryDirectory() as folder:
         named = named_files(files, Path(folder) / "standard input")
@@ -126,6 +127,7 @@ def listen(
     from skser.cli import _microphone
     from skser.cli._predicted_rows import Rows, in_words
 
+    target = dimensions(target)
     device = int(microphone) if microphone is not None and microphone.isdigit() else microphone
     blocks = _microphone.microphone(rate, device, seconds)
     for row in Rows(open_model(model, trust), target).of_stream(blocks, rate, window, hop):

@@ -27,6 +27,7 @@ from skser.cli._options import (
     System,
     TableOrFolder,
     Targets,
+    dimensions,
 )
 from skser.cli._systems import refusing, system_for, training_targets
 
@@ -54,6 +55,7 @@ def train(
     from skser.export import export_onnx
     from skser.persistence import save
 
+    target = dimensions(target)
     check_place(Path(out), holds_model=True)
     model = system_for(
         system, target, memory=memory, jobs=jobs, device=device, seed=seed,
@@ -141,6 +143,7 @@ def evaluate(
     from skser.evaluation import EvaluationReport, cross_validate_speakers, write_predictions
     from skser.model_selection import published_folds
 
+    target = dimensions(target)
     if report is not None:
         check_place(report)
         for library in ("jinja2", "matplotlib"):
