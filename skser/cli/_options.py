@@ -25,7 +25,7 @@ def dimensions(targets):
 def finite(param: typer.CallbackParam, value: float):
     """Return a number of an option, or refuse NaN and infinity."""
     if value is not None and not math.isfinite(value):
-        raise typer.BadParameter(f"{value} is not a finite number.", param=param)
+        raise typer.BadParameter(f"{value} is not a finite number.", param_hint=_name(param))
     return value
 
 
@@ -33,8 +33,13 @@ def _not_zero(param: typer.CallbackParam, value: int):
     """Return a number of processes, which may be negative as in joblib, but not 0."""
     if value == 0:
         reason = "0 processes compute nothing. Give 1 or more, or -1 for all."
-        raise typer.BadParameter(reason, param=param)
+        raise typer.BadParameter(reason, param_hint=_name(param))
     return value
+
+
+def _name(param):
+    """Return the name of an option, to which old versions of typer add more."""
+    return f"'{param.opts[0]}'"
 
 
 class System(enum.StrEnum):
