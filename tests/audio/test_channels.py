@@ -52,8 +52,11 @@ class TestOffsets:
         for read in readers(wav, channels):
             read()
 
-    def test_the_loudest_channel_is_not_one_with_only_an_offset(self, wav):
-        channels = np.stack([np.full_like(SPEECH, 0.7), SPEECH], axis=1)
+    @pytest.mark.parametrize("first", [0.7, 0.0])
+    def test_the_loudest_channel_is_not_one_with_only_an_offset(self, wav, first):
+        offset = np.full_like(SPEECH, 0.7)
+        offset[0] = first
+        channels = np.stack([offset, SPEECH], axis=1)
         path = wav(channels, subtype="FLOAT")
         np.testing.assert_array_equal(load_audio(path, channel="loudest")[0], SPEECH)
         part = Utterance(Waveform(channels, RATE), channel="loudest")

@@ -110,7 +110,7 @@ class TestStrings:
             (base64.encodebytes(content()[:2000]).decode(), "seems to be base64"),
             ("https://example.org/a.wav", "is a URL, not a path: download it"),
             ("s3://bucket/a.wav", "is a URL, not a path: download it"),
-            ("file:///tmp/none/a.wav", "is a URL, not a path: pass the path without 'file://'"),
+            ("file:///calls/a.wav", "is a URL, not a path: pass the path without 'file://'"),
             ("n" * 300, r"(cannot be opened|no such file)"),
         ],
     )
