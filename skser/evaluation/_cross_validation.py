@@ -27,7 +27,7 @@ from skser._fingerprint import digest, without_addresses
 from skser.audio import AudioReadError, audio_inputs, identity
 from skser.datasets import SpeechCorpus
 from skser.evaluation._finished_folds import FinishedFolds
-from skser.evaluation._seeds import set_seed, unfrozen_parameters
+from skser.evaluation._seeds import set_seed
 from skser.evaluation._speaker_evaluation import SpeakerEvaluation, joined
 from skser.evaluation._speaker_routing import fit_with_speakers
 from skser.evaluation._targets import EMOTION, rated_folds, target_of
@@ -285,7 +285,7 @@ def _protocol(model, corpus, folds, cv, use_frame):
 def _without_means(model):
     """Return a copy of a model without parameters that do not change its results."""
     model = copy.deepcopy(model)
-    parameters = unfrozen_parameters(model)
+    parameters = model.get_params()
     for name in parameters:
         owner, _, last = name.rpartition("__")
         library = type(parameters.get(owner, model)).__module__.split(".")[0]
