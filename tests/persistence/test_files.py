@@ -83,6 +83,12 @@ def test_a_file_describes_its_model(corpus, tmp_path):
     assert training["parameters"]["learning_rate"] == model[-1].learning_rate
     last = model[-1].history_[-1]["train_loss"]
     assert training["last_epoch"]["train_loss"] == pytest.approx(last, rel=1e-8)
+    for epoch in model[-1].history_:
+        del epoch["batches"]
+    skser.save(model, tmp_path / "short.skser")
+    (training,) = read_info(tmp_path / "short.skser")["training"]
+    assert training["epochs"] == 2
+    assert "utterances" not in training
 
 
 @pytest.mark.parametrize("compress", [0, 3, ("gzip", 3), ("bz2", 3), ("xz", 3)])
