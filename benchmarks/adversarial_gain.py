@@ -372,12 +372,12 @@ def complete(path, result, X, table, plan, fit, metrics=("accuracy",)):
             )
             write(path, result)
         print(result["task"], result["input"], f"fold {fold}", flush=True)
-    result["summary"] = summarise(result["fits"], y, speakers, folds, metrics)
+    result["summary"] = summarize(result["fits"], y, speakers, folds, metrics)
     write(path, result)
     print(json.dumps(result["summary"], indent=1))
 
 
-def summarise(fits, y, speakers, folds, metrics=("accuracy",)):
+def summarize(fits, y, speakers, folds, metrics=("accuracy",)):
     """Return the scores of each system and its gains over the twin, by share of labels."""
     codes = np.searchsorted(np.unique(y), y)
     tables = {}
@@ -432,7 +432,7 @@ def recomputed(result):
     if "fits" not in result:
         return {}
     _, y, speakers, folds = load_task(result["task"])
-    return {"summary": summarise(result["fits"], y, speakers, folds)}
+    return {"summary": summarize(result["fits"], y, speakers, folds)}
 
 
 def write(path, result):

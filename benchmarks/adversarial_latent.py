@@ -93,13 +93,13 @@ def run(task, n_seeds):
             )
             write_result(path, result)
         print(task, f"fold {fold}", flush=True)
-    result["summary"] = summarise(result["fits"], y, speakers, folds)
+    result["summary"] = summarize(result["fits"], y, speakers, folds)
     write_result(path, result)
     for system, entry in result["summary"].items():
         print(task, system, {k: v for k, v in entry.items() if k != "means"}, flush=True)
 
 
-def summarise(fits, y, speakers, folds):
+def summarize(fits, y, speakers, folds):
     """Return the scores of each system over all utterances, as means over its seeds."""
     targets = np.array([NORMS[name] for name in y])
     runs = {}
@@ -159,7 +159,7 @@ def gains(pairs, targets, speakers, n_seeds):
 def recomputed(result):
     """Return the entries of a result that follow from its predictions."""
     _, y, speakers, folds = load_task(result["task"])
-    return {"summary": summarise(result["fits"], y, speakers, folds)}
+    return {"summary": summarize(result["fits"], y, speakers, folds)}
 
 
 def main():

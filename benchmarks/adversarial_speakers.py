@@ -51,7 +51,7 @@ from adversarial_gain import (
     labeled,
     new_result,
     scaled,
-    summarise,
+    summarize,
 )
 from adversarial_gain import load_task as load_published
 from provenance import RESULTS, kept_result, versions, write_result
@@ -282,7 +282,7 @@ def recomputed(result):
         (_, y, speakers, _), _ = shared_labels(result["labels"])
         return {"summary": collapse_summary(result["fits"], y, speakers)}
     _, y, speakers, folds = load_task(result["task"])
-    return {"summary": summarise(result["fits"], y, speakers, folds, METRICS)}
+    return {"summary": summarize(result["fits"], y, speakers, folds, METRICS)}
 
 
 def shared_labels(labels=None):

@@ -229,7 +229,7 @@ def mean_and_interval(values):
     return summary
 
 
-def summarise_planted(fits):
+def summarize_planted(fits):
     """Summarize the planted fits over seeds, by emotion."""
     return {
         "uar": mean_and_interval([fit["uar"] for fit in fits]),
@@ -241,7 +241,7 @@ def summarise_planted(fits):
     }
 
 
-def summarise_deletion(fits):
+def summarize_deletion(fits):
     """Summarize the UAR over seeds, and the paired difference of attended and random fifths."""
     names = ["whole", *(f"{what} {way}" for way in WAYS for what in ("attended", "random"))]
     uar = {name: uar_by_seed(fits, name) for name in names}
@@ -269,7 +269,7 @@ def interval_over_speakers(fits, way):
 def recomputed(result):
     """Return the entries of a result that follow from its predictions."""
     planted = "span_seconds" in result
-    return {"summary": (summarise_planted if planted else summarise_deletion)(result["fits"])}
+    return {"summary": (summarize_planted if planted else summarize_deletion)(result["fits"])}
 
 
 def main():
@@ -314,8 +314,8 @@ def main():
             fit = deletion(X, y, speakers, fold, seed, arguments.max_epochs, arguments.models)
             print(f"seed {seed} without {','.join(fold)}", flush=True)
         result["fits"].append(fit)
-        summarise = summarise_planted if arguments.what == "planted" else summarise_deletion
-        result["summary"] = summarise(result["fits"])
+        summarize = summarize_planted if arguments.what == "planted" else summarize_deletion
+        result["summary"] = summarize(result["fits"])
         if not quick:
             write_result(path, result)
     print(json.dumps(result["summary"], indent=1))

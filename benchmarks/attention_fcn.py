@@ -104,7 +104,7 @@ def recomputed(result):
     nothing = {tuple(fit["held_out"]): np.zeros_like(fit["proba"]) for fit in result["fits"]}
     runs = systems(result["fits"], nothing)
     for name in ("network", "networks"):
-        found["summary"][name] = summarise(runs[name], y, speakers)
+        found["summary"][name] = summarize(runs[name], y, speakers)
     return found
 
 
@@ -116,7 +116,7 @@ def average(networks, linear):
     }
 
 
-def summarise(runs, y, speakers):
+def summarize(runs, y, speakers):
     """Summarize UAR and accuracy, pooled over folds (mean and sd over seeds) and by fold."""
     classes = np.unique(y)
     summary = {"n_seeds": len(runs)}
@@ -204,7 +204,7 @@ def main():
     )
     linear = {tuple(fold): fit_functionals(vectors, y, speakers, fold) for fold in folds}
     result["summary"] = {
-        name: summarise(runs, y, speakers) for name, runs in systems(result["fits"], linear).items()
+        name: summarize(runs, y, speakers) for name, runs in systems(result["fits"], linear).items()
     }
     write(path, result)
     for name, summary in result["summary"].items():
