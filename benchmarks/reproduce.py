@@ -44,6 +44,18 @@ def reproduced(stored, again):
     )
 
 
+def n_other(stored, again):
+    """Return how many predictions of the fits in both results differ, and how many there are."""
+    pairs = [
+        pair
+        for new, old in compared(stored, again).values()
+        for name in PREDICTIONS
+        if name in new and name in old
+        for pair in zip(new[name], old[name], strict=True)
+    ]
+    return sum(new != old for new, old in pairs), len(pairs)
+
+
 def compared(stored, again):
     """Return the fits that are in both of two results, new and stored, by what identifies them."""
     new, old = (
@@ -103,7 +115,7 @@ def main():
                 own = json.loads((RESULTS / path.name).read_text("utf-8"))
                 again = json.loads(path.read_text("utf-8"))
                 if not reproduced(own, again):
-                    failed.append(path.stem)
+                    failed.append((path.stem, *n_other(own, again)))
                     continue
                 own.setdefault("origin", unknown(command[0], own))
                 own["origin"]["reproduced"] = {
@@ -112,8 +124,8 @@ def main():
                 }
                 (RESULTS / path.name).write_text(as_text(own))
                 print(f"{path.stem}: reproduced", flush=True)
-    for name in failed:
-        print(f"{name}: other predictions")
+    for name, n_different, n in failed:
+        print(f"{name}: {n_different} of {n} predictions are others")
     return 1 if failed else 0
 
 

@@ -139,6 +139,8 @@ def test_a_result_is_reproduced_if_all_predictions_are_equal():
     rows = [fit | {"system": "a"}, fit | {"system": "b", "predicted": ["fear"]}]
     assert reproduce.reproduced({"fits": rows}, {"fits": [*rows, fit | {"system": "c"}]})
     assert not reproduce.reproduced({"fits": rows}, {"fits": [rows[1] | {"system": "a"}]})
+    noisy = {"fits": [fit | {"predicted_in_noise": ["joy"]}]}
+    assert reproduce.n_other(noisy, {"fits": [fit | {"predicted_in_noise": ["fear"]}]}) == (1, 3)
 
 
 def test_a_result_without_a_record_is_reproduced_by_the_command_in_its_name(project, monkeypatch):
