@@ -74,7 +74,7 @@ def drawn(train, y, share, random):
     return np.sort(np.concatenate(chosen))
 
 
-def summarised(fits):
+def summarized(fits):
     """Summarize scores over seeds, and paired gains in UAR over training from scratch."""
     pooled = {}
     for fit in fits:
@@ -113,7 +113,7 @@ def recomputed(result):
     """Return the entries of a result that follow from its predictions."""
     speakers, tests = load_folds(result["target"])
     return {
-        "summary": summarised(result["fits"]),
+        "summary": summarized(result["fits"]),
         "paired": paired(result["fits"], speakers, tests),
     }
 
@@ -214,7 +214,7 @@ def main():
 
 
 def write(path, result):
-    result["summary"] = summarised(result["fits"])
+    result["summary"] = summarized(result["fits"])
     write_result(path, result)
 
 

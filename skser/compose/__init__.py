@@ -1,4 +1,4 @@
-"""Meta-estimators: augmentation, adaptation, rejection, windows, transfer and unions of frames."""
+"""Meta-estimators: augmentation, adaptation, rejection, windows, transfer, votes, frame unions."""
 
 from skser.compose._adapted import AdaptedClassifier
 from skser.compose._adapted_model import adapt
@@ -6,6 +6,7 @@ from skser.compose._adapted_regressor import AdaptedRegressor
 from skser.compose._augmented import AugmentedClassifier
 from skser.compose._augmented_regressor import AugmentedRegressor
 from skser.compose._frame_union import FrameUnion
+from skser.compose._geometric_voting import GeometricVotingClassifier
 from skser.compose._metadata import consumed_metadata, group_keywords, soft_target_keywords
 from skser.compose._rejecting import RejectingClassifier
 from skser.compose._segmented import SegmentedClassifier
@@ -18,6 +19,7 @@ __all__ = [
     "AugmentedClassifier",
     "AugmentedRegressor",
     "FrameUnion",
+    "GeometricVotingClassifier",
     "RejectingClassifier",
     "SegmentedClassifier",
     "SegmentedRegressor",

@@ -65,10 +65,11 @@ def _warn_of_splits(owner, keywords):
     if get_config()["enable_metadata_routing"] and "groups" in keywords:
         return
     parts = {"": owner.estimator} | owner.estimator.get_params()
-    frozen = tuple(name for name, part in parts.items() if isinstance(part, FrozenEstimator))
+    frozen = [part for part in parts.values() if isinstance(part, FrozenEstimator)]
+    fixed = {id(part) for part in [*frozen, *(part.estimator for part in frozen)]}
     for name, part in parts.items():
         keyword = f"{name}__groups" if name else "groups"
-        if name.startswith(frozen) or keyword in keywords:
+        if id(part) in fixed or keyword in keywords:
             continue
         if _splits_without_groups(part):
             kind = type(part).__name__

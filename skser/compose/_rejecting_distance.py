@@ -1,6 +1,7 @@
 """Scores of a fitted classifier, and the distance of an utterance from the training utterances."""
 
 import numpy as np
+from scipy.special import log_softmax
 from sklearn.ensemble import VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
@@ -9,11 +10,11 @@ from sklearn.pipeline import Pipeline
 from skser._base import is_audio, is_sequences
 from skser.compose._adapted_base import BaseAdapted
 from skser.compose._augmented_base import BaseAugmented
+from skser.compose._geometric_voting import LEAST_PROBABILITY, GeometricVotingClassifier
 from skser.compose._transfer import TransferClassifier
 from skser.sequences import as_sequences
 
 _MOST_COMPONENTS = 32
-_LEAST_PROBABILITY = 1e-12
 _LEAST_VARIANCE = 1e-6  # of standardized columns
 
 
@@ -56,8 +57,12 @@ def scores_and_vectors(model, X):
         members = [scores_and_vectors(member, X) for member in model.estimators_]
         used = [name != "drop" for _, name in model.estimators]
         weights = None if model.weights is None else np.compress(used, model.weights)
-        mean = np.average([np.exp(scores) for scores, _ in members], axis=0, weights=weights)
-        return _log(mean), np.hstack([vectors for _, vectors in members])
+        logs, vectors = (list(of_all) for of_all in zip(*members, strict=True))
+        if isinstance(model, GeometricVotingClassifier):
+            scores = log_softmax(np.average(logs, axis=0, weights=weights), axis=1)
+        else:
+            scores = _log(np.average(np.exp(logs), axis=0, weights=weights))
+        return scores, np.hstack(vectors)
     scores = _scores(model, X)
     vectors = _vectors(X)
     return scores, scores if vectors is None else vectors
@@ -78,7 +83,7 @@ def _scores(model, X):
 
 
 def _log(probabilities):
-    return np.log(np.maximum(np.asarray(probabilities, np.float64), _LEAST_PROBABILITY))
+    return np.log(np.maximum(np.asarray(probabilities, np.float64), LEAST_PROBABILITY))
 
 
 def _vectors(X):

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from skser.compose import (
     AugmentedClassifier,
     AugmentedRegressor,
+    GeometricVotingClassifier,
     RejectingClassifier,
     TransferClassifier,
     TransferRegressor,
@@ -72,9 +73,11 @@ class Conversion:
             check_is_fitted(model)
             if getattr(model, "voting", "soft") != "soft":
                 raise TypeError("export_onnx takes votes with voting='soft' only.")
-            return self._mean(
-                [self.outputs(part, steps) for part in model.estimators_], model._weights_not_none
-            )
+            parts = [self.outputs(part, steps) for part in model.estimators_]
+            if isinstance(model, GeometricVotingClassifier):
+                logs = self._mean([_log(part) for part in parts], model._weights_not_none)
+                return logs.then("Softmax", axis=1)
+            return self._mean(parts, model._weights_not_none)
         if isinstance(model, _STACKS):
             check_is_fitted(model)
             return self.outputs(model.final_estimator_, (*steps, model))
@@ -142,7 +145,7 @@ class Conversion:
             if len(model.classes_) > 2:
                 return scores
             return (scores * -0.5).then("Concat", scores * 0.5, axis=1)
-        return self.outputs(model, steps).then("Max", 1e-12).then("Log")
+        return _log(self.outputs(model, steps))
 
     def _vectors(self, model, steps):
         """Return the vectors that the last estimator receives, as `RejectingClassifier` does."""
@@ -312,6 +315,10 @@ class Conversion:
             shapes["lengths"] = np.int64, ["batch"]
         given["names"] = [name + number for name in shapes]
         return [self.graph.input(name + number, *shapes[name]) for name in shapes]
+
+
+def _log(probabilities):
+    return probabilities.then("Max", 1e-12).then("Log")
 
 
 def inside(model):

@@ -21,8 +21,8 @@ _ALLOWED = {
     for package, names in {
         "skser.augmentation": "Conditions",
         "skser.compose": "AdaptedClassifier AdaptedRegressor AugmentedClassifier "
-        "AugmentedRegressor FrameUnion RejectingClassifier SegmentedClassifier SegmentedRegressor "
-        "TransferClassifier TransferRegressor",
+        "AugmentedRegressor FrameUnion GeometricVotingClassifier RejectingClassifier "
+        "SegmentedClassifier SegmentedRegressor TransferClassifier TransferRegressor",
         "skser.discriminant_analysis": "WideDiscriminantAnalysis",
         "skser.feature_extraction": "FrameFeatures Functionals LevelContour MFCC MelSpectrogram "
         "OpenSmile Spectrogram SpeechProbability",

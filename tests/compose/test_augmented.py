@@ -406,11 +406,15 @@ def test_a_frozen_part_stays_as_it_is():
     assert model.predict(audio).tolist() == expected.predict(before).tolist()
 
 
+FITTED = LogisticRegression().fit([[0], [1]], [0, 1])
 INNER_SPLITS = [
     lambda svc: CalibratedClassifierCV(svc, cv=2),
     lambda svc: StackingClassifier([("svc", svc)], cv=2),
     lambda svc: MLPClassifier(4, max_iter=5, early_stopping=True, validation_fraction=0.4),
     lambda svc: VotingClassifier([("calibrated", CalibratedClassifierCV(svc, cv=2))]),
+    lambda svc: VotingClassifier(
+        [("c", FrozenEstimator(FITTED)), ("calibrated", CalibratedClassifierCV(svc, cv=2))]
+    ),
 ]
 
 

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from shipped_encoder import truncate
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -29,7 +30,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import LinearSVC, LinearSVR
 
-from skser.compose import AugmentedClassifier
+from skser.compose import AugmentedClassifier, GeometricVotingClassifier
 from skser.datasets import load_emodb
 from skser.discriminant_analysis import WideDiscriminantAnalysis
 from skser.export import export_onnx, load_onnx
@@ -225,10 +226,16 @@ def iter_twice(data):
     return np.array([*data, None], dtype=object)[:-1]
 
 
-def test_a_vote_over_one_chain_of_steps_has_one_input(tmp_path):
-    parts = [("lr", LogisticRegression()), ("lda", LinearDiscriminantAnalysis())]
-    vote = VotingClassifier(parts, voting="soft", weights=[1, 4])
-    model = make_pipeline(StandardScaler(), PCA(4), vote).fit(X, CLASSES)
+PARTS = [("lr", LogisticRegression()), ("lda", LinearDiscriminantAnalysis())]
+VOTES = [
+    VotingClassifier(PARTS, voting="soft", weights=[1, 4]),
+    GeometricVotingClassifier(PARTS, weights=[1, 4]),
+]
+
+
+@pytest.mark.parametrize("vote", VOTES)
+def test_a_vote_over_one_chain_of_steps_has_one_input(vote, tmp_path):
+    model = make_pipeline(StandardScaler(), PCA(4), clone(vote)).fit(X, CLASSES)
     loaded = exported(model, tmp_path)
     assert [step["class"] for step in only_input(loaded)["inside"]] == ["StandardScaler", "PCA"]
     assert_same(loaded, model, OTHERS, 1e-5)

@@ -21,6 +21,7 @@ from skser.compose import (
     AugmentedClassifier,
     AugmentedRegressor,
     FrameUnion,
+    GeometricVotingClassifier,
     RejectingClassifier,
     SegmentedClassifier,
     SegmentedRegressor,
@@ -95,6 +96,8 @@ def instance(cls):
         return cls(seeded(TRANSFERS[cls]), fitted_source(TRANSFERS[cls]))
     if cls is FrameUnion:
         return cls([("mel", MelSpectrogram()), ("mfcc", MFCC())])
+    if cls is GeometricVotingClassifier:
+        return cls([("strong", LogisticRegression(C=0.1)), ("weak", LogisticRegression())])
     if cls is RejectingClassifier:
         # Nothing is refused, since some of the checks have numbers as classes and others text.
         return cls(LogisticRegression(), novelty=None)
