@@ -23,7 +23,7 @@ SUMMARIZED = {
     "adversarial_collapse": True, "attention_deletion": False, "attention_planted": False,
     "conditions": True,
     "attention_fcn": True, "embeddings": True, "leaderboard": True, "mpg": False,
-    "speed_averaging": True, "staged_transfer": True,
+    "speed_averaging": True, "staged_transfer": True, "vote_rules": False,
 }  # fmt: skip
 SCRIPTS = {
     "adversarial_collapse": "adversarial_speakers",

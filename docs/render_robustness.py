@@ -41,6 +41,7 @@ def write_robustness(docs):
     write_generated(target / "rejection.rst", rejection, docs)
     write_generated(target / "fresh_copies.rst", fresh_copies, docs)
     write_generated(target / "utterance_vectors.rst", utterance_vectors, docs)
+    write_generated(target / "vote_rules.rst", vote_rules, docs)
 
 
 def results_of(docs, start):
@@ -255,3 +256,18 @@ def utterance_vectors(docs):
             table = list_table([list(rows[0]), *(list(row.values()) for row in rows)])
             parts.append(f"{TITLES[task]}, inner folds, {title}:\n\n{table}")
     return "\n".join(parts) or "Not measured yet.\n"
+
+
+def vote_rules(docs):
+    """Return a table of ways to combine the parts of the vote, on inner folds."""
+    summaries = {
+        f"{TITLES[task]}, {recordings}": of_rules
+        for task, result in results_of(docs, "vote_rules").items()
+        for recordings, of_rules in result["summary"].items()
+    }
+    if not summaries:
+        return "Not measured yet.\n"
+    rows = [["combination", *summaries]]
+    for rule in next(iter(summaries.values())):
+        rows.append([rule, *(f"{100 * of_rules[rule]:.1f}" for of_rules in summaries.values())])
+    return f"UAR in percent on inner folds:\n\n{list_table(rows)}"
