@@ -1,7 +1,9 @@
 """Detection of headers that contradict the size of their file, and of joined recordings."""
 
 import io
+import math
 import os
+import re
 import struct
 import warnings
 
@@ -26,6 +28,8 @@ _CHUNKS = {
     b"caff": (8, ">4sq", 1, b"data", 4),
     b"riff": (40, "<16sQ", 8, bytes.fromhex("64617461f3acd3118cd100c04f8edb8a"), 0),
 }
+_SPHERE_HEAD = 1024  # bytes
+_SPHERE_FIELDS = (b"sample_count", b"sample_n_bytes", b"channel_count")
 _TOLERATED = 0.01  # seconds, because some programs count their header as samples
 
 
@@ -96,7 +100,19 @@ def check_header(file, opened, name, size):
             rest = _bytes_at(opened, begin + n_bytes, 8)
             if len(rest) == 8 and not _is_tag(rest):
                 _warn_of_more(name)
+    elif head[:8] == b"NIST_1A\n":
+        _check_sphere(file, opened, name, size)
     return None
+
+
+def _check_sphere(file, opened, name, size):
+    """Compare the numbers in a NIST SPHERE header, which is text, with the size of the file."""
+    text = _bytes_at(opened, 0, _SPHERE_HEAD)
+    number = rb" -(?:i|s\d+) (\d{1,12})\n"
+    found = [re.search(b"\n" + field + number, text) for field in _SPHERE_FIELDS]
+    if all(found):
+        n_bytes = math.prod(int(match[1]) for match in found)
+        _compare(file, name, size, _SPHERE_HEAD, n_bytes)
 
 
 def _check_chunks(file, opened, name, size, head):

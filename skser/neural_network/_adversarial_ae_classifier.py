@@ -13,6 +13,7 @@ from skser.neural_network._adversarial_batches import is_labeled
 from skser.neural_network._adversarial_latents import AdversarialLatents
 from skser.neural_network._adversarial_parameters import ADVERSARIAL
 from skser.neural_network._base import MAX_SEED
+from skser.neural_network._callbacks import warn_caller
 from skser.neural_network._classification import SequenceClassifier
 from skser.neural_network._parameters import extend_signature
 from skser.neural_network.modules.priors import CategoricalPrior, GaussianPrior, MixturePrior
@@ -93,6 +94,9 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
         If a part of the network failed in the last epoch: it predicted a single class, the decoder
         did no better than the mean, the encoder never fooled a discriminator, or the style latent
         collapsed to one point. The message names the part.
+    UserWarning
+        If `unlabeled` is given and no utterance has this value, as inside an ensemble that
+        replaces labels by numbers.
 
     Notes
     -----
@@ -201,6 +205,12 @@ class AdversarialAEClassifier(AdversarialLatents, SequenceClassifier):
                 known = np.array(known.tolist())
         targets = np.full(len(y), -1)
         targets[labeled] = super()._encode_targets(known, reset=reset, classes=classes)
+        if self.unlabeled is not None and labeled.all() and reset and classes is None:
+            warn_caller(
+                f"No utterance in y is unlabeled, that is {self.unlabeled!r}. If some were, an "
+                "ensemble around the network, such as VotingClassifier, has replaced labels by "
+                "numbers and made this value a class: leave these utterances out."
+            )
         return targets
 
     def _train(self, train, valid, epochs, checkpoint=None, in_part=False):

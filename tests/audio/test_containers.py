@@ -210,6 +210,7 @@ class TestHeaders:
             ("AIFF", "PCM_16"),
             ("AIFF", "ULAW"),
             ("AU", "PCM_16"),
+            ("NIST", "PCM_16"),
         ],
     )
     def test_a_file_that_was_cut_off_warns(self, tmp_path, kind, subtype):
@@ -223,6 +224,12 @@ class TestHeaders:
             name = message if source is path else message.replace("cut", "the audio")
             with pytest.warns(UserWarning, match=name):
                 assert load_audio(source)[0].size == pytest.approx(RATE, rel=0.02)
+
+    def test_a_sphere_file_with_another_type_of_number_warns(self):
+        content = bytes(other("NIST", "ALAW"))
+        assert b"sample_n_bytes -s1 1" in content
+        with pytest.warns(UserWarning, match="its header claims 2 s, but the file holds only 1 s"):
+            load_audio(content[: 1024 + RATE])
 
     def test_a_few_missing_bytes_do_not_warn(self):
         assert len(load_audio(wav(data=2 * len(NOISE) + 44))[0]) == len(NOISE)

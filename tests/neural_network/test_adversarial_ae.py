@@ -268,6 +268,7 @@ class TestUse:
         assert (valid.targets >= 0).all()
         assert (train.targets < 0).any()
 
+    @pytest.mark.filterwarnings("ignore:No utterance in y is unlabeled")
     def test_soft_targets_of_unlabeled_utterances_are_ignored(self):
         X, y, _ = emotion_and_style(n=80)
         shares = np.eye(4)[y]

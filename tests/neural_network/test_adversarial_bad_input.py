@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import ConvergenceWarning
 
 from skser.neural_network import AdversarialAEClassifier, AdversarialAERegressor
@@ -46,6 +47,14 @@ class TestBadInput:
         mixed = [-1 if c == 3 else f"class{c}" for c in y]
         model = AdversarialAEClassifier(max_epochs=1, unlabeled=-1, **EXACT).fit(X, kind(mixed))
         assert model.classes_.tolist() == ["class0", "class1", "class2"]
+
+    def test_an_ensemble_that_hides_the_marker_is_warned_of(self, data):
+        X, y = data
+        y = np.where(y == 3, "?", np.array(list("abcd"))[y])
+        model = AdversarialAEClassifier(max_epochs=1, unlabeled="?", **EXACT)
+        with pytest.warns(UserWarning, match=r"No utterance in y is unlabeled, that is '\?'"):
+            VotingClassifier([("network", model)], voting="soft").fit(X, y)
+        model.partial_fit(X[:8], np.array(list("abc"))[np.arange(8) % 3], classes=list("abc"))
 
     def test_nan_labels_are_rejected(self, data):
         X, y = data
