@@ -14,7 +14,8 @@ All systems take files. Features of files are computed once per setting and cach
 linear models, and the layers of the frozen encoder, are chosen within every training fold, on three
 speaker-disjoint parts of it. All other settings are the defaults, or were chosen on inner folds by
 the system's own benchmark. The recommended systems are trained in conditions as in conditions.py;
-"attention-fcn" and "functionals" are the two parts of "fcn-and-functionals", from the same fits.
+"attention-fcn" and "functionals" are the two parts of "fcn-and-functionals", from the same fits,
+and "fcn-and-functionals-geometric" is their vote by the geometric mean with equal weights.
 "staged-transfer" starts from the weights of an attention FCN trained on the emotions of the other
 corpus.
 
@@ -56,7 +57,7 @@ from sklearn.svm import SVC
 
 from skser.audio import load_audio
 from skser.augmentation import default_distortions
-from skser.compose import AugmentedClassifier, TransferClassifier
+from skser.compose import AugmentedClassifier, GeometricVotingClassifier, TransferClassifier
 from skser.datasets import load_ravdess
 from skser.evaluation import recall_gap
 from skser.evaluation._intervals import jackknife, leave_one_out
@@ -164,13 +165,16 @@ def fine_tuned_whisper(task, seed, memory):
     return embedding_system("fine-tuned", protocol, seed)
 
 
+VOTE, GEOMETRIC = "fcn-and-functionals", "fcn-and-functionals-geometric"
+# Systems that are measured with the fits of the vote, and what they are in it.
+PARTS = {"attention-fcn": "network", "functionals": "functionals", GEOMETRIC: None}
 SYSTEMS = {
     f"{features}-{classifier}": functools.partial(baseline, features, classifier)
     for features in SETS
     for classifier in ("svm", "logreg", "forest", "boosting")
 } | {
     "whisper-linear": functools.partial(in_conditions, whisper_linear),
-    "fcn-and-functionals": functools.partial(in_conditions, vote),
+    VOTE: functools.partial(in_conditions, vote),
     "adversarial-ae": adversarial,
     "attention-rnn": attention_rnn,
     "staged-transfer": staged_transfer,
@@ -179,7 +183,6 @@ SYSTEMS = {
     "whisper-tiny-svm": frozen_whisper,
     "whisper-tiny-fine-tuned": fine_tuned_whisper,
 }
-PARTS = {"fcn-and-functionals": {"network": "attention-fcn", "functionals": "functionals"}}
 SEEDLESS = {"egemaps-svm", "egemaps-logreg", "compare-svm", "compare-logreg", "whisper-tiny-svm"}
 WITH_WEIGHTS = {"staged-transfer", "whisper-linear", "whisper-tiny-svm", "whisper-tiny-fine-tuned"}
 
@@ -277,7 +280,7 @@ def run(task, name, n_seeds, only_folds):
     if task not in (SENTENCES, FOREIGN):
         noisy = frame.assign(audio=noisy_files(frame["audio"]))
     results = {name: started(task, name)}
-    results |= {part: started(task, part) for part in PARTS.get(name, {}).values()}
+    results |= {part: started(task, part) for part in PARTS if name == VOTE}
     places = [{(fit["seed"], fit["fold"]) for fit in of["fits"]} for of in results.values()]
     done = set.intersection(*places)
     for result in results.values():  # a kill may have come between a system and its parts
@@ -288,7 +291,8 @@ def run(task, name, n_seeds, only_folds):
                 continue
             model = clone(SYSTEMS[name](task, seed, MEMORY / "features"))
             seconds = fitted(model, frame[train], y[train], speakers[train])
-            for of_name, of_model in {name: model, **parts_of(model, name)}.items():
+            listed = {name: model} | (parts_of(model.estimator_) if name == VOTE else {})
+            for of_name, of_model in listed.items():
                 fit = {"seed": seed, "fold": fold}
                 if of_name == name:
                     fit["fit_seconds"] = round(seconds, 2)
@@ -335,13 +339,18 @@ def started(task, name):
 
 def made_with(name):
     """Return the system whose fits a system is measured with: its own, or those of a vote."""
-    return next((of for of, parts in PARTS.items() if name in parts.values()), name)
+    return VOTE if name in PARTS else name
 
 
-def parts_of(model, name):
-    """Return the fitted voters that are listed as systems of their own, by name."""
-    voters = model.estimator_.named_estimators_ if name in PARTS else {}
-    return {listed: voters[part] for part, listed in PARTS.get(name, {}).items()}
+def parts_of(fitted_vote):
+    """Return the systems that are listed beside the vote, made of its fitted members, by name."""
+    geometric = GeometricVotingClassifier(fitted_vote.estimators)
+    members = ("estimators_", "named_estimators_", "classes_", "le_")
+    vars(geometric).update({name: getattr(fitted_vote, name) for name in members})
+    return {
+        listed: geometric if part is None else fitted_vote.named_estimators_[part]
+        for listed, part in PARTS.items()
+    }
 
 
 def fitted(model, table, y, speakers):

@@ -11,7 +11,7 @@ altered_recordings.py, with sounds of fold 3. There is one seed and one thread, 
 two points are noise. Finished attempts are stored in the result file.
 
 Each network is also scored with its probabilities averaged over five speeds of the test utterance,
-and in a vote (the product) with a discriminant analysis of `Functionals` of the same copies.
+and in a vote with a discriminant analysis of `Functionals` of the same copies.
 """
 
 import argparse
@@ -308,8 +308,8 @@ def measured(data, settings):
                 "network": one,
                 "network at five speeds": average,
                 "functionals": linear[c],
-                "vote": one * linear[c],
-                "vote at five speeds": average * linear[c],
+                "vote": one + 2 * linear[c],
+                "vote at five speeds": average + 2 * linear[c],
             }.items():
                 predicted.setdefault(name, {}).setdefault(c, []).append(proba.argmax(axis=1))
     classes, true = np.unique(data.y), data.y[np.concatenate([test for _, test in data.inner])]
