@@ -78,6 +78,29 @@ class GeometricVotingClassifier(VotingClassifier):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
+    def fit(self, X, y, **fit_params):
+        """Fit all members.
+
+        Parameters
+        ----------
+        X : sequence
+            Utterances, as all members take them.
+        y : array-like of shape (n_utterances,)
+            Classes.
+        **fit_params
+            Metadata, routed to the members as in `VotingClassifier`.
+
+        Returns
+        -------
+        GeometricVotingClassifier
+        """
+        return super().fit(X, y, **fit_params)
+
+    @property
+    def n_features_in_(self):
+        """Number of columns of X, if the first member has recorded it."""
+        return super().n_features_in_
+
     def predict_proba(self, X):
         """Compute the geometric means of the members' probabilities.
 
