@@ -13,9 +13,9 @@ class GeometricVotingClassifier(VotingClassifier):
 
     The probability of class c is :math:`p_c \propto \prod_k p_{kc}^{w_k}` over the members k with
     weights w that sum to one, the product rule [1]_ for classes that are equally probable. A
-    member that is nearly sure that an utterance is *not* of a class can therefore rule it out,
-    and a very sure member outweighs the others less than in scikit-learn's soft vote, which
-    averages the probabilities themselves. Like there, all members receive the same X.
+    member that is nearly sure that an utterance is *not* of a class can therefore rule it out. In
+    scikit-learn's soft vote, which averages the probabilities themselves, it cannot. As there, all
+    members receive the same X.
 
     Parameters
     ----------
