@@ -281,18 +281,18 @@ def run(task, name, n_seeds, only_folds):
         noisy = frame.assign(audio=noisy_files(frame["audio"]))
     results = {name: started(task, name)}
     results |= {part: started(task, part) for part in PARTS if name == VOTE}
-    places = [{(fit["seed"], fit["fold"]) for fit in of["fits"]} for of in results.values()]
-    done = set.intersection(*places)
-    for result in results.values():  # a kill may have come between a system and its parts
-        result["fits"] = [fit for fit in result["fits"] if (fit["seed"], fit["fold"]) in done]
+    # A part may lack what the vote has, after a kill or if it was listed later.
+    done = {of: {(fit["seed"], fit["fold"]) for fit in results[of]["fits"]} for of in results}
     for seed in range(1 if name in SEEDLESS else n_seeds):
         for fold, (train, test) in enumerate(folds):
-            if (seed, fold) in done or fold not in (only_folds or range(len(folds))):
+            missing = [of_name for of_name in results if (seed, fold) not in done[of_name]]
+            if not missing or fold not in (only_folds or range(len(folds))):
                 continue
             model = clone(SYSTEMS[name](task, seed, MEMORY / "features"))
             seconds = fitted(model, frame[train], y[train], speakers[train])
             listed = {name: model} | (parts_of(model.estimator_) if name == VOTE else {})
-            for of_name, of_model in listed.items():
+            for of_name in missing:
+                of_model = listed[of_name]
                 fit = {"seed": seed, "fold": fold}
                 if of_name == name:
                     fit["fit_seconds"] = round(seconds, 2)
