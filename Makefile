@@ -19,7 +19,7 @@ demo: .venv/installed
 	$(BIN)/python examples/quickstart.py --output demo_output
 
 test: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --durations=25
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --durations=25 --ignore=tests/clients
 
 .venv/clients: .venv/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[clients]"

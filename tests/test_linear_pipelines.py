@@ -78,7 +78,7 @@ def test_a_fitted_system_is_cloned_pickled_and_saved(build, corpus, tmp_path, na
 
 @systems
 def test_a_search_reaches_the_penalty(build, corpus, name):
-    grid = {"estimator__classifier__shrinkage": [0.01, 0.6]}
+    grid = {"n_copies": [1], "estimator__classifier__shrinkage": [0.01, 0.6]}
     search = GridSearchCV(build(name), grid, cv=GroupKFold(2), n_jobs=2)
     search.fit(corpus.data, corpus.target, groups=corpus.speakers)
     assert search.cv_results_["mean_test_score"].shape == (2,)

@@ -22,7 +22,7 @@ RANDOM = np.random.RandomState
 
 @pytest.fixture(scope="module")
 def halves():
-    corpus = make_emotional_speech(4, 15, ("anger", "sadness", "neutral"), random_state=0)
+    corpus = make_emotional_speech(4, 9, ("anger", "sadness", "neutral"), random_state=0)
     return corpus.select(speakers=["01", "02"]), corpus.select(speakers=["03", "04"])
 
 

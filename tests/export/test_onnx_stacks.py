@@ -64,7 +64,11 @@ def test_a_stack_of_a_network_and_a_linear_model_takes_audio(corpus, tmp_path):
     mels = MelSpectrogram(n_mels=8, input_sampling_rate=16000)
     network = make_pipeline(mels, AttentionRNNClassifier(n_hidden=4, **QUICK))
     model = StackingClassifier(
-        [("network", network), ("linear", functionals(input_sampling_rate=16000))], cv=2
+        [
+            ("network", network),
+            ("linear", functionals(input_sampling_rate=16000, memory=tmp_path / "memory")),
+        ],
+        cv=2,
     )
     model = trained(model, data, target)
     loaded = exported(model, tmp_path)

@@ -25,6 +25,7 @@ from skser.neural_network import (
     AttentionRNNRegressor,
 )
 from skser.preprocessing import SequenceScaler
+from skser.sequences import Sequences
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:In its last epoch:sklearn.exceptions.ConvergenceWarning",
@@ -33,6 +34,12 @@ pytestmark = pytest.mark.filterwarnings(
 EXACT = {"device": "cpu", "n_threads": 1, "random_state": 0}
 CLASSIFIERS = [AttentionFCNClassifier, AttentionRNNClassifier, AdversarialAEClassifier]
 REGRESSORS = [AttentionFCNRegressor, AttentionRNNRegressor, AdversarialAERegressor]
+
+
+@pytest.fixture(scope="module")
+def thinned(mels):
+    """Every third frame, which trains in less time."""
+    return Sequences.from_list([frames[::3] for frames in mels], mels.layout)
 
 
 def weights(model):
@@ -64,12 +71,12 @@ class Watch(Callback):
 
 
 @pytest.mark.parametrize("cls", CLASSIFIERS)
-def test_two_stages_first_train_the_head_alone(cls, mels, corpus):
-    source = cls(max_epochs=2, **EXACT).fit(mels, corpus.speakers)
+def test_two_stages_first_train_the_head_alone(cls, thinned, corpus):
+    source = cls(max_epochs=2, **EXACT).fit(thinned, corpus.speakers)
     before, log = weights(source), []
     network = cls(max_epochs=3, callbacks=[Watch(log)], **EXACT)
     model = TransferClassifier(network, source, strategy="two-stage", head_epochs=2)
-    model.fit(mels, corpus.target)
+    model.fit(thinned, corpus.target)
     assert len(log) == model.estimator_.n_iter_ == 5
     head = {k for k in log[0] if log[0][k][1] is not None}
     assert head
@@ -86,15 +93,15 @@ def test_two_stages_first_train_the_head_alone(cls, mels, corpus):
 
 
 @pytest.mark.parametrize("cls", CLASSIFIERS + REGRESSORS)
-def test_one_stage_scales_the_learning_rate_of_transferred_layers(cls, mels, corpus):
+def test_one_stage_scales_the_learning_rate_of_transferred_layers(cls, thinned, corpus):
     y = corpus.target if cls in CLASSIFIERS else corpus.frame["activation"]
     meta = TransferClassifier if cls in CLASSIFIERS else TransferRegressor
-    source = cls(max_epochs=1, **EXACT).fit(mels, y)
+    source = cls(max_epochs=1, **EXACT).fit(thinned, y)
     log = []
     network = cls(
         max_epochs=2, learning_rate_schedule="constant", callbacks=[Watch(log)], **EXACT
     )  # fmt: skip
-    model = meta(network, source, strategy="single-stage", lr_multiplier=0.01).fit(mels, y)
+    model = meta(network, source, strategy="single-stage", lr_multiplier=0.01).fit(thinned, y)
     model = model.estimator_
     assert model.n_iter_ == 2
     rates = {k: rate for k, (_, rate) in log[0].items()}
@@ -144,15 +151,15 @@ def test_a_regressor_transfers_its_layers_to_a_classifier(mels, corpus):
     )
 
 
-def test_only_a_transfer_trains_additional_head_epochs(mels, corpus):
+def test_only_a_transfer_trains_additional_head_epochs(thinned, corpus):
     network = AttentionRNNClassifier(max_epochs=2, n_hidden=4, **EXACT)
-    assert clone(network).fit(mels, corpus.target).n_iter_ == 2
-    source = clone(network).fit(mels, corpus.speakers)
+    assert clone(network).fit(thinned, corpus.target).n_iter_ == 2
+    source = clone(network).fit(thinned, corpus.speakers)
     network.set_params(warm_start=True)
     model = TransferClassifier(network, source, strategy="two-stage", head_epochs=3)
-    assert model.fit(mels, corpus.target).estimator_.n_iter_ == 5
-    assert model.estimator_.fit(mels, corpus.target).n_iter_ == 7
-    assert model.fit(mels, corpus.target).estimator_.n_iter_ == 5
+    assert model.fit(thinned, corpus.target).estimator_.n_iter_ == 5
+    assert model.estimator_.fit(thinned, corpus.target).n_iter_ == 7
+    assert model.fit(thinned, corpus.target).estimator_.n_iter_ == 5
 
 
 def test_transfer_helps_if_labels_are_few(mels, corpus):
