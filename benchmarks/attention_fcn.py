@@ -7,8 +7,8 @@
 Needs SKSER_DATA. For every fold and seed, one pipeline
 ``MelSpectrogram() -> SequenceScaler() -> AttentionFCNClassifier(random_state=seed)`` is fitted on
 one thread. Test folds are used only for scoring. The linear model of ``fcn_and_functionals`` on
-sentence vectors has no seed and is fitted once per fold. A soft vote is a mean of probabilities, so
-all systems are computed from these fits:
+sentence vectors has no seed and is fitted once per fold. A vote is a geometric mean of
+probabilities, so all systems are computed from these fits:
 
 - ``network``: the default pipeline.
 - ``functionals``: the linear model.
@@ -109,11 +109,9 @@ def recomputed(result):
 
 
 def average(networks, linear):
-    """Return the soft vote of `fcn_and_functionals`, with its weights."""
-    weights = fcn_and_functionals(conditions=False).weights
-    return {
-        fold: np.average([networks[fold], linear[fold]], axis=0, weights=weights) for fold in linear
-    }
+    """Return the vote of `fcn_and_functionals`, with its weights, before it is normalized."""
+    first, second = fcn_and_functionals(conditions=False).weights
+    return {fold: networks[fold] ** first * linear[fold] ** second for fold in linear}
 
 
 def summarize(runs, y, speakers):

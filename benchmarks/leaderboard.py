@@ -14,8 +14,7 @@ All systems take files. Features of files are computed once per setting and cach
 linear models, and the layers of the frozen encoder, are chosen within every training fold, on three
 speaker-disjoint parts of it. All other settings are the defaults, or were chosen on inner folds by
 the system's own benchmark. The recommended systems are trained in conditions as in conditions.py;
-"attention-fcn" and "functionals" are the two parts of "fcn-and-functionals", from the same fits,
-and "fcn-and-functionals-geometric" is their vote by the geometric mean with equal weights.
+"attention-fcn" and "functionals" are the two parts of "fcn-and-functionals", from the same fits.
 "staged-transfer" starts from the weights of an attention FCN trained on the emotions of the other
 corpus.
 
@@ -57,7 +56,7 @@ from sklearn.svm import SVC
 
 from skser.audio import load_audio
 from skser.augmentation import default_distortions
-from skser.compose import AugmentedClassifier, GeometricVotingClassifier, TransferClassifier
+from skser.compose import AugmentedClassifier, TransferClassifier
 from skser.datasets import load_ravdess
 from skser.evaluation import recall_gap
 from skser.evaluation._intervals import jackknife, leave_one_out
@@ -165,9 +164,9 @@ def fine_tuned_whisper(task, seed, memory):
     return embedding_system("fine-tuned", protocol, seed)
 
 
-VOTE, GEOMETRIC = "fcn-and-functionals", "fcn-and-functionals-geometric"
-# Systems that are measured with the fits of the vote, and what they are in it.
-PARTS = {"attention-fcn": "network", "functionals": "functionals", GEOMETRIC: None}
+VOTE = "fcn-and-functionals"
+# Systems that are measured with the fits of the vote, and their names in it.
+PARTS = {"attention-fcn": "network", "functionals": "functionals"}
 SYSTEMS = {
     f"{features}-{classifier}": functools.partial(baseline, features, classifier)
     for features in SETS
@@ -290,7 +289,10 @@ def run(task, name, n_seeds, only_folds):
                 continue
             model = clone(SYSTEMS[name](task, seed, MEMORY / "features"))
             seconds = fitted(model, frame[train], y[train], speakers[train])
-            listed = {name: model} | (parts_of(model.estimator_) if name == VOTE else {})
+            listed = {name: model}
+            if name == VOTE:
+                voters = model.estimator_.named_estimators_
+                listed |= {listed_as: voters[part] for listed_as, part in PARTS.items()}
             for of_name in missing:
                 of_model = listed[of_name]
                 fit = {"seed": seed, "fold": fold}
@@ -340,17 +342,6 @@ def started(task, name):
 def made_with(name):
     """Return the system whose fits a system is measured with: its own, or those of a vote."""
     return VOTE if name in PARTS else name
-
-
-def parts_of(fitted_vote):
-    """Return the systems that are listed beside the vote, made of its fitted members, by name."""
-    geometric = GeometricVotingClassifier(fitted_vote.estimators)
-    members = ("estimators_", "named_estimators_", "classes_", "le_")
-    vars(geometric).update({name: getattr(fitted_vote, name) for name in members})
-    return {
-        listed: geometric if part is None else fitted_vote.named_estimators_[part]
-        for listed, part in PARTS.items()
-    }
 
 
 def fitted(model, table, y, speakers):

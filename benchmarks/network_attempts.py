@@ -11,7 +11,7 @@ altered_recordings.py, with sounds of fold 3. There is one seed and one thread, 
 two points are noise. Finished attempts are stored in the result file.
 
 Each network is also scored with its probabilities averaged over five speeds of the test utterance,
-and in a vote with a discriminant analysis of `Functionals` of the same copies.
+and in the vote of `fcn_and_functionals` with a discriminant analysis of the same copies.
 """
 
 import argparse
@@ -36,13 +36,14 @@ from skser.feature_extraction import FrameFeatures, MelSpectrogram
 from skser.metrics import unweighted_average_recall
 from skser.neural_network import AttentionFCNClassifier, SpecAugment
 from skser.neural_network.modules.fcn import AttentionFCN
-from skser.pipelines import attention_fcn, functionals
+from skser.pipelines import attention_fcn, fcn_and_functionals, functionals
 from skser.preprocessing import SequenceScaler
 from skser.sequences import Sequences
 
 PROTOCOL = "emodb-loso"
 TESTED = ("clean", "white 10 dB", "sounds 5 dB")
 N_COPIES = 4
+WEIGHT = fcn_and_functionals(conditions=False).weights[1]  # that of the network is 1
 KEYWORDS = ("features", "copies", "module", "frames", "share", "n_networks")
 # What the copies are altered by, beside noise and rooms.
 COPIES = {
@@ -308,8 +309,8 @@ def measured(data, settings):
                 "network": one,
                 "network at five speeds": average,
                 "functionals": linear[c],
-                "vote": one + 2 * linear[c],
-                "vote at five speeds": average + 2 * linear[c],
+                "vote": one * linear[c] ** WEIGHT,
+                "vote at five speeds": average * linear[c] ** WEIGHT,
             }.items():
                 predicted.setdefault(name, {}).setdefault(c, []).append(proba.argmax(axis=1))
     classes, true = np.unique(data.y), data.y[np.concatenate([test for _, test in data.inner])]

@@ -20,7 +20,7 @@ from provenance import RESULTS, kept_result, write_result
 
 from skser.metrics import unweighted_average_recall
 
-WEIGHTS = (0.5, 1.0, 2.0, 3.0)
+WEIGHTS = (0.5, 1.0, 1.5, 2.0, 3.0)
 RULES = {
     "arithmetic mean": lambda network, linear, weight: network + weight * linear,
     "geometric mean": lambda network, linear, weight: np.log(network) + weight * np.log(linear),

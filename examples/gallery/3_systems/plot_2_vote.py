@@ -53,6 +53,6 @@ from skser.inspection import ComparisonDisplay
 ComparisonDisplay.from_comparison(comparison)
 
 # %%
-# :func:`skser.pipelines.fcn_and_functionals` is such a vote of a network and a linear model.
-# :class:`~skser.compose.GeometricVotingClassifier` takes the geometric mean of the probabilities
-# instead, in which a member that is sure that an emotion is not there counts more.
+# :func:`skser.pipelines.fcn_and_functionals` is a vote of a network and a linear model by
+# :class:`~skser.compose.GeometricVotingClassifier`. It takes the geometric mean of the
+# probabilities instead, in which a member that is sure that an emotion is not there counts more.
