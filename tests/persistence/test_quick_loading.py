@@ -67,7 +67,6 @@ def test_loading_and_predicting_takes_little_longer_than_the_imports(tmp_path):
     files = path_of("emodb-afcn"), tmp_path / "noise.wav"
     _, modules = run(LOADED, *files)  # also fills the caches of the file system
     assert {"librosa", "numba"}.isdisjoint(modules)
-    pairs = [(run(LOADED, *files)[0], run(LIBRARIES)) for _ in range(3)]
-    print(pairs)
-    loaded, libraries = np.min(pairs, axis=0)  # other work on the machine only adds time
-    assert loaded / libraries < 1.4
+    ratios = [run(LOADED, *files)[0] / run(LIBRARIES) for _ in range(5)]
+    print(ratios)
+    assert np.median(ratios) < 1.4
