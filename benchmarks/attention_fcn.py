@@ -90,9 +90,9 @@ def systems(fits, linear):
     return {
         "network": networks,
         "functionals": [linear],
-        "network + functionals": [average(network, linear) for network in networks],
+        "network + functionals": [voted(network, linear) for network in networks],
         "networks": [vote],
-        "networks + functionals": [average(vote, linear)],
+        "networks + functionals": [voted(vote, linear)],
     }
 
 
@@ -108,7 +108,7 @@ def recomputed(result):
     return found
 
 
-def average(networks, linear):
+def voted(networks, linear):
     """Return the vote of `fcn_and_functionals`, with its weights, before it is normalized."""
     first, second = fcn_and_functionals(conditions=False).weights
     return {fold: networks[fold] ** first * linear[fold] ** second for fold in linear}
