@@ -3,7 +3,9 @@
 import contextlib
 import functools
 import os
+import platform
 import threading
+import warnings
 
 
 def resolve_device(device):
@@ -46,7 +48,32 @@ def autocast(device, precision):
 
     if precision != "bfloat16":
         return contextlib.nullcontext()
-    return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
+    kind = torch.device(device).type
+    if kind == "cpu":
+        warn_if_emulated(precision)
+    return torch.autocast(kind, dtype=torch.bfloat16)
+
+
+def warn_if_emulated(precision):
+    """Warn if this processor has no instructions that multiply matrices in bfloat16 or int8."""
+    if not _has_instructions(precision):
+        warnings.warn(
+            f"This processor has no instructions for precision={precision!r}, so that torch "
+            "computes many times slower than in single precision: use precision='float32' here.",
+            stacklevel=2,
+        )
+
+
+@functools.cache
+def _has_instructions(precision):
+    """Return whether oneDNN multiplies matrices in a format on this processor, and not torch."""
+    import torch
+
+    if precision == "int8":
+        return platform.machine().lower() not in ("x86_64", "amd64") or (
+            torch.cpu._is_vnni_supported()
+        )
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 class _SharedThreadCount:

@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from skser._device import warn_if_emulated
+
 _LARGEST = 127
 
 
@@ -26,6 +28,7 @@ def quantize_linear_layers(module, skip=None):
     """
     import torch
 
+    warn_if_emulated("int8")
     for name, layer in module.named_modules():
         if isinstance(layer, torch.nn.Linear) and not (skip and skip in name):
             weight, scale = _quantized(layer.weight)

@@ -60,7 +60,8 @@ device : str or None, default=None
     None.""",
     "precision": """\
 precision : {"float32", "bfloat16"}, default="float32"
-    Floating-point type of the layers' arithmetic.""",
+    Floating-point type of the layers' arithmetic. CPUs without instructions for bfloat16 (AMX, or
+    AVX-512 on x86) are many times slower with it, with a warning.""",
     "revision": """\
 revision : str or None, default=None
     Branch, tag or commit on the hub. None is the main branch.""",

@@ -59,11 +59,12 @@ default="mean+std"
         Torch device. "auto" is the first of cuda, mps and cpu that is available. On a CPU the
         `n_jobs` processes compute; on other devices `n_jobs` threads read audio.
     precision : {"float32", "bfloat16", "int8"}, default="float32"
-        Number format of the encoder's arithmetic. "bfloat16" is faster on devices that support it;
-        convolutions of wav2vec 2.0 and its relatives stay in float32 on a CPU. "int8", for a CPU,
-        multiplies the matrices of all layers as 8-bit integers, with one scale for each output of
-        a layer and for each frame; it is faster on CPUs with instructions for it (VNNI or AMX on
-        x86).
+        Number format of the encoder's arithmetic. "bfloat16" is faster on devices with
+        instructions for it (AMX or AVX-512 on x86); convolutions of wav2vec 2.0 and its relatives
+        stay in float32 on a CPU. "int8", for a CPU, multiplies the matrices of all layers as 8-bit
+        integers, with one scale for each output of a layer and for each frame; it is faster on
+        CPUs with instructions for it (AMX or AVX-512 VNNI on x86). Without instructions, both are
+        many times slower than "float32", with a warning.
     {revision}
     {allow_pickle}
     {input_sampling_rate}

@@ -159,7 +159,8 @@ n_threads : int or None, default=None
     Number of threads that torch computes with. None leaves torch's setting unchanged.""",
     "precision": """\
 precision : {"float32", "bfloat16"}, default="float32"
-    Precision of the forward pass. Weights are always float32.""",
+    Precision of the forward pass. Weights are always float32. CPUs without instructions for
+    bfloat16 (AMX, or AVX-512 on x86) are many times slower with it, with a warning.""",
     "compile": """\
 compile : bool, default=False
     If True, the network runs through ``torch.compile``, which needs a C compiler. A model that

@@ -1,6 +1,7 @@
 """Pretrained speech encoders: the hidden states equal those of transformers."""
 
 import pickle
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+from skser import _device
 from skser.audio import AudioReadError
 from skser.feature_extraction import SpeechEmbedding, _speech_embedding, _speech_encoder
 from skser.feature_extraction._int8 import quantize_linear_layers
@@ -288,6 +290,20 @@ def test_int8_is_refused_on_other_devices(whisper, monkeypatch):
     monkeypatch.setattr(_speech_embedding, "resolve_device", lambda device: "cuda")
     with pytest.raises(ValueError, match=r"on a CPU only, but device='auto' is 'cuda' here"):
         embedding(whisper, precision="int8", device="auto").transform(UTTERANCES)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_formats_that_a_processor_only_emulates_are_warned_of(whisper, monkeypatch, precision):
+    _speech_encoder.load_encoder.cache_clear()
+    rounded = embedding(whisper, -1, "mean", precision=precision)
+    monkeypatch.setattr(_device, "_has_instructions", {precision: False}.get)
+    with pytest.warns(UserWarning, match=f"no instructions for precision='{precision}'.*float32"):
+        emulated = rounded.transform(UTTERANCES[:1])
+    _speech_encoder.load_encoder.cache_clear()
+    monkeypatch.setattr(_device, "_has_instructions", {precision: True}.get)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(rounded.transform(UTTERANCES[:1]), emulated)
 
 
 @pytest.mark.parametrize("kind", ["whisper", "wav2vec2"])
