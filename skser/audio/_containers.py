@@ -1,5 +1,7 @@
 """Reading of phone and browser formats, which libsndfile does not support, with PyAV."""
 
+import warnings
+
 import numpy as np
 
 from skser._optional import import_optional
@@ -7,6 +9,9 @@ from skser.audio._checks import span
 from skser.audio._errors import AudioReadError, printable
 
 _BLOCK_SAMPLES = 2**18
+# Time stamps are rounded, to milliseconds in WebM; gaps are longer than this many seconds.
+_SHORTEST_GAP, _LONGEST_GAP = 0.1, 4 * 3600
+_WITHOUT_TIME_STAMPS = ("AMR", "AAC")
 _STARTS = {
     b"\x1a\x45\xdf\xa3": "Matroska or WebM",
     b"\x30\x26\xb2\x75": "WMA",
@@ -34,7 +39,8 @@ def part_of_container(opened, name, utterance):
     """Decode a part of the first audio track of a file, in bounded memory.
 
     Everything before the part is decoded and discarded, because these formats cannot seek to an
-    exact sample.
+    exact sample. Frames are placed by their time stamps: where some are missing, because packets
+    were lost or a microphone was muted, there is silence.
 
     Parameters
     ----------
@@ -60,6 +66,11 @@ def part_of_container(opened, name, utterance):
     ------
     AudioReadError
         If PyAV is not installed, or the file cannot be decoded.
+
+    Warns
+    -----
+    UserWarning
+        If there is silence in place of missing frames; the message has the first such place.
     """
     kind = _kind(opened)
     try:
@@ -70,40 +81,68 @@ def part_of_container(opened, name, utterance):
         with av.open(opened, metadata_errors="ignore") as container:
             if not container.streams.audio:
                 raise AudioReadError([(name, f"holds no audio track ({kind})")])
-            yield from _part(container, name, utterance)
+            frames = _frames(container, name, kind not in _WITHOUT_TIME_STAMPS)
+            yield from _part(frames, name, utterance)
     except (av.FFmpegError, UnicodeDecodeError) as error:
         reason = f"cannot be read as audio ({kind}: {printable(str(error))})"
         raise AudioReadError([(name, reason)]) from error
 
 
-def _part(container, name, utterance):
-    blocks, n_kept, place, rate, n_channels = [], 0, 0, None, None
-    for frame in container.decode(container.streams.audio[0]):
+def _part(frames, name, utterance):
+    blocks, n_kept, place, rate = [], 0, 0, None
+    for samples, frame_rate in frames:
         if rate is None:
-            rate, n_channels = frame.sample_rate, frame.layout.nb_channels
+            rate, empty = frame_rate, samples[:0]
             first, last = span(utterance, rate, None, name)
-        if (frame.sample_rate, frame.layout.nb_channels) != (rate, n_channels):
-            reason = (
-                "changes its sampling rate or number of channels midway: convert it to a file "
-                "with one rate and one number of channels"
-            )
-            raise AudioReadError([(name, reason)])
         if last is not None and place >= last:
             break
-        samples = _samples(frame, n_channels)
         stop = len(samples) if last is None else last - place
-        samples = samples[max(0, first - place) : max(0, stop)]
-        place += frame.samples
-        if len(samples):
-            blocks.append(samples)
-            n_kept += len(samples)
+        kept = samples[max(0, first - place) : max(0, stop)]
+        place += len(samples)
+        if len(kept):
+            blocks.append(kept)
+            n_kept += len(kept)
         if n_kept >= _BLOCK_SAMPLES:
             yield np.concatenate(blocks), rate, first, True
             blocks, n_kept = [], 0
     if rate is None:
         return
-    empty = np.empty((0, n_channels), np.float32)
     yield np.concatenate([empty, *blocks]), rate, min(first, place), True
+
+
+def _frames(container, name, has_time_stamps):
+    """Yield the samples (n_samples, n_channels) of each frame and gap, with the sampling rate."""
+    place, layout, has_gaps = 0, None, False
+    for frame in container.decode(container.streams.audio[0]):
+        rate, n_channels = frame.sample_rate, frame.layout.nb_channels
+        if (rate, n_channels) != (layout := layout or (rate, n_channels)):
+            reason = (
+                "changes its sampling rate or number of channels midway: convert it to a file "
+                "with one rate and one number of channels"
+            )
+            raise AudioReadError([(name, reason)])
+        stamped = has_time_stamps and frame.pts is not None
+        begin = round(frame.pts * frame.time_base * rate) if stamped else place
+        if begin - place > _LONGEST_GAP * rate:
+            reason = (
+                f"has time stamps that jump from {place / rate:.4g} to {begin / rate:.4g} s: "
+                "convert it to another format"
+            )
+            raise AudioReadError([(name, reason)])
+        if begin - place > _SHORTEST_GAP * rate:
+            if not has_gaps:
+                warnings.warn(
+                    f"{name}: by its time stamps, it has no sound from {place / rate:.4g} to "
+                    f"{begin / rate:.4g} s, and perhaps elsewhere, as if packets were lost or a "
+                    "microphone was muted. This is read as silence.",
+                    stacklevel=2,
+                )
+            has_gaps = True
+            for start in range(place, begin, _BLOCK_SAMPLES):
+                yield np.zeros((min(_BLOCK_SAMPLES, begin - start), n_channels), np.float32), rate
+            place = begin
+        place += frame.samples
+        yield _samples(frame, n_channels), rate
 
 
 def _samples(frame, n_channels):

@@ -2,6 +2,7 @@
 
 import io
 import struct
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -66,6 +67,48 @@ def test_lossless_containers_return_identical_samples(tmp_path, wav, codec, cont
     np.testing.assert_array_equal(np.concatenate(pieces), wanted)
 
 
+@pytest.mark.parametrize(("codec", "container"), [("aac", "mp4"), ("libopus", "webm")])
+@pytest.mark.parametrize("first", [0, 2])
+def test_frames_are_placed_by_their_time_stamps(tmp_path, codec, container, first):
+    rate, path = 48000, tmp_path / "muted"
+    path.write_bytes(tones_at((first, first + 3), codec, container, rate))
+    gap = r"0 to (1\.9|2\.?)" if first else r"1\.0\d* to 3\.0"
+    with pytest.warns(UserWarning, match=rf"muted: by its time stamps, .* from {gap}\d* s"):
+        samples, _ = load_audio(path)
+    with pytest.warns(UserWarning, match="read as silence"):
+        part = load_audio(path, start=first + 3.2, end=first + 3.7)[0]
+    np.testing.assert_array_equal(part, samples[round((first + 3.2) * rate) :][: rate // 2])
+    middles = [samples[(2 * i + 1) * rate // 2 :][: rate // 4] for i in range(first + 4)]
+    silent = [np.sqrt(np.mean(middle**2)) < 0.01 for middle in middles]
+    assert silent == [i not in (first, first + 3) for i in range(first + 4)]
+
+
+def test_time_stamps_that_jump_by_hours_are_refused(tmp_path):
+    path = tmp_path / "a.mka"
+    path.write_bytes(tones_at((0, 5 * 3600), "aac", "matroska", 16000))
+    with pytest.raises(AudioReadError, match=r"a\.mka.*: has time stamps that jump from 1\.\d+ to"):
+        load_audio(path, start=0.5)
+
+
+def tones_at(starts, codec, container, rate):
+    """Encode tones of a second that start at several times, with nothing between them."""
+    av = pytest.importorskip("av")
+    file, tone = io.BytesIO(), 0.3 * np.sin(np.arange(rate) / 10)
+    with av.open(file, "w", format=container) as out:
+        stream = out.add_stream(codec, rate=rate, layout="mono")
+        kind = stream.codec_context.format.name
+        tone = (tone * 2**15).astype(np.int16) if kind == "s16" else tone.astype(np.float32)
+        for start in starts:
+            for i in range(0, rate, 960):
+                part = tone[None, i : i + 960]
+                frame = av.AudioFrame.from_ndarray(part, format=kind, layout="mono")
+                frame.sample_rate, frame.pts = rate, start * rate + i
+                frame.time_base = Fraction(1, rate)
+                out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(("codec", "container", "suffix", "rate"), LOSSY)
 def test_lossy_containers_return_similar_samples(tmp_path, codec, container, suffix, rate):
     tone = (0.3 * np.sin(2 * np.pi * 440 * np.arange(2 * RATE) / RATE)).astype(np.float32)
@@ -117,6 +160,7 @@ def test_a_container_that_is_cut_or_has_no_audio_is_rejected_by_name(tmp_path):
 
 
 @pytest.mark.parametrize(("codec", "container", "suffix", "rate"), LOSSY)
+@pytest.mark.filterwarnings("ignore:call. by its time stamps, it has no sound:UserWarning")
 def test_corrupted_containers_are_read_or_rejected_by_name(codec, container, suffix, rate):
     whole, outcomes = encoded(NOISE[:8000], codec, container, rate), set()
     mutators = [MUTATORS[name] for name in MUTATORS if name not in ("spliced", "pages spoiled")]
