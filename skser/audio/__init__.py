@@ -13,7 +13,12 @@ from skser.audio._inputs import (
 )
 from skser.audio._live import stream_blocks
 from skser.audio._opening import open_audio
-from skser.audio._tables import PART_COLUMNS, is_utterance_index, table_rows, without_parts
+from skser.audio._tables import (
+    PART_COLUMNS,
+    table_rows,
+    with_index_columns,
+    without_parts,
+)
 from skser.audio._utterance import Utterance, seconds
 from skser.audio._waveform import Waveform
 
@@ -25,7 +30,6 @@ __all__ = [
     "as_one_column",
     "audio_inputs",
     "identity",
-    "is_utterance_index",
     "load_audio",
     "open_audio",
     "overlapping",
@@ -39,5 +43,6 @@ __all__ = [
     "stream_blocks",
     "table_rows",
     "utterance_name",
+    "with_index_columns",
     "without_parts",
 ]

@@ -13,6 +13,7 @@ _MOST_CHANNELS = 64
 # independent channels would have.
 _CANCELLED = 0.1
 _ROWS_AT_ONCE = 2**14
+_FULL_SCALE_16 = 2**15
 
 
 def array_samples(source, name, rate, utterance):
@@ -38,6 +39,11 @@ def array_samples(source, name, rate, utterance):
     AudioReadError
         Under the conditions of `skser.audio.load_audio`, or if `source` is not an array of
         numbers of a suitable shape and type.
+
+    Warns
+    -----
+    UserWarning
+        If channels cancel when averaged, or an array of int32 seems to hold 16-bit samples.
     """
     try:
         samples = np.asarray(detached(source))
@@ -61,6 +67,7 @@ def array_samples(source, name, rate, utterance):
     samples = samples[first:last]
     check_duration(len(samples), rate, utterance.max_duration, name)
     is_float = samples.dtype.kind == "f"
+    _warn_of_16_bits(samples, name)
     samples = mixed(scaled(samples), utterance.channel, name)
     energy = check_values(samples, name)
     if is_float:
@@ -76,6 +83,18 @@ def check_full_scale(samples, name):
             "convert them to int16 or int32, or to floats with a full scale of 1"
         )
         raise AudioReadError([(name, reason)])
+
+
+def _warn_of_16_bits(samples, name):
+    """Warn of 16-bit samples in an int32 array, which would be read as silence."""
+    if samples.dtype == np.int32 and samples.any():
+        peak = max(int(samples.max()), -int(samples.min()))
+        if peak <= _FULL_SCALE_16:
+            warnings.warn(
+                f"{name}: its int32 samples reach {peak} of a full scale of 2147483648, which is "
+                "nearly silent. If they are 16-bit samples, convert them to int16.",
+                stacklevel=2,
+            )
 
 
 def check_layout(samples, name):

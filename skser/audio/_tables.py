@@ -14,14 +14,42 @@ def is_utterance_index(index):
     return names == ("file",) or names == ("file", "start", "end")
 
 
+def with_index_columns(table):
+    """Return an utterance table with those levels of its index as columns that its rows need.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Utterance table. Levels of its index count by name, such as ``start`` or ``speaker``. The
+        ``file`` of an audformat index becomes the column ``audio``.
+
+    Returns
+    -------
+    DataFrame
+        Table with the same index. Columns that it has already are kept.
+    """
+    levels = getattr(table, "index", None)
+    known = {other: ours for ours, others in ALIASES.items() for other in (ours, *others)}
+    found = {known.get(name, name) for name in plain_names(table.columns)}
+    columns = {}
+    for name in filter(None, getattr(levels, "names", ())):
+        (plain,) = plain_names([name])
+        ours = known.get(plain, plain)
+        is_known = plain in known or plain == "offset" or OTHER_TIMES.fullmatch(plain)
+        if is_known and ours not in found:
+            new_name = "audio" if is_utterance_index(levels) and name == "file" else name
+            columns[new_name] = levels.get_level_values(name)
+    return table.assign(**columns) if columns else table
+
+
 def table_rows(table):
     """Return the audio of each row of an utterance table.
 
     Parameters
     ----------
     table : DataFrame or Index
-        Table with a column ``audio`` and optionally ``start``, ``end`` and ``channel``; or an
-        audformat index (``file``, ``start``, ``end``) or a table with such an index.
+        Table with a column ``audio`` and optionally ``start``, ``end`` and ``channel``, which may
+        be levels of its index; or an audformat index (``file``, ``start``, ``end``).
 
     Returns
     -------
@@ -36,16 +64,15 @@ def table_rows(table):
     TypeError
         If the times or the channel of a row cannot be parsed; the row is named.
     """
-    columns = getattr(table, "columns", ())
+    if not hasattr(table, "columns"):
+        table = table.to_frame()[[]]
+    table = with_index_columns(table)
+    columns = table.columns
     if "audio" not in columns:
-        index = getattr(table, "index", table)
-        if not is_utterance_index(index):
-            raise ValueError(
-                f"The utterance table has no column 'audio'; its columns are {list(columns)}. "
-                "Rename the column that holds the paths."
-            )
-        table = index.to_frame(index=False).rename(columns={"file": "audio"})
-        columns = table.columns
+        raise ValueError(
+            f"The utterance table has no column 'audio'; its columns are {list(columns)}. "
+            "Rename the column that holds the paths."
+        )
     _refuse_other_names(columns)
     parts = [name for name in PART_COLUMNS if name in columns]
     sources = list(table["audio"])
@@ -115,6 +142,7 @@ def without_parts(table, audio):
         Table whose columns ``start``, ``end`` and ``channel`` are empty, so that the samples are
         not cut a second time.
     """
+    table = with_index_columns(table)
     column = np.empty(len(audio), dtype=object)
     for i, samples in enumerate(audio):  # NumPy would stack arrays of equal length
         column[i] = samples

@@ -1,8 +1,10 @@
 """Utterances: whole recordings or parts of them."""
 
+import datetime
 import math
 import os
 import re
+from decimal import Decimal
 from numbers import Integral, Real
 
 import numpy as np
@@ -11,7 +13,7 @@ from skser.audio._waveform import MAX_AMPLITUDE
 
 MAX_DURATION = 4 * 3600  # seconds
 # Marks that pandas drops without a word: it reads "1,5 s" as 15 s and "1-2 s" as -12 s.
-_DROPPED = re.compile(r"(?<![a-z]),|\.\d*\.|\d\s*-", re.IGNORECASE)
+_DROPPED = re.compile(r"(?<![a-z]),|\.\d*\.|\d\s*-|\d\s+\d", re.IGNORECASE)
 _MISSING = {"NaT", "<NA>"}  # compared as strings, because pandas' NA cannot be compared
 
 
@@ -192,7 +194,7 @@ def seconds(value, what):
 
     Parameters
     ----------
-    value : float, str, timedelta or None
+    value : float, Decimal, str, timedelta, time or None
         Time to convert. None, NaN, NaT and empty strings count as missing.
     what : str
         Name of the value in the error message.
@@ -214,6 +216,10 @@ def seconds(value, what):
     if isinstance(value, Real) and not isinstance(value, bool | np.bool_):
         value = float(value)
         return None if math.isnan(value) else value
+    if isinstance(value, Decimal):
+        return seconds(float(value), what)
+    if isinstance(value, datetime.time):
+        return value.hour * 3600 + value.minute * 60 + value.second + value.microsecond / 1e6
     if hasattr(value, "total_seconds"):
         value = value.total_seconds()  # NaN for pandas' NaT
         return None if math.isnan(value) else value

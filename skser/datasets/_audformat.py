@@ -243,6 +243,9 @@ def rows_of(index):
     rows["audio"] = rows["audio"].astype(object)
     for bound in ("start", "end"):
         rows[bound] = rows[bound].dt.total_seconds() if bound in rows else np.nan
+    # A whole file may be written with the start 0, which is then the same row as without one.
+    starts = rows["start"].fillna(0.0)
+    rows["start"] = starts.where((starts > 0) | rows["end"].notna())
     return rows
 
 

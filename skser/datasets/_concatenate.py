@@ -5,7 +5,7 @@ import warnings
 import pandas as pd
 
 from skser.datasets._corpus import SpeechCorpus
-from skser.datasets._votes import SELF
+from skser.datasets._votes import DIMENSIONS, SELF
 
 
 def concatenate_corpora(corpora, *, name=None):
@@ -155,7 +155,8 @@ def _common_range(corpora):
     rated = [
         corpus
         for corpus in corpora
-        if any(getattr(corpus, key) is not None for key in ("valence", "activation", "dominance"))
+        if any(getattr(corpus, key) is not None for key in DIMENSIONS)
+        or (corpus.votes is not None and corpus.votes.filter(DIMENSIONS).notna().any(axis=None))
     ]
     ranges = {corpus.name: corpus.dimension_range for corpus in rated}
     if len(set(ranges.values())) > 1:

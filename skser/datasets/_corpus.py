@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from skser._wording import counted
-from skser.audio import table_rows
+from skser.audio import table_rows, with_index_columns
 from skser.datasets._registry import HARMONIZED, SHARED_EMOTIONS
-from skser.datasets._table_checks import check_corpus_table
+from skser.datasets._table_checks import as_positions, check_corpus_table
 from skser.datasets._votes import (
     DIMENSIONS,
     checked_votes,
@@ -88,7 +88,8 @@ class SpeechCorpus:
         selection, new names and scales, and `concatenate_corpora`. None if nobody's votes are
         known.
     frame, name, label_map, license, citation, sampling_rate, dimension_range, joined
-        The parameters of the same names; the index of ``frame`` counts from 0.
+        The parameters of the same names; the index of ``frame`` counts from 0. ``frame`` and
+        ``votes`` are copies, and like the arrays cannot be set: build a corpus of a changed table.
     DESCR : str
         The parameter `description`.
 
@@ -131,7 +132,7 @@ class SpeechCorpus:
         joined=False,
         votes=None,
     ):
-        frame = frame.reset_index(drop=True)
+        frame = with_index_columns(frame).reset_index(drop=True)
         check_corpus_table(frame, name, dimension_range)
 
         def known(key):
@@ -155,7 +156,6 @@ class SpeechCorpus:
             setattr(
                 self, key, None if ratings is None else ratings.to_numpy(float, na_value=np.nan)
             )
-        self.frame = frame
         self.name = name
         self.label_map = dict(label_map)
         self.license = license
@@ -163,13 +163,34 @@ class SpeechCorpus:
         self.sampling_rate = sampling_rate
         self.dimension_range = dimension_range
         self.joined = joined
-        self.votes = checked_votes(votes, self.target, name)
+        self._votes = checked_votes(votes, self.target, name)
         self.DESCR = description
+        self._frame = frame  # the last: from here on, what follows from the table is fixed
+
+    @property
+    def frame(self):
+        """Copy of the utterance table."""
+        return self._frame.copy()
+
+    @property
+    def votes(self):
+        """Copy of the votes, or None."""
+        return None if self._votes is None else self._votes.copy()
+
+    def __setattr__(self, key, value):
+        fixed = ("frame", "votes", "data", "target", "target_names", *_ATTRIBUTES, *DIMENSIONS)
+        if key in fixed and "_frame" in vars(self):
+            raise AttributeError(
+                f"The {key} of a corpus cannot be set, because its table and arrays would "
+                "contradict each other. Change a copy of the table and build a new corpus: "
+                "SpeechCorpus(corpus.frame.assign(speaker=...), corpus.name, corpus.label_map)."
+            )
+        super().__setattr__(key, value)
 
     __iter__ = None  # ambiguous, rows or attributes: iterate over `data` instead
 
     def __len__(self):
-        return len(self.frame)
+        return len(self._frame)
 
     def __getitem__(self, rows):
         """Return the corpus of some utterances.
@@ -190,27 +211,14 @@ class SpeechCorpus:
         IndexError
             If a row does not exist.
         """
-        if isinstance(rows, str):
-            raise TypeError(
-                f"A corpus is indexed by rows, not by the name {rows!r}: for an attribute, use "
-                f"corpus.{rows}."
-            )
-        if not isinstance(rows, slice):
-            rows = np.atleast_1d(np.asarray(rows))
-            rows = rows if rows.size else rows.astype(int)  # an empty list is of floats
-            if rows.dtype.kind not in "iub":
-                raise TypeError(
-                    f"A corpus is indexed by rows, not by {rows.dtype}: use integers, a boolean "
-                    "mask or a slice."
-                )
-        return self._with_frame(self.frame.iloc[rows])
+        return self._with_frame(self._frame.iloc[as_positions(rows)])
 
     def _with_frame(self, frame, label_map=None, dimension_range=None, votes=None):
         """Return a corpus with rows of the table and the same information otherwise.
 
         The index of `frame` holds the present positions of its rows.
         """
-        votes = self.votes if votes is None else votes
+        votes = self._votes if votes is None else votes
         return SpeechCorpus(
             frame,
             self.name,
@@ -245,7 +253,7 @@ class SpeechCorpus:
         ValueError
             If the corpus does not have the column, or none of its utterances has the value.
         """
-        frame = self.frame
+        frame = self._frame
         singular = {"emotions": "emotion", **_ATTRIBUTES}
         for name, wanted in {"emotion": emotions, "speaker": speakers, **columns}.items():
             if wanted is None:
@@ -258,7 +266,7 @@ class SpeechCorpus:
                     f"{self.name} has no column {name!r}; its columns are {list(frame.columns)}."
                 )
             # Values are checked against the whole corpus, not against what is left so far.
-            known = set(self.frame[column].dropna()) if column in self.frame else set()
+            known = set(self._frame[column].dropna()) if column in self._frame else set()
             unknown = [w for w in wanted if w not in known]
             if unknown:
                 there = sorted(known, key=str)
@@ -286,15 +294,15 @@ class SpeechCorpus:
             If the mapping lacks an emotion of the corpus, or has one that the corpus lacks.
         """
         differing = set(mapping) ^ set(self.target_names)
-        differing -= set(emotions_voted_for(self.votes)) - set(self.target_names)
+        differing -= set(emotions_voted_for(self._votes)) - set(self.target_names)
         if differing:
             raise ValueError(
                 f"The mapping must name each of {self.target_names}, and nothing else; "
                 f"it differs in {sorted(differing)}. Map emotions to leave out to None."
             )
-        frame = self.frame.assign(emotion=self.frame["emotion"].map(mapping))
+        frame = self._frame.assign(emotion=self._frame["emotion"].map(mapping))
         label_map = {k: mapping.get(v) for k, v in self.label_map.items()}
-        votes = renamed_votes(self.votes, mapping)
+        votes = renamed_votes(self._votes, mapping)
         return self._with_frame(frame[frame["emotion"].notna()], label_map, votes=votes)
 
     def harmonize(self, emotions=SHARED_EMOTIONS):
@@ -318,7 +326,7 @@ class SpeechCorpus:
         ValueError
             If the corpus has an emotion without a common name, or lacks one of `emotions`.
         """
-        present = sorted({*self.target_names, *emotions_voted_for(self.votes)})
+        present = sorted({*self.target_names, *emotions_voted_for(self._votes)})
         unknown = [name for name in present if name not in HARMONIZED]
         if unknown:
             raise ValueError(
@@ -363,7 +371,7 @@ class SpeechCorpus:
         if not low < high:
             raise ValueError(f"low={low!r} is not below high={high!r}. Give an increasing scale.")
         first, last = self.dimension_range
-        frame, votes = self.frame.copy(), None if self.votes is None else self.votes.copy()
+        frame, votes = self.frame, self.votes
         for table in [frame] if votes is None else [frame, votes]:
             for key in DIMENSIONS:
                 if key in table:
@@ -416,17 +424,17 @@ class SpeechCorpus:
             Number of utterances. The row "?" counts those without a speaker, and the row and
             column "all" hold the totals.
         """
-        speakers = ["?"] * len(self.frame) if self.speakers is None else self.speakers
+        speakers = ["?"] * len(self._frame) if self.speakers is None else self.speakers
         return pd.crosstab(
             pd.Series(speakers, name="speaker").fillna("?"),
-            self.frame["emotion"],
+            self._frame["emotion"],
             margins=True,
             margins_name="all",
         )
 
     def __repr__(self):
         unknown = self.speakers is None
-        n_speakers = None if unknown else self.frame["speaker"].nunique()
+        n_speakers = None if unknown else self._frame["speaker"].nunique()
         speakers = "an unknown number of speakers" if unknown else counted(n_speakers, "speaker")
         return (
             f"SpeechCorpus {self.name}: {counted(len(self.target), 'utterance')}, "

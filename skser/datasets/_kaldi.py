@@ -107,8 +107,11 @@ def load_kaldi(path, *, labels="utt2emo", root=None, return_X_y=False):
     return finish(corpus, return_X_y)
 
 
-def _entries(file, required=True):
-    """Return the line number and value of each name in a file of "name value" lines."""
+def _entries(file, required=True, empty=False):
+    """Return the line number and value of each name in a file of "name value" lines.
+
+    With `empty`, a name without a value has an empty one, as for an utterance without words.
+    """
     if not file.is_file():
         if not required:
             return {}
@@ -120,14 +123,14 @@ def _entries(file, required=True):
         name, *value = line.split(None, 1) or [""]
         if not name:
             continue
-        if not value:
+        if not value and not empty:
             raise ValueError(f"{file}, line {number}: {name} has no value. Add it after a space.")
         if name in found:
             raise ValueError(
                 f"{file}, line {number}: {name} occurs twice, first in line {found[name][0]}. "
                 "Remove one of the lines."
             )
-        found[name] = number, value[0].strip()
+        found[name] = number, "".join(value).strip()
     if not found and required:
         raise ValueError(f"{file} is empty. Write one line per utterance: its name and its value.")
     return found
@@ -203,7 +206,7 @@ def _with_speakers_and_texts(folder, frame, labels):
         if sexes:
             written = _values(frame["speaker"], sexes)
             frame["sex"] = [_SEXES.get(str(sex).lower(), sex) for sex in written]
-    texts = {} if labels == "text" else _entries(folder / "text", required=False)
+    texts = {} if labels == "text" else _entries(folder / "text", required=False, empty=True)
     if texts:
         frame["transcript"] = _values(frame["utterance"], texts)
     return frame

@@ -153,11 +153,17 @@ def load_nkululeko(path, *, target="emotion", root=None, return_X_y=False):
         table = (
             table.drop(columns="emotion") if target != "emotion" and "emotion" in table else table
         )
-        table = table.rename(columns={"file": "audio", target: "emotion", "gender": "sex"})
-        table = with_known_names(table, str(file))
-        frames.append(_with_split(as_values(table), file, len(files)))
+        new_names = {"file": "audio", target: "emotion"}
+        twice = [name for name in new_names.values() if name in table and name not in new_names]
+        if twice:
+            raise ValueError(f"{file} has a column 'file' and a column 'audio'. Remove the latter.")
+        if "sex" not in table:
+            new_names["gender"] = "sex"
+        table = with_known_names(table.rename(columns=new_names), str(file))
+        frames.append(_with_split(table, file, len(files)))
     root = files[0].parent if root is None else root
-    frame = pd.concat(frames)
+    # Joined first, so that a column has values of one type.
+    frame = as_values(pd.concat(frames).fillna(""))
     _check_unique(frame, _place(files))
     corpus = labeled_corpus(frame, root, _place(files), "line", files[0].stem, check_times=True)
     return finish(corpus, return_X_y)

@@ -15,9 +15,9 @@ from skser._wording import counted
 from skser.audio import (
     PART_COLUMNS,
     Utterance,
-    is_utterance_index,
     seconds,
     table_rows,
+    with_index_columns,
 )
 from skser.datasets._audio_files import (
     READABLE_SUFFIXES,
@@ -185,7 +185,7 @@ def labeled_corpus(frame, root, where, unit, name, check_times=False, **about):
     -------
     SpeechCorpus
     """
-    root = Path(root)
+    root = Path(root).expanduser()
     for column in ("emotion", "speaker", "sex", "sentence"):
         if column in frame:
             frame[column] = as_names(frame[column])
@@ -223,10 +223,7 @@ def _read(table, root):
         root = table.parent if root is None else Path(root)
         return read_any_table(table), root, str(table), "line"
     require_unique_columns(table, "The table")
-    frame = table.copy()
-    if "audio" not in frame and is_utterance_index(frame.index):
-        frame = frame.reset_index().rename(columns={"file": "audio"})
-    frame = frame.reset_index(drop=True)
+    frame = with_index_columns(table).reset_index(drop=True)
     if frame.empty and len(frame.columns):
         raise ValueError(
             f"The table has the columns {list(frame.columns)} but no rows. Give one row per "

@@ -57,7 +57,7 @@ def merged_spellings(cells, column, where):
     Warns
     -----
     UserWarning
-        If names were replaced; the message lists them.
+        If names were replaced, or are equal as numbers, such as 1 and 01; the message lists them.
     """
     spellings = Counter(cell for cell in cells if isinstance(cell, str))
     chosen = chosen_spellings(spellings)
@@ -76,7 +76,23 @@ def merged_spellings(cells, column, where):
             f"were merged: {'; '.join(merged[:SOME])}{' …' if len(merged) > SOME else ''}.",
             stacklevel=3,
         )
+    _warn_of_equal_numerals(set(chosen.values()), column, where)
     return cells.map(lambda cell: chosen.get(cell, cell) if isinstance(cell, str) else cell)
+
+
+def _warn_of_equal_numerals(names, column, where):
+    """Warn of names such as 1 and 01, which may be one name or two."""
+    equal = {}
+    for name in sorted(names):
+        if name.isdecimal():
+            equal.setdefault(int(name), []).append(name)
+    several = [" and ".join(map(repr, same)) for same in equal.values() if len(same) > 1]
+    if several:
+        warnings.warn(
+            f"{where}: the {column}s {', '.join(several[:SOME])} are kept apart, although they "
+            "are equal as numbers. Write each name in one way if they are the same.",
+            stacklevel=4,
+        )
 
 
 def chosen_spellings(counts):

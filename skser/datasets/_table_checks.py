@@ -71,6 +71,25 @@ def require_unique_columns(frame, where):
         raise ValueError(f"{where} has the columns {repeated} twice. Rename one of each.")
 
 
+def as_positions(rows):
+    """Return what indexes the rows of a corpus, or raise TypeError if it cannot."""
+    if isinstance(rows, str):
+        raise TypeError(
+            f"A corpus is indexed by rows, not by the name {rows!r}: for an attribute, use "
+            f"corpus.{rows}."
+        )
+    if isinstance(rows, slice):
+        return rows
+    rows = np.atleast_1d(np.asarray(rows))
+    rows = rows if rows.size else rows.astype(int)  # an empty list is of floats
+    if rows.dtype.kind not in "iub":
+        raise TypeError(
+            f"A corpus is indexed by rows, not by {rows.dtype}: use integers, a boolean mask or "
+            "a slice."
+        )
+    return rows
+
+
 def check_corpus_table(frame, name, dimension_range):
     """Raise ValueError if a corpus cannot be built from an utterance table.
 

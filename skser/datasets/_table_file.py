@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import warnings
+from pathlib import Path
 
 import pandas as pd
 
@@ -44,7 +45,8 @@ def read_any_table(path):
     ------
     ValueError
         If the file is of another format, empty or has only headings, if a row has more values
-        than there are headings, if quotes are not closed, or if two columns have the same name.
+        than there are headings, if quotes are not closed or a pair of them encloses further
+        rows, or if two columns have the same name.
     """
     _check_format(path)
     text = decoded(path)
@@ -69,21 +71,50 @@ def read_any_table(path):
             "them, and double each quote inside a value."
         ) from error
     heading, rows, lines = rows[0], rows[1:], lines[1:]
+    n_values = len(heading)
     # Spreadsheets often add empty columns at the right.
     while heading and not heading[-1] and not any(len(r) >= len(heading) and r[-1] for r in rows):
         heading = heading[:-1]
     if not rows:
         raise ValueError(f"{path} has headings but no rows. Write one row per utterance.")
     for row, line in zip(rows, lines, strict=True):
-        if any(row[len(heading) :]):
+        if len(row) > n_values or any(row[len(heading) :]):
             raise ValueError(
                 f"{path}, line {line}: {len(row)} values for {len(heading)} headings. Put quotes "
-                f"around values that hold {delimiter!r}."
+                f"around values that hold {delimiter!r}. If rows only end in empty values, let the "
+                "headings end in as many."
             )
+        _refuse_swallowed_rows(row, n_values, delimiter, f"{path}, line {line}")
     rows = [(row + [""] * len(heading))[: len(heading)] for row in rows]
     table = pd.DataFrame(rows, columns=heading, index=pd.Index(lines, name="line"), dtype=object)
     require_unique_columns(table, str(path))
     return table
+
+
+def _refuse_swallowed_rows(row, n_values, delimiter, where):
+    """Raise ValueError if a quoted value of several lines seems to hold other rows.
+
+    It does if each of its lines has as many values as a row, and, with commas, which texts have
+    too, if one of them is a file like that of this row.
+    """
+    for column, value in enumerate(row):
+        inner = [line.split(delimiter) for line in lines_of(value)[1:]]
+        # The last line ends within its row, at the closing quote.
+        expected = [n_values] * (len(inner) - 1) + [column + 1]
+        if not inner or [len(cells) for cells in inner] != expected or expected == [1]:
+            continue
+        suffixes = [Path(cell).suffix.lower() for cell in row[:column]]
+        has_files = any(
+            suffix and Path(cells[i].strip()).suffix.lower() == suffix
+            for cells in inner
+            for i, suffix in enumerate(suffixes)
+            if i < len(cells)
+        )
+        if has_files or delimiter == "\t":
+            raise ValueError(
+                f"{where}: a value in quotes extends over {len(inner) + 1} lines, which seem to "
+                "be rows of their own. Close the quotes on their line, or remove a single one."
+            )
 
 
 def _check_format(path):

@@ -22,6 +22,8 @@ from skser.audio import (
     utterance_name,
 )
 from skser.datasets import SpeechCorpus
+from skser.evaluation._speaker_routing import needs_groups
+from skser.evaluation._unknown_speakers import is_given
 from skser.model_selection import splits
 
 _RATE = 8000  # in Hz: telephone bands and lossy codecs keep this band
@@ -105,6 +107,8 @@ def leakage_report(corpus_or_groups, cv, *, y=None, n_jobs=None):
     ------
     AudioReadError
         If a file cannot be read; the error names the first one.
+    ValueError
+        If `cv` splits by speakers and some are missing; the error names the first row.
 
     Examples
     --------
@@ -126,8 +130,17 @@ def leakage_report(corpus_or_groups, cv, *, y=None, n_jobs=None):
     n = len(next(iter(attributes.values()))) if attributes else len(items)
     if isinstance(corpus_or_groups, SpeechCorpus) and y is None:
         y = corpus_or_groups.target.astype(str)
-    groups = next(iter(attributes.values()), None)
-    folds = splits(check_cv(cv, y, classifier=y is not None), np.zeros(n), y, groups)
+    kind, groups = next(iter(attributes.items()), (None, None))
+    cv = check_cv(cv, y, classifier=y is not None)
+    if groups is not None and needs_groups(cv) and not is_given(cv):
+        unknown = np.flatnonzero(pd.isna(groups))
+        if len(unknown):
+            raise ValueError(
+                f"{counted(len(unknown), 'utterance')} of {n} have no {kind}, first row "
+                f"{unknown[0]}, but the splitter needs it. Leave them out, or pass the splits as a "
+                "list."
+            )
+    folds = splits(cv, np.zeros(n), y, groups)
     rows = []
     for fold, (train, test) in enumerate(folds):
         for kind, values in attributes.items():

@@ -185,13 +185,13 @@ def _has_parts_out_of_reach(model):
         else:
             break
     return any(
-        _needs_groups(part) and id(part) not in reached
+        needs_groups(part) and id(part) not in reached
         for part in model.get_params().values()
         if part is not None
     )
 
 
-def _needs_groups(part):
+def needs_groups(part):
     """Return True for splitters of groups, and for estimators that stop early by groups."""
     if isinstance(part, type):
         return False

@@ -32,7 +32,7 @@ def speakers_or_unknown(corpus, cv):
         raise ValueError(f"{corpus.name} has no speakers; load it with a speaker column.")
     known = ~pd.isna(corpus.speakers)
     names = set(corpus.speakers[known].astype(str))
-    if len(names) < 2 and not _is_given(cv):
+    if len(names) < 2 and not is_given(cv):
         others = (
             "" if known.all() else f" ({counted((~known).sum(), 'utterance')} of unknown speakers)"
         )
@@ -68,7 +68,7 @@ def folds_of_known(cv, X, y, groups, known, use):
     """
     if known.all():
         return speaker_disjoint_splits(cv, X, y, groups, "cv")
-    if _is_given(cv):
+    if is_given(cv):
         # A speaker each, because nobody knows whether the two sides share one.
         apart = groups.astype(object)
         speakers = apart if apart.ndim == 1 else apart[:, 0]
@@ -152,6 +152,6 @@ def about_speakers(protocol):
     return sentences
 
 
-def _is_given(cv):
+def is_given(cv):
     """Return True if the splits were fixed beforehand, rather than made from speakers."""
     return isinstance(cv, Iterable | GivenSplits)

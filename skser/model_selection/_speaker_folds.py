@@ -12,6 +12,9 @@ from sklearn.utils.validation import check_consistent_length
 
 from skser._wording import counted
 
+# Orders of the speakers that are tried if the first gives no usable parts, fewer if they are many.
+_FEWEST_TRIES, _MOST_SPEAKERS = 20, 5000
+
 
 class SpeakerFolds(BaseCrossValidator):
     """Cross-validator that holds out given groups of speakers.
@@ -192,7 +195,10 @@ class StratifiedSpeakerKFold(BaseCrossValidator):
             missing = sorted(set(y.tolist()) - set(y[train].tolist()), key=str)
             if missing or not test.any():
                 what = f"its training side lacks {missing}" if missing else "its test side is empty"
-                raise ValueError(f"Fold {fold} cannot be used: {what}. Use fewer parts.")
+                raise ValueError(
+                    f"Fold {fold} cannot be used: {what}. Use fewer parts, other ones "
+                    "(shuffle=True and a random_state), or SpeakerFolds with your own."
+                )
             yield np.flatnonzero(train), np.flatnonzero(test)
 
     def _parts(self, values, y, n_parts, what, random):
@@ -212,14 +218,26 @@ def _assign_to_parts(counts, n_parts, random):
     """Assign each speaker to a part, given the counts of utterances (n_speakers, n_classes).
 
     Each speaker in turn goes to the part that keeps the shares of the classes most even. Speakers
-    with the most uneven shares come first, unless the order is random.
+    with the most uneven shares come first, unless the order is random. If a part then has all
+    utterances of a class, or none at all, random orders are tried.
     """
     shares = counts / counts.sum(axis=0)
     order = np.argsort(-shares.std(axis=1), kind="stable")
     if random is not None:
         order = random.permutation(len(counts))
-    parts = np.zeros((n_parts, counts.shape[1]))
-    part_of = np.empty(len(counts), dtype=int)
+    first = part_of, parts = _in_turn(shares, order, n_parts)
+    random = np.random.RandomState(0) if random is None else random
+    for _ in range(max(_FEWEST_TRIES, _MOST_SPEAKERS // len(counts))):
+        if parts.max() < 1 - 1e-9 and parts.sum(axis=1).min() > 0:
+            return part_of
+        part_of, parts = _in_turn(shares, random.permutation(len(counts)), n_parts)
+    return first[0]
+
+
+def _in_turn(shares, order, n_parts):
+    """Assign speakers to parts in an order; return the part of each, and the parts' shares."""
+    parts = np.zeros((n_parts, shares.shape[1]))
+    part_of = np.empty(len(shares), dtype=int)
     for i in order:
         spreads = []
         for part in range(n_parts):
@@ -229,7 +247,7 @@ def _assign_to_parts(counts, n_parts, random):
             parts[part] -= shares[i]
         part_of[i] = min(range(n_parts), key=spreads.__getitem__)
         parts[part_of[i]] += shares[i]
-    return part_of
+    return part_of, parts
 
 
 def splits(cv, X, y, speakers):

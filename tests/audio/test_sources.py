@@ -157,6 +157,13 @@ class TestArrays:
         with pytest.raises(ValueError, match=reason):
             audio_inputs([Waveform(NOISE, RATE), item])
 
+    def test_samples_of_16_bits_in_int32_are_warned_of(self):
+        samples = (NOISE * 2**12).astype(np.int32)
+        with pytest.warns(UserWarning, match=r"utterance 1: its int32 samples .* to int16"):
+            MelSpectrogram(n_mels=8).transform(
+                [Waveform(samples * 2**16, RATE), Waveform(samples, RATE)]
+            )
+
     def test_tensors_of_bfloat16_are_read(self):
         tensor = torch.from_numpy(NOISE).bfloat16()
         expected = tensor.float().numpy()

@@ -2,9 +2,11 @@
 
 import base64
 import copy
+import datetime
 import io
 import pickle
 import re
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -97,7 +99,16 @@ class TestUtterance:
         assert Utterance("a.wav", missing, missing, missing).is_whole
 
     @pytest.mark.parametrize(
-        "time", [1.5, "1.5", pd.Timedelta("1.5s"), np.timedelta64(1500, "ms"), "0 days 00:00:01.5"]
+        "time",
+        [
+            1.5,
+            "1.5",
+            pd.Timedelta("1.5s"),
+            np.timedelta64(1500, "ms"),
+            "0 days 00:00:01.5",
+            Decimal("1.5"),
+            datetime.time(second=1, microsecond=500_000),
+        ],
     )
     def test_times_of_every_type_are_converted_to_seconds(self, time):
         assert Utterance("a.wav", time).start == 1.5
@@ -396,7 +407,8 @@ def test_times_with_a_decimal_comma_or_a_unit_are_parsed(text, expected):
 
 
 @pytest.mark.parametrize(
-    "text", ["3 000", "1,2,3", "soon", "1,2,3 s", "1, 5 s", "1 ,5 s", "1.000,5 s", "1-2 s"]
+    "text",
+    ["3 000", "1,2,3", "soon", "1,2,3 s", "1, 5 s", "1 ,5 s", "1.000,5 s", "1-2 s", "1 30 s"],
 )
 def test_other_text_is_rejected_and_not_read_as_nanoseconds(text):
     with pytest.raises(TypeError, match="is not a time in seconds"):

@@ -146,6 +146,22 @@ class TestAudformat:
         expected = features.transform(load_audformat(tmp_path, "turns", "first").data)
         np.testing.assert_array_equal(features.transform(index), expected)
 
+    def test_a_whole_file_with_a_start_of_0_is_the_same_row(self, recorded, tmp_path):
+        audformat = pytest.importorskip("audformat")
+        db, files = audformat.Database("calls"), ["call01.wav", "call02.wav"]
+        whole = audformat.segmented_index(files, [0, 0], [pd.NaT, pd.NaT])
+        for key, index, name, values in (
+            ("files", audformat.filewise_index(files), "emotion", ["anger", "fear"]),
+            ("other", whole, "emotion", ["anger", "joy"]),
+            ("people", whole, "speaker", ["a", "b"]),
+        ):
+            db[key] = audformat.Table(index)
+            db[key][name] = audformat.Column()
+            db[key][name].set(values)
+        assert load_audformat(db, "files", root=tmp_path).speakers.tolist() == ["a", "b"]
+        with pytest.raises(ValueError, match=r"call02.wav has different labels in files, other"):
+            load_audformat(db, ["files", "other"], root=tmp_path)
+
     def test_every_table_gives_its_values_to_its_rows(self, recorded, tmp_path):
         audformat = pytest.importorskip("audformat")
         db = audformat.Database("calls")
@@ -545,7 +561,7 @@ class TestKaldi:
         for name, text in {
             "wav.scp": "call call.wav\n", "utt2emo": "a joy\nb fear\n", "utt2spk": "a ann\nb bob\n",
             "segments": "a call 0 0.5 0\nb call 0.25 1.0 1\n", "spk2gender": "ann F\nbob M\n",
-            "text": "a well\tnow\nb  no\n",
+            "text": "a well\tnow\nb \n",
         }.items():  # fmt: skip
             (tmp_path / name).write_text(text)
         corpus = load_kaldi(tmp_path)
@@ -553,7 +569,7 @@ class TestKaldi:
                  for x in corpus.data]  # fmt: skip
         np.testing.assert_allclose(found, [0.1, 0.5], atol=1e-3)
         assert corpus.sexes.tolist() == ["female", "male"]
-        assert corpus.transcripts.tolist() == ["well\tnow", "no"]
+        assert corpus.transcripts.tolist() == ["well\tnow", ""]
         (tmp_path / "segments").write_text("a call 0 0.5 left\nb call 0.25 1.0 1\n")
         with pytest.raises(ValueError, match="line 1: .* with or without a channel"):
             load_kaldi(tmp_path)
@@ -720,6 +736,18 @@ class TestNkululeko:
             load_nkululeko(train)
         train.write_text(text.replace("0 days", "9 days", 2))
         with pytest.raises(ValueError, match=r"line 2: reaches .*, beyond the end of .*call02.wav"):
+            load_nkululeko(train)
+
+    def test_columns_have_one_type_in_all_files(self, recorded, tmp_path):
+        test, train = self.write(recorded, tmp_path)
+        for file, session in ((test, "01"), (train, "10")):
+            table = pd.read_csv(file, dtype=str).assign(session=session, sex="male")
+            table.to_csv(file, index=False)
+        corpus = load_nkululeko([test, train]).select(session="10")
+        assert set(corpus.speakers) == {"02"}
+        assert set(corpus.frame["sex"]) == {"male"}
+        table.assign(audio="x").to_csv(train, index=False)
+        with pytest.raises(ValueError, match="a column 'file' and a column 'audio'"):
             load_nkululeko(train)
 
     def test_a_file_whose_speakers_have_gaps_names_the_same_speakers(self, recorded, tmp_path):

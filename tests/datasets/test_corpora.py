@@ -11,6 +11,7 @@ import soundfile
 
 import skser.datasets
 from skser.datasets import (
+    SpeechCorpus,
     concatenate_corpora,
     list_corpora,
     load_corpus,
@@ -571,11 +572,10 @@ class TestAcrossCorpora:
             odd.harmonize()
 
     def test_speakers_and_sentences_of_two_corpora_stay_different(self, two):
-        emodb, _ = two
-        emodb.frame.loc[emodb.frame["speaker"] == "03", "speaker"] = (
-            "01"  # a speaker of RAVDESS too
-        )
-        both = concatenate_corpora([c.harmonize() for c in two])
+        emodb, ravdess = two
+        frame = emodb.frame.replace({"speaker": {"03": "01"}})  # a speaker of RAVDESS too
+        emodb = SpeechCorpus(frame, emodb.name, emodb.label_map, emodb.license)
+        both = concatenate_corpora([c.harmonize() for c in (emodb, ravdess)])
         assert both.name == "EmoDB+RAVDESS"
         assert len(both.target) == 2 * 4 + 2 * 5
         assert set(both.speakers) == {"EmoDB 01", "EmoDB 08", "RAVDESS 01", "RAVDESS 02"}

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skser.audio import Utterance, load_audio
+from skser.audio import Utterance, audio_inputs, load_audio
 from skser.datasets import (
     SpeechCorpus,
     concatenate_corpora,
@@ -170,6 +172,11 @@ class TestOwnData:
         assert corpus.speakers.tolist() == ["NA", None]
         assert np.isnan(corpus.frame["rating"][0])
 
+    def test_texts_of_several_lines_with_delimiters_are_kept(self, folder):
+        text = "Oh, well,\nyes, no, maybe"
+        (folder / "t.csv").write_text(f'audio,emotion,transcript\na.wav,joy,"{text}"\n')
+        assert load_table(folder / "t.csv").transcripts.tolist() == [text]
+
     def test_paths_in_any_spelling_are_found(self, folder, monkeypatch):
         monkeypatch.setenv("HOME", str(folder))
         names = ["deep\\c.wav", "~/a.wav", "Gru\u0308\u00dfe.wav", folder / "b.wav"]
@@ -196,6 +203,23 @@ class TestOwnData:
             Utterance(str(folder / "a.wav"), 0, 1), Utterance(str(folder / "b.wav"), 1)
         ]  # fmt: skip
 
+    @pytest.mark.parametrize("levels", [["speaker"], ["start", "end"], ["audio", "start"]])
+    def test_levels_of_the_index_count_as_columns(self, folder, levels):
+        table = pd.DataFrame(
+            {
+                "audio": [str(folder / name) for name in ("a.wav", "b.wav")],
+                "emotion": ["joy", "fear"],
+                "speaker": ["x", "y"],
+                "start": [0.0, 0.25],
+                "end": [0.5, 0.75],
+            }
+        )
+        expected = load_table(table)
+        indexed = table.set_index(levels)
+        for corpus in (load_table(indexed), SpeechCorpus(indexed, "mine", {})):
+            assert corpus.data.tolist() == expected.data.tolist() == audio_inputs(indexed)
+            assert corpus.speakers.tolist() == ["x", "y"]
+
     @pytest.mark.parametrize(
         ("text", "reason"),
         [
@@ -203,6 +227,18 @@ class TestOwnData:
             ("sep=;", r"t\.csv is empty\. Write a line of headings"),
             ("audio,emotion\n", r"t\.csv has headings but no rows\. Write one row per utterance"),
             ("audio,emotion\na.wav,joy,x\n", r"t\.csv, line 2: 3 values for 2 headings"),
+            (
+                "audio,transcript,emotion,comment\na.wav,Well, fine,joy,\n",
+                r"line 2: 5 values for 4 headings\. Put quotes .* let the headings end in as many",
+            ),
+            (
+                'audio\temotion\ttext\na.wav\tjoy\t"Oh no\nb.wav\tfear\tfoo\nc.wav\tjoy\tbar"\n',
+                r"line 2: a value in quotes extends over 3 lines, which seem to be rows",
+            ),
+            (
+                'audio,text,emotion\na.wav,joy,joy\nb.wav,"Oh,fear\nc.wav,bar",joy\n',
+                r"line 3: a value in quotes extends over 2 lines",
+            ),
             ("audio,emotion\na.wav,joy\nb.wav,\n", r"t\.csv has no emotion in lines \[3\]\. Fill"),
             (
                 "audio,emotion,start\na.wav,joy,soon\n",
@@ -541,8 +577,9 @@ class TestOneNameInSeveralNotations:
 
     def test_a_decimal_zero_does_not_make_another_speaker(self, folder):
         self.table(speaker=["1.0", "1", "01"]).to_csv(folder / "t.csv", index=False)
-        with pytest.warns(
-            UserWarning, match=r"speakers that differ only in notation were merged: '1\.0' as '1'"
+        with (
+            pytest.warns(UserWarning, match=r"only in notation were merged: '1\.0' as '1'"),
+            pytest.warns(UserWarning, match="the speakers '01' and '1' are kept apart"),
         ):
             corpus = load_table(folder / "t.csv")
         assert corpus.speakers.tolist() == ["1", "1", "01"]
@@ -552,6 +589,26 @@ class TestOneNameInSeveralNotations:
         with pytest.warns(UserWarning, match=r"only in notation .*'Ann \\u200b Lee\\u200b'"):
             corpus = load_table(table, root=folder)
         assert corpus.speakers.tolist() == ["Ann Lee"] * 3
+
+
+class TestACorpusIsOnePiece:
+    FRAME = pd.DataFrame({"audio": ["a.wav", "b.wav"], "emotion": ["x", "y"], "speaker": "s"})
+
+    @pytest.mark.parametrize("name", ["frame", "speakers", "target", "data", "votes", "valence"])
+    def test_its_parts_cannot_be_set(self, name):
+        corpus = SpeechCorpus(self.FRAME, "mine", {})
+        with pytest.raises(AttributeError, match=f"The {name} of a corpus .* build a new corpus"):
+            setattr(corpus, name, None)
+        corpus.name = "other"
+        assert repr(pickle.loads(pickle.dumps(corpus))) == repr(corpus)
+
+    def test_changes_of_its_table_change_a_copy(self):
+        corpus = SpeechCorpus(self.FRAME, "mine", {})
+        frame = corpus.frame
+        frame["emotion"] = "z"
+        frame.loc[0, "speaker"] = "t"
+        assert corpus.frame.equals(self.FRAME)
+        assert corpus[:1].target.tolist() == ["x"]
 
 
 class TestTablesThatAreNoCorpus:

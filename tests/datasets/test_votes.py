@@ -82,6 +82,14 @@ class TestVotesFollowTheUtterances:
         assert corpus().rescale_dimensions(0, 1).votes["valence"].tolist()[:3] == [0.0, 0.5, 0.25]
         assert corpus().votes["valence"].tolist()[:3] == [1.0, 3.0, 2.0]
 
+    def test_ratings_that_only_votes_have_are_on_a_scale_too(self):
+        frame = pd.DataFrame({"audio": ["x.wav"], "emotion": ["fear"], "valence": [3.0]})
+        rated = SpeechCorpus(frame, "rated", {}, dimension_range=(1, 7))
+        voted = corpus().frame.drop(columns="valence")
+        voted = SpeechCorpus(voted, "voted", {}, dimension_range=(1, 5), votes=VOTES)
+        with pytest.raises(ValueError, match=r"different scales: .*'rated': \(1, 7\)"):
+            concatenate_corpora([voted, rated])
+
     def test_joined_corpora_keep_their_raters_apart(self):
         second = VOTES.assign(self_evaluation=[True, False, False, False, False])
         joined = concatenate_corpora([corpus(), corpus(None, "none"), corpus(second, "own")])

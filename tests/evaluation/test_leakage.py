@@ -7,7 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from sklearn.model_selection import KFold, LeaveOneGroupOut, StratifiedKFold, cross_val_score
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    LeaveOneGroupOut,
+    StratifiedKFold,
+    cross_val_score,
+)
 from sklearn.neighbors import KNeighborsClassifier
 
 from skser.datasets import SpeechCorpus, load_emodb, load_ravdess, make_emotional_speech
@@ -157,6 +163,13 @@ def test_a_corpus_may_have_unknown_speakers(planted):
         [0, "a", 1, 1],
         [1, "a", 1, 1],
     ]
+
+
+def test_folds_by_speaker_need_every_speaker():
+    speakers = ["1", "2", None, "1"]
+    with pytest.raises(ValueError, match="1 utterance of 4 have no speaker, first row 2"):
+        leakage_report(speakers, GroupKFold(2))
+    assert not leakage_report(speakers, [([0, 1, 2], [3])]).is_clean
 
 
 def test_silence_and_clicks_are_compared_without_errors():

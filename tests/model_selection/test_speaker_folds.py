@@ -118,6 +118,20 @@ def test_an_error_names_the_class_that_a_training_side_lacks():
         list(StratifiedSpeakerKFold(2).split(y, y, groups))
 
 
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_parts_that_can_be_used_are_found(shuffle):
+    # In turn, the speakers with few classes would leave a part with all of a class.
+    for seed in range(30):
+        counts = np.random.RandomState(seed).poisson(1.5, (5, 2))
+        counts[:2] += 1  # so that two speakers have each class
+        classes = np.tile(["anger", "fear"], 5)
+        y, speakers = (np.repeat(of, counts.ravel()) for of in (classes, np.repeat([*"abcde"], 2)))
+        cv = StratifiedSpeakerKFold(2, shuffle=shuffle, random_state=seed if shuffle else None)
+        for train, test in cv.split(y, y, speakers):
+            assert set(y[train]) == {"anger", "fear"}
+            assert not set(speakers[train]) & set(speakers[test])
+
+
 def test_numbers_of_parts_must_be_at_least_two():
     y = np.array(["anger", "fear"] * 5)
     for wrong in (1, 2.5):
