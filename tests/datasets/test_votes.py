@@ -83,7 +83,9 @@ class TestVotesFollowTheUtterances:
         assert corpus().votes["valence"].tolist()[:3] == [1.0, 3.0, 2.0]
 
     def test_ratings_that_only_votes_have_are_on_a_scale_too(self):
-        frame = pd.DataFrame({"audio": ["x.wav"], "emotion": ["fear"], "valence": [3.0]})
+        frame = pd.DataFrame(
+            {"audio": ["x.wav"], "emotion": ["fear"], "speaker": ["c"], "valence": [3.0]}
+        )
         rated = SpeechCorpus(frame, "rated", {}, dimension_range=(1, 7))
         voted = corpus().frame.drop(columns="valence")
         voted = SpeechCorpus(voted, "voted", {}, dimension_range=(1, 5), votes=VOTES)
