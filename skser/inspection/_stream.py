@@ -45,8 +45,9 @@ def emotion_stream(model, blocks, sampling_rate, window=2.0, hop=0.5, names=None
     ------
     dict
         ``start`` and ``end`` of the window, in seconds from the first sample, and the probability
-        of each class, or each number that a regressor predicts. When the blocks end, the last
-        window ends with them, as in `emotion_timeline`. An empty stream yields nothing.
+        of each class, or each number that a regressor predicts. If the model can refuse audio,
+        ``reason`` says why it does, as in `emotion_timeline`. When the blocks end, the last window
+        ends with them. An empty stream yields nothing.
 
     Raises
     ------
@@ -98,10 +99,9 @@ def emotion_stream(model, blocks, sampling_rate, window=2.0, hop=0.5, names=None
     """
     if hasattr(model, "fit"):  # an OnnxModel is always fitted
         check_is_fitted(model)
-    return _rows(WindowOutputs(model, names), blocks, sampling_rate, window, hop)
+    return _rows(model, WindowOutputs(model, names).rows, blocks, sampling_rate, window, hop)
 
 
-def _rows(outputs, *given):
-    for start, end, values in stream_outputs(outputs.model, outputs.predict, *given):
-        columns = outputs.columns(len(values))
-        yield {"start": start, "end": end} | dict(zip(columns, values.tolist(), strict=True))
+def _rows(*given):
+    for start, end, row in stream_outputs(*given):
+        yield {"start": start, "end": end} | row

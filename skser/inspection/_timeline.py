@@ -1,6 +1,7 @@
 """Prediction of emotions over the time of a recording of any length."""
 
 import os
+from itertools import chain
 from numbers import Real
 
 import numpy as np
@@ -58,11 +59,14 @@ def emotion_timeline(model, path, window=2.0, hop=0.5, segments=None, names=None
 
     Returns
     -------
-    DataFrame of shape (n_windows, 2 + n_classes) or (n_turns, 3 + n_classes)
+    DataFrame with n_windows or n_turns rows
         Columns ``start`` and ``end`` of the window or turn, in seconds from the start of the
         file, and the probability of each class, in the order of ``model.classes_``, or each
-        number that a regressor predicts. With `segments`, there is also a column ``speaker``,
-        which is None if the speaker is unknown. Turns are sorted by their start.
+        number that a regressor predicts. If the model can refuse audio, as a
+        `RejectingClassifier` and the models of the package do, the last column, ``reason``, says
+        why: "no speech", "unlike training", "unsure", or "" if it does not. Probabilities of what
+        is refused mean nothing. With `segments`, there is also a column ``speaker``, which is None
+        if the speaker is unknown. Turns are sorted by their start.
 
     Raises
     ------
@@ -125,15 +129,8 @@ def emotion_timeline(model, path, window=2.0, hop=0.5, segments=None, names=None
     outputs = WindowOutputs(model, names)
     if segments is not None:
         turns, utterances = turns_of(recording(path), segments)
-        values = [
-            outputs.predict([waveform for _, waveform in batch]) for batch in batches(utterances)
-        ]
-        return pd.concat([turns, _table(values, outputs)], axis=1)
-    bounds, values = zip(*timeline_outputs(model, outputs.predict, path, window, hop), strict=True)
+        rows = [outputs.rows([waveform for _, waveform in batch]) for batch in batches(utterances)]
+        return pd.concat([turns, pd.DataFrame(list(chain(*rows)))], axis=1)
+    bounds, rows = zip(*timeline_outputs(model, outputs.rows, path, window, hop), strict=True)
     bounds = pd.DataFrame(np.concatenate(bounds), columns=["start", "end"])
-    return pd.concat([bounds, _table(values, outputs)], axis=1)
-
-
-def _table(values, outputs):
-    values = np.concatenate(values)
-    return pd.DataFrame(values, columns=outputs.columns(values.shape[1]))
+    return pd.concat([bounds, pd.DataFrame(list(chain(*rows)))], axis=1)

@@ -4,8 +4,10 @@ import numpy as np
 
 from skser.inspection._drawing import axes_for
 from skser.inspection._timeline import emotion_timeline
+from skser.inspection._window_outputs import REASON
 
 _HEIGHT = 0.8  # height of a turn's bar, as a share of its lane
+_REFUSED = {"facecolor": "white", "edgecolor": "0.5", "hatch": "///", "alpha": 0.85, "lw": 0}
 
 
 class TimelineDisplay:
@@ -13,7 +15,7 @@ class TimelineDisplay:
 
     Probabilities are stacked, and numbers such as valence are drawn as lines. Columns count as
     probabilities if none is negative and each row sums to 1. A timeline of speakers' turns is
-    drawn with one lane per speaker.
+    drawn with one lane per speaker. Windows and turns that the model refuses are hatched.
 
     Parameters
     ----------
@@ -96,7 +98,7 @@ class TimelineDisplay:
         if "speaker" in self.timeline:
             return self._plot_lanes(ax)
         ax = axes_for(self, ax, figsize=(9, 3))
-        proba = self.timeline.drop(columns=["start", "end"])
+        proba = self.timeline.drop(columns=["start", "end", REASON], errors="ignore")
         centers = (self.timeline["start"] + self.timeline["end"]) / 2
         # Repeat the first and last rows, so that the plot covers the whole recording.
         times = [self.timeline["start"].iloc[0], *centers, self.timeline["end"].iloc[-1]]
@@ -108,6 +110,11 @@ class TimelineDisplay:
         else:
             ax.plot(times, values, label=names)
             ax.set(ylabel=names[0] if len(names) == 1 else "prediction")
+        # Windows overlap, so each stands for the time around its center.
+        edges = np.array([times[0], *(centers[1:].to_numpy() + centers[:-1]) / 2, times[-1]])
+        for i in np.flatnonzero(self._is_refused()):
+            ax.axvspan(*edges[[i, i + 1]], **_REFUSED)
+        _label_refused(ax)
         ax.set(xlim=(times[0], times[-1]), xlabel="seconds")
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small")
         self.ax_, self.figure_ = ax, ax.figure
@@ -117,10 +124,13 @@ class TimelineDisplay:
         """Draw one bar per turn in its speaker's lane, divided by probabilities, or its values."""
         speakers = self.timeline["speaker"].fillna("unknown").astype(str)
         lanes = list(dict.fromkeys(speakers))
+        from matplotlib.patches import Rectangle
+
         ax = axes_for(self, ax, figsize=(9, 1.2 + 0.8 * len(lanes)))
         start, length = self.timeline["start"], self.timeline["end"] - self.timeline["start"]
         bottom = speakers.map(lanes.index).astype(float) + (1 - _HEIGHT) / 2
-        proba = self.timeline.drop(columns=["start", "end", "speaker"])
+        of_turns = ["start", "end", "speaker", REASON]
+        proba = self.timeline.drop(columns=of_turns, errors="ignore")
         are_probabilities = _are_probabilities(proba)
         if not are_probabilities:
             self._draw_values(ax, proba, start, length, bottom)
@@ -131,6 +141,11 @@ class TimelineDisplay:
                 label=str(emotion),
             )  # fmt: skip
             bottom = bottom + height
+        lows = speakers.map(lanes.index).astype(float) + (1 - _HEIGHT) / 2
+        for i in np.flatnonzero(self._is_refused()):
+            bar = Rectangle((start[i], lows[i]), length[i], _HEIGHT, **_REFUSED)
+            ax.add_patch(bar)
+        _label_refused(ax)
         for border in range(1, len(lanes)):
             ax.axhline(border, color="0.8", linewidth=0.8)
         ax.set(
@@ -142,6 +157,12 @@ class TimelineDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
+    def _is_refused(self):
+        """Return whether the model refuses each window or turn, ndarray of bool."""
+        if REASON not in self.timeline:
+            return np.zeros(len(self.timeline), bool)
+        return self.timeline[REASON].to_numpy() != ""
+
     def _draw_values(self, ax, values, start, length, bottom):
         """Draw each value of a turn as a line, high values at the top of the lane."""
         low, high = values.min().min(), values.max().max()
@@ -150,6 +171,13 @@ class TimelineDisplay:
             height = bottom + (high - values[name]) * scale
             label = f"{name} ({low:.2g} to {high:.2g} in a lane)"
             ax.hlines(height, start, start + length, color=f"C{i}", linewidth=2, label=label)
+
+
+def _label_refused(ax):
+    """Let the legend have one entry for all that is refused."""
+    drawn = [patch for patch in ax.patches if patch.get_hatch() == _REFUSED["hatch"]]
+    if drawn:
+        drawn[0].set_label("refused")
 
 
 def _are_probabilities(values):

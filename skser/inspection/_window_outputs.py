@@ -2,9 +2,11 @@
 
 import numpy as np
 
+REASON = "reason"  # column of why a model refuses a window
+
 
 class WindowOutputs:
-    """Method that predicts windows, and the names of its columns.
+    """Predictions of windows, with the names of their columns.
 
     Parameters
     ----------
@@ -34,13 +36,23 @@ class WindowOutputs:
                 "with sklearn.calibration.CalibratedClassifierCV, or enable its probabilities."
             )
 
-    def predict(self, windows):
-        """Return the outputs for some windows, of shape (n_windows, n_columns)."""
-        if self.is_proba:
-            return self.model.predict_proba(windows)
-        return np.asarray(self.model.predict(windows), np.float64).reshape(len(windows), -1)
+    def rows(self, windows):
+        """Return a dict for each window: what is predicted, and why it is refused, if it can be."""
+        reasons = None
+        if hasattr(self.model, "judge"):
+            found = self.model.judge(windows)
+            values, reasons = found["probabilities"], found["reasons"]
+        elif self.is_proba:
+            values = self.model.predict_proba(windows)
+        else:
+            values = np.asarray(self.model.predict(windows), np.float64).reshape(len(windows), -1)
+        columns = self._columns(values.shape[1])
+        rows = [dict(zip(columns, row, strict=True)) for row in values.tolist()]
+        if reasons is not None:
+            rows = [row | {REASON: str(why)} for row, why in zip(rows, reasons, strict=True)]
+        return rows
 
-    def columns(self, n_columns):
+    def _columns(self, n_columns):
         """Return the names of the columns: the classes, or `names`.
 
         Raises

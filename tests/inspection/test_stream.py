@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import skser
 from skser.audio import AudioReadError, Utterance
 from skser.cli import main
 from skser.cli._microphone import microphone
@@ -264,6 +265,33 @@ class TestTurns:
         plt.close("all")
 
 
+class TestRefusals:
+    """Windows that a model refuses are not passed off as predictions."""
+
+    @pytest.fixture
+    def refusing(self):
+        pytest.importorskip("onnxruntime")
+        return skser.load_onnx("emodb-whisper", n_threads=1)
+
+    def test_timelines_and_streams_state_the_reason(self, refusing, wav):
+        silence = np.zeros(3 * RATE)
+        timeline = emotion_timeline(refusing, wav(silence, subtype="FLOAT"))
+        assert timeline.columns.tolist() == ["start", "end", *refusing.classes_, "reason"]
+        assert timeline["reason"].tolist() == ["no speech"] * 3
+        found = pd.DataFrame(emotion_stream(refusing, [silence], RATE))
+        pd.testing.assert_frame_equal(found, timeline)
+
+    def test_displays_hatch_what_is_refused(self, refusing, dialogue):
+        plt = pytest.importorskip("matplotlib.pyplot")
+        turns = emotion_timeline(refusing, dialogue[0], segments=dialogue[1])
+        turns["reason"] = ["", "unsure", "no speech", *[""] * (len(turns) - 3)]
+        for timeline in (turns, turns.drop(columns="speaker")):
+            ax = TimelineDisplay(timeline).plot().ax_
+            assert [patch.get_hatch() for patch in ax.patches].count("///") == 2
+            assert [text.get_text() for text in ax.get_legend().texts].count("refused") == 1
+        plt.close("all")
+
+
 class TestListen:
     @pytest.fixture
     def listen(self, monkeypatch, capfd):
@@ -302,8 +330,6 @@ class TestListen:
         monkeypatch.setitem(sys.modules, "sounddevice", fake)
 
     def test_rows_equal_those_of_the_timeline_of_a_file(self, listen, sounddevice, speech, wav):
-        import skser
-
         code, out, _ = listen("--seconds", 4, "--json")
         assert code == 0
         rows = [json.loads(line) for line in out.splitlines()]
@@ -311,7 +337,8 @@ class TestListen:
         expected = emotion_timeline(skser.load_onnx("emodb-whisper"), path)
         assert [row["end"] for row in rows] == expected["end"].tolist() == [2, 2.5, 3, 3.5, 4]
         found = [list(row["probabilities"].values()) for row in rows]
-        np.testing.assert_allclose(found, expected.iloc[:, 2:], atol=1e-5)
+        np.testing.assert_allclose(found, expected.iloc[:, 2:-1], atol=1e-5)
+        assert [row["reason"] or "" for row in rows] == expected["reason"].tolist()
         code, out, _ = listen("--seconds", 2)
         assert out.startswith("microphone: 0.00-2.00 s: ")
 
