@@ -60,8 +60,8 @@ Recognizes which of seven emotions an actor portrays in a German utterance.
 
 - The model recognizes how German actors portray emotions in ten sentences. It does not recognize
   what a person feels. It was not tested on spontaneous speech, children or old people.
-- Other languages and other corpora cost most of the accuracy, even after adaptation. Recordings for
-  adaptation must hold a mixture of emotions.
+- Accuracy on other languages and corpora is usually much lower, and adaptation may raise or lower
+  it. Recordings for adaptation must hold a mixture of emotions.
 - Do not base decisions about people on it. Inferring emotions of people at work or in education is
   prohibited in the European Union, except for medical and safety reasons (Regulation 2024/1689,
   Article 5(1)(f)), and restricted in other ways elsewhere.
@@ -200,8 +200,8 @@ def on_other_corpora(name):
     return (
         "## Performance on other corpora\n\n"
         "UAR among the labels that EmoDB and the other corpus have, as the model is, and adapted\n"
-        "without labels to 20 recordings of the other corpus or to all of them. No recording is\n"
-        "refused here.\n\n"
+        "without labels to 20 recordings of the other corpus or to all of them. Recordings that the\n"
+        "model would refuse count too.\n\n"
         "| UAR in % | chance | as it is | 20 recordings | all recordings |\n"
         "|---|---|---|---|---|\n" + "".join(lines) + "\n"
     )

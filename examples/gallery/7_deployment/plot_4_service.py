@@ -2,8 +2,8 @@
 Serve a model with FastAPI
 ==========================
 
-An upload in, JSON out. The model runs on onnxruntime, so the service needs no torch. The export
-needs the extra ``onnx``, and the service fastapi, python-multipart and uvicorn.
+An upload in, JSON out. The model runs on onnxruntime, so the service needs no torch, but
+the extra ``onnx``, fastapi, python-multipart and uvicorn.
 """
 
 # %%
