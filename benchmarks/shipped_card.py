@@ -200,8 +200,8 @@ def on_other_corpora(name):
     return (
         "## Performance on other corpora\n\n"
         "UAR among the labels that EmoDB and the other corpus have, as the model is, and adapted\n"
-        "without labels to 20 recordings of the other corpus or to all of them. Recordings that the\n"
-        "model would refuse count too.\n\n"
+        "without labels to 20 recordings of the other corpus or to all of them. Recordings that\n"
+        "the model would refuse count too.\n\n"
         "| UAR in % | chance | as it is | 20 recordings | all recordings |\n"
         "|---|---|---|---|---|\n" + "".join(lines) + "\n"
     )

@@ -78,9 +78,9 @@ def refusing(system, targets):
 def as_regressor(system):
     """Return a system like a classifier of emotions that predicts numbers.
 
-    Features and altered copies stay. An attention FCN becomes its regressor, a discriminant analysis
-    a ridge regression whose penalty is chosen on the training data, and a vote the mean of its
-    parts.
+    Features and altered copies stay. An attention FCN becomes its regressor, a discriminant
+    analysis a ridge regression whose penalty is chosen on the training data, and a vote the mean
+    of its parts.
 
     Parameters
     ----------
