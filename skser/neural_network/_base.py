@@ -307,6 +307,11 @@ class NeuralEstimator(TrainingParameters):
             net.initialize_optimizer()
         with torch_threads(self.n_threads), drawing_from(net.generator_, net.module_):
             net.partial_fit(train, epochs=epochs)
+        if not all(values.isfinite().all() for values in net.module_.state_dict().values()):
+            raise ValueError(
+                f"Training diverged: after {counted(len(net.history), 'epoch')}, weights are "
+                "infinite or NaN. Lower learning_rate, or scale the input (SequenceScaler)."
+            )
         del net.generator_  # not part of a fitted model
         self.history_ = net.history
         self.n_iter_ = len(net.history)

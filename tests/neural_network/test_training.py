@@ -9,7 +9,9 @@ from skorch.callbacks import Callback
 
 from skser.neural_network import (
     AttentionFCNClassifier,
+    AttentionFCNRegressor,
     AttentionRNNClassifier,
+    AttentionRNNRegressor,
     SpecAugment,
     _batching,
 )
@@ -183,3 +185,15 @@ def assert_same_loss(ours, theirs):
     assert (ours.class_weight is None) == (theirs.class_weight is None)
     if ours.class_weight is not None:
         torch.testing.assert_close(ours.class_weight, theirs.class_weight)
+
+
+@pytest.mark.parametrize("cls", [AttentionFCNRegressor, AttentionRNNRegressor])
+def test_a_training_that_diverges_is_an_error_and_keeps_the_earlier_model(cls):
+    X = np.random.RandomState(0).randn(40, 20, 4).astype(np.float32)
+    y = X.mean(axis=(1, 2))
+    model = cls(max_epochs=1, device="cpu", random_state=0).fit(X, y)
+    expected = model.predict(X)
+    model.set_params(max_epochs=5, learning_rate=1e4)
+    with pytest.raises(ValueError, match=r"Training diverged: after 5 epochs.*Lower learning_rate"):
+        model.fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), expected)
