@@ -60,7 +60,8 @@ def describe_model(name):
 
 def is_onnx(path):
     """Return True if the name of a file is that of an ONNX model."""
-    return Path(path.partition("@")[0]).suffix.lower() == ".onnx"
+    name = path.partition("@")[0] if path.startswith("hf:") else path
+    return Path(name).suffix.lower() == ".onnx"
 
 
 def _require(name):
@@ -105,6 +106,8 @@ def named_files(files, standard_input):
     named = []
     for file in _matches(files):
         if file == "-":
+            if sys.stdin is None:
+                raise ValueError("- reads from a pipe, but standard input is closed.")
             content = sys.stdin.buffer.read()
             if holds_audio(content) or _is_binary(content):
                 standard_input.write_bytes(content)
@@ -182,6 +185,27 @@ def writing(path):
         yield
     except OSError as error:
         raise OSError(f"{path} cannot be written ({error.strerror or error}).") from error
+
+
+def refuse_same_file(**files):
+    """Raise ValueError if a file to write is also another one of the command.
+
+    Parameters
+    ----------
+    **files : path-like or None
+        File of each option or argument; None for those that are not given.
+    """
+    seen = {}
+    for name, file in files.items():
+        if file is None:
+            continue
+        option = name if name == "table" else f"--{name}"
+        other = seen.setdefault(os.path.realpath(file), option)
+        if other != option:
+            raise ValueError(
+                f"{other} and {option} are the same file, {file}, which would be overwritten. "
+                "Give another name."
+            )
 
 
 def check_place(path, holds_model=False, is_replaced=False):

@@ -28,7 +28,8 @@ def info(
     for line in _facts(found):
         output.print(line)
     if card:
-        output.print(f"\n{card}")
+        # A card may come from a stranger, who could write codes that rewrite the terminal.
+        output.print("\n" + "".join(c if c in "\n\t" else printable(c) for c in card))
 
 
 def _facts(found, margin=""):

@@ -118,12 +118,22 @@ Targets = Annotated[
         help="Dimension, such as valence, in place of the emotion; may be given several times.",
     ),
 ]
+WINDOW, HOP = 2.0, 0.5
+# None shows whether an option was given.
 Window = Annotated[
-    float, typer.Option(min=0, callback=finite, help="Length of a window, in seconds.")
+    float | None,
+    typer.Option(
+        min=0, callback=finite, show_default=str(WINDOW), help="Length of a window, in seconds."
+    ),
 ]
 Hop = Annotated[
-    float,
-    typer.Option(min=0, callback=finite, help="Time between the starts of windows, in seconds."),
+    float | None,
+    typer.Option(
+        min=0,
+        callback=finite,
+        show_default=str(HOP),
+        help="Time between the starts of windows, in seconds.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Home = Annotated[

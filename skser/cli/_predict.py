@@ -12,7 +12,18 @@ import typer
 from skser.audio import Utterance, printable
 from skser.cli._console import complain, messages, output
 from skser.cli._files import named_files, open_model
-from skser.cli._options import Hop, Json, Model, Targets, Trust, Window, dimensions, finite
+from skser.cli._options import (
+    HOP,
+    WINDOW,
+    Hop,
+    Json,
+    Model,
+    Targets,
+    Trust,
+    Window,
+    dimensions,
+    finite,
+)
 
 DEFAULT_MODEL = "emodb-whisper"
 
@@ -39,8 +50,8 @@ def predict(
         str | None,
         typer.Option(help="Index of a channel, or loudest; by default the mean of all channels."),
     ] = None,
-    window: Window = 2.0,
-    hop: Hop = 0.5,
+    window: Window = None,
+    hop: Hop = None,
     target: Targets = None,
     adapt: Annotated[
         bool,
@@ -56,6 +67,10 @@ def predict(
     """Predict the emotion portrayed in each file, with probabilities."""
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv cannot be combined; give one of them.")
+    if not timeline and (window, hop) != (None, None):
+        raise typer.BadParameter(
+            "--window and --hop are for --timeline. Add it, or leave them out."
+        )
     from skser.cli._predicted_rows import in_words, predicted_rows
 
     target = dimensions(target)
@@ -68,7 +83,7 @@ def predict(
             from skser.cli._adaptation import adapted
 
             fitted = adapted(fitted, [path for _, path in named])
-        windows = (window, hop) if timeline else None
+        windows = _windows(window, hop) if timeline else None
         rows, failures = predicted_rows(fitted, named, windows, target, messages)
     if as_json:
         print(json.dumps(rows, indent=1))
@@ -81,6 +96,11 @@ def predict(
         complain(f"{printable(name)}: {reason}")
     if failures:
         raise typer.Exit(1)
+
+
+def _windows(window, hop):
+    """Return the length and hop of windows, with defaults for what is not given."""
+    return WINDOW if window is None else window, HOP if hop is None else hop
 
 
 def _part(path, start, end, channel):
@@ -106,8 +126,8 @@ def _print_csv(rows):
 def listen(
     model: Model = DEFAULT_MODEL,
     trust: Trust = False,
-    window: Window = 2.0,
-    hop: Hop = 0.5,
+    window: Window = None,
+    hop: Hop = None,
     target: Targets = None,
     rate: Annotated[int, typer.Option(min=1, help="Sampling rate, in Hz.")] = 16000,
     microphone: Annotated[
@@ -130,5 +150,6 @@ def listen(
     target = dimensions(target)
     device = int(microphone) if microphone is not None and microphone.isdigit() else microphone
     blocks = _microphone.microphone(rate, device, seconds)
-    for row in Rows(open_model(model, trust), target).of_stream(blocks, rate, window, hop):
+    rows = Rows(open_model(model, trust), target)
+    for row in rows.of_stream(blocks, rate, *_windows(window, hop)):
         print(json.dumps(row) if as_json else in_words(row), flush=True)

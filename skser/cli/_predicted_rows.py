@@ -268,13 +268,15 @@ def in_words(row, is_adapted=False):
         by_share = sorted(shares, key=lambda name: (name != first, -shares[name]))
         ranked = likely if len(likely) > 1 else by_share[:3]
         joined = " or " if len(likely) > 1 else ", "
-        words.append(joined.join(f"{name} {shares[name]:.0%}" for name in ranked))
+        words.append(joined.join(f"{printable(name)} {shares[name]:.0%}" for name in ranked))
     elif "emotion" in row:
-        words.append(row["emotion"])
+        words.append(printable(row["emotion"]))
     else:
         named = not next(iter(row)).startswith("output ")
         words.append(
-            ", ".join(f"{name} {v:.3f}" if named else f"{v:.3f}" for name, v in row.items())
+            ", ".join(
+                f"{printable(name)} {v:.3f}" if named else f"{v:.3f}" for name, v in row.items()
+            )
         )
     return ": ".join(words)
 

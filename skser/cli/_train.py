@@ -11,7 +11,7 @@ from skser._optional import import_optional
 from skser._wording import counted
 from skser.audio import printable
 from skser.cli._console import epochs_as_messages, messages, output
-from skser.cli._files import check_place, holds_audio, is_onnx, writing
+from skser.cli._files import check_place, holds_audio, is_onnx, refuse_same_file, writing
 from skser.cli._options import (
     ChosenSystem,
     Conditions,
@@ -56,6 +56,7 @@ def train(
     from skser.persistence import save
 
     target = dimensions(target)
+    refuse_same_file(table=table, out=out)
     check_place(Path(out), holds_model=True)
     model = system_for(
         system, target, memory=memory, jobs=jobs, device=device, seed=seed,
@@ -144,6 +145,7 @@ def evaluate(
     from skser.model_selection import published_folds
 
     target = dimensions(target)
+    refuse_same_file(table=table, report=report, predictions=predictions)
     if report is not None:
         check_place(report)
         for library in ("jinja2", "matplotlib"):

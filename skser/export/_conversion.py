@@ -93,9 +93,9 @@ class Conversion:
         if isinstance(model, RejectingClassifier):
             scores = self._log_probabilities(model.estimator_, steps)
             return (scores * (1 / model.temperature_)).then("Softmax", axis=1)
-        if isinstance(model, linear.PROBABILISTIC):
+        if linear.computes_as(model, linear.PROBABILISTIC):
             return linear.probabilities(model, self._before(model, steps))
-        if isinstance(model, linear.REGRESSORS):
+        if linear.computes_as(model, linear.REGRESSORS):
             return linear.decision(model, self._before(model, steps))
         raise TypeError(_refusal(model))
 
@@ -140,7 +140,7 @@ class Conversion:
     def _log_probabilities(self, model, steps):
         """Append a classifier; return log probabilities, or decisions where it has no others."""
         model, steps = self._reached(model, steps)
-        if isinstance(model, linear.DECIDING):
+        if linear.computes_as(model, linear.DECIDING):
             scores = linear.decision(model, self._before(model, steps))
             if len(model.classes_) > 2:
                 return scores
@@ -152,6 +152,11 @@ class Conversion:
         model, steps = self._reached(model, steps)
         if isinstance(model, _STACKS):
             raise TypeError("A stack inside a RejectingClassifier cannot be exported to ONNX.")
+        if linear.is_calibration(model) and not steps and not hasattr(model, "n_features_in_"):
+            raise TypeError(
+                "A calibration of audio inside a RejectingClassifier cannot be exported to ONNX. "
+                "Put the features before it: make_pipeline(features, RejectingClassifier(...))."
+            )
         if isinstance(model, VotingClassifier):
             parts = [self._vectors(part, steps) for part in model.estimators_]
             return parts[0].then("Concat", *parts[1:], axis=1)
@@ -176,7 +181,7 @@ class Conversion:
                 x = self.outputs(model, before)
                 is_binary = method == "predict_proba" and len(stack.classes_) == 2
                 columns.append(x.cut(1, 1, 2) if is_binary else x)
-            elif method == "decision_function" and isinstance(model, _LINEAR):
+            elif method == "decision_function" and linear.computes_as(model, _LINEAR):
                 columns.append(linear.decision(model, self._before(model, before)))
             else:
                 raise TypeError(
@@ -197,7 +202,7 @@ class Conversion:
                 f"A fold of CalibratedClassifierCV held {len(part.calibrators)} of {n_classes} "
                 "classes: fit it with folds that hold all of them."
             )
-        if isinstance(model, _LINEAR):
+        if linear.computes_as(model, _LINEAR):
             scores = linear.decision(model, self._before(model, steps))
             return linear.calibrated(part, scores, is_decision=True)
         if is_network(model):
@@ -356,7 +361,8 @@ def _takes_vectors(consumer):
 
 
 def _reads_audio(step):
-    return isinstance(step, SPECTRAL) or (isinstance(step, SpeechEmbedding) and is_whisper(step))
+    is_speech = linear.computes_as(step, (SpeechEmbedding,))
+    return linear.computes_as(step, SPECTRAL) or (is_speech and is_whisper(step))
 
 
 def _own_transformers(network):
@@ -377,7 +383,7 @@ def _own_transformers(network):
 
 def _refusal(model):
     name = type(model).__name__
-    if isinstance(model, linear.DECIDING):
+    if linear.computes_as(model, linear.DECIDING):
         return f"{name} has no probabilities: export_onnx takes it in a CalibratedClassifierCV."
     hint = ""
     if isinstance(model, FixedThresholdClassifier | TunedThresholdClassifierCV):

@@ -158,9 +158,8 @@ class OnnxModel:
         for given, steps in self._inputs:
             rate = input_sampling_rate or given["input_sampling_rate"]
             given["input_sampling_rate"] = rate
-            for name in ("input_sampling_rate", "transformer__input_sampling_rate"):
-                if steps and name in steps[0].get_params():
-                    steps[0].set_params(**{name: rate})
+            if rate is not None:
+                _set_rate(steps, rate)
 
     def __repr__(self):
         return f"OnnxModel({self.path!r})"
@@ -349,8 +348,9 @@ class OnnxModel:
         return np.array(outputs, dtype=np.float64)
 
     def _refuse_audio(self, X, given):
-        is_table = "audio" in getattr(X, "columns", ())
-        first = None if is_table or not hasattr(X, "__len__") or not len(X) else next(iter(X))
+        is_frame = hasattr(X, "columns")  # it iterates over names of columns
+        is_table = is_frame and "audio" in X.columns
+        first = None if is_frame or not hasattr(X, "__len__") or not len(X) else next(iter(X))
         if not is_table and not isinstance(first, str | os.PathLike | bytes | Utterance):
             return
         form = {"frames": "frame sequences", "vectors": "vectors"}[given["form"]]
@@ -360,6 +360,22 @@ class OnnxModel:
             f"{self.path} takes {form} of {given['n_columns']} columns{remedy}, not audio: "
             "compute them first."
         )
+
+
+def _set_rate(steps, rate):
+    """Set the rate of arrays of all transformers in some steps, whatever they are inside of."""
+    parts, seen = list(steps), set()
+    while parts:
+        part = parts.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, dict | list | tuple):
+            parts += part.values() if isinstance(part, dict) else part
+        elif hasattr(part, "get_params") and not isinstance(part, type):
+            if hasattr(part, "input_sampling_rate"):
+                part.input_sampling_rate = rate
+            parts += vars(part).values()
 
 
 def _samples(item, i, rate, given):

@@ -41,12 +41,26 @@ REGRESSORS = (
 )  # fmt: skip
 
 
+# Methods by which a subclass computes something else than its parent.
+_COMPUTING = {"transform", "predict", "predict_proba", "predict_log_proba", "decision_function"}
+
+
+def computes_as(model, kinds):
+    """Return whether a model is of one of some classes, or of a subclass that computes the same."""
+    for cls in type(model).__mro__:
+        if cls in kinds:
+            return True
+        if not _COMPUTING.isdisjoint(vars(cls)):
+            return False
+    return False
+
+
 def has_operators(step):
     """Return whether a fitted transformer of vectors or frames becomes part of the graph."""
-    if isinstance(step, QuantileTransformer):
+    if computes_as(step, (QuantileTransformer,)):
         check_is_fitted(step)
         return step.output_distribution == "uniform" and step.n_quantiles_ <= _MOST_QUANTILES
-    return isinstance(step, TRANSFORMERS)
+    return computes_as(step, TRANSFORMERS)
 
 
 def transformed(step, x):

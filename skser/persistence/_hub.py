@@ -1,6 +1,7 @@
 """Models on the Hugging Face Hub, by names such as ``hf:owner/name``."""
 
 import re
+from pathlib import Path
 
 from skser._optional import import_optional
 from skser.persistence._errors import SavedModelError
@@ -77,10 +78,22 @@ def _downloaded(hub, path, repo, file, revision):
             f"{repo} has no revision {revision}. Give a tag, a branch or a commit of it."
         ) from error
     except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError) as error:
+        cached = _cached(hub, repo, revision) if file is None else []
+        if len(cached) == 1:
+            return str(cached[0])
         raise ConnectionError(
             f"{path} is not in the cache, and the hub does not answer. Try again later, or "
             f"download the file elsewhere and load it by its path. ({_in_short(error)})"
         ) from error
+
+
+def _cached(hub, repo, revision):
+    """Return the saved models of a repository that were downloaded before."""
+    try:
+        folder = hub.snapshot_download(repo, revision=revision, local_files_only=True)
+    except hub.errors.LocalEntryNotFoundError:
+        return []
+    return sorted(Path(folder).glob("*.skser"))
 
 
 def _only_model(path, names):

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,8 @@ from skser.audio import Utterance, load_audio
 from skser.cli import _console
 from skser.cli._files import holds_audio, named_files
 from skser.compose import adapt
+from skser.datasets import make_emotional_speech
+from skser.feature_extraction import FrameFeatures, Functionals
 
 ROOT = Path(__file__).parents[2]
 
@@ -366,3 +369,47 @@ def test_the_environment_may_choose_the_model(folder, files):
     expected = skser.load(model).predict_proba(files[:1])[0]
     found = list(json.loads(given.stdout)[0]["probabilities"].values())
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_windows_without_a_timeline_are_refused(shell, files):
+    code, out, err = shell("predict", files[0], "--window", 0.5)
+    assert (code, out) == (2, "")
+    assert "--window and --hop are for --timeline" in err
+
+
+def test_a_closed_pipe_is_an_error_in_words(shell, files, monkeypatch):
+    monkeypatch.setattr(io, "TextIOWrapper", lambda _: None)
+    code, _, err = shell("predict", "-")
+    assert (code, err) == (1, "skser: error: - reads from a pipe, but standard input is closed.\n")
+
+
+@pytest.mark.parametrize("option", ["--predictions", "--report"])
+def test_the_table_to_evaluate_is_not_overwritten(shell, folder, option):
+    table = folder / "table.csv"
+    content = table.read_bytes()
+    code, _, err = shell("evaluate", table, option, folder / "speech/../table.csv")
+    assert code == 1
+    assert f"table and {option} are the same file" in err
+    assert table.read_bytes() == content
+
+
+def test_an_at_sign_in_a_folder_is_no_revision(shell, folder, files, tmp_path):
+    pytest.importorskip("onnxruntime")
+    (tmp_path / "v@2").mkdir()
+    skser.export_onnx(skser.load(folder / "model.skser"), tmp_path / "v@2/m.onnx")
+    code, out, _ = shell("predict", files[0], "--model", tmp_path / "v@2/m.onnx")
+    assert code == 0
+    assert out.startswith(f"{files[0]}: ")
+
+
+def test_labels_and_cards_of_strangers_do_not_reach_the_terminal_raw(shell, files, tmp_path):
+    corpus = make_emotional_speech(2, 10, random_state=0)
+    labels = np.where(corpus.target == "anger", "\x1b[8ma\nskser: error: b", corpus.target)
+    features = Functionals(FrameFeatures(("energy",), input_sampling_rate=16000))
+    model = make_pipeline(features, StandardScaler(), LogisticRegression()).fit(corpus.data, labels)
+    skser.save(model, tmp_path / "m.skser", card="# Card\n\x1b]0;title\x07\tend")
+    _, out, _ = shell("predict", files[0], "--model", tmp_path / "m.skser")
+    assert "\x1b" not in out
+    assert out.count("\n") == 1
+    _, out, _ = shell("info", tmp_path / "m.skser")
+    assert re.search(r"# Card\n\\x1b\]0;title\\x07\s+end\n", out)

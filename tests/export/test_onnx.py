@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skser.audio import AudioReadError, Waveform
@@ -349,3 +349,25 @@ def test_a_pickled_model_opens_its_file_again(mel_path, speech):
     model = load_onnx(mel_path, input_sampling_rate=RATE, n_threads=1)
     again = pickle.loads(pickle.dumps(model))
     assert np.array_equal(again.predict_proba(speech[:3]), model.predict_proba(speech[:3]))
+
+
+@pytest.mark.parametrize("is_joined", [False, True])
+def test_the_rate_of_arrays_reaches_transformers_inside_others(is_joined, corpus, tmp_path):
+    rate, twice = RATE, [np.repeat(samples, 2) for samples in corpus.data[:8]]
+    features = Functionals(FrameFeatures(("energy",), input_sampling_rate=rate), ("moments",))
+    if is_joined:
+        features = FeatureUnion([("a", features), ("b", clone(features))])
+    network = AttentionRNNClassifier(n_hidden=4, **QUICK)
+    model = audio_pipeline(features, corpus, StandardScaler(), network=network)
+    loaded = exported(model, tmp_path, input_sampling_rate=2 * rate)
+    expected = model.predict_proba([Waveform(samples, 2 * rate) for samples in twice])
+    np.testing.assert_allclose(loaded.predict_proba(twice), expected, atol=1e-5)
+
+
+def test_frames_of_pandas_between_the_steps_are_accepted(corpus, tmp_path):
+    features = Functionals(MFCC(n_mfcc=4, input_sampling_rate=RATE), ("moments",))
+    network = AttentionRNNClassifier(n_hidden=4, **QUICK)
+    model = make_pipeline(features, StandardScaler(), network).set_output(transform="pandas")
+    fitted(model, corpus.data[:12], corpus.target[:12])
+    loaded = exported(model, tmp_path, input_sampling_rate=RATE)
+    assert_same(loaded, model, corpus.data[:8])

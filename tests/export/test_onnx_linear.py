@@ -383,3 +383,28 @@ def test_whisper_on_emodb_without_a_difference(emodb_path, whisper_tiny, tmp_pat
     assert (tmp_path / "model.onnx").stat().st_size < 9_000_000  # in half precision
     others = [corpus.data[i] for i in range(4, 300, 24)]
     assert_same(load_onnx(tmp_path / "model.onnx"), model, others, 3e-5)
+
+
+class Clipped(StandardScaler):
+    def transform(self, X, copy=None):
+        return np.clip(super().transform(X, copy), -1, 1)
+
+
+class Named(StandardScaler):
+    """Subclass that computes what its parent does."""
+
+
+class Even(LogisticRegression):
+    def predict_proba(self, X):
+        return np.full((len(X), len(self.classes_)), 1 / len(self.classes_))
+
+
+def test_subclasses_that_compute_otherwise_are_not_taken_for_their_parents(tmp_path):
+    model = make_pipeline(Clipped(), LogisticRegression()).fit(X, CLASSES)
+    with pytest.warns(UserWarning, match="Clipped"):
+        loaded = exported(model, tmp_path)
+    assert only_input(loaded)["missing"][0]["class"].endswith("Clipped")
+    with pytest.raises(TypeError, match="Even"):
+        export_onnx(Even().fit(X, CLASSES), tmp_path / "even.onnx")
+    model = make_pipeline(Named(), LogisticRegression()).fit(X, CLASSES)
+    assert_same(exported(model, tmp_path), model, X)
