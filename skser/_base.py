@@ -1,5 +1,6 @@
 """Input checks and output containers that all estimators of frame sequences share."""
 
+import contextlib
 import os
 from numbers import Real
 
@@ -12,6 +13,21 @@ from sklearn.utils.validation import validate_data
 
 from skser.audio import as_one_column
 from skser.sequences import Sequences, as_sequences, row_index
+
+
+@contextlib.contextmanager
+def unchanged_on_failure(estimator):
+    """Let an estimator keep all attributes that it had if a fit fails or is interrupted.
+
+    The fit must replace what an earlier fit made, not change it in place.
+    """
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 class SequenceTransformerMixin(TransformerMixin, auto_wrap_output_keys=None):

@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
+from skser._base import unchanged_on_failure
 from skser._delegation import HasMethodsOnceFitted, InnerFeatures
 from skser.compose._adapted_covariance import align_covariances, training_moments
 from skser.compose._adapted_model import adapt, first_with_statistics
@@ -76,12 +77,13 @@ class BaseAdapted(InnerFeatures, MetaEstimatorMixin, BaseEstimator):
         """Train a clone of the estimator, and forget what an earlier one was adapted to."""
         given = {name: value for name, value in metadata.items() if value is not None}
         routed = inner_keywords(self, given)
-        self.estimator_ = clone(self.estimator).fit(self._without_setting(X), y, **routed)
-        for name in ("adapted_", "linear_means_", "linear_covariances_"):
-            vars(self).pop(name, None)
-        if self.method == "coral":
-            moments = training_moments(self.estimator_, self._without_setting(X))
-            self.linear_means_, self.linear_covariances_ = moments
+        with unchanged_on_failure(self):
+            self.estimator_ = clone(self.estimator).fit(self._without_setting(X), y, **routed)
+            for name in ("adapted_", "linear_means_", "linear_covariances_"):
+                vars(self).pop(name, None)
+            if self.method == "coral":
+                moments = training_moments(self.estimator_, self._without_setting(X))
+                self.linear_means_, self.linear_covariances_ = moments
         return self
 
     def adapt(self, recordings):

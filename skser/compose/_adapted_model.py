@@ -248,16 +248,17 @@ def _inner(part):
     if isinstance(part, FeatureUnion):
         return [(inner, _same) for _, inner in part.transformer_list if not isinstance(inner, str)]
     if isinstance(part, ColumnTransformer):
+        places = getattr(part, "_transformer_to_input_indices", {})
         return [
-            (inner, partial(_columns, part._transformer_to_input_indices[name]))
-            for name, inner, _ in getattr(part, "transformers_", ())
+            (inner, partial(_columns, places[name], isinstance(given, str | int)))
+            for name, inner, given in getattr(part, "transformers_", ())
             if not isinstance(inner, str)
         ]
     if isinstance(part, BaggingClassifier | BaggingRegressor):
         members = zip(
             getattr(part, "estimators_", ()), getattr(part, "estimators_features_", ()), strict=True
         )
-        return [(inner, partial(_columns, columns)) for inner, columns in members]
+        return [(inner, partial(_columns, columns, False)) for inner, columns in members]
     if isinstance(part, CalibratedClassifierCV):
         return [(each.estimator, _same) for each in getattr(part, "calibrated_classifiers_", ())]
     if isinstance(part, _SAME_X):
@@ -310,5 +311,9 @@ def _windows(segmented, X):
     return segmented._as_given(windows)
 
 
-def _columns(columns, X):
-    return _safe_indexing(X, columns, axis=1)
+def _columns(columns, is_one, X):
+    """Return columns of X; one that was given by its name alone is one-dimensional."""
+    table = _safe_indexing(X, columns, axis=1)
+    if not is_one:
+        return table
+    return table.iloc[:, 0] if hasattr(table, "iloc") else table[:, 0]

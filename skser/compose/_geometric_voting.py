@@ -5,6 +5,8 @@ from scipy.special import softmax
 from sklearn.ensemble import VotingClassifier
 from sklearn.utils.validation import check_is_fitted
 
+from skser._base import unchanged_on_failure
+
 LEAST_PROBABILITY = 1e-12
 
 
@@ -94,7 +96,8 @@ class GeometricVotingClassifier(VotingClassifier):
         -------
         GeometricVotingClassifier
         """
-        return super().fit(X, y, **fit_params)
+        with unchanged_on_failure(self):
+            return super().fit(X, y, **fit_params)
 
     @property
     def n_features_in_(self):

@@ -55,9 +55,26 @@ def metadata_of_rows(owner, rows, groups, soft_targets):
     ):
         del metadata["groups"]
     keywords = inner_keywords(owner, metadata)
+    if groups is None and "groups" in metadata:
+        _warn_of_early_stopping(owner)
     if len(np.unique(rows)) < len(rows):
         _warn_of_splits(owner, keywords)
     return keywords
+
+
+def _warn_of_early_stopping(owner):
+    """Warn, in place of the parts that stop early, that the groups are utterances, not speakers."""
+    for part in (owner.estimator, *owner.estimator.get_params().values()):
+        if isinstance(part, FrozenEstimator | type) or not getattr(part, "early_stopping", False):
+            continue
+        if has_fit_parameter(part, "groups"):
+            warnings.warn(
+                "early_stopping without groups may put utterances of one speaker into both "
+                f"training and validation; pass the speakers to fit of {type(owner).__name__} as "
+                "groups.",
+                stacklevel=4,
+            )
+            return
 
 
 def _warn_of_splits(owner, keywords):

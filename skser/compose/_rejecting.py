@@ -119,8 +119,9 @@ class RejectingClassifier(ClassifierMixin, InnerFeatures, MetaEstimatorMixin, Ba
     Distances are those of [1]_: Mahalanobis distances in the 32 widest directions of the vectors
     that enter the last estimator, and Euclidean ones in all others, whose mean variance is
     known. Frames of sequences are replaced by their mean and standard deviation. Label sets are
-    split-conformal [2]_, and the risk is controlled as in [3]_, over the held-out predictions of
-    all folds.
+    split-conformal [2]_, over the held-out predictions of all folds. The threshold of `risk` is the
+    lowest at which the share of errors among these, with one error more, keeps to it. Because it is
+    chosen on them, the share among new answers may be higher, most of all if few thresholds do.
 
     References
     ----------
@@ -128,7 +129,6 @@ class RejectingClassifier(ClassifierMixin, InnerFeatures, MetaEstimatorMixin, Ba
            JRSS B 61(3).
     .. [2] Sadinle, M., Lei, J. and Wasserman, L. (2019). Least Ambiguous Set-Valued Classifiers
            with Bounded Error Levels. JASA 114.
-    .. [3] Angelopoulos, A. N. et al. (2024). Conformal Risk Control. ICLR.
 
     Examples
     --------

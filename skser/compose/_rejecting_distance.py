@@ -54,6 +54,13 @@ def scores_and_vectors(model, X):
     if isinstance(model, TransferClassifier):
         return scores_and_vectors(model.estimator_, X)
     if isinstance(model, VotingClassifier) and model.voting == "soft":
+        without = [m for m in model.estimators_ if not hasattr(m, "predict_proba")]
+        if without:
+            raise ValueError(
+                f"The member {type(without[0]).__name__} of the {type(model).__name__} has no "
+                "predict_proba, of which a soft vote is made. Calibrate it with "
+                "CalibratedClassifierCV."
+            )
         members = [scores_and_vectors(member, X) for member in model.estimators_]
         used = [name != "drop" for _, name in model.estimators]
         weights = None if model.weights is None else np.compress(used, model.weights)

@@ -76,7 +76,9 @@ def held_out_outputs(estimator, X, y, classes, groups, cv, keywords_of):
         model.fit(_safe_indexing(X, train), y[train], **keywords_of(train))
         gaussian = fit_gaussian(scores_and_vectors(model, _safe_indexing(X, train))[1])
         found, vectors = scores_and_vectors(model, _safe_indexing(X, test))
-        of_all = np.full((len(test), len(classes)), _ABSENT)
+        # Below all scores, which may be decision values of any size.
+        least = np.minimum(_ABSENT, found.min(axis=1, keepdims=True) - 1)
+        of_all = np.repeat(least, len(classes), axis=1)
         of_all[:, np.searchsorted(classes, model.classes_)] = found
         held_out.append(test)
         scores.append(of_all)

@@ -58,7 +58,9 @@ def best_temperature(scores, true):
         log_probability = log_softmax(scores / np.exp(log_temperature), axis=1)
         return -np.take_along_axis(log_probability, true[:, None], axis=1).mean()
 
-    found = minimize_scalar(loss, bounds=_LOG_TEMPERATURES, method="bounded")
+    lowest, highest = _LOG_TEMPERATURES
+    highest = max(highest, np.log(scores.std() + 1) + 1)  # decision values may be large
+    found = minimize_scalar(loss, bounds=(lowest, highest), method="bounded")
     return float(np.exp(found.x))
 
 
@@ -116,8 +118,8 @@ def least_confidence(confidence, right, n_all, coverage, risk):
     if coverage is not None:
         n_answers = int(np.ceil(coverage * n_all))
         return 0.0 if n_answers >= len(confidence) else float(confidence[n_answers - 1])
-    # Utterances of equal confidence are answered together. As in conformal risk control, one error
-    # more is counted, so that the next utterance keeps to the risk as well.
+    # Utterances of equal confidence are answered together. One error more is counted, as for a
+    # fixed threshold; choosing the threshold on the same utterances is not accounted for.
     last = np.append(confidence[1:] != confidence[:-1], True)
     risks = (n_wrong + 1) / (np.arange(len(confidence)) + 2)
     allowed = np.flatnonzero(last & (risks <= risk))

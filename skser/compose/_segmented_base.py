@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from skser._base import validate_sequences
+from skser._base import unchanged_on_failure, validate_sequences
 from skser.compose._metadata import metadata_of_rows, routing_to_inner
 from skser.compose._targets import as_named
 
@@ -37,6 +37,10 @@ class BaseSegmented(MetaEstimatorMixin, BaseEstimator):
 
     def _fit(self, X, y, groups, soft_targets=None):
         """Train a clone of the estimator on the windows of all utterances."""
+        with unchanged_on_failure(self):
+            return self._fit_windows(X, y, groups, soft_targets)
+
+    def _fit_windows(self, X, y, groups, soft_targets):
         sequences = validate_sequences(self, X, reset=True)
         if y is None:
             raise ValueError(

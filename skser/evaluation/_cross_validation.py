@@ -172,7 +172,7 @@ def cross_validate_speakers(
     folds = folds_of_known(cv, X, wanted.labels, groups, known, unknown_speakers)
     folds = rated_folds(folds, wanted, unrated)
     model = _with_speaker_search(clone(model), wanted.of_model(model)[0], groups, folds)
-    protocol = _protocol(model, corpus, folds, cv, use_frame)
+    protocol = _protocol(model, corpus, folds, cv, use_frame, sentences)
     protocol |= speaker_facts(cv, folds, speakers) | wanted.facts(folds)
     kept = FinishedFolds(results_dir, protocol)
     missing = [
@@ -256,7 +256,7 @@ def _fitted(model):
     }
 
 
-def _protocol(model, corpus, folds, cv, use_frame):
+def _protocol(model, corpus, folds, cv, use_frame, sentences):
     """Describe an evaluation, so that results of another one in the same folder are noticed."""
     rows = hashlib.sha256()
     for train, test in folds:
@@ -270,6 +270,7 @@ def _protocol(model, corpus, folds, cv, use_frame):
         "cv": splits_given if isinstance(cv, Iterable) else without_addresses(_splitter(cv)),
         "folds_hash": rows.hexdigest(),
         "use_frame": use_frame,
+        "sentences": sentences,
         "versions": {
             name: version(name) for name in ("skser", "scikit-learn", "torch", "numpy", "scipy")
         },

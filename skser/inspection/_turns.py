@@ -151,4 +151,4 @@ def _cut(recording, rows):
             samples, rate = read_at_rate(turn, i, None)
         except AudioReadError as error:
             raise AudioReadError([(called, reason) for _, reason in error.failures]) from error
-        yield (start, end), Waveform(samples, rate, called)
+        yield (start, end), Waveform(samples, rate, called, recording.max_amplitude)

@@ -5,7 +5,13 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, _fit_context
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from skser._base import SequenceTransformerMixin, in_container, is_sequences, validate_sequences
+from skser._base import (
+    SequenceTransformerMixin,
+    in_container,
+    is_sequences,
+    unchanged_on_failure,
+    validate_sequences,
+)
 
 
 class SequenceScaler(
@@ -67,9 +73,10 @@ class SequenceScaler(
         -------
         self : object
         """
-        for attribute in ("_scaler", "n_features_in_", "feature_names_in_", "_n_columns"):
-            self.__dict__.pop(attribute, None)
-        return self.partial_fit(X, y)
+        with unchanged_on_failure(self):
+            for attribute in ("_scaler", "n_features_in_", "feature_names_in_", "_n_columns"):
+                self.__dict__.pop(attribute, None)
+            return self.partial_fit(X, y)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):

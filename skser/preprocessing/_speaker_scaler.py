@@ -10,7 +10,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
-from skser._base import check_sequences, is_sequences
+from skser._base import check_sequences, is_sequences, unchanged_on_failure
 from skser.sequences import Sequences, as_sequences, row_index
 
 
@@ -109,8 +109,9 @@ class SpeakerScaler(
             Scaled features, in the container that the transformer returns.
         """
         codes = self._speaker_codes(X)
-        self.transformer_ = clone(self.transformer)
-        return self._scale(self.transformer_.fit_transform(X, y), *codes, row_index(X))
+        with unchanged_on_failure(self):
+            self.transformer_ = clone(self.transformer)
+            return self._scale(self.transformer_.fit_transform(X, y), *codes, row_index(X))
 
     def transform(self, X):
         """Extract features and standardize them within the speakers of this table.

@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -10,6 +11,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -17,6 +19,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import (
+    FunctionTransformer,
     MaxAbsScaler,
     MinMaxScaler,
     PowerTransformer,
@@ -430,3 +433,17 @@ def test_robust_scales_of_constant_columns_stay(unit_variance):
     found = adapt(scaler, new, prior_weight=0).scale_
     expected = RobustScaler(unit_variance=unit_variance).fit(new).scale_
     np.testing.assert_allclose(found, [scaler.scale_[0], *expected[1:]])
+
+
+def test_a_column_given_by_its_name_alone_is_one_dimensional():
+    words = ["good day", "bad night", "good night", "so so", "day day day"] * 8
+    table = pd.DataFrame({"transcript": words})
+    y = np.resize(["x", "x", "y", "y", "y"], 40)
+    dense = FunctionTransformer(lambda counts: counts.toarray())
+    text = make_pipeline(CountVectorizer(), dense, StandardScaler())
+    model = make_pipeline(ColumnTransformer([("t", text, "transcript")]), LogisticRegression())
+    new = pd.DataFrame({"transcript": ["bad day bad", "bad bad", "so bad so", "bad night"] * 5})
+    adapted = adapt(model.fit(table, y), new, prior_weight=0)
+    counts = text[:2].fit(table["transcript"]).transform(new["transcript"])
+    found = adapted[0].named_transformers_["t"][-1].mean_
+    np.testing.assert_allclose(found, counts.mean(axis=0))

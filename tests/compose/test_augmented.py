@@ -312,7 +312,8 @@ def test_early_stopping_does_not_train_on_copies_of_validation_utterances(corpus
         filters=(4, 8), strides=2, pool_sizes=1, max_epochs=1, early_stopping=True, device="cpu",
         n_threads=1, random_state=0,
     )  # fmt: skip
-    augmented(make_pipeline(features(), network)).fit(corpus.data, corpus.target)
+    with pytest.warns(UserWarning, match="pass the speakers to fit of AugmentedClassifier"):
+        augmented(make_pipeline(features(), network)).fit(corpus.data, corpus.target)
     train, valid = parts
     assert train | valid == set(range(40))
     assert not train & valid
@@ -446,7 +447,7 @@ def test_without_such_a_split_nothing_is_warned_of(corpus):
 def test_a_network_that_receives_groups_is_not_warned_of(corpus):
     network = AttentionFCNClassifier(max_epochs=1, early_stopping=True, validation_fraction=0.5)
     inner = make_pipeline(features(), network)
-    augmented(inner).fit(corpus.data, corpus.target)
+    augmented(inner).fit(corpus.data, corpus.target, groups=corpus.speakers)
 
 
 def test_scikit_learn_warns_of_a_search_without_groups(corpus):

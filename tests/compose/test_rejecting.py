@@ -24,6 +24,7 @@ import skser
 from skser.audio import AudioReadError, Waveform
 from skser.compose import AdaptedClassifier, AugmentedClassifier, RejectingClassifier, adapt
 from skser.compose._rejecting_distance import distances, fit_gaussian
+from skser.compose._rejecting_held_out import held_out_outputs
 from skser.compose._rejecting_speech import find_speech
 from skser.compose._rejecting_thresholds import (
     best_temperature,
@@ -612,3 +613,26 @@ def speech_and_rate():
         for f0 in (110, 220)
     ]  # fmt: skip
     return [tone.astype(np.float32) for tone in tones] + [np.zeros(rate, np.float32)], rate
+
+
+def test_a_soft_vote_needs_probabilities_of_all_members():
+    X = np.random.RandomState(0).randn(60, 3)
+    y = np.resize(["a", "b", "c"], 60)
+    vote = VotingClassifier([("svc", LinearSVC()), ("lr", LogisticRegression())], voting="soft")
+    with pytest.raises(ValueError, match="member LinearSVC of the VotingClassifier has no"):
+        RejectingClassifier(vote, cv=3).fit(X, y)
+
+
+def test_a_class_that_a_fold_lacks_is_below_decision_values_of_any_size():
+    random = np.random.RandomState(0)
+    y = np.resize(["a", "b"], 80)
+    groups = np.arange(80) // 20
+    y[groups == 3] = "c"  # only this speaker has the class
+    X = 1000 * (random.randn(80, 4) + (y == "a")[:, None])
+    model = RejectingClassifier(RidgeClassifier(alpha=1e-9), cv=GroupKFold(4))
+    _, scores, _ = held_out_outputs(
+        model.estimator, X, y, np.array(["a", "b", "c"]), groups, GroupKFold(4), lambda rows: {}
+    )
+    rows = np.concatenate([test for _, test in GroupKFold(4).split(X, y, groups)])
+    of_speaker = scores[groups[rows] == 3]
+    assert (of_speaker[:, 2] < of_speaker[:, :2].min(axis=1)).all()

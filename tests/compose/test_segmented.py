@@ -142,7 +142,8 @@ def test_early_stopping_keeps_all_windows_of_an_utterance_on_one_side(mels, corp
         return parts[-2:]
 
     monkeypatch.setattr(AttentionFCNClassifier, "_split", spy)
-    SegmentedClassifier(network(early_stopping=True), 0.5, 0.25).fit(mels, corpus.target)
+    with pytest.warns(UserWarning, match="pass the speakers to fit of SegmentedClassifier"):
+        SegmentedClassifier(network(early_stopping=True), 0.5, 0.25).fit(mels, corpus.target)
     ends = np.cumsum(mels.lengths)
     train, valid = (
         set(np.searchsorted(ends, p.sequences.starts, side="right").tolist()) for p in parts

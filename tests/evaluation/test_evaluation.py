@@ -264,6 +264,19 @@ def test_a_folder_is_resumed_with_another_memory_and_other_processes(tmp_path, c
     assert given[-1].n_jobs == 2
 
 
+def test_results_with_and_without_sentences_are_different_evaluations(tmp_path, corpus):
+    speakers, sentences = corpus.speakers, np.resize(["s", "t"], len(corpus))
+    corpus = SpeechCorpus(
+        corpus.frame.assign(sentence=sentences), "made up", {}, sampling_rate=16000
+    )
+    one = speakers == speakers[0]
+    folds = [(np.flatnonzero(~one & (sentences == "s")), np.flatnonzero(one & (sentences == "t")))]
+    given = {"cv": folds, "results_dir": tmp_path}
+    cross_validate_speakers(DummyClassifier(), corpus, **given)
+    with pytest.raises(ValueError, match="another evaluation, which differs in sentences"):
+        cross_validate_speakers(DummyClassifier(), corpus, sentences=True, **given)
+
+
 def test_results_are_reused_for_equal_models_and_folds_only(tmp_path, corpus):
     def run(model, cv=2):
         return cross_validate_speakers(model, corpus, cv=cv, results_dir=tmp_path)

@@ -1,5 +1,6 @@
 """Objectives of the adversarial autoencoder beyond the phases of the paper."""
 
+import contextlib
 import warnings
 
 import numpy as np
@@ -110,6 +111,28 @@ class TestSpeakers:
             objectives=objectives, unlabeled=-1, max_epochs=2, **TWIN, **EXACT
         ).fit(X, hidden)
         assert model.history_[-1]["agreement_loss"] > 0
+
+    def test_passes_of_the_teacher_leave_no_trace_in_running_statistics(self, monkeypatch):
+        X = as_sequences(np.random.RandomState(0).randn(16, 20, 8).astype(np.float32))
+        y = np.resize(["a", "b", "u", "u"], 16)
+
+        def weights():
+            model = AdversarialAEClassifier(
+                objectives={"consistency": 1.0, "view": "same", "match_statistics": False},
+                unlabeled="u", max_epochs=2, batch_size=8, filters=(4, 4), **EXACT,
+            ).fit(X, y)  # fmt: skip
+            return model.net_.module_.state_dict()
+
+        @contextlib.contextmanager
+        def restored(module):
+            before = {name: buffer.clone() for name, buffer in module.named_buffers()}
+            yield
+            for name, buffer in module.named_buffers():
+                buffer.copy_(before[name])
+
+        found = weights()
+        monkeypatch.setattr(_adversarial_training, "untracked", restored)
+        torch.testing.assert_close(found, weights(), rtol=0, atol=0)
 
     def test_partial_fit_cannot_take_speakers(self, few_labels):
         X, y, _, _ = few_labels

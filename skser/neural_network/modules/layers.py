@@ -127,6 +127,8 @@ class MaskedBatchNormReLU(nn.Module):
     Training by Reducing Internal Covariate Shift. ICML.
     """
 
+    track_running_stats = True  # as of torch's layers
+
     def __init__(self, n_features, eps=1e-5, pool_size=None, pool_stride=None):
         super().__init__()
         self.eps = eps
@@ -162,11 +164,12 @@ class MaskedBatchNormReLU(nn.Module):
         x, mean, variance = _NormalizeReLU.apply(
             x, self.weight, self.bias, self.eps, padding, self.pool, pooled_padding
         )
-        with torch.no_grad():
-            self.n_batches += 1
-            share = 1.0 / self.n_batches
-            self.running_mean.lerp_(mean, share)
-            self.running_var.lerp_(variance, share)
+        if self.track_running_stats:
+            with torch.no_grad():
+                self.n_batches += 1
+                share = 1.0 / self.n_batches
+                self.running_mean.lerp_(mean, share)
+                self.running_var.lerp_(variance, share)
         return x
 
 
