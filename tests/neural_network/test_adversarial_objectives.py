@@ -13,7 +13,11 @@ from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
 from skser.compose import AdaptedClassifier
-from skser.neural_network import AdversarialAEClassifier, AdversarialAERegressor
+from skser.neural_network import (
+    AdversarialAEClassifier,
+    AdversarialAERegressor,
+    _adversarial_training,
+)
 from skser.neural_network._adversarial_batches import (
     SpeakerStatistics,
     matching_statistics,
