@@ -16,7 +16,7 @@ from skser.audio import (
     utterance_name,
 )
 from skser.export._check import check_model
-from skser.export._description import OUTPUTS, unpacked
+from skser.export._description import OUTPUTS, set_rate, unpacked
 from skser.export._file import read_sealed
 from skser.persistence import SavedModelError, naming
 
@@ -159,7 +159,7 @@ class OnnxModel:
             rate = input_sampling_rate or given["input_sampling_rate"]
             given["input_sampling_rate"] = rate
             if rate is not None:
-                _set_rate(steps, rate)
+                set_rate(steps, rate)
 
     def __repr__(self):
         return f"OnnxModel({self.path!r})"
@@ -360,22 +360,6 @@ class OnnxModel:
             f"{self.path} takes {form} of {given['n_columns']} columns{remedy}, not audio: "
             "compute them first."
         )
-
-
-def _set_rate(steps, rate):
-    """Set the rate of arrays of all transformers in some steps, whatever they are inside of."""
-    parts, seen = list(steps), set()
-    while parts:
-        part = parts.pop()
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        if isinstance(part, dict | list | tuple):
-            parts += part.values() if isinstance(part, dict) else part
-        elif hasattr(part, "get_params") and not isinstance(part, type):
-            if hasattr(part, "input_sampling_rate"):
-                part.input_sampling_rate = rate
-            parts += vars(part).values()
 
 
 def _samples(item, i, rate, given):
