@@ -394,7 +394,7 @@ def test_the_table_to_evaluate_is_not_overwritten(shell, folder, option):
 
 
 def test_an_at_sign_in_a_folder_is_no_revision(shell, folder, files, tmp_path):
-    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
     (tmp_path / "v@2").mkdir()
     skser.export_onnx(skser.load(folder / "model.skser"), tmp_path / "v@2/m.onnx")
     code, out, _ = shell("predict", files[0], "--model", tmp_path / "v@2/m.onnx")
