@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -14,7 +15,7 @@ from sklearn.svm import LinearSVC
 
 from skser.compose import AugmentedClassifier, RejectingClassifier
 from skser.datasets import load_emodb
-from skser.export import load_onnx
+from skser.export import export_onnx, load_onnx
 from skser.feature_extraction import FrameFeatures, Functionals, MelSpectrogram, SpeechProbability
 from skser.neural_network import AttentionFCNClassifier
 from skser.preprocessing import SequenceScaler
@@ -179,3 +180,12 @@ def test_forged_thresholds_are_refused(change, reason, tmp_path):
     with pytest.raises(SavedModelError) as info:
         load_onnx(path)
     assert reason in str(info.value)
+
+
+def test_a_calibration_of_audio_is_refused_in_words(corpus, tmp_path):
+    features = Functionals(FrameFeatures(("energy",), input_sampling_rate=16000), ("moments",))
+    inner = make_pipeline(features, StandardScaler(), LogisticRegression())
+    model = RejectingClassifier(CalibratedClassifierCV(inner, cv=2), cv=2, detect_speech=False)
+    model.fit(corpus.data, corpus.target)
+    with pytest.raises(TypeError, match="calibration of audio inside a RejectingClassifier"):
+        export_onnx(model, tmp_path / "model.onnx")

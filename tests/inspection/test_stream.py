@@ -370,3 +370,10 @@ class TestListen:
         assert code == 1
         assert err.count("\n") == 1
         assert "needs PortAudio, which sounddevice cannot find (PortAudio library not found)" in err
+
+
+def test_turns_of_loud_samples_keep_the_limit_of_their_recording(model, wav):
+    loud = 20 * np.sin(np.arange(3 * RATE) / 10)
+    source = Utterance(wav(loud, subtype="FLOAT"), max_amplitude=None)
+    turns = pd.DataFrame({"start": [0.0], "end": [2.0]})
+    assert len(emotion_timeline(model, source, segments=turns)) == 1
