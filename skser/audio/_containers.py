@@ -7,10 +7,11 @@ import numpy as np
 from skser._optional import import_optional
 from skser.audio._checks import span
 from skser.audio._errors import AudioReadError, printable
+from skser.audio._utterance import MAX_DURATION
 
 _BLOCK_SAMPLES = 2**18
 # Time stamps are rounded, to milliseconds in WebM; gaps are longer than this many seconds.
-_SHORTEST_GAP, _LONGEST_GAP = 0.1, 4 * 3600
+_SHORTEST_GAP = 0.1
 _WITHOUT_TIME_STAMPS = ("AMR", "AAC")
 _STARTS = {
     b"\x1a\x45\xdf\xa3": "Matroska or WebM",
@@ -115,7 +116,8 @@ def _frames(container, name, has_time_stamps):
     place, layout, has_gaps = 0, None, False
     for frame in container.decode(container.streams.audio[0]):
         rate, n_channels = frame.sample_rate, frame.layout.nb_channels
-        if (rate, n_channels) != (layout := layout or (rate, n_channels)):
+        layout = layout or (rate, n_channels)
+        if (rate, n_channels) != layout:
             reason = (
                 "changes its sampling rate or number of channels midway: convert it to a file "
                 "with one rate and one number of channels"
@@ -123,7 +125,7 @@ def _frames(container, name, has_time_stamps):
             raise AudioReadError([(name, reason)])
         stamped = has_time_stamps and frame.pts is not None
         begin = round(frame.pts * frame.time_base * rate) if stamped else place
-        if begin - place > _LONGEST_GAP * rate:
+        if begin - place > MAX_DURATION * rate:
             reason = (
                 f"has time stamps that jump from {place / rate:.4g} to {begin / rate:.4g} s: "
                 "convert it to another format"

@@ -154,8 +154,7 @@ def load_nkululeko(path, *, target="emotion", root=None, return_X_y=False):
             table.drop(columns="emotion") if target != "emotion" and "emotion" in table else table
         )
         new_names = {"file": "audio", target: "emotion"}
-        twice = [name for name in new_names.values() if name in table and name not in new_names]
-        if twice:
+        if "audio" in table:
             raise ValueError(f"{file} has a column 'file' and a column 'audio'. Remove the latter.")
         if "sex" not in table:
             new_names["gender"] = "sex"

@@ -207,22 +207,6 @@ def _needs_more(step):
     return getattr(step, "method", None) == "silero" or type(step).__name__ == "SpeakerScaler"
 
 
-def set_rate(steps, rate):
-    """Set the rate of arrays of all transformers in some steps, whatever they are inside of."""
-    parts, seen = list(steps), set()
-    while parts:
-        part = parts.pop()
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        if isinstance(part, dict | list | tuple):
-            parts += part.values() if isinstance(part, dict) else part
-        elif hasattr(part, "get_params") and not isinstance(part, type):
-            if hasattr(part, "input_sampling_rate"):
-                part.input_sampling_rate = rate
-            parts += vars(part).values()
-
-
 def unpacked(text):
     """Return the steps that `packed` stored.
 

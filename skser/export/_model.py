@@ -8,6 +8,7 @@ import types
 
 import numpy as np
 
+from skser._nested import estimators_in
 from skser.audio import (
     AudioReadError,
     Utterance,
@@ -16,7 +17,7 @@ from skser.audio import (
     utterance_name,
 )
 from skser.export._check import check_model
-from skser.export._description import OUTPUTS, set_rate, unpacked
+from skser.export._description import OUTPUTS, unpacked
 from skser.export._file import read_sealed
 from skser.persistence import SavedModelError, naming
 
@@ -158,8 +159,9 @@ class OnnxModel:
         for given, steps in self._inputs:
             rate = input_sampling_rate or given["input_sampling_rate"]
             given["input_sampling_rate"] = rate
-            if rate is not None:
-                set_rate(steps, rate)
+            for part in estimators_in(steps[:1]):
+                if rate is not None and hasattr(part, "input_sampling_rate"):
+                    part.input_sampling_rate = rate
 
     def __repr__(self):
         return f"OnnxModel({self.path!r})"

@@ -1,6 +1,7 @@
 """Plot of emotions over the time of a recording."""
 
 import numpy as np
+import pandas as pd
 
 from skser.inspection._drawing import axes_for
 from skser.inspection._timeline import emotion_timeline
@@ -112,9 +113,7 @@ class TimelineDisplay:
             ax.set(ylabel=names[0] if len(names) == 1 else "prediction")
         # Windows overlap, so each stands for the time around its center.
         edges = np.array([times[0], *(centers[1:].to_numpy() + centers[:-1]) / 2, times[-1]])
-        for i in np.flatnonzero(self._is_refused()):
-            ax.axvspan(*edges[[i, i + 1]], **_REFUSED)
-        _label_refused(ax)
+        self._draw_refused(ax, edges[:-1], np.diff(edges), np.zeros(len(centers)), 1.0)
         ax.set(xlim=(times[0], times[-1]), xlabel="seconds")
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small")
         self.ax_, self.figure_ = ax, ax.figure
@@ -124,11 +123,9 @@ class TimelineDisplay:
         """Draw one bar per turn in its speaker's lane, divided by probabilities, or its values."""
         speakers = self.timeline["speaker"].fillna("unknown").astype(str)
         lanes = list(dict.fromkeys(speakers))
-        from matplotlib.patches import Rectangle
-
         ax = axes_for(self, ax, figsize=(9, 1.2 + 0.8 * len(lanes)))
         start, length = self.timeline["start"], self.timeline["end"] - self.timeline["start"]
-        bottom = speakers.map(lanes.index).astype(float) + (1 - _HEIGHT) / 2
+        bottom = lows = speakers.map(lanes.index).astype(float) + (1 - _HEIGHT) / 2
         of_turns = ["start", "end", "speaker", REASON]
         proba = self.timeline.drop(columns=of_turns, errors="ignore")
         are_probabilities = _are_probabilities(proba)
@@ -141,11 +138,7 @@ class TimelineDisplay:
                 label=str(emotion),
             )  # fmt: skip
             bottom = bottom + height
-        lows = speakers.map(lanes.index).astype(float) + (1 - _HEIGHT) / 2
-        for i in np.flatnonzero(self._is_refused()):
-            bar = Rectangle((start[i], lows[i]), length[i], _HEIGHT, **_REFUSED)
-            ax.add_patch(bar)
-        _label_refused(ax)
+        self._draw_refused(ax, start, length, lows, _HEIGHT)
         for border in range(1, len(lanes)):
             ax.axhline(border, color="0.8", linewidth=0.8)
         ax.set(
@@ -157,11 +150,12 @@ class TimelineDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _is_refused(self):
-        """Return whether the model refuses each window or turn, ndarray of bool."""
-        if REASON not in self.timeline:
-            return np.zeros(len(self.timeline), bool)
-        return self.timeline[REASON].to_numpy() != ""
+    def _draw_refused(self, ax, start, length, bottom, height):
+        """Hatch the windows or turns that the model refuses, with one entry in the legend."""
+        refused = self.timeline.get(REASON, pd.Series("", self.timeline.index)).to_numpy() != ""
+        if refused.any():
+            start, length, bottom = (np.asarray(of)[refused] for of in (start, length, bottom))
+            ax.bar(start, height, length, bottom, align="edge", label="refused", **_REFUSED)
 
     def _draw_values(self, ax, values, start, length, bottom):
         """Draw each value of a turn as a line, high values at the top of the lane."""
@@ -171,13 +165,6 @@ class TimelineDisplay:
             height = bottom + (high - values[name]) * scale
             label = f"{name} ({low:.2g} to {high:.2g} in a lane)"
             ax.hlines(height, start, start + length, color=f"C{i}", linewidth=2, label=label)
-
-
-def _label_refused(ax):
-    """Let the legend have one entry for all that is refused."""
-    drawn = [patch for patch in ax.patches if patch.get_hatch() == _REFUSED["hatch"]]
-    if drawn:
-        drawn[0].set_label("refused")
 
 
 def _are_probabilities(values):

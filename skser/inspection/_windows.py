@@ -8,6 +8,7 @@ from numbers import Real
 
 import numpy as np
 
+from skser._nested import estimators_in
 from skser.audio import (
     Utterance,
     Waveform,
@@ -81,22 +82,8 @@ def stream_outputs(model, compute, blocks, sampling_rate, window, hop):
 
 def working_rate(model):
     """Return the highest `sampling_rate` in an estimator and all that it contains, or None."""
-    rates, parts, seen = [], [model], set()
-    while parts:
-        part = parts.pop()
-        if id(part) in seen:  # estimators may share parts or refer to each other
-            continue
-        seen.add(id(part))
-        if part is model or (hasattr(part, "get_params") and not isinstance(part, type)):
-            rate = getattr(part, "sampling_rate", None)
-            if isinstance(rate, Real):
-                rates.append(rate)
-            parts += vars(part).values()
-        elif isinstance(part, dict):
-            parts += part.values()
-        elif isinstance(part, list | tuple):
-            parts += part
-    return max(rates, default=None)
+    rates = [getattr(part, "sampling_rate", None) for part in estimators_in(model)]
+    return max((rate for rate in rates if isinstance(rate, Real)), default=None)
 
 
 def cut_windows(pieces, window, hop, name, before=0.0, max_amplitude=None):

@@ -78,22 +78,23 @@ def _downloaded(hub, path, repo, file, revision):
             f"{repo} has no revision {revision}. Give a tag, a branch or a commit of it."
         ) from error
     except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError) as error:
+        # Only the hub knows whether they are all models that the repository has.
         cached = _cached(hub, repo, revision) if file is None else []
-        if len(cached) == 1:
-            return str(cached[0])
+        named = f" In the cache are {', '.join(cached)}, by these names." if cached else ""
         raise ConnectionError(
-            f"{path} is not in the cache, and the hub does not answer. Try again later, or "
+            f"{path} is not in the cache, and the hub does not answer.{named} Try again later, or "
             f"download the file elsewhere and load it by its path. ({_in_short(error)})"
         ) from error
 
 
 def _cached(hub, repo, revision):
-    """Return the saved models of a repository that were downloaded before."""
+    """Return the names of a repository's saved models that were downloaded before."""
     try:
         folder = hub.snapshot_download(repo, revision=revision, local_files_only=True)
     except hub.errors.LocalEntryNotFoundError:
         return []
-    return sorted(Path(folder).glob("*.skser"))
+    names = (file.relative_to(folder).as_posix() for file in Path(folder).rglob("*.skser"))
+    return [f"hf:{repo}/{name}" for name in sorted(names)]
 
 
 def _only_model(path, names):

@@ -393,6 +393,13 @@ def test_the_table_to_evaluate_is_not_overwritten(shell, folder, option):
     assert table.read_bytes() == content
 
 
+def test_two_results_in_one_file_are_refused(shell, folder, tmp_path):
+    both = "--report", tmp_path / "r.html", "--predictions", tmp_path / "r.html"
+    code, _, err = shell("evaluate", folder / "table.csv", *both)
+    assert code == 1
+    assert "--report and --predictions are the same file" in err
+
+
 def test_an_at_sign_in_a_folder_is_no_revision(shell, folder, files, tmp_path):
     pytest.importorskip("onnx")
     (tmp_path / "v@2").mkdir()

@@ -1,16 +1,17 @@
 """A fit that fails leaves an estimator as it was."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skser.compose import AdaptedClassifier, GeometricVotingClassifier, SegmentedClassifier
 from skser.feature_extraction import Functionals
-from skser.preprocessing import SequenceScaler
+from skser.preprocessing import SequenceScaler, SpeakerScaler
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.randn(40, 30, 3)
@@ -74,3 +75,19 @@ def test_a_scaler_keeps_its_statistics():
     with pytest.raises(ValueError, match="NaN"):
         scaler.fit(np.where(X > 2, np.nan, X))
     np.testing.assert_array_equal(scaler.transform(X).values, expected)
+
+
+def test_a_scaler_of_speakers_keeps_its_transformer():
+    table = pd.DataFrame({"audio": list(X.mean(axis=2)), "speaker": np.resize(["x", "y"], 40)})
+
+    def features(audio):
+        if len(audio) < 40:
+            raise ValueError("too few")
+        return np.stack(list(audio["audio"]))
+
+    scaler = SpeakerScaler(FunctionTransformer(features))
+    scaler.fit_transform(table)
+    fitted = scaler.transformer_
+    with pytest.raises(ValueError, match="too few"):
+        scaler.fit_transform(table[:10])
+    assert scaler.transformer_ is fitted

@@ -623,16 +623,24 @@ def test_a_soft_vote_needs_probabilities_of_all_members():
         RejectingClassifier(vote, cv=3).fit(X, y)
 
 
+class Large(RidgeClassifier):
+    """Classifier with large decision values."""
+
+    def decision_function(self, X):
+        return 1000 * super().decision_function(X)
+
+
 def test_a_class_that_a_fold_lacks_is_below_decision_values_of_any_size():
     random = np.random.RandomState(0)
-    y = np.resize(["a", "b"], 80)
+    y = np.resize(["a", "b", "d"], 80)
     groups = np.arange(80) // 20
     y[groups == 3] = "c"  # only this speaker has the class
-    X = 1000 * (random.randn(80, 4) + (y == "a")[:, None])
-    model = RejectingClassifier(RidgeClassifier(alpha=1e-9), cv=GroupKFold(4))
-    _, scores, _ = held_out_outputs(
-        model.estimator, X, y, np.array(["a", "b", "c"]), groups, GroupKFold(4), lambda rows: {}
+    X = random.randn(80, 4) + (y == "a")[:, None]
+    classes = np.unique(y)
+    rows, scores, _ = held_out_outputs(
+        Large(), X, y, classes, groups, GroupKFold(4), lambda rows: {}
     )
-    rows = np.concatenate([test for _, test in GroupKFold(4).split(X, y, groups)])
     of_speaker = scores[groups[rows] == 3]
-    assert (of_speaker[:, 2] < of_speaker[:, :2].min(axis=1)).all()
+    assert (of_speaker[:, 2] < of_speaker[:, [0, 1, 3]].min(axis=1)).all()
+    model = RejectingClassifier(Large(), cv=GroupKFold(4)).fit(X, y, groups=groups)
+    assert model.temperature_ > 200  # where earlier bounds would have ended

@@ -181,13 +181,21 @@ def test_a_vote_gets_speakers_when_sentences_are_kept_apart_as_well(corpus, leng
     assert set(np.concatenate(SEEN)) == set(corpus.speakers)
 
 
-def test_copies_of_an_augmented_network_keep_their_speakers(corpus, lengths):
+def in_copies(estimator, corpus):
     def softer(samples, sampling_rate, random_state):
         return samples / 2
 
-    inner = AugmentedClassifier(
-        make_pipeline(lengths, Stopping()), softer, input_sampling_rate=corpus.sampling_rate
-    )
+    return AugmentedClassifier(estimator, softer, input_sampling_rate=corpus.sampling_rate)
+
+
+def test_copies_whose_speakers_are_not_passed_on_are_refused(corpus, lengths):
+    inner = in_copies(make_pipeline(lengths, Stopping()), corpus)
+    with pytest.raises(ValueError, match="cannot be given the speakers, .* early_stopping=False"):
+        evaluate(Passing(inner), corpus)
+
+
+def test_copies_of_an_augmented_network_keep_their_speakers(corpus, lengths):
+    inner = in_copies(make_pipeline(lengths, Stopping()), corpus)
     evaluate(VotingClassifier([("a", inner)]), corpus)
     assert all(len(groups) == 2 * len(corpus.target) // 2 for groups in SEEN)
     assert all(len(set(groups)) == 3 for groups in SEEN)
