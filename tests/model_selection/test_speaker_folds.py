@@ -118,18 +118,23 @@ def test_an_error_names_the_class_that_a_training_side_lacks():
         list(StratifiedSpeakerKFold(2).split(y, y, groups))
 
 
-@pytest.mark.parametrize("shuffle", [False, True])
-def test_parts_that_can_be_used_are_found(shuffle):
-    # In turn, the speakers with few classes would leave a part with all of a class.
-    for seed in range(30):
-        counts = np.random.RandomState(seed).poisson(1.5, (5, 2))
-        counts[:2] += 1  # so that two speakers have each class
-        classes = np.tile(["anger", "fear"], 5)
-        y, speakers = (np.repeat(of, counts.ravel()) for of in (classes, np.repeat([*"abcde"], 2)))
-        cv = StratifiedSpeakerKFold(2, shuffle=shuffle, random_state=seed if shuffle else None)
-        for train, test in cv.split(y, y, speakers):
-            assert set(y[train]) == {"anger", "fear"}
-            assert not set(speakers[train]) & set(speakers[test])
+@pytest.mark.parametrize(
+    "counts",  # of anger and fear, by speaker
+    [
+        [[3, 0], [0, 8], [0, 1], [2, 8]],
+        [[1, 0], [2, 2], [2, 0], [0, 1]],
+        [[0, 2], [4, 3], [0, 3], [2, 0]],
+    ],
+)
+@pytest.mark.parametrize("seed", [None, 0, 1, 2])
+def test_parts_that_can_be_used_are_found(counts, seed):
+    # Speakers in order of their shares would leave a part with all utterances of a class.
+    counts = np.ravel(counts)
+    y, speakers = np.repeat(["anger", "fear"] * 4, counts), np.repeat([*"aabbccdd"], counts)
+    cv = StratifiedSpeakerKFold(2, shuffle=seed is not None, random_state=seed)
+    for train, test in cv.split(y, y, speakers):
+        assert set(y[train]) == {"anger", "fear"}
+        assert not set(speakers[train]) & set(speakers[test])
 
 
 def test_numbers_of_parts_must_be_at_least_two():
