@@ -19,6 +19,16 @@ class AudioReadError(ValueError):
         Name and reason of each input that failed.
     n_inputs : int
         Number of inputs that were read or tried.
+
+    Examples
+    --------
+    >>> from skser.audio import AudioReadError
+    >>> from skser.feature_extraction import MelSpectrogram
+    >>> try:
+    ...     MelSpectrogram().transform(["missing.wav"])
+    ... except AudioReadError as error:
+    ...     print([name for name, _ in error.failures])
+    ['missing.wav']
     """
 
     __module__ = "skser.audio"  # tracebacks and pickles show the public location

@@ -35,6 +35,18 @@ def telephone(samples, sampling_rate, random_state, *, band=(300, 3400)):
     Returns
     -------
     ndarray of shape (n_samples,), float32
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.augmentation import telephone
+    >>> from skser.datasets import make_emotional_speech
+    >>> speech = make_emotional_speech(1, 5, random_state=0).data[0]
+    >>> call = telephone(speech, 16000, np.random.RandomState(0))
+    >>> power = np.abs(np.fft.rfft(call)) ** 2
+    >>> above = np.fft.rfftfreq(len(call), 1 / 16000) > 4000
+    >>> bool(power[above].sum() < 0.001 * power.sum())
+    True
     """
 
     def companded(narrow):
@@ -78,6 +90,16 @@ def limit_band(samples, sampling_rate, random_state, *, low=None, high=None):
     ------
     ValueError
         If `low` is not below `high` and half the sampling rate.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.augmentation import limit_band
+    >>> from skser.datasets import make_emotional_speech
+    >>> speech = make_emotional_speech(1, 5, random_state=0).data[0]
+    >>> narrow = limit_band(speech, 16000, np.random.RandomState(0), low=200, high=5000)
+    >>> narrow.shape == speech.shape
+    True
     """
     if low is not None and low >= min(high or np.inf, sampling_rate / 2):
         raise ValueError(
@@ -104,6 +126,16 @@ def tilt_spectrum(samples, sampling_rate, random_state, *, slope=3.0):
     Returns
     -------
     ndarray of shape (n_samples,), float64
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.augmentation import tilt_spectrum
+    >>> from skser.datasets import make_emotional_speech
+    >>> speech = make_emotional_speech(1, 5, random_state=0).data[0]
+    >>> brighter = tilt_spectrum(speech, 16000, np.random.RandomState(0), slope=6)
+    >>> bool(np.isclose(np.mean(brighter**2), np.mean(speech**2), rtol=0.01))
+    True
     """
     # Padding keeps the filter from wrapping the end around to the start.
     n_fft = scipy.fft.next_fast_len(len(samples) + round(0.05 * sampling_rate), real=True)
@@ -131,6 +163,16 @@ def encode(samples, sampling_rate, random_state, *, format="MP3", compression=0.
     -------
     ndarray of shape (n_samples,)
         Decoded samples. Samples beyond full scale are encoded at a lower level.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.augmentation import encode
+    >>> from skser.datasets import make_emotional_speech
+    >>> speech = make_emotional_speech(1, 5, random_state=0).data[0]
+    >>> decoded = encode(speech, 16000, np.random.RandomState(0), format="OPUS")
+    >>> decoded.shape == speech.shape
+    True
     """
     container, subtype, rates = _CODECS[format]
     # Samples beyond full scale would be clipped, which is a different distortion.
@@ -167,6 +209,16 @@ def resample_badly(samples, sampling_rate, random_state, *, rate=8000):
     Returns
     -------
     ndarray of shape (n_samples,), float64
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.augmentation import resample_badly
+    >>> from skser.datasets import make_emotional_speech
+    >>> speech = make_emotional_speech(1, 5, random_state=0).data[0]
+    >>> coarse = resample_badly(speech, 16000, np.random.RandomState(0), rate=8000)
+    >>> coarse.shape == speech.shape
+    True
     """
     times = np.arange(len(samples)) / sampling_rate
     coarse = np.arange(max(2, round(len(samples) * rate / sampling_rate))) / rate

@@ -28,6 +28,16 @@ def clip(samples, sampling_rate, random_state, *, share=0.05):
     Returns
     -------
     ndarray of shape (n_samples,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.augmentation import clip
+    >>> from skser.datasets import make_emotional_speech
+    >>> speech = make_emotional_speech(1, 5, random_state=0).data[0]
+    >>> clipped = clip(speech, 16000, np.random.RandomState(0), share=0.1)
+    >>> bool(np.abs(clipped).max() < np.abs(speech).max())
+    True
     """
     heard = np.abs(samples[samples != 0])
     if not len(heard):
@@ -49,6 +59,16 @@ def change_gain(samples, sampling_rate, random_state, *, decibels=-20):
     Returns
     -------
     ndarray of shape (n_samples,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.augmentation import change_gain
+    >>> from skser.datasets import make_emotional_speech
+    >>> speech = make_emotional_speech(1, 5, random_state=0).data[0]
+    >>> softer = change_gain(speech, 16000, np.random.RandomState(0), decibels=-20)
+    >>> bool(np.allclose(softer, speech / 10))
+    True
     """
     return samples * 10 ** (decibels / 20)
 
@@ -66,6 +86,16 @@ def change_speed(samples, sampling_rate, random_state, *, factor=1.1):
     Returns
     -------
     ndarray of shape (n_samples / factor,), float32
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.augmentation import change_speed
+    >>> from skser.datasets import make_emotional_speech
+    >>> speech = make_emotional_speech(1, 5, random_state=0).data[0]
+    >>> faster = change_speed(speech, 16000, np.random.RandomState(0), factor=1.25)
+    >>> round(len(faster) / len(speech), 2)
+    0.8
     """
     changed = resample(samples, sampling_rate * factor, sampling_rate)
     return changed if len(changed) else samples

@@ -57,6 +57,16 @@ def add_noise(
     ------
     ValueError
         If `color` or `over` is not one of the above.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.augmentation import add_noise
+    >>> from skser.datasets import make_emotional_speech
+    >>> speech = make_emotional_speech(1, 5, random_state=0).data[0]
+    >>> noisy = add_noise(speech, 16000, np.random.RandomState(0), snr=10, color="pink")
+    >>> round(10 * np.log10(np.mean(speech**2) / np.mean((noisy - speech) ** 2)))
+    10
     """
     if color not in _COLORS:
         raise ValueError(f"color must be 'white', 'pink' or 'brown', not {color!r}.")
@@ -152,6 +162,20 @@ def add_babble(
         If a drawn utterance cannot be read, or is silent.
     ValueError
         If all voices are the utterance itself, or `over` is not one of the above.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.audio import Waveform
+    >>> from skser.augmentation import add_babble
+    >>> from skser.datasets import make_emotional_speech
+    >>> corpus = make_emotional_speech(2, 5, random_state=0)
+    >>> voices = [Waveform(samples, corpus.sampling_rate) for samples in corpus.data[5:]]
+    >>> noisy = add_babble(
+    ...     corpus.data[0], 16000, np.random.RandomState(0), voices=voices, snr=5
+    ... )
+    >>> noisy.shape == corpus.data[0].shape
+    True
     """
     seed = random_state.randint(2**31 - 1)
     lines = voices_of(voices, samples, seed, n_voices, sampling_rate)

@@ -35,6 +35,16 @@ def reverberate(samples, sampling_rate, random_state, *, seconds=0.5, ratio=0.0)
     -------
     ndarray of shape (n_samples,), float64
         As long as the input: the end of the reverberation is cut.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.augmentation import reverberate
+    >>> from skser.datasets import make_emotional_speech
+    >>> speech = make_emotional_speech(1, 5, random_state=0).data[0]
+    >>> heard = reverberate(speech, 16000, np.random.RandomState(0), seconds=0.8, ratio=3)
+    >>> heard.shape == speech.shape
+    True
     """
     times = np.arange(1, round(seconds * sampling_rate)) / sampling_rate
     tail = random_state.standard_normal(len(times)) * 10 ** (-3 * times / seconds)
@@ -71,6 +81,20 @@ def apply_room(samples, sampling_rate, random_state, *, impulse_responses):
         If the chosen response cannot be read, or is silent.
     ValueError
         If `impulse_responses` is empty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.audio import Waveform
+    >>> from skser.augmentation import apply_room
+    >>> from skser.datasets import make_emotional_speech
+    >>> speech = make_emotional_speech(1, 5, random_state=0).data[0]
+    >>> response = np.zeros(1600, dtype=np.float32)
+    >>> response[[0, 800]] = 1, 0.5  # the direct sound and an echo after 50 ms
+    >>> rooms = [Waveform(response, 16000)]
+    >>> heard = apply_room(speech, 16000, np.random.RandomState(0), impulse_responses=rooms)
+    >>> heard.shape == speech.shape
+    True
     """
     responses = listed(impulse_responses, "impulse_responses")
     i = random_state.randint(len(responses))

@@ -123,5 +123,15 @@ def audio_files_in(folder):
         If there is no folder of this name.
     ValueError
         If an audio file is a placeholder of Git LFS or git-annex, or a link that leads nowhere.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from skser.datasets import audio_files_in
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for name in ("b.wav", "a.flac", "notes.txt"):
+    ...     (folder / name).touch()
+    >>> [path.name for path in audio_files_in(folder)]
+    ['a.flac', 'b.wav']
     """
     return audio_files(walk_files(existing_folder(folder)), READABLE_SUFFIXES)

@@ -31,6 +31,10 @@ class Agreement:
         One row per target and rater who is not anonymous: the number ``n`` of votes that a
         consensus of others exists for, and ``score``, the metric of these votes. The score is
         NaN if it is undefined, as the CCC of fewer than two votes.
+
+    See Also
+    --------
+    agreement : Function that returns it, with an example.
     """
 
     summary: pd.DataFrame

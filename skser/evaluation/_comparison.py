@@ -31,6 +31,10 @@ class PairedComparison:
         Bounds of the confidence interval of the difference.
     statistic : float
         Test statistic.
+
+    See Also
+    --------
+    jackknife_by_speaker, wilcoxon_test, corrected_resampled_t_test : Functions that return it.
     """
 
     difference: float
@@ -287,6 +291,10 @@ class RankComparison:
         Difference of mean ranks above which two systems differ at `confidence_level`.
     confidence_level : float
         Confidence level of `critical_difference`.
+
+    See Also
+    --------
+    friedman_nemenyi_test : Function that returns it, with an example.
     """
 
     statistic: float

@@ -29,6 +29,11 @@ class FairnessGap:
         The two groups with this gap.
     confidence_level : float
         Share of simulated gaps up to `threshold`.
+
+    See Also
+    --------
+    recall_gap : Function that returns it for classes, with an example.
+    score_gap : Function that returns it for other scores.
     """
 
     gap: float

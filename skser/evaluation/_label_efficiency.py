@@ -33,6 +33,10 @@ class LabelEfficiencyCurve:
         ``group``, ``true``, ``predicted``.
     metric : callable
         Score as ``metric(true, predicted)`` -> float; higher is better.
+
+    See Also
+    --------
+    label_efficiency_curve : Function that returns it, with an example.
     """
 
     predictions: pd.DataFrame

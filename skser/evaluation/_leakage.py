@@ -51,6 +51,10 @@ class LeakageReport:
         Kinds of leaks that were looked for.
     n_folds : int
         Number of folds.
+
+    See Also
+    --------
+    leakage_report : Function that returns it, with an example.
     """
 
     leaks: pd.DataFrame

@@ -44,6 +44,28 @@ class SpeakerEvaluation:
         ``environment``: Python, system, processor and date of the call. Where they occur,
         ``unknown_speakers`` counts utterances of unknown speakers and ``shared_speakers`` the
         speakers on both sides of a fold.
+
+    See Also
+    --------
+    cross_validate_speakers : Function that returns it.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from skser.datasets import make_emotional_speech
+    >>> from skser.evaluation import cross_validate_speakers
+    >>> corpus = make_emotional_speech(4, 10, random_state=0)
+    >>> model = DummyClassifier(strategy="stratified", random_state=0)
+    >>> found = cross_validate_speakers(model, corpus, cv=2)
+    >>> found.by_speaker().index.tolist()
+    ['01', '02', '03', '04']
+    >>> len(found.predictions)
+    40
+    >>> print(found.summary().to_string(float_format="{:.2f}".format))
+              pooled  sd_seeds  folds  sd_folds  worst_fold
+    uar         0.25       NaN   0.25      0.00        0.25
+    accuracy    0.25       NaN   0.25      0.00        0.25
+    macro_f1    0.20       NaN   0.20      0.00        0.20
     """
 
     predictions: pd.DataFrame

@@ -37,6 +37,10 @@ class SystemComparison:
         Name of the metric.
     confidence_level : float
         Confidence level of every interval.
+
+    See Also
+    --------
+    compare : Function that returns it, with an example.
     """
 
     systems: pd.DataFrame

@@ -19,6 +19,17 @@ class AlignmentDisplay:
         Figure that contains the axes.
     mesh_ : matplotlib QuadMesh
         Image of the attention weights.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skser.inspection import AlignmentDisplay
+    >>> alignment = pd.DataFrame(
+    ...     [[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]], index=["good", "day"], columns=[0.0, 0.1, 0.2]
+    ... )
+    >>> display = AlignmentDisplay(alignment).plot()
+    >>> [label.get_text() for label in display.ax_.get_yticklabels()]
+    ['good', 'day']
     """
 
     def __init__(self, alignment):

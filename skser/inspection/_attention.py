@@ -31,6 +31,19 @@ class AttentionDisplay:
         Waveform, spectrogram with contours of the attention, and attention over time.
     figure_ : matplotlib Figure
         Figure that contains the axes.
+
+    Examples
+    --------
+    >>> from skser.audio import Waveform
+    >>> from skser.datasets import make_emotional_speech
+    >>> from skser.inspection import AttentionDisplay
+    >>> from skser.persistence import load_pretrained
+    >>> corpus = make_emotional_speech(1, 5, random_state=0)
+    >>> utterance = Waveform(corpus.data[0], corpus.sampling_rate)
+    >>> model = load_pretrained("emodb-afcn", device="cpu")
+    >>> display = AttentionDisplay.from_estimator(model, utterance)
+    >>> len(display.axes_)
+    3
     """
 
     def __init__(self, samples, sampling_rate, attention, title=""):

@@ -25,6 +25,15 @@ class CalibrationDisplay:
         Figure that contains the axes.
     line_ : matplotlib Line2D
         Line through the bins.
+
+    Examples
+    --------
+    >>> from skser.inspection import CalibrationDisplay
+    >>> y_true = ["anger", "anger", "fear", "fear"]
+    >>> y_proba = [[0.9, 0.1], [0.4, 0.6], [0.3, 0.7], [0.2, 0.8]]  # of anger and fear
+    >>> display = CalibrationDisplay.from_predictions(y_true, y_proba, n_bins=2)
+    >>> display.curve["accuracy"].tolist()
+    [0.75]
     """
 
     def __init__(self, curve):

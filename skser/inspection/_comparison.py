@@ -28,6 +28,21 @@ class ComparisonDisplay:
     See Also
     --------
     skser.evaluation.compare : Function that compares evaluations.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from skser.datasets import make_emotional_speech
+    >>> from skser.evaluation import compare, cross_validate_speakers
+    >>> from skser.inspection import ComparisonDisplay
+    >>> corpus = make_emotional_speech(4, 10, random_state=0)
+    >>> evaluations = {
+    ...     "drawn": cross_validate_speakers(DummyClassifier(strategy="uniform"), corpus, cv=2),
+    ...     "constant": cross_validate_speakers(DummyClassifier(), corpus, cv=2),
+    ... }
+    >>> display = ComparisonDisplay.from_comparison(compare(evaluations))
+    >>> sorted(label.get_text() for label in display.ax_.get_yticklabels())
+    ['constant', 'drawn']
     """
 
     def __init__(self, comparison, *, kind="scores"):

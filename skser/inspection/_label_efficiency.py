@@ -21,6 +21,17 @@ class LabelEfficiencyDisplay:
         Figure that contains the axes.
     lines_ : dict of Line2D
         Line of each estimator, by its name.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skser.evaluation import label_efficiency_curve
+    >>> from skser.inspection import LabelEfficiencyDisplay
+    >>> X, y = load_wine(return_X_y=True)
+    >>> curve = label_efficiency_curve({"bayes": GaussianNB()}, X, y, n_labels=(4, 16), n_repeats=2)
+    >>> list(LabelEfficiencyDisplay.from_curve(curve).lines_)
+    ['bayes']
     """
 
     def __init__(self, curve):

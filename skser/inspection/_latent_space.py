@@ -27,6 +27,15 @@ class LatentSpaceDisplay:
         Axes of the emotion latent and of the style latent.
     figure_ : matplotlib Figure
         Figure that contains the axes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skser.inspection import LatentSpaceDisplay
+    >>> codes = np.random.RandomState(0).randn(6, 2)
+    >>> display = LatentSpaceDisplay.from_predictions(codes, codes[::-1], ["anger", "fear"] * 3)
+    >>> [ax.get_title() for ax in display.axes_]
+    ['emotion latent', 'style latent']
     """
 
     def __init__(self, emotion, style, labels):

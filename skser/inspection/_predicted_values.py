@@ -26,6 +26,14 @@ class PredictedValuesDisplay:
         Axes with the plot.
     figure_ : matplotlib Figure
         Figure that contains the axes.
+
+    Examples
+    --------
+    >>> from skser.inspection import PredictedValuesDisplay
+    >>> ratings, predictions = [1.0, 2.0, 3.0, 4.0], [1.5, 2.0, 2.5, 3.5]
+    >>> display = PredictedValuesDisplay.from_predictions(ratings, predictions, names=["valence"])
+    >>> display.ax_.get_legend().get_texts()[0].get_text()
+    'valence, 0.90'
     """
 
     def __init__(self, y_true, y_pred, names):

@@ -22,6 +22,15 @@ class RiskCoverageDisplay:
         Figure that contains the axes.
     line_ : matplotlib Line2D
         Line of the curve.
+
+    Examples
+    --------
+    >>> from skser.inspection import RiskCoverageDisplay
+    >>> y_true = ["anger", "anger", "fear", "fear"]
+    >>> y_proba = [[0.9, 0.1], [0.4, 0.6], [0.3, 0.7], [0.2, 0.8]]  # of anger and fear
+    >>> display = RiskCoverageDisplay.from_predictions(y_true, y_proba)
+    >>> display.curve["risk"].tolist()
+    [0.0, 0.0, 0.0, 0.25]
     """
 
     def __init__(self, curve, area=None):

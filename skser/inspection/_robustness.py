@@ -20,6 +20,18 @@ class RobustnessDisplay:
         Axes of each kind of distortion.
     figure_ : matplotlib Figure
         Figure that contains the axes.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skser.inspection import RobustnessDisplay
+    >>> index = pd.MultiIndex.from_tuples(
+    ...     [("clean", ""), ("noise", "20 dB SNR"), ("noise", "10 dB SNR")]
+    ... )
+    >>> report = pd.DataFrame({"score": [0.8, 0.7, 0.5], "same": [1.0, 0.9, 0.6]}, index=index)
+    >>> display = RobustnessDisplay.from_report(report)
+    >>> [ax.get_title() for ax in display.axes_]
+    ['noise']
     """
 
     def __init__(self, report):

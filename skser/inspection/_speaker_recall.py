@@ -22,6 +22,16 @@ class SpeakerRecallDisplay:
         Figure that contains the axes.
     bars_ : matplotlib BarContainer
         Bars of the speakers.
+
+    Examples
+    --------
+    >>> from skser.inspection import SpeakerRecallDisplay
+    >>> y_true = ["anger", "fear", "anger", "fear"]
+    >>> y_pred = ["anger", "fear", "anger", "anger"]
+    >>> speakers = ["03", "03", "08", "08"]
+    >>> display = SpeakerRecallDisplay.from_predictions(y_true, y_pred, speakers=speakers)
+    >>> [label.get_text() for label in display.ax_.get_yticklabels()]
+    ['03 (2)', '08 (2)']
     """
 
     def __init__(self, recalls):

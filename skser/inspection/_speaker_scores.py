@@ -25,6 +25,14 @@ class SpeakerScoresDisplay:
     See Also
     --------
     SpeakerRecallDisplay : Plot of the UAR of each speaker.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skser.inspection import SpeakerScoresDisplay
+    >>> display = SpeakerScoresDisplay.from_scores(pd.Series({"03": 0.4, "08": 0.6}, name="CCC"))
+    >>> display.ax_.get_xlabel()
+    'CCC'
     """
 
     def __init__(self, scores):

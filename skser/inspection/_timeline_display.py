@@ -29,6 +29,17 @@ class TimelineDisplay:
         Axes with the plot.
     figure_ : matplotlib Figure
         Figure that contains the axes.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skser.inspection import TimelineDisplay
+    >>> timeline = pd.DataFrame(
+    ...     {"start": [0.0, 0.5], "end": [2.0, 2.5], "anger": [0.9, 0.4], "neutral": [0.1, 0.6]}
+    ... )
+    >>> display = TimelineDisplay.from_predictions(timeline)
+    >>> display.ax_.get_xlabel()
+    'seconds'
     """
 
     def __init__(self, timeline):

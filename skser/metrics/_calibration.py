@@ -46,6 +46,14 @@ def reliability_curve(y_true, y_proba, *, labels=None, n_bins=10, strategy="unif
     DataFrame
         One row per non-empty bin: mean ``confidence``, ``accuracy``, and ``n``, the number of
         utterances.
+
+    Examples
+    --------
+    >>> from skser.metrics import reliability_curve
+    >>> y_true = ["anger", "anger", "fear", "fear"]
+    >>> y_proba = [[0.9, 0.1], [0.4, 0.6], [0.3, 0.7], [0.2, 0.8]]  # of anger and fear
+    >>> reliability_curve(y_true, y_proba, n_bins=4).round(2).to_numpy().tolist()
+    [[0.65, 0.5, 2.0], [0.85, 1.0, 2.0]]
     """
     true, y_proba, _ = check_probabilities(y_true, y_proba, labels)
     confidence, right = y_proba.max(axis=1), y_proba.argmax(axis=1) == true
@@ -129,6 +137,14 @@ def risk_coverage_curve(y_true, y_proba, *, labels=None):
     ----------
     El-Yaniv, R. and Wiener, Y. (2010). On the Foundations of Noise-free Selective
     Classification. JMLR 11, 1605-1641.
+
+    Examples
+    --------
+    >>> from skser.metrics import risk_coverage_curve
+    >>> y_true = ["anger", "anger", "fear", "fear"]
+    >>> y_proba = [[0.9, 0.1], [0.4, 0.6], [0.3, 0.7], [0.2, 0.8]]  # of anger and fear
+    >>> risk_coverage_curve(y_true, y_proba)["risk"].tolist()
+    [0.0, 0.0, 0.0, 0.25]
     """
     true, y_proba, _ = check_probabilities(y_true, y_proba, labels)
     confidence, wrong = y_proba.max(axis=1), y_proba.argmax(axis=1) != true

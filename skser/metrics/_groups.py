@@ -20,6 +20,15 @@ def group_recalls(y_true, y_pred, groups):
     DataFrame
         One row per group: ``n``, the number of utterances; ``uar`` over the classes that occur in
         the group; ``recall_anger`` and so on, which are NaN for classes that do not.
+
+    Examples
+    --------
+    >>> from skser.metrics import group_recalls
+    >>> y_true = ["anger", "fear", "anger", "fear"]
+    >>> y_pred = ["anger", "fear", "anger", "anger"]
+    >>> speakers = ["03", "03", "08", "08"]
+    >>> group_recalls(y_true, y_pred, speakers)["uar"].to_dict()
+    {'03': 1.0, '08': 0.5}
     """
     y_true, y_pred, _ = check_labels(y_true, y_pred)
     groups = check_attribute(groups, y_true, "groups")
@@ -48,6 +57,15 @@ def worst_group(y_true, y_pred, groups):
         Group with the lowest UAR, the first of several.
     uar : float
         Its UAR over the classes that occur in the group.
+
+    Examples
+    --------
+    >>> from skser.metrics import worst_group
+    >>> y_true = ["anger", "fear", "anger", "fear"]
+    >>> y_pred = ["anger", "fear", "anger", "anger"]
+    >>> speakers = ["03", "03", "08", "08"]
+    >>> worst_group(y_true, y_pred, speakers)
+    ('08', 0.5)
     """
     recalls = group_recalls(y_true, y_pred, groups)["uar"]
     worst = recalls.idxmin()

@@ -23,6 +23,20 @@ class AttentionMap:
     frequency_extents : ndarray of shape (n_bands, 2)
         Lowest and highest frequency that each cell covers, clipped to the input's bands. The unit
         is that of `frequencies`.
+
+    Examples
+    --------
+    >>> from skser.audio import Waveform
+    >>> from skser.datasets import make_emotional_speech
+    >>> from skser.persistence import load_pretrained
+    >>> corpus = make_emotional_speech(1, 5, random_state=0)
+    >>> utterance = Waveform(corpus.data[0], corpus.sampling_rate)
+    >>> model = load_pretrained("emodb-afcn", device="cpu")
+    >>> (attention,) = model[-1].attention(model[:-1].transform([utterance]))
+    >>> attention.weights.shape == (4, len(attention.times), len(attention.frequencies))
+    True
+    >>> attention.weights.sum(axis=(1, 2)).round(3).tolist()
+    [1.0, 1.0, 1.0, 1.0]
     """
 
     weights: np.ndarray

@@ -4,7 +4,20 @@ import os
 
 
 class SavedModelError(ValueError):
-    """Raised when a model cannot be saved or a file is refused; the message says why."""
+    """Raised when a model cannot be saved or a file is refused; the message says why.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import skser
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "notes.skser"
+    >>> _ = path.write_text("not a model")
+    >>> try:
+    ...     skser.load(path)
+    ... except skser.persistence.SavedModelError as error:
+    ...     print("refused")
+    refused
+    """
 
 
 class naming:

@@ -96,6 +96,12 @@ def path_of(name):
     ----------
     name : str
         Name from `list_pretrained`.
+
+    Examples
+    --------
+    >>> from skser.persistence import path_of
+    >>> path_of("emodb-functionals").name
+    'emodb-functionals.skser'
     """
     if name not in list_pretrained():
         raise ValueError(

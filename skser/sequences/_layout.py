@@ -21,6 +21,13 @@ class Layout:
     n_channels : int, default=1
         Number of channels. Columns are channel-major: all bands of the static features, then all
         bands of their first differences, and so on.
+
+    Examples
+    --------
+    >>> from skser.sequences import Layout
+    >>> layout = Layout(("pitch", "loudness"), hop=0.01)
+    >>> layout.feature_names, layout.n_channels
+    (('pitch', 'loudness'), 1)
     """
 
     feature_names: tuple
