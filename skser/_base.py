@@ -105,11 +105,11 @@ def in_container(estimator, vectors, X):
 def validate_sequences(estimator, X, *, reset):
     """Check X and return it as `Sequences`.
 
-    With ``reset=True`` the number of columns is stored on the estimator; otherwise it is compared
-    with the stored number. ``n_features_in_`` and ``feature_names_in_`` are set for 2-D arrays
-    only. A 2-D array is a batch of one-column sequences of equal length, so that its columns are
-    frames. An estimator with a true attribute ``_takes_vectors`` reads each row as an utterance of
-    a single frame instead.
+    With ``reset=True`` the layout and number of columns are stored on the estimator; otherwise
+    they are compared with those stored. ``n_features_in_`` and ``feature_names_in_`` are set for
+    2-D arrays only. A 2-D array is a batch of one-column sequences of equal length, so that its
+    columns are frames. An estimator with a true attribute ``_takes_vectors`` reads each row as an
+    utterance of a single frame instead.
 
     Parameters
     ----------
@@ -128,8 +128,8 @@ def validate_sequences(estimator, X, *, reset):
     ------
     ValueError
         If X is empty, has an utterance without frames, holds NaN or infinity, or differs from
-        the X of `fit` in its form or number of columns. The wording is scikit-learn's, and the
-        first offending utterance is named.
+        the X of `fit` in its form, number of columns, their names or bands, or its hop. The
+        wording is scikit-learn's where it has one, and the first offending utterance is named.
     TypeError
         If X is audio, or cannot be converted to numbers.
     """
@@ -162,10 +162,24 @@ def validate_sequences(estimator, X, *, reset):
                 f"X has {n_columns} features, but {type(estimator).__name__} is "
                 f"expecting {estimator._n_columns} features as input."
             )
+        else:
+            _check_layout(estimator, sequences.layout)
     if reset:
         estimator._fitted_on_flat = is_flat
+        estimator._layout = sequences.layout
         estimator._n_columns = sequences.values.shape[1]
     return sequences
+
+
+def _check_layout(estimator, given):
+    """Raise an error if columns or frames do not mean what they meant in `fit`."""
+    fitted = vars(estimator).get("_layout")
+    different = fitted and fitted.difference(given)
+    if different:
+        raise ValueError(
+            f"{type(estimator).__name__} was fitted on {different[0]}, but X has {different[1]}. "
+            "Compute X with the transformer, and the parameters, that were used for fit."
+        )
 
 
 def is_audio(X):

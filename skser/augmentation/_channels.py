@@ -164,6 +164,11 @@ def encode(samples, sampling_rate, random_state, *, format="MP3", compression=0.
     ndarray of shape (n_samples,)
         Decoded samples. Samples beyond full scale are encoded at a lower level.
 
+    Raises
+    ------
+    ValueError
+        If `format` is not one of the above, or `compression` is not between 0 and 1.
+
     Examples
     --------
     >>> import numpy as np
@@ -174,6 +179,10 @@ def encode(samples, sampling_rate, random_state, *, format="MP3", compression=0.
     >>> decoded.shape == speech.shape
     True
     """
+    if format not in _CODECS:
+        raise ValueError(f"format must be one of {', '.join(_CODECS)}, not {format!r}.")
+    if not 0 <= compression <= 1:
+        raise ValueError(f"compression must be between 0 and 1, not {compression}.")
     container, subtype, rates = _CODECS[format]
     # Samples beyond full scale would be clipped, which is a different distortion.
     peak = max(float(np.abs(samples).max()), 1.0)

@@ -48,7 +48,6 @@ class BaseSegmented(MetaEstimatorMixin, BaseEstimator):
             )
         named, y = y, self._checked_targets(y)
         check_consistent_length(sequences, y, groups, soft_targets)
-        self._seconds_per_frame = sequences.layout.hop
         self.window_frames_ = self._in_frames("window")
         self.hop_frames_ = self._in_frames("hop")
         windows, utterances = self._windows(sequences)
@@ -61,27 +60,21 @@ class BaseSegmented(MetaEstimatorMixin, BaseEstimator):
         """Return a method's outputs for all windows, their utterances and their bounds."""
         check_is_fitted(self)
         sequences = validate_sequences(self, X, reset=False)
-        hops = self._seconds_per_frame, sequences.layout.hop
-        if None not in hops and hops[0] != hops[1]:
-            raise ValueError(
-                f"{type(self).__name__} was fitted on frames {hops[0]} s apart, but X has frames "
-                f"{hops[1]} s apart. Compute the features of X with the hop used for training."
-            )
         windows, utterances = self._windows(sequences)
         outputs = getattr(self.estimator_, method)(self._as_given(windows))
         starts = windows.starts - sequences.starts[utterances]
         bounds = np.stack([starts, starts + windows.lengths])
-        if self._seconds_per_frame is not None:
+        if self._layout.hop is not None:
             # Round to nanoseconds, so that 0.15 s does not become 0.15000000000000002 s.
-            bounds = (bounds * self._seconds_per_frame + sequences.layout.offset).round(9)
+            bounds = (bounds * self._layout.hop + sequences.layout.offset).round(9)
         return outputs, utterances, bounds
 
     def _in_frames(self, name):
         """Convert the parameter `name` to a whole number of frames."""
         given = getattr(self, name)
-        n_frames = round(given / (self._seconds_per_frame or 1))
+        n_frames = round(given / (self._layout.hop or 1))
         if n_frames < 1:
-            unit = "frames" if self._seconds_per_frame is None else "s"
+            unit = "frames" if self._layout.hop is None else "s"
             raise ValueError(f"{name}={given} {unit} is less than one frame. Give a larger {name}.")
         return n_frames
 

@@ -9,6 +9,7 @@ import pandas as pd
 import scipy.stats
 from sklearn.utils._param_validation import Interval, validate_params
 
+from skser._wording import counted
 from skser.evaluation._intervals import holm, jackknife
 from skser.evaluation._speaker_evaluation import SpeakerEvaluation
 from skser.evaluation._target_metrics import is_loss, within_range
@@ -204,9 +205,27 @@ def _check_same_utterances(name_a, a, name_b, b):
     if not tables[0].equals(tables[1]):
         raise ValueError(
             f"{name_a!r} and {name_b!r} were evaluated on different utterances, speakers or "
-            f"targets: {a.protocol['corpus']}, and {b.protocol['corpus']}. Evaluate both on the "
-            "same corpus."
+            f"targets ({a.protocol['corpus']}, and {b.protocol['corpus']}): "
+            f"{_first_difference((name_a, name_b), *tables)}. Evaluate both on the same corpus."
         )
+
+
+def _first_difference(names, table_a, table_b):
+    """Describe the first difference between the utterances of two evaluations."""
+    a, b = (table.set_index("utterance") for table in (table_a, table_b))
+    for name, found, other in ((names[0], a, b), (names[1], b, a)):
+        alone = found.index.difference(other.index, sort=False)
+        if len(alone):
+            return f"{counted(len(alone), 'utterance')} only in {name!r}, such as {alone[0]!r}"
+    for column in dict.fromkeys([*a, *b]):
+        if column not in a or column not in b:
+            return f"only {names[0 if column in a else 1]!r} has {column!r}"
+        differs = (a[column] != b[column]) & ~(a[column].isna() & b[column].isna())
+        if differs.any():
+            row = differs.to_numpy().argmax()
+            values = f"{a[column].iloc[row]!r} and {b[column].iloc[row]!r}"
+            return f"{column!r} of utterance {a.index[row]!r} is {values}"
+    return "their columns hold values of different types"
 
 
 def _friedman(scores):

@@ -258,6 +258,7 @@ class NeuralEstimator(TrainingParameters):
         module.to(memory_format=torch.channels_last)
         transferred, rate_factors = set(), {}
         if self._transfer is not None:
+            self._transfer.warn_of_other_input(self._layout)
             transferred = self._transfer.copy_weights(module, getattr(self, "classes_", None))
             rate_factors = dict.fromkeys(transferred, self._transfer.lr_multiplier)
         if self.compile:

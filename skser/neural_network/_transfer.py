@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skser.neural_network._callbacks import warn_caller
+
 
 @dataclass(frozen=True)
 class Transfer:
@@ -27,6 +29,24 @@ class Transfer:
     strategy: str
     head_epochs: int
     lr_multiplier: float
+
+    def warn_of_other_input(self, layout):
+        """Warn if columns or frames of the input meant something else to the source.
+
+        Parameters
+        ----------
+        layout : Layout
+            Layout of the input.
+        """
+        theirs = vars(self.source).get("_layout")
+        if theirs is None or len(theirs.feature_names) != len(layout.feature_names):
+            return
+        different = theirs.difference(layout)
+        if different:
+            warn_caller(
+                f"The source was trained on {different[0]}, but X has {different[1]}, so its "
+                "weights may be of little use. Compute both with the same parameters."
+            )
 
     def copy_weights(self, module, classes):
         """Copy the source's weights into a module of the same architecture.

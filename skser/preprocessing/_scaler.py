@@ -74,7 +74,7 @@ class SequenceScaler(
         self : object
         """
         with unchanged_on_failure(self):
-            for attribute in ("_scaler", "n_features_in_", "feature_names_in_", "_n_columns"):
+            for attribute in ("_scaler", "n_features_in_", "feature_names_in_"):
                 self.__dict__.pop(attribute, None)
             return self.partial_fit(X, y)
 

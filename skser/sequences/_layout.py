@@ -3,6 +3,8 @@
 import json
 from dataclasses import dataclass
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -61,6 +63,39 @@ class Layout:
     def n_bands(self):
         """Number of columns of one channel."""
         return len(self.feature_names) // self.n_channels
+
+    def difference(self, other):
+        """Describe the first difference in meaning from another layout of as many columns.
+
+        What one of them does not state is not compared: default names, no hop, no frequencies.
+
+        Parameters
+        ----------
+        other : Layout
+            Layout to compare with.
+
+        Returns
+        -------
+        (str, str) or None
+            That which differs, of this layout and of the other one. None if nothing does.
+        """
+        if self == other:
+            return None
+        names, other_names = self.feature_names, other.feature_names
+        default = Layout.unnamed(len(names)).feature_names
+        if names != other_names and default not in (names, other_names):
+            i = next(i for i, name in enumerate(names) if name != other_names[i])
+            return f"{names[i]!r} in column {i}", f"{other_names[i]!r} there"
+        if None not in (self.hop, other.hop) and not np.isclose(self.hop, other.hop, rtol=1e-6):
+            return tuple(f"frames {hop:g} s apart" for hop in (self.hop, other.hop))
+        bands, other_bands = self.frequencies, other.frequencies
+        if None in (bands, other_bands) or len(bands) != len(other_bands):
+            return None
+        differs = ~np.isclose(bands, other_bands, rtol=1e-6)  # rounded otherwise on other machines
+        if differs.any():
+            i = int(differs.argmax())
+            return tuple(f"band {i} at {found[i]:.5g} Hz" for found in (bands, other_bands))
+        return None
 
     @classmethod
     def unnamed(cls, n_columns):

@@ -51,6 +51,14 @@ def test_all_codecs_change_samples_slightly(format, compression):
     assert np.corrcoef(decoded, speech)[0, 1] > 0.9
 
 
+def test_unknown_codecs_and_compressions_are_refused():
+    speech = np.zeros(1600, np.float32)
+    with pytest.raises(ValueError, match="format must be one of MP3, OGG, .*, not 'AAC'"):
+        encode(speech, RATE, RANDOM(0), format="AAC")
+    with pytest.raises(ValueError, match="compression must be between 0 and 1, not 9"):
+        encode(speech, RATE, RANDOM(0), compression=9)
+
+
 def test_samples_beyond_full_scale_are_not_clipped():
     tone = (3 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)
     for format in ("MP3", "OPUS", "ULAW"):

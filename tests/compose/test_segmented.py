@@ -277,7 +277,8 @@ def test_bad_input_raises(sequences, y):
     with pytest.raises(TypeError, match="takes frame sequences, not audio"):
         clone(model).fit(["a.wav", "b.wav"], ["a", "b"])
     model.fit(sequences, y)
-    other = Sequences(sequences.values, sequences.lengths, layout=Layout(("x",) * 8, hop=0.02))
+    rare = Layout(sequences.layout.feature_names, hop=0.02)
+    other = Sequences(sequences.values, sequences.lengths, layout=rare)
     with pytest.raises(ValueError, match=r"fitted on frames 0\.01 s apart, but X.*0\.02 s apart"):
         model.predict(other)
     with pytest.raises(ValueError, match="fitted on frame sequences and is now given a 2-D"):

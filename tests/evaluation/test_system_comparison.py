@@ -129,11 +129,31 @@ def test_the_text_names_systems_pairs_and_levels(evaluations):
     assert "Friedman's test over speakers: p = 0.00" in text
 
 
-def test_evaluations_of_other_utterances_are_refused(evaluations):
+CHANGES = [
+    (lambda t: {"speaker": t["speaker"].to_numpy()[::-1]}, "'speaker' of utterance 0 is 's0' and"),
+    (
+        lambda t: {"true": t["true"].where(t["utterance"] != 4, "joy")},
+        "'true' of .* 4 is 'fear' and",
+    ),
+    (lambda t: {"true": t["true"].where(t["utterance"] != 4)}, "'true' of .* 4 is 'fear' and nan"),
+    (lambda t: {"utterance": t["utterance"] + 2}, "2 utterances only in 'good', such as 0"),
+    (lambda t: {"true_valence": 1.0}, "only 'other' has 'true_valence'"),
+    (lambda t: {"utterance": t["utterance"].astype(float)}, "values of different types"),
+]
+
+
+@pytest.mark.parametrize(("changed", "message"), CHANGES)
+def test_evaluations_of_other_utterances_are_refused(evaluations, changed, message):
     good = evaluations["good"]
-    other = good.predictions.assign(speaker=good.predictions["speaker"].to_numpy()[::-1])
-    with pytest.raises(ValueError, match="'good' and 'other' were evaluated on different"):
-        compare({"good": good, "other": dataclasses.replace(good, predictions=other)})
+    other = dataclasses.replace(
+        good, predictions=good.predictions.assign(**changed(good.predictions))
+    )
+    with pytest.raises(ValueError, match=f"'good' and 'other' were evaluated on .*{message}"):
+        compare({"good": good, "other": other})
+
+
+def test_other_input_than_two_evaluations_is_refused(evaluations):
+    good = evaluations["good"]
     with pytest.raises(ValueError, match=r"at least two evaluations, got 1: \['good'\]"):
         compare({"good": good})
     with pytest.raises(TypeError, match=r"evaluations\['b'\] must be a SpeakerEvaluation, got int"):

@@ -1,5 +1,6 @@
 """Transfer learning from a fitted network, in one stage or two, with separate learning rates."""
 
+import dataclasses
 import pickle
 
 import numpy as np
@@ -327,3 +328,9 @@ class TestWrongInput:
         wider = AttentionFCNClassifier(**{**SMALL, "filters": (4, 16)})
         with pytest.raises(ValueError, match=r"network: blocks\.1.*the same architecture"):
             TransferClassifier(wider, source).fit(mels, corpus.target)
+
+    def test_other_frames_than_those_of_the_source_are_warned_of(self, source, mels, corpus):
+        slower = dataclasses.replace(mels.layout, hop=0.02)
+        X = Sequences.from_list(mels.to_list(), slower)
+        with pytest.warns(UserWarning, match=r"trained on frames 0\.01 s.*X has frames 0\.02"):
+            TransferClassifier(AttentionFCNClassifier(**SMALL), source).fit(X, corpus.target)
