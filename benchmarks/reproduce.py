@@ -2,11 +2,13 @@
 
     python benchmarks/reproduce.py leaderboard_emodb-loso_functionals embeddings_emodb-loso_middle
     python benchmarks/reproduce.py staged_transfer_ravdess --shares 0.1
+    python benchmarks/reproduce.py leaderboard_emodb-loso_fcn-and-functionals --seed 1
 
-Runs the script of each result again for the first seed and fold, and compares the predictions with
-those stored. If all are equal, the result records the present code, and its script may add folds
-and seeds to it. This includes results from before there was a record of the code. Scripts need the
-option `--folds`, and results the entry "fits". Other options are passed on to the script.
+Runs the script of each result again for the first fold of the first seed, or of another one that
+was made on a processor like the present one, and compares the predictions with those stored. If all
+are equal, the result records the present code, and its script may add folds and seeds to it. This
+includes results from before there was a record of the code. Scripts need the option `--folds`, and
+results the entry "fits". Other options are passed on to the script.
 """
 
 import argparse
@@ -98,7 +100,11 @@ def unknown(script, stored):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="+", help="names of results, without .json")
+    parser.add_argument("--seed", type=int, default=0, help="other than 0: only for leaderboard.py")
     arguments, options = parser.parse_known_args()
+    seeds = ["--seeds", str(arguments.seed + 1)]
+    if arguments.seed:
+        seeds += ["--first-seed", str(arguments.seed)]
     failed = []
     for name in arguments.names:
         stored = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
@@ -106,7 +112,7 @@ def main():
         script = ROOT / command[0]
         with tempfile.TemporaryDirectory() as folder:
             subprocess.run(
-                [sys.executable, *command, "--seeds", "1", "--folds", "0", *options],
+                [sys.executable, *command, *seeds, "--folds", "0", *options],
                 check=True,
                 cwd=ROOT,
                 env={**os.environ, "SKSER_RESULTS": folder},
