@@ -11,14 +11,16 @@ from functools import partial
 import numpy as np
 
 _PLAIN = str | bytes | int | float | complex | tuple
+_CONTAINERS = list | dict | set | frozenset | np.ndarray | partial
 
 
 def digest(thing):
     """Compute a hash of an object from its parameters, fitted state and the code of functions.
 
     Objects that differ in any of these have different hashes. The code of a user's function or
-    class includes the functions, classes and plain values of its module that it uses. Two runs of
-    the same script compute the same hash.
+    class includes what it uses of its module, and of other modules of the user: functions, classes,
+    plain values, arrays, containers and estimators. Two runs of the same script compute the same
+    hash.
     """
     return hashlib.sha256(repr(_described(thing, ())).encode()).hexdigest()
 
@@ -39,7 +41,8 @@ def _described(thing, around):
             return (name, thing.shape, [_described(item, around) for item in thing.ravel()])
         # A view of the bytes, because `tobytes` would copy a large block.
         content = np.ascontiguousarray(thing).reshape(-1).view(np.uint8)
-        return (name, thing.shape, str(thing.dtype), hashlib.sha256(content).hexdigest())
+        read_as = [getattr(thing, of, None) for of in ("sampling_rate", "max_amplitude")]
+        return (name, thing.shape, str(thing.dtype), hashlib.sha256(content).hexdigest(), *read_as)
     if isinstance(thing, dict):
         items = [(_described(k, around), _described(v, around)) for k, v in thing.items()]
         return (name, items)
@@ -48,7 +51,7 @@ def _described(thing, around):
     if isinstance(thing, set | frozenset):
         return (name, sorted(repr(_described(item, around)) for item in thing))
     if isinstance(thing, type):
-        return ("type", thing.__module__, thing.__qualname__, *_methods(thing, around))
+        return ("type", thing.__module__, thing.__qualname__, *_methods(thing, around[:-1]))
     if isinstance(thing, partial):
         return (name, _described((thing.func, thing.args, thing.keywords), around))
     if isinstance(thing, types.FunctionType):
@@ -92,14 +95,25 @@ def _used_globals(function, around):
     """Describe what a user's function uses of its module; nothing of a library's."""
     if not _is_users(function.__module__):
         return []
-    values = [(n, function.__globals__.get(n)) for n in sorted(_names(function.__code__))]
-    found = [
-        (name, _described(value, around))
-        for name, value in values
-        if isinstance(value, _PLAIN)
-        or (isinstance(value, types.FunctionType | type) and _is_users(value.__module__))
-    ]
+    found = _used(function.__globals__, sorted(_names(function.__code__)), around)
     return [found] if found else []
+
+
+def _used(namespace, names, around):
+    """Describe the values of a module that have one of the names, in modules it imports too."""
+    found = []
+    for name in names:
+        value = namespace.get(name)
+        if isinstance(value, types.ModuleType):
+            known = any(value is other for other in around)
+            if not known and _is_users(value.__name__):
+                found.append((name, _used(vars(value), names, (*around, value))))
+        elif isinstance(value, types.FunctionType | type):
+            if _is_users(value.__module__):
+                found.append((name, _described(value, around)))
+        elif isinstance(value, _PLAIN | _CONTAINERS) or hasattr(value, "get_params"):
+            found.append((name, _described(value, around)))
+    return found
 
 
 def _names(code):

@@ -114,6 +114,11 @@ def _source(item, index, contents):
     if hasattr(item, "get_all_samples"):  # torchcodec's AudioDecoder, as in rows of `datasets`
         decoded = item.get_all_samples()
         return Waveform(decoded.data, float(decoded.sample_rate))
+    if isinstance(item, Waveform) and item.sampling_rate is None:
+        raise TypeError(
+            f"Utterance {index} was derived from a Waveform, such as by slicing, and lost its "
+            "sampling rate. Wrap it again: Waveform(samples, sampling_rate)."
+        )
     pair = _pair(item)
     if pair is not None:
         return _waveform(*pair, index)

@@ -30,8 +30,12 @@ class Waveform(np.ndarray):
     """Array of samples that carries its own sampling rate, as a file does.
 
     A list of waveforms is accepted wherever a list of paths is, and takes precedence over
-    `input_sampling_rate`. Arrays derived from a waveform, such as slices, do not keep the rate;
-    `copy.copy`, `copy.deepcopy` and pickle do. Notebooks show a waveform as a player.
+    `input_sampling_rate`. Arrays derived from a waveform, such as slices, do not keep the rate, and
+    are refused as audio until they are wrapped again; `copy.copy`, `copy.deepcopy` and pickle keep
+    it. Notebooks show a waveform as a player.
+
+    joblib, and thus the `memory` of scikit-learn's `Pipeline`, compares only the samples of
+    waveforms, and not their rate. The `memory` of this package's transformers compares both.
 
     Parameters
     ----------

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import hashlib
 import os
+import warnings
 from collections.abc import Iterator, Set
 from numbers import Integral, Real
 
@@ -28,6 +29,7 @@ from skser.audio import (
     audio_inputs,
     read_utterance,
     utterance_name,
+    with_index_columns,
     without_parts,
 )
 from skser.augmentation import altered
@@ -35,6 +37,7 @@ from skser.compose._fresh_copies import check_network, fit_on_fresh_copies
 from skser.compose._metadata import metadata_of_rows, routing_to_inner
 from skser.compose._sample_file import SampleFile
 from skser.compose._targets import as_named
+from skser.preprocessing import SpeakerScaler
 
 _TASKS_AT_ONCE = 512
 
@@ -113,6 +116,13 @@ class BaseAugmented(MetaEstimatorMixin, BaseEstimator):
         check_consistent_length(items, y, groups, soft_targets)
         estimator = clone(self.estimator)
         _take_arrays(estimator, self.sampling_rate, type(self).__name__)
+        if any(isinstance(p, SpeakerScaler) for p in (estimator, *estimator.get_params().values())):
+            warnings.warn(
+                f"The SpeakerScaler in {type(self).__name__} scales the utterances of a speaker "
+                "together with their altered copies in fit, but without any in predict. Put "
+                "StandardScaler in its place, or use AdaptedClassifier.",
+                stacklevel=3,
+            )
         if self.fresh_copies:
             check_network(estimator)
         utterances = np.tile(np.arange(len(items)), 1 + self.n_copies)
@@ -224,6 +234,7 @@ def _is_2d_array(X):
 
 def _like(X, samples, utterances):
     """Return the samples; if X is a table, as the column ``audio`` of its selected rows."""
+    X = _with_audio_column(X)
     if hasattr(X, "columns") and "audio" in X.columns:
         if not hasattr(X, "iloc"):  # polars
             audio = np.empty(len(samples), dtype=object)
@@ -234,6 +245,11 @@ def _like(X, samples, utterances):
             return X[utterances].with_columns(audio, **dict.fromkeys(parts))
         return without_parts(X.iloc[utterances], samples).reset_index(drop=True)
     return samples
+
+
+def _with_audio_column(X):
+    """Return a pandas table whose index holds audio with a column of it; anything else as given."""
+    return with_index_columns(X) if hasattr(X, "iloc") and hasattr(X, "columns") else X
 
 
 def _take_arrays(estimator, sampling_rate, owner, frozen=False):
@@ -253,7 +269,7 @@ def _take_arrays(estimator, sampling_rate, owner, frozen=False):
     else:
         parameters = estimator.get_params(deep=False)
         if "input_sampling_rate" in parameters:
-            rate = parameters.get("sampling_rate") or sampling_rate
+            rate = getattr(estimator, "sampling_rate", None) or sampling_rate
             if rate > sampling_rate:
                 raise ValueError(
                     f"{type(estimator).__name__} works at sampling_rate={rate} Hz, but "
@@ -276,6 +292,7 @@ def _take_arrays(estimator, sampling_rate, owner, frozen=False):
 
 def _speakers_of(X, groups):
     """Return the speakers: `groups`, or the column of an utterance table, or None."""
+    X = _with_audio_column(X)
     if groups is None and hasattr(X, "columns") and {"audio", "speaker"} <= set(X.columns):
         return np.asarray(X["speaker"])
     return groups

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 from sklearn import get_config
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import check_cv
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.multioutput import ClassifierChain, RegressorChain
 from sklearn.pipeline import Pipeline
@@ -86,12 +87,12 @@ def _warn_of_splits(owner, keywords):
     fixed = {id(part) for part in [*frozen, *(part.estimator for part in frozen)]}
     for name, part in parts.items():
         keyword = f"{name}__groups" if name else "groups"
-        if id(part) in fixed or keyword in keywords:
+        if id(part) in fixed:
             continue
-        if _splits_without_groups(part):
+        if _ignores_groups(part) if keyword in keywords else _splits_without_groups(part):
             kind = type(part).__name__
             warnings.warn(
-                f"{kind} splits its training rows and is given no groups, so that rows of one "
+                f"{kind} splits its training rows without regard to groups, so that rows of one "
                 f"utterance may be on both sides of its split. Put {type(owner).__name__} into "
                 f"{kind} instead of the reverse.",
                 stacklevel=4,
@@ -109,7 +110,22 @@ def _splits_without_groups(part):
         return False
     if isinstance(part, ClassifierChain | RegressorChain) and given["cv"] is None:
         return False
-    return given.get("cv", "prefit") != "prefit" or given.get("early_stopping") is True
+    stops_early = given.get("early_stopping") is True or (
+        # Gradient boosting has no other switch.
+        "early_stopping" not in given
+        and "validation_fraction" in given
+        and given.get("n_iter_no_change") is not None
+    )
+    estimates = given.get("oob_score") or given.get("probability") is True
+    return given.get("cv", "prefit") != "prefit" or stops_early or bool(estimates)
+
+
+def _ignores_groups(part):
+    """Return whether a parameter's value is a search whose splits do not depend on the groups."""
+    if not isinstance(part, BaseSearchCV) or isinstance(part.cv, list | tuple):
+        return False
+    split = get_routing_for_object(check_cv(part.cv)).consumes("split", ["groups"])
+    return "groups" not in split
 
 
 def inner_keywords(owner, metadata):

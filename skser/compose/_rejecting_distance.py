@@ -8,6 +8,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 
 from skser._base import is_audio, is_sequences
+from skser.audio import with_index_columns
 from skser.compose._adapted_base import BaseAdapted
 from skser.compose._augmented_base import BaseAugmented
 from skser.compose._geometric_voting import LEAST_PROBABILITY, GeometricVotingClassifier
@@ -49,8 +50,12 @@ def scores_and_vectors(model, X):
         return scores_and_vectors(model.estimator, X)
     if isinstance(model, BaseAugmented):
         return scores_and_vectors(model.estimator_, model._plain(X))
-    if isinstance(model, BaseAdapted) and model.setting is None:
-        return scores_and_vectors(getattr(model, "adapted_", model.estimator_), X)
+    if isinstance(model, BaseAdapted):
+        if model.setting is None:
+            return scores_and_vectors(getattr(model, "adapted_", model.estimator_), X)
+        scores = _scores(model, X)
+        vectors = _vectors(model, model._without_setting(X))
+        return scores, scores if vectors is None else vectors
     if isinstance(model, TransferClassifier):
         return scores_and_vectors(model.estimator_, X)
     if isinstance(model, VotingClassifier) and model.voting == "soft":
@@ -71,7 +76,7 @@ def scores_and_vectors(model, X):
             scores = _log(np.average(np.exp(logs), axis=0, weights=weights))
         return scores, np.hstack(vectors)
     scores = _scores(model, X)
-    vectors = _vectors(X)
+    vectors = _vectors(model, X)
     return scores, scores if vectors is None else vectors
 
 
@@ -93,12 +98,14 @@ def _log(probabilities):
     return np.log(np.maximum(np.asarray(probabilities, np.float64), LEAST_PROBABILITY))
 
 
-def _vectors(X):
+def _vectors(model, X):
     """Return X as one vector per utterance, None if it is neither vectors nor frames."""
     if is_sequences(X):
         moments = [(frames.mean(axis=0), frames.std(axis=0)) for frames in as_sequences(X)]
         return np.array(moments, np.float64).reshape(len(moments), -1)
-    if is_audio(X):
+    # A table with files in its index holds audio if the model does not count its columns.
+    by_index = hasattr(X, "iloc") and not hasattr(model, "n_features_in_")
+    if is_audio(with_index_columns(X) if by_index else X):
         return None
     try:
         X = np.asarray(X, np.float64)

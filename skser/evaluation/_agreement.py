@@ -52,9 +52,10 @@ def agreement(corpus):
     a little steadier, so it may exceed the human score.
 
     The consensus on an emotion is the one that most of the others chose; votes without such a
-    consensus, because it is a tie, are not scored. The consensus on a dimension is the mean of
-    the others. Of a rater who named several emotions, the first counts. Votes of speakers on
-    themselves do not count.
+    consensus, because it is a tie, are not scored. All emotions that were voted for count, even if
+    no utterance of the corpus is labeled with them; to compare models and raters, leave such votes
+    out. The consensus on a dimension is the mean of the others. Of a rater who named several
+    emotions, the first counts. Votes of speakers on themselves do not count.
 
     Parameters
     ----------

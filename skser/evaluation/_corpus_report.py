@@ -206,7 +206,7 @@ class CorpusReport:
     def _recordings(self, plt):
         """Make the section of durations, levels, noise and silence."""
         recordings, target = self.recordings, self.corpus.target.astype(str)
-        emotions = self.corpus.target_names
+        emotions = [str(name) for name in self.corpus.target_names]
         figure, axes = plt.subplots(2, 2, layout="constrained", figsize=(11, 7))
         for ax, (name, (label, title)) in zip(axes.flat, _MEASURES.items(), strict=True):
             values = [recordings.loc[target == emotion, name].to_numpy() for emotion in emotions]

@@ -30,7 +30,7 @@ from skser.evaluation._finished_folds import FinishedFolds
 from skser.evaluation._seeds import set_seed
 from skser.evaluation._speaker_evaluation import SpeakerEvaluation, joined
 from skser.evaluation._speaker_routing import fit_with_speakers
-from skser.evaluation._targets import EMOTION, rated_folds, target_of
+from skser.evaluation._targets import EMOTION, check_predictions, rated_folds, target_of
 from skser.evaluation._unknown_speakers import (
     UNKNOWN_SPEAKER,
     folds_of_known,
@@ -113,9 +113,9 @@ def cross_validate_speakers(
     unknown_speakers : {"drop", "train"}, default="drop"
         Use of utterances whose speaker is None. "drop" leaves them out, and "train" adds them to
         the training side of every fold, where they may share speakers with the test side. Known
-        speakers are kept apart in both cases. If `cv` gives rows, as `GivenSplits` and lists do,
-        its test sides are kept and this applies to its training sides only. The result states how
-        many utterances this concerns.
+        speakers are kept apart in both cases, and sentences if `sentences` is True. If `cv` gives
+        rows, as `GivenSplits` and lists do, its test sides are kept and this applies to its
+        training sides only. The result states how many utterances this concerns.
     unrated : {"drop", "train"}, default="drop"
         Use in training of utterances that lack a rating of some dimension, or any vote. "drop"
         leaves them out. "train" keeps them, for models that take NaN in y, such as
@@ -144,9 +144,10 @@ def cross_validate_speakers(
     ------
     ValueError
         If the corpus lacks the target or the speakers, or has only one speaker; if the model does
-        not predict that kind of target; if splits share speakers or there are none; if a search
-        or an early-stopping network cannot be given the speakers, or a classifier that takes
-        ``soft_targets`` the shares; or if `results_dir` holds results of another evaluation.
+        not predict that kind of target, or predicts NaN; if splits share speakers or there are
+        none; if a search or an early-stopping network cannot be given the speakers, or a
+        classifier that takes ``soft_targets`` the shares; or if `results_dir` holds results of
+        another evaluation.
 
     Examples
     --------
@@ -229,7 +230,7 @@ def _evaluated(model, X, target, groups, train, test, seed, fold):
     fit_with_speakers(model, _safe_indexing(X, train), y[train], groups[train], **metadata)
     fitted = time.perf_counter()
     X_test = _safe_indexing(X, test)
-    predicted = target.predict(model, X_test)
+    predicted = target.predict(model, X_test, test)
     end = time.perf_counter()
     result = {
         "seed": seed,
@@ -243,7 +244,9 @@ def _evaluated(model, X, target, groups, train, test, seed, fold):
     }
     if target.name == EMOTION and hasattr(model, "predict_proba"):
         result["classes"] = [str(label) for label in model.classes_]
-        result["proba"] = np.asarray(model.predict_proba(X_test), float).tolist()
+        proba = np.asarray(model.predict_proba(X_test), float)
+        check_predictions(proba, model, test)
+        result["proba"] = proba.tolist()
     return result
 
 
@@ -266,7 +269,7 @@ def _protocol(model, corpus, folds, cv, use_frame, sentences):
         "model": without_addresses(_whole_repr(model)),
         "model_hash": digest(_without_means(model)),
         "corpus": f"{corpus.name}, {len(corpus.target)} utterances",
-        "utterances_hash": _utterances(corpus),
+        "utterances_hash": utterances_hash(corpus),
         "cv": splits_given if isinstance(cv, Iterable) else without_addresses(_splitter(cv)),
         "folds_hash": rows.hexdigest(),
         "use_frame": use_frame,
@@ -325,14 +328,17 @@ def _whole_repr(model):
     return model.__repr__(N_CHAR_MAX=1_000_000)
 
 
-def _utterances(corpus):
+def utterances_hash(corpus):
     """Return a hash of the utterance table and of the content of every utterance."""
-    table = corpus.frame.drop(columns="audio").to_csv()
+    frame = corpus.frame.drop(columns="audio")  # as text it would abbreviate long arrays
+    table = [(str(name), column.to_numpy(dtype=object)) for name, column in frame.items()]
     try:
         items = audio_inputs(corpus.data, corpus.sampling_rate)
     except (TypeError, ValueError):  # items other than audio are fine if the model takes them
         items = list(corpus.data)
-    return digest((table, corpus.sampling_rate, [_content(i, corpus) for i in items]))
+    return digest(
+        (table, frame.index.to_list(), corpus.sampling_rate, [_content(i, corpus) for i in items])
+    )
 
 
 def _content(item, corpus):

@@ -152,6 +152,7 @@ def recall_gap(
         speakers = check_attribute(speakers, y_true, "speakers")
         by_speaker = _by_speaker(speakers, place, true, right, len(names), len(classes))
         simulated = np.array([_shuffled_gap(*by_speaker, random) for _ in range(n_simulations)])
+        simulated = simulated[np.isfinite(simulated)]  # of groups that share a class
     return gap_against_chance(gap, simulated, confidence_level, names[best], names[worst])
 
 

@@ -196,7 +196,8 @@ def label_efficiency_curve(
         resamples utterances.
     cv : int, cross-validation generator, iterable or None, default=None
         Splitter, or number of folds; None means 5 folds. Folds given by number are stratified by
-        class and, with `groups`, speaker-disjoint. Splits that share speakers are refused.
+        class and, with `groups`, speaker-disjoint. Splits that share speakers are refused,
+        unless `GivenSplits` allows them.
     n_labels : array-like of int and "all", default=(4, 8, 16, 32, "all")
         Numbers of labels per class. Numbers that some class does not have in some fold are left
         out.

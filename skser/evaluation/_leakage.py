@@ -37,16 +37,16 @@ _WAVES_IN_MEMORY = 1000
 
 @dataclass(frozen=True)
 class LeakageReport:
-    """Speakers, sentences and recordings that are on both sides of a split.
+    """Utterances, speakers, sentences and recordings that are on both sides of a split.
 
     Attributes
     ----------
     leaks : DataFrame
-        One row per fold and leak. ``fold`` is the number of the fold. ``kind`` is "speaker",
-        "sentence" or the name of another column, "identical audio", "near-identical audio", or
-        "overlapping audio" for parts of one recording that share samples. ``what`` is the shared
-        value, or names the two utterances. ``n_train`` and ``n_test`` count the utterances
-        concerned on either side.
+        One row per fold and leak. ``fold`` is the number of the fold. ``kind`` is "utterance",
+        "speaker", "sentence" or the name of another column, "identical audio", "near-identical
+        audio", or "overlapping audio" for parts of one recording that share samples. ``what`` is
+        the shared value, or names one or two utterances. ``n_train`` and ``n_test`` count the
+        utterances concerned on either side.
     checked : tuple of str
         Kinds of leaks that were looked for.
     n_folds : int
@@ -119,9 +119,9 @@ def leakage_report(corpus_or_groups, cv, *, y=None, n_jobs=None):
     >>> from sklearn.model_selection import KFold
     >>> from skser.evaluation import leakage_report
     >>> print(leakage_report(["a", "a", "b", "b"], KFold(2)))
-    2 folds, checked for shared speaker. Nothing is on both sides.
+    2 folds, checked for shared utterance, speaker. Nothing is on both sides.
     >>> print(leakage_report(["a", "b", "a", "b"], KFold(2)))
-    2 folds, checked for shared speaker.
+    2 folds, checked for shared utterance, speaker.
     speaker on both sides in 2 folds: a, b
     """
     first = corpus_or_groups[0] if isinstance(corpus_or_groups, list | np.ndarray) else None
@@ -145,8 +145,12 @@ def leakage_report(corpus_or_groups, cv, *, y=None, n_jobs=None):
                 "list."
             )
     folds = splits(cv, np.zeros(n), y, groups)
+    names = [f"row {i}" for i in range(n)]
+    if items is not None:
+        names = [utterance_name(item, i) for i, item in enumerate(items)]
     rows = []
     for fold, (train, test) in enumerate(folds):
+        rows += [(fold, "utterance", names[i], 1, 1) for i in np.intersect1d(train, test)]
         for kind, values in attributes.items():
             train_values, test_values = values[train], values[test]
             for value in np.intersect1d(
@@ -154,19 +158,17 @@ def leakage_report(corpus_or_groups, cv, *, y=None, n_jobs=None):
             ):
                 n_train, n_test = np.sum(train_values == value), np.sum(test_values == value)
                 rows.append((fold, kind, value, n_train, n_test))
-    checked = list(attributes)
+    checked = ["utterance", *attributes]
     if items is not None:
         checked += ["identical audio", "near-identical audio"]
         pairs = similar_recordings(items, rate, n_jobs)
         if any(isinstance(item, Utterance) and not item.is_whole for item in items):
             checked.append("overlapping audio")
             pairs += [("overlapping audio", i, j) for i, j in overlapping(items, rate)]
-        names = [utterance_name(item, i) for i, item in enumerate(items)]
         for fold, (train, test) in enumerate(folds):
-            side = np.zeros(n, dtype=int)
-            side[train], side[test] = 1, 2
+            in_train, in_test = (np.isin(np.arange(n), side) for side in (train, test))
             for kind, i, j in pairs:
-                if side[i] + side[j] == 3:
+                if (in_train[i] and in_test[j]) or (in_train[j] and in_test[i]):
                     rows.append((fold, kind, f"{names[i]} and {names[j]}", 1, 1))
     columns = ["fold", "kind", "what", "n_train", "n_test"]
     return LeakageReport(pd.DataFrame(rows, columns=columns), tuple(checked), len(folds))

@@ -12,6 +12,7 @@ from skser._whole_file import whole_file
 from skser.evaluation._speaker_evaluation import SpeakerEvaluation
 from skser.evaluation._target_metrics import ignore_constant_predictions, metrics_of
 from skser.evaluation._targets import DIMENSIONS, EMOTION, PROBA, VOTES
+from skser.evaluation._unknown_speakers import UNKNOWN_SPEAKER
 
 _SIDES = ("true", "predicted")
 _COMPRESSION = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zip": "zip"}
@@ -146,6 +147,10 @@ def read_predictions(path):
     protocol = {"corpus": f"{name}, {n} utterances", "cv": "unknown", "versions": {}}
     if target != EMOTION:
         protocol["target"] = target
+    tested = table.drop_duplicates("utterance")["speaker"] == UNKNOWN_SPEAKER
+    if tested.any():
+        counts = {"n": int(tested.sum()), "tested_on": int(tested.sum()), "trained_on": 0}
+        protocol["unknown_speakers"] = counts | {"n_utterances": n}
     evaluation = SpeakerEvaluation(table, pd.DataFrame(), [], protocol)
     return SpeakerEvaluation(table, _fold_results(evaluation), [], protocol)
 

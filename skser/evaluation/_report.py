@@ -1,5 +1,6 @@
 """Report of an evaluation as one HTML file."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from skser._optional import import_optional
 from skser._wording import counted
 from skser.audio import audio_inputs, utterance_name
 from skser.evaluation import leakage_report, recall_gap
+from skser.evaluation._cross_validation import utterances_hash
 from skser.evaluation._html_page import TEMPLATE, cell, picture, sound, table
 from skser.evaluation._report_protocol import about_corpora, protocol_section
 from skser.evaluation._report_values import ValueSections, name_of, number
@@ -25,6 +27,7 @@ from skser.inspection import (
 from skser.metrics import (
     class_distribution_distance,
     expected_calibration_error,
+    group_recalls,
     recall_per_class,
     worst_group,
 )
@@ -85,10 +88,21 @@ class EvaluationReport:
             values = target_of(corpus, evaluation.target).values
         except ValueError:  # the corpus lacks the target
             values = np.empty(0)
-        if rows.max() >= len(values) or not _equal(values[rows], evaluation.y_true):
+        speakers = np.where(pd.isna(corpus.speakers), UNKNOWN_SPEAKER, corpus.speakers).astype(str)
+        if (
+            rows.max() >= len(values)
+            or not _equal(values[rows], evaluation.y_true)
+            or not np.array_equal(speakers[rows], predictions["speaker"].astype(str))
+        ):
             raise ValueError(
-                f"{corpus.name} is not the corpus of this evaluation, which has other utterances "
-                "or labels."
+                f"{corpus.name} is not the corpus of this evaluation, which has other utterances, "
+                "labels or speakers."
+            )
+        if evaluation.protocol.get("utterances_hash") not in (None, utterances_hash(corpus)):
+            warnings.warn(
+                f"The recordings or the table of {corpus.name} are not those of the evaluation. "
+                "Sounds, sexes and leaks in the report are those of the corpus given here.",
+                stacklevel=2,
             )
         self.evaluation = evaluation
         self.corpus = corpus
@@ -140,8 +154,8 @@ class EvaluationReport:
         ]  # fmt: skip
         n_seeds, n_folds = (evaluation.fold_results[name].nunique() for name in ("seed", "fold"))
         notes = about_speakers(evaluation.protocol) + about_corpora(evaluation, corpus)
-        shared = "shared_speakers" in evaluation.protocol
-        apart = "" if shared else " in which no known speaker is on both sides"
+        are_apart = evaluation.folds and "shared_speakers" not in evaluation.protocol
+        apart = " in which no known speaker is on both sides" if are_apart else ""
         tested = evaluation.predictions["utterance"].nunique()
         of_all = f"{tested:,} of " if tested < len(corpus.target) else ""
         n_utterances = of_all + counted(len(corpus.target), "utterance")
@@ -225,7 +239,9 @@ class EvaluationReport:
         worst, uar = worst_group(true, predicted, speakers)
         paragraphs = [f"The speaker with the lowest UAR is {worst}, with {100 * uar:.1f} %."]
         paragraphs += self._sexes(true, predicted, speakers)
-        display = SpeakerRecallDisplay.from_predictions(true, predicted, speakers=speakers)
+        recalls = group_recalls(true, predicted, speakers)
+        recalls["n"] //= evaluation.predictions["seed"].nunique()
+        display = SpeakerRecallDisplay(recalls).plot()
         return {
             "title": "Speakers",
             "paragraphs": paragraphs,
@@ -354,6 +370,9 @@ class EvaluationReport:
 
     def _leakage(self):
         """Make the section of leaks between both sides of a split."""
+        if not self.evaluation.folds:
+            unknown = "The training sides of predictions from a file are unknown and not checked."
+            return {"title": "Leakage", "paragraphs": [unknown]}
         notes = " ".join(about_speakers(self.evaluation.protocol))
         checked = notes or "Every fold was checked: no speaker is on both sides."
         if not self.leakage:

@@ -1,6 +1,7 @@
 """Scores of a model on distorted recordings."""
 
 import hashlib
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from skser.audio import (
 )
 from skser.augmentation import altered, default_distortions
 from skser.evaluation._target_metrics import metrics_of, over_ratings
-from skser.evaluation._targets import EMOTION, target_of
+from skser.evaluation._targets import EMOTION, VOTES, target_of
 
 _CLEAN = "clean"
 
@@ -81,8 +82,9 @@ def robustness_report(
     Raises
     ------
     ValueError
-        If a distortion fails, returns anything but finite 1-D floats, or is named "clean". The
-        message names the distortion and the utterance.
+        If a distortion fails, returns anything but finite 1-D floats, or is named "clean", where
+        the message names the distortion and the utterance; if the model has no class of the
+        corpus, or predicts NaN.
 
     References
     ----------
@@ -114,6 +116,7 @@ def robustness_report(
         )
     wanted = target_of(corpus, target)
     wanted.of_model(model)
+    _check_classes(model, wanted)
     metric = next(iter(metrics_of(wanted.name).values())) if metric is None else metric
     rated = wanted.partly_rated
     y_true = wanted.values[rated]
@@ -131,7 +134,7 @@ def robustness_report(
 
     def outputs(versions):
         X = without_parts(corpus.frame, versions) if use_frame else versions
-        predicted = np.asarray(wanted.predict(model, X)["predicted"])
+        predicted = np.asarray(wanted.predict(model, X, np.flatnonzero(rated))["predicted"])
         if wanted.name != EMOTION:
             return predicted, predicted
         proba = model.predict_proba(X) if hasattr(model, "predict_proba") else None
@@ -158,6 +161,21 @@ def robustness_report(
         add(name if isinstance(name, tuple) else (str(name), ""), *outputs(versions))
     index = pd.MultiIndex.from_tuples(rows, names=["kind", "level"])
     return pd.DataFrame(list(rows.values()), index=index)
+
+
+def _check_classes(model, target):
+    """Warn if the model lacks emotions of the corpus; raise if it has none of them."""
+    classes = {str(name) for name in getattr(model, "classes_", ())}
+    names = set(target.columns if target.name == VOTES else target.labels.tolist())
+    if target.name not in (EMOTION, VOTES) or not classes or names <= classes:
+        return
+    both = f"Its classes are {sorted(classes)}, and the emotions of the corpus {sorted(names)}."
+    if not classes & names:
+        raise ValueError(f"The model has no class of the corpus. {both} Rename the emotions.")
+    warnings.warn(
+        f"The model never predicts {sorted(names - classes)}. {both}",
+        stacklevel=4,  # past scikit-learn's wrapper
+    )
 
 
 def _distorted(wave, distortion, name, seed):

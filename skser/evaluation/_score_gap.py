@@ -71,8 +71,8 @@ def score_gap(
     Raises
     ------
     ValueError
-        If there is only one group, a speaker is in two groups, or y_true and y_pred are of
-        different shapes.
+        If there is only one group, a speaker is in two groups, the metric is not defined for a
+        group or for one of as many speakers, or y_true and y_pred are of different shapes.
 
     See Also
     --------
@@ -104,6 +104,13 @@ def score_gap(
         scores = np.array(
             [metric(true[rows == i], predicted[rows == i]) for i in range(len(names))]
         )
+        if not np.isfinite(scores).all():
+            wrong = int((~np.isfinite(scores)).argmax())
+            raise ValueError(
+                f"The metric is {scores[wrong]} for the group {names.tolist()[wrong]!r}, or for "
+                "one of as many speakers. Give a metric that is defined for few utterances, or "
+                "leave out small groups."
+            )
         best, worst = scores.argmax(), scores.argmin()
         return (scores[best] - scores[worst], *((worst, best) if loss else (best, worst)))
 

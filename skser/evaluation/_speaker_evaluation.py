@@ -27,7 +27,8 @@ class SpeakerEvaluation:
     Attributes
     ----------
     predictions : DataFrame
-        One row per seed and utterance, sorted by these: ``seed``, ``fold``, ``utterance`` (its
+        One row per seed and tested utterance, sorted by these (several if it is in the test sides
+        of several folds): ``seed``, ``fold``, ``utterance`` (its
         row in the corpus), ``speaker`` ("unknown speaker" if None), ``true``, ``predicted``, and
         ``proba_anger`` and so on if the model has probabilities. For several dimensions and for
         votes, ``true_valence``, ``predicted_valence`` and so on replace ``true`` and
@@ -149,6 +150,8 @@ class SpeakerEvaluation:
     def by_speaker(self, metric=None):
         """Compute the score of each speaker, averaged over seeds.
 
+        All utterances of unknown speakers count as those of one, "unknown speaker".
+
         Parameters
         ----------
         metric : callable or None, default=None
@@ -170,7 +173,8 @@ class SpeakerEvaluation:
 
         The interval covers the score that other speakers of the same kind would show. It leaves
         out one speaker at a time, as `jackknife_by_speaker` does, and is clipped to the range of
-        the score, such as 0 to 1 for the UAR.
+        the score, such as 0 to 1 for the UAR. All utterances of unknown speakers are left out at
+        a time.
 
         Parameters
         ----------
@@ -295,7 +299,9 @@ class SpeakerEvaluation:
         else:
             name = self.target if isinstance(self.target, str) else ", ".join(self.target)
             unit, table = name, self.summary().round(3).to_string(na_rep="–")
-        disjoint = "" if "shared_speakers" in self.protocol else "speaker-disjoint "
+        # Nobody knows what the models of predictions that were read from a file were trained on.
+        known = self.folds and "shared_speakers" not in self.protocol
+        disjoint = "speaker-disjoint " if known else ""
         lines = [
             f"{counted(n_folds, disjoint + 'fold')}, {counted(n_seeds, 'seed')}, {unit}",
             table,

@@ -1,5 +1,6 @@
 """Comparison of several evaluations on the same corpus."""
 
+import warnings
 from dataclasses import dataclass
 from itertools import combinations
 from numbers import Real
@@ -13,6 +14,7 @@ from skser._wording import counted
 from skser.evaluation._intervals import holm, jackknife
 from skser.evaluation._speaker_evaluation import SpeakerEvaluation
 from skser.evaluation._target_metrics import is_loss, within_range
+from skser.evaluation._unknown_speakers import UNKNOWN_SPEAKER, about_speakers
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class SystemComparison:
         Name of the metric.
     confidence_level : float
         Confidence level of every interval.
+    notes : list of str
+        What limits the comparison: unknown speakers, and speakers on both sides of a fold.
 
     See Also
     --------
@@ -50,6 +54,7 @@ class SystemComparison:
     p_value: float
     metric: str
     confidence_level: float
+    notes: list
 
     def __str__(self):
         level = f"{100 * self.confidence_level:g} % interval"
@@ -69,10 +74,11 @@ class SystemComparison:
             }
         )
         pairs.index = [f"{row.better} - {row.worse}" for row in self.pairs.itertuples()]
-        parts = [f"{len(self.speaker_scores)} speakers", systems.to_string(), pairs.to_string()]
+        n_speakers = (self.speaker_scores.index != UNKNOWN_SPEAKER).sum()
+        parts = [counted(n_speakers, "speaker"), systems.to_string(), pairs.to_string()]
         if not np.isnan(self.p_value):
             parts.append(f"Friedman's test over speakers: p = {self.p_value:.3f}")
-        return "\n\n".join(parts)
+        return "\n\n".join(parts + self.notes)
 
 
 def _interval_text(table, form="{:.3f}"):
@@ -95,8 +101,9 @@ def compare(evaluations, *, metric=None, confidence_level=0.95):
     """Compare evaluations of several systems on the same corpus.
 
     Scores are pooled over folds and averaged over seeds. Intervals and tests are over speakers, by
-    leaving out one at a time, as in `jackknife_by_speaker`. The p-values of all pairs are corrected
-    with Holm's method; intervals are not corrected.
+    leaving out one at a time, as in `jackknife_by_speaker`; all utterances of unknown speakers
+    count as those of one speaker. The p-values of all pairs are corrected with Holm's method;
+    intervals are not corrected.
 
     Parameters
     ----------
@@ -190,6 +197,11 @@ def compare(evaluations, *, metric=None, confidence_level=0.95):
         _friedman(by_speaker),
         getattr(metric, "__name__", "score"),
         confidence_level,
+        [
+            f"{name}: {sentence}"
+            for name, evaluation in evaluations.items()
+            for sentence in about_speakers(evaluation.protocol)
+        ],
     )
 
 
@@ -207,6 +219,13 @@ def _check_same_utterances(name_a, a, name_b, b):
             f"{name_a!r} and {name_b!r} were evaluated on different utterances, speakers or "
             f"targets ({a.protocol['corpus']}, and {b.protocol['corpus']}): "
             f"{_first_difference((name_a, name_b), *tables)}. Evaluate both on the same corpus."
+        )
+    hashes = [evaluation.protocol.get("utterances_hash") for evaluation in (a, b)]
+    if None not in hashes and hashes[0] != hashes[1]:
+        warnings.warn(
+            f"The recordings or tables that {name_a!r} and {name_b!r} were evaluated on differ, "
+            "although labels and speakers are the same.",
+            stacklevel=4,  # past scikit-learn's wrapper
         )
 
 

@@ -88,8 +88,11 @@ class Target:
             )
         return self.values, {}
 
-    def predict(self, model, X):
-        """Return the entries of a fold's result that hold predictions, in plain types."""
+    def predict(self, model, X, rows):
+        """Return the entries of a fold's result that hold predictions, in plain types.
+
+        `rows` are those of the utterances in the corpus, for messages.
+        """
         if self.name == EMOTION:
             return {"predicted": [str(label) for label in model.predict(X)]}
         if self.name == VOTES and _is(is_classifier, model):
@@ -109,6 +112,7 @@ class Target:
                 f"{type(model).__name__} predicts an array of shape {predicted.shape}, but "
                 f"target={self.name!r} needs {self.values.shape[1:] or 'one value'} per utterance."
             )
+        check_predictions(predicted, model, rows)
         if self.name == VOTES:
             predicted = _as_shares(predicted)
         return {"predicted": predicted.tolist()}
@@ -125,6 +129,19 @@ class Target:
                 for side, values in (("true", true), ("predicted", predicted))
             ],
             axis=1,
+        )
+
+
+def check_predictions(predicted, model, rows):
+    """Raise ValueError if a prediction or probability is NaN or infinite; name the first one."""
+    wrong = ~np.isfinite(predicted.reshape(len(predicted), -1)).all(axis=1)
+    if wrong.any():
+        first = int(wrong.argmax())
+        raise ValueError(
+            f"{type(model).__name__} predicts {predicted[first].tolist()} for utterance "
+            f"{rows[first]} of the corpus, and no finite numbers for {int(wrong.sum())} of "
+            f"{len(wrong)}. Its training may have diverged: scale the features, or lower the "
+            "learning rate."
         )
 
 

@@ -87,8 +87,17 @@ def folds_of_known(cv, X, y, groups, known, use):
         return folds
     rows = np.flatnonzero(known)
     inner = speaker_disjoint_splits(cv, _safe_indexing(X, rows), y[rows], groups[rows], "cv")
-    extra = np.flatnonzero(~known) if use == "train" else np.empty(0, dtype=np.int64)
-    return [(np.union1d(rows[train], extra), rows[test]) for train, test in inner]
+    inner = [(rows[train], rows[test]) for train, test in inner]
+    if use == "drop":
+        return inner
+    return [(np.union1d(train, _addable(groups, ~known, test)), test) for train, test in inner]
+
+
+def _addable(groups, unknown, test):
+    """Return the rows of unknown speakers, without those whose sentence is tested."""
+    if groups.ndim == 2:  # speakers and sentences
+        unknown = unknown & ~np.isin(groups[:, 1], groups[test, 1])
+    return np.flatnonzero(unknown)
 
 
 def speaker_facts(cv, folds, speakers):

@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, make_constrain
 from skser._base import SequenceTransformerMixin, in_container
 from skser._device import resolve_device
 from skser._docstrings import insert_descriptions
+from skser._fingerprint import digest
 from skser.audio import AudioReadError, audio_inputs, printable, read_utterance, utterance_name
 from skser.feature_extraction._engine import ExtractionEngine, FrameBuffer
 from skser.feature_extraction._parameters import DESCRIPTIONS
@@ -306,7 +307,9 @@ class AudioTransformer(StatelessTransformer):
         }
 
     def _setting(self):
-        return f"{type(self).__module__}.{type(self).__qualname__} {self._settings()!r}"
+        name = f"{type(self).__module__}.{type(self).__qualname__}"
+        own = "" if name.startswith("skser.") else digest(type(self))  # the code of a user's class
+        return f"{name} {self._settings()!r}{own}"
 
 
 @functools.cache

@@ -269,7 +269,13 @@ def describe(frames, lengths, columns, statistics, hop, active_only):
     has_differences = any(column.startswith("Δ") for column in columns)
     plain, only = np.flatnonzero(~is_voiced_only), np.flatnonzero(is_voiced_only)
     frames, lengths = _at_least_three(frames, lengths)
-    voiced = frames[:, list(columns).index("F0")] > 0 if len(only) else None
+    pitch = frames[:, list(columns).index("F0")] if len(only) else None
+    if pitch is not None and pitch.min(initial=0) < 0:
+        raise ValueError(
+            "The column F0 holds negative values, as scaled frames do, so that voiced frames "
+            "cannot be found. Scale the vectors after Functionals instead of the frames."
+        )
+    voiced = pitch > 0 if pitch is not None else None
     if active_only and voiced is not None:
         kept, lengths = _active(voiced, lengths)
         frames, voiced = frames[kept], voiced[kept]

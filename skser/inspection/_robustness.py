@@ -5,6 +5,8 @@ import numpy as np
 from skser._wording import counted
 from skser.inspection._drawing import new_axes
 
+_CLEAN = ("clean", "")
+
 
 class RobustnessDisplay:
     """Plot of scores for each kind and level of distortion, compared with clean recordings.
@@ -71,14 +73,16 @@ class RobustnessDisplay:
         Raises
         ------
         ValueError
-            If the report contains only clean recordings, or if there are fewer `axes` than kinds
-            of distortion.
+            If the report lacks the row of clean recordings, or contains only that, or if there are
+            fewer `axes` than kinds of distortion.
         """
         # Scores of classes are shares; those of dimensions and votes may have any range.
         is_share = "same" in self.report
         scores = self.report["score"] * (100 if is_share else 1)
-        clean = scores.iloc[0]
-        kinds = list(dict.fromkeys(self.report.index.get_level_values(0)[1:]))
+        if _CLEAN not in scores.index:
+            raise ValueError(f"The report has no row {_CLEAN} of clean recordings to compare with.")
+        clean, scores = scores.loc[_CLEAN], scores.drop(index=_CLEAN)
+        kinds = list(dict.fromkeys(scores.index.get_level_values(0)))
         if not kinds:
             raise ValueError(
                 "The report contains only clean recordings, so there is nothing to plot. Pass "

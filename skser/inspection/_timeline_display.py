@@ -111,21 +111,32 @@ class TimelineDisplay:
             return self._plot_lanes(ax)
         ax = axes_for(self, ax, figsize=(9, 3))
         proba = self.timeline.drop(columns=["start", "end", REASON], errors="ignore")
-        centers = (self.timeline["start"] + self.timeline["end"]) / 2
-        # Repeat the first and last rows, so that the plot covers the whole recording.
-        times = [self.timeline["start"].iloc[0], *centers, self.timeline["end"].iloc[-1]]
-        values = proba.iloc[[0, *range(len(proba)), len(proba) - 1]].to_numpy()
-        names = [str(c) for c in proba]
+        start, end = self.timeline["start"].to_numpy(), self.timeline["end"].to_numpy()
+        centers = (start + end) / 2
+        # Windows overlap, so each stands for the time around its center; after a gap, from its
+        # start, and before one, to its end.
+        apart = start[1:] > end[:-1]
+        between = (centers[1:] + centers[:-1]) / 2
+        left = np.array([start[0], *np.where(apart, start[1:], between)])
+        right = np.array([*np.where(apart, end[:-1], between), end[-1]])
+        names, first = [str(c) for c in proba], 0
+        for last in [*(np.flatnonzero(apart) + 1), len(proba)]:
+            # Repeat the first and last rows, so that the plot covers all of these windows.
+            times = [left[first], *centers[first:last], right[last - 1]]
+            values = proba.iloc[[first, *range(first, last), last - 1]].to_numpy()
+            labels, colors = [] if first else names, [f"C{i}" for i in range(len(names))]
+            if _are_probabilities(proba):
+                ax.stackplot(times, values.T, labels=labels, colors=colors, alpha=0.8)
+            else:
+                for i, color in enumerate(colors):
+                    ax.plot(times, values[:, i], label=labels[i] if labels else None, color=color)
+            first = last
         if _are_probabilities(proba):
-            ax.stackplot(times, values.T, labels=names, alpha=0.8)
             ax.set(ylim=(0, 1), ylabel="probability")
         else:
-            ax.plot(times, values, label=names)
             ax.set(ylabel=names[0] if len(names) == 1 else "prediction")
-        # Windows overlap, so each stands for the time around its center.
-        edges = np.array([times[0], *(centers[1:].to_numpy() + centers[:-1]) / 2, times[-1]])
-        self._draw_refused(ax, edges[:-1], np.diff(edges), np.zeros(len(centers)), 1.0)
-        ax.set(xlim=(times[0], times[-1]), xlabel="seconds")
+        self._draw_refused(ax, left, right - left, np.zeros(len(centers)), 1.0)
+        ax.set(xlim=(left[0], right[-1]), xlabel="seconds")
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small")
         self.ax_, self.figure_ = ax, ax.figure
         return self
@@ -163,7 +174,8 @@ class TimelineDisplay:
 
     def _draw_refused(self, ax, start, length, bottom, height):
         """Hatch the windows or turns that the model refuses, with one entry in the legend."""
-        refused = self.timeline.get(REASON, pd.Series("", self.timeline.index)).to_numpy() != ""
+        reasons = self.timeline.get(REASON, pd.Series("", self.timeline.index))
+        refused = reasons.fillna("").to_numpy() != ""  # a CSV file has nothing where "" was
         if refused.any():
             start, length, bottom = (np.asarray(of)[refused] for of in (start, length, bottom))
             ax.bar(start, height, length, bottom, align="edge", label="refused", **_REFUSED)

@@ -100,12 +100,12 @@ def _turn(row, place, channel):
         start, end = seconds(row["start"], "start"), seconds(row["end"], "end")
     except TypeError as error:
         raise ValueError(f"{place}: {error}") from None
-    start = start or 0.0
-    if end is None or start < 0 or end <= start:
+    if start is None or end is None or start < 0 or end <= start:
+        begins = "has no start" if start is None else f"starts at {start:g} s"
+        ends = "has no end" if end is None else f"ends at {end:g} s"
         raise ValueError(
-            f"{place}: the turn starts at {start:g} s and "
-            f"{'has no end' if end is None else f'ends at {end:g} s'}. The start must not be "
-            "negative, and the end must be later than the start."
+            f"{place}: the turn {begins} and {ends}. The start must not be negative, and the end "
+            "must be later than the start."
         )
     speaker = row.get("speaker")
     speaker = None if speaker is None or pd.isna(speaker) else speaker

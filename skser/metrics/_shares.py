@@ -4,6 +4,8 @@ import numpy as np
 from scipy.special import rel_entr, xlogy
 from sklearn.utils import check_array
 
+from skser.metrics._validation import check_columns
+
 _TOLERANCE = 1e-6  # of sums of shares, which float32 probabilities exceed 1 by
 
 
@@ -69,6 +71,9 @@ def vote_divergence(y_true, y_pred):
 
 def _checked(y_true, y_pred):
     """Return both tables of shares as arrays, or raise if a row is not a distribution."""
+    names = [getattr(given, "columns", None) for given in (y_true, y_pred)]
+    if all(columns is not None for columns in names):
+        check_columns("y_pred", names[1], names[0])
     tables = []
     for given, name in ((y_true, "y_true"), (y_pred, "y_pred")):
         shares = check_array(given, dtype=np.float64, input_name=name)

@@ -112,6 +112,28 @@ def check_attribute(values, y, name):
     return values
 
 
+def check_columns(name, columns, labels):
+    """Raise ValueError if the columns of a table are named like classes, but in another order.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter, for the message.
+    columns : Index or None
+        Columns of the table; None if it is an array.
+    labels : array-like
+        Class that each column is taken for.
+    """
+    if columns is None or len(columns) != len(labels):
+        return
+    given, wanted = ([str(label) for label in names] for names in (columns, labels))
+    if given != wanted and set(given) == set(wanted):
+        raise ValueError(
+            f"The columns of {name} are {given}, but they are taken for {wanted}. Give both in the "
+            "same order."
+        )
+
+
 def check_probabilities(y_true, y_proba, labels):
     """Check predicted probabilities, and find the column of each true label.
 
@@ -122,8 +144,8 @@ def check_probabilities(y_true, y_proba, labels):
     y_proba : array-like of shape (n_utterances, n_classes)
         Predicted probabilities. Each row sums to 1.
     labels : array-like of shape (n_classes,) or None
-        Class of each column, such as ``classes_`` of the model. None means the sorted labels of
-        y_true.
+        Class of each column, such as ``classes_`` of the model. None means the columns of a
+        DataFrame if they include all classes, and otherwise the sorted labels of y_true.
 
     Returns
     -------
@@ -140,7 +162,11 @@ def check_probabilities(y_true, y_proba, labels):
         If shapes or labels do not match, or a row is not a probability distribution.
     """
     y_true = _labels(y_true, "y_true")
+    names = getattr(y_proba, "columns", None)
+    if labels is None and names is not None and np.isin(y_true, names).all():
+        labels = names
     labels = np.unique(y_true) if labels is None else column_or_1d(labels)
+    check_columns("y_proba", names, labels)
     y_proba = np.asarray(y_proba, dtype=np.float64)
     if y_proba.ndim != 2 or y_proba.shape[1] != len(labels):
         raise ValueError(

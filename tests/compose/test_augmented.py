@@ -6,9 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+import soundfile
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
@@ -239,7 +245,9 @@ def test_a_table_stays_a_table(corpus):
     assert lengths[12:] == lengths[:12]
     scaler = SpeakerScaler(make_pipeline(features(), Means()))
     model = augmented(make_pipeline(scaler, LogisticRegression()))
-    assert model.fit(table, corpus.target[:12]).predict(table).shape == (12,)
+    with pytest.warns(UserWarning, match="SpeakerScaler in AugmentedClassifier scales the utter"):
+        model.fit(table, corpus.target[:12])
+    assert model.predict(table).shape == (12,)
     same_length = pd.DataFrame({"audio": list(np.stack([x[:4000] for x in corpus.data[:4]]))})
     assert len(augmented().fit(same_length, list("aabb")).estimator_.X_) == 8
 
@@ -423,7 +431,7 @@ INNER_SPLITS = [
 @pytest.mark.parametrize("splitting", INNER_SPLITS)
 def test_a_split_of_utterances_from_their_copies_is_warned_of(corpus, splitting):
     inner = make_pipeline(features(), Means(), splitting(LinearSVC()))
-    with pytest.warns(UserWarning, match=r"is given no groups.*Put AugmentedClassifier into"):
+    with pytest.warns(UserWarning, match=r"without regard to groups.*Put AugmentedClassifier into"):
         augmented(inner).fit(corpus.data, corpus.target)
 
 
@@ -455,3 +463,75 @@ def test_scikit_learn_warns_of_a_search_without_groups(corpus):
     search = GridSearchCV(inner, {"randomforestclassifier__n_estimators": [2]}, cv=2)
     with pytest.warns(UserWarning, match="groups parameter is ignored"):
         augmented(search).fit(corpus.data, corpus.target)
+
+
+def test_a_table_with_files_in_its_index_stays_a_table(corpus, tmp_path):
+    paths = [str(tmp_path / f"{i}.wav") for i in range(4)]
+    for path, samples in zip(paths, corpus.data, strict=False):
+        soundfile.write(path, samples, RATE)
+    index = pd.MultiIndex.from_arrays(
+        [paths, pd.to_timedelta([0.1] * 4, "s"), pd.to_timedelta([0.5] * 4, "s")],
+        names=["file", "start", "end"],
+    )
+    table = pd.DataFrame({"speaker": list("ssuu"), "effort": range(4)}, index=index)
+    speakers = []
+
+    class Bound:
+        def bind(self, samples, of_samples):
+            speakers.append(of_samples)
+            return add_noise
+
+        def __call__(self, samples, sampling_rate, random_state):
+            raise AssertionError("only what bind returns is called")
+
+    model = augmented(augment=Bound()).fit(table, list("abab"))
+    assert list(speakers[0]) == list("ssuu")
+    given = model.estimator_.X_
+    assert [len(samples) for samples in given["audio"]] == [round(0.4 * RATE)] * 8
+    assert given["effort"].tolist() == [0, 1, 2, 3] * 2
+    assert given[["start", "end"]].isna().all(axis=None)
+    model.predict(table)
+    assert model.estimator_.seen_["speaker"].tolist() == list("ssuu")
+
+
+def test_a_rate_below_that_of_any_transformer_is_refused(speech, y):
+    class FixedRate(MelSpectrogram):
+        """Transformer whose rate is no parameter, as that of SpeechEmbedding."""
+
+        def __init__(self, input_sampling_rate=None, memory=None):
+            super().__init__(n_mels=8, input_sampling_rate=input_sampling_rate, memory=memory)
+
+        @property
+        def sampling_rate(self):
+            return 16000
+
+        @sampling_rate.setter
+        def sampling_rate(self, value):
+            pass
+
+    model = augmented(make_pipeline(FixedRate(), Means(), LogisticRegression()), sampling_rate=8000)
+    with pytest.raises(ValueError, match="FixedRate works at sampling_rate=16000 Hz, but"):
+        model.fit(speech, y)
+
+
+@pytest.mark.filterwarnings("ignore:The groups parameter is ignored", "ignore:lbfgs failed")
+@pytest.mark.parametrize(
+    "splitting",
+    [
+        RandomForestClassifier(50, oob_score=True, random_state=0),
+        GradientBoostingClassifier(n_estimators=5, n_iter_no_change=2, random_state=0),
+        GridSearchCV(LogisticRegression(), {"C": [1]}, cv=2),
+    ],
+)
+def test_scores_of_copies_inside_are_warned_of(corpus, splitting):
+    model = augmented(make_pipeline(features(), Means(), splitting))
+    name = type(splitting).__name__
+    with pytest.warns(UserWarning, match=f"{name} splits its training rows without regard to"):
+        model.fit(corpus.data, corpus.target)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_search_by_speaker_inside_is_not_warned_of(corpus):
+    inner = make_pipeline(features(input_sampling_rate=RATE), Means(), LogisticRegression(C=1e-3))
+    search = GridSearchCV(inner, {"logisticregression__C": [1e-3]}, cv=GroupKFold(2))
+    augmented(search).fit(corpus.data, corpus.target, groups=corpus.speakers)

@@ -644,3 +644,21 @@ def test_a_class_that_a_fold_lacks_is_below_decision_values_of_any_size():
     assert (of_speaker[:, 2] < of_speaker[:, [0, 1, 3]].min(axis=1)).all()
     model = RejectingClassifier(Large(), cv=GroupKFold(4)).fit(X, y, groups=groups)
     assert model.temperature_ > 200  # where earlier bounds would have ended
+
+
+def test_metadata_beside_audio_do_not_make_an_utterance_unusual(corpus, tmp_path):
+    paths = [str(tmp_path / f"{i}.wav") for i in range(len(corpus.data))]
+    for path, samples in zip(paths, corpus.data, strict=True):
+        soundfile.write(path, samples, RATE)
+    index = pd.Index(paths, name="file")
+    table = pd.DataFrame({"age": 30 + np.arange(len(paths)) % 5}, index=index)
+    audio = make_pipeline(MelSpectrogram(n_mels=8), Functionals(), StandardScaler(), SVC())
+    model = RejectingClassifier(CalibratedClassifierCV(audio, cv=2), detect_speech=False)
+    model.fit(table, corpus.target, groups=corpus.speakers)
+    np.testing.assert_array_equal(model.reasons(table.assign(age=90)), model.reasons(table))
+    # Vectors whose rows are named by files are vectors all the same.
+    vectors = audio[:-1].fit_transform(table)
+    of_vectors = RejectingClassifier(LogisticRegression(), detect_speech=False)
+    named = pd.DataFrame(vectors, index).add_prefix("x")
+    of_vectors.fit(named, corpus.target, groups=corpus.speakers)
+    assert len(of_vectors.center_) == vectors.shape[1]

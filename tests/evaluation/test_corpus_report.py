@@ -151,3 +151,19 @@ def test_a_browser_shows_the_report_without_requests(report, tmp_path):
     assert {url.split(":")[0] for url in requests} <= {"file", "data"}
     assert len(images) == 4
     assert min(images) > 0
+
+
+def test_emotions_that_are_numbers_have_recordings(monkeypatch):
+    import matplotlib.axes
+
+    drawn = []
+    boxplot = matplotlib.axes.Axes.boxplot
+    monkeypatch.setattr(
+        matplotlib.axes.Axes, "boxplot",
+        lambda ax, values, **options: drawn.append(values) or boxplot(ax, values, **options),
+    )  # fmt: skip
+    noise = list(np.random.RandomState(0).randn(4, 8000).astype(np.float32) / 10)
+    frame = pd.DataFrame({"audio": noise, "emotion": [0, 1, 0, 1]})
+    corpus = SpeechCorpus(frame, "mine", {}, sampling_rate=RATE)
+    CorpusReport(corpus, features=NONE, duplicates=False).to_html()
+    assert [[len(values) for values in of_measure] for of_measure in drawn] == [[2, 2]] * 4

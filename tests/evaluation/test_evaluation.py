@@ -35,6 +35,7 @@ from sklearn.svm import SVC
 from skorch.callbacks import GradientNormClipping
 
 from skser._fingerprint import digest
+from skser.audio import Waveform
 from skser.datasets import SpeechCorpus, make_emotional_speech
 from skser.evaluation import cross_validate_speakers
 from skser.evaluation._finished_folds import FinishedFolds
@@ -351,6 +352,7 @@ def test_digests_differ_where_reprs_do_not():
         (lambda: np.random.RandomState(0), lambda: np.random.RandomState(1)),
         (lambda: LogisticRegression().fit([[0], [1]], [0, 1]), lambda: LogisticRegression()),
         (lambda: Path("a"), lambda: Path("b")),
+        (lambda: [Waveform(np.zeros(9), 8000)], lambda: [Waveform(np.zeros(9), 16000)]),
     ]
     for one, other in pairs:
         assert digest(one()) == digest(one())
@@ -358,6 +360,40 @@ def test_digests_differ_where_reprs_do_not():
     loop = []
     loop.append(loop)
     assert digest(loop) != digest([])
+
+
+def made_module(monkeypatch, name, source):
+    """A module of the user with this source."""
+    module = types.ModuleType(name)
+    monkeypatch.setitem(sys.modules, name, module)
+    exec(source, vars(module))
+    return module
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("KEPT = [1]", "KEPT = [2]"),
+        ("KEPT = {'a': 1}", "KEPT = {'a': 2}"),
+        ("KEPT = {1}", "KEPT = {2}"),
+        ("import numpy as np; KEPT = np.arange(3)", "import numpy as np; KEPT = np.arange(4)"),
+        ("from functools import partial; KEPT = partial(max, 1)",) * 2,
+        ("from skser.preprocessing import SequenceScaler as S; KEPT = S()",) * 2,
+        ("def KEPT(X): return X", "def KEPT(X): return 2 * X"),
+        ("def scale(X): return X", "def scale(X): return 2 * X"),
+    ],
+)
+def test_digests_of_functions_include_what_they_use(monkeypatch, before, after):
+    if before == after:
+        after = after.replace("max, 1", "max, 2").replace("S()", "S(with_mean=False)")
+    digests = []
+    for number, source in enumerate((before, before, after)):
+        made_module(monkeypatch, "helpers_of_mine", f"{source}\nUNUSED = [{number}]")
+        imported = "import helpers_of_mine as KEPT" if "scale" in source else source
+        code = f"{imported}\nUNUSED = [{number}]\ndef features(X): return KEPT, KEPT.scale"
+        module = made_module(monkeypatch, "features_of_mine", code)
+        digests.append(digest(FunctionTransformer(module.features)))
+    assert digests[0] == digests[1] != digests[2]
 
 
 class OwnRepr(DummyClassifier):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skser.evaluation import recall_gap
+from skser.evaluation import recall_gap, score_gap
 from skser.metrics import group_recalls
 
 EMOTIONS = np.array(["anger", "fear", "joy", "sadness"])
@@ -99,3 +99,30 @@ def test_missing_groups_and_speakers_are_rejected(labels):
         recall_gap(*labels, groups, missing)
     with pytest.raises(ValueError, match="inconsistent"):
         recall_gap(*labels, groups[:5], None)
+
+
+def test_a_metric_that_is_undefined_for_a_group_is_an_error():
+    random = np.random.RandomState(0)
+    speakers = np.repeat(np.arange(6), 8)
+    true = random.randn(48)
+    true[speakers == 0] = 1.0  # has no correlation with anything
+
+    def correlation(true, predicted):
+        return np.corrcoef(true, predicted)[0, 1] if np.ptp(true) else np.nan
+
+    sex = np.where(speakers == 0, "only", np.where(speakers % 2, "m", "f"))
+    with pytest.raises(ValueError, match="metric is nan for the group 'only'"):
+        score_gap(true, true + random.randn(48), sex, speakers, metric=correlation)
+    one = np.where(speakers == 1, "one", "rest")  # undefined where groups are assigned at random
+    with pytest.raises(ValueError, match="for the group 'one', or for one of as many speakers"):
+        score_gap(true, true + random.randn(48), one, speakers, metric=correlation)
+
+
+def test_assignments_in_which_no_groups_share_a_class_do_not_count():
+    true = np.array(["a"] * 20 + ["b"] * 20)
+    speakers = np.repeat(np.arange(4), 10)  # two speakers have only a, and two only b
+    groups = np.where(np.isin(speakers, [0, 2]), "x", "y")
+    wrong = np.arange(40) % 10 < np.where(groups == "x", 1, 8)
+    found = recall_gap(true, flipped(true, wrong), groups, speakers)
+    # Of the arrangements that can be compared, each gap is as large or as small as this one.
+    assert found.p_value > 0.3

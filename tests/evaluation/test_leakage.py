@@ -59,7 +59,7 @@ def test_shared_sentences_are_counted_and_named(table):
     speakers, y, sentences = table
     groups = pd.DataFrame({"speaker": speakers, "sentence": sentences})
     report = leakage_report(groups, StratifiedSpeakerKFold(4), y=y)
-    assert report.checked == ("speaker", "sentence")
+    assert report.checked == ("utterance", "speaker", "sentence")
     assert set(report.leaks["kind"]) == {"sentence"}
     first = report.leaks.iloc[0]
     train, test = next(StratifiedSpeakerKFold(4).split(y, y, speakers))
@@ -71,7 +71,20 @@ def test_shared_sentences_are_counted_and_named(table):
 def test_missing_values_do_not_count_as_leaks():
     report = leakage_report([None, None, "a", None], [([0, 1], [2, 3])])
     assert report.is_clean
-    assert str(report) == "1 fold, checked for shared speaker. Nothing is on both sides."
+    assert str(report).endswith("checked for shared utterance, speaker. Nothing is on both sides.")
+
+
+def test_utterances_on_both_sides_are_leaks_even_if_their_speakers_are_unknown():
+    report = leakage_report([None, None, "a", "b"], [([0, 1, 2], [1, 0, 3]), ([0, 1], [2, 3])])
+    assert report.leaks[["fold", "kind", "what"]].to_numpy().tolist() == [
+        [0, "utterance", "row 0"],
+        [0, "utterance", "row 1"],
+    ]
+    noise = list(np.random.RandomState(0).randn(3, 4000).astype(np.float32))
+    frame = pd.DataFrame({"audio": [*noise, noise[0]], "emotion": "joy", "speaker": list("abcd")})
+    corpus = SpeechCorpus(frame, "mine", {}, sampling_rate=8000)
+    found = leakage_report(corpus, [([0, 1], [0, 3])]).leaks  # the copy of a row on both sides
+    assert set(found["kind"]) == {"utterance", "speaker", "identical audio"}
 
 
 def encoded(samples, format, subtype):

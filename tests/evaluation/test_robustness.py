@@ -142,3 +142,18 @@ def test_integer_samples_are_rejected(model, halves):
     whole = {"whole": lambda samples, rate, random: np.rint(32767 * samples).astype(np.int16)}
     with pytest.raises(ValueError, match="'whole' returned int16 of shape .* utterance 0"):
         robustness_report(model, halves[1], distortions=whole)
+
+
+def test_classes_that_the_model_lacks_are_named(model, halves):
+    new = halves[1]
+    renamed = SpeechCorpus(
+        new.frame.assign(emotion=np.where(new.target == "anger", "rage", new.target)), "other", {},
+        sampling_rate=RATE,
+    )  # fmt: skip
+    softer = {"softer": lambda samples, sampling_rate, random_state: samples / 2}
+    with pytest.warns(UserWarning, match=r"never predicts \['rage'\]. Its classes are \['anger',"):
+        robustness_report(model, renamed, distortions=softer)
+    foreign = new.frame.assign(emotion=[f"{name}!" for name in new.target])
+    foreign = SpeechCorpus(foreign, "other", {}, sampling_rate=RATE)
+    with pytest.raises(ValueError, match="The model has no class of the corpus"):
+        robustness_report(model, foreign, distortions=softer)

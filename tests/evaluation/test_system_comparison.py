@@ -175,3 +175,14 @@ def test_the_display_draws_systems_or_pairs(evaluations):
     np.testing.assert_allclose(ends, found.pairs[["low", "high"]])
     with pytest.raises(ValueError, match="kind must be 'scores' or 'differences', got 'ranks'"):
         ComparisonDisplay.from_comparison(found, kind="ranks")
+
+
+def test_other_recordings_of_the_same_labels_are_warned_of(evaluations):
+    good = evaluations["good"]
+    a, b = (
+        dataclasses.replace(good, protocol=good.protocol | {"utterances_hash": of})
+        for of in ("one", "other")
+    )
+    with pytest.warns(UserWarning, match="recordings or tables that 'a' and 'b' were evaluated on"):
+        compare({"a": a, "b": b})
+    compare({"a": a, "b": a, "c": good})

@@ -442,3 +442,38 @@ class TestVotes:
 
         with pytest.raises(ValueError, match="Hard has no predict_proba"):
             cross_validate_speakers(Hard(), made_up(votes=votes_of()), target="votes", cv=2)
+
+
+class Undefined(RegressorMixin, BaseEstimator):
+    """Regressor that predicts NaN for one utterance in three."""
+
+    def fit(self, X, y):
+        self.n_ = np.shape(y)[1:]
+        return self
+
+    def predict(self, X):
+        predicted = np.full((len(X), *self.n_), 0.5)
+        predicted[1::3] = np.nan
+        return predicted
+
+
+class Unsure(DummyClassifier):
+    """Classifier whose probabilities are NaN."""
+
+    def predict_proba(self, X):
+        return np.full((len(X), len(self.classes_)), np.nan)
+
+
+@pytest.mark.parametrize(
+    ("model", "target"),
+    [
+        (Undefined(), "votes"),
+        (Undefined(), "valence"),
+        (Undefined(), ["valence", "activation"]),
+        (Unsure(), "votes"),
+        (Unsure(), "emotion"),
+    ],
+)
+def test_predictions_that_are_not_finite_are_an_error(model, target):
+    with pytest.raises(ValueError, match=r"predicts .*nan.* for utterance \d+ of the corpus"):
+        cross_validate_speakers(model, made_up(votes=votes_of()), target=target, cv=2)

@@ -6,8 +6,14 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut
 
-from skser.datasets import SpeechCorpus
-from skser.evaluation import EvaluationReport, cross_validate_speakers
+from skser.datasets import SpeechCorpus, make_emotional_speech
+from skser.evaluation import (
+    EvaluationReport,
+    compare,
+    cross_validate_speakers,
+    read_predictions,
+    write_predictions,
+)
 from skser.model_selection import GivenSplits, StratifiedSpeakerKFold
 from tests.support.optional import installed
 
@@ -113,6 +119,39 @@ def test_a_search_and_sentences_go_with_unknown_speakers(corpus):
     assert len(found.folds) == 4
     found = run(corpus, cv=[([0, 2], [3, 5])], sentences=True, unknown_speakers="train")
     assert sides(found) == [([0, 2], [3, 5])]
+
+
+def test_sentences_of_the_test_side_are_not_trained_on_with_unknown_speakers():
+    frame = make_emotional_speech(4, 10, random_state=0).frame
+    unknown = np.arange(0, 40, 5)
+    frame.loc[unknown, "speaker"] = None
+    corpus = SpeechCorpus(frame, "mine", {}, sampling_rate=16000)
+    found = run(corpus, cv=2, sentences=True, unknown_speakers="train")
+    trained = set()
+    for train, test in found.folds:
+        assert not set(corpus.sentences[train]) & set(corpus.sentences[test])
+        trained |= set(train.tolist()) & set(unknown.tolist())
+    assert trained
+    assert found.protocol["unknown_speakers"]["trained_on"] == len(trained)
+
+
+def test_predictions_that_were_read_claim_nothing_of_their_training(corpus, tmp_path):
+    found = run(corpus, cv=[([0, 1], [2, 3, 4]), ([3, 7], [9, 10])])
+    write_predictions(found, tmp_path / "p.csv")
+    read = read_predictions(tmp_path / "p.csv")
+    assert "2 speaker-disjoint folds" in str(found)
+    assert str(read).startswith("2 folds, 1 seed")
+    assert "The speaker of 1 of 5 utterances (20.0 %) is unknown: 1 are tested on" in str(read)
+
+
+def test_comparisons_say_what_limits_them(corpus):
+    shared = GivenSplits([(np.arange(6), np.arange(6, 12))], allow_shared_speakers=True)
+    found = compare({"a": run(corpus, cv=shared), "b": run(corpus, cv=shared)})
+    assert str(found).startswith("2 speakers\n")  # c and d
+    assert found.speaker_scores.index.tolist() == ["c", "d", "unknown speaker"]
+    (note, *_) = (note for note in found.notes if note.startswith("b: "))
+    assert "not speaker-independent" in note
+    assert note in str(found)
 
 
 def test_unknown_speakers_are_one_group_for_the_model(corpus):

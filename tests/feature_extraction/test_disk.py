@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
+import types
 from pathlib import Path
 
 import numpy as np
@@ -468,3 +469,25 @@ def test_the_journal_is_lines_of_json(mel, files, tmp_path):
     heading, *entries = map(json.loads, lines)
     assert heading["transformer"] == "SlowMelSpectrogram"
     assert [entry[:2] for entry in entries][:2] == [[0, 7], [1, 10]]
+
+
+USERS_CLASS = """
+from skser.feature_extraction import MelSpectrogram
+
+class Mine(MelSpectrogram):
+    def _extract(self, samples, prepared):
+        return {factor} * super()._extract(samples, prepared)
+"""
+
+
+def test_features_are_computed_again_once_the_code_of_a_users_class_changes(tmp_path, monkeypatch):
+    X = [np.random.RandomState(0).randn(1000).astype(np.float32)]
+    found = []
+    for factor in (1, 1, 2):
+        module = types.ModuleType("features_of_mine")
+        monkeypatch.setitem(sys.modules, "features_of_mine", module)
+        exec(USERS_CLASS.format(factor=factor), vars(module))
+        model = module.Mine(memory=tmp_path / "memory", input_sampling_rate=16000)
+        found.append(model.transform(X)[0])
+    np.testing.assert_array_equal(found[1], found[0])
+    np.testing.assert_array_equal(found[2], 2 * found[0])

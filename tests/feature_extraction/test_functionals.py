@@ -14,6 +14,7 @@ from skser.feature_extraction import FrameFeatures, Functionals, MelSpectrogram,
 from skser.feature_extraction._functionals import STATISTICS
 from skser.feature_extraction._segments import PERCENTILES, Segments
 from skser.feature_extraction._statistics import bridged
+from skser.preprocessing import SequenceScaler
 from skser.sequences import Layout, Sequences
 
 RATE = 16000
@@ -319,3 +320,10 @@ def test_the_example_prints_accuracy_and_best_statistics(monkeypatch, capsys):
     assert "5191 statistics of 120 utterances" in printed
     assert float(printed.split("all: UAR ")[1].split()[0]) > 0.4
     assert "voiced_" in printed.split("standard deviations:")[1]
+
+
+def test_scaled_pitch_is_refused(corpus):
+    frames = FrameFeatures(("pitch", "energy"), input_sampling_rate=RATE).transform(corpus.data[:4])
+    Functionals().fit_transform(frames)
+    with pytest.raises(ValueError, match="F0 holds negative values, as scaled frames do"):
+        Functionals().fit_transform(SequenceScaler().fit_transform(frames))

@@ -1,5 +1,7 @@
 """Displays of a scikit-learn pipeline on functionals, and of networks."""
 
+import io
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -123,6 +125,53 @@ class TestBothModels:
         display = inspection.TimelineDisplay.from_estimator(models[name], path, window=1, hop=0.5)
         assert len(display.ax_.collections) == 3
         assert display.ax_.get_xlim()[1] == pytest.approx(display.timeline["end"].iloc[-1])
+
+
+class TestRobustnessDisplay:
+    @pytest.fixture
+    def report(self):
+        rows = [("clean", ""), ("noise", "20 dB"), ("noise", "10 dB"), ("clip", "")]
+        scores = {"score": [0.8, 0.7, 0.5, 0.6], "same": 1.0}
+        return pd.DataFrame(scores, index=pd.MultiIndex.from_tuples(rows))
+
+    def test_the_row_of_clean_recordings_may_be_anywhere(self, report):
+        display = inspection.RobustnessDisplay.from_report(report.sort_values("score"))
+        lines = {ax.get_title(): ax.get_lines()[-1].get_ydata() for ax in display.axes_}
+        assert lines["noise"].tolist() == [80, 50, 70]
+        assert lines["clip"].tolist() == [80, 60]
+
+    def test_a_report_without_that_row_is_refused(self, report):
+        with pytest.raises(ValueError, match="has no row .*'clean'"):
+            inspection.RobustnessDisplay.from_report(report.loc[["noise"]])
+
+
+class TestTimelineDisplay:
+    def test_what_was_not_predicted_is_not_drawn(self):
+        table = pd.DataFrame(
+            {"start": [0, 1, 20], "end": [2, 3, 22], "anger": [0.9, 1, 0.1], "joy": [0.1, 0, 0.9]}
+        )
+        for columns in (["anger", "joy"], ["anger"]):
+            timeline = table[["start", "end", *columns]]
+            ax = inspection.TimelineDisplay.from_predictions(timeline).ax_
+            if len(columns) == 2:
+                places = [p.vertices[:, 0] for areas in ax.collections for p in areas.get_paths()]
+                spans = [(x.min(), x.max()) for x in places]
+            else:
+                spans = [tuple(line.get_xdata()[[0, -1]]) for line in ax.get_lines()]
+            assert set(spans) == {(0, 3), (20, 22)}
+            assert [text.get_text() for text in ax.get_legend().get_texts()] == columns
+
+    @pytest.mark.parametrize("speakers", [{}, {"speaker": ["a", "b", "a"]}])
+    def test_a_timeline_from_a_file_is_drawn_alike(self, speakers):
+        timeline = pd.DataFrame(
+            {"start": [0, 1, 2], "end": [1, 2, 3], **speakers, "anger": [0.9, 1, 0.1],
+             "joy": [0.1, 0, 0.9], "reason": ["", "silence", ""]}
+        )  # fmt: skip
+        read = pd.read_csv(io.StringIO(timeline.to_csv(index=False)))
+        for table in (timeline, read):
+            ax = inspection.TimelineDisplay.from_predictions(table).ax_
+            (hatched,) = (bars for bars in ax.containers if bars.get_label() == "refused")
+            assert [(bar.get_x(), bar.get_width()) for bar in hatched] == [(1, 1)]
 
 
 def test_display_draws_on_given_axes(halves):

@@ -246,6 +246,7 @@ class TestTurns:
             (pd.DataFrame({"start": [], "end": []}), "segments is an empty table. Give one row"),
             (pd.DataFrame({"start": [1.0], "end": [0.5]}), "row 0: the turn .*1 s and ends at 0.5"),
             (pd.DataFrame({"start": [1.0], "end": [None]}), "row 0: the turn .*1 s and has no end"),
+            (pd.DataFrame({"start": [None], "end": [1.0]}), "row 0: the turn has no start and"),
             (pd.DataFrame({"start": ["x"], "end": [1]}), "row 0: start='x' is not a time"),
         ],
     )  # fmt: skip

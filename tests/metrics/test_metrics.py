@@ -1,7 +1,10 @@
 """Tests of the metrics against independent implementations or closed forms."""
 
+import warnings
+
 import audmetric
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
 import sklearn.metrics
@@ -353,3 +356,28 @@ class TestSelectiveScores:
     def test_a_class_cannot_mark_refusals(self):
         with pytest.raises(ValueError, match="unknown_label='a' is a class of y_true"):
             metrics.selective_scores(["a", "b"], ["a", "b"], unknown_label="a")
+
+
+def test_tables_of_probabilities_are_taken_by_the_names_of_their_columns():
+    y_true = ["fear", "anger", "fear"]
+    y_proba = pd.DataFrame({"fear": [0.9, 0.2, 0.7], "anger": [0.1, 0.8, 0.3]})
+    assert metrics.reliability_curve(y_true, y_proba, n_bins=1)["accuracy"].item() == 1
+    assert metrics.area_under_risk_coverage(y_true, y_proba) == 0
+    assert metrics.reliability_curve(y_true, y_proba.to_numpy(), n_bins=1)["accuracy"].item() == 0
+    unnamed = pd.DataFrame(y_proba.to_numpy()[:, ::-1])
+    assert metrics.reliability_curve(y_true, unnamed, n_bins=1)["accuracy"].item() == 1
+    with pytest.raises(ValueError, match=r"columns of y_proba are \['fear', 'anger'\], but they"):
+        metrics.reliability_curve(y_true, y_proba, labels=["anger", "fear"])
+
+
+def test_another_marker_of_refused_predictions_is_warned_of():
+    y_true, y_pred = ["a", "b", "a", "b"], ["a", "b", "refused", "refused"]
+    with pytest.warns(UserWarning, match=r"No prediction is 'unknown', but \['refused'\] are not"):
+        assert metrics.selective_scores(y_true, y_pred)["coverage"] == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert metrics.selective_scores(y_true, y_pred, unknown_label="refused")["coverage"] == 0.5
+        assert (
+            metrics.selective_scores([0, 1, 0], [0, 1, -1], unknown_label=-1)["coverage"] == 2 / 3
+        )
+        metrics.selective_scores(y_true, y_true)

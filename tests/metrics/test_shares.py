@@ -1,6 +1,7 @@
 """Tests of the metrics of shares of votes and of Pearson's correlation."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.spatial.distance import jensenshannon
 from sklearn.exceptions import UndefinedMetricWarning
@@ -57,3 +58,11 @@ def test_pearson_of_constant_predictions_is_0_with_a_warning():
 def test_pearson_of_different_numbers_of_dimensions_raises():
     with pytest.raises(ValueError, match="y_true has 3 dimensions and y_pred has 1"):
         pearson_correlation(TRUE, PREDICTED[:, 0])
+
+
+def test_tables_with_other_orders_of_their_columns_are_refused():
+    shares = pd.DataFrame({"anger": [1.0, 0.5], "joy": [0.0, 0.5]})
+    assert vote_divergence(shares, shares) == 0
+    with pytest.raises(ValueError, match=r"columns of y_pred are \['joy', 'anger'\], but they are"):
+        vote_cross_entropy(shares, shares[["joy", "anger"]])
+    assert vote_divergence(shares, shares[["joy", "anger"]].to_numpy()) > 0

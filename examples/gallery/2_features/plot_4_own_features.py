@@ -35,7 +35,7 @@ from sklearn.preprocessing import StandardScaler
 from skser.feature_extraction import MFCC, Functionals
 
 voice = Functionals(MFCC(n_mfcc=13, input_sampling_rate=corpus.sampling_rate))
-audio = ("audio", make_pipeline(voice, StandardScaler()), "audio")
+audio = ("audio", make_pipeline(voice, StandardScaler()), ["audio"])
 effort = ("effort", StandardScaler(), ["effort"])
 parts = {"audio": [audio], "effort": [effort], "both": [audio, effort]}
 models = {
