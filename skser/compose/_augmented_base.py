@@ -116,6 +116,7 @@ class BaseAugmented(MetaEstimatorMixin, BaseEstimator):
         check_consistent_length(items, y, groups, soft_targets)
         estimator = clone(self.estimator)
         _take_arrays(estimator, self.sampling_rate, type(self).__name__)
+        _restate_rates(estimator, self.input_sampling_rate, self.sampling_rate)
         if any(isinstance(p, SpeakerScaler) for p in (estimator, *estimator.get_params().values())):
             warnings.warn(
                 f"The SpeakerScaler in {type(self).__name__} scales the utterances of a speaker "
@@ -288,6 +289,16 @@ def _take_arrays(estimator, sampling_rate, owner, frozen=False):
         inner = [p for p in [*parameters.values(), *parts] if isinstance(p, BaseEstimator)]
     for part in inner:
         _take_arrays(part, sampling_rate, owner, frozen)
+
+
+def _restate_rates(estimator, given, sampling_rate):
+    """Set rates of the given arrays, which later steps of a pipeline state, to the new rate."""
+    for part in (estimator, *estimator.get_params().values()):
+        for _, step in part.steps[1:] if isinstance(part, Pipeline) else ():
+            rates = step.get_params() if hasattr(step, "get_params") else {}
+            for name, rate in rates.items():
+                if name.endswith("input_sampling_rate") and rate is not None and rate == given:
+                    step.set_params(**{name: sampling_rate})
 
 
 def _speakers_of(X, groups):

@@ -1,5 +1,6 @@
 """Classifier that answers only where its answer can be trusted, and says why where it does not."""
 
+import warnings
 from functools import partial
 from numbers import Integral, Real
 
@@ -228,6 +229,12 @@ class RejectingClassifier(ClassifierMixin, InnerFeatures, MetaEstimatorMixin, Ba
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         X, y, groups, soft_targets = indexable(X, y, groups, soft_targets)
+        if groups is None and "speaker" in getattr(X, "columns", ()):
+            warnings.warn(
+                "X names the speakers, but groups is None, so that the thresholds promise too much "
+                "for others: pass groups=X['speaker'].",
+                stacklevel=3,
+            )
         limits = (self.novelty, self.coverage, self.risk)
         if limits != (None, None, None) or self._takes_audio(self.estimator):
             check_unknown_label(self.unknown_label, np.unique(y))

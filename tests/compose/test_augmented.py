@@ -25,7 +25,7 @@ from sklearn.model_selection import (
 )
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline, make_union
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 
 from skser.audio import AudioReadError
@@ -535,3 +535,13 @@ def test_a_search_by_speaker_inside_is_not_warned_of(corpus):
     inner = make_pipeline(features(input_sampling_rate=RATE), Means(), LogisticRegression(C=1e-3))
     search = GridSearchCV(inner, {"logisticregression__C": [1e-3]}, cv=GroupKFold(2))
     augmented(search).fit(corpus.data, corpus.target, groups=corpus.speakers)
+
+
+def test_later_steps_read_arrays_at_the_rate_that_they_get(corpus):
+    reversing = FunctionTransformer(lambda X: [np.asarray(samples)[::-1] for samples in X])
+    mel = make_pipeline(features(input_sampling_rate=44100))
+    plain, lengths = make_pipeline(reversing, mel, Recorder()), []
+    for model in (plain, augmented(plain, input_sampling_rate=44100, n_copies=0)):
+        model.fit(corpus.data[:4], list("abab"))
+        lengths.append(getattr(model, "estimator_", model)[-1].X_.lengths)
+    np.testing.assert_allclose(*lengths, atol=1)

@@ -652,6 +652,10 @@ def test_metadata_beside_audio_do_not_make_an_utterance_unusual(corpus, tmp_path
         soundfile.write(path, samples, RATE)
     index = pd.Index(paths, name="file")
     table = pd.DataFrame({"age": 30 + np.arange(len(paths)) % 5}, index=index)
+    with pytest.warns(UserWarning, match="names the speakers, but groups is None"):
+        RejectingClassifier(LogisticRegression(), detect_speech=False).fit(
+            pd.DataFrame({"speaker": np.arange(40.0), "x": 1.0}), np.tile(["a", "b"], 20)
+        )
     audio = make_pipeline(MelSpectrogram(n_mels=8), Functionals(), StandardScaler(), SVC())
     model = RejectingClassifier(CalibratedClassifierCV(audio, cv=2), detect_speech=False)
     model.fit(table, corpus.target, groups=corpus.speakers)
