@@ -458,6 +458,7 @@ def test_a_network_that_receives_groups_is_not_warned_of(corpus):
     augmented(inner).fit(corpus.data, corpus.target, groups=corpus.speakers)
 
 
+@pytest.mark.filterwarnings("ignore:GridSearchCV splits its training rows")
 def test_scikit_learn_warns_of_a_search_without_groups(corpus):
     inner = make_pipeline(features(), Means(), RandomForestClassifier(2))
     search = GridSearchCV(inner, {"randomforestclassifier__n_estimators": [2]}, cv=2)
@@ -496,7 +497,7 @@ def test_a_table_with_files_in_its_index_stays_a_table(corpus, tmp_path):
 
 def test_a_rate_below_that_of_any_transformer_is_refused(speech, y):
     class FixedRate(MelSpectrogram):
-        """Transformer whose rate is no parameter, as that of SpeechEmbedding."""
+        """Transformer with a fixed rate, like SpeechEmbedding."""
 
         def __init__(self, input_sampling_rate=None, memory=None):
             super().__init__(n_mels=8, input_sampling_rate=input_sampling_rate, memory=memory)

@@ -145,7 +145,9 @@ def test_brier_score_of_two_classes_is_0_to_2_and_tolerates_float32_sums(evaluat
         proba_sadness=sure * (1 + 1e-6),
     )
     wrong["predicted"] = np.where(sure, "sadness", "anger")
-    report = EvaluationReport(dataclasses.replace(evaluation, predictions=wrong), half)
+    changed = dataclasses.replace(evaluation, predictions=wrong)
+    with pytest.warns(UserWarning, match="recordings or the table of half are not those of the"):
+        report = EvaluationReport(changed, half)
     assert "Brier score 2.000 (0 to 2)" in report._probabilities()["paragraphs"][0]
 
 
