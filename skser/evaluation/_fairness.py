@@ -239,6 +239,7 @@ def _gap(n_right, size):
     """Return the largest difference between two groups over the classes that both have."""
     has = (size > 0).astype(float)
     n_common = has @ has.T
+    np.fill_diagonal(n_common, 0)  # a group is not compared with itself
     known = n_right / np.maximum(size, 1)
     sums = known @ has.T  # sums[i, j]: recalls of group i over the classes of group j
     difference = np.where(n_common > 0, (sums - sums.T) / np.maximum(n_common, 1), -np.inf)

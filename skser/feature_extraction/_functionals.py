@@ -143,7 +143,7 @@ class Functionals(SequenceTransformerMixin, BaseEstimator, auto_wrap_output_keys
             )
         if self.transformer is None:
             self.transformer_ = None
-            self._layout = validate_sequences(self, X, reset=True).layout
+            validate_sequences(self, X, reset=True)
         else:
             self.transformer_ = clone(self.transformer).fit(X)
             self._layout = self.transformer_._sequence_layout(self.transformer_._prepare())

@@ -48,15 +48,14 @@ def selective_scores(y_true, y_pred, *, unknown_label="unknown"):
             f"unknown_label={unknown_label!r} is a class of y_true, but it has to mark refused "
             "predictions only: give the unknown_label= of the classifier."
         )
-    marker = np.isin(y_pred, unknown_label)
-    strange = set(y_pred[~marker].tolist()) - set(y_true.tolist())
-    if strange and not marker.any():
+    answered, right = y_pred != unknown_label, y_pred == y_true
+    strange = set(y_pred[answered].tolist()) - set(y_true.tolist())
+    if strange and answered.all():
         warnings.warn(
             f"No prediction is {unknown_label!r}, but {sorted(strange)} are not in y_true. If one "
             "of them marks refused predictions, give it as unknown_label.",
             stacklevel=2,
         )
-    answered, right = y_pred != unknown_label, y_pred == y_true
     uar = recall_score(y_true, y_pred, labels=np.unique(y_true), average="macro")
     return pd.Series(
         {

@@ -471,3 +471,27 @@ def test_the_deviation_over_folds_does_not_depend_on_the_number_of_seeds(corpus)
     )
     assert one.loc["accuracy", "sd_folds"] > 0
     assert two["sd_folds"].tolist() == pytest.approx(one["sd_folds"].tolist())
+
+
+def test_speakers_are_those_of_the_evaluation_and_counted_once(evaluation, corpus, monkeypatch):
+    twice = pd.concat([evaluation.predictions.assign(seed=seed) for seed in (0, 1)])
+    several = dataclasses.replace(evaluation, predictions=twice.reset_index(drop=True))
+    drawn, plot = [], SpeakerRecallDisplay.plot
+    monkeypatch.setattr(
+        SpeakerRecallDisplay, "plot", lambda display: drawn.append(display.recalls) or plot(display)
+    )
+    for found in (evaluation, several):
+        EvaluationReport(found, corpus, leakage=False)._speakers()
+    seeds = evaluation.predictions["seed"].nunique()
+    counts = evaluation.predictions.groupby("speaker").size() // seeds
+    assert drawn[0]["n"].to_dict() == counts.to_dict()
+    others = corpus.frame.assign(speaker=np.roll(corpus.speakers, 1))
+    others = SpeechCorpus(others, "others", {}, sampling_rate=corpus.sampling_rate)
+    with pytest.raises(ValueError, match="has other utterances, labels or speakers"):
+        EvaluationReport(evaluation, others)
+
+
+def test_predictions_without_folds_are_not_said_to_be_checked(evaluation, corpus):
+    read = dataclasses.replace(evaluation, folds=[])
+    (paragraph,) = EvaluationReport(read, corpus)._leakage()["paragraphs"]
+    assert "unknown and not checked" in paragraph
