@@ -71,7 +71,8 @@ def part_of_container(opened, name, utterance):
     Warns
     -----
     UserWarning
-        If there is silence in place of missing frames; the message has the first such place.
+        If there is silence in place of missing frames; the message has the first such place. If
+        there are several audio tracks.
     """
     kind = _kind(opened)
     try:
@@ -82,6 +83,13 @@ def part_of_container(opened, name, utterance):
         with av.open(opened, metadata_errors="ignore") as container:
             if not container.streams.audio:
                 raise AudioReadError([(name, f"holds no audio track ({kind})")])
+            n_tracks = len(container.streams.audio)
+            if n_tracks > 1:
+                warnings.warn(
+                    f"{name} holds {n_tracks} audio tracks, of which only the first is read. To "
+                    "read another one, extract it, for example with ffmpeg's -map 0:a:1.",
+                    stacklevel=2,
+                )
             frames = _frames(container, name, kind not in _WITHOUT_TIME_STAMPS)
             yield from _part(frames, name, utterance)
     except (av.FFmpegError, UnicodeDecodeError) as error:

@@ -11,7 +11,7 @@ from skser.audio._checks import check_length, check_rates
 from skser.audio._errors import printable
 from skser.audio._file import WHOLE, load_part, resample
 from skser.audio._opening import file_source
-from skser.audio._tables import is_utterance_index, table_rows
+from skser.audio._tables import is_utterance_index, table_rows, warn_of_unused_times
 from skser.audio._utterance import Utterance
 from skser.audio._waveform import Waveform
 
@@ -50,6 +50,7 @@ def audio_inputs(X, input_sampling_rate=None):
         items = X
     elif hasattr(X, "columns") or (hasattr(X, "names") and is_utterance_index(X)):
         items = table_rows(X)
+        warn_of_unused_times(X)
     else:
         X = as_one_column(X)
         _check_is_list(X)

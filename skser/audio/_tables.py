@@ -1,8 +1,17 @@
 """Utterance tables, whose columns state a recording and the part of it in each row."""
 
+import warnings
+
 import numpy as np
 
-from skser._column_names import ALIASES, OTHER_DURATION, OTHER_TIMES, plain_names
+from skser._column_names import (
+    ALIASES,
+    OTHER_DURATION,
+    OTHER_TIMES,
+    like_ends,
+    like_times,
+    plain_names,
+)
 from skser.audio._utterance import Utterance
 
 PART_COLUMNS = ("start", "end", "channel")
@@ -97,11 +106,26 @@ def _refuse_other_names(columns):
     if "end" in missing and "start" not in missing:
         others |= {"duration", *ALIASES["duration"], *filter(OTHER_DURATION.fullmatch, plain)}
     found = [column for name, column in plain.items() if name in others]
+    if "start" in columns and "end" not in columns:
+        found += [column for column in like_ends(columns) if column not in found]
     if found:
         raise ValueError(
             f"The utterance table has the columns {found}, which seem to state parts of "
             "recordings, but only 'start', 'end' (in seconds) and 'channel' are used. Rename "
             "them, pass load_table(table).frame, or remove them to read whole files."
+        )
+
+
+def warn_of_unused_times(table):
+    """Warn if an utterance table has neither starts nor ends, but columns that seem to be such."""
+    columns = getattr(table, "columns", ())
+    unused = [] if {"start", "end"} & {*columns} else like_times(columns)
+    if unused:
+        warnings.warn(
+            f"The columns {unused} of the utterance table look like times, but are not used, so "
+            "that whole files are read. If utterances are parts of files, name the columns "
+            "'start' and 'end', in seconds.",
+            stacklevel=3,
         )
 
 

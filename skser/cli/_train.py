@@ -123,8 +123,11 @@ def evaluate(
         typer.Option(help="Name of published folds, such as emodb-loso or ravdess-5."),
     ] = None,
     folds: Annotated[
-        int, typer.Option(min=2, help="Number of speaker-disjoint folds without --protocol.")
-    ] = 5,
+        int | None,
+        typer.Option(
+            min=2, help="Number of speaker-disjoint folds without --protocol.", show_default="5"
+        ),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Number of seeds to train each fold with.")] = 1,
     results_dir: Annotated[
         Path | None,
@@ -144,6 +147,9 @@ def evaluate(
     from skser.evaluation import EvaluationReport, cross_validate_speakers, write_predictions
     from skser.model_selection import published_folds
 
+    if protocol is not None and folds is not None:
+        reason = "published folds have a number of their own; leave out --folds or --protocol."
+        raise typer.BadParameter(reason, param_hint="'--folds'")
     target = dimensions(target)
     refuse_same_file(table=table, report=report, predictions=predictions)
     if report is not None:
@@ -161,7 +167,7 @@ def evaluate(
         model,
         data,
         target="emotion" if not target else target[0] if len(target) == 1 else target,
-        cv=folds if protocol is None else published_folds(data, protocol),
+        cv=(folds or 5) if protocol is None else published_folds(data, protocol),
         n_seeds=seeds,
         results_dir=results_dir,
         n_jobs=jobs,

@@ -3,7 +3,6 @@
 from numbers import Real
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, get_tags
@@ -12,6 +11,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 from skser._base import unchanged_on_failure
+from skser._codes import codes_of
 from skser._delegation import HasMethodsOnceFitted, InnerFeatures
 from skser.compose._adapted_covariance import align_covariances, training_moments
 from skser.compose._adapted_model import adapt, first_with_statistics
@@ -169,7 +169,7 @@ class BaseAdapted(InnerFeatures, MetaEstimatorMixin, BaseEstimator):
                 f"The utterance table has no column {self.setting!r}; its columns are "
                 f"{list(X.columns)}. Set setting= to the one with the settings, or to None."
             )
-        return pd.factorize(np.asarray(X[self.setting], dtype=object))[0]
+        return codes_of(X[self.setting])[0]
 
     def _without_setting(self, X):
         """Return X; a table of numbers loses the column of the settings, which is no feature."""

@@ -3,12 +3,12 @@
 from collections import Counter
 
 import numpy as np
-import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, column_or_1d
 
+from skser._codes import codes_of
 from skser._delegation import will_have
 from skser.compose._rejecting_distance import distances, fit_gaussian, scores_and_vectors
 from skser.feature_extraction import AudioTransformer, Functionals
@@ -90,7 +90,7 @@ def _folds(X, y, groups, cv):
     """Return the training and held-out rows of each fold."""
     if groups is not None:
         # Utterances of unknown speakers are held out together, since they may be of one speaker.
-        groups = pd.factorize(column_or_1d(groups))[0]
+        groups = codes_of(column_or_1d(groups))[0]
     if not isinstance(cv, int | np.integer):
         return list(cv.split(X, y, groups) if hasattr(cv, "split") else cv)
     counts = Counter(y.tolist())

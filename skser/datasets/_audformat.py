@@ -4,26 +4,24 @@ import re
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from skser._docstrings import insert_descriptions
 from skser._optional import import_optional
+from skser.datasets._audformat_labels import labels, rows_of
 from skser.datasets._audformat_votes import rater_votes, votes_of_frame
 from skser.datasets._corpus import finish
 from skser.datasets._own import labeled_corpus
 from skser.datasets._parameters import SHARED
 from skser.datasets._registry import CORPORA
-from skser.datasets._spellings import as_names, merged_spellings
+from skser.datasets._spellings import as_names
 
 # Names that databases give to the columns for sex, transcript and ratings.
 _SEX = ("sex", "gender")
 _TEXT = ("transcription", "transcript", "text")
 DIMENSIONS = {"valence": ("valence",), "activation": ("activation", "arousal"),
                "dominance": ("dominance",)}  # fmt: skip
-NO_AGREEMENT = "no agreement"  # the label that the other loaders use
 _SOME = 3  # number of missing files that a message lists
-_ROW = ["audio", "start", "end"]
 
 
 @insert_descriptions(SHARED)
@@ -173,91 +171,6 @@ def chosen_tables(db, name, table, column, known=None, option="column"):
     return chosen
 
 
-def labels(db, name, tables, column):
-    """Return the file, times, emotion, votes and split of each labeled row.
-
-    Parameters
-    ----------
-    db : audformat.Database
-        Database that holds the tables.
-    name : str
-        Name of the database, for messages.
-    tables : list of str
-        Names of the tables, as `chosen_tables` returns them.
-    column : str or list of str
-        Column with the label, or one column per rater.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``audio``, ``start`` and ``end`` in seconds, ``emotion`` and others.
-    """
-    columns = [column] if isinstance(column, str) else list(column)
-    given = {}
-    for key in tables:
-        for one in columns:
-            given[key, one] = as_names(db[key].df[one])
-            if given[key, one].isna().all():
-                raise ValueError(
-                    f"{name}: column {one!r} of table {key} has no labels. Choose another column."
-                )
-    # Merged before the votes are counted: raters may write one emotion in different ways.
-    cells = merged_spellings(pd.concat(given.values()), "emotion", name).to_numpy()
-    ends = np.cumsum([len(one) for one in given.values()])
-    given = dict(zip(given, np.split(cells, ends[:-1]), strict=True))
-    parts = []
-    for key in tables:
-        part = rows_of(db[key].df.index)
-        votes = {one: given[key, one] for one in columns}
-        if isinstance(column, str):
-            part["emotion"] = votes[column]
-        else:
-            part["emotion"] = [_most_votes(row) for row in zip(*votes.values(), strict=True)]
-            part = part.assign(**{f"vote {one}": vote for one, vote in votes.items()})
-        if db[key].split_id is not None:
-            part["split"] = db[key].split_id
-        parts.append(part)
-    # Tables may overlap; only different labels for the same row are an error.
-    frame = pd.concat(parts, ignore_index=True).drop_duplicates([*_ROW, "emotion"])
-    unlabeled = frame["emotion"].isna()
-    if unlabeled.any():
-        what = "files" if frame["start"].isna().all() else "segments"
-        warnings.warn(
-            f"{name}: {unlabeled.sum()} of {len(frame)} {what} have no label and are left out.",
-            stacklevel=3,
-        )
-    frame = frame[~unlabeled]
-    twice = frame[frame.duplicated(_ROW)]
-    if len(twice):
-        row = twice.iloc[0]
-        part = "" if pd.isna(row["start"]) else f" from {row['start']:g} to {row['end']:g} s"
-        raise ValueError(
-            f"{name}: {row['audio']}{part} has different labels in {', '.join(tables)}."
-        )
-    return frame.astype({"emotion": str}).reset_index(drop=True)
-
-
-def rows_of(index):
-    """Return the file, and the start and end in seconds, of each entry of an index."""
-    rows = index.to_frame(index=False).rename(columns={"file": "audio"})
-    rows["audio"] = rows["audio"].astype(object)
-    for bound in ("start", "end"):
-        rows[bound] = rows[bound].dt.total_seconds() if bound in rows else np.nan
-    # A whole file may be written with the start 0, which is then the same row as without one.
-    starts = rows["start"].fillna(0.0)
-    rows["start"] = starts.where((starts > 0) | rows["end"].notna())
-    return rows
-
-
-def _most_votes(votes):
-    """Return the label with most votes, "no agreement" for a tie, or None without votes."""
-    votes = [vote for vote in votes if not pd.isna(vote)]
-    if not votes:
-        return None
-    counts = pd.Series(votes, dtype=object).value_counts()
-    return counts.index[0] if (counts == counts.iloc[0]).sum() == 1 else NO_AGREEMENT
-
-
 def with_metadata(db, frame, tables):
     """Add the speakers, sexes, sentences, transcripts and ratings that a database has.
 
@@ -340,6 +253,8 @@ def _column(db, frame, tables, names):
             else:
                 wanted, there = row_keys(frame), row_keys(rows_of(values.index))
             known = dict(zip(there, values, strict=True))
+            if table.type != "filewise":
+                known = _of_whole_files(values) | known
             scheme = table.columns[name].scheme_id
             of_rows = pd.Series([known.get(one) for one in wanted], index=frame.index, dtype=object)
             if of_rows.isna().all():
@@ -358,6 +273,12 @@ def _column(db, frame, tables, names):
         return None, None
     (scheme,) = schemes
     return found.tolist(), None if scheme is None else db.schemes[scheme]
+
+
+def _of_whole_files(values):
+    """Return the values of files whose segments all have the same one, by row key."""
+    files = values.dropna().groupby(level="file")
+    return {(file, -1.0, -1.0): of[0] for file, of in files.unique().items() if len(of) == 1}
 
 
 def _described(db, scheme):

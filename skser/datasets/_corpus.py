@@ -254,11 +254,13 @@ class SpeechCorpus:
             If the corpus does not have the column, or none of its utterances has the value.
         """
         frame = self._frame
-        singular = {"emotions": "emotion", **_ATTRIBUTES}
+        singular = {"emotions": "emotion", **_ATTRIBUTES}  # of attributes; columns are singular
+        for plural, given in (("emotions", emotions), ("speakers", speakers)):
+            if given is not None and (one := singular[plural]) in columns:
+                raise ValueError(f"Give {plural}= or {one}=, not both.")
         for name, wanted in {"emotion": emotions, "speaker": speakers, **columns}.items():
             if wanted is None:
                 continue
-            # Attributes have plural names, columns singular ones; both are accepted.
             column = name if name in frame else singular.get(name, name)
             wanted = [wanted] if isinstance(wanted, str) or np.ndim(wanted) == 0 else list(wanted)
             if column not in frame and column not in ("emotion", "speaker"):
@@ -425,12 +427,11 @@ class SpeechCorpus:
             column "all" hold the totals.
         """
         speakers = ["?"] * len(self._frame) if self.speakers is None else self.speakers
-        return pd.crosstab(
-            pd.Series(speakers, name="speaker").fillna("?"),
-            self._frame["emotion"],
-            margins=True,
-            margins_name="all",
-        )
+        counts = pd.crosstab(pd.Series(speakers).fillna("?"), self._frame["emotion"])
+        # Not by `margins=`, which refuses a speaker or an emotion that is named "all".
+        counts = pd.concat([counts, counts.sum().to_frame("all").T])
+        counts = pd.concat([counts, counts.sum(axis=1).rename("all")], axis=1)
+        return counts.rename_axis(index="speaker", columns="emotion")
 
     def __repr__(self):
         unknown = self.speakers is None

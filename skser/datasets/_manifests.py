@@ -156,7 +156,7 @@ def load_nkululeko(path, *, target="emotion", root=None, return_X_y=False):
         new_names = {"file": "audio", target: "emotion"}
         if "audio" in table:
             raise ValueError(f"{file} has a column 'file' and a column 'audio'. Remove the latter.")
-        if "sex" not in table:
+        if "sex" not in table and target != "gender":
             new_names["gender"] = "sex"
         table = with_known_names(table.rename(columns=new_names), str(file))
         frames.append(_with_split(table, file, len(files)))
@@ -189,7 +189,7 @@ def _files(path, suffix):
 
 def _check_unique(frame, where):
     """Raise ValueError if an utterance occurs twice, as in several folds of one corpus."""
-    same = [column for column in ("audio", "start", "end") if column in frame]
+    same = [column for column in ("audio", "start", "end", "channel") if column in frame]
     twice = frame.duplicated(same)
     if twice.any():
         second = twice.to_numpy().argmax()
@@ -290,4 +290,12 @@ def _emobox_row(line, label_map, where):
                 f"{sorted(label_map)}. Add it."
             )
         entry["emo"] = emotion
-    return {_KEYS.get(key, key): value for key, value in entry.items() if key not in _LEFT_OUT}
+    kept = [key for key in entry if key not in _LEFT_OUT]
+    for key in kept:
+        ours = _KEYS.get(key, key)
+        if ours != key and ours in kept:
+            raise ValueError(
+                f"{where}: has both {key!r} and {ours!r}, which would be one column. Remove the "
+                "latter."
+            )
+    return {_KEYS.get(key, key): entry[key] for key in kept}

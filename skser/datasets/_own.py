@@ -378,7 +378,7 @@ def load_folder(root, *, return_X_y=False):
             "add files."
         )
     _warn_of_left_out(files, root)
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows, dtype=object)  # strings of pandas hold no file names beyond UTF-8
     frame["emotion"] = merged_spellings(frame["emotion"], "emotion", str(root))
     labels = {label: label for label in frame["emotion"].unique()}
     _warn_of_other_folders(frame, root)

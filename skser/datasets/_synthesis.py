@@ -279,6 +279,7 @@ def _speak(sentence, speaker, voice, intensity, rate, random):
     breath = max(mixed("breath"), 0.003) * speaker["breath"]
     source += breath * random.normal(0, 1, len(source))
     source = _tilted(source, speaker["tilt"] + mixed("tilt") + random.normal(0, 0.5), rate)
+    source = _transmitted(source, rate)
     voiced = _through_vocal_tract(source * loudness, vowels, speaker["tract"], rate)
     samples = voiced + noise * np.abs(voiced).max()
     # Background noise of a room, 50 to 60 dB below the peak.
@@ -365,6 +366,13 @@ def _tilted(source, tilt, rate):
     frequencies = np.fft.rfftfreq(len(source), 1 / rate)
     octaves = np.log2(np.maximum(frequencies, 100.0) / 100.0)
     return np.fft.irfft(spectrum * 10 ** (tilt * octaves / 20), len(source))
+
+
+def _transmitted(source, rate):
+    """Remove what is below 40 Hz: the mean of the pulses, which all have one sign."""
+    spectrum = np.fft.rfft(source)
+    spectrum[np.fft.rfftfreq(len(source), 1 / rate) < 40] = 0
+    return np.fft.irfft(spectrum, len(source))
 
 
 def _through_vocal_tract(source, vowels, tract, rate):

@@ -136,7 +136,10 @@ def check_corpus_table(frame, name, dimension_range):
 
 
 def _check_scale(frame, name, dimension_range):
-    """Raise ValueError if the scale is not one, or if ratings are clearly outside."""
+    """Raise ValueError if the scale is not one, or if ratings are clearly outside.
+
+    Warn if several ratings are outside with one value, which may stand for missing ones.
+    """
     low, high = dimension_range
     if not -np.inf < low < high < np.inf:
         raise ValueError(
@@ -153,6 +156,14 @@ def _check_scale(frame, name, dimension_range):
             raise ValueError(
                 f"{name}, row {i}: {key}={ratings[i]:g} is not on the scale from {low:g} to "
                 f"{high:g}. Leave missing ratings empty, or correct dimension_range."
+            )
+        outside = ratings[(ratings < low) | (ratings > high)]
+        if len(outside) > 1 and outside.nunique() == 1:
+            warnings.warn(
+                f"{name}: {counted(len(outside), 'rating')} of {key} beyond the scale from {low:g} "
+                f"to {high:g}, always {outside.iloc[0]:g}. If this is a code for missing ratings, "
+                "leave them empty.",
+                stacklevel=3,
             )
 
 

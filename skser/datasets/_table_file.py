@@ -8,11 +8,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from skser._column_names import ALIASES, OTHER_DURATION, OTHER_TIMES, plain_names
+from skser._column_names import (
+    ALIASES,
+    OTHER_DURATION,
+    OTHER_TIMES,
+    like_ends,
+    like_times,
+    plain_names,
+)
 from skser.datasets._table_checks import require_unique_columns
 
 # Columns that stay text even if all their values look like numbers.
 TEXT_COLUMNS = ("audio", "emotion", "speaker", "sex", "sentence", "transcript")
+# Columns that are numbers, however they are written; others may be names of sessions or calls.
+_NUMERIC_COLUMNS = ("start", "end", "duration", "channel", "valence", "activation", "dominance")
+_MOST_EXACT = 2**53  # beyond it, not all integers are floats
 # First bytes of other formats, and the function of pandas that reads them.
 _OTHER_FORMATS = {
     b"PK\x03\x04": ("an Excel file (or another ZIP archive)", "read_excel"),
@@ -218,14 +228,15 @@ def with_known_names(table, name):
             "seconds, and name them 'start' and 'end'."
         )
     lengths = [column for key, column in plain.items() if OTHER_DURATION.fullmatch(key)]
+    lengths += like_ends(column for column in table.columns if column not in found)
     if lengths and "start" in ours and not {"end", "duration"} & ours:
         raise ValueError(
-            f"{name}: the column {lengths[0]!r} may be the duration of utterances. If it is, "
-            "convert it to seconds and name it 'duration', or else remove it."
+            f"{name}: the column {lengths[0]!r} may be the end or the duration of utterances. If "
+            "it is, convert it to seconds and name it 'end' or 'duration', or else remove it."
         )
     _warn_of_times(table, found, name)
-    if "end" in found.values() and "start" not in ours:
-        column = next(old for old, new in found.items() if new == "end")
+    if "end" in ours and "start" not in ours:
+        column = next((old for old, new in found.items() if new == "end"), "end")
         raise ValueError(
             f"{name}: the column {column!r} seems to hold the ends of utterances, but the starts "
             "are missing. Name the columns 'start' and 'end', or remove this one."
@@ -239,18 +250,10 @@ def with_known_names(table, name):
 
 
 def _warn_of_times(table, found, name):
-    """Warn of columns that seem to be times of utterances, if none is read as their start."""
-    if "start" in {*table.columns, *found.values()}:
+    """Warn of columns that seem to be times of utterances, if none is read as one."""
+    if {"start", "end"} & {*table.columns, *found.values()}:
         return
-    words = {"start", "begin", "onset", "end", "stop", "offset", "finish", "tmin", "tmax", "xmin",
-             "xmax", "t0", "t1"}  # fmt: skip
-    unused = [
-        column
-        for column in table.columns
-        if column not in found
-        and not words.isdisjoint(_words(str(column)))
-        and not str(column).startswith("dialog_")  # of turns in their own files (IEMOCAP)
-    ]
+    unused = like_times(column for column in table.columns if column not in found)
     if unused:
         warnings.warn(
             f"{name}: the columns {unused} look like times, but are not used, so that whole files "
@@ -258,12 +261,6 @@ def _warn_of_times(table, found, name):
             "seconds.",
             stacklevel=4,
         )
-
-
-def _words(column):
-    """Return the words in the name of a column, such as "start" in both start_s and StartTime."""
-    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column)
-    return re.split(r"[\W_]+", apart.lower())
 
 
 def as_values(table):
@@ -283,13 +280,17 @@ def as_values(table):
     values = {}
     for column in table.columns:
         cells = table[column]
-        numbers = None if column in TEXT_COLUMNS else _numbers(cells)
+        numbers = None
+        if column in _NUMERIC_COLUMNS:
+            cells = cells.mask(cells.str.lower().isin(_MISSING), "")
+        if column not in TEXT_COLUMNS:
+            numbers = _numbers(cells, column not in _NUMERIC_COLUMNS)
         values[column] = cells.where(cells != "", None) if numbers is None else numbers
     return pd.DataFrame(values, index=table.index)
 
 
-def _numbers(cells):
-    """Return the numbers in a column, or None if it contains other values."""
+def _numbers(cells, may_be_names):
+    """Return the numbers in a column, or None if it contains other values or seems to be names."""
     missing = cells.str.lower().isin(_MISSING)
     kept = cells[~missing]
     if kept.empty or kept.str.fullmatch(r"0\d+").any():  # codes such as 01 are not numbers
@@ -298,4 +299,8 @@ def _numbers(cells):
     if kept.str.fullmatch(r"[-+]?\d+,\d+").any() and not kept.str.contains(".", regex=False).any():
         cells = cells.str.replace(",", ".")
     numbers = pd.to_numeric(cells.where(~missing), errors="coerce")
-    return None if numbers[~missing].isna().any() else numbers
+    if numbers[~missing].isna().any():
+        return None
+    # Dialogues 1.1 and 1.10, or two long numbers of calls, would become one.
+    merges = numbers.nunique() < kept.nunique() or numbers.abs().max() >= _MOST_EXACT
+    return None if may_be_names and merges else numbers

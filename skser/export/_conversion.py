@@ -14,6 +14,7 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skser._offset import NOTICEABLE
 from skser.compose import (
     AugmentedClassifier,
     AugmentedRegressor,
@@ -261,7 +262,7 @@ class Conversion:
         if key not in self._known:
             given |= {"sampling_rate": rate, "shortest": 1}
             waveform, lengths = self._declared(given, ["batch", "samples"])
-            waveform = masked(waveform, waveform.inside(1, lengths))
+            waveform = _without_offset(waveform, lengths)
             self._known[key] = waveform, lengths, given, before
         waveform, lengths, given, _ = self._known[key]
         if facts is not None:
@@ -320,6 +321,15 @@ class Conversion:
             shapes["lengths"] = np.int64, ["batch"]
         given["names"] = [name + number for name in shapes]
         return [self.graph.input(name + number, *shapes[name]) for name in shapes]
+
+
+def _without_offset(waveform, lengths):
+    """Return samples as `without_offset` does, zero after each utterance."""
+    inside = waveform.inside(1, lengths)
+    x, n_samples = masked(waveform, inside), lengths.as_float().unsqueeze(1)
+    mean, power = x.sum(1) / n_samples, (x * x).sum(1) / n_samples
+    is_noticeable = x.graph.add("Less", power * NOTICEABLE, mean * mean)
+    return masked(x - x.graph.add("Where", is_noticeable, mean, 0.0), inside)
 
 
 def _log(probabilities):

@@ -137,7 +137,7 @@ class _GraphFrames:
 
     def to_decibels(self, top_db):
         x = self.channels[0].then("Max", FLOOR).then("Log") * (10 / np.log(10))
-        floor = None if top_db is None else highest(x, self._inside) - top_db
+        floor = None if top_db is None else highest(x, self._inside) - float(top_db)
         self.channels[0] = x if floor is None else x.then("Max", floor)
 
     def average_bands(self):

@@ -15,6 +15,7 @@ from skser._base import SequenceTransformerMixin, in_container
 from skser._device import resolve_device
 from skser._docstrings import insert_descriptions
 from skser._fingerprint import digest
+from skser._offset import without_offset
 from skser.audio import AudioReadError, audio_inputs, printable, read_utterance, utterance_name
 from skser.feature_extraction._engine import ExtractionEngine, FrameBuffer
 from skser.feature_extraction._parameters import DESCRIPTIONS
@@ -143,8 +144,9 @@ class AudioTransformer(StatelessTransformer):
         return [self._extract(samples, prepared) for samples in utterances]
 
     def _read(self, item, index):
-        """Return the mono float32 samples of one element of `audio_inputs`."""
-        return read_utterance(item, index, self.input_sampling_rate, self.sampling_rate)
+        """Return the mono float32 samples of one element of `audio_inputs`, without an offset."""
+        samples = read_utterance(item, index, self.input_sampling_rate, self.sampling_rate)
+        return without_offset(samples)
 
     def _extract_one(self, item, index, prepared, compute=None):
         """Return the features of one element of `audio_inputs`, or its name and the problem.
@@ -179,6 +181,9 @@ class AudioTransformer(StatelessTransformer):
     @insert_descriptions(DESCRIPTIONS)
     def transform(self, X):
         """Compute the features of every utterance.
+
+        A constant offset, that is, a mean of more than 5 % of an utterance's root mean square, is
+        subtracted first.
 
         Parameters
         ----------

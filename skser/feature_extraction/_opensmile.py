@@ -56,9 +56,10 @@ class OpenSmile(AudioTransformer, auto_wrap_output_keys=("transform",)):
     Notes
     -----
     Values equal those of ``opensmile.Smile(...).process_signal``. openSMILE reads 16-bit samples:
-    samples beyond full scale are clipped here, whereas ``opensmile`` lets them wrap around. An
-    utterance must last at least 60 ms. openSMILE itself needs about 40 MB of memory for each
-    minute of an utterance.
+    samples beyond full scale are clipped here, whereas ``opensmile`` lets them wrap around. As
+    in all transformers of audio, the mean of an utterance is subtracted if it exceeds 5 % of the
+    root mean square, whereas openSMILE counts an offset as sound. An utterance must last at least
+    60 ms. openSMILE itself needs about 40 MB of memory for each minute of an utterance.
 
     Frames of "lld" start every 10 ms. In spectral and energy columns they cover 20 ms, and the
     layout's `offset` is the center of the first of them. In pitch and voice quality columns they

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from skser.audio import audio_inputs, read_at_rate, utterance_name
 from skser.feature_extraction import Spectrogram
 from skser.inspection._drawing import new_axes
+from skser.preprocessing import VoiceActivityTrimmer
 
 
 class AttentionDisplay:
@@ -62,7 +63,8 @@ class AttentionDisplay:
             Pipeline that takes audio and ends in a network with an `attention` method, such as
             `AttentionFCNClassifier`.
         utterance : path-like, Utterance, Waveform, or another source of audio
-            Utterance to plot.
+            Utterance to plot. If a `skser.preprocessing.VoiceActivityTrimmer` comes before the
+            features, what it leaves of the utterance is plotted.
         axes : array of matplotlib Axes or None, default=None
             Three axes, from top to bottom. With None, a new figure is created.
 
@@ -86,10 +88,13 @@ class AttentionDisplay:
                 f"attention method, such as AttentionFCNClassifier. Got a {given}."
             )
         (item,) = audio_inputs([utterance])
-        samples, rate = read_at_rate(item, 0, None)
         (attention,) = estimator[-1].attention(estimator[:-1].transform([item]))
         name = os.path.basename(utterance_name(item, 0))
         title = f"{name}, predicted: {estimator.predict([item])[0]}"
+        for step in estimator[:-1]:
+            if isinstance(step, VoiceActivityTrimmer):  # the network hears only what is left
+                (item,) = step.transform([item])
+        samples, rate = read_at_rate(item, 0, None)
         return cls(samples, rate, attention, title).plot(axes=axes)
 
     def plot(self, *, axes=None):

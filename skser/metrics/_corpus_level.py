@@ -102,7 +102,7 @@ def speaker_ranking(y_true, y_pred, speakers):
     correlations = {}
     for name, side in sides.items():
         # Spearman's correlation is Pearson's correlation of ranks.
-        ranks = [rankdata(pd.Series(values).groupby(speakers).mean()) for values in side]
+        ranks = [rankdata(_means(values, speakers)) for values in side]
         is_flat = any(np.ptp(rank) == 0 for rank in ranks)
         correlations[name] = np.nan if is_flat else np.corrcoef(*ranks)[0, 1]
     flat = [name for name in names if np.isnan(correlations[name])]
@@ -116,3 +116,9 @@ def speaker_ranking(y_true, y_pred, speakers):
     if names == ["value"]:
         return float(correlations["value"])
     return pd.Series(correlations, name="spearman", dtype=np.float64)
+
+
+def _means(values, speakers):
+    """Return each speaker's mean without its rounding errors, which would count as an order."""
+    means = pd.Series(values).groupby(speakers).mean().to_numpy()
+    return np.round(means / max(np.abs(means).max(), np.finfo(float).tiny), 12)

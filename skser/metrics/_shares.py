@@ -74,6 +74,12 @@ def _checked(y_true, y_pred):
     names = [getattr(given, "columns", None) for given in (y_true, y_pred)]
     if all(columns is not None for columns in names):
         check_columns("y_pred", names[1], names[0])
+        apart = set(names[0]) ^ set(names[1])
+        if apart and all(isinstance(column, str) for columns in names for column in columns):
+            raise ValueError(
+                f"Only one of y_true and y_pred has the classes {sorted(apart)}. Give both the "
+                "same classes, with shares of 0 where there are no votes."
+            )
     tables = []
     for given, name in ((y_true, "y_true"), (y_pred, "y_pred")):
         shares = check_array(given, dtype=np.float64, input_name=name)

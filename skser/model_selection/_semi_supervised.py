@@ -3,6 +3,7 @@
 from numbers import Integral
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, column_or_1d, indexable
@@ -72,10 +73,18 @@ class SemiSupervisedSplit(BaseEstimator):
         Raises
         ------
         ValueError
-            If no utterance is labeled.
+            If no utterance is labeled, or an unlabeled one has no speaker in `groups`.
         """
         X, y, groups = indexable(X, y, groups)
         without = self._without_label(y)
+        if groups is not None:
+            unknown = without & pd.isna(column_or_1d(groups))
+            if unknown.any():
+                raise ValueError(
+                    f"groups has no speaker for {unknown.sum()} unlabeled utterances, such as "
+                    f"utterance {unknown.argmax()}: they may be of any test speaker. Leave them "
+                    "out, or, if their speakers have no labeled utterances, give them any new name."
+                )
         labeled = np.flatnonzero(~without)
         known = self._of_rows(labeled, X, y, groups)
         for train, test in self._splitter(known[1]).split(*known):

@@ -140,16 +140,22 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
             self._target_mean = np.nanmean(y, axis=0)
             self._target_scale = np.nanstd(y, axis=0)
             self._target_scale[self._target_scale == 0] = 1  # a constant target
-        elif y.shape[1] != self._n_outputs:
+        else:
+            self._check_names(y.shape[1], columns)
+        return ((y - self._target_mean) / self._target_scale).astype(np.float32)
+
+    def _check_names(self, n_targets, columns):
+        """Raise ValueError if targets are not those of `fit`."""
+        if n_targets != self._n_outputs:
             raise ValueError(
-                f"y has {y.shape[1]} targets, but the {type(self).__name__} was fitted on "
+                f"y has {n_targets} targets, but the {type(self).__name__} was fitted on "
                 f"{self._n_outputs}."
             )
-        elif columns is not None and names != self.target_names_:
+        names = self.target_names_ if columns is None else [str(column) for column in columns]
+        if names != self.target_names_:
             raise ValueError(
                 f"y has the columns {names}; they must be {self.target_names_}, in this order."
             )
-        return ((y - self._target_mean) / self._target_scale).astype(np.float32)
 
     def _make_criterion(self, targets):
         return ConcordanceLoss() if self.loss == "ccc" else KnownSquaredError()
@@ -210,10 +216,17 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
         -------
         float
             Mean of R² over the targets.
+
+        Raises
+        ------
+        ValueError
+            If y has other targets than in `fit`, or in another order.
         """
+        columns = getattr(y, "columns", None)
         y = check_array(
             y, dtype=np.float64, ensure_2d=False, ensure_all_finite="allow-nan", input_name="y"
         ).reshape(len(y), -1)
+        self._check_names(y.shape[1], columns)
         predicted = self.predict(X).reshape(len(y), -1)
         weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
         known = ~np.isnan(y)

@@ -44,6 +44,8 @@ from skser.neural_network.modules.priors import CategoricalPrior
 _CORNER_NOISE = 0.2
 _KERNEL_SIZE = 5  # frames
 
+_WEIGHTS = ("reconstruction_weight", "adversarial_weight", "supervised_weight")
+
 
 class AdversarialLatents(TransformerMixin, NeuralEstimator):
     """Constructor, architecture, training phases and latents of the classifier and regressor."""
@@ -163,12 +165,19 @@ class AdversarialLatents(TransformerMixin, NeuralEstimator):
     def _own_callbacks(self):
         return [*super()._own_callbacks(), WarnOfFailedParts()]
 
-    def _new_optimizer(self):
+    def _set_training(self):
         # Set here instead of in _make_net: a warm start may change the weights of a fitted net.
-        for name in ("reconstruction", "adversarial", "supervised"):
-            setattr(self.net_, f"{name}_weight", getattr(self, f"{name}_weight"))
+        for name in _WEIGHTS:
+            setattr(self.net_, name, getattr(self, name))
         self.net_.objectives = check_objectives(self.objectives)
-        super()._new_optimizer()
+        super()._set_training()
+
+    def _change_rates(self):
+        before = [getattr(self.net_, name) for name in _WEIGHTS]
+        if before == [getattr(self, name) for name in _WEIGHTS]:
+            super()._change_rates()
+        else:  # they scale the rates of the phases
+            self._new_optimizer()
 
     def _initialize(self, sequences, targets):
         transferred = super()._initialize(sequences, targets)

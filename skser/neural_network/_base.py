@@ -32,6 +32,8 @@ from skser.neural_network._checkpoint import checkpoints_of, training_key
 from skser.neural_network._net import SequenceNet
 from skser.neural_network._parameters import SHARED, TrainingParameters
 from skser.neural_network._state import (
+    OF_LOSS,
+    OF_TRAINING,
     PostponedOptimizer,
     architecture,
     network_state,
@@ -166,11 +168,8 @@ class NeuralEstimator(TrainingParameters):
                 checkpoints = checkpoints_of(self.checkpoint_dir, key)
             train, valid = self._split(dataset, targets, groups)
             transferred = () if goes_on else self._initialize(sequences, targets)
-            if goes_on:  # parameters of the loss may have changed
-                self.net_.criterion_ = self._make_criterion(targets).to(self.net_.device)
-                of_loss = {"class_weight", "label_smoothing", "loss"}
-                now = {k: v for k, v in architecture(self).items() if k in of_loss}
-                self.net_.made_with = self.net_.made_with | now
+            if goes_on:
+                self._take_parameters(targets, with_loss=True)
             if transferred and self._transfer.strategy == "two-stage":
                 with frozen(self.net_.module_, transferred):
                     self._new_optimizer()
@@ -190,9 +189,38 @@ class NeuralEstimator(TrainingParameters):
             if first:
                 self._initialize(sequences, targets)
                 self._new_optimizer()
+            else:
+                self._take_parameters(targets)
+                self._change_rates()
             dataset = SequenceDataset(sequences, targets)
             self._train(dataset, None, 1, in_part=True)
         return self
+
+    def _take_parameters(self, targets, with_loss=False):
+        """Let a fitted network be trained on with the present parameters.
+
+        The loss, which may depend on all targets of a fit, stays if its parameters have not
+        changed, unless `with_loss` is True.
+        """
+        net, now = self.net_, architecture(self)
+        changed = {k for k, v in now.items() if repr(v) != repr(net.made_with.get(k, v))}
+        for name in sorted(changed - OF_TRAINING):
+            raise ValueError(
+                f"{name}={now[name]!r} cannot change a fitted network, which was built with "
+                f"{net.made_with[name]!r}. Set it back, or fit anew (without warm_start)."
+            )
+        if with_loss or changed & OF_LOSS:
+            net.criterion_ = self._make_criterion(targets).to(net.device)
+        net.made_with, net.precision = now, self.precision
+
+    def _change_rates(self):
+        """Give the optimizers the present learning rate and weight decay; moments stay."""
+        self._set_training()
+        for optimizer in self.net_.optimizers():
+            for group in optimizer.param_groups:
+                group["lr"] = group["scale"] * self.learning_rate
+                if group["decays"]:
+                    group["weight_decay"] = self.weight_decay
 
     @contextlib.contextmanager
     def _as_before_on_failure(self, in_place):
@@ -321,9 +349,13 @@ class NeuralEstimator(TrainingParameters):
         """Return the augmentation that ``augment="auto"`` stands for."""
         return SpecAugment() if layout.n_bands > 1 else None
 
-    def _new_optimizer(self):
+    def _set_training(self):
+        """Give the net the parameters of its training."""
         self.net_.lr = self.learning_rate
         self.net_.optimizer__weight_decay = self.weight_decay
+
+    def _new_optimizer(self):
+        self._set_training()
         self.net_.initialize_optimizer()
 
     def _outputs(self, X, compute=None):

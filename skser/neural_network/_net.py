@@ -90,7 +90,8 @@ class SequenceNet(NeuralNet):
         Returns
         -------
         list of dict
-            Parameter groups. "scale" is the factor of `rate`, for learning rate schedules.
+            Parameter groups. "scale" is the factor of `rate`, for learning rate schedules;
+            "decays" states whether there is weight decay.
         """
         groups = {(True, 1.0): []}  # torch's optimizers require at least one group
         for name, parameter in parameters.items():
@@ -107,6 +108,7 @@ class SequenceNet(NeuralNet):
                 "params": members,
                 "scale": scale * factor,
                 "lr": scale * factor * rate,
+                "decays": decays,
                 **({} if decays else {"weight_decay": 0.0}),
             }
             for (decays, factor), members in groups.items()

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from skorch.history import History
 
+from skser.neural_network._adversarial_parameters import check_objectives
 from skser.neural_network._weights import assign_weights, at_most, weights_of
 from skser.neural_network.modules.layers import as_global
 
@@ -18,9 +19,20 @@ _SETTINGS = (
     "reconstruction_weight",
     "adversarial_weight",
     "supervised_weight",
-    "n_discriminator_updates",
+    "objectives",
     "seed",
 )
+# Parameters that `architecture` returns, but that a fitted network can be trained on with.
+OF_LOSS = frozenset({"class_weight", "label_smoothing", "loss"})
+OF_TRAINING = OF_LOSS | {
+    "adversarial_weight",
+    "latent",
+    "mixup",
+    "objectives",
+    "reconstruction_weight",
+    "supervised_weight",
+    "unlabeled",
+}
 
 
 def network_state(estimator):
@@ -113,7 +125,8 @@ def restore_network(estimator, state):
     net.optimizer = torch.optim.AdamW
     for name in _SETTINGS:
         if name in settings:
-            setattr(net, name, settings[name])
+            value = settings[name]
+            setattr(net, name, check_objectives(value) if name == "objectives" else value)
     if state["optimizers"]:
         net.initialize_optimizer()
         _restore_optimizers(net, state["optimizers"])

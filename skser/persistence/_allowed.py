@@ -47,21 +47,22 @@ _ALLOWED = {
     }.items()
 }
 # Shapes of arrays by the attribute that holds them. A letter is a length that is the same in all
-# arrays of an object: f columns of X, c classes, o outputs. "*" stands for any shape: no prediction
-# reads these arrays, or `__setstate__` checks them.
+# arrays of an object: f columns of X or of its frames, i columns of X, c classes, o outputs. "*"
+# stands for any shape: no prediction reads these arrays, or `__setstate__` checks them.
 _SHAPES = {
     name: shapes
     for shapes, names in {
         "c": "classes classes_ priors_",
-        "f": "center_ data_max_ data_min_ data_range_ feature_names_in_ lambdas_ max_abs_ mean_ "
+        "f": "center_ data_max_ data_min_ data_range_ lambdas_ max_abs_ mean_ "
         "min_ n_samples_seen_ scale_ var_ xbar_ X_offset_ X_scale_",
         "o": "_target_mean _target_scale intercept_",
         "h": "conformity_scores_",
+        "i": "feature_names_in_",
         "p": "explained_variance_ singular_values_",
         "q": "references_",
         "t": "X_thresholds_ y_thresholds_",
-        "*": "C_ Cs_ _network coefs_paths_ explained_variance_ratio_ l1_ratio_ l1_ratios_ n_iter_ "
-        "outliers_ scores_ singular_ weights",
+        "*": "C_ Cs_ _network coefs_paths_ cv_results_ dual_gap_ explained_variance_ratio_ "
+        "l1_ratio_ l1_ratios_ n_iter_ outliers_ scores_ singular_ weights",
         "of f": "coef_",
         "pf": "components_",
         "d": "linear_means_",
@@ -158,6 +159,7 @@ def check_attributes(cls, attributes):
     for attribute in ("n_features_in_", "_n_columns"):
         if type(n_columns := attributes.get(attribute)) is int:
             lengths["f"] = n_columns
+            lengths.setdefault("i", n_columns)
     for attribute, value in attributes.items():
         _check_shapes(name, attribute, value, lengths)
         if attribute.endswith("_frames_") and not (type(value) is int and value > 0):

@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
 from skser._base import check_sequences, is_sequences, unchanged_on_failure
+from skser._codes import codes_of
 from skser.sequences import Sequences, as_sequences, row_index
 
 
@@ -149,7 +150,7 @@ class SpeakerScaler(
                 f"The utterance table has no column {self.speaker!r}; its columns are "
                 f"{list(X.columns)}. Set speaker= to the one with the speakers."
             )
-        codes, speakers = pd.factorize(np.asarray(X[self.speaker], dtype=object))
+        codes, speakers = codes_of(X[self.speaker])
         if (codes < 0).any():
             missing = np.flatnonzero(codes < 0)
             raise ValueError(

@@ -211,8 +211,8 @@ class VoiceActivityTrimmer(AudioTransformer, auto_wrap_output_keys=("transform",
         Returns
         -------
         list of ndarray of shape (n_segments, 2), float64
-            Start and end of each stretch of speech, in seconds. An utterance without speech has
-            0 rows.
+            Start and end of each stretch of speech, in seconds from the start of the utterance,
+            which may be a part of a file. An utterance without speech has 0 rows.
         """
         return _SegmentFinder(**self.get_params()).transform(X)
 
@@ -280,7 +280,7 @@ class _SegmentFinder(VoiceActivityTrimmer):
         return np.empty((0, 2))
 
     def _collect(self, results, prepared):
-        return results
+        return list(results)  # arrays, also where workers or a cache return them in one block
 
 
 def _levels(samples, rate):

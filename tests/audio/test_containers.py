@@ -319,3 +319,19 @@ class TestHeaders:
         path.write_bytes(content)
         with pytest.raises(AudioReadError, match=f"joined: consists of several {what}"):
             load_audio(path)
+
+
+def test_further_audio_tracks_are_warned_of():
+    av = pytest.importorskip("av")
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska") as out:
+        streams = [out.add_stream("flac", rate=RATE, layout="mono") for _ in range(2)]
+        for stream, height in zip(streams, (0, 8000), strict=True):
+            frame = av.AudioFrame.from_ndarray(
+                np.full((1, RATE), height, np.int16), format="s16", layout="mono"
+            )
+            frame.sample_rate, frame.pts = RATE, 0
+            out.mux([*stream.encode(frame), *stream.encode(None)])
+    with pytest.warns(UserWarning, match="holds 2 audio tracks, of which only the first"):
+        samples, _ = load_audio(file.getvalue(), RATE)
+    assert not samples.any()

@@ -310,6 +310,7 @@ def test_an_option_that_a_system_lacks_is_refused(shell, folder, tmp_path, optio
     assert message in err
 
 
+@pytest.mark.filterwarnings("ignore:In its last epoch the network")
 @pytest.mark.parametrize("system", ["attention-fcn", "fcn-and-functionals"])
 def test_train_writes_onnx_if_the_name_ends_in_onnx(system, shell, folder, files, tmp_path):
     pytest.importorskip("onnx")
@@ -550,6 +551,7 @@ def test_errors_are_printed_on_one_line(shell, folder, arguments, message):
         ["train", "t", "--out"],
         ["compare", "a.csv"],
         ["compare", "a.csv", "a.csv"],
+        ["evaluate", "table.csv", "--protocol", "emobox", "--folds", "3"],
         ["x"],
     ],
 )

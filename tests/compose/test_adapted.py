@@ -116,12 +116,12 @@ class TestSettings:
         self, train, test
     ):
         table = test[0].copy()
-        table["who"] = [None, "alone", np.nan] + ["together"] * (len(table) - 3)
+        table["who"] = [None, "alone", np.nan, "", ""] + ["together"] * (len(table) - 5)
         model = AdaptedClassifier(logistic(), setting="who").fit(*train)
         plain = model.estimator_.predict_proba(table.drop(columns="who"))
         proba = model.predict_proba(table)
-        np.testing.assert_allclose(proba[:3], plain[:3], rtol=1e-12)
-        assert np.abs(proba[3:] - plain[3:]).max() > 0.5
+        np.testing.assert_allclose(proba[:5], plain[:5], rtol=1e-12)
+        assert np.abs(proba[5:] - plain[5:]).max() > 0.5
 
     def test_settings_start_from_the_recordings_given_to_adapt(self, train, test):
         table = test[0].assign(who="one")

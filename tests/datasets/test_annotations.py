@@ -298,6 +298,42 @@ class TestAudformat:
             corpus = load_audformat(db, ["train", "test"], root=tmp_path)
         assert corpus.speakers.tolist() == ["a", None]
 
+    def test_segments_of_one_speaker_describe_their_file(self, recorded, tmp_path):
+        audformat = pytest.importorskip("audformat")
+        db, files = audformat.Database("calls"), ["call01.wav", "call02.wav"]
+        db["emotions"] = audformat.Table(audformat.filewise_index(files))
+        db["emotions"]["emotion"] = audformat.Column()
+        db["emotions"]["emotion"].set(["anger", "joy"])
+        index = audformat.segmented_index(
+            [*files, files[1]], ["0s", "0s", "1s"], ["1s", "1s", "2s"]
+        )
+        db["turns"] = audformat.Table(index)
+        db["turns"]["speaker"] = audformat.Column()
+        db["turns"]["speaker"].set(["a", "b", "c"])
+        assert load_audformat(db, root=tmp_path).speakers.tolist() == ["a", None]
+        db["turns"]["speaker"].set(["a", "b", "b"])
+        assert load_audformat(db, root=tmp_path).speakers.tolist() == ["a", "b"]
+
+    def test_the_split_of_any_table_is_kept(self, recorded, tmp_path):
+        audformat = pytest.importorskip("audformat")
+        db, files = audformat.Database("calls"), ["call01.wav", "call02.wav"]
+        for name, rows, split in (
+            ("all", files, None),
+            ("te", files[:1], "test"),
+            ("tr", files, "train"),
+        ):
+            if split is not None:
+                db.splits[split] = audformat.Split(split)
+            db[name] = audformat.Table(audformat.filewise_index(rows), split_id=split)
+            db[name]["emotion"] = audformat.Column()
+            db[name]["emotion"].set(["anger", "joy"][: len(rows)])
+        for tables in (["all", "te"], ["te", "all"]):
+            corpus = load_audformat(db, tables, root=tmp_path)
+            splits = dict(zip(corpus.data, corpus.frame["split"].fillna("none"), strict=True))
+            assert splits == {str(tmp_path / files[0]): "test", str(tmp_path / files[1]): "none"}
+        with pytest.raises(ValueError, match=r"calls: call01\.wav is in several splits"):
+            load_audformat(db, ["te", "tr"], root=tmp_path)
+
     def test_missing_tables_labels_and_files_are_errors(self, recorded, tmp_path):
         db = write_database(recorded, tmp_path, [None] * 16)
         with pytest.raises(ValueError, match=r"calls has no table \['x'\]; .*turns: first, second"):
@@ -689,6 +725,7 @@ class TestEmobox:
             ("", "is empty. Write one JSON object per line"),
             ('{"wav": "call01.wav", "emo": ["a"]}', r"line 1: emo=\['a'\] is not a label"),
             ('{"wav": 3, "emo": "a"}', "line 1: wav=3 is not a path. Write it as text"),
+            ('{"wav": "call01.wav", "emo": "a", "emotion": "joy"}', "has both 'emo' and 'emotion'"),
             ('{"wav": "call01.wav", "emo": "a"}\n{"wav": "call01.wav", "emo": "n"}',
              "lines 1 and 2 are the same utterance"),
         ],
@@ -723,6 +760,16 @@ class TestNkululeko:
         check(corpus)
         assert corpus.frame["split"].tolist() == ["test"] * 8 + ["train"] * 8
         assert set(corpus.sexes) == {"female"}
+
+    def test_the_gender_may_be_the_target(self, recorded, tmp_path):
+        test, _ = self.write(recorded, tmp_path)
+        assert load_nkululeko(test, target="gender").target_names == ["female"]
+
+    def test_channels_of_one_part_are_two_utterances(self, recorded, tmp_path):
+        test, _ = self.write(recorded, tmp_path)
+        first = pd.read_csv(test).iloc[[0, 0]].assign(channel=[0, 1])
+        first.to_csv(test, index=False)
+        assert [item.channel for item in load_nkululeko(test).data] == [0, 1]
 
     def test_invalid_rows_are_errors(self, recorded, tmp_path):
         test, train = self.write(recorded, tmp_path)

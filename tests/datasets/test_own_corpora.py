@@ -1,3 +1,4 @@
+import os
 import pickle
 
 import numpy as np
@@ -466,6 +467,9 @@ class TestTimesOfTables:
             ("segment_start,segment_end", "2,6"),
             ("start,finish", "2,6"),
             ("start,dur", "2,4"),
+            ("start_s,duration_s", "2,4"),
+            ("begin_s,stop_s", "2,6"),
+            ("StartTimeSec,EndTimeSec", "2,6"),
         ],
     )
     def test_starts_and_ends_with_other_names_are_recognized(self, load, heading, values):
@@ -480,7 +484,7 @@ class TestTimesOfTables:
 
     @pytest.mark.parametrize(
         "columns",
-        ["StartTimeSec,EndTimeSec", "segmentStartTime,x", "tmin,tmax", "xmin,xmax", "t0,t1"],
+        ["start_of_turn,end_of_turn", "segmentStartTime,x", "tmin,tmax", "xmin,xmax", "t0,t1"],
     )
     def test_times_in_other_notations_cause_a_warning(self, load, columns):
         with pytest.warns(UserWarning, match=f"{columns.split(',')[0]}.* look like times"):
@@ -506,7 +510,11 @@ class TestTimesOfTables:
             ("file,label,start_ms,end_ms\nx.wav,a,200,500\n", "are in milliseconds"),
             ("file,label,start_time_ms,end_time_ms\nx.wav,a,200,500\n", "are in milliseconds"),
             ("file,label,start_sample,end_sample\nx.wav,a,200,500\n", "samples or frames"),
-            ("file,label,start,length\nx.wav,a,1,2\n", "'length' may be the duration"),
+            ("file,label,start,length\nx.wav,a,1,2\n", "'length' may be the end or the duration"),
+            ("file,label,start,end_timestamp\nx.wav,a,1,2\n", "'end_timestamp' may be the end"),
+            ("file,label,start,until\nx.wav,a,1,2\n", "'until' may be the end"),
+            ("file,label,end\nx.wav,a,3\n", "'end' seems to hold the ends.* starts are missing"),
+            ("file,label,end,duration\nx.wav,a,3,1\n", "the starts are missing"),
             ("file,label,start,duration_ms\nx.wav,a,1,2000\n", "'duration_ms' may be the"),
             ('file,label,text\nx.wav,a,"hello\nx.wav,b,foo\n', "line 2: the quotes around a value"),
             ("file,label,start,duration\nx.wav,a,1,long\n", "line 2: duration='long' is not"),
@@ -515,6 +523,28 @@ class TestTimesOfTables:
     def test_ambiguous_columns_are_refused(self, load, text, message):
         with pytest.raises(ValueError, match=message):
             load(text)
+
+    @pytest.mark.parametrize(
+        ("cells", "expected"),
+        [
+            (["1.1", "1.10", "2.1"], ["1.1", "1.10", "2.1"]),
+            (
+                ["9007199254740993", "9007199254740992", ""],
+                ["9007199254740993", "9007199254740992", None],
+            ),
+            (["1E1", "1E2", "10"], ["1E1", "1E2", "10"]),
+            (["1", "2.5", "NA"], [1, 2.5, None]),
+        ],
+    )
+    def test_names_that_look_like_numbers_stay_distinct(self, load, cells, expected):
+        rows = "".join(f"x.wav,a,{i},{i + 1},{cell}\n" for i, cell in enumerate(cells))
+        given = load(f"audio,emotion,start,end,call\n{rows}").frame["call"]
+        assert given.astype(object).where(given.notna(), None).tolist() == expected
+
+    def test_words_for_missing_numbers_need_no_number_beside_them(self, load):
+        corpus = load("audio,emotion,start,end,channel,valence\nx.wav,a,NA,n/a,NA,nan\n")
+        assert corpus.data[0].endswith("x.wav")
+        assert np.isnan(corpus.frame["valence"].astype(float)).all()
 
     @pytest.mark.filterwarnings("ignore:.*columns were read under other names:UserWarning")
     def test_an_invalid_rating_is_named(self, load):
@@ -636,6 +666,10 @@ class TestTablesThatAreNoCorpus:
         corpus = SpeechCorpus(frame, "mine", {}, dimension_range=(1, 5))
         assert corpus.rescale_dimensions(-1, 1).valence[0] == 1.25
 
+    def test_one_value_outside_the_scale_may_be_a_code(self):
+        with pytest.warns(UserWarning, match="2 ratings of valence beyond the scale .* always -1"):
+            SpeechCorpus(self.FRAME.assign(valence=[-1, -1]), "mine", {}, dimension_range=(0, 100))
+
     def test_a_column_that_is_there_twice_is_refused(self):
         twice = pd.concat([self.FRAME, self.FRAME["audio"]], axis=1)
         for build in (load_table, lambda frame: SpeechCorpus(frame, "mine", {})):
@@ -747,3 +781,34 @@ class TestCopiesInTables:
     def test_two_channels_are_two_utterances(self, tmp_path):
         table = pd.DataFrame({"audio": "a.wav", "channel": [0, 1], "emotion": ["x", "y"]})
         assert len(load_table(table, root=touch(tmp_path, "a.wav"))) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no file names beyond Unicode")
+def test_folders_may_hold_file_names_beyond_utf_8(wav, tmp_path):
+    file = wav(np.random.RandomState(0).randn(8000) / 10, name="a.wav")
+    (tmp_path / "root" / "joy").mkdir(parents=True)
+    strange = os.fsencode(tmp_path / "root" / "joy") + b"/\xff.wav"
+    try:
+        os.link(file, strange)
+    except OSError:
+        pytest.skip("the file system takes no such names")
+    corpus = load_folder(tmp_path / "root")
+    assert corpus.data.tolist() == [os.fsdecode(strange)]
+    assert "joy" in repr(corpus)
+
+
+def test_a_speaker_or_an_emotion_may_be_named_all():
+    frame = pd.DataFrame(
+        {"audio": ["a", "b", "c"], "emotion": ["all", "x", "x"], "speaker": ["all", "t", "t"]}
+    )
+    corpus = SpeechCorpus(frame, "mine", {})
+    assert corpus.counts().to_numpy().tolist() == [[1, 0, 1], [0, 2, 2], [1, 2, 3]]
+    assert "3 utterances" in repr(corpus)
+
+
+def test_select_refuses_two_conditions_for_one_column():
+    frame = pd.DataFrame({"audio": ["a", "b"], "emotion": ["x", "y"], "speaker": ["s", "t"]})
+    corpus = SpeechCorpus(frame, "mine", {})
+    for both in ({"speakers": "s", "speaker": "t"}, {"emotions": "x", "emotion": "y"}):
+        with pytest.raises(ValueError, match="or .*, not both"):
+            corpus.select(**both)

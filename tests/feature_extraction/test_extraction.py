@@ -95,6 +95,22 @@ def test_the_level_of_the_recording_has_no_effect(speech):
     np.testing.assert_allclose(loud, quiet, atol=0.01)
 
 
+@pytest.mark.parametrize("cls", [*ALL, LevelContour, FrameFeatures])
+def test_a_constant_offset_of_the_recording_has_no_effect(cls, speech):
+    speech = speech - speech.mean()
+    for offset in (-0.01, 0.3):
+        given = one(cls(), speech + np.float32(offset))
+        np.testing.assert_allclose(given, one(cls(), speech), rtol=1e-3, atol=0.02)
+
+
+def test_a_mean_that_is_no_offset_stays(speech):
+    speech = speech - speech.mean()
+    mean = np.float32(0.04 * speech.std())
+    power = one(Spectrogram(window=0.025, scale="power"), speech + mean)
+    expected = np.abs(librosa.stft(speech + mean, **STFT)[0]) ** 2
+    np.testing.assert_allclose(power[:, 0], expected, rtol=1e-3)
+
+
 def test_scales_of_the_spectrogram_convert_into_each_other(speech):
     power, linear, db, log = (
         one(Spectrogram(scale=scale, top_db=None), speech)

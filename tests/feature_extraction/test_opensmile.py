@@ -58,6 +58,14 @@ def test_values_of_a_real_recording_equal_those_of_opensmile(level, ravdess_path
     np.testing.assert_array_equal(np.atleast_2d(given), expected)
 
 
+def test_an_offset_of_the_recording_is_removed(speech):
+    speech = speech - speech.mean()
+    smile = OpenSmile(input_sampling_rate=RATE)
+    with_offset, without = smile.transform([speech + np.float32(0.1), speech])
+    # 16-bit samples are rounded differently.
+    np.testing.assert_allclose(with_offset, without, rtol=0.02, atol=1e-3)
+
+
 def test_functionals_are_a_table_on_request(corpus):
     smile = OpenSmile(input_sampling_rate=RATE)
     plain = smile.transform(corpus.data[:3])
@@ -116,6 +124,7 @@ def test_the_hop_is_rounded_as_in_opensmile():
 
 
 def test_clipped_samples_do_not_wrap_around(speech):
+    speech = np.concatenate([speech, -speech])  # so that clipping causes no offset
     loud, full = 4 * speech / np.abs(speech).max(), speech / np.abs(speech).max()
     smile = OpenSmile(input_sampling_rate=RATE)
     given = smile.transform([loud, np.clip(loud, -1, 32767 / 32768), full])

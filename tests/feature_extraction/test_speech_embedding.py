@@ -57,6 +57,12 @@ def theirs(folder, samples):
     return torch.cat(states).numpy()
 
 
+def test_an_offset_of_the_recording_has_no_effect(whisper):
+    states = embedding(whisper, pooling="mean").transform
+    shifted = [samples + np.float32(0.5) for samples in UTTERANCES]
+    np.testing.assert_allclose(states(shifted), states(UTTERANCES), rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize("kind", [kind for kind in SPEECH if kind != "whisper"])
 def test_states_equal_the_hidden_states_of_transformers(checkpoints, kind):
     X = embedding(checkpoints[kind]).transform(UTTERANCES[:2])

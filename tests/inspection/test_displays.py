@@ -20,7 +20,7 @@ from skser.evaluation import robustness_report
 from skser.feature_extraction import Functionals, MelSpectrogram
 from skser.metrics import unweighted_average_recall
 from skser.neural_network import AdversarialAEClassifier, AttentionFCNClassifier
-from skser.preprocessing import SequenceScaler
+from skser.preprocessing import SequenceScaler, VoiceActivityTrimmer
 
 matplotlib.use("Agg")
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -248,6 +248,22 @@ def test_latent_space_display_shows_both_latents(halves):
         inspection.LatentSpaceDisplay.from_estimator(SVC().fit([[0], [1]], [0, 1]), [[0]], [0])
     with pytest.raises(ValueError, match="inconsistent"):
         inspection.LatentSpaceDisplay.from_predictions(np.ones((3, 2)), np.ones((2, 2)), [1, 2, 3])
+
+
+def test_attention_is_drawn_over_what_a_trimmer_leaves(halves):
+    known = halves[0]
+    silence = np.zeros(2 * known.sampling_rate, np.float32)
+    speech = [Waveform(np.concatenate([silence, x]), known.sampling_rate) for x in known.data]
+    model = make_pipeline(
+        VoiceActivityTrimmer(),
+        MelSpectrogram(n_mels=16),
+        AttentionFCNClassifier(max_epochs=1, device="cpu", random_state=0),
+    ).fit(speech, known.target)
+    display = inspection.AttentionDisplay.from_estimator(model, speech[0])
+    (heard,) = model[0].transform(speech[:1])
+    np.testing.assert_array_equal(display.samples, heard)
+    assert len(display.samples) < len(known.data[0]) + known.sampling_rate
+    assert display.attention.times[-1] == pytest.approx(len(heard) / known.sampling_rate, abs=0.2)
 
 
 def test_bad_input_raises(halves):

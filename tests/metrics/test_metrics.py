@@ -290,6 +290,11 @@ def test_ranking_is_nan_if_all_speakers_have_the_same_share():
     with pytest.warns(UndefinedMetricWarning, match=r"predicted share of \['a', 'b'\]"):
         found = metrics.speaker_ranking(["a", "b"] * 2, ["a", "a", "b", "b"], [1, 1, 2, 2])
     assert found.isna().all()
+    # The mean of equal numbers may differ from them in its last digit.
+    speakers = ["x"] * 3 + ["y"] * 7 + ["z"] * 6
+    true = np.repeat([1.0, 5.0, 3.0], [3, 7, 6])
+    with pytest.warns(UndefinedMetricWarning, match=r"share of \['value'\]"):
+        assert np.isnan(metrics.speaker_ranking(true, np.full(16, 2.7), speakers))
     with pytest.raises(ValueError, match="at least two speakers, but speakers holds only 1"):
         metrics.speaker_ranking(["a", "b"], ["a", "b"], [1, 1])
 

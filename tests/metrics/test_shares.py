@@ -66,3 +66,10 @@ def test_tables_with_other_orders_of_their_columns_are_refused():
     with pytest.raises(ValueError, match=r"columns of y_pred are \['joy', 'anger'\], but they are"):
         vote_cross_entropy(shares, shares[["joy", "anger"]])
     assert vote_divergence(shares, shares[["joy", "anger"]].to_numpy()) > 0
+
+
+@pytest.mark.parametrize("metric", [vote_cross_entropy, vote_divergence])
+def test_shares_of_other_classes_are_refused(metric):
+    shares = pd.DataFrame([[0.9, 0.1], [0.2, 0.8]], columns=["anger", "fear"])
+    with pytest.raises(ValueError, match=r"the classes \['anger', 'joy'\]"):
+        metric(shares, shares.set_axis(["fear", "joy"], axis=1))

@@ -83,3 +83,10 @@ def test_labels_that_are_numbers_are_stratified_beside_a_marker_of_text():
     y[:20] = y[:20].astype(int)
     for _, test in SemiSupervisedSplit(5, unlabeled="?").split(y, y):
         assert sorted(y[test]) == [0, 0, 1, 1]
+
+
+def test_unlabeled_utterances_of_unknown_speakers_are_refused():
+    y = np.array([0, 1, -1, 0, 1, -1])
+    speakers = np.array(["a", "a", "a", "b", "b", None], dtype=object)
+    with pytest.raises(ValueError, match="no speaker for 1 unlabeled .* utterance 5.*Leave them"):
+        list(SemiSupervisedSplit(LeaveOneGroupOut()).split(y, y, speakers))

@@ -105,6 +105,10 @@ class TestBadInput:
         model = AdversarialAERegressor(**EXACT).partial_fit(X, y)
         with pytest.raises(ValueError, match=r"they must be \['valence', 'activation'\]"):
             model.partial_fit(X, y[["activation", "valence"]])
+        with pytest.raises(ValueError, match=r"they must be \['valence', 'activation'\]"):
+            model.score(X, y[["activation", "valence"]])
+        with pytest.raises(ValueError, match="y has 1 targets, but .* fitted on 2"):
+            model.score(X, y[["valence"]])
         with pytest.raises(ValueError, match="all values in its 60 rows are NaN"):
             model.partial_fit(X, np.full((60, 2), np.nan))
 

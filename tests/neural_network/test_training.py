@@ -8,6 +8,7 @@ import torch
 from skorch.callbacks import Callback
 
 from skser.neural_network import (
+    AdversarialAEClassifier,
     AttentionFCNClassifier,
     AttentionFCNRegressor,
     AttentionRNNClassifier,
@@ -197,3 +198,74 @@ def test_a_training_that_diverges_is_an_error_and_keeps_the_earlier_model(cls):
     with pytest.raises(ValueError, match=r"Training diverged: after 5 epochs.*Lower learning_rate"):
         model.fit(X, y)
     np.testing.assert_array_equal(model.predict(X), expected)
+
+
+@pytest.mark.filterwarnings("ignore:In its last epoch the network")
+class TestTrainingOn:
+    """A fitted network is trained on with the present parameters, or says that it cannot."""
+
+    @pytest.fixture
+    def data(self):
+        X = np.random.RandomState(0).randn(40, 6).astype(np.float32)
+        return X, np.array(["a", "b"])[(X[:, 0] > 0).astype(int)]
+
+    @staticmethod
+    def after(model, data, **changed):
+        again = pickle.loads(pickle.dumps(model)).set_params(**changed).partial_fit(*data)
+        return again.predict_proba(data[0])
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"learning_rate": 1e-9},
+            {"weight_decay": 10.0},
+            {"class_weight": {"a": 9, "b": 1}},
+            {"label_smoothing": 0.9},
+        ],
+    )
+    def test_partial_fit_has_the_present_parameters(self, data, changed):
+        model = AttentionRNNClassifier(n_hidden=4, max_epochs=1, device="cpu", random_state=0)
+        model.fit(*data)
+        plain = self.after(model, data)
+        assert np.abs(self.after(model, data, **changed) - plain).max() > 1e-4
+        if "learning_rate" in changed:
+            before = model.predict_proba(data[0])
+            assert np.abs(self.after(model, data, **changed) - before).max() < 1e-5
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"learning_rate": 1e-9},
+            {"supervised_weight": 0.0},
+            {"objectives": {"gradient_penalty": 9.0}},
+        ],
+    )
+    def test_autoencoders_too(self, data, changed):
+        model = AdversarialAEClassifier(max_epochs=1, device="cpu", random_state=0).fit(*data)
+        plain = self.after(model, data)
+        same = self.after(model, data, learning_rate=model.learning_rate)
+        np.testing.assert_array_equal(same, plain)
+        assert np.abs(self.after(model, data, **changed) - plain).max() > 1e-5
+
+    def test_a_copy_has_the_objectives_of_the_fit(self, data):
+        objectives = {"n_discriminator_updates": 3, "gradient_penalty": 1.0}
+        model = AdversarialAEClassifier(
+            objectives=objectives, max_epochs=1, device="cpu", random_state=0
+        ).fit(*data)
+        assert pickle.loads(pickle.dumps(model)).net_.objectives == model.net_.objectives
+        copied = self.after(model, data)
+        np.testing.assert_array_equal(copied, model.partial_fit(*data).predict_proba(data[0]))
+
+    @pytest.mark.parametrize(
+        "changed", [{"n_hidden": 8}, {"cell": "lstm"}, {"dropout": 0.9}, {"n_heads": 3}]
+    )
+    def test_other_layers_need_a_new_fit(self, data, changed):
+        (name,) = changed
+        model = AttentionRNNClassifier(
+            n_hidden=4, max_epochs=1, device="cpu", random_state=0, warm_start=True
+        ).fit(*data)
+        model.set_params(**changed)
+        for train in (model.fit, model.partial_fit):
+            with pytest.raises(ValueError, match=f"{name}=.* cannot change a fitted network"):
+                train(*data)
+        model.set_params(warm_start=False).fit(*data)

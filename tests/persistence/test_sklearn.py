@@ -243,3 +243,21 @@ def test_how_one_machine_works_is_not_saved_with_any_estimator(path):
     assert skser.load(path, trusted=True).verbose is False
     skser.save(RandomForestClassifier(verbose=3), path)
     assert skser.load(path, trusted=True).verbose == 0
+
+
+@pytest.mark.parametrize("model", [Lasso(0.1), RidgeCV(store_cv_results=True)])
+def test_arrays_that_no_prediction_reads_load_without_trust(model, path):
+    model.fit(X, X[:, :2] if isinstance(model, Lasso) else X[:, 0])
+    skser.save(model, path)
+    np.testing.assert_array_equal(skser.load(path).predict(X), model.predict(X))
+
+
+@pytest.mark.filterwarnings("ignore:In its last epoch the network")
+def test_a_network_of_a_table_of_vectors_has_names_of_columns(path):
+    pd = pytest.importorskip("pandas")
+    table = pd.DataFrame(X, columns=[f"c{i}" for i in range(X.shape[1])])
+    model = AttentionFCNClassifier(max_epochs=1, device="cpu", random_state=0).fit(table, Y)
+    skser.save(model, path)
+    loaded = skser.load(path)
+    assert loaded.feature_names_in_.tolist() == list(table.columns)
+    np.testing.assert_array_equal(loaded.predict_proba(table), model.predict_proba(table))

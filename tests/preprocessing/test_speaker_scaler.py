@@ -215,10 +215,10 @@ def test_bad_input_is_refused(corpus):
         scaler.fit(corpus.frame.drop(columns="speaker"))
     with pytest.raises(ValueError, match="no column 'audio'"):
         SpeakerScaler(mel()).fit_transform(corpus.frame.drop(columns="audio"))
-    holes = corpus.frame.assign(speaker=["a", None, "b", np.nan] * 10)
-    with pytest.raises(ValueError, match="20 of 40 utterances have no 'speaker'.*utterance 1"):
+    holes = corpus.frame.assign(speaker=["a", None, " ", np.nan] * 10)
+    with pytest.raises(ValueError, match="30 of 40 utterances have no 'speaker'.*utterance 1"):
         scaler.fit(holes)
-    with pytest.raises(ValueError, match="20 of 40 utterances have no 'speaker'"):
+    with pytest.raises(ValueError, match="30 of 40 utterances have no 'speaker'"):
         scaler.fit(corpus.frame).transform(holes)
     with pytest.raises(NotFittedError):
         clone(scaler).transform(corpus.frame)

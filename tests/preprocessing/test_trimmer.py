@@ -123,6 +123,15 @@ def test_utterances_without_speech_are_kept_whole_and_named(wav):
     assert trimmer().speech_segments(utterances)[1].shape == (0, 2)
 
 
+def test_speech_segments_are_a_list_with_workers_and_a_cache_too(wav, tmp_path):
+    paths = [wav(recording(), name=f"{i}.wav") for i in range(3)]
+    expected = VoiceActivityTrimmer().speech_segments(paths)
+    for settings in ({"n_jobs": 2}, {"memory": tmp_path / "cache"}):
+        given = VoiceActivityTrimmer(**settings).speech_segments(paths)
+        assert isinstance(given, list)
+        np.testing.assert_array_equal(given, expected)
+
+
 def test_steady_sound_is_kept():
     x = noise(8000) / 10
     assert len(trimmer().transform([x])[0]) == 8000
