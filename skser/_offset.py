@@ -20,7 +20,7 @@ def without_offset(samples):
     Returns
     -------
     ndarray of shape (n_samples,), float32
-        `samples` itself if there is no noticeable offset.
+        `samples` itself without a noticeable offset.
     """
     if not len(samples):
         return samples

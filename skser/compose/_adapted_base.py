@@ -172,7 +172,7 @@ class BaseAdapted(InnerFeatures, MetaEstimatorMixin, BaseEstimator):
         return codes_of(X[self.setting])[0]
 
     def _without_setting(self, X):
-        """Return X; a table of numbers loses the column of the settings, which is no feature."""
+        """Return X; a table of numbers loses the column of the settings, not a feature."""
         columns = getattr(X, "columns", ())
         if self.setting is None or self.setting not in columns or "audio" in columns:
             return X

@@ -147,15 +147,15 @@ class SpeechCorpus:
         # One by one, because np.array would stack arrays of equal length into a 2-D array.
         for i, source in enumerate(table_rows(frame)):
             self.data[i] = source
+        self.data.flags.writeable = False  # the table would not change with it
         self.target = frame["emotion"].to_numpy(dtype=object)
         self.target_names = sorted(frame["emotion"].unique())
         for plural, singular in _ATTRIBUTES.items():
             setattr(self, plural, column(singular))
         for key in DIMENSIONS:
             ratings = frame[key].astype("Float64") if known(key) else None
-            setattr(
-                self, key, None if ratings is None else ratings.to_numpy(float, na_value=np.nan)
-            )
+            values = None if ratings is None else ratings.to_numpy(float, na_value=np.nan)
+            setattr(self, key, values)
         self.name = name
         self.label_map = dict(label_map)
         self.license = license

@@ -284,9 +284,16 @@ class Conversion:
         if _takes_vectors(consumer):
             given = self._described("vectors", steps, steps)
             n_columns = given["n_columns"] = int(consumer.n_features_in_)
+            if hasattr(consumer, "feature_names_in_"):
+                given["columns"] = [str(name) for name in consumer.feature_names_in_]
             return self._declared(given, ["batch", n_columns])[0], given
         given = self._described("frames", steps, steps)
         n_columns = given["n_columns"] = n_columns_of(consumer)
+        layout = getattr(consumer, "_layout", None)
+        if layout is not None and len(layout.feature_names) == n_columns:
+            given |= {"columns": list(layout.feature_names), "hop": layout.hop}
+            if layout.frequencies is not None:
+                given["frequencies"] = [float(band) for band in layout.frequencies]
         x, lengths = self._declared(given, ["batch", "time", n_columns])
         inside = x.inside(1, lengths)
         x = masked(x, inside.unsqueeze(2)).unsqueeze(1)
@@ -302,6 +309,9 @@ class Conversion:
             "form": form,
             "names": [],
             "n_columns": None,
+            "columns": None,
+            "hop": None,
+            "frequencies": None,
             "sampling_rate": None,
             "shortest": None,
             "longest": None,

@@ -8,7 +8,7 @@ from numbers import Real
 from skser.persistence import SavedModelError
 
 METADATA = "skser"  # entry of an ONNX file's metadata
-_FORMAT = 2
+_FORMAT = 3
 # Parameters that do not change the features.
 _LEFT_OUT = {"device", "memory", "n_jobs", "on_error", "verbose"}
 _LARGEST = 2**31
@@ -29,6 +29,9 @@ _INPUT = {
     "form": str,  # waveform, frames or vectors
     "names": list,  # of the graph's inputs: values, and except for vectors their lengths
     "n_columns": (int, None),  # of a frame or a vector
+    "columns": (list, None),  # their names in `fit`, if it was given any
+    "hop": (*_NUMBER, None),  # time between the frames of `fit`, in seconds
+    "frequencies": (list, None),  # of the bands of each channel, in Hz
     "sampling_rate": (*_NUMBER, None),  # of a waveform, in Hz
     "shortest": (int, None),  # smallest number of samples
     "longest": (int, None),  # largest number of samples; None sets no limit
@@ -109,6 +112,19 @@ def _check_input(given):
     for name in _NEEDED[form]:
         if given[name] is None:
             raise ValueError(f"its description has no {name}")
+    columns = given["columns"]
+    if columns is not None and (
+        len(columns) != given["n_columns"] or not all(type(name) is str for name in columns)
+    ):
+        raise ValueError("its description has invalid names of columns")
+    bands = given["frequencies"]
+    if bands is not None and (
+        not bands
+        or columns is None
+        or len(columns) % len(bands)
+        or not all(type(band) in _NUMBER for band in bands)
+    ):
+        raise ValueError("its description has invalid frequencies")
     names = given["names"]
     if len(names) != 2 - (form == "vectors") or not all(type(name) is str for name in names):
         raise ValueError(f"its description has names={names!r}")

@@ -9,16 +9,11 @@ import types
 import numpy as np
 
 from skser._nested import estimators_in
-from skser.audio import (
-    AudioReadError,
-    Utterance,
-    audio_inputs,
-    read_utterance,
-    utterance_name,
-)
+from skser.audio import AudioReadError
 from skser.export._check import check_model
 from skser.export._description import OUTPUTS, unpacked
 from skser.export._file import read_sealed
+from skser.export._given import source_of
 from skser.persistence import SavedModelError, naming
 
 # Largest number of utterances in a run, and of values in its padded input.
@@ -285,7 +280,7 @@ class OnnxModel:
         """Return one float64 row per utterance, in the order of X."""
         if len(self._inputs) > 1 and not hasattr(X, "__len__"):
             X = list(X)  # read once per input
-        sources = [self._source(X, *of_input) for of_input in self._inputs]
+        sources = [source_of(X, *of_input, self.path) for of_input in self._inputs]
         n_utterances = len(sources[0][0])
         failures, outputs, waiting, n_waiting = [], [], [], 0
         for i in range(n_utterances):
@@ -304,34 +299,6 @@ class OnnxModel:
             raise AudioReadError(failures, n_utterances)
         return np.concatenate(outputs)
 
-    def _source(self, X, given, steps):
-        """Return the utterances of an input, and a function that returns the values of one."""
-        rate = given["input_sampling_rate"]
-        for step in steps:
-            X = step.transform(X)
-            rate = getattr(step, "sampling_rate", None)
-        if given["form"] == "waveform":
-            items = audio_inputs(X, rate)
-            return items, lambda i: _samples(items[i], i, rate, given)
-        self._refuse_audio(X, given)
-        if given["form"] == "frames":
-            from skser._base import check_sequences
-            from skser.sequences import as_sequences
-
-            X = as_sequences(X)
-            check_sequences(X)
-        else:
-            from sklearn.utils import check_array
-
-            X = check_array(X, dtype=np.float32)
-        n_columns = X.n_columns if given["form"] == "frames" else X.shape[1]
-        if n_columns != given["n_columns"]:
-            raise ValueError(
-                f"X has {n_columns} features, but {self.path} is expecting {given['n_columns']} "
-                "features as input."
-            )
-        return X, X.__getitem__
-
     def _computed(self, utterances):
         """Return the outputs of utterances, given the values of each input."""
         lengths = np.array([[len(values) for values in of_one] for of_one in utterances])
@@ -348,38 +315,6 @@ class OnnxModel:
             for i, row in zip(batch, rows, strict=True):
                 outputs[i] = row
         return np.array(outputs, dtype=np.float64)
-
-    def _refuse_audio(self, X, given):
-        is_frame = hasattr(X, "columns")  # it iterates over names of columns
-        is_table = is_frame and "audio" in X.columns
-        first = None if is_frame or not hasattr(X, "__len__") or not len(X) else next(iter(X))
-        if not is_table and not isinstance(first, str | os.PathLike | bytes | Utterance):
-            return
-        form = {"frames": "frame sequences", "vectors": "vectors"}[given["form"]]
-        steps = " and ".join(step["class"] for step in given["missing"])
-        remedy = f" that {steps} gives" if steps else ""
-        raise TypeError(
-            f"{self.path} takes {form} of {given['n_columns']} columns{remedy}, not audio: "
-            "compute them first."
-        )
-
-
-def _samples(item, i, rate, given):
-    """Return the samples of an utterance, which must be of a length that the graph takes."""
-    samples = read_utterance(item, i, rate, given["sampling_rate"])
-    n_samples, longest = len(samples), given["longest"]
-    wrong = None
-    if n_samples < given["shortest"]:
-        wrong, limit, remedy = "less than", given["shortest"], "needs: leave it out"
-    elif longest is not None and n_samples > longest:
-        wrong, limit, remedy = "more than", longest, "takes at once: give parts of it"
-    if wrong is None:
-        return samples
-    reason = (
-        f"has {n_samples} samples at {given['sampling_rate']:g} Hz, {wrong} the {limit} "
-        f"({limit / given['sampling_rate']:.3g} s) that the model {remedy}"
-    )
-    raise AudioReadError([(utterance_name(item, i), reason)], 1)
 
 
 def _padded(parts):

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.signal
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
@@ -315,13 +316,13 @@ class TestAudio:
     """Whole systems from audio."""
 
     @pytest.fixture
-    def thin(self, corpus):
-        """The corpus through a microphone that weakens low frequencies."""
-        filtered = [np.diff(samples, prepend=samples[:1]) for samples in corpus.data]
+    def dull(self, corpus):
+        """The corpus through a microphone that weakens high frequencies."""
+        filtered = [scipy.signal.lfilter([0.3], [1, -0.7], samples) for samples in corpus.data]
         return [Waveform(samples, corpus.sampling_rate) for samples in filtered]
 
     @pytest.mark.parametrize("augmented", [False, True])
-    def test_another_microphone_is_mostly_undone(self, augmented, corpus, thin):
+    def test_another_microphone_is_mostly_undone(self, augmented, corpus, dull):
         rate = {} if augmented else {"input_sampling_rate": corpus.sampling_rate}
         model = make_pipeline(
             Functionals(MelSpectrogram(n_mels=8, deltas=0, **rate)),
@@ -334,8 +335,8 @@ class TestAudio:
             )
         model.fit(corpus.data, corpus.target)
         at_home = fully_adapted(model, corpus.data).predict_proba(corpus.data)
-        there = fully_adapted(model, thin).predict_proba(thin)
-        unadapted = model.predict_proba(thin)
+        there = fully_adapted(model, dull).predict_proba(dull)
+        unadapted = model.predict_proba(dull)
         assert np.abs(there - at_home).mean() < 0.04
         assert np.abs(unadapted - at_home).mean() > 0.1
 

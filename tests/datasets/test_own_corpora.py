@@ -812,3 +812,10 @@ def test_select_refuses_two_conditions_for_one_column():
     for both in ({"speakers": "s", "speaker": "t"}, {"emotions": "x", "emotion": "y"}):
         with pytest.raises(ValueError, match="or .*, not both"):
             corpus.select(**both)
+
+
+def test_the_audio_of_a_corpus_is_not_changed_in_place():
+    frame = pd.DataFrame({"audio": ["a", "b"], "emotion": ["x", "y"]})
+    corpus = SpeechCorpus(frame, "mine", {})
+    with pytest.raises(ValueError, match="read-only"):
+        corpus.data[0] = "c"

@@ -33,6 +33,7 @@ def model(halves):
     return model.fit(halves[0].data, halves[0].target)
 
 
+@pytest.mark.filterwarnings("ignore:All 18 predictions are")
 def test_scores_are_relative_to_the_clean_recordings(model, halves):
     new = halves[1]
     report = robustness_report(model, new)

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from shipped_encoder import truncate
 from sklearn.base import clone
@@ -408,3 +409,16 @@ def test_subclasses_that_compute_otherwise_are_not_taken_for_their_parents(tmp_p
         export_onnx(Even().fit(X, CLASSES), tmp_path / "even.onnx")
     model = make_pipeline(Named(), LogisticRegression()).fit(X, CLASSES)
     assert_same(exported(model, tmp_path), model, X)
+
+
+def test_columns_in_another_order_are_refused(tmp_path):
+    random = np.random.RandomState(0)
+    table = pd.DataFrame(random.randn(40, 3), columns=["a", "b", "c"])
+    model = make_pipeline(StandardScaler(), LogisticRegression())
+    model.fit(table, (table["a"] > 0).astype(int))
+    export_onnx(model, tmp_path / "m.onnx")
+    loaded = load_onnx(tmp_path / "m.onnx")
+    np.testing.assert_array_equal(loaded.predict(table), model.predict(table))
+    np.testing.assert_array_equal(loaded.predict(table.to_numpy()), model.predict(table))
+    with pytest.raises(ValueError, match="X has 'c' in column 0, where .* was fitted on 'a'"):
+        loaded.predict(table[["c", "b", "a"]])

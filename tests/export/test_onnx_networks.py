@@ -242,3 +242,20 @@ def test_an_unfitted_model_leaves_an_existing_file(tmp_path):
         export_onnx(make_pipeline(MelSpectrogram(), AttentionFCNClassifier()), path)
     assert path.read_bytes() == b"as it was"
     assert [entry.name for entry in tmp_path.iterdir()] == ["model.onnx"]
+
+
+def test_frames_of_another_meaning_are_refused(corpus, tmp_path):
+    def frames(**settings):
+        return MelSpectrogram(n_mels=8, input_sampling_rate=16000, **settings).transform(
+            corpus.data[:8]
+        )
+
+    model = fitted(AttentionRNNClassifier(n_hidden=4, **QUICK), frames(), corpus.target[:8])
+    loaded = exported(model, tmp_path)
+    assert (loaded.predict(frames()) == model.predict(frames())).all()
+    for other, message in (
+        (frames(hop=0.02), "fitted on frames 0.01 s apart, but X has frames 0.02 s apart"),
+        (frames(fmax=4000), r"was fitted on .* Hz"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            loaded.predict(other)

@@ -30,10 +30,10 @@ import matplotlib.pyplot as plt
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
-from skser.feature_extraction import FrameFeatures, Functionals
+from skser.feature_extraction import MFCC, Functionals
 from skser.model_selection import StratifiedSpeakerKFold
 
-frames = FrameFeatures(("pitch",), input_sampling_rate=corpus.sampling_rate)
+frames = MFCC(input_sampling_rate=corpus.sampling_rate)
 vectors = Functionals(frames).fit_transform(corpus.data)
 model = RandomForestClassifier(200, random_state=0)
 shuffled = StratifiedKFold(3, shuffle=True, random_state=0)

@@ -12,13 +12,16 @@ more about new recordings than one on the same.
 import numpy as np
 
 from skser.augmentation import tilt_spectrum
-from skser.datasets import concatenate_corpora, make_emotional_speech
+from skser.datasets import SpeechCorpus, concatenate_corpora, make_emotional_speech
 
 first = make_emotional_speech(n_speakers=6, n_utterances_per_speaker=15, random_state=0)
 second = make_emotional_speech(n_speakers=6, n_utterances_per_speaker=15, random_state=1)
-first.name, second.name = "studio", "field"
+first.name = "studio"
 random = np.random.RandomState(0)
-second.data[:] = [tilt_spectrum(x, 16000, random, slope=-4) for x in second.data]
+dull = [tilt_spectrum(x, 16000, random, slope=-4) for x in second.data]
+second = SpeechCorpus(
+    second.frame.assign(audio=dull), "field", {}, dimension_range=(-1, 1), sampling_rate=16000
+)
 second = second.relabel({name: name[:4].title() for name in second.target_names})
 second.target_names
 
