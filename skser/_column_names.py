@@ -45,9 +45,16 @@ def plain_names(columns):
     return plain
 
 
-def like_times(columns):
-    """Return the columns that seem to be starts or ends of utterances."""
-    return _with_words(columns, _START_WORDS | _END_WORDS)
+def unused_times(columns):
+    """Return what to say of columns that seem to be times if none is a start or end, or None."""
+    columns = list(columns)
+    unused = _with_words(columns, _START_WORDS | _END_WORDS)
+    if not unused or {"start", "end"} & set(columns):
+        return None
+    return (
+        f"the columns {unused} look like times, but are not used, so that whole files are read. If "
+        "utterances are parts of files, name the columns 'start' and 'end', in seconds."
+    )
 
 
 def like_ends(columns):

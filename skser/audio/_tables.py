@@ -9,8 +9,8 @@ from skser._column_names import (
     OTHER_DURATION,
     OTHER_TIMES,
     like_ends,
-    like_times,
     plain_names,
+    unused_times,
 )
 from skser.audio._utterance import Utterance
 
@@ -118,15 +118,9 @@ def _refuse_other_names(columns):
 
 def warn_of_unused_times(table):
     """Warn if an utterance table has neither starts nor ends, but columns that seem to be such."""
-    columns = getattr(table, "columns", ())
-    unused = [] if {"start", "end"} & {*columns} else like_times(columns)
-    if unused:
-        warnings.warn(
-            f"The columns {unused} of the utterance table look like times, but are not used, so "
-            "that whole files are read. If utterances are parts of files, name the columns "
-            "'start' and 'end', in seconds.",
-            stacklevel=3,
-        )
+    message = unused_times(getattr(table, "columns", ()))
+    if message is not None:
+        warnings.warn(f"Utterance table: {message}", stacklevel=3)
 
 
 def _cells(column):

@@ -13,8 +13,8 @@ from skser._column_names import (
     OTHER_DURATION,
     OTHER_TIMES,
     like_ends,
-    like_times,
     plain_names,
+    unused_times,
 )
 from skser.datasets._table_checks import require_unique_columns
 
@@ -234,7 +234,9 @@ def with_known_names(table, name):
             f"{name}: the column {lengths[0]!r} may be the end or the duration of utterances. If "
             "it is, convert it to seconds and name it 'end' or 'duration', or else remove it."
         )
-    _warn_of_times(table, found, name)
+    message = unused_times(found.get(column, column) for column in table.columns)
+    if message is not None:
+        warnings.warn(f"{name}: {message}", stacklevel=3)
     if "end" in ours and "start" not in ours:
         column = next((old for old, new in found.items() if new == "end"), "end")
         raise ValueError(
@@ -247,20 +249,6 @@ def with_known_names(table, name):
     if renamed:
         warnings.warn(f"{name}: columns were read under other names: {renamed}.", stacklevel=3)
     return table.rename(columns=found)
-
-
-def _warn_of_times(table, found, name):
-    """Warn of columns that seem to be times of utterances, if none is read as one."""
-    if {"start", "end"} & {*table.columns, *found.values()}:
-        return
-    unused = like_times(column for column in table.columns if column not in found)
-    if unused:
-        warnings.warn(
-            f"{name}: the columns {unused} look like times, but are not used, so that whole files "
-            "are read. If utterances are parts of files, name the columns 'start' and 'end', in "
-            "seconds.",
-            stacklevel=4,
-        )
 
 
 def as_values(table):

@@ -127,8 +127,8 @@ class AdversarialAERegressor(AdversarialLatents, SequenceRegressor):
         known = ~np.isnan(y)
         if not known.any():
             raise ValueError(f"y holds no targets: all values in its {len(y)} rows are NaN.")
-        names = _target_names(y.shape[1]) if columns is None else [str(c) for c in columns]
         if reset:
+            names = _target_names(y.shape[1]) if columns is None else [str(c) for c in columns]
             for name, mask in zip(names, known.T, strict=True):
                 if not mask.any():
                     raise ValueError(

@@ -490,6 +490,17 @@ class TestTimesOfTables:
         with pytest.warns(UserWarning, match=f"{columns.split(',')[0]}.* look like times"):
             load(f"audio,emotion,{columns}\nx.wav,a,2,6\n")
 
+    @pytest.mark.parametrize("column", ["duration_s", "until", "end_of_turn"])
+    def test_a_table_with_starts_needs_ends_of_a_known_name(self, column):
+        table = pd.DataFrame({"audio": ["x.wav"], "start": [2.0], column: [6.0]})
+        with pytest.raises(ValueError, match=f"{column}.* seem to state parts of recordings"):
+            audio_inputs(table)
+
+    def test_audio_of_a_table_with_unused_times_is_warned_of(self):
+        table = pd.DataFrame({"audio": ["x.wav"], "start_of_turn": [2.0]})
+        with pytest.warns(UserWarning, match=r"\['start_of_turn'\] look like times"):
+            assert audio_inputs(table) == ["x.wav"]
+
     def test_a_duration_replaces_a_missing_end(self, load):
         rows = "audio,emotion,start,end,duration\nx.wav,a,0,0.5,0.25\nx.wav,a,1,,0.5\nx.wav,a,7,,\n"
         assert [item.end for item in load(rows).data] == [0.5, 1.5, None]
